@@ -1,0 +1,39 @@
+/* The log: one JSON object a line on standard error.
+ *
+ * Every line has `time`, `level`, `event`; request lines add `request`. Nothing
+ * that authenticates (tokens, passwords, cookies) may be passed here. Lines are
+ * written whole, so that threads do not mix them. */
+#ifndef NESTOR_BASE_LOG_H
+#define NESTOR_BASE_LOG_H
+
+#include "nestor/base/str.h"
+
+enum nst_log_level { NST_LOG_DEBUG, NST_LOG_INFO, NST_LOG_WARN, NST_LOG_ERROR, NST_LOG_OFF };
+
+/* One member of a log line; build with NST_LOG_STR or NST_LOG_INT. */
+struct nst_log_item {
+    const char *key;
+    struct nst_str text; /* used when is_text */
+    int64_t number;
+    bool is_text;
+};
+
+#define NST_LOG_STR(k, s) ((struct nst_log_item){ .key = (k), .text = (s), .is_text = true })
+#define NST_LOG_INT(k, i) ((struct nst_log_item){ .key = (k), .number = (i) })
+
+/* Lines below this level are dropped; INFO at the start. */
+void nst_log_set_level(enum nst_log_level level);
+bool nst_log_is_on(enum nst_log_level level);
+
+/* Parse "debug", "info", "warn", "error" or "off"; false for another word. */
+bool nst_log_level_parse(enum nst_log_level *out, struct nst_str word);
+
+/* Write a line with at least one item:
+ * nst_log(NST_LOG_INFO, "listening", NST_LOG_INT("port", 8000)). */
+#define nst_log(level, event, ...) \
+    nst_log_items((level), (event), (const struct nst_log_item[]){ __VA_ARGS__, { 0 } })
+
+/* items ends with an all-zero item. At most 64 KiB a line; longer ones are cut. */
+void nst_log_items(enum nst_log_level level, const char *event, const struct nst_log_item *items);
+
+#endif

@@ -1,0 +1,220 @@
+/* The store: one dialect of SQL, two engines (SQLite, PostgreSQL).
+ *
+ * `struct nst_store` is the whole database with its threads; `struct nst_db` is
+ * one connection, used by one thread at a time. Statements are prepared once
+ * per connection, found again by their text; values are always bound. Texts use
+ * $1, $2 ... and the subset of docs/sql.md: what it bans fails a test.
+ *
+ * Where work runs. On SQLite reads run on the caller's own reader connection,
+ * inside one read transaction a tick; writes run one after another on one
+ * writer thread, each in a savepoint, many to one durable commit. On PostgreSQL
+ * both run on a pool of threads, one connection and one transaction each, and
+ * are run again after a serialization failure, a deadlock or a lost connection:
+ * hence work functions may be called more than once and must keep what they
+ * build in memory that they reset at their start. */
+#ifndef NESTOR_DB_H
+#define NESTOR_DB_H
+
+#include "nestor/base/buf.h"
+#include "nestor/base/err.h"
+
+struct nst_store;
+struct nst_db;
+struct nst_rows;
+
+enum nst_dialect { NST_SQLITE, NST_POSTGRESQL };
+
+enum nst_value_kind { NST_VALUE_NULL, NST_VALUE_INT, NST_VALUE_BOOL, NST_VALUE_TEXT };
+
+/* A value to bind: exactly one member counts, by kind. */
+struct nst_value {
+    enum nst_value_kind kind;
+    int64_t number;          /* INT, and BOOL as 0 or 1 */
+    struct nst_str text;     /* must be valid UTF-8 without NUL on PostgreSQL: callers check */
+};
+
+#define NST_INT(i) ((struct nst_value){ .kind = NST_VALUE_INT, .number = (i) })
+#define NST_BOOL(b) ((struct nst_value){ .kind = NST_VALUE_BOOL, .number = (b) })
+#define NST_TEXT(s) nst_value_text(s)
+#define NST_NULL ((struct nst_value){ .kind = NST_VALUE_NULL })
+
+/* Text, or NULL for the null string. */
+static inline struct nst_value nst_value_text(struct nst_str s)
+{
+    return (struct nst_value){ .kind = s.p != NULL ? NST_VALUE_TEXT : NST_VALUE_NULL, .text = s };
+}
+
+/* A statement being put together: text from the program, values from anywhere.
+ * Conditions come from compiled tables only; request text is only ever bound. */
+#define NST_SQL_VALUES 96
+
+struct nst_sql {
+    struct nst_buf text;
+    struct nst_value value[NST_SQL_VALUES];
+    unsigned count;
+};
+
+/* Start an empty statement in a. */
+void nst_sql_init(struct nst_sql *q, struct nst_arena *a);
+
+/* Append program text; a literal or a text from a compiled table. */
+void nst_sql_add(struct nst_sql *q, const char *text);
+void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
+
+/* Append `$n` and remember its value. */
+void nst_sql_bind(struct nst_sql *q, struct nst_value v);
+
+/* ---- Running statements: on a connection, inside a transaction ---- */
+
+/* Run a statement and step through its rows.
+ *   rows   set on NST_OK; call nst_rows_end when done, also after an error of
+ *          nst_rows_next. At most 8 may be open on one connection at a time,
+ *          two of the same text included.
+ *   sql    statement text; it need not outlive the call
+ * Errors: NST_E_CONFLICT for a violated unique constraint, NST_E_FULL, NST_E_RETRY,
+ * NST_E_DB (logged). After any error the transaction can only be rolled back
+ * (use a savepoint where a conflict is expected). Blocks on the database. */
+NST_CHECKED enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str sql,
+                                   const struct nst_value *values, unsigned count);
+
+/* Step. *has_row false: no more rows. Errors as nst_query. */
+NST_CHECKED enum nst_err nst_rows_next(bool *has_row, struct nst_rows *rows);
+
+/* Columns of the present row, from 0. Texts are valid until the next step. A
+ * null reads as 0, false, the null string. */
+bool nst_rows_is_null(struct nst_rows *rows, unsigned column);
+int64_t nst_rows_int(struct nst_rows *rows, unsigned column);
+bool nst_rows_bool(struct nst_rows *rows, unsigned column);
+struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column);
+
+/* Finish; rows is gone afterwards. NULL is allowed. */
+void nst_rows_end(struct nst_rows *rows);
+
+/* Run a statement that gives no rows that matter.
+ *   changed  number of rows written; may be NULL */
+NST_CHECKED enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
+                                  const struct nst_value *values, unsigned count);
+
+/* Shorthands for constant text: values are listed, at least one.
+ * nst_exec_with(NULL, db, "UPDATE t SET a = $1", NST_INT(1)) */
+#define nst_query_with(rows, db, literal, ...) \
+    nst_query((rows), (db), NST_STR(literal), (const struct nst_value[]){ __VA_ARGS__ }, \
+              sizeof((const struct nst_value[]){ __VA_ARGS__ }) / sizeof(struct nst_value))
+#define nst_exec_with(changed, db, literal, ...) \
+    nst_exec((changed), (db), NST_STR(literal), (const struct nst_value[]){ __VA_ARGS__ }, \
+             sizeof((const struct nst_value[]){ __VA_ARGS__ }) / sizeof(struct nst_value))
+
+/* The built statement q: query, execute, and the first column of the first row
+ * as a number (*out keeps its value when there is no row; *found may be NULL). */
+NST_CHECKED enum nst_err nst_sql_query(struct nst_rows **rows, struct nst_db *db,
+                                       const struct nst_sql *q);
+NST_CHECKED enum nst_err nst_sql_exec(int64_t *changed, struct nst_db *db,
+                                      const struct nst_sql *q);
+NST_CHECKED enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db,
+                                     const struct nst_sql *q);
+
+/* Savepoints nest up to 8 deep; each begin is followed by one of the others. */
+NST_CHECKED enum nst_err nst_savepoint(struct nst_db *db);
+NST_CHECKED enum nst_err nst_savepoint_release(struct nst_db *db);
+NST_CHECKED enum nst_err nst_savepoint_rollback(struct nst_db *db);
+
+enum nst_dialect nst_db_dialect(const struct nst_db *db);
+
+/* The store that db belongs to. */
+struct nst_store *nst_db_store(struct nst_db *db);
+
+/* Statements run on this connection so far: tests count with it. */
+uint64_t nst_db_statements(const struct nst_db *db);
+
+/* ---- The store ---- */
+
+struct nst_store_options {
+    struct nst_str url;      /* path of the SQLite file, or postgresql://... */
+    unsigned pool;           /* PostgreSQL threads; 0 means 8 */
+    unsigned batch;          /* writes to a SQLite commit at most; 0 means 256 */
+    unsigned queue;          /* writes waiting at most; 0 means 10000; beyond: NST_E_BUSY */
+    size_t mmap;             /* SQLite: bytes to map; 0 means 1 GiB */
+    unsigned busy_ms;        /* wait for another process; 0 means 10000 */
+};
+
+/* Open the database (SQLite: make the file when it is missing, mode 0600) and
+ * start its threads. Does not migrate.
+ *   out   set on NST_OK; close with nst_store_close
+ * Errors: NST_E_DB, logged with the reason. */
+NST_CHECKED enum nst_err nst_store_open(struct nst_store **out,
+                                        const struct nst_store_options *options);
+
+/* Finish what is queued, stop the threads, close. Readers must be closed. */
+void nst_store_close(struct nst_store *store);
+
+enum nst_dialect nst_store_dialect(const struct nst_store *store);
+
+/* Work on a transaction. Returning an error rolls everything of this work back
+ * (other work that shares the commit is not touched). May be called again. */
+typedef enum nst_err nst_work(struct nst_db *db, void *arg);
+
+/* Called once, on a thread of the store, when the outcome is durable: err is
+ * what the work returned, or why it could not be committed. Must not block. */
+typedef void nst_work_done(enum nst_err err, void *arg);
+
+enum nst_mode { NST_MODE_READ, NST_MODE_WRITE };
+
+/* Queue work. On a full queue done is called at once with NST_E_BUSY.
+ * READ on SQLite is allowed too and runs on a job thread with its own reader. */
+void nst_store_submit(struct nst_store *store, enum nst_mode mode, nst_work *work,
+                      nst_work_done *done, void *arg);
+
+/* Queue a computation that needs no transaction of its own (password hashing):
+ * work runs on a job thread; db is NULL. At most `nproc` run at a time. */
+void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg);
+
+/* Run work and wait for its durable outcome: for the command line and jobs.
+ * Never call it on a thread of the store. */
+NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mode, nst_work *work,
+                                       void *arg);
+
+/* ---- Readers: SQLite only, for event loops ---- */
+
+/* True when reads are fast enough to run on the caller's thread (SQLite). */
+bool nst_store_reads_inline(const struct nst_store *store);
+
+/* A connection of the caller's own for reading. Belongs to one thread. */
+NST_CHECKED enum nst_err nst_reader_open(struct nst_db **out, struct nst_store *store);
+void nst_reader_close(struct nst_db *db);
+
+/* Enter the tick's read transaction: it is begun when there is none, and begun
+ * anew when this process has committed since, so that every acknowledged write
+ * is seen. Cheap when nothing happened.
+ *   changed  set true when the data may differ from the last call's (any
+ *            process wrote): caches of this reader must be dropped. May be NULL. */
+NST_CHECKED enum nst_err nst_reader_enter(struct nst_db *db, bool *changed);
+
+/* End of the tick: leave the read transaction, if one is open. */
+void nst_reader_leave(struct nst_db *db);
+
+/* ---- Migrations ---- */
+
+/* One step; `sql` holds statements separated by `;` at line ends. A line that
+ * starts with `--sqlite:` or `--postgresql:` counts, without that mark, on that
+ * engine only; other comment lines are dropped. */
+struct nst_migration {
+    unsigned number;         /* ascending, from 1 */
+    const char *name;
+    const char *sql;
+};
+
+/* Bring the store to the newest number, one transaction a step.
+ *   applied  number of steps run now; may be NULL
+ * Errors: NST_E_CONFLICT when the database is newer than the program (logged in
+ * a sentence), NST_E_DB. */
+NST_CHECKED enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
+                                     const struct nst_migration *steps, unsigned count);
+
+/* ---- Faults, for tests ---- */
+
+/* Make the n-th database call (statement or commit) of the store from now on
+ * fail with NST_E_DB, once; 0 switches off. Also set at open by the environment
+ * variable NESTOR_FAIL_DB_CALL. The log says when it fired. */
+void nst_store_fail_call(struct nst_store *store, uint64_t n);
+
+#endif

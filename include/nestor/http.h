@@ -1,0 +1,132 @@
+/* HTTP: listeners, event loops and the exchange of one request and answer.
+ *
+ * One event loop a core, each with its own SO_REUSEPORT listener and its own
+ * libmicrohttpd daemon in external epoll mode; no libmicrohttpd type is visible
+ * here. The header guard, the limits, the deadlines, gzip and the access log
+ * live behind this header; what a request means lives in front of it.
+ *
+ * Life of an exchange: headers arrive and pass the guard; the application is
+ * asked for its body limit; the body arrives; the application handles it, at
+ * once or later from another thread; the answer leaves; the arena is reset. */
+#ifndef NESTOR_HTTP_H
+#define NESTOR_HTTP_H
+
+#include "nestor/base/buf.h"
+#include "nestor/base/err.h"
+
+struct nst_http;
+struct nst_http_loop;
+
+#define NST_HTTP_HEADERS_OUT 32
+#define NST_HTTP_ANSWER_MAX ((size_t)64 << 20)  /* bytes of one buffered answer */
+
+struct nst_http_header {
+    struct nst_str name, value;
+};
+
+/* One request and its answer. The first part is filled before the application
+ * sees it and does not change; the second is the application's to fill. */
+struct nst_exchange {
+    struct nst_arena *arena;       /* of this exchange; reset after the answer left */
+    struct nst_str method;         /* as sent: "GET" */
+    struct nst_str path;           /* not decoded, starts with '/' */
+    struct nst_str query;          /* after '?', not decoded; null when there is none */
+    struct nst_str host;           /* Host header */
+    struct nst_str body;           /* whole; empty until handle is called */
+    struct nst_str peer;           /* address of the other end, text */
+    struct nst_str id;             /* of the request: in the log and X-Request-Id */
+    struct nst_http_loop *loop;
+    int64_t started;               /* nst_ticks() when the headers were complete */
+
+    unsigned status;               /* 0 until answered */
+    struct nst_buf out;            /* body; its maximum is NST_HTTP_ANSWER_MAX */
+    struct nst_http_header header[NST_HTTP_HEADERS_OUT];
+    unsigned header_count;
+    struct nst_str content_type;   /* null: none is sent */
+    bool must_close;               /* close the connection after the answer */
+    struct nst_str user;           /* for the access log; may be null */
+
+    void *app;                     /* the application's own */
+};
+
+/* Value of a request header (name without case); null when absent. When it was
+ * sent several times the first counts: the guard refuses it where that matters. */
+struct nst_str nst_http_request_header(const struct nst_exchange *x, const char *name);
+
+/* Number of times the header was sent. */
+unsigned nst_http_request_header_count(const struct nst_exchange *x, const char *name);
+
+/* Add an answer header; name must be a literal, value is kept by reference and
+ * must live in x's arena or a const table. Control characters in value are
+ * dropped. More than NST_HTTP_HEADERS_OUT: asserts. */
+void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value);
+
+enum nst_http_next {
+    NST_HTTP_ANSWERED,  /* the answer is filled in */
+    NST_HTTP_LATER      /* nst_http_resume will be called, from any thread */
+};
+
+/* What the application brings. All functions run on the loop's thread and must
+ * not block. */
+struct nst_http_app {
+    /* Largest body, in bytes, that this request may have (headers are known, the
+     * body is not). Beyond it the answer is `error` with NST_E_TOO_LARGE. */
+    size_t (*body_limit)(struct nst_exchange *x);
+
+    /* Handle a complete request. */
+    enum nst_http_next (*handle)(struct nst_exchange *x);
+
+    /* Fill the answer for an error that the HTTP layer found (413, 414, 431, 400
+     * of the guard, 408, 503 while stopping); `detail` is a sentence or NULL. */
+    void (*error)(struct nst_exchange *x, enum nst_err err, const char *detail);
+
+    /* The exchange is over; release what hangs on x->app. May be NULL. */
+    void (*finished)(struct nst_exchange *x);
+
+    /* State of a loop, made and released on its thread; tick_end is called after
+     * every round of requests, before the loop waits again. Any may be NULL. */
+    void *(*loop_start)(void *context);
+    void (*loop_stop)(void *state);
+    void (*tick_end)(void *state);
+
+    void *context;                 /* handed to loop_start */
+};
+
+/* What loop_start returned, for x's loop. */
+void *nst_http_loop_state(const struct nst_exchange *x);
+
+/* The answer of an exchange that was left for LATER is filled in. Any thread,
+ * exactly once. */
+void nst_http_resume(struct nst_exchange *x);
+
+struct nst_http_options {
+    struct nst_str listen;         /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
+    unsigned loops;                /* 0: one a core */
+    unsigned connections;          /* at most, in all; 0: 10000 */
+    unsigned per_address;          /* connections of one address; 0: no limit */
+    size_t header_bytes;           /* 0: 8192; request line and headers together */
+    unsigned header_fields;        /* 0: 100 */
+    size_t target_bytes;           /* request target; 0: 4096; beyond: 414 */
+    unsigned idle_seconds;         /* keep-alive without a request; 0: 60 */
+    unsigned request_seconds;      /* first byte to complete request; 0: 30; then 408 and close */
+    unsigned drain_seconds;        /* on stop: time for requests in flight; 0: 10 */
+    size_t gzip_from;              /* smallest body to compress; 0: 1024; SIZE_MAX: never */
+    bool access_log;               /* one line a request */
+};
+
+/* Bind and start the loops.
+ *   out   set on NST_OK; stop with nst_http_stop
+ *   app   must outlive the server
+ * Errors: NST_E_BUSY when the address is taken, NST_E_INVALID when it cannot be
+ * parsed, NST_E_INTERNAL; each logged with the reason. */
+NST_CHECKED enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options *o,
+                                        const struct nst_http_app *app);
+
+/* The port in use. */
+unsigned nst_http_port(const struct nst_http *h);
+
+/* Stop listening, answer what is in flight (at most drain_seconds), close.
+ * Blocks. */
+void nst_http_stop(struct nst_http *h);
+
+#endif

@@ -1,0 +1,94 @@
+/* JSON lines on standard error; see log.h. A line is built on the stack and
+ * written by one call, so that the log needs no lock and no memory. */
+#include "nestor/base/log.h"
+#include "nestor/base/time.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 65536
+
+static _Atomic enum nst_log_level threshold = NST_LOG_INFO;
+
+static const char *const level_name[] = { "debug", "info", "warn", "error", "off" };
+
+void nst_log_set_level(enum nst_log_level level)
+{
+    atomic_store_explicit(&threshold, level, memory_order_relaxed);
+}
+
+bool nst_log_is_on(enum nst_log_level level)
+{
+    return level >= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+bool nst_log_level_parse(enum nst_log_level *out, struct nst_str word)
+{
+    for (int i = NST_LOG_DEBUG; i <= NST_LOG_OFF; i++) {
+        if (nst_str_eq(word, nst_str_z(level_name[i]))) {
+            *out = (enum nst_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Quote s; control characters become \u escapes, bytes that are no UTF-8 stay
+ * out so that every line is valid JSON. */
+static void put_quoted(struct nst_buf *b, struct nst_str s)
+{
+    bool is_text = nst_utf8_valid(s);
+    nst_put_char(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\') {
+            nst_put_char(b, '\\');
+            nst_put_char(b, (char)c);
+        } else if (c < 0x20 || c == 0x7F) {
+            nst_put_lit(b, "\\u");
+            nst_put_hex(b, c, 4);
+        } else {
+            nst_put_char(b, c >= 0x80 && !is_text ? '?' : (char)c);
+        }
+    }
+    nst_put_char(b, '"');
+}
+
+static void put_item(struct nst_buf *b, const struct nst_log_item *item)
+{
+    nst_put_char(b, ',');
+    put_quoted(b, nst_str_z(item->key));
+    nst_put_char(b, ':');
+    if (!item->is_text)
+        nst_put_int(b, item->number);
+    else if (item->text.p == NULL)
+        nst_put_lit(b, "null");
+    else
+        put_quoted(b, nst_str_slice(item->text, 0, 4096));
+}
+
+void nst_log_items(enum nst_log_level level, const char *event, const struct nst_log_item *items)
+{
+    if (!nst_log_is_on(level))
+        return;
+    char line[LINE_MAX_BYTES];
+    /* Already as large as it may become, hence never grown through an arena. */
+    struct nst_buf b = { .p = line, .cap = sizeof(line) - 2, .max = sizeof(line) - 2 };
+    nst_put_lit(&b, "{\"time\":\"");
+    nst_put_time(&b, nst_now(), NST_TIME_MICRO_Z);
+    nst_put_lit(&b, "\",\"level\":\"");
+    nst_put_z(&b, level_name[level]);
+    nst_put_lit(&b, "\",\"event\":");
+    put_quoted(&b, nst_str_z(event));
+    for (; items->key != NULL && !b.is_full; items++)
+        put_item(&b, items);
+    b.p[b.n++] = '}';
+    b.p[b.n++] = '\n';
+    for (size_t done = 0; done < b.n;) {
+        ssize_t n = write(STDERR_FILENO, b.p + done, b.n - done);
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+}

@@ -1,0 +1,213 @@
+/* Strings, UTF-8 and a hash; see str.h. */
+#include "nestor/base/str.h"
+
+#include <string.h>
+
+struct nst_str nst_str_z(const char *z)
+{
+    return (struct nst_str){ z, z != NULL ? strlen(z) : 0 };
+}
+
+bool nst_str_eq(struct nst_str a, struct nst_str b)
+{
+    if (a.p == NULL || b.p == NULL)
+        return a.p == b.p;
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+bool nst_str_eq_nocase(struct nst_str a, struct nst_str b)
+{
+    if (a.n != b.n || (a.p == NULL) != (b.p == NULL))
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.p[i]) != lower(b.p[i]))
+            return false;
+    return true;
+}
+
+int nst_str_cmp(struct nst_str a, struct nst_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
+    if (order != 0)
+        return order;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+bool nst_str_starts(struct nst_str s, struct nst_str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+bool nst_str_ends(struct nst_str s, struct nst_str suffix)
+{
+    return s.n >= suffix.n &&
+           (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
+}
+
+struct nst_str nst_str_slice(struct nst_str s, size_t from, size_t to)
+{
+    if (to > s.n)
+        to = s.n;
+    if (from > to)
+        from = to;
+    return (struct nst_str){ s.p != NULL ? s.p + from : NULL, to - from };
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct nst_str nst_str_trim(struct nst_str s)
+{
+    while (s.n > 0 && is_blank(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+size_t nst_str_find(struct nst_str s, char c)
+{
+    const char *at = s.n > 0 ? memchr(s.p, c, s.n) : NULL;
+    return at != NULL ? (size_t)(at - s.p) : s.n;
+}
+
+struct nst_str nst_str_cut(struct nst_str *rest, char sep)
+{
+    size_t at = nst_str_find(*rest, sep);
+    struct nst_str piece = nst_str_slice(*rest, 0, at);
+    *rest = at < rest->n ? nst_str_slice(*rest, at + 1, rest->n) : (struct nst_str){ 0 };
+    return piece;
+}
+
+bool nst_str_int(int64_t *out, struct nst_str s)
+{
+    bool negative = s.n > 0 && s.p[0] == '-';
+    size_t i = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+') ? 1 : 0;
+    if (i == s.n)
+        return false;
+    int64_t value = 0;
+    for (; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        int digit = s.p[i] - '0';
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, negative ? -digit : digit, &value))
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* Length of the well-formed sequence at p[0..n), 0 when there is none. The
+ * ranges are those of the Unicode Standard, table 3-7. */
+static size_t utf8_sequence(const unsigned char *p, size_t n)
+{
+    unsigned char low = 0x80, high = 0xBF;
+    size_t length;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xC2 && p[0] <= 0xDF)
+        length = 2;
+    else if (p[0] >= 0xE0 && p[0] <= 0xEF)
+        length = 3;
+    else if (p[0] >= 0xF0 && p[0] <= 0xF4)
+        length = 4;
+    else
+        return 0;
+    if (p[0] == 0xE0)
+        low = 0xA0;
+    else if (p[0] == 0xED)
+        high = 0x9F;
+    else if (p[0] == 0xF0)
+        low = 0x90;
+    else if (p[0] == 0xF4)
+        high = 0x8F;
+    if (n < length || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (p[i] < 0x80 || p[i] > 0xBF)
+            return 0;
+    return length;
+}
+
+bool nst_utf8_valid(struct nst_str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t i = 0;
+    while (i < s.n) {
+        uint64_t word;
+        if (i + 8 <= s.n) {
+            memcpy(&word, p + i, 8);
+            if ((word & UINT64_C(0x8080808080808080)) == 0) {
+                i += 8;
+                continue;
+            }
+        }
+        size_t length = utf8_sequence(p + i, s.n - i);
+        if (length == 0)
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+size_t nst_utf8_count(struct nst_str s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s.n; i++)
+        count += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+    return count;
+}
+
+size_t nst_utf8_put(char out[4], uint32_t c)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xC0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xE0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3F));
+        out[2] = (char)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3F));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3F));
+    out[3] = (char)(0x80 | (c & 0x3F));
+    return 4;
+}
+
+/* Eight bytes at a time through a multiply and a fold: statement texts of 800
+ * bytes are hashed on every query. */
+uint64_t nst_str_hash(struct nst_str s)
+{
+    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15) ^ s.n;
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t word;
+        memcpy(&word, s.p + i, 8);
+        hash = (hash ^ word) * UINT64_C(0xD6E8FEB86659FD93);
+        hash ^= hash >> 32;
+    }
+    for (; i < s.n; i++)
+        hash = (hash ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001B3);
+    hash ^= hash >> 29;
+    hash *= UINT64_C(0xBF58476D1CE4E5B9);
+    return hash ^ hash >> 32;
+}
