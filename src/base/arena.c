@@ -56,6 +56,9 @@ static struct block *block_new(size_t size, struct block *older)
     b->older = older;
     b->used = 0;
     b->size = size;
+#ifdef ARENA_POISON
+    memset(b->data, 0xA5, size); /* what was not allocated must not look like zero */
+#endif
     POISON(b->data, size);
     return b;
 }
