@@ -1,0 +1,116 @@
+/* What a field is: one row of a resource's table.
+ *
+ * A resource keeps its values in a plain C struct that starts with
+ * `struct nst_row`. Every member that the API or the store knows has one row of
+ * type `struct nst_field`; parsing, validation, SQL, JSON and OpenAPI all walk
+ * the same rows. NST_FIELD records offset and C type of the member: a member
+ * type that no field type can hold does not compile, one that disagrees with
+ * its field type fails at start-up. */
+#ifndef NESTOR_FIELD_H
+#define NESTOR_FIELD_H
+
+#include "nestor/db.h"
+#include "nestor/json.h"
+
+struct nst_req;
+struct nst_face;
+struct nst_field;
+struct nst_resource;
+
+/* First member of every resource struct. Bit i of `set` and `null` belongs to
+ * field i of the table: set by input; null in the row (numbers and booleans;
+ * a null text has p == NULL). */
+struct nst_row {
+    int64_t id;
+    uint64_t set, null;
+};
+
+#define NST_FIELD_MAX 64
+
+/* How a value is held in C. */
+enum nst_rep { NST_REP_STR, NST_REP_INT, NST_REP_BOOL };
+
+/* A semantic type: how a value is read, written, stored and described. */
+struct nst_type {
+    const char *name;
+    enum nst_rep rep;
+    const char *column;  /* SQL type, the same on both engines */
+    const char *schema;  /* members of an OpenAPI schema: "\"type\":\"string\"" */
+    /* Read the JSON value v (not null) into *member; text is kept in rq's arena.
+     * Returns false when v is no value of this type. */
+    bool (*parse)(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                  void *member);
+    /* Append the value (not null) as JSON in the face's style. */
+    void (*print)(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                  const void *row);
+};
+
+/* Text without further form; text matched against ids; addresses; whole numbers;
+ * booleans; times; a free JSON value kept as text; a list of strings kept as
+ * comma-separated text; a list of child objects kept as JSON text; the row's
+ * number in the face's style (G94, V108). */
+extern const struct nst_type nst_text, nst_slug, nst_url, nst_email, nst_int, nst_bool,
+    nst_datetime, nst_json_value, nst_string_list, nst_child_list, nst_identity;
+
+enum nst_field_flag {
+    NST_KEY = 1 << 0,       /* the look-up field: its value is the last path segment */
+    NST_CORE = 1 << 1,      /* loaded whenever the row is loaded, as parent too */
+    NST_LAZY = 1 << 2,      /* costly expression: loaded only for shapes that show it */
+    NST_NOT_EMPTY = 1 << 3, /* null, "" and blanks are refused wherever it is given */
+    NST_FILTER = 1 << 4,    /* lists can be filtered by it */
+};
+
+/* Values that the framework fills in by itself. */
+enum nst_auto {
+    NST_AUTO_NONE,
+    NST_AUTO_CREATED,       /* time of creation */
+    NST_AUTO_UPDATED,       /* time of the last stored change */
+    NST_AUTO_CREATOR,       /* the caller's id (int) or name (text) at creation */
+    NST_AUTO_UPDATER,       /* the same at every change */
+    NST_AUTO_NUMBER,        /* child objects: a random number as decimal text */
+};
+
+struct nst_field {
+    const char *name;       /* canonical, snake_case; faces derive their spelling */
+    const struct nst_type *type;
+    enum nst_rep rep;
+    size_t offset;          /* of the member in the struct */
+    size_t created;         /* nst_identity: offset of the creation time */
+    unsigned flags;         /* enum nst_field_flag */
+    enum nst_auto fill;
+    const char *column;     /* NULL: the name. An identifier: a column of the table.
+                               Anything else: an expression, read only. "": none */
+    const char *link;       /* a URL from other fields: "{owner_url}sources/{id}/" */
+    const char *constant;   /* JSON text: the value of a field that nothing can set yet */
+    const char *fallback;   /* stored when nothing is given; NULL: null */
+    unsigned max;           /* code points at most; 0: 65535 */
+    const struct nst_resource *children; /* nst_child_list: what an element is */
+    const char *doc;
+};
+
+#define NST_REP_OF(member) \
+    _Generic((member), struct nst_str: NST_REP_STR, int64_t: NST_REP_INT, bool: NST_REP_BOOL)
+
+/* A field kept in member m of struct s. */
+#define NST_FIELD(n, s, m, t, ...) \
+    { .name = (n), .type = (t), .rep = NST_REP_OF(((struct s *)0)->m), \
+      .offset = offsetof(struct s, m), __VA_ARGS__ }
+
+/* The row's number as `uuid`; c is the member that holds the creation time. */
+#define NST_IDENTITY(n, s, c, ...) \
+    { .name = (n), .type = &nst_identity, .rep = NST_REP_INT, \
+      .offset = offsetof(struct s, row.id), .created = offsetof(struct s, c), \
+      .column = "id", .flags = NST_CORE, __VA_ARGS__ }
+
+/* A URL derived from other fields; null when one of them is null. */
+#define NST_LINK(n, template, ...) \
+    { .name = (n), .type = &nst_url, .column = "", .link = (template), __VA_ARGS__ }
+
+/* A field with one value for every row. */
+#define NST_CONSTANT(n, json, ...) \
+    { .name = (n), .type = &nst_json_value, .column = "", .constant = (json), __VA_ARGS__ }
+
+/* A member of a child object, which has no struct: only name, type and rules. */
+#define NST_CHILD(n, t, ...) { .name = (n), .type = (t), .column = "", __VA_ARGS__ }
+
+#endif

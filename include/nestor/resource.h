@@ -1,0 +1,180 @@
+/* What a resource is: fields, serializers, routes and a few hooks, all data.
+ *
+ * The vocabulary is Django REST framework's. A *serializer* is the list of
+ * fields that one operation of one face reads or writes; a *view* is what a
+ * method of a route does; a *permission* decides whether it may; a *face* is a
+ * contract: names, styles, texts and order of checks, but no data. */
+#ifndef NESTOR_RESOURCE_H
+#define NESTOR_RESOURCE_H
+
+#include "nestor/base/time.h"
+#include "nestor/field.h"
+#include "nestor/http.h"
+
+struct nst_req;
+struct nst_object;
+struct nst_page;
+
+typedef enum nst_err nst_phase(struct nst_req *rq);
+typedef enum nst_err nst_view(struct nst_req *rq);
+typedef enum nst_err nst_permission(struct nst_req *rq);
+
+/* ---- Faces ---- */
+
+enum nst_spelling { NST_SNAKE_CASE, NST_CAMEL_CASE };
+enum nst_identity_style { NST_DECIMAL, NST_HEX24 };
+
+/* Texts of the errors that the framework finds; %s stands for the value, %u for
+ * numbers, in the order named. */
+struct nst_texts {
+    const char *required, *blank, *null, *pattern, *invalid;
+    const char *choice;      /* %s: the value given */
+    const char *too_long;    /* %u limit, %u length */
+    const char *twice;
+    const char *not_object;
+    const char *not_object_key; /* the key that carries not_object */
+};
+
+struct nst_face {
+    const char *name;
+    const char *mount;       /* "/guide"; NULL: internal, never routed from outside */
+    const char *doc;         /* a sentence for OpenAPI */
+    nst_phase *const *phase; /* NULL-terminated: the life of a request */
+    nst_phase *authenticate; /* fills rq->caller, or leaves it anonymous */
+    void (*error)(struct nst_req *rq, enum nst_err err); /* renders status, headers, body */
+    void (*paginate)(struct nst_req *rq, const struct nst_page *page); /* response headers */
+    enum nst_spelling spelling;
+    enum nst_time_style time;
+    enum nst_identity_style identity;
+    bool lists_as_text;      /* string lists leave comma-separated */
+    bool inserts_slash;      /* GET without the trailing slash is redirected */
+    const struct nst_texts *text;
+    size_t body_limit;       /* bytes of a request body */
+};
+
+/* ---- Serializers ---- */
+
+enum nst_use { NST_LIST, NST_DETAIL, NST_BRIEF, NST_VERBOSE, NST_CREATE, NST_UPDATE, NST_USE_COUNT };
+
+/* What a face adds to a field's own rules. */
+struct nst_rule {
+    const char *field;
+    const char *choices;     /* separated by `|` */
+    const char *charset;     /* "a-zA-Z0-9.-": every character is one of these */
+    const char *refused;     /* words that are no value, separated by `|` */
+    const char *fallback;    /* instead of the field's */
+    const char *alias;       /* another input name, verbatim */
+};
+
+/* The answer to a violated unique key. `text` may hold {field} references. */
+struct nst_duplicate {
+    const char *key, *text;
+    bool is_list;
+    enum nst_err err;        /* 0: NST_E_INVALID */
+};
+
+struct nst_serializer {
+    const struct nst_face *face;
+    enum nst_use use;
+    /* Output: names in order, separated by blanks; "a=b" shows field b under the
+     * verbatim name a. Input: names that may be set; "a*" is required. */
+    const char *fields;
+    const char *type;        /* literal value of the output field `type` */
+    const struct nst_rule *rules;    /* ends with a row without field; may be NULL */
+    struct nst_duplicate duplicate;  /* CREATE and UPDATE */
+};
+
+/* ---- Routes ---- */
+
+enum nst_method { NST_GET, NST_POST, NST_PUT, NST_PATCH, NST_DELETE, NST_OPTIONS, NST_METHOD_COUNT };
+
+enum nst_action_flag {
+    NST_MAY_BE_ABSENT = 1 << 0, /* the last object of the path need not exist */
+    NST_ANONYMOUS = 1 << 1,     /* the view itself needs no credentials (log-in) */
+};
+
+/* Slow work is cut out of the transaction: when `prepare` is set, the request
+ * first runs up to its body check with `gather` in the place of the view, then
+ * `prepare` on a job thread without database, then whole, with the view. */
+struct nst_action {
+    nst_view *view;          /* NULL: the method is not allowed */
+    nst_permission *permit;  /* required beside a view */
+    unsigned flags;          /* enum nst_action_flag */
+    nst_view *gather;        /* may be NULL */
+    nst_view *prepare;
+};
+
+/* A path of a face. Segments: `name` is literal; `:name` loads the resource of
+ * that name by its key, relative to what was loaded before; `:name?` takes the
+ * text only; `word~name` is a literal that loads resource `name` through its
+ * alias hook. `(a/b|c)` lists alternatives. Every path starts and ends with `/`. */
+struct nst_route {
+    const struct nst_face *face;
+    const char *path;
+    struct nst_action get, post, put, patch, delete;
+    size_t body_limit;       /* 0: the face's */
+    const char *doc;
+};
+
+/* ---- Resources ---- */
+
+/* A name that lists can be sorted by; compared without case and `_`. */
+struct nst_sort {
+    const char *name;
+    const char *columns;     /* expressions separated by `|`; NULL: the default order */
+};
+
+/* A row that the path named. */
+struct nst_object {
+    const struct nst_model *model;
+    void *row;               /* starts with struct nst_row; NULL: absent */
+};
+
+/* Hooks return NST_OK or a failure recorded with nst_fail. */
+struct nst_hooks {
+    /* Limit q to children of parent (NULL: none in the path): append conditions,
+     * each starting with " AND ". */
+    enum nst_err (*scope)(struct nst_sql *q, struct nst_req *rq, const struct nst_object *parent);
+    /* Resolve the literal of a `word~name` segment: append conditions. */
+    enum nst_err (*alias)(struct nst_sql *q, struct nst_req *rq, struct nst_str word);
+    /* Limit a list to what the caller may see: append conditions. */
+    enum nst_err (*visible)(struct nst_sql *q, struct nst_req *rq);
+    /* May the caller see this row, and what lies under it? */
+    enum nst_err (*may_view)(struct nst_req *rq, const struct nst_object *o);
+    /* Number of rows of the list, without counting: *found false to count after all. */
+    enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
+    /* Choose the serializer of a list or detail by the query; NULL: as asked. */
+    enum nst_use (*shape)(struct nst_req *rq, enum nst_use use);
+    /* Complete and check a new row; runs after validation. Sets row.id. */
+    enum nst_err (*before_create)(struct nst_req *rq, void *row);
+    enum nst_err (*after_create)(struct nst_req *rq, void *row);
+    /* `row` holds the stored values with the new ones set over them. */
+    enum nst_err (*before_update)(struct nst_req *rq, void *row);
+    enum nst_err (*after_update)(struct nst_req *rq, void *row);
+    enum nst_err (*after_destroy)(struct nst_req *rq, void *row);
+};
+
+struct nst_resource {
+    const char *name;        /* "source": names it in paths, too */
+    const char *table;       /* what is written */
+    const char *from;        /* what is read; NULL: table */
+    const char *where;       /* which rows count: "source.is_active"; NULL: all */
+    const char *order;       /* default order of lists, a unique key last */
+    size_t size;             /* of the struct */
+    const struct nst_field *field;
+    size_t field_count;
+    const struct nst_serializer *serializer;
+    size_t serializer_count;
+    const struct nst_route *route;
+    size_t route_count;
+    const struct nst_sort *sort; /* ends with a row without name; may be NULL */
+    struct nst_hooks hook;
+    const char *doc;
+};
+
+#define NST_COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define NST_FIELDS(array) .field = (array), .field_count = NST_COUNT(array)
+#define NST_SERIALIZERS(array) .serializer = (array), .serializer_count = NST_COUNT(array)
+#define NST_ROUTES(array) .route = (array), .route_count = NST_COUNT(array)
+
+#endif

@@ -1,0 +1,231 @@
+/* The one header that applications include: requests, generic views, and the
+ * functions that hooks and views of their own call.
+ *
+ * A request is a list of phases (struct nst_face, `phase`); the first failure
+ * renders the face's error and rolls back. Everything here runs inside that
+ * list, on whatever thread the server chose, with a connection inside a
+ * transaction. Memory comes from rq->arena and is never freed by hand. */
+#ifndef NESTOR_REST_H
+#define NESTOR_REST_H
+
+#include "nestor/resource.h"
+
+#define NST_CHAIN_MAX 6       /* resources in one path */
+#define NST_VAR_MAX 8         /* variables in one path */
+#define NST_PAGE_MAX 1000     /* rows of a page (G97, V110) */
+#define NST_PAGE_DEFAULT 25
+
+struct nst_model;
+struct nst_registry;
+struct nst_endpoint;
+struct nst_cache;
+struct nst_shape;
+
+/* Who asks. */
+struct nst_caller {
+    bool is_known, is_staff, is_superuser;
+    int64_t id;
+    struct nst_str name;
+};
+
+/* One thing that is wrong with a request. */
+struct nst_problem {
+    struct nst_problem *next;
+    struct nst_str key, text;
+    bool is_list;             /* rendered as a list of messages */
+};
+
+struct nst_req {
+    struct nst_arena *arena;
+    struct nst_exchange *x;
+    struct nst_registry *registry;
+    struct nst_db *db;
+    struct nst_cache *cache;  /* of this loop; NULL elsewhere */
+    const struct nst_face *face;
+    const struct nst_endpoint *endpoint;
+    const struct nst_action *action;
+    enum nst_method method;   /* HEAD counts as GET */
+    struct nst_str var[NST_VAR_MAX]; /* variables of the path, decoded */
+    unsigned var_count;
+    struct nst_caller caller;
+    struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
+    unsigned depth;
+    struct nst_json *body;    /* parsed in the bind phase; NULL before and without one */
+    struct nst_problem *problem;
+    int64_t now;
+    void *prepared;           /* for the action's gather and prepare */
+    bool is_gathering;        /* gather takes the place of the view */
+    bool is_internal;         /* no client: the caller is trusted to be who it is */
+};
+
+/* One page of a list, for the face's paginate. */
+struct nst_page {
+    int64_t limit, number, offset, found, returned;
+    bool by_offset;           /* the request used `offset` */
+};
+
+/* ---- Failing ---- */
+
+/* Record a problem under key and return err. The text is kept by reference.
+ * `return nst_fail(rq, NST_E_INVALID, "names", NST_STR("Invalid value."));` */
+NST_CHECKED enum nst_err nst_fail(struct nst_req *rq, enum nst_err err, const char *key,
+                                  struct nst_str text);
+
+/* As nst_fail, rendered as a bare string instead of a list. */
+NST_CHECKED enum nst_err nst_fail_bare(struct nst_req *rq, enum nst_err err, const char *key,
+                                       struct nst_str text);
+
+/* Record a problem and go on: to collect several before failing. */
+void nst_add_problem(struct nst_req *rq, struct nst_str key, struct nst_str text, bool is_list);
+
+/* ---- What the request said ---- */
+
+/* Value of a query parameter, decoded, the last one counts; null when absent. */
+struct nst_str nst_query_value(struct nst_req *rq, const char *name);
+
+/* True for `true`, `True` and `1` (V201). */
+bool nst_query_is_true(struct nst_req *rq, const char *name);
+
+/* The object that the path named last, and the one around it; NULL if none. */
+struct nst_object *nst_object(struct nst_req *rq);
+struct nst_object *nst_parent(struct nst_req *rq);
+
+/* The innermost object of the named resource in the path; NULL if none. */
+struct nst_object *nst_ancestor(struct nst_req *rq, const char *resource);
+
+/* True when the object is of that resource. NULL is of none. */
+bool nst_is(const struct nst_object *o, const struct nst_resource *r);
+
+/* The member of the body that carries this field, in either spelling; NULL when
+ * it is absent. */
+struct nst_json *nst_body_member(struct nst_req *rq, const char *field);
+
+/* ---- Reading and writing rows ---- */
+
+/* Which columns to load. */
+enum nst_depth { NST_LOAD_CORE, NST_LOAD_ALL };
+
+/* Load the one row that q's conditions name (each starting with " AND ").
+ *   row   set to a zeroed struct with the row, owned by rq; NULL if none
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_load_where(void **row, struct nst_req *rq,
+                                        const struct nst_resource *r, enum nst_depth depth,
+                                        const struct nst_sql *conditions);
+
+/* The same by id. */
+NST_CHECKED enum nst_err nst_load_id(void **row, struct nst_req *rq, const struct nst_resource *r,
+                                     enum nst_depth depth, int64_t id);
+
+/* A fresh row with every fallback of the face's create serializer. */
+void *nst_row_new(struct nst_req *rq, const struct nst_resource *r);
+
+/* Read the body into row by the serializer of this face and use; all problems are
+ * collected. CREATE: missing required fields are problems, fallbacks apply.
+ * UPDATE: absent fields keep their value.
+ * Errors: NST_E_INVALID, NST_E_MALFORMED, with problems recorded. */
+NST_CHECKED enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *r,
+                                  enum nst_use use);
+
+/* Insert all stored columns of row; row.id must be set.
+ * Errors: NST_E_CONFLICT for a violated unique key. */
+NST_CHECKED enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row);
+
+/* Update the fields in row.set, and the automatic ones. */
+NST_CHECKED enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r,
+                                        void *row);
+
+/* The answer of this face to a violated unique key of r. */
+NST_CHECKED enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst_resource *r,
+                                            enum nst_use use, void *row);
+
+/* Mark a field as given, so that nst_update_row writes it. */
+void nst_mark_set(const struct nst_resource *r, void *row, const char *field);
+bool nst_is_set(const struct nst_resource *r, const void *row, const char *field);
+
+/* The next number of the named counter (or the first of `count` in a row). Ids
+ * are never given out twice. Serializes writers of one counter. */
+NST_CHECKED enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter,
+                                     int64_t count);
+
+/* ---- Answering ---- */
+
+/* Append row as the face's serializer for that use shows it. */
+void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *r,
+                enum nst_use use, const void *row);
+
+/* Answer with the stored row's detail: 200 or 201 with Location (G52). */
+NST_CHECKED enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r,
+                                        int64_t id, unsigned status);
+
+/* Answer with a status and no body. */
+enum nst_err nst_answer_empty(struct nst_req *rq, unsigned status);
+
+/* Answer 200 with the JSON that the view wrote to rq->x->out. */
+enum nst_err nst_answer_json(struct nst_req *rq, unsigned status);
+
+/* ---- Generic views: the five actions ---- */
+
+nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
+
+/* List the rows of r that q's conditions hold, instead of the endpoint's scope. */
+NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
+                                     const struct nst_object *parent);
+
+/* ---- Phases ---- */
+
+/* A phase that answers (rq->x->status set) ends the request with success. */
+nst_phase nst_phase_negotiate, nst_phase_authenticate, nst_phase_method, nst_phase_cached,
+    nst_phase_parents, nst_phase_permit, nst_phase_precondition, nst_phase_bind, nst_phase_view,
+    nst_phase_etag;
+
+/* The order of ocl-guide.md G139: route, authentication, method, ancestors,
+ * permission, body. */
+extern nst_phase *const nst_default_phases[];
+
+/* ---- Bringing it together ---- */
+
+/* Compile and check the tables of all resources: names resolve, flags agree,
+ * every action has a permission. Prints every fault to the log.
+ *   resources  NULL-terminated
+ * Errors: NST_E_INTERNAL when a table is wrong. The registry lives in a. */
+NST_CHECKED enum nst_err nst_registry_new(struct nst_registry **out, struct nst_arena *a,
+                                          const struct nst_resource *const *resources,
+                                          const struct nst_face *const *faces);
+
+/* Run one request from inside the program: method and path of a face with a
+ * body, as the caller given, in the transaction of db. The answer is in rq->x.
+ *   rq      zeroed but for arena, x (zeroed but for arena), registry, db, caller
+ * Errors: what the phases returned; the face's error body is rendered as well. */
+NST_CHECKED enum nst_err nst_call(struct nst_req *rq, const struct nst_face *face,
+                                  enum nst_method method, struct nst_str path,
+                                  struct nst_json *body);
+
+/* Write the OpenAPI 3.1 description of all mounted faces to out. */
+void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
+
+struct nst_server_options {
+    struct nst_http_options http;
+    const struct nst_face *root;   /* the face that also answers at "/"; may be NULL */
+    struct nst_store *store;
+    struct nst_registry *registry;
+};
+
+struct nst_server;
+
+/* Serve the registry's faces, /healthz, /readyz and /openapi.json. */
+NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
+                                          const struct nst_server_options *o);
+unsigned nst_server_port(const struct nst_server *s);
+
+/* Drain and stop. Blocks. The store stays open. */
+void nst_server_stop(struct nst_server *s);
+
+/* ---- A cache of one loop ---- */
+
+/* Remember `size` bytes under a key until the data changes; get returns NULL for
+ * what was never put, was pushed out, or is of before a change. NULL caches hold
+ * nothing. Pointers stay valid until the end of the request. */
+void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, size_t size);
+const void *nst_cache_get(struct nst_cache *c, struct nst_str key);
+
+#endif

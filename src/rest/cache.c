@@ -1,0 +1,74 @@
+/* A small cache of one event loop: tokens already verified, tags of documents.
+ * Everything in it is true as long as the data has not changed; the owner drops
+ * it when a tick begins on changed data. A fixed number of slots, newest wins;
+ * keys are compared whole, so that a collision can only cost a miss. */
+#include "model.h"
+
+#define SLOTS 4096                    /* a power of two */
+#define BYTES_MAX ((size_t)2 << 20)   /* then everything is dropped */
+
+struct slot {
+    struct nst_str key;
+    const void *value;
+};
+
+struct nst_cache {
+    struct nst_arena *home, *arena;   /* of the cache itself, and of what it holds */
+    struct slot slot[SLOTS];
+    bool is_empty, is_over;           /* over: takes nothing until it is dropped */
+};
+
+struct nst_cache *nst_cache_new(void)
+{
+    struct nst_arena *home = nst_arena_new(sizeof(struct nst_cache));
+    struct nst_cache *c = NST_NEW(home, struct nst_cache);
+    c->home = home;
+    c->arena = nst_arena_new(16 * 1024);
+    c->is_empty = true;
+    return c;
+}
+
+void nst_cache_free(struct nst_cache *c)
+{
+    nst_arena_free(c->arena);
+    nst_arena_free(c->home);
+}
+
+void nst_cache_drop(struct nst_cache *c)
+{
+    if (c->is_empty)
+        return;
+    memset(c->slot, 0, sizeof(c->slot));
+    nst_arena_reset(c->arena);
+    c->is_empty = true;
+    c->is_over = false;
+}
+
+bool nst_cache_is_full(const struct nst_cache *c)
+{
+    return c->is_over;
+}
+
+static struct slot *slot_of(struct nst_cache *c, struct nst_str key)
+{
+    return &c->slot[nst_str_hash(key) & (SLOTS - 1)];
+}
+
+void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, size_t size)
+{
+    if (c == NULL || c->is_over)
+        return;
+    struct slot *s = slot_of(c, key);
+    s->key = nst_str_copy(c->arena, key);
+    s->value = memcpy(nst_alloc(c->arena, size + 1), value, size);
+    c->is_empty = false;
+    c->is_over = nst_arena_size(c->arena) > BYTES_MAX;
+}
+
+const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
+{
+    if (c == NULL)
+        return NULL;
+    const struct slot *s = slot_of(c, key);
+    return s->key.p != NULL && nst_str_eq(s->key, key) ? s->value : NULL;
+}

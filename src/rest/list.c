@@ -1,0 +1,276 @@
+/* Lists: scope, visibility, filters, order, one page, the number found. */
+#include "model.h"
+
+#include <ctype.h>
+
+/* ---- Pages (G97, V110, V328) ---- */
+
+static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int64_t high)
+{
+    int64_t n;
+    struct nst_str text = nst_str_trim(nst_query_value(rq, name));
+    return nst_str_int(&n, text) && n >= low && n <= high ? n : -1;
+}
+
+static void read_page(struct nst_page *page, struct nst_req *rq)
+{
+    page->limit = number_in(rq, "limit", 1, NST_PAGE_MAX);
+    if (page->limit < 0 && nst_query_value(rq, "limit").p == NULL)
+        page->limit = number_in(rq, "_count", 1, NST_PAGE_MAX);
+    if (page->limit < 0)
+        page->limit = NST_PAGE_DEFAULT;
+    /* So high that no product below can overflow. */
+    page->number = number_in(rq, "page", 1, INT64_MAX / NST_PAGE_MAX - 1);
+    page->offset = number_in(rq, "offset", 0, INT64_MAX / 2);
+    page->by_offset = page->offset >= 0;
+    if (page->by_offset)
+        page->number = page->offset / page->limit + 1;
+    else if (page->number < 0)
+        page->number = 1;
+    if (!page->by_offset)
+        page->offset = (page->number - 1) * page->limit;
+}
+
+/* ---- Filters (V334): `a,b` or, `!a` not, `a*` pattern, without case ---- */
+
+static void put_field(struct nst_sql *q, const struct nst_resource *r, const struct nst_field *f)
+{
+    if (nst_is_stored(f)) {
+        nst_sql_add(q, r->table);
+        nst_sql_add(q, ".");
+    }
+    nst_sql_add(q, f->column != NULL ? f->column : f->name);
+}
+
+/* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
+static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, word.n * 2 + 1);
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i];
+        if (c == '%' || c == '_' || c == '\\')
+            nst_put_char(&b, '\\');
+        nst_put_char(&b, c == '*' ? '%' : c);
+    }
+    return nst_buf_str(&b);
+}
+
+static void put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
+                     struct nst_str word)
+{
+    const struct nst_resource *r = rq->endpoint->model->resource;
+    if (f->rep == NST_REP_BOOL) {
+        put_field(q, r, f);
+        nst_sql_add(q, " = ");
+        nst_sql_bind(q, NST_BOOL(nst_str_eq_nocase(word, NST_STR("true")) ||
+                                 nst_str_eq(word, NST_STR("1"))));
+        return;
+    }
+    nst_sql_add(q, "lower(");
+    put_field(q, r, f);
+    if (nst_str_find(word, '*') < word.n) {
+        nst_sql_add(q, ") LIKE lower(");
+        nst_sql_bind(q, NST_TEXT(like_pattern(rq->arena, word)));
+        nst_sql_add(q, ") ESCAPE '\\'");
+    } else {
+        nst_sql_add(q, ") = lower(");
+        nst_sql_bind(q, NST_TEXT(word));
+        nst_sql_add(q, ")");
+    }
+}
+
+#define FILTER_WORDS 16   /* alternatives of one filter; more are ignored together */
+
+static void add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
+                       struct nst_str value)
+{
+    bool is_not = nst_str_starts(value, NST_STR("!"));
+    if (is_not)
+        value = nst_str_slice(value, 1, value.n);
+    nst_sql_add(q, is_not ? " AND ((" : " AND (");
+    for (unsigned n = 0; value.p != NULL && n < FILTER_WORDS; n++) {
+        nst_sql_add(q, n == 0 ? "" : " OR ");
+        put_word(q, rq, f, nst_str_trim(nst_str_cut(&value, ',')));
+    }
+    nst_sql_add(q, is_not ? ") IS NOT TRUE)" : ")");
+}
+
+static bool add_filters(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r)
+{
+    bool filtered = false;
+    if (rq->x->query.n == 0)
+        return false;
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct nst_field *f = &r->field[i];
+        if ((f->flags & NST_FILTER) == 0)
+            continue;
+        struct nst_str camel = nst_camel(rq->arena, nst_str_z(f->name));
+        struct nst_str value = nst_query_value(rq, nst_str_to_z(rq->arena, camel));
+        if (value.n == 0)
+            continue;
+        add_filter(q, rq, f, value);
+        filtered = true;
+    }
+    return filtered;
+}
+
+/* ---- Order (V332) ---- */
+
+static bool same_name(const char *known, struct nst_str given)
+{
+    size_t i = 0;
+    for (; *known != '\0'; known++) {
+        if (*known == '_')
+            continue;
+        while (i < given.n && given.p[i] == '_')
+            i++;
+        if (i == given.n || tolower((unsigned char)given.p[i]) != *known)
+            return false;
+        i++;
+    }
+    return i == given.n;
+}
+
+static bool put_sort(struct nst_sql *q, const struct nst_resource *r, struct nst_str name,
+                     bool is_descending)
+{
+    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++) {
+        if (!same_name(s->name, name) || s->columns == NULL)
+            continue;
+        struct nst_str rest = nst_str_z(s->columns);
+        while (rest.p != NULL) {
+            nst_sql_add_str(q, nst_str_cut(&rest, '|'));
+            nst_sql_add(q, is_descending ? " DESC NULLS LAST, " : " ASC NULLS LAST, ");
+        }
+        return true;
+    }
+    return false;
+}
+
+static void put_order(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r)
+{
+    nst_sql_add(q, " ORDER BY ");
+    struct nst_str asc = nst_query_value(rq, "sortAsc"), desc = nst_query_value(rq, "sortDesc");
+    struct nst_str list = nst_query_value(rq, "sort");
+    bool sorted = asc.n > 0 && put_sort(q, r, asc, false);
+    if (!sorted && desc.n > 0)
+        sorted = put_sort(q, r, desc, true);
+    while (!sorted && list.p != NULL && list.n > 0) {
+        struct nst_str name = nst_str_trim(nst_str_cut(&list, ','));
+        bool down = nst_str_starts(name, NST_STR("-"));
+        put_sort(q, r, nst_str_slice(name, down, name.n), down);
+    }
+    nst_sql_add(q, r->order);
+}
+
+/* ---- The list ---- */
+
+static enum nst_err conditions(struct nst_sql *q, bool *filtered, struct nst_req *rq,
+                               const struct nst_resource *r)
+{
+    enum nst_err e = NST_OK;
+    if (r->hook.visible != NULL)
+        e = r->hook.visible(q, rq);
+    if (e == NST_OK)
+        *filtered = add_filters(q, rq, r);
+    return e;
+}
+
+static enum nst_err count_rows(int64_t *found, struct nst_req *rq, const struct nst_model *m,
+                               const struct nst_sql *where)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add_str(&q, m->count_from);
+    nst_sql_add_str(&q, nst_buf_str(&where->text));
+    for (unsigned i = 0; i < where->count; i++)
+        q.value[q.count++] = where->value[i];
+    return nst_sql_int(found, NULL, rq->db, &q);
+}
+
+static enum nst_err render_rows(struct nst_page *page, struct nst_req *rq,
+                                const struct nst_shape *shape, const struct nst_sql *q)
+{
+    const struct nst_model *m = rq->endpoint->model;
+    struct nst_rows *rows;
+    struct nst_buf *out = &rq->x->out;
+    enum nst_err e = nst_sql_query(&rows, rq->db, q);
+    if (e != NST_OK)
+        return e;
+    void *row = nst_alloc(rq->arena, m->resource->size);
+    bool has_row = false;
+    nst_put_char(out, '[');
+    for (;;) {
+        e = nst_rows_next(&has_row, rows);
+        if (e != NST_OK || !has_row)
+            break;
+        /* The row is rewound, the buffer that grows in the same arena is not:
+         * only what printing a row takes on the side is given back. */
+        memset(row, 0, m->resource->size);
+        nst_row_read(m, shape->columns, rows, row);
+        if (page->returned++ > 0)
+            nst_put_char(out, ',');
+        nst_shape_put(out, rq->face, shape, row);
+    }
+    nst_put_char(out, ']');
+    nst_rows_end(rows);
+    return e;
+}
+
+static const struct nst_shape *list_shape(struct nst_req *rq, const struct nst_model *m)
+{
+    const struct nst_resource *r = m->resource;
+    enum nst_use use = r->hook.shape != NULL ? r->hook.shape(rq, NST_LIST) : NST_LIST;
+    const struct nst_shape *shape = nst_shape_of(m, rq->face, use);
+    return shape != NULL ? shape : nst_shape_of(m, rq->face, NST_LIST);
+}
+
+static enum nst_err list_page(struct nst_req *rq, const struct nst_model *m, struct nst_sql *where)
+{
+    const struct nst_resource *r = m->resource;
+    const struct nst_shape *shape = list_shape(rq, m);
+    struct nst_page page = { 0 };
+    bool filtered = false, counted = false;
+    enum nst_err e = conditions(where, &filtered, rq, r);
+    if (e == NST_OK && !filtered && r->hook.count != NULL)
+        e = r->hook.count(&page.found, &counted, rq);
+    if (e == NST_OK && !counted)
+        e = count_rows(&page.found, rq, m, where);
+    if (e != NST_OK)
+        return e;
+    read_page(&page, rq);
+
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add_str(&q, shape->select);
+    nst_sql_add_str(&q, nst_buf_str(&where->text));
+    for (unsigned i = 0; i < where->count; i++)
+        q.value[q.count++] = where->value[i];
+    put_order(&q, rq, r);
+    nst_sql_add(&q, " LIMIT ");
+    nst_sql_bind(&q, NST_INT(page.limit));
+    nst_sql_add(&q, " OFFSET ");
+    nst_sql_bind(&q, NST_INT(page.offset));
+    e = render_rows(&page, rq, shape, &q);
+    if (e != NST_OK)
+        return e;
+    rq->face->paginate(rq, &page);
+    return nst_answer_json(rq, 200);
+}
+
+enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
+                         const struct nst_object *parent)
+{
+    struct nst_sql where;
+    enum nst_err e = NST_OK;
+    nst_sql_init(&where, rq->arena);
+    if (r->hook.scope != NULL)
+        e = r->hook.scope(&where, rq, parent);
+    return e != NST_OK ? e : list_page(rq, nst_model_of(rq->registry, r), &where);
+}
+
+enum nst_err nst_list(struct nst_req *rq)
+{
+    return nst_list_of(rq, rq->endpoint->model->resource, nst_object(rq));
+}

@@ -1,0 +1,163 @@
+/* Compiled tables: what the registry makes of resources at start-up, so that a
+ * request only walks arrays. Private to rest. */
+#ifndef NESTOR_REST_MODEL_H
+#define NESTOR_REST_MODEL_H
+
+#include "nestor/rest.h"
+
+#define FACES_MAX 8
+
+/* One piece of a link: literal text, then the value of a field (-1: none). */
+struct nst_piece {
+    struct nst_str literal;
+    int field;
+};
+
+struct nst_link {
+    struct nst_piece *piece;
+    size_t count;
+};
+
+/* One field of a serializer. */
+struct nst_slot {
+    struct nst_str key;      /* output: `,"name":` */
+    struct nst_str name;     /* the face's spelling: in errors */
+    const struct nst_field *field;
+    unsigned index;          /* of the field in its table */
+    const struct nst_model *model;
+    const struct nst_link *link;
+    const struct nst_model *children;
+    bool is_required, is_verbatim;
+    const struct nst_rule *rule;
+    struct nst_str snake, camel;
+};
+
+struct nst_shape {
+    const struct nst_serializer *serializer;
+    struct nst_slot *slot;
+    size_t count;
+    struct nst_str type;     /* `"Source"`, or null */
+    uint64_t columns;        /* fields to load */
+    struct nst_str select;   /* "SELECT ... FROM ... WHERE ..." */
+};
+
+struct nst_model {
+    const struct nst_resource *resource;
+    struct nst_registry *registry;
+    struct nst_link *link;   /* a link a field, empty without */
+    const struct nst_model **children;
+    int key, identity;       /* indices; -1: none */
+    uint64_t core, all;      /* columns of the two load depths */
+    struct nst_str select_core, select_all, count_from;
+    struct nst_shape *shape[FACES_MAX][NST_USE_COUNT];
+};
+
+enum nst_step_kind { STEP_LITERAL, STEP_LOAD, STEP_ALIAS, STEP_TEXT };
+
+struct nst_step {
+    enum nst_step_kind kind;
+    struct nst_str word;     /* the literal */
+    const char *name;        /* resource or variable */
+    const struct nst_model *model;
+};
+
+struct nst_endpoint {
+    const struct nst_route *route;
+    const struct nst_model *model; /* whose table the route stands in */
+    struct nst_str path;           /* one alternative, as written */
+    struct nst_step *step;
+    size_t count;
+    bool is_detail;                /* the last segment loads a row */
+    const struct nst_action *action[NST_METHOD_COUNT];
+    struct nst_str allow;
+};
+
+/* A node of a face's route tree: literals win over variables (G61). */
+struct nst_node {
+    struct nst_str word;     /* literal; null for a variable */
+    struct nst_node *child, *next;
+    struct nst_endpoint *endpoint;
+};
+
+struct nst_registry {
+    struct nst_arena *arena;
+    const struct nst_face *face[FACES_MAX];
+    struct nst_node *root[FACES_MAX];
+    size_t faces;
+    struct nst_model *model;
+    size_t models;
+    struct nst_endpoint **endpoint;
+    size_t endpoints;
+    unsigned faults;
+};
+
+/* Model of r; asserts that r is registered. */
+const struct nst_model *nst_model_of(const struct nst_registry *reg, const struct nst_resource *r);
+
+/* Position of the face; asserts that it is registered. */
+size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *face);
+
+/* Serializer of that face and use, compiled; NULL when the resource has none. */
+const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst_face *face,
+                                     enum nst_use use);
+
+/* Index of the named field, -1 when there is none. */
+int nst_field_index(const struct nst_resource *r, struct nst_str name);
+
+/* True when f is a column of the resource's own table. */
+bool nst_is_stored(const struct nst_field *f);
+
+/* The camelCase form of a snake_case name, in a. */
+struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake);
+
+/* Add the routes of a compiled model to the trees. */
+void nst_route_add(struct nst_registry *reg, const struct nst_model *m);
+
+/* Find the endpoint of a path below a face's mount and set rq->endpoint and var.
+ * Errors: NST_E_NOT_FOUND. `path` is still percent-encoded. */
+enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path);
+
+/* Append one SELECT for the columns in the map, up to and with WHERE. */
+void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t columns);
+
+/* Fill row from the present result row, columns in the order of the map. */
+void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row);
+
+void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struct nst_shape *shape,
+                   const void *row);
+void nst_link_put(struct nst_buf *out, const struct nst_model *m, const struct nst_link *link,
+                  const void *row);
+
+/* What to load: a prepared SELECT, its columns, conditions that follow it. */
+struct nst_selection {
+    struct nst_str select;
+    uint64_t columns;
+    const struct nst_sql *conditions;
+};
+
+/* Load one row; *row is NULL when there is none. Texts are copied to rq's arena. */
+enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model *m,
+                          const struct nst_selection *what);
+
+/* Start conditions that name a row by its id. */
+void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r, int64_t id);
+
+/* The Location of a row: its field `url`. */
+struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const void *row);
+
+/* The part of a request that is run by a face: phases, then the error. */
+enum nst_err nst_run_phases(struct nst_req *rq);
+
+/* Reset what an earlier run of the same request left behind. */
+void nst_req_rewind(struct nst_req *rq);
+
+/* A cache bound to a loop; drop it when the data changed, or when it is full. */
+struct nst_cache *nst_cache_new(void);
+void nst_cache_drop(struct nst_cache *c);
+bool nst_cache_is_full(const struct nst_cache *c);
+void nst_cache_free(struct nst_cache *c);
+
+/* Read a form body into a JSON object of strings. */
+enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
+
+#endif

@@ -1,0 +1,165 @@
+/* Rows to JSON: walks a compiled serializer. Keys are prepared texts, so that a
+ * field costs one copy and one printer call. */
+#include "model.h"
+
+static const void *member_of(const struct nst_field *f, const void *row)
+{
+    return (const char *)row + f->offset;
+}
+
+static bool is_null(const struct nst_field *f, unsigned index, const void *row)
+{
+    if (f->rep == NST_REP_STR)
+        return ((const struct nst_str *)member_of(f, row))->p == NULL;
+    return (((const struct nst_row *)row)->null >> index & 1) != 0;
+}
+
+/* Values inside a link: addresses as they are, everything else as one segment. */
+static void put_piece(struct nst_buf *out, const struct nst_field *f, const void *row)
+{
+    if (f->rep == NST_REP_INT)
+        nst_put_int(out, *(const int64_t *)member_of(f, row));
+    else if (f->type == &nst_url)
+        nst_put(out, *(const struct nst_str *)member_of(f, row));
+    else
+        nst_put_percent(out, *(const struct nst_str *)member_of(f, row), "@!$&'()*,;=:");
+}
+
+static bool link_is_null(const struct nst_model *m, const struct nst_link *link, const void *row)
+{
+    for (size_t i = 0; i < link->count; i++) {
+        int field = link->piece[i].field;
+        if (field < 0)
+            continue;
+        bool nested = m->link[field].count > 0;
+        if (nested ? link_is_null(m, &m->link[field], row)
+                   : is_null(&m->resource->field[field], (unsigned)field, row))
+            return true;
+    }
+    return false;
+}
+
+static void put_link_text(struct nst_buf *out, const struct nst_model *m,
+                          const struct nst_link *link, const void *row)
+{
+    for (size_t i = 0; i < link->count; i++) {
+        int field = link->piece[i].field;
+        nst_put(out, link->piece[i].literal);
+        if (field < 0)
+            continue;
+        if (m->link[field].count > 0)
+            put_link_text(out, m, &m->link[field], row);
+        else
+            put_piece(out, &m->resource->field[field], row);
+    }
+}
+
+void nst_link_put(struct nst_buf *out, const struct nst_model *m, const struct nst_link *link,
+                  const void *row)
+{
+    if (link_is_null(m, link, row)) {
+        nst_put_lit(out, "null");
+        return;
+    }
+    nst_put_char(out, '"');
+    put_link_text(out, m, link, row);
+    nst_put_char(out, '"');
+}
+
+/* ---- Child objects: kept as JSON under canonical names ---- */
+
+static void put_child_value(struct nst_buf *out, const struct nst_slot *slot,
+                            const struct nst_json *element)
+{
+    const struct nst_json *v = nst_json_get(element, slot->snake);
+    if (v != NULL)
+        nst_json_put(out, v);
+    else if (slot->field->constant != NULL)
+        nst_put_z(out, slot->field->constant);
+    else if (slot->field->fallback != NULL)
+        nst_put_z(out, slot->field->fallback);
+    else
+        nst_put_lit(out, "null");
+}
+
+static void put_child(struct nst_buf *out, const struct nst_shape *shape,
+                      const struct nst_json *element)
+{
+    nst_put_char(out, '{');
+    for (size_t i = 0; i < shape->count; i++) {
+        const struct nst_slot *slot = &shape->slot[i];
+        nst_put(out, nst_str_slice(slot->key, i == 0, slot->key.n));
+        if (shape->type.p != NULL && nst_str_eq(slot->snake, NST_STR("type")))
+            nst_put(out, shape->type);
+        else
+            put_child_value(out, slot, element);
+    }
+    nst_put_char(out, '}');
+}
+
+static void put_children(struct nst_buf *out, const struct nst_face *face,
+                         const struct nst_slot *slot, struct nst_str text)
+{
+    const struct nst_shape *shape = nst_shape_of(slot->children, face, NST_DETAIL);
+    struct nst_json *list;
+    nst_put_char(out, '[');
+    if (shape != NULL && text.p != NULL &&
+        nst_json_read(&list, NULL, out->arena, text, NULL) == NST_OK) {
+        for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
+            if (e != list->first)
+                nst_put_char(out, ',');
+            put_child(out, shape, e);
+        }
+    }
+    nst_put_char(out, ']');
+}
+
+/* ---- Rows ---- */
+
+static void put_slot(struct nst_buf *out, const struct nst_face *face, const struct nst_slot *slot,
+                     const void *row)
+{
+    const struct nst_field *f = slot->field;
+    if (f->constant != NULL)
+        nst_put_z(out, f->constant);
+    else if (slot->children != NULL)
+        put_children(out, face, slot, *(const struct nst_str *)member_of(f, row));
+    else if (is_null(f, slot->index, row))
+        nst_put_lit(out, "null");
+    else
+        f->type->print(out, face, f, row);
+}
+
+void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struct nst_shape *shape,
+                   const void *row)
+{
+    nst_put_char(out, '{');
+    for (size_t i = 0; i < shape->count; i++) {
+        const struct nst_slot *slot = &shape->slot[i];
+        nst_put(out, nst_str_slice(slot->key, i == 0, slot->key.n));
+        if (shape->type.p != NULL && nst_str_eq(slot->snake, NST_STR("type")))
+            nst_put(out, shape->type);
+        else if (slot->link != NULL)
+            nst_link_put(out, slot->model, slot->link, row);
+        else
+            put_slot(out, face, slot, row);
+    }
+    nst_put_char(out, '}');
+}
+
+void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *r,
+                enum nst_use use, const void *row)
+{
+    const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
+    nst_shape_put(out, rq->face, shape, row);
+}
+
+struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const void *row)
+{
+    struct nst_buf b;
+    int url = nst_field_index(m->resource, NST_STR("url"));
+    nst_buf_init(&b, rq->arena, 65536);
+    if (url >= 0 && m->link[url].count > 0)
+        put_link_text(&b, m, &m->link[url], row);
+    return nst_buf_str(&b);
+}

@@ -1,0 +1,84 @@
+/* What views and hooks ask of a request, and how they fail. */
+#include "model.h"
+
+void nst_add_problem(struct nst_req *rq, struct nst_str key, struct nst_str text, bool is_list)
+{
+    struct nst_problem **at = &rq->problem;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = NST_NEW(rq->arena, struct nst_problem);
+    **at = (struct nst_problem){ .key = key, .text = text, .is_list = is_list };
+}
+
+enum nst_err nst_fail(struct nst_req *rq, enum nst_err err, const char *key, struct nst_str text)
+{
+    nst_add_problem(rq, nst_str_z(key), text, true);
+    return err;
+}
+
+enum nst_err nst_fail_bare(struct nst_req *rq, enum nst_err err, const char *key,
+                           struct nst_str text)
+{
+    nst_add_problem(rq, nst_str_z(key), text, false);
+    return err;
+}
+
+struct nst_str nst_query_value(struct nst_req *rq, const char *name)
+{
+    struct nst_str rest = rq->x->query, found = { 0 }, wanted = nst_str_z(name);
+    while (rest.p != NULL && rest.n > 0) {
+        struct nst_str value = nst_str_cut(&rest, '&');
+        struct nst_str key = nst_percent_decode(rq->arena, nst_str_cut(&value, '='), true);
+        if (nst_str_eq(key, wanted))
+            found = value.p != NULL ? nst_percent_decode(rq->arena, value, true) : NST_STR("");
+    }
+    /* What is no text can match nothing, and PostgreSQL would refuse it. */
+    if (!nst_utf8_valid(found) || nst_str_find(found, '\0') < found.n)
+        return NST_STR("\xEF\xBF\xBD");
+    return found;
+}
+
+bool nst_query_is_true(struct nst_req *rq, const char *name)
+{
+    struct nst_str v = nst_query_value(rq, name);
+    return nst_str_eq(v, NST_STR("true")) || nst_str_eq(v, NST_STR("True")) ||
+           nst_str_eq(v, NST_STR("1"));
+}
+
+struct nst_object *nst_object(struct nst_req *rq)
+{
+    return rq->depth > 0 ? &rq->chain[rq->depth - 1] : NULL;
+}
+
+struct nst_object *nst_parent(struct nst_req *rq)
+{
+    return rq->depth > 1 ? &rq->chain[rq->depth - 2] : NULL;
+}
+
+struct nst_object *nst_ancestor(struct nst_req *rq, const char *resource)
+{
+    for (unsigned i = rq->depth; i > 0; i--)
+        if (nst_str_eq(nst_str_z(rq->chain[i - 1].model->resource->name), nst_str_z(resource)))
+            return &rq->chain[i - 1];
+    return NULL;
+}
+
+bool nst_is(const struct nst_object *o, const struct nst_resource *r)
+{
+    return o != NULL && o->model->resource == r;
+}
+
+enum nst_err nst_answer_empty(struct nst_req *rq, unsigned status)
+{
+    rq->x->status = status;
+    rq->x->out.n = 0;
+    rq->x->content_type = (struct nst_str){ 0 };
+    return NST_OK;
+}
+
+enum nst_err nst_answer_json(struct nst_req *rq, unsigned status)
+{
+    rq->x->status = status;
+    rq->x->content_type = NST_STR("application/json");
+    return rq->x->out.is_full ? NST_E_INTERNAL : NST_OK;
+}

@@ -1,0 +1,248 @@
+/* Rows and the store: loading, inserting and updating by the field table. */
+#include "model.h"
+
+#include "nestor/base/log.h"
+
+#include <assert.h>
+
+static void *member_of(const struct nst_field *f, void *row)
+{
+    return (char *)row + f->offset;
+}
+
+void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row)
+{
+    struct nst_row *head = row;
+    unsigned column = 0;
+    for (uint64_t rest = columns; rest != 0; rest &= rest - 1, column++) {
+        unsigned i = (unsigned)__builtin_ctzll(rest);
+        const struct nst_field *f = &m->resource->field[i];
+        void *member = member_of(f, row);
+        if (f->rep == NST_REP_STR) {
+            *(struct nst_str *)member = nst_rows_text(rows, column);
+            continue;
+        }
+        if (nst_rows_is_null(rows, column))
+            head->null |= UINT64_C(1) << i;
+        else if (f->rep == NST_REP_INT)
+            *(int64_t *)member = nst_rows_int(rows, column);
+        else
+            *(bool *)member = nst_rows_bool(rows, column);
+    }
+}
+
+/* Column texts live until the next step; rows that outlive it are copied. */
+static void keep_texts(struct nst_arena *a, const struct nst_model *m, uint64_t columns, void *row)
+{
+    for (uint64_t rest = columns; rest != 0; rest &= rest - 1) {
+        const struct nst_field *f = &m->resource->field[__builtin_ctzll(rest)];
+        if (f->rep == NST_REP_STR) {
+            struct nst_str *text = member_of(f, row);
+            *text = nst_str_copy(a, *text);
+        }
+    }
+}
+
+enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model *m,
+                          const struct nst_selection *what)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    bool has_row = false;
+    *row = NULL;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add_str(&q, what->select);
+    nst_sql_add_str(&q, nst_buf_str(&what->conditions->text));
+    enum nst_err e = nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->value,
+                               what->conditions->count);
+    if (e != NST_OK)
+        return e;
+    e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row) {
+        *row = nst_alloc(rq->arena, m->resource->size);
+        nst_row_read(m, what->columns, rows, *row);
+        keep_texts(rq->arena, m, what->columns, *row);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+enum nst_err nst_load_where(void **row, struct nst_req *rq, const struct nst_resource *r,
+                            enum nst_depth depth, const struct nst_sql *conditions)
+{
+    const struct nst_model *m = nst_model_of(rq->registry, r);
+    const struct nst_selection what = {
+        .select = depth == NST_LOAD_ALL ? m->select_all : m->select_core,
+        .columns = depth == NST_LOAD_ALL ? m->all : m->core,
+        .conditions = conditions,
+    };
+    return nst_load_row(row, rq, m, &what);
+}
+
+void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r, int64_t id)
+{
+    nst_sql_init(q, rq->arena);
+    nst_sql_add(q, " AND ");
+    nst_sql_add(q, r->table);
+    nst_sql_add(q, ".id = ");
+    nst_sql_bind(q, NST_INT(id));
+}
+
+enum nst_err nst_load_id(void **row, struct nst_req *rq, const struct nst_resource *r,
+                         enum nst_depth depth, int64_t id)
+{
+    struct nst_sql q;
+    nst_sql_by_id(&q, rq, r, id);
+    return nst_load_where(row, rq, r, depth, &q);
+}
+
+/* ---- Writing ---- */
+
+static struct nst_value value_of(const struct nst_field *f, unsigned index, void *row)
+{
+    const void *member = member_of(f, row);
+    if (f->rep == NST_REP_STR)
+        return NST_TEXT(*(const struct nst_str *)member);
+    if ((((struct nst_row *)row)->null >> index & 1) != 0)
+        return NST_NULL;
+    if (f->rep == NST_REP_INT)
+        return NST_INT(*(const int64_t *)member);
+    return NST_BOOL(*(const bool *)member);
+}
+
+static void fill_auto(struct nst_req *rq, const struct nst_field *f, unsigned index, void *row)
+{
+    void *member = member_of(f, row);
+    ((struct nst_row *)row)->null &= ~(UINT64_C(1) << index);
+    if (f->fill == NST_AUTO_CREATED || f->fill == NST_AUTO_UPDATED)
+        *(int64_t *)member = rq->now;
+    else if (f->rep == NST_REP_STR)
+        *(struct nst_str *)member = rq->caller.name;
+    else
+        *(int64_t *)member = rq->caller.id;
+}
+
+static const char *column_of(const struct nst_field *f)
+{
+    return f->column != NULL ? f->column : f->name;
+}
+
+enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row)
+{
+    struct nst_sql q, values;
+    assert(((struct nst_row *)row)->id != 0);
+    nst_sql_init(&q, rq->arena);
+    nst_sql_init(&values, rq->arena);
+    nst_sql_add(&q, "INSERT INTO ");
+    nst_sql_add(&q, r->table);
+    const char *between = " (";
+    for (unsigned i = 0; i < r->field_count; i++) {
+        const struct nst_field *f = &r->field[i];
+        if (!nst_is_stored(f))
+            continue;
+        if (f->fill != NST_AUTO_NONE)
+            fill_auto(rq, f, i, row);
+        nst_sql_add(&q, between);
+        nst_sql_add(&q, column_of(f));
+        nst_sql_add(&values, between[0] == ' ' ? "" : ", ");
+        nst_sql_bind(&values, value_of(f, i, row));
+        between = ", ";
+    }
+    nst_sql_add(&q, ") VALUES (");
+    nst_sql_add_str(&q, nst_buf_str(&values.text));
+    nst_sql_add(&q, ")");
+    return nst_exec(NULL, rq->db, nst_buf_str(&q.text), values.value, values.count);
+}
+
+enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r, void *row)
+{
+    struct nst_sql q;
+    const struct nst_row *head = row;
+    const char *between = " SET ";
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "UPDATE ");
+    nst_sql_add(&q, r->table);
+    for (unsigned i = 0; i < r->field_count; i++) {
+        const struct nst_field *f = &r->field[i];
+        bool is_automatic = f->fill == NST_AUTO_UPDATED || f->fill == NST_AUTO_UPDATER;
+        if (!nst_is_stored(f) || (!is_automatic && (head->set >> i & 1) == 0))
+            continue;
+        if (is_automatic)
+            fill_auto(rq, f, i, row);
+        nst_sql_add(&q, between);
+        nst_sql_add(&q, column_of(f));
+        nst_sql_add(&q, " = ");
+        nst_sql_bind(&q, value_of(f, i, row));
+        between = ", ";
+    }
+    if (q.count == 0)
+        return NST_OK;
+    nst_sql_add(&q, " WHERE id = ");
+    nst_sql_bind(&q, NST_INT(head->id));
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
+void nst_mark_set(const struct nst_resource *r, void *row, const char *field)
+{
+    int i = nst_field_index(r, nst_str_z(field));
+    assert(i >= 0);
+    ((struct nst_row *)row)->set |= UINT64_C(1) << i;
+}
+
+bool nst_is_set(const struct nst_resource *r, const void *row, const char *field)
+{
+    int i = nst_field_index(r, nst_str_z(field));
+    assert(i >= 0);
+    return (((const struct nst_row *)row)->set >> i & 1) != 0;
+}
+
+enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, int64_t count)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    enum nst_err e = nst_query_with(&rows, db,
+                                    "INSERT INTO nst_counter (name, next) VALUES ($1, $2) "
+                                    "ON CONFLICT (name) DO UPDATE "
+                                    "SET next = nst_counter.next + $3 RETURNING next",
+                                    NST_TEXT(nst_str_z(counter)), NST_INT(1 + count),
+                                    NST_INT(count));
+    if (e != NST_OK)
+        return e;
+    e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK)
+        *out = nst_rows_int(rows, 0) - count;
+    nst_rows_end(rows);
+    return e;
+}
+
+/* ---- Unique keys ---- */
+
+/* Fill the {field} references of a text. */
+static struct nst_str fill_in(struct nst_req *rq, const struct nst_resource *r, const char *text,
+                              void *row)
+{
+    struct nst_buf b;
+    struct nst_str rest = nst_str_z(text);
+    nst_buf_init(&b, rq->arena, 65536);
+    while (rest.p != NULL) {
+        nst_put(&b, nst_str_cut(&rest, '{'));
+        if (rest.p == NULL)
+            break;
+        int i = nst_field_index(r, nst_str_cut(&rest, '}'));
+        assert(i >= 0 && r->field[i].rep == NST_REP_STR);
+        nst_put(&b, *(struct nst_str *)member_of(&r->field[i], row));
+    }
+    return nst_buf_str(&b);
+}
+
+enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst_resource *r, enum nst_use use,
+                                void *row)
+{
+    const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
+    const struct nst_duplicate *d = &shape->serializer->duplicate;
+    enum nst_err err = d->err != NST_OK ? d->err : NST_E_INVALID;
+    if (d->text == NULL)
+        return NST_E_CONFLICT;
+    nst_add_problem(rq, nst_str_z(d->key), fill_in(rq, r, d->text, row), d->is_list);
+    return err;
+}

@@ -1,0 +1,382 @@
+/* The server: an exchange becomes a request of a face and runs where the store
+ * wants it: reads inline on the loop (SQLite), everything else on the store's
+ * threads. /healthz, /readyz and /openapi.json are answered here. */
+#include "model.h"
+
+#include "nestor/base/log.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#define OPERATIONS_BODY_MAX 0
+
+struct nst_server {
+    struct nst_arena *arena;
+    struct nst_server_options options;
+    struct nst_http_app app;
+    struct nst_http *http;
+    struct nst_str openapi;
+};
+
+/* What a loop owns. */
+struct loop {
+    struct nst_server *server;
+    struct nst_db *reader;   /* NULL where reads do not run inline */
+    struct nst_cache *cache;
+};
+
+/* A request on its way through the threads. */
+struct job {
+    struct nst_req rq;
+    struct nst_server *server;
+    struct nst_mark mark;    /* of the arena, before the present stage */
+};
+
+/* ---- Which face ---- */
+
+static bool has_mount(struct nst_str path, const char *mount, struct nst_str *rest)
+{
+    struct nst_str m = nst_str_z(mount);
+    if (m.p == NULL || !nst_str_starts(path, m) || path.n == m.n || path.p[m.n] != '/')
+        return false;
+    *rest = nst_str_slice(path, m.n, path.n);
+    return true;
+}
+
+static const struct nst_face *face_of(struct nst_server *s, struct nst_str path,
+                                      struct nst_str *rest)
+{
+    const struct nst_registry *reg = s->options.registry;
+    for (size_t i = 0; i < reg->faces; i++)
+        if (has_mount(path, reg->face[i]->mount, rest))
+            return reg->face[i];
+    *rest = path;
+    return s->options.root;
+}
+
+static enum nst_method method_of(struct nst_str method)
+{
+    static const char *const name[] = { "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
+    if (nst_str_eq(method, NST_STR("HEAD")))
+        return NST_GET;
+    for (int i = 0; i < NST_METHOD_COUNT; i++)
+        if (nst_str_eq(method, nst_str_z(name[i])))
+            return (enum nst_method)i;
+    return NST_METHOD_COUNT;
+}
+
+/* ---- Operations ---- */
+
+static enum nst_http_next answer_text(struct nst_exchange *x, unsigned status, struct nst_str body)
+{
+    x->status = status;
+    x->content_type = NST_STR("application/json");
+    nst_put(&x->out, body);
+    return NST_HTTP_ANSWERED;
+}
+
+static struct nst_server *server_of(const struct nst_exchange *x)
+{
+    return ((struct loop *)nst_http_loop_state(x))->server;
+}
+
+/* True when the path is no face's business and has been answered. */
+static bool answer_operation(struct nst_exchange *x)
+{
+    struct nst_server *s = server_of(x);
+    bool is_read = nst_str_eq(x->method, NST_STR("GET")) || nst_str_eq(x->method, NST_STR("HEAD"));
+    bool is_health = nst_str_eq(x->path, NST_STR("/healthz"));
+    bool is_ready = nst_str_eq(x->path, NST_STR("/readyz"));
+    bool is_openapi = nst_str_eq(x->path, NST_STR("/openapi.json"));
+    if (!is_health && !is_ready && !is_openapi)
+        return false;
+    if (!is_read) {
+        nst_http_add_header(x, "Allow", NST_STR("GET, HEAD"));
+        answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
+    } else {
+        answer_text(x, 200, is_openapi ? s->openapi : NST_STR("{\"status\":\"ok\"}"));
+    }
+    return true;
+}
+
+/* ---- Receiving ---- */
+
+static void make_request(struct nst_exchange *x)
+{
+    struct nst_server *s = server_of(x);
+    struct job *job = NST_NEW(x->arena, struct job);
+    struct nst_str rest;
+    job->server = s;
+    job->rq = (struct nst_req){
+        .arena = x->arena,
+        .x = x,
+        .registry = s->options.registry,
+        .face = face_of(s, x->path, &rest),
+        .method = method_of(x->method),
+    };
+    x->app = job;
+    if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)
+        job->rq.endpoint = NULL;
+}
+
+static size_t body_limit(struct nst_exchange *x)
+{
+    make_request(x);
+    const struct job *job = x->app;
+    if (job->rq.face == NULL)
+        return OPERATIONS_BODY_MAX;
+    const struct nst_endpoint *e = job->rq.endpoint;
+    return e != NULL && e->route->body_limit > 0 ? e->route->body_limit : job->rq.face->body_limit;
+}
+
+/* ---- Running ---- */
+
+/* What a client must not see: the message of the table, and the request's id to
+ * find the details in the log. */
+static void fail_plainly(struct nst_exchange *x, enum nst_err err)
+{
+    x->status = nst_err_status(err);
+    x->header_count = 0;
+    x->content_type = NST_STR("application/json");
+    x->out.n = 0;
+    nst_put_lit(&x->out, "{\"detail\":");
+    nst_json_put_str(&x->out, nst_str_z(nst_err_message(err)));
+    nst_put_char(&x->out, '}');
+}
+
+static enum nst_err run(struct nst_db *db, void *arg)
+{
+    struct job *job = arg;
+    nst_arena_rewind(job->rq.arena, job->mark);
+    nst_req_rewind(&job->rq);
+    job->rq.db = db;
+    job->rq.now = nst_now();
+    return nst_run_phases(&job->rq);
+}
+
+static void set_user(struct job *job)
+{
+    if (job->rq.caller.is_known)
+        job->rq.x->user = job->rq.caller.name;
+}
+
+/* The store has the outcome: a failure of its own (commit, full queue) replaces
+ * what the phases had to say. */
+static void finish(enum nst_err err, void *arg)
+{
+    struct job *job = arg;
+    struct nst_exchange *x = job->rq.x;
+    if (x->status == 0 || (err != NST_OK && x->status < 400))
+        fail_plainly(x, err != NST_OK ? err : NST_E_INTERNAL);
+    set_user(job);
+    nst_http_resume(x);
+}
+
+static void submit(struct job *job, enum nst_mode mode)
+{
+    job->mark = nst_arena_mark(job->rq.arena);
+    nst_store_submit(job->server->options.store, mode, run, finish, job);
+}
+
+/* Slow work: gathered and permitted (read), prepared (no database), then whole. */
+static enum nst_err run_prepare(struct nst_db *db, void *arg)
+{
+    struct job *job = arg;
+    (void)db;
+    return job->rq.action->prepare(&job->rq);
+}
+
+static void after_prepare(enum nst_err err, void *arg)
+{
+    struct job *job = arg;
+    if (err != NST_OK) {
+        job->rq.x->status = 0;
+        finish(err, job);
+        return;
+    }
+    job->rq.is_gathering = false;
+    submit(job, NST_MODE_WRITE);
+}
+
+static void after_gather(enum nst_err err, void *arg)
+{
+    struct job *job = arg;
+    if (err != NST_OK || job->rq.x->status != 0)
+        finish(err, job);
+    else
+        nst_store_submit_job(job->server->options.store, run_prepare, after_prepare, job);
+}
+
+static bool wants_prepare(const struct job *job)
+{
+    const struct nst_endpoint *e = job->rq.endpoint;
+    if (e == NULL || job->rq.method >= NST_METHOD_COUNT)
+        return false;
+    const struct nst_action *action = e->action[job->rq.method];
+    return action != NULL && action->prepare != NULL;
+}
+
+static enum nst_http_next run_inline(struct job *job, struct loop *loop)
+{
+    bool changed = false;
+    enum nst_err e = nst_reader_enter(loop->reader, &changed);
+    if (changed || nst_cache_is_full(loop->cache))
+        nst_cache_drop(loop->cache);
+    job->rq.cache = loop->cache;
+    job->mark = nst_arena_mark(job->rq.arena);
+    if (e == NST_OK)
+        e = run(loop->reader, job);
+    if (job->rq.x->status == 0)
+        fail_plainly(job->rq.x, e == NST_OK ? NST_E_INTERNAL : e);
+    set_user(job);
+    return NST_HTTP_ANSWERED;
+}
+
+static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, x->arena, 16384);
+    nst_put(&b, x->path);
+    nst_put_char(&b, '/');
+    if (x->query.p != NULL) {
+        nst_put_char(&b, '?');
+        nst_put(&b, x->query);
+    }
+    nst_http_add_header(x, "Location", nst_buf_str(&b));
+    x->status = 301;
+    return NST_HTTP_ANSWERED;
+}
+
+/* V349: a GET that lacks only the slash is sent there. A path of `//host` is no
+ * relative reference and is never echoed into Location. */
+static bool lacks_slash(struct job *job)
+{
+    struct nst_exchange *x = job->rq.x;
+    if (!job->rq.face->inserts_slash || job->rq.endpoint != NULL || job->rq.method != NST_GET ||
+        nst_str_ends(x->path, NST_STR("/")) || nst_str_starts(x->path, NST_STR("//")))
+        return false;
+    struct nst_req probe = job->rq;
+    struct nst_str rest;
+    face_of(job->server, x->path, &rest);
+    return nst_route_find(&probe, nst_strf(x->arena, "%.*s/", NST_FMT(rest))) == NST_OK;
+}
+
+static enum nst_http_next handle(struct nst_exchange *x)
+{
+    struct loop *loop = nst_http_loop_state(x);
+    struct job *job = x->app;
+    if (answer_operation(x))
+        return NST_HTTP_ANSWERED;
+    if (job->rq.face == NULL) {
+        fail_plainly(x, NST_E_NOT_FOUND);
+        return NST_HTTP_ANSWERED;
+    }
+    if (lacks_slash(job))
+        return redirect_to_slash(x);
+    bool is_read = job->rq.method == NST_GET || job->rq.method >= NST_OPTIONS ||
+                   job->rq.endpoint == NULL;
+    if (is_read && loop->reader != NULL)
+        return run_inline(job, loop);
+    if (wants_prepare(job)) {
+        job->rq.is_gathering = true;
+        job->mark = nst_arena_mark(x->arena);
+        nst_store_submit(job->server->options.store, NST_MODE_READ, run, after_gather, job);
+    } else {
+        submit(job, is_read ? NST_MODE_READ : NST_MODE_WRITE);
+    }
+    return NST_HTTP_LATER;
+}
+
+static void http_error(struct nst_exchange *x, enum nst_err err, const char *detail)
+{
+    const struct job *job = x->app;
+    if (job == NULL) {
+        make_request(x);
+        job = x->app;
+    }
+    if (job->rq.face == NULL) {
+        fail_plainly(x, err);
+        return;
+    }
+    struct nst_req rq = job->rq;
+    rq.problem = NULL;
+    if (detail != NULL)
+        nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
+    rq.face->error(&rq, err);
+}
+
+/* ---- Loops ---- */
+
+static void *loop_start(void *context)
+{
+    struct nst_server *s = context;
+    struct loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL)
+        abort();
+    loop->server = s;
+    loop->cache = nst_cache_new();
+    if (nst_store_reads_inline(s->options.store) &&
+        nst_reader_open(&loop->reader, s->options.store) != NST_OK)
+        abort();
+    return loop;
+}
+
+static void loop_stop(void *state)
+{
+    struct loop *loop = state;
+    if (loop->reader != NULL)
+        nst_reader_close(loop->reader);
+    nst_cache_free(loop->cache);
+    free(loop);
+}
+
+static void tick_end(void *state)
+{
+    struct loop *loop = state;
+    if (loop->reader != NULL)
+        nst_reader_leave(loop->reader);
+}
+
+#define OPENAPI_MAX ((size_t)16 << 20)
+
+enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_options *o)
+{
+    if (sodium_init() < 0)
+        return NST_E_INTERNAL;
+    struct nst_arena *arena = nst_arena_new(64 * 1024);
+    struct nst_server *s = NST_NEW(arena, struct nst_server);
+    struct nst_buf b;
+    s->arena = arena;
+    s->options = *o;
+    nst_buf_init(&b, arena, OPENAPI_MAX);
+    nst_openapi(&b, o->registry);
+    s->openapi = nst_buf_str(&b);
+    s->app = (struct nst_http_app){
+        .body_limit = body_limit,
+        .handle = handle,
+        .error = http_error,
+        .loop_start = loop_start,
+        .loop_stop = loop_stop,
+        .tick_end = tick_end,
+        .context = s,
+    };
+    enum nst_err e = nst_http_start(&s->http, &s->options.http, &s->app);
+    if (e != NST_OK) {
+        nst_arena_free(arena);
+        return e;
+    }
+    *out = s;
+    return NST_OK;
+}
+
+unsigned nst_server_port(const struct nst_server *s)
+{
+    return nst_http_port(s->http);
+}
+
+void nst_server_stop(struct nst_server *s)
+{
+    nst_http_stop(s->http);
+    nst_arena_free(s->arena);
+}

@@ -1,0 +1,226 @@
+/* The field types: one row each, and their readers and printers. A new type is
+ * one more row here and its line in field.h. */
+#include "model.h"
+
+#include <stdlib.h>
+
+/* ---- Reading ---- */
+
+/* Text fields take numbers as their text; lists and objects are refused (G90). */
+static bool parse_text(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    (void)f;
+    struct nst_str *out = member;
+    switch (v->kind) {
+    case NST_JSON_STRING:
+        /* Neither engine stores a NUL or half a surrogate pair as text. */
+        if (v->has_surrogate || nst_str_find(v->text, '\0') < v->text.n)
+            return false;
+        *out = nst_str_copy(rq->arena, v->text);
+        return true;
+    case NST_JSON_NUMBER:
+        *out = nst_str_copy(rq->arena, v->text);
+        return true;
+    case NST_JSON_BOOL:
+        *out = v->boolean ? NST_STR("True") : NST_STR("False");
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool parse_int(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                      void *member)
+{
+    (void)rq;
+    (void)f;
+    if (v->kind != NST_JSON_NUMBER && v->kind != NST_JSON_STRING)
+        return false;
+    return nst_str_int(member, v->text);
+}
+
+static bool is_one_of(struct nst_str text, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (nst_str_eq(text, nst_str_z(*words)))
+            return true;
+    return false;
+}
+
+/* G90. */
+static bool parse_bool(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    static const char *const yes[] = { "true", "t", "True", "1", NULL };
+    static const char *const no[] = { "false", "f", "False", "0", NULL };
+    (void)rq;
+    (void)f;
+    bool *out = member;
+    if (v->kind == NST_JSON_BOOL) {
+        *out = v->boolean;
+        return true;
+    }
+    if (v->kind != NST_JSON_STRING && v->kind != NST_JSON_NUMBER)
+        return false;
+    *out = is_one_of(v->text, yes);
+    return *out || is_one_of(v->text, no);
+}
+
+static bool parse_datetime(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                           void *member)
+{
+    (void)rq;
+    (void)f;
+    return v->kind == NST_JSON_STRING && nst_time_parse(member, v->text);
+}
+
+static bool is_storable(const struct nst_json *v)
+{
+    if (v->has_surrogate || (v->text.n > 0 && nst_str_find(v->text, '\0') < v->text.n) ||
+        (v->name.n > 0 && nst_str_find(v->name, '\0') < v->name.n))
+        return false;
+    for (const struct nst_json *c = v->first; c != NULL; c = c->next)
+        if (!is_storable(c))
+            return false;
+    return true;
+}
+
+static bool parse_json_value(struct nst_req *rq, const struct nst_field *f,
+                             const struct nst_json *v, void *member)
+{
+    (void)f;
+    struct nst_buf b;
+    if (!is_storable(v))
+        return false;
+    nst_buf_init(&b, rq->arena, NST_HTTP_ANSWER_MAX);
+    nst_json_put(&b, v);
+    *(struct nst_str *)member = nst_buf_str(&b);
+    return !b.is_full;
+}
+
+/* A list of strings, or one comma-separated string (G108 supportedLocales). */
+static bool parse_string_list(struct nst_req *rq, const struct nst_field *f,
+                              const struct nst_json *v, void *member)
+{
+    struct nst_buf b;
+    if (v->kind != NST_JSON_ARRAY)
+        return parse_text(rq, f, v, member);
+    nst_buf_init(&b, rq->arena, 65536);
+    for (const struct nst_json *item = v->first; item != NULL; item = item->next) {
+        struct nst_str text;
+        if (!parse_text(rq, f, item, &text) || nst_str_find(text, ',') < text.n)
+            return false;
+        if (item != v->first)
+            nst_put_char(&b, ',');
+        nst_put(&b, text);
+    }
+    *(struct nst_str *)member = nst_buf_str(&b);
+    return !b.is_full;
+}
+
+/* ---- Printing ---- */
+
+static const void *member_of(const struct nst_field *f, const void *row)
+{
+    return (const char *)row + f->offset;
+}
+
+static void print_text(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                       const void *row)
+{
+    (void)face;
+    nst_json_put_str(out, *(const struct nst_str *)member_of(f, row));
+}
+
+static void print_int(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                      const void *row)
+{
+    (void)face;
+    nst_put_int(out, *(const int64_t *)member_of(f, row));
+}
+
+static void print_bool(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                       const void *row)
+{
+    (void)face;
+    nst_json_put_bool(out, *(const bool *)member_of(f, row));
+}
+
+static void print_datetime(struct nst_buf *out, const struct nst_face *face,
+                           const struct nst_field *f, const void *row)
+{
+    nst_put_char(out, '"');
+    nst_put_time(out, *(const int64_t *)member_of(f, row), face->time);
+    nst_put_char(out, '"');
+}
+
+static void print_raw(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                      const void *row)
+{
+    (void)face;
+    nst_put(out, *(const struct nst_str *)member_of(f, row));
+}
+
+static void print_string_list(struct nst_buf *out, const struct nst_face *face,
+                              const struct nst_field *f, const void *row)
+{
+    struct nst_str rest = *(const struct nst_str *)member_of(f, row);
+    if (face->lists_as_text) {
+        nst_json_put_str(out, rest);
+        return;
+    }
+    const char *between = "[";
+    while (rest.p != NULL) {
+        struct nst_str item = nst_str_trim(nst_str_cut(&rest, ','));
+        if (item.n == 0)
+            continue;
+        nst_put_z(out, between);
+        nst_json_put_str(out, item);
+        between = ",";
+    }
+    nst_put_z(out, between[0] == '[' ? "[]" : "]");
+}
+
+/* G94: the second of creation and the id, in hex. V108: the id in decimal. */
+static void print_identity(struct nst_buf *out, const struct nst_face *face,
+                           const struct nst_field *f, const void *row)
+{
+    int64_t id = *(const int64_t *)member_of(f, row);
+    int64_t created = *(const int64_t *)((const char *)row + f->created);
+    nst_put_char(out, '"');
+    if (face->identity == NST_HEX24) {
+        nst_put_hex(out, (uint64_t)(created / NST_SECOND), 8);
+        nst_put_hex(out, (uint64_t)id, 16);
+    } else {
+        nst_put_int(out, id);
+    }
+    nst_put_char(out, '"');
+}
+
+#define STRING "\"type\":\"string\""
+
+const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
+const struct nst_type nst_slug = { "slug", NST_REP_STR, "text", STRING, parse_text, print_text };
+const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
+const struct nst_type nst_email = { "email", NST_REP_STR, "text", STRING ",\"format\":\"email\"",
+                                    parse_text, print_text };
+const struct nst_type nst_int = { "int", NST_REP_INT, "bigint",
+                                  "\"type\":\"integer\",\"format\":\"int64\"", parse_int,
+                                  print_int };
+const struct nst_type nst_bool = { "bool", NST_REP_BOOL, "boolean", "\"type\":\"boolean\"",
+                                   parse_bool, print_bool };
+const struct nst_type nst_datetime = { "datetime", NST_REP_INT, "bigint",
+                                       STRING ",\"format\":\"date-time\"", parse_datetime,
+                                       print_datetime };
+const struct nst_type nst_json_value = { "json", NST_REP_STR, "text",
+                                         "\"description\":\"Any JSON value.\"", parse_json_value,
+                                         print_raw };
+const struct nst_type nst_string_list = { "list", NST_REP_STR, "text",
+                                          "\"type\":[\"array\",\"string\"],\"items\":{\"type\":"
+                                          "\"string\"}",
+                                          parse_string_list, print_string_list };
+const struct nst_type nst_child_list = { "children", NST_REP_STR, "text", "\"type\":\"array\"",
+                                         parse_json_value, print_raw };
+const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint", STRING, parse_int,
+                                       print_identity };

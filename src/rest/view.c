@@ -1,0 +1,105 @@
+/* The generic views: retrieve, create, update, destroy (soft). */
+#include "model.h"
+
+#include <assert.h>
+
+static enum nst_use detail_use(struct nst_req *rq, const struct nst_resource *r)
+{
+    return r->hook.shape != NULL ? r->hook.shape(rq, NST_DETAIL) : NST_DETAIL;
+}
+
+enum nst_err nst_retrieve(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    const struct nst_resource *r = o->model->resource;
+    nst_render(&rq->x->out, rq, r, detail_use(rq, r), o->row);
+    return nst_answer_json(rq, 200);
+}
+
+/* Load with every column that the detail shows. */
+static enum nst_err load_detail(void **row, struct nst_req *rq, const struct nst_model *m,
+                                int64_t id)
+{
+    const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_DETAIL);
+    struct nst_sql by_id;
+    nst_sql_by_id(&by_id, rq, m->resource, id);
+    const struct nst_selection what = { shape->select, shape->columns, &by_id };
+    return nst_load_row(row, rq, m, &what);
+}
+
+enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, int64_t id,
+                            unsigned status)
+{
+    const struct nst_model *m = nst_model_of(rq->registry, r);
+    void *row;
+    /* A caller inside the program reads the outcome, not a document. */
+    if (rq->is_internal)
+        return nst_answer_empty(rq, status);
+    enum nst_err e = load_detail(&row, rq, m, id);
+    if (e != NST_OK)
+        return e;
+    assert(row != NULL);
+    if (status == 201)
+        nst_http_add_header(rq->x, "Location", nst_row_url(rq, m, row));
+    nst_render(&rq->x->out, rq, r, NST_DETAIL, row);
+    return nst_answer_json(rq, status);
+}
+
+static enum nst_err run_hook(enum nst_err (*hook)(struct nst_req *, void *), struct nst_req *rq,
+                             void *row)
+{
+    return hook != NULL ? hook(rq, row) : NST_OK;
+}
+
+enum nst_err nst_create(struct nst_req *rq)
+{
+    const struct nst_resource *r = rq->endpoint->model->resource;
+    struct nst_row *row = nst_row_new(rq, r);
+    enum nst_err e = nst_bind(row, rq, r, NST_CREATE);
+    if (e == NST_OK)
+        e = run_hook(r->hook.before_create, rq, row);
+    if (e == NST_OK)
+        e = nst_insert(rq, r, row);
+    if (e == NST_E_CONFLICT)
+        return nst_fail_duplicate(rq, r, NST_CREATE, row);
+    if (e == NST_OK)
+        e = run_hook(r->hook.after_create, rq, row);
+    return e != NST_OK ? e : nst_answer_row(rq, r, row->id, 201);
+}
+
+enum nst_err nst_update(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    const struct nst_resource *r = o->model->resource;
+    struct nst_row *row = o->row;
+    enum nst_err e = nst_bind(row, rq, r, NST_UPDATE);
+    if (e == NST_OK)
+        e = run_hook(r->hook.before_update, rq, row);
+    if (e == NST_OK)
+        e = nst_update_row(rq, r, row);
+    if (e == NST_E_CONFLICT)
+        return nst_fail_duplicate(rq, r, NST_UPDATE, row);
+    if (e == NST_OK)
+        e = run_hook(r->hook.after_update, rq, row);
+    return e != NST_OK ? e : nst_answer_row(rq, r, row->id, 200);
+}
+
+/* Destroying marks a row inactive; what it contains stays and becomes
+ * unreachable (G34, G55). */
+enum nst_err nst_destroy(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    const struct nst_resource *r = o->model->resource;
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "UPDATE ");
+    nst_sql_add(&q, r->table);
+    nst_sql_add(&q, " SET is_active = FALSE, updated_at = ");
+    nst_sql_bind(&q, NST_INT(rq->now));
+    nst_sql_add(&q, " WHERE id = ");
+    nst_sql_bind(&q, NST_INT(((struct nst_row *)o->row)->id));
+    enum nst_err e = nst_sql_exec(NULL, rq->db, &q);
+    if (e == NST_OK)
+        e = run_hook(r->hook.after_destroy, rq, o->row);
+    return e != NST_OK ? e : nst_answer_empty(rq, 204);
+}
