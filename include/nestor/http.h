@@ -96,25 +96,29 @@ struct nst_http_app {
 void *nst_http_loop_state(const struct nst_exchange *x);
 
 /* The answer of an exchange that was left for LATER is filled in. Any thread,
- * exactly once. */
+ * exactly once, also while the server is stopping and when the client has gone:
+ * until then the exchange belongs to the application. */
 void nst_http_resume(struct nst_exchange *x);
 
 struct nst_http_options {
     struct nst_str listen;         /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
     unsigned loops;                /* 0: one a core */
     unsigned connections;          /* at most, in all; 0: 10000 */
-    unsigned per_address;          /* connections of one address; 0: no limit */
+    unsigned per_address;          /* connections of one IPv4 address or IPv6 /64; 0: no limit */
     size_t header_bytes;           /* 0: 8192; request line and headers together */
     unsigned header_fields;        /* 0: 100 */
     size_t target_bytes;           /* request target; 0: 4096; beyond: 414 */
     unsigned idle_seconds;         /* keep-alive without a request; 0: 60 */
     unsigned request_seconds;      /* first byte to complete request; 0: 30; then 408 and close */
     unsigned drain_seconds;        /* on stop: time for requests in flight; 0: 10 */
-    size_t gzip_from;              /* smallest body to compress; 0: 1024; SIZE_MAX: never */
+    size_t gzip_from;              /* smallest text or JSON body to compress; 0: 1024; SIZE_MAX:
+                                    * never. A strong ETag "a" then leaves as "a-gzip": strip the
+                                    * suffix before comparing If-None-Match */
     bool access_log;               /* one line a request */
 };
 
-/* Bind and start the loops.
+/* Bind and start the loops. Ignores SIGPIPE in the whole process and raises the
+ * soft limit of open files.
  *   out   set on NST_OK; stop with nst_http_stop
  *   app   must outlive the server
  * Errors: NST_E_BUSY when the address is taken, NST_E_INVALID when it cannot be
@@ -125,8 +129,9 @@ NST_CHECKED enum nst_err nst_http_start(struct nst_http **out, const struct nst_
 /* The port in use. */
 unsigned nst_http_port(const struct nst_http *h);
 
-/* Stop listening, answer what is in flight (at most drain_seconds), close.
- * Blocks. */
+/* Stop listening, answer what is in flight, close. After drain_seconds the
+ * sockets are shut; an exchange left for LATER is waited for even then, so that
+ * its threads must still run. Blocks. */
 void nst_http_stop(struct nst_http *h);
 
 #endif

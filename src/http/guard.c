@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define METHOD_MAX  32
+#define METHOD_MAX     32
 #define REQUEST_ID_MAX 64
 #define VERSION_LENGTH 8 /* "HTTP/1.1"; libmicrohttpd refused all else */
 
@@ -111,13 +111,14 @@ static bool take_target(struct exchange *x, const char *url, const char *version
         x->pub.path.n = (size_t)(c->query - 1 - url);
         x->pub.query = (struct nst_str){ c->query, n - x->pub.path.n - 1 };
     }
-    bool is_asterisk = x->pub.path.n == 1 && *url == '*' && nst_str_eq(x->pub.method, NST_STR("OPTIONS"));
+    bool is_asterisk =
+        x->pub.path.n == 1 && *url == '*' && nst_str_eq(x->pub.method, NST_STR("OPTIONS"));
     return (is_asterisk || (n > 0 && *url == '/')) && is_all(x->pub.path, C_TARGET) &&
            is_all(x->pub.query, C_TARGET);
 }
 
 struct framing {
-    unsigned hosts, lengths, encodings, connections;
+    unsigned hosts, lengths, encodings;
     struct nst_str host, length, encoding, id;
 };
 
@@ -143,8 +144,6 @@ static void take_framing(struct framing *f, struct exchange *x)
             f->encoding = nst_str_trim(value);
         } else if (NAME_IS(name, "X-Request-Id")) {
             f->id = nst_str_trim(value);
-        } else if (NAME_IS(name, "Connection")) {
-            x->wants_close = x->wants_close || http_list_has(value, "close");
         }
     }
 }
@@ -159,7 +158,6 @@ static bool take_length(struct exchange *x, struct nst_str length)
         n = n * 10 + (uint64_t)(length.p[i] - '0');
     }
     x->content_length = n;
-    x->has_length = true;
     return length.n > 0;
 }
 
@@ -175,7 +173,6 @@ static const char *check_framing(struct exchange *x, const struct framing *f)
         return "Transfer-Encoding must be chunked.";
     if (f->lengths > 0 && !take_length(x, f->length))
         return "Content-Length is malformed.";
-    x->is_chunked = f->encodings > 0;
     return NULL;
 }
 

@@ -30,11 +30,11 @@ struct conn {
     struct exchange *x; /* the request in work; NULL while idle */
     enum conn_state state;
     int fd;
-    int64_t since;         /* nst_ticks() when state was entered */
-    uint64_t received;     /* bytes the kernel had received at the last sweep */
-    bool is_counted;       /* received is valid for this idle period */
-    char *query;           /* into libmicrohttpd's buffer; NULL: none */
-    char query_first;      /* the byte at *query, see hide_query */
+    int64_t since;     /* nst_ticks() when state was entered */
+    uint64_t received; /* bytes the kernel had received at the last sweep */
+    bool is_counted;   /* received is valid for this idle period */
+    char *query;       /* into libmicrohttpd's buffer; NULL: none */
+    char query_first;  /* the byte at *query, see hide_query */
     char peer[INET6_ADDRSTRLEN];
 };
 
@@ -48,8 +48,9 @@ struct exchange {
     size_t discarded;
     uint64_t content_length;
     enum nst_err failed; /* found while the body came; answered after it */
-    bool has_length, is_chunked, is_http_1_0, wants_close;
-    bool is_later, is_done, is_queued;
+    bool is_http_1_0;
+    bool is_later; /* the application answers by nst_http_resume */
+    bool is_done;  /* and has done so */
     char id[17];
     unsigned in_count;
     struct nst_http_header in[]; /* request headers; options.header_fields of them */
@@ -74,12 +75,25 @@ struct nst_http_loop {
     struct libdeflate_compressor *compressor;
 };
 
+struct peer;
+
+#define HTTP_PEER_BUCKETS 1024
+
+/* See peers.c. Empty again when every connection is closed. */
+struct http_peers {
+    pthread_mutex_t lock;
+    uint64_t seed;
+    unsigned connections;
+    struct peer *bucket[HTTP_PEER_BUCKETS];
+};
+
 struct nst_http {
     struct nst_http_options options; /* defaults filled in */
     const struct nst_http_app *app;
     unsigned port;
     unsigned started; /* loops whose thread runs */
     atomic_bool is_stopping;
+    struct http_peers peers;
     struct nst_http_loop loop[];
 };
 
@@ -113,6 +127,13 @@ void http_reply_late(struct conn *c, enum nst_err err);
 
 /* Write the access log line of x. */
 void http_log(const struct exchange *x, enum MHD_RequestTerminationCode how);
+
+/* peers.c: count a new connection, or refuse it for a limit; and its end. Any
+ * thread. */
+void http_peers_init(struct http_peers *p);
+bool http_peers_enter(struct nst_http *h, const struct sockaddr *a);
+void http_peers_leave(struct nst_http *h, const struct sockaddr *a);
+void http_peers_release(struct http_peers *p);
 
 /* loop.c: an exchange for c from the pool, and back. */
 struct exchange *http_exchange_take(struct conn *c);

@@ -20,10 +20,10 @@
 #include "nestor/base/random.h"
 #include "nestor/base/time.h"
 
-#define ARENA_FIRST ((size_t)16 << 10)
-#define POOL_MAX    64
+#define ARENA_FIRST  ((size_t)16 << 10)
+#define POOL_MAX     64
 #define BODY_RESERVE ((size_t)64 << 10) /* taken before the first byte came */
-#define MILLISECOND (NST_SECOND / 1000)
+#define MILLISECOND  (NST_SECOND / 1000)
 
 /* What a connection's buffer holds beside the headers: libmicrohttpd's entries
  * for the fields (56 bytes each) and later the headers of the answer. With more
@@ -146,8 +146,7 @@ static enum MHD_Result fail_now(struct exchange *x, enum nst_err err, const char
 static enum MHD_Result refuse_length(struct exchange *x)
 {
     struct nst_str expect = nst_http_request_header(&x->pub, "Expect");
-    if (nst_str_eq_nocase(expect, NST_STR("100-continue")) ||
-        x->content_length > HTTP_DISCARD_MAX)
+    if (nst_str_eq_nocase(expect, NST_STR("100-continue")) || x->content_length > HTTP_DISCARD_MAX)
         return fail_now(x, NST_E_TOO_LARGE, NULL);
     x->failed = NST_E_TOO_LARGE;
     return MHD_YES;
@@ -274,6 +273,11 @@ static void write_peer(struct conn *c, const struct sockaddr *a)
     }
 }
 
+static const struct sockaddr *address_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
 static void *conn_open(struct nst_http_loop *l, struct MHD_Connection *mhd)
 {
     struct conn *c = calloc(1, sizeof(*c));
@@ -282,7 +286,7 @@ static void *conn_open(struct nst_http_loop *l, struct MHD_Connection *mhd)
     c->loop = l;
     c->is_counted = true;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    write_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    write_peer(c, address_of(mhd));
     enter(c, CONN_IDLE);
     c->older = l->newest;
     if (c->older != NULL)
@@ -302,12 +306,20 @@ static void conn_close(struct conn *c)
     free(c);
 }
 
+static enum MHD_Result may_connect(void *arg, const struct sockaddr *address, socklen_t n)
+{
+    const struct nst_http_loop *l = arg;
+    (void)n;
+    return http_peers_enter(l->server, address) ? MHD_YES : MHD_NO;
+}
+
 static void connection_changed(void *arg, struct MHD_Connection *mhd, void **context,
                                enum MHD_ConnectionNotificationCode what)
 {
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = conn_open(arg, mhd);
     } else {
+        http_peers_leave(((struct nst_http_loop *)arg)->server, address_of(mhd));
         conn_close(*context);
         *context = NULL;
     }
@@ -489,14 +501,12 @@ void http_loop_wake(struct nst_http_loop *l)
 
 static struct MHD_Daemon *daemon_start(struct nst_http_loop *l, const struct nst_http_options *o)
 {
-    unsigned loops = o->loops;
     /* Not STRICT_FOR_CLIENT: it refuses a missing Host and blanks in the target,
      * with libmicrohttpd's own garbled answer or none; the guard answers well. */
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, l,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, may_connect, l, handle, l,
         MHD_OPTION_LISTEN_SOCKET, l->listener, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        o->header_bytes + BUFFER_EXTRA, MHD_OPTION_CONNECTION_LIMIT,
-        (o->connections + loops - 1) / loops, MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->per_address,
+        o->header_bytes + BUFFER_EXTRA, MHD_OPTION_CONNECTION_LIMIT, o->connections,
         MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds, MHD_OPTION_NOTIFY_COMPLETED, completed, l,
         MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l, MHD_OPTION_URI_LOG_CALLBACK,
         hide_query, l, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, l,

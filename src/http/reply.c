@@ -90,8 +90,7 @@ static void mark_etag(struct nst_exchange *x)
     struct nst_http_header *etag = find_header(x, NST_STR("ETag"));
     if (etag == NULL || etag->value.n < 2 || etag->value.p[0] != '"')
         return;
-    etag->value =
-        nst_strf(x->arena, "%.*s" GZIP_SUFFIX, (int)etag->value.n - 1, etag->value.p);
+    etag->value = nst_strf(x->arena, "%.*s" GZIP_SUFFIX, (int)etag->value.n - 1, etag->value.p);
 }
 
 static bool may_compress(struct nst_exchange *x)
@@ -179,7 +178,6 @@ enum MHD_Result http_reply(struct exchange *x)
     x->conn->state = CONN_ANSWERING;
     enum MHD_Result result = MHD_queue_response(x->mhd, pub->status, r);
     MHD_destroy_response(r);
-    x->is_queued = result == MHD_YES;
     return result;
 }
 
@@ -230,9 +228,9 @@ void http_log(const struct exchange *x, enum MHD_RequestTerminationCode how)
     if (!pub->loop->server->options.access_log || !nst_log_is_on(NST_LOG_INFO))
         return;
     bool is_whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
-    nst_log(NST_LOG_INFO, is_whole ? "request" : "request cut",
-            NST_LOG_STR("method", pub->method), NST_LOG_STR("path", pub->path),
-            NST_LOG_INT("status", pub->status), NST_LOG_INT("bytes", (int64_t)pub->out.n),
+    nst_log(NST_LOG_INFO, is_whole ? "request" : "request cut", NST_LOG_STR("method", pub->method),
+            NST_LOG_STR("path", pub->path), NST_LOG_INT("status", pub->status),
+            NST_LOG_INT("bytes", (int64_t)pub->out.n),
             NST_LOG_INT("us", nst_ticks() - pub->started), NST_LOG_STR("peer", pub->peer),
             NST_LOG_STR("user", pub->user), NST_LOG_STR("request", pub->id));
 }

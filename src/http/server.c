@@ -5,14 +5,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "nestor/base/log.h"
 
-#define LOOPS_MAX 256
-#define BACKLOG   1024
+#define LOOPS_MAX   256
+#define BACKLOG     1024
 #define ADDRESS_MAX 64
+#define FILES_EXTRA 256
 
 struct address {
     union {
@@ -29,10 +31,10 @@ static unsigned processors(void)
     return n < 1 ? 1 : (unsigned)n;
 }
 
-#define DEFAULT(field, value) \
-    do { \
-        if (o.field == 0) \
-            o.field = (value); \
+#define DEFAULT(field, value)                                                                      \
+    do {                                                                                           \
+        if (o.field == 0)                                                                          \
+            o.field = (value);                                                                     \
     } while (0)
 
 static struct nst_http_options with_defaults(struct nst_http_options o)
@@ -179,8 +181,22 @@ static enum nst_err start_loops(struct nst_http *h)
     return NST_OK;
 }
 
-static struct nst_http *server_new(const struct nst_http_options *o,
-                                   const struct nst_http_app *app)
+/* A connection is a file; the usual soft limit of 1024 is for programs that use
+ * select. What the store and the log need comes on top. */
+static void raise_file_limit(unsigned connections)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + FILES_EXTRA;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        nst_log(NST_LOG_WARN, "fewer files than connections may be open",
+                NST_LOG_INT("files", (int64_t)limit.rlim_cur),
+                NST_LOG_INT("connections", connections));
+}
+
+static struct nst_http *server_new(const struct nst_http_options *o, const struct nst_http_app *app)
 {
     struct nst_http_options options = with_defaults(*o);
     struct nst_http *h = calloc(1, sizeof(*h) + options.loops * sizeof(h->loop[0]));
@@ -188,6 +204,7 @@ static struct nst_http *server_new(const struct nst_http_options *o,
         abort();
     h->options = options;
     h->app = app;
+    http_peers_init(&h->peers);
     for (unsigned i = 0; i < options.loops; i++)
         h->loop[i].listener = h->loop[i].poll = h->loop[i].wake = -1;
     return h;
@@ -204,6 +221,7 @@ enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options
     }
     signal(SIGPIPE, SIG_IGN);
     struct nst_http *h = server_new(o, app);
+    raise_file_limit(h->options.connections);
     enum nst_err err = init_loops(h, &a);
     if (err == NST_OK)
         err = start_loops(h);
@@ -229,5 +247,6 @@ void nst_http_stop(struct nst_http *h)
         pthread_join(h->loop[i].thread, NULL);
     for (unsigned i = 0; i < h->options.loops; i++)
         http_loop_release(&h->loop[i]);
+    http_peers_release(&h->peers);
     free(h);
 }

@@ -559,25 +559,33 @@ def slow_reader():
         equal(len(slow.answer().body), 20000000)
 
 
-@case
-def connections_of_one_address():
-    with server("per_address=3") as s:
-        clients = [Client(s) for _ in range(3)]
-        for c in clients:
-            equal(c.get().status, 200)
+def connections_end_at(s, limit):
+    """The limit-th connection is served, one more is closed, until one leaves."""
+    clients = [Client(s) for _ in range(limit)]
+    for c in clients:
+        equal(c.get().status, 200)
+    for _ in range(8):
         with Client(s) as c:
             assert c.is_closed()
-        clients[0].socket.close()
+    clients[0].socket.close()
 
-        def is_served():
-            with Client(s) as c:
-                try:
-                    return c.get().status == 200
-                except (EOFError, ConnectionError):
-                    return False
-        until(is_served)
-        for c in clients[1:]:
-            c.socket.close()
+    def is_served():
+        with Client(s) as c:
+            try:
+                return c.get().status == 200
+            except (EOFError, ConnectionError):
+                return False
+    until(is_served)
+    for c in clients[1:]:
+        c.socket.close()
+
+
+@case
+def connection_limits():
+    """They hold over all loops together, however the kernel spreads clients."""
+    for setting in ("per_address=5", "connections=5"):
+        with server(setting, "loops=3") as s:
+            connections_end_at(s, 5)
 
 
 @case

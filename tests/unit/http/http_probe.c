@@ -101,8 +101,8 @@ static void answer_seen(struct nst_exchange *x)
 {
     answer(x, 200, NST_STR("text/plain"));
     nst_putf(&x->out, "%.*s|%.*s|%s%.*s|%.*s|%.*s|%.*s|%zu", NST_FMT(x->method), NST_FMT(x->path),
-             x->query.p != NULL ? "?" : "", NST_FMT(x->query), NST_FMT(x->host),
-             NST_FMT(x->peer), NST_FMT(nst_http_request_header(x, "x-one")), x->body.n);
+             x->query.p != NULL ? "?" : "", NST_FMT(x->query), NST_FMT(x->host), NST_FMT(x->peer),
+             NST_FMT(nst_http_request_header(x, "x-one")), x->body.n);
     nst_http_add_header(x, "X-Odd", NST_STR("a\r\nX-Injected: b"));
     x->user = NST_STR("somebody");
 }
