@@ -28,13 +28,17 @@ enum char_class {
 /* Classes of bytes, filled before main. */
 static unsigned char class_of[256];
 
+static bool is_alnum(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 __attribute__((constructor)) static void fill_classes(void)
 {
     for (int c = 0; c < 256; c++) {
-        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
         bool is_plain = c > 0x20 && c != 0x7F;
         unsigned set = 0;
-        if (is_alnum || (c != 0 && c < 0x80 && strchr("!#$%&'*+-.^_`|~", c) != NULL))
+        if (is_alnum(c) || (c != 0 && c < 0x80 && strchr("!#$%&'*+-.^_`|~", c) != NULL))
             set |= C_TOKEN;
         if (is_plain || c == ' ' || c == '\t')
             set |= C_VALUE;
@@ -42,7 +46,7 @@ __attribute__((constructor)) static void fill_classes(void)
             set |= C_TARGET;
         if (is_plain && c < 0x80 && strchr("/\\?#@,\"<>", c) == NULL)
             set |= C_HOST;
-        if (is_alnum || c == '.' || c == '_' || c == '-')
+        if (is_alnum(c) || c == '.' || c == '_' || c == '-')
             set |= C_ID;
         class_of[c] = (unsigned char)set;
     }
@@ -74,6 +78,7 @@ static bool is_blank(const char *from, const char *to)
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
 static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_n,
                                   const char *value, size_t value_n)
 {
@@ -99,7 +104,7 @@ static size_t header_size(struct MHD_Connection *mhd)
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 }
 
-/* Split the target; undoes what loop.c did to hide the query. */
+/* Split the target; undoes nst_http_hide_query. */
 static bool take_target(struct exchange *x, const char *url, const char *version)
 {
     struct conn *c = x->conn;
@@ -199,8 +204,8 @@ static enum nst_err check_sizes(const struct exchange *x, const struct walk *w, 
     return NST_OK;
 }
 
-enum nst_err http_guard(struct exchange *x, const char **detail, const char *url,
-                        const char *method, const char *version)
+enum nst_err nst_http_guard(struct exchange *x, const char **detail, const char *url,
+                            const char *method, const char *version)
 {
     x->pub.method = nst_str_z(method);
     x->is_http_1_0 = version[VERSION_LENGTH - 1] == '0';
@@ -226,23 +231,27 @@ enum nst_err http_guard(struct exchange *x, const char **detail, const char *url
     return *detail == NULL ? NST_OK : NST_E_MALFORMED;
 }
 
+static bool has_digit_above_zero(struct nst_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] >= '1' && s.p[i] <= '9')
+            return true;
+    }
+    return false;
+}
+
 /* q=0, q=0.0 ... in the parameters of a list member. */
 static bool is_refused(struct nst_str parameters)
 {
     while (parameters.p != NULL) {
         struct nst_str one = nst_str_trim(nst_str_cut(&parameters, ';'));
-        if (one.n >= 2 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=') {
-            for (size_t i = 2; i < one.n; i++) {
-                if (one.p[i] >= '1' && one.p[i] <= '9')
-                    return false;
-            }
-            return true;
-        }
+        if (one.n >= 2 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=')
+            return !has_digit_above_zero(one);
     }
     return false;
 }
 
-bool http_list_has(struct nst_str list, const char *token)
+bool nst_http_list_has(struct nst_str list, const char *token)
 {
     while (list.p != NULL) {
         struct nst_str rest = nst_str_cut(&list, ',');

@@ -1,5 +1,5 @@
 /* What the files of the HTTP layer share: the server, its loops, connections
- * and exchanges. Only loop.c and reply.c talk to libmicrohttpd beyond a lookup. */
+ * and exchanges. */
 #ifndef NESTOR_HTTP_INTERNAL_H
 #define NESTOR_HTTP_INTERNAL_H
 
@@ -34,7 +34,7 @@ struct conn {
     uint64_t received; /* bytes the kernel had received at the last sweep */
     bool is_counted;   /* received is valid for this idle period */
     char *query;       /* into libmicrohttpd's buffer; NULL: none */
-    char query_first;  /* the byte at *query, see hide_query */
+    char query_first;  /* the byte at *query, see nst_http_hide_query */
     char peer[INET6_ADDRSTRLEN];
 };
 
@@ -98,45 +98,62 @@ struct nst_http {
 };
 
 /* loop.c: make a loop on its listening socket, run it in its own thread,
- * release it. The thread ends by itself after http_loop_wake once the server is
+ * release it. The thread ends by itself after nst_http_loop_wake once the server is
  * stopping and the requests in flight are answered. */
-NST_CHECKED enum nst_err http_loop_init(struct nst_http_loop *l, struct nst_http *h, int listener);
-NST_CHECKED enum nst_err http_loop_start(struct nst_http_loop *l);
-void http_loop_wake(struct nst_http_loop *l);
-void http_loop_release(struct nst_http_loop *l);
+NST_CHECKED enum nst_err nst_http_loop_init(struct nst_http_loop *l, struct nst_http *h,
+                                            int listener);
+NST_CHECKED enum nst_err nst_http_loop_start(struct nst_http_loop *l);
+void nst_http_loop_wake(struct nst_http_loop *l);
+void nst_http_loop_release(struct nst_http_loop *l);
 
 /* guard.c: fill x from the request and decide whether it is well-formed.
  * Returns NST_OK, or the error with *detail set to a sentence. `url` and
  * `version` are libmicrohttpd's own pointers into the request as received. */
-NST_CHECKED enum nst_err http_guard(struct exchange *x, const char **detail, const char *url,
-                                    const char *method, const char *version);
+NST_CHECKED enum nst_err nst_http_guard(struct exchange *x, const char **detail, const char *url,
+                                        const char *method, const char *version);
 
 /* Whether the comma-separated list holds the token, without case; parameters
  * are cut, and q=0 counts as absent. */
-bool http_list_has(struct nst_str list, const char *token);
+bool nst_http_list_has(struct nst_str list, const char *token);
 
 /* reply.c: have the application fill in an error; mark x to be closed. */
-void http_fail(struct exchange *x, enum nst_err err, const char *detail);
+void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail);
 
 /* Hand x's answer to libmicrohttpd. */
-enum MHD_Result http_reply(struct exchange *x);
+enum MHD_Result nst_http_reply(struct exchange *x);
 
 /* Answer past libmicrohttpd, which accepts none in the middle of a request, and
  * shut the socket down. x may be NULL when the headers never became complete. */
-void http_reply_late(struct conn *c, enum nst_err err);
+void nst_http_reply_late(struct conn *c, enum nst_err err);
 
 /* Write the access log line of x. */
-void http_log(const struct exchange *x, enum MHD_RequestTerminationCode how);
+void nst_http_log(const struct exchange *x, enum MHD_RequestTerminationCode how);
 
 /* peers.c: count a new connection, or refuse it for a limit; and its end. Any
  * thread. */
-void http_peers_init(struct http_peers *p);
-bool http_peers_enter(struct nst_http *h, const struct sockaddr *a);
-void http_peers_leave(struct nst_http *h, const struct sockaddr *a);
-void http_peers_release(struct http_peers *p);
+void nst_http_peers_init(struct http_peers *p);
+bool nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a);
+void nst_http_peers_leave(struct nst_http *h, const struct sockaddr *a);
+void nst_http_peers_release(struct http_peers *p);
 
-/* loop.c: an exchange for c from the pool, and back. */
-struct exchange *http_exchange_take(struct conn *c);
-void http_exchange_release(struct exchange *x);
+/* request.c: an exchange for c from the pool, and back; its end. */
+struct exchange *nst_http_exchange_take(struct conn *c);
+void nst_http_exchange_release(struct exchange *x);
+void nst_http_exchange_free(struct exchange *x);
+
+/* request.c: what libmicrohttpd calls: with the request line; to decode the
+ * target; with the headers, each part of the body, and at its end; and when the
+ * answer has left or the connection broke. */
+void *nst_http_hide_query(void *arg, const char *uri, struct MHD_Connection *mhd);
+size_t nst_http_keep_escapes(void *arg, struct MHD_Connection *mhd, char *text);
+enum MHD_Result nst_http_handle(void *arg, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *n, void **context);
+void nst_http_completed(void *arg, struct MHD_Connection *mhd, void **context,
+                        enum MHD_RequestTerminationCode how);
+
+/* request.c: our side of a connection; note that it is in a new state. */
+struct conn *nst_http_conn_of(struct MHD_Connection *mhd);
+void nst_http_conn_enter(struct conn *c, enum conn_state state);
 
 #endif

@@ -50,7 +50,7 @@ static struct peer **find(struct http_peers *p, const unsigned char key[KEY_SIZE
     return at;
 }
 
-void http_peers_init(struct http_peers *p)
+void nst_http_peers_init(struct http_peers *p)
 {
     pthread_mutex_init(&p->lock, NULL);
     nst_random(&p->seed, sizeof(p->seed));
@@ -73,7 +73,7 @@ static bool count_address(struct nst_http *h, const struct sockaddr *a)
     return true;
 }
 
-bool http_peers_enter(struct nst_http *h, const struct sockaddr *a)
+bool nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a)
 {
     pthread_mutex_lock(&h->peers.lock);
     bool may_enter = h->peers.connections < h->options.connections &&
@@ -83,7 +83,7 @@ bool http_peers_enter(struct nst_http *h, const struct sockaddr *a)
     return may_enter;
 }
 
-void http_peers_leave(struct nst_http *h, const struct sockaddr *a)
+void nst_http_peers_leave(struct nst_http *h, const struct sockaddr *a)
 {
     pthread_mutex_lock(&h->peers.lock);
     h->peers.connections--;
@@ -100,7 +100,7 @@ void http_peers_leave(struct nst_http *h, const struct sockaddr *a)
     pthread_mutex_unlock(&h->peers.lock);
 }
 
-void http_peers_release(struct http_peers *p)
+void nst_http_peers_release(struct http_peers *p)
 {
     pthread_mutex_destroy(&p->lock);
 }

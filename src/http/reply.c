@@ -51,7 +51,7 @@ static struct nst_http_header *find_header(struct nst_exchange *x, struct nst_st
     return NULL;
 }
 
-void http_fail(struct exchange *x, enum nst_err err, const char *detail)
+void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail)
 {
     struct nst_exchange *pub = &x->pub;
     pub->status = 0;
@@ -78,8 +78,8 @@ static void vary_on_encoding(struct nst_exchange *x)
     struct nst_http_header *vary = find_header(x, NST_STR("Vary"));
     if (vary == NULL && x->header_count < NST_HTTP_HEADERS_OUT)
         nst_http_add_header(x, "Vary", NST_STR("Accept-Encoding"));
-    else if (vary != NULL && !http_list_has(vary->value, "Accept-Encoding") &&
-             !http_list_has(vary->value, "*"))
+    else if (vary != NULL && !nst_http_list_has(vary->value, "Accept-Encoding") &&
+             !nst_http_list_has(vary->value, "*"))
         vary->value = nst_strf(x->arena, "%.*s, Accept-Encoding", NST_FMT(vary->value));
 }
 
@@ -106,7 +106,7 @@ static void compress(struct nst_exchange *x)
         return;
     vary_on_encoding(x);
     struct nst_str accepted = nst_http_request_header(x, "Accept-Encoding");
-    if (x->header_count == NST_HTTP_HEADERS_OUT || !http_list_has(accepted, "gzip"))
+    if (x->header_count == NST_HTTP_HEADERS_OUT || !nst_http_list_has(accepted, "gzip"))
         return;
     struct nst_http_loop *l = x->loop;
     if (l->compressor == NULL)
@@ -153,13 +153,13 @@ static void check_answer(struct exchange *x)
     if (x->pub.out.is_full) {
         nst_log(NST_LOG_ERROR, "answer too large", NST_LOG_STR("path", x->pub.path),
                 NST_LOG_STR("request", x->pub.id));
-        http_fail(x, NST_E_INTERNAL, NULL);
+        nst_http_fail(x, NST_E_INTERNAL, NULL);
     }
     if (has_no_body(x->pub.status))
         x->pub.out.n = 0;
 }
 
-enum MHD_Result http_reply(struct exchange *x)
+enum MHD_Result nst_http_reply(struct exchange *x)
 {
     struct nst_exchange *pub = &x->pub;
     check_answer(x);
@@ -205,10 +205,10 @@ static void render(struct nst_buf *b, struct nst_exchange *x)
         nst_put(b, nst_buf_str(&x->out));
 }
 
-void http_reply_late(struct conn *c, enum nst_err err)
+void nst_http_reply_late(struct conn *c, enum nst_err err)
 {
-    struct exchange *x = c->x != NULL ? c->x : http_exchange_take(c);
-    http_fail(x, err, NULL);
+    struct exchange *x = c->x != NULL ? c->x : nst_http_exchange_take(c);
+    nst_http_fail(x, err, NULL);
     struct nst_buf b;
     nst_buf_init(&b, x->pub.arena, NST_HTTP_ANSWER_MAX);
     render(&b, &x->pub);
@@ -217,12 +217,12 @@ void http_reply_late(struct conn *c, enum nst_err err)
     shutdown(c->fd, SHUT_RDWR);
     c->state = CONN_CLOSING;
     if (c->x == NULL) {
-        http_log(x, MHD_REQUEST_TERMINATED_TIMEOUT_REACHED);
-        http_exchange_release(x);
+        nst_http_log(x, MHD_REQUEST_TERMINATED_TIMEOUT_REACHED);
+        nst_http_exchange_release(x);
     }
 }
 
-void http_log(const struct exchange *x, enum MHD_RequestTerminationCode how)
+void nst_http_log(const struct exchange *x, enum MHD_RequestTerminationCode how)
 {
     const struct nst_exchange *pub = &x->pub;
     if (!pub->loop->server->options.access_log || !nst_log_is_on(NST_LOG_INFO))

@@ -31,23 +31,27 @@ static unsigned processors(void)
     return n < 1 ? 1 : (unsigned)n;
 }
 
-#define DEFAULT(field, value)                                                                      \
-    do {                                                                                           \
-        if (o.field == 0)                                                                          \
-            o.field = (value);                                                                     \
-    } while (0)
+static unsigned number_or(unsigned n, unsigned otherwise)
+{
+    return n != 0 ? n : otherwise;
+}
+
+static size_t size_or(size_t n, size_t otherwise)
+{
+    return n != 0 ? n : otherwise;
+}
 
 static struct nst_http_options with_defaults(struct nst_http_options o)
 {
-    DEFAULT(loops, processors());
-    DEFAULT(connections, 10000);
-    DEFAULT(header_bytes, 8192);
-    DEFAULT(header_fields, 100);
-    DEFAULT(target_bytes, 4096);
-    DEFAULT(idle_seconds, 60);
-    DEFAULT(request_seconds, 30);
-    DEFAULT(drain_seconds, 10);
-    DEFAULT(gzip_from, 1024);
+    o.loops = number_or(o.loops, processors());
+    o.connections = number_or(o.connections, 10000);
+    o.header_fields = number_or(o.header_fields, 100);
+    o.idle_seconds = number_or(o.idle_seconds, 60);
+    o.request_seconds = number_or(o.request_seconds, 30);
+    o.drain_seconds = number_or(o.drain_seconds, 10);
+    o.header_bytes = size_or(o.header_bytes, 8192);
+    o.target_bytes = size_or(o.target_bytes, 4096);
+    o.gzip_from = size_or(o.gzip_from, 1024);
     if (o.loops > LOOPS_MAX)
         o.loops = LOOPS_MAX;
     return o;
@@ -162,7 +166,7 @@ static enum nst_err init_loops(struct nst_http *h, struct address *a)
         int listener = open_listener(a);
         if (listener < 0)
             return bind_failure(h->options.listen);
-        enum nst_err err = http_loop_init(&h->loop[i], h, listener);
+        enum nst_err err = nst_http_loop_init(&h->loop[i], h, listener);
         if (err != NST_OK)
             return err;
     }
@@ -173,7 +177,7 @@ static enum nst_err init_loops(struct nst_http *h, struct address *a)
 static enum nst_err start_loops(struct nst_http *h)
 {
     while (h->started < h->options.loops) {
-        enum nst_err err = http_loop_start(&h->loop[h->started]);
+        enum nst_err err = nst_http_loop_start(&h->loop[h->started]);
         if (err != NST_OK)
             return err;
         h->started++;
@@ -204,7 +208,7 @@ static struct nst_http *server_new(const struct nst_http_options *o, const struc
         abort();
     h->options = options;
     h->app = app;
-    http_peers_init(&h->peers);
+    nst_http_peers_init(&h->peers);
     for (unsigned i = 0; i < options.loops; i++)
         h->loop[i].listener = h->loop[i].poll = h->loop[i].wake = -1;
     return h;
@@ -242,11 +246,11 @@ void nst_http_stop(struct nst_http *h)
 {
     atomic_store(&h->is_stopping, true);
     for (unsigned i = 0; i < h->started; i++)
-        http_loop_wake(&h->loop[i]);
+        nst_http_loop_wake(&h->loop[i]);
     for (unsigned i = 0; i < h->started; i++)
         pthread_join(h->loop[i].thread, NULL);
     for (unsigned i = 0; i < h->options.loops; i++)
-        http_loop_release(&h->loop[i]);
-    http_peers_release(&h->peers);
+        nst_http_loop_release(&h->loop[i]);
+    nst_http_peers_release(&h->peers);
     free(h);
 }
