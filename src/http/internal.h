@@ -12,7 +12,7 @@
 
 /* Beyond a body's limit this much is read and thrown away, so that a client
  * that sends first and reads later sees the 413. */
-#define HTTP_DISCARD_MAX ((size_t)256 << 10)
+#define HTTP_DISCARD_MAX ((size_t)1 << 20)
 
 struct libdeflate_compressor;
 struct exchange;

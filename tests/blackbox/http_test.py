@@ -643,6 +643,26 @@ def drain_has_an_end():
 
 
 @case
+def answer_after_the_drain():
+    """The client is let go in time; the exchange waits for its thread."""
+    s = Server("drain=1", "release_ms=1500")
+    try:
+        with Client(s) as c, Client(s) as other:
+            other.get("/waiting?hold")
+            c.send(request("/later"))
+            until(lambda: other.get("/waiting").body == b"1")
+            began = time.monotonic()
+            s.begin_stop()
+            assert c.is_closed()
+            assert 0.5 < time.monotonic() - began < 1.4, time.monotonic() - began
+            s.stop()
+            assert time.monotonic() - began > 1.4
+    finally:
+        s.process.kill()
+        s.process.wait()
+
+
+@case
 def stop_without_work():
     s = Server("loops=3", "drain=10")
     with Client(s) as c:

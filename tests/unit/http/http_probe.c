@@ -22,6 +22,7 @@ static struct {
 } worker = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static size_t body_limit = 1000;
+static unsigned release_ms; /* what is held is let go so long after stopping began; 0: not */
 
 static void answer(struct nst_exchange *x, unsigned status, struct nst_str type)
 {
@@ -156,6 +157,7 @@ static bool set_number(struct nst_http_options *o, struct nst_str name, int64_t 
         { NST_STR("idle"), &o->idle_seconds, NULL },
         { NST_STR("request"), &o->request_seconds, NULL },
         { NST_STR("drain"), &o->drain_seconds, NULL },
+        { NST_STR("release_ms"), &release_ms, NULL },
         { NST_STR("header_bytes"), NULL, &o->header_bytes },
         { NST_STR("target_bytes"), NULL, &o->target_bytes },
         { NST_STR("gzip_from"), NULL, &o->gzip_from },
@@ -191,6 +193,30 @@ static bool set_option(struct nst_http_options *o, const char *text)
     return set_number(o, name, n);
 }
 
+static void *release_late(void *arg)
+{
+    (void)arg;
+    usleep(release_ms * 1000);
+    hold(false);
+    return NULL;
+}
+
+static void stop_all(struct nst_http *h, pthread_t thread)
+{
+    pthread_t releaser;
+    bool is_late = release_ms > 0;
+    if (is_late && pthread_create(&releaser, NULL, release_late, NULL) != 0)
+        abort();
+    nst_http_stop(h);
+    if (is_late)
+        pthread_join(releaser, NULL);
+    pthread_mutex_lock(&worker.lock);
+    worker.is_over = true;
+    pthread_cond_signal(&worker.changed);
+    pthread_mutex_unlock(&worker.lock);
+    pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct nst_http_options o = { .listen = NST_STR("127.0.0.1:0"), .loops = 1 };
@@ -215,11 +241,6 @@ int main(int argc, char **argv)
     char byte;
     while (read(STDIN_FILENO, &byte, 1) > 0)
         continue;
-    nst_http_stop(h);
-    pthread_mutex_lock(&worker.lock);
-    worker.is_over = true;
-    pthread_cond_signal(&worker.changed);
-    pthread_mutex_unlock(&worker.lock);
-    pthread_join(thread, NULL);
+    stop_all(h, thread);
     return 0;
 }
