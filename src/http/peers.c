@@ -56,20 +56,25 @@ void nst_http_peers_init(struct http_peers *p)
     nst_random(&p->seed, sizeof(p->seed));
 }
 
+static struct peer *peer_new(const unsigned char key[KEY_SIZE])
+{
+    struct peer *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        abort();
+    memcpy(p->key, key, KEY_SIZE);
+    return p;
+}
+
 static bool count_address(struct nst_http *h, const struct sockaddr *a)
 {
     unsigned char key[KEY_SIZE];
     write_key(key, a);
     struct peer **at = find(&h->peers, key);
-    if (*at == NULL) {
-        *at = calloc(1, sizeof(**at));
-        if (*at == NULL)
-            abort();
-        memcpy((*at)->key, key, KEY_SIZE);
-    }
-    if ((*at)->count >= h->options.per_address)
+    struct peer *p = *at != NULL ? *at : peer_new(key);
+    *at = p;
+    if (p->count >= h->options.per_address)
         return false;
-    (*at)->count++;
+    p->count++;
     return true;
 }
 
