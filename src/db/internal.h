@@ -1,0 +1,171 @@
+/* What the files of the db layer share: the engine border, connections,
+ * statement caches and the store. Nothing outside src/db includes it. */
+#ifndef NESTOR_DB_INTERNAL_H
+#define NESTOR_DB_INTERNAL_H
+
+#include "nestor/base/log.h"
+#include "nestor/db.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define OPEN_ROWS 8
+#define SAVEPOINTS 8
+#define SCRATCH_BYTES 4096
+
+/* ---- Statement cache ---- */
+
+#define CACHE_BUCKETS 256
+#define CACHE_STATEMENTS 256
+
+/* A prepared statement. It is on one bucket's chain and on the list of use. */
+struct nst_stmt {
+    struct nst_stmt *chain;
+    struct nst_stmt *newer, *older;
+    uint64_t hash;
+    char *key;
+    size_t key_size;
+    bool is_open;            /* a cursor uses it: neither found nor dropped */
+    void *handle;            /* sqlite3_stmt, or NULL */
+    unsigned name;           /* of the server's statement on PostgreSQL */
+    unsigned parameters;
+};
+
+struct nst_cache {
+    struct nst_stmt *bucket[CACHE_BUCKETS];
+    struct nst_stmt *newest, *oldest;
+    unsigned count;
+    void (*drop)(struct nst_stmt *stmt, void *arg); /* gives the handle back */
+    void *arg;
+};
+
+/* A free statement of this key, marked open; NULL when there is none. */
+struct nst_stmt *nst_cache_take(struct nst_cache *c, struct nst_str key);
+
+/* Add an empty statement, marked open; drops the longest unused one when full. */
+struct nst_stmt *nst_cache_add(struct nst_cache *c, struct nst_str key);
+
+/* Take one statement out, or all; handles are given back through c->drop. */
+void nst_cache_remove(struct nst_cache *c, struct nst_stmt *stmt);
+void nst_cache_clear(struct nst_cache *c);
+
+/* ---- Connections ---- */
+
+struct nst_rows {
+    struct nst_db *db;
+    struct nst_stmt *stmt;
+    bool is_open;
+    bool has_pending;        /* SQLite: the first row is stepped to already */
+    bool is_over;
+    void *result;            /* PGresult */
+    int row, row_count;
+};
+
+/* What a driver offers. `control` runs BEGIN, SAVEPOINT and the like, uncounted;
+ * `script` runs one statement once, without a cache. */
+struct nst_engine {
+    enum nst_err (*query)(struct nst_rows *rows, struct nst_str sql, const struct nst_value *values,
+                          unsigned count);
+    enum nst_err (*next)(bool *has_row, struct nst_rows *rows);
+    void (*end)(struct nst_rows *rows);
+    int64_t (*changed)(struct nst_rows *rows);
+    bool (*is_null)(struct nst_rows *rows, unsigned column);
+    int64_t (*number)(struct nst_rows *rows, unsigned column);
+    bool (*boolean)(struct nst_rows *rows, unsigned column);
+    struct nst_str (*text)(struct nst_rows *rows, unsigned column);
+    enum nst_err (*control)(struct nst_db *db, struct nst_str sql);
+    enum nst_err (*script)(struct nst_db *db, const char *sql);
+    void (*close)(struct nst_db *db);
+};
+
+struct nst_db {
+    const struct nst_engine *engine;
+    struct nst_store *store;
+    struct nst_arena *scratch;
+    struct nst_cache cache;
+    struct nst_rows rows[OPEN_ROWS];
+    uint64_t statements;
+    unsigned savepoints;
+    void *handle;            /* sqlite3, PGconn */
+    enum nst_err lost;       /* why the whole transaction is gone; NST_OK while it is not */
+    bool in_tick;            /* readers: a read transaction is open */
+    bool has_version;
+    uint64_t commits;        /* readers: the store's counter when the transaction began */
+    int64_t version;         /* readers: SQLite's data_version */
+    unsigned names;          /* PostgreSQL: statements named so far */
+    bool is_usable;          /* PostgreSQL: the server can serve on this connection */
+};
+
+/* Make and free the part of a connection that both drivers share. */
+struct nst_db *nst_db_new(struct nst_store *store, const struct nst_engine *engine);
+void nst_db_free(struct nst_db *db);
+
+/* End rows and forget savepoints that a work function left open. */
+void nst_db_tidy(struct nst_db *db);
+
+/* True once when the injected fault is due. */
+bool nst_db_fails(struct nst_db *db);
+
+/* ---- The store ---- */
+
+enum nst_job_kind { NST_JOB_READ, NST_JOB_WRITE, NST_JOB_COMPUTE };
+
+struct nst_job {
+    struct nst_job *next;
+    enum nst_job_kind kind;
+    nst_work *work;
+    nst_work_done *done;
+    void *arg;
+    enum nst_err err;
+};
+
+struct nst_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    struct nst_job *head, **tail;
+    unsigned count, max;
+    bool is_closed;
+};
+
+/* Up to max jobs as a list; waits for the first. NULL: closed and empty. */
+struct nst_job *nst_queue_take(struct nst_queue *q, unsigned max);
+
+struct nst_store {
+    struct nst_store_options options;
+    char *url;
+    enum nst_dialect dialect;
+    struct nst_queue writes; /* SQLite: writes; PostgreSQL: reads and writes */
+    struct nst_queue jobs;   /* computations; SQLite: reads too */
+    struct nst_db *writer;   /* SQLite only */
+    pthread_t *thread;
+    unsigned thread_count;
+    _Atomic uint64_t commits;
+    _Atomic int64_t fail_in;
+    pthread_mutex_t log_lock;
+    char *log_path;          /* NESTOR_SQL_LOG, or NULL */
+    uint64_t *logged;        /* hashes of the texts written there */
+    size_t logged_count;
+};
+
+/* Write sql to the statement log unless this store has before. */
+void nst_store_log_sql(struct nst_store *store, struct nst_str sql);
+
+/* Call the job's done and free it. */
+void nst_job_finish(struct nst_job *job);
+
+enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool is_writer);
+
+/* Run the jobs of a list in one commit and finish them; returns those that were
+ * not run because the transaction was lost on the way. */
+struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs);
+
+/* A connection object; it connects on first use. */
+struct nst_db *nst_pg_new(struct nst_store *store);
+
+/* Check that the server answers. */
+enum nst_err nst_pg_connect(struct nst_db *db);
+
+/* Run one job in its own transaction, again as needed; job->err is the outcome. */
+void nst_pg_run(struct nst_db *db, struct nst_job *job);
+
+#endif

@@ -1,0 +1,400 @@
+/* The PostgreSQL driver through libpq: one connection and one transaction a
+ * job, in the text protocol. Statements are prepared on the server under a
+ * number and found by text and parameter types. What PostgreSQL asks to be
+ * repeated is run again here, never by handlers. */
+#include "internal.h"
+
+#include "nestor/base/random.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <time.h>
+
+#define ATTEMPTS 10
+#define BACKOFF_FIRST_MS 2
+#define BACKOFF_MAX_MS 200
+#define VALUES_MAX 65535
+
+/* Type oids: numbers and booleans are declared, so that `$1 + 1` is a bigint;
+ * texts and nulls are left to the server, so that they fit uuid or json too. */
+#define OID_INFERRED 0
+#define OID_BOOL 16
+#define OID_INT8 20
+
+/* ---- Errors ---- */
+
+static bool is_state(const char *state, const char *const *list)
+{
+    for (; *list != NULL; list++) {
+        if (strcmp(state, *list) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Serialization, deadlock, read-only (a fallen primary), and a server that is
+ * going down or starting. */
+static const char *const retried[] = { "40001", "40P01", "25006", "57P01",
+                                       "57P02", "57P03", NULL };
+
+/* The states after which only another connection helps. */
+static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03", NULL };
+
+static enum nst_err log_failure(struct nst_db *db, const PGresult *result, const char *state)
+{
+    const char *reason = result != NULL ? PQresultErrorMessage(result) : PQerrorMessage(db->handle);
+    nst_log(NST_LOG_ERROR, "database error",
+            NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
+            NST_LOG_STR("state", nst_str_z(state)));
+    return NST_E_DB;
+}
+
+static void disconnect(struct nst_db *db)
+{
+    nst_cache_clear(&db->cache);
+    PQfinish(db->handle);
+    db->handle = NULL;
+}
+
+static enum nst_err failure(struct nst_db *db, const PGresult *result)
+{
+    const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    state = state != NULL ? state : "";
+    if (strcmp(state, "23505") == 0)
+        return NST_E_CONFLICT;
+    if (PQstatus(db->handle) != CONNECTION_OK || is_state(state, retried)) {
+        db->lost = NST_E_RETRY;
+        db->is_usable = db->is_usable && !is_state(state, disconnecting);
+        return NST_E_RETRY;
+    }
+    log_failure(db, result, state);
+    return strcmp(state, "53100") == 0 ? NST_E_FULL : NST_E_DB;
+}
+
+static bool is_good(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+static enum nst_err check(struct nst_db *db, PGresult *result)
+{
+    enum nst_err err = is_good(result) ? NST_OK : failure(db, result);
+    PQclear(result);
+    return err;
+}
+
+/* ---- Statements ---- */
+
+/* A statement pushed out of the cache is given back on the server, which is
+ * allowed only outside a failed transaction; else it stays until reconnection. */
+static void drop_statement(struct nst_stmt *stmt, void *arg)
+{
+    struct nst_db *db = arg;
+    if (db->handle == NULL || PQstatus(db->handle) != CONNECTION_OK ||
+        PQtransactionStatus(db->handle) == PQTRANS_INERROR)
+        return;
+    char sql[48];
+    snprintf(sql, sizeof(sql), "DEALLOCATE nst_%u", stmt->name);
+    PQclear(PQexec(db->handle, sql));
+}
+
+static unsigned oid_of(const struct nst_value *v)
+{
+    switch (v->kind) {
+    case NST_VALUE_INT:
+        return OID_INT8;
+    case NST_VALUE_BOOL:
+        return OID_BOOL;
+    case NST_VALUE_TEXT:
+    case NST_VALUE_NULL:
+        break;
+    }
+    return OID_INFERRED;
+}
+
+/* Types, then text: one text used with other types is another statement. */
+static struct nst_str key_of(struct nst_db *db, struct nst_str sql, const struct nst_value *values,
+                             unsigned count)
+{
+    char *key = nst_alloc_text(db->scratch, sql.n + count + 1);
+    for (unsigned i = 0; i < count; i++)
+        key[i] = (char)('a' + oid_of(&values[i]));
+    key[count] = ' ';
+    memcpy(key + count + 1, sql.p, sql.n);
+    return (struct nst_str){ key, sql.n + count + 1 };
+}
+
+static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst_str sql,
+                            const struct nst_value *values, unsigned count)
+{
+    struct nst_str key = key_of(db, sql, values, count);
+    struct nst_stmt *stmt = nst_cache_take(&db->cache, key);
+    if (stmt == NULL) {
+        Oid *types = NST_NEW_ARRAY(db->scratch, Oid, count + 1);
+        for (unsigned i = 0; i < count; i++)
+            types[i] = oid_of(&values[i]);
+        unsigned number = ++db->names;
+        char name[24];
+        snprintf(name, sizeof(name), "nst_%u", number);
+        enum nst_err err = check(db, PQprepare(db->handle, name, nst_str_to_z(db->scratch, sql),
+                                               (int)count, types));
+        if (err != NST_OK) {
+            if (err != NST_E_RETRY)
+                nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
+            return err;
+        }
+        nst_store_log_sql(db->store, sql);
+        stmt = nst_cache_add(&db->cache, key);
+        stmt->name = number;
+    }
+    *out = stmt;
+    return NST_OK;
+}
+
+/* Texts need a NUL at their end here; one inside would cut the value short. */
+static enum nst_err text_of(const char **out, struct nst_arena *a, const struct nst_value *v)
+{
+    *out = NULL;
+    if (v->kind == NST_VALUE_INT)
+        *out = nst_str_to_z(a, nst_strf(a, "%lld", (long long)v->number));
+    else if (v->kind == NST_VALUE_BOOL)
+        *out = v->number != 0 ? "t" : "f";
+    else if (v->kind == NST_VALUE_TEXT && nst_str_find(v->text, '\0') < v->text.n)
+        return NST_E_DB;
+    else if (v->kind == NST_VALUE_TEXT)
+        *out = nst_str_to_z(a, v->text);
+    return NST_OK;
+}
+
+static enum nst_err run_prepared(struct nst_rows *rows, struct nst_str sql,
+                                 const struct nst_value *values, unsigned count)
+{
+    struct nst_db *db = rows->db;
+    const char **texts = NST_NEW_ARRAY(db->scratch, const char *, count + 1);
+    for (unsigned i = 0; i < count; i++) {
+        if (text_of(&texts[i], db->scratch, &values[i]) != NST_OK) {
+            nst_log(NST_LOG_ERROR, "NUL in a text value", NST_LOG_STR("sql", sql));
+            return NST_E_DB;
+        }
+    }
+    NST_TRY(prepare(&rows->stmt, db, sql, values, count));
+    char name[24];
+    snprintf(name, sizeof(name), "nst_%u", rows->stmt->name);
+    PGresult *result = PQexecPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0);
+    rows->result = result;
+    rows->row = -1;
+    rows->row_count = PQntuples(result);
+    return is_good(result) ? NST_OK : failure(db, result);
+}
+
+static enum nst_err query(struct nst_rows *rows, struct nst_str sql, const struct nst_value *values,
+                          unsigned count)
+{
+    struct nst_db *db = rows->db;
+    if (count > VALUES_MAX)
+        return NST_E_DB;
+    struct nst_mark mark = nst_arena_mark(db->scratch);
+    enum nst_err err = run_prepared(rows, sql, values, count);
+    nst_arena_rewind(db->scratch, mark);
+    return err;
+}
+
+static enum nst_err next(bool *has_row, struct nst_rows *rows)
+{
+    *has_row = rows->row + 1 < rows->row_count;
+    if (*has_row)
+        rows->row++;
+    return NST_OK;
+}
+
+static void end(struct nst_rows *rows)
+{
+    PQclear(rows->result);
+    rows->result = NULL;
+    if (rows->stmt != NULL)
+        rows->stmt->is_open = false;
+}
+
+static int64_t changed(struct nst_rows *rows)
+{
+    int64_t n = 0;
+    const char *status = PQcmdStatus(rows->result);
+    if (strncmp(status, "SELECT", 6) != 0 && !nst_str_int(&n, nst_str_z(PQcmdTuples(rows->result))))
+        n = 0;
+    return n;
+}
+
+static bool is_null(struct nst_rows *rows, unsigned column)
+{
+    return PQgetisnull(rows->result, rows->row, (int)column) != 0;
+}
+
+static struct nst_str text(struct nst_rows *rows, unsigned column)
+{
+    if (is_null(rows, column))
+        return (struct nst_str){ 0 };
+    return (struct nst_str){ PQgetvalue(rows->result, rows->row, (int)column),
+                             (size_t)PQgetlength(rows->result, rows->row, (int)column) };
+}
+
+static bool boolean(struct nst_rows *rows, unsigned column)
+{
+    struct nst_str s = text(rows, column);
+    return s.n > 0 && s.p[0] != 'f' && s.p[0] != '0';
+}
+
+/* A boolean read as a number is 0 or 1, as SQLite stores it. */
+static int64_t number(struct nst_rows *rows, unsigned column)
+{
+    if (PQftype(rows->result, (int)column) == OID_BOOL)
+        return boolean(rows, column);
+    int64_t n = 0;
+    return nst_str_int(&n, text(rows, column)) ? n : 0;
+}
+
+static enum nst_err script(struct nst_db *db, const char *sql)
+{
+    return check(db, PQexec(db->handle, sql));
+}
+
+static enum nst_err control(struct nst_db *db, struct nst_str sql)
+{
+    struct nst_mark mark = nst_arena_mark(db->scratch);
+    enum nst_err err = script(db, nst_str_to_z(db->scratch, sql));
+    nst_arena_rewind(db->scratch, mark);
+    return err;
+}
+
+/* ---- Connections ---- */
+
+static void close_connection(struct nst_db *db)
+{
+    nst_db_tidy(db);
+    /* Closing first spares the server one DEALLOCATE a statement. */
+    PQfinish(db->handle);
+    db->handle = NULL;
+    nst_cache_clear(&db->cache);
+    nst_db_free(db);
+}
+
+static const struct nst_engine pg_engine = {
+    .query = query,
+    .next = next,
+    .end = end,
+    .changed = changed,
+    .is_null = is_null,
+    .number = number,
+    .boolean = boolean,
+    .text = text,
+    .control = control,
+    .script = script,
+    .close = close_connection,
+};
+
+struct nst_db *nst_pg_new(struct nst_store *store)
+{
+    struct nst_db *db = nst_db_new(store, &pg_engine);
+    db->cache.drop = drop_statement;
+    db->cache.arg = db;
+    return db;
+}
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+enum nst_err nst_pg_connect(struct nst_db *db)
+{
+    if (db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK)
+        return NST_OK;
+    PQfinish(db->handle);
+    db->handle = NULL;
+    nst_cache_clear(&db->cache);
+    db->handle = PQconnectdb(db->store->url);
+    if (PQstatus(db->handle) != CONNECTION_OK) {
+        log_failure(db, NULL, "connect");
+        disconnect(db);
+        return NST_E_RETRY;
+    }
+    PQsetNoticeReceiver(db->handle, ignore_notice, NULL);
+    db->is_usable = true;
+    return NST_OK;
+}
+
+/* ---- Transactions ---- */
+
+static void roll_back(struct nst_db *db)
+{
+    if (PQstatus(db->handle) == CONNECTION_OK &&
+        PQtransactionStatus(db->handle) != PQTRANS_IDLE &&
+        control(db, NST_STR("ROLLBACK")) != NST_OK)
+        db->is_usable = false;
+}
+
+/* A commit whose answer never came may have happened: it is not run again. */
+static enum nst_err commit(struct nst_db *db)
+{
+    if (nst_db_fails(db)) {
+        roll_back(db);
+        return NST_E_DB;
+    }
+    if (PQtransactionStatus(db->handle) == PQTRANS_INERROR) {
+        roll_back(db);
+        return NST_E_DB;
+    }
+    enum nst_err err = script(db, "COMMIT");
+    if (err == NST_E_RETRY && PQstatus(db->handle) != CONNECTION_OK) {
+        db->lost = NST_OK;
+        nst_log(NST_LOG_ERROR, "connection lost during commit, the outcome is unknown",
+                NST_LOG_INT("statements", (int64_t)db->statements));
+        return NST_E_DB;
+    }
+    return err;
+}
+
+static enum nst_err run_once(struct nst_db *db, struct nst_job *job)
+{
+    db->lost = NST_OK;
+    NST_TRY(nst_pg_connect(db));
+    bool is_read = job->kind == NST_JOB_READ;
+    NST_TRY(script(db, is_read ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN"));
+    enum nst_err err = job->work(db, job->arg);
+    nst_db_tidy(db);
+    bool is_alive = PQstatus(db->handle) == CONNECTION_OK;
+    if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR)
+        return commit(db);
+    /* Whatever the work made of it, the server asked for another run. */
+    if (db->lost == NST_OK && err == NST_OK)
+        err = NST_E_DB;
+    enum nst_err outcome = db->lost != NST_OK ? NST_E_RETRY : err;
+    roll_back(db);
+    return outcome;
+}
+
+/* Half of each pause is random, so that two that collided part. */
+static void back_off(unsigned attempt)
+{
+    int64_t ms = INT64_C(1) << attempt;
+    ms = ms * BACKOFF_FIRST_MS > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : ms * BACKOFF_FIRST_MS;
+    uint32_t dice;
+    nst_random(&dice, sizeof(dice));
+    int64_t us = ms * 500 + dice % (ms * 500);
+    struct timespec pause = { .tv_nsec = us * 1000 };
+    nanosleep(&pause, NULL);
+}
+
+void nst_pg_run(struct nst_db *db, struct nst_job *job)
+{
+    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (attempt > 0)
+            back_off(attempt);
+        job->err = run_once(db, job);
+        if (job->err != NST_E_RETRY)
+            return;
+    }
+    nst_log(NST_LOG_ERROR, "transaction given up", NST_LOG_INT("attempts", ATTEMPTS));
+    job->err = NST_E_BUSY;
+}

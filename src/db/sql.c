@@ -1,0 +1,232 @@
+/* What is the same on both engines: building statements, cursors, savepoints
+ * and the injected fault. Everything else goes through the engine's table. */
+#include "internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SQL_MAX ((size_t)1 << 20)
+
+void nst_sql_init(struct nst_sql *q, struct nst_arena *a)
+{
+    nst_buf_init(&q->text, a, SQL_MAX);
+    q->count = 0;
+}
+
+void nst_sql_add(struct nst_sql *q, const char *text)
+{
+    nst_put_z(&q->text, text);
+}
+
+void nst_sql_add_str(struct nst_sql *q, struct nst_str text)
+{
+    nst_put(&q->text, text);
+}
+
+void nst_sql_bind(struct nst_sql *q, struct nst_value v)
+{
+    assert(q->count < NST_SQL_VALUES);
+    q->value[q->count++] = v;
+    nst_put_char(&q->text, '$');
+    nst_put_int(&q->text, q->count);
+}
+
+struct nst_db *nst_db_new(struct nst_store *store, const struct nst_engine *engine)
+{
+    struct nst_db *db = calloc(1, sizeof(*db));
+    if (db == NULL)
+        abort();
+    db->engine = engine;
+    db->store = store;
+    db->scratch = nst_arena_new(SCRATCH_BYTES);
+    return db;
+}
+
+void nst_db_free(struct nst_db *db)
+{
+    nst_arena_free(db->scratch);
+    free(db);
+}
+
+bool nst_db_fails(struct nst_db *db)
+{
+    struct nst_store *store = db->store;
+    if (atomic_load_explicit(&store->fail_in, memory_order_relaxed) <= 0 ||
+        atomic_fetch_sub(&store->fail_in, 1) != 1)
+        return false;
+    nst_log(NST_LOG_WARN, "injected database failure",
+            NST_LOG_INT("statements", (int64_t)db->statements));
+    return true;
+}
+
+static struct nst_rows *free_rows(struct nst_db *db)
+{
+    for (unsigned i = 0; i < OPEN_ROWS; i++) {
+        if (!db->rows[i].is_open)
+            return &db->rows[i];
+    }
+    return NULL;
+}
+
+enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str sql,
+                       const struct nst_value *values, unsigned count)
+{
+    struct nst_rows *r = free_rows(db);
+    assert(r != NULL);
+    *rows = NULL;
+    db->statements++;
+    if (nst_db_fails(db))
+        return NST_E_DB;
+    *r = (struct nst_rows){ .db = db, .is_open = true };
+    enum nst_err err = db->engine->query(r, sql, values, count);
+    if (err != NST_OK) {
+        nst_rows_end(r);
+        return err;
+    }
+    *rows = r;
+    return NST_OK;
+}
+
+enum nst_err nst_rows_next(bool *has_row, struct nst_rows *rows)
+{
+    return rows->db->engine->next(has_row, rows);
+}
+
+bool nst_rows_is_null(struct nst_rows *rows, unsigned column)
+{
+    return rows->db->engine->is_null(rows, column);
+}
+
+int64_t nst_rows_int(struct nst_rows *rows, unsigned column)
+{
+    return rows->db->engine->number(rows, column);
+}
+
+bool nst_rows_bool(struct nst_rows *rows, unsigned column)
+{
+    return rows->db->engine->boolean(rows, column);
+}
+
+struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column)
+{
+    return rows->db->engine->text(rows, column);
+}
+
+void nst_rows_end(struct nst_rows *rows)
+{
+    if (rows == NULL || !rows->is_open)
+        return;
+    rows->db->engine->end(rows);
+    rows->is_open = false;
+}
+
+enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
+                      const struct nst_value *values, unsigned count)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query(&rows, db, sql, values, count));
+    bool has_row = true;
+    enum nst_err err = NST_OK;
+    while (has_row && err == NST_OK)
+        err = nst_rows_next(&has_row, rows);
+    if (err == NST_OK && changed != NULL)
+        *changed = db->engine->changed(rows);
+    nst_rows_end(rows);
+    return err;
+}
+
+/* A text that did not fit its buffer is a fault of the program or of a request
+ * without a bound: never run half a statement. */
+static enum nst_err check_text(const struct nst_sql *q)
+{
+    if (!q->text.is_full)
+        return NST_OK;
+    nst_log(NST_LOG_ERROR, "statement too long", NST_LOG_INT("bytes", (int64_t)q->text.n));
+    return NST_E_DB;
+}
+
+enum nst_err nst_sql_query(struct nst_rows **rows, struct nst_db *db, const struct nst_sql *q)
+{
+    NST_TRY(check_text(q));
+    return nst_query(rows, db, nst_buf_str(&q->text), q->value, q->count);
+}
+
+enum nst_err nst_sql_exec(int64_t *changed, struct nst_db *db, const struct nst_sql *q)
+{
+    NST_TRY(check_text(q));
+    return nst_exec(changed, db, nst_buf_str(&q->text), q->value, q->count);
+}
+
+enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db, const struct nst_sql *q)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_sql_query(&rows, db, q));
+    bool has_row;
+    enum nst_err err = nst_rows_next(&has_row, rows);
+    if (err == NST_OK && has_row)
+        *out = nst_rows_int(rows, 0);
+    if (err == NST_OK && found != NULL)
+        *found = has_row;
+    nst_rows_end(rows);
+    return err;
+}
+
+/* The three texts of each depth are constant, hence cached by the engine. */
+static enum nst_err savepoint_control(struct nst_db *db, const char *verb)
+{
+    struct nst_mark mark = nst_arena_mark(db->scratch);
+    struct nst_str text = nst_strf(db->scratch, "%s nst_%u", verb, db->savepoints);
+    enum nst_err err = db->engine->control(db, text);
+    nst_arena_rewind(db->scratch, mark);
+    return err;
+}
+
+enum nst_err nst_savepoint(struct nst_db *db)
+{
+    assert(db->savepoints < SAVEPOINTS);
+    db->savepoints++;
+    enum nst_err err = savepoint_control(db, "SAVEPOINT");
+    if (err != NST_OK)
+        db->savepoints--;
+    return err;
+}
+
+enum nst_err nst_savepoint_release(struct nst_db *db)
+{
+    assert(db->savepoints > 0);
+    enum nst_err err = savepoint_control(db, "RELEASE SAVEPOINT");
+    db->savepoints--;
+    return err;
+}
+
+enum nst_err nst_savepoint_rollback(struct nst_db *db)
+{
+    assert(db->savepoints > 0);
+    enum nst_err err = savepoint_control(db, "ROLLBACK TO SAVEPOINT");
+    if (err == NST_OK)
+        err = savepoint_control(db, "RELEASE SAVEPOINT");
+    db->savepoints--;
+    return err;
+}
+
+void nst_db_tidy(struct nst_db *db)
+{
+    for (unsigned i = 0; i < OPEN_ROWS; i++)
+        nst_rows_end(&db->rows[i]);
+    db->savepoints = 0;
+}
+
+enum nst_dialect nst_db_dialect(const struct nst_db *db)
+{
+    return db->store->dialect;
+}
+
+struct nst_store *nst_db_store(struct nst_db *db)
+{
+    return db->store;
+}
+
+uint64_t nst_db_statements(const struct nst_db *db)
+{
+    return db->statements;
+}

@@ -1,0 +1,440 @@
+/* The SQLite driver: connections, statements, the reader's tick and the
+ * writer's group commit. It knows nothing of threads: store.c gives every
+ * connection to one thread at a time. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define READER_CACHE_KIB 4096
+#define WRITER_CACHE_KIB 16384
+#define WAL_KEPT_BYTES (64 << 20)
+
+static enum nst_err log_failure(struct nst_db *db, const char *event)
+{
+    const char *reason = sqlite3_errmsg(db->handle);
+    nst_log(NST_LOG_ERROR, event, NST_LOG_STR("reason", nst_str_z(reason)),
+            NST_LOG_INT("code", sqlite3_extended_errcode(db->handle)));
+    return NST_E_DB;
+}
+
+/* The error of the last call. SQLite ends the whole transaction by itself after
+ * some failures of the disk: db->lost tells the writer. */
+static enum nst_err failure(struct nst_db *db)
+{
+    enum nst_err err;
+    switch (sqlite3_extended_errcode(db->handle)) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        return NST_E_CONFLICT;
+    case SQLITE_FULL:
+        log_failure(db, "store full");
+        err = NST_E_FULL;
+        break;
+    case SQLITE_BUSY:
+    case SQLITE_BUSY_RECOVERY:
+        log_failure(db, "store locked by another process");
+        err = NST_E_BUSY;
+        break;
+    default:
+        err = log_failure(db, "database error");
+        break;
+    }
+    if (sqlite3_get_autocommit(db->handle))
+        db->lost = err;
+    return err;
+}
+
+/* ---- Statements ---- */
+
+static void drop_statement(struct nst_stmt *stmt, void *arg)
+{
+    (void)arg;
+    sqlite3_finalize(stmt->handle);
+}
+
+/* `$n` counts by first appearance in SQLite, `?n` by its number. */
+static struct nst_str to_question_marks(struct nst_arena *a, struct nst_str sql)
+{
+    char *text = nst_alloc_text(a, sql.n);
+    char quote = '\0';
+    for (size_t i = 0; i < sql.n; i++) {
+        char c = sql.p[i];
+        if (quote != '\0')
+            quote = c == quote ? '\0' : quote;
+        else if (c == '\'' || c == '"')
+            quote = c;
+        else if (c == '$')
+            c = '?';
+        text[i] = c;
+    }
+    return (struct nst_str){ text, sql.n };
+}
+
+static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst_str sql)
+{
+    struct nst_stmt *stmt = nst_cache_take(&db->cache, sql);
+    if (stmt == NULL) {
+        struct nst_mark mark = nst_arena_mark(db->scratch);
+        struct nst_str text = to_question_marks(db->scratch, sql);
+        sqlite3_stmt *handle = NULL;
+        int code = text.n > INT_MAX ? SQLITE_TOOBIG
+                                    : sqlite3_prepare_v3(db->handle, text.p, (int)text.n,
+                                                         SQLITE_PREPARE_PERSISTENT, &handle, NULL);
+        nst_arena_rewind(db->scratch, mark);
+        if (code != SQLITE_OK || handle == NULL) {
+            nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
+            return failure(db);
+        }
+        stmt = nst_cache_add(&db->cache, sql);
+        stmt->handle = handle;
+        stmt->parameters = (unsigned)sqlite3_bind_parameter_count(handle);
+    }
+    *out = stmt;
+    return NST_OK;
+}
+
+static int bind_one(sqlite3_stmt *handle, int at, const struct nst_value *v)
+{
+    switch (v->kind) {
+    case NST_VALUE_INT:
+        return sqlite3_bind_int64(handle, at, v->number);
+    case NST_VALUE_BOOL:
+        return sqlite3_bind_int(handle, at, v->number != 0);
+    case NST_VALUE_TEXT:
+        return sqlite3_bind_text64(handle, at, v->text.p, v->text.n, SQLITE_STATIC, SQLITE_UTF8);
+    case NST_VALUE_NULL:
+        break;
+    }
+    return sqlite3_bind_null(handle, at);
+}
+
+/* Every parameter is bound every time, so bindings need no clearing. */
+static enum nst_err bind_all(struct nst_db *db, struct nst_stmt *stmt,
+                             const struct nst_value *values, unsigned count)
+{
+    if (count != stmt->parameters) {
+        nst_log(NST_LOG_ERROR, "wrong number of values",
+                NST_LOG_STR("sql", ((struct nst_str){ stmt->key, stmt->key_size })),
+                NST_LOG_INT("values", count));
+        return NST_E_DB;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (bind_one(stmt->handle, (int)i + 1, &values[i]) != SQLITE_OK)
+            return failure(db);
+    }
+    return NST_OK;
+}
+
+/* Steps at once, so that a conflict shows here as it does on PostgreSQL. */
+static enum nst_err query(struct nst_rows *rows, struct nst_str sql, const struct nst_value *values,
+                          unsigned count)
+{
+    struct nst_db *db = rows->db;
+    NST_TRY(prepare(&rows->stmt, db, sql));
+    nst_store_log_sql(db->store, sql);
+    NST_TRY(bind_all(db, rows->stmt, values, count));
+    int code = sqlite3_step(rows->stmt->handle);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return failure(db);
+    rows->has_pending = code == SQLITE_ROW;
+    rows->is_over = code == SQLITE_DONE;
+    return NST_OK;
+}
+
+static enum nst_err next(bool *has_row, struct nst_rows *rows)
+{
+    if (rows->has_pending || rows->is_over) {
+        *has_row = rows->has_pending;
+        rows->has_pending = false;
+        return NST_OK;
+    }
+    int code = sqlite3_step(rows->stmt->handle);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return failure(rows->db);
+    *has_row = code == SQLITE_ROW;
+    rows->is_over = code == SQLITE_DONE;
+    return NST_OK;
+}
+
+static void end(struct nst_rows *rows)
+{
+    if (rows->stmt == NULL)
+        return;
+    sqlite3_reset(rows->stmt->handle);
+    rows->stmt->is_open = false;
+}
+
+static int64_t changed(struct nst_rows *rows)
+{
+    bool writes = !sqlite3_stmt_readonly(rows->stmt->handle);
+    return writes ? sqlite3_changes64(rows->db->handle) : 0;
+}
+
+static bool is_null(struct nst_rows *rows, unsigned column)
+{
+    return sqlite3_column_type(rows->stmt->handle, (int)column) == SQLITE_NULL;
+}
+
+static int64_t number(struct nst_rows *rows, unsigned column)
+{
+    return sqlite3_column_int64(rows->stmt->handle, (int)column);
+}
+
+static bool boolean(struct nst_rows *rows, unsigned column)
+{
+    return sqlite3_column_int64(rows->stmt->handle, (int)column) != 0;
+}
+
+static struct nst_str text(struct nst_rows *rows, unsigned column)
+{
+    const unsigned char *p = sqlite3_column_text(rows->stmt->handle, (int)column);
+    if (p == NULL)
+        return (struct nst_str){ 0 };
+    int n = sqlite3_column_bytes(rows->stmt->handle, (int)column);
+    return (struct nst_str){ (const char *)p, (size_t)n };
+}
+
+static enum nst_err control(struct nst_db *db, struct nst_str sql)
+{
+    struct nst_stmt *stmt;
+    NST_TRY(prepare(&stmt, db, sql));
+    int code = sqlite3_step(stmt->handle);
+    enum nst_err err = code == SQLITE_DONE || code == SQLITE_ROW ? NST_OK : failure(db);
+    sqlite3_reset(stmt->handle);
+    stmt->is_open = false;
+    return err;
+}
+
+static enum nst_err script(struct nst_db *db, const char *sql)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? NST_OK : failure(db);
+}
+
+/* ---- Connections ---- */
+
+static void close_connection(struct nst_db *db)
+{
+    nst_db_tidy(db);
+    nst_cache_clear(&db->cache);
+    sqlite3_close(db->handle);
+    nst_db_free(db);
+}
+
+static const struct nst_engine sqlite_engine = {
+    .query = query,
+    .next = next,
+    .end = end,
+    .changed = changed,
+    .is_null = is_null,
+    .number = number,
+    .boolean = boolean,
+    .text = text,
+    .control = control,
+    .script = script,
+    .close = close_connection,
+};
+
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
+
+/* Refused when somebody in the process has used SQLite before: only speed. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static enum nst_err set_up(struct nst_db *db, bool is_writer)
+{
+    const struct nst_store_options *o = &db->store->options;
+    char sql[512];
+    snprintf(sql, sizeof(sql),
+             "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+             "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA mmap_size = %zu;"
+             "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d",
+             o->busy_ms, o->mmap, is_writer ? WRITER_CACHE_KIB : READER_CACHE_KIB, WAL_KEPT_BYTES,
+             !is_writer);
+    return script(db, sql);
+}
+
+/* SQLite would make the file with the umask's mode; the log and the index
+ * beside it then take over the mode of this one. */
+static void make_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
+enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool is_writer)
+{
+    pthread_once(&configured, configure);
+    struct nst_db *db = nst_db_new(store, &sqlite_engine);
+    db->cache.drop = drop_statement;
+    sqlite3 *handle = NULL;
+    if (is_writer)
+        make_file(store->url);
+    int code = sqlite3_open_v2(store->url, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                               NULL);
+    db->handle = handle;
+    sqlite3_extended_result_codes(handle, 1);
+    enum nst_err err = code == SQLITE_OK ? set_up(db, is_writer)
+                                         : log_failure(db, "cannot open the database");
+    if (err != NST_OK) {
+        close_connection(db);
+        return NST_E_DB;
+    }
+    *out = db;
+    return NST_OK;
+}
+
+/* ---- The reader's tick ---- */
+
+enum nst_err nst_reader_open(struct nst_db **out, struct nst_store *store)
+{
+    return nst_sqlite_open(out, store, false);
+}
+
+void nst_reader_close(struct nst_db *db)
+{
+    if (db == NULL)
+        return;
+    nst_reader_leave(db);
+    db->engine->close(db);
+}
+
+/* Reading the version also takes the snapshot, so that version and data agree. */
+static enum nst_err read_version(int64_t *out, struct nst_db *db)
+{
+    struct nst_stmt *stmt;
+    NST_TRY(prepare(&stmt, db, NST_STR("PRAGMA data_version")));
+    enum nst_err err = NST_OK;
+    if (sqlite3_step(stmt->handle) == SQLITE_ROW)
+        *out = sqlite3_column_int64(stmt->handle, 0);
+    else
+        err = failure(db);
+    sqlite3_reset(stmt->handle);
+    stmt->is_open = false;
+    return err;
+}
+
+enum nst_err nst_reader_enter(struct nst_db *db, bool *changed_out)
+{
+    uint64_t commits = atomic_load(&db->store->commits);
+    if (changed_out != NULL)
+        *changed_out = false;
+    if (db->in_tick && db->commits == commits)
+        return NST_OK;
+    nst_reader_leave(db);
+    NST_TRY(control(db, NST_STR("BEGIN")));
+    db->in_tick = true;
+    int64_t version = 0;
+    enum nst_err err = read_version(&version, db);
+    if (err != NST_OK) {
+        nst_reader_leave(db);
+        return err;
+    }
+    if (changed_out != NULL)
+        *changed_out = !db->has_version || version != db->version;
+    db->has_version = true;
+    db->version = version;
+    db->commits = commits;
+    return NST_OK;
+}
+
+void nst_reader_leave(struct nst_db *db)
+{
+    nst_db_tidy(db);
+    if (db->in_tick && !sqlite3_get_autocommit(db->handle) &&
+        control(db, NST_STR("COMMIT")) != NST_OK)
+        nst_log(NST_LOG_WARN, "reader could not end its transaction",
+                NST_LOG_INT("code", sqlite3_extended_errcode(db->handle)));
+    db->in_tick = false;
+}
+
+/* ---- The writer's group commit ---- */
+
+/* A deferred foreign key would fail the commit of the whole group: charge it to
+ * the work that left it open. */
+static enum nst_err check_foreign_keys(struct nst_db *db)
+{
+    int open_keys = 0, high = 0;
+    sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open_keys, &high, 0);
+    if (open_keys == 0)
+        return NST_OK;
+    nst_log(NST_LOG_ERROR, "foreign key left open", NST_LOG_INT("count", open_keys));
+    return NST_E_DB;
+}
+
+static void run_in_savepoint(struct nst_db *db, struct nst_job *job)
+{
+    job->err = control(db, NST_STR("SAVEPOINT nst_work"));
+    if (job->err != NST_OK)
+        return;
+    job->err = job->work(db, job->arg);
+    nst_db_tidy(db);
+    if (sqlite3_get_autocommit(db->handle)) {
+        db->lost = db->lost != NST_OK ? db->lost : NST_E_DB;
+        job->err = job->err != NST_OK ? job->err : db->lost;
+        return;
+    }
+    if (job->err == NST_OK)
+        job->err = check_foreign_keys(db);
+    if (job->err != NST_OK && control(db, NST_STR("ROLLBACK TO nst_work")) != NST_OK)
+        db->lost = NST_E_DB;
+    if (control(db, NST_STR("RELEASE nst_work")) != NST_OK)
+        db->lost = NST_E_DB;
+}
+
+static enum nst_err commit(struct nst_db *db)
+{
+    if (db->lost != NST_OK)
+        return db->lost;
+    if (nst_db_fails(db))
+        return NST_E_DB;
+    NST_TRY(control(db, NST_STR("COMMIT")));
+    atomic_fetch_add(&db->store->commits, 1);
+    return NST_OK;
+}
+
+static void finish_all(struct nst_job *jobs, enum nst_err err)
+{
+    while (jobs != NULL) {
+        struct nst_job *job = jobs;
+        jobs = job->next;
+        if (err != NST_OK && job->err == NST_OK)
+            job->err = err;
+        nst_job_finish(job);
+    }
+}
+
+struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
+{
+    db->lost = NST_OK;
+    enum nst_err err = control(db, NST_STR("BEGIN IMMEDIATE"));
+    if (err != NST_OK) {
+        finish_all(jobs, err);
+        return NULL;
+    }
+    db->lost = NST_OK;
+    struct nst_job *rest = jobs;
+    struct nst_job **cut = &rest;
+    while (*cut != NULL && db->lost == NST_OK) {
+        struct nst_job *job = *cut;
+        run_in_savepoint(db, job);
+        cut = &job->next;
+    }
+    struct nst_job *unrun = *cut;
+    *cut = NULL;
+    err = commit(db);
+    if (err != NST_OK && !sqlite3_get_autocommit(db->handle) &&
+        control(db, NST_STR("ROLLBACK")) != NST_OK)
+        log_failure(db, "rollback failed");
+    finish_all(jobs, err);
+    return unrun;
+}

@@ -1,0 +1,374 @@
+/* The store: options, queues and threads. On SQLite one thread writes in groups
+ * and job threads read and compute; on PostgreSQL a pool of threads runs
+ * transactions and job threads compute. */
+#include "internal.h"
+
+#include <assert.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define POOL_DEFAULT 8
+#define POOL_MAX 256
+#define BATCH_DEFAULT 256
+#define QUEUE_DEFAULT 10000
+#define MMAP_DEFAULT ((size_t)1 << 30)
+#define BUSY_DEFAULT 10000
+
+static void *must(void *p)
+{
+    if (p == NULL) {
+        nst_log(NST_LOG_ERROR, "out of memory", NST_LOG_STR("where", NST_STR("store")));
+        abort();
+    }
+    return p;
+}
+
+/* ---- Queues ---- */
+
+static void queue_init(struct nst_queue *q, unsigned max)
+{
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->filled, NULL);
+    q->tail = &q->head;
+    q->max = max;
+}
+
+static void queue_close(struct nst_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->is_closed = true;
+    pthread_cond_broadcast(&q->filled);
+    pthread_mutex_unlock(&q->lock);
+}
+
+static void queue_release(struct nst_queue *q)
+{
+    pthread_mutex_destroy(&q->lock);
+    pthread_cond_destroy(&q->filled);
+}
+
+static bool queue_add(struct nst_queue *q, struct nst_job *job)
+{
+    pthread_mutex_lock(&q->lock);
+    bool has_room = !q->is_closed && q->count < q->max;
+    if (has_room) {
+        *q->tail = job;
+        q->tail = &job->next;
+        q->count++;
+        pthread_cond_signal(&q->filled);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return has_room;
+}
+
+struct nst_job *nst_queue_take(struct nst_queue *q, unsigned max)
+{
+    pthread_mutex_lock(&q->lock);
+    while (q->head == NULL && !q->is_closed)
+        pthread_cond_wait(&q->filled, &q->lock);
+    struct nst_job *first = q->head;
+    struct nst_job **cut = &first;
+    for (unsigned i = 0; i < max && *cut != NULL; i++) {
+        cut = &(*cut)->next;
+        q->count--;
+    }
+    q->head = *cut;
+    if (q->head == NULL)
+        q->tail = &q->head;
+    *cut = NULL;
+    pthread_mutex_unlock(&q->lock);
+    return first;
+}
+
+void nst_job_finish(struct nst_job *job)
+{
+    if (job->done != NULL)
+        job->done(job->err, job->arg);
+    free(job);
+}
+
+static void submit(struct nst_queue *q, struct nst_job values)
+{
+    struct nst_job *job = must(malloc(sizeof(*job)));
+    *job = values;
+    if (!queue_add(q, job)) {
+        job->err = NST_E_BUSY;
+        nst_job_finish(job);
+    }
+}
+
+/* ---- Threads ---- */
+
+static void *write_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    struct nst_job *jobs;
+    while ((jobs = nst_queue_take(&store->writes, store->options.batch)) != NULL) {
+        while (jobs != NULL)
+            jobs = nst_sqlite_group(store->writer, jobs);
+    }
+    return NULL;
+}
+
+static void *pool_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    struct nst_db *db = nst_pg_new(store);
+    struct nst_job *job;
+    while ((job = nst_queue_take(&store->writes, 1)) != NULL) {
+        nst_pg_run(db, job);
+        nst_job_finish(job);
+    }
+    db->engine->close(db);
+    return NULL;
+}
+
+static enum nst_err run_read(struct nst_db **db, struct nst_store *store, struct nst_job *job)
+{
+    if (*db == NULL)
+        NST_TRY(nst_reader_open(db, store));
+    NST_TRY(nst_reader_enter(*db, NULL));
+    enum nst_err err = job->work(*db, job->arg);
+    nst_reader_leave(*db);
+    return err;
+}
+
+static void *job_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    struct nst_db *db = NULL;
+    struct nst_job *job;
+    while ((job = nst_queue_take(&store->jobs, 1)) != NULL) {
+        job->err = job->kind == NST_JOB_READ ? run_read(&db, store, job)
+                                             : job->work(NULL, job->arg);
+        nst_job_finish(job);
+    }
+    nst_reader_close(db);
+    return NULL;
+}
+
+static enum nst_err start(struct nst_store *store, void *(*loop)(void *))
+{
+    if (pthread_create(&store->thread[store->thread_count], NULL, loop, store) != 0) {
+        nst_log(NST_LOG_ERROR, "cannot start a thread",
+                NST_LOG_INT("threads", store->thread_count));
+        return NST_E_DB;
+    }
+    store->thread_count++;
+    return NST_OK;
+}
+
+static enum nst_err start_threads(struct nst_store *store)
+{
+    bool is_pool = store->dialect == NST_POSTGRESQL;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned writers = is_pool ? store->options.pool : 1;
+    unsigned jobs = cores > 0 ? (unsigned)cores : 1;
+    store->thread = must(calloc(writers + jobs, sizeof(*store->thread)));
+    for (unsigned i = 0; i < writers; i++)
+        NST_TRY(start(store, is_pool ? pool_loop : write_loop));
+    for (unsigned i = 0; i < jobs; i++)
+        NST_TRY(start(store, job_loop));
+    return NST_OK;
+}
+
+/* ---- Opening and closing ---- */
+
+static char *copy_z(const char *p, size_t n)
+{
+    char *z = must(malloc(n + 1));
+    memcpy(z, p, n);
+    z[n] = '\0';
+    return z;
+}
+
+static void set_defaults(struct nst_store_options *o)
+{
+    o->pool = o->pool == 0 ? POOL_DEFAULT : o->pool;
+    o->pool = o->pool > POOL_MAX ? POOL_MAX : o->pool;
+    o->batch = o->batch == 0 ? BATCH_DEFAULT : o->batch;
+    o->queue = o->queue == 0 ? QUEUE_DEFAULT : o->queue;
+    o->mmap = o->mmap == 0 ? MMAP_DEFAULT : o->mmap;
+    o->busy_ms = o->busy_ms == 0 ? BUSY_DEFAULT : o->busy_ms;
+}
+
+static struct nst_store *new_store(const struct nst_store_options *options)
+{
+    struct nst_store *store = must(calloc(1, sizeof(*store)));
+    store->options = *options;
+    set_defaults(&store->options);
+    store->url = copy_z(options->url.p, options->url.n);
+    store->options.url = nst_str_z(store->url);
+    bool is_remote = nst_str_starts(options->url, NST_STR("postgresql://")) ||
+                     nst_str_starts(options->url, NST_STR("postgres://"));
+    store->dialect = is_remote ? NST_POSTGRESQL : NST_SQLITE;
+    queue_init(&store->writes, store->options.queue);
+    queue_init(&store->jobs, store->options.queue);
+    pthread_mutex_init(&store->log_lock, NULL);
+    const char *path = getenv("NESTOR_SQL_LOG");
+    if (path != NULL && *path != '\0')
+        store->log_path = copy_z(path, strlen(path));
+    int64_t n;
+    if (nst_str_int(&n, nst_str_z(getenv("NESTOR_FAIL_DB_CALL"))) && n > 0)
+        atomic_store(&store->fail_in, n);
+    return store;
+}
+
+static enum nst_err check_server(struct nst_store *store)
+{
+    struct nst_db *db = nst_pg_new(store);
+    enum nst_err err = nst_pg_connect(db);
+    db->engine->close(db);
+    return err == NST_OK ? NST_OK : NST_E_DB;
+}
+
+enum nst_err nst_store_open(struct nst_store **out, const struct nst_store_options *options)
+{
+    assert(options->url.p != NULL);
+    struct nst_store *store = new_store(options);
+    enum nst_err err = store->dialect == NST_SQLITE ? nst_sqlite_open(&store->writer, store, true)
+                                                    : check_server(store);
+    if (err == NST_OK)
+        err = start_threads(store);
+    if (err != NST_OK) {
+        nst_store_close(store);
+        return err;
+    }
+    *out = store;
+    return NST_OK;
+}
+
+void nst_store_close(struct nst_store *store)
+{
+    if (store == NULL)
+        return;
+    queue_close(&store->writes);
+    queue_close(&store->jobs);
+    for (unsigned i = 0; i < store->thread_count; i++)
+        pthread_join(store->thread[i], NULL);
+    if (store->writer != NULL)
+        store->writer->engine->close(store->writer);
+    queue_release(&store->writes);
+    queue_release(&store->jobs);
+    pthread_mutex_destroy(&store->log_lock);
+    free(store->thread);
+    free(store->logged);
+    free(store->log_path);
+    free(store->url);
+    free(store);
+}
+
+enum nst_dialect nst_store_dialect(const struct nst_store *store)
+{
+    return store->dialect;
+}
+
+bool nst_store_reads_inline(const struct nst_store *store)
+{
+    return store->dialect == NST_SQLITE;
+}
+
+/* ---- Submitting ---- */
+
+void nst_store_submit(struct nst_store *store, enum nst_mode mode, nst_work *work,
+                      nst_work_done *done, void *arg)
+{
+    bool is_read = mode == NST_MODE_READ;
+    bool is_job = is_read && store->dialect == NST_SQLITE;
+    submit(is_job ? &store->jobs : &store->writes,
+           (struct nst_job){ .kind = is_read ? NST_JOB_READ : NST_JOB_WRITE,
+                             .work = work,
+                             .done = done,
+                             .arg = arg });
+}
+
+void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg)
+{
+    submit(&store->jobs, (struct nst_job){
+                             .kind = NST_JOB_COMPUTE, .work = work, .done = done, .arg = arg });
+}
+
+struct wait {
+    nst_work *work;
+    void *arg;
+    enum nst_err err;
+    sem_t is_done;
+};
+
+static enum nst_err wait_work(struct nst_db *db, void *arg)
+{
+    struct wait *w = arg;
+    return w->work(db, w->arg);
+}
+
+static void wait_done(enum nst_err err, void *arg)
+{
+    struct wait *w = arg;
+    w->err = err;
+    sem_post(&w->is_done);
+}
+
+enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mode, nst_work *work, void *arg)
+{
+    struct wait w = { .work = work, .arg = arg };
+    sem_init(&w.is_done, 0, 0);
+    nst_store_submit(store, mode, wait_work, wait_done, &w);
+    while (sem_wait(&w.is_done) != 0)
+        continue;
+    sem_destroy(&w.is_done);
+    return w.err;
+}
+
+/* ---- For tests ---- */
+
+void nst_store_fail_call(struct nst_store *store, uint64_t n)
+{
+    atomic_store(&store->fail_in, (int64_t)n);
+}
+
+static bool is_logged(const struct nst_store *store, uint64_t hash)
+{
+    for (size_t i = 0; i < store->logged_count; i++) {
+        if (store->logged[i] == hash)
+            return true;
+    }
+    return false;
+}
+
+static void write_line(const char *path, struct nst_str sql)
+{
+    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
+    struct nst_buf line;
+    nst_buf_init(&line, a, 2 * sql.n + 1);
+    bool is_blank = true;
+    for (size_t i = 0; i < sql.n; i++) {
+        bool was_blank = is_blank;
+        is_blank = sql.p[i] == ' ' || sql.p[i] == '\n' || sql.p[i] == '\t';
+        if (!is_blank || !was_blank)
+            nst_put_char(&line, is_blank ? ' ' : sql.p[i]);
+    }
+    nst_put_char(&line, '\n');
+    FILE *f = fopen(path, "ae");
+    if (f != NULL) {
+        fwrite(line.p, 1, line.n, f);
+        fclose(f);
+    }
+    nst_arena_free(a);
+}
+
+void nst_store_log_sql(struct nst_store *store, struct nst_str sql)
+{
+    if (store->log_path == NULL)
+        return;
+    uint64_t hash = nst_str_hash(sql);
+    pthread_mutex_lock(&store->log_lock);
+    if (!is_logged(store, hash)) {
+        size_t size = (store->logged_count + 1) * sizeof(*store->logged);
+        store->logged = must(realloc(store->logged, size));
+        store->logged[store->logged_count++] = hash;
+        write_line(store->log_path, sql);
+    }
+    pthread_mutex_unlock(&store->log_lock);
+}
