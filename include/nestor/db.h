@@ -71,8 +71,10 @@ void nst_sql_bind(struct nst_sql *q, struct nst_value v);
  *          nst_rows_next. At most 8 may be open on one connection at a time,
  *          two of the same text included.
  *   sql    statement text; it need not outlive the call
+ *   values as many as the highest $n; their texts must live until nst_rows_end
+ * The statement runs here up to its first row: a conflict shows here, not later.
  * Errors: NST_E_CONFLICT for a violated unique constraint, NST_E_FULL, NST_E_RETRY,
- * NST_E_DB (logged). After any error the transaction can only be rolled back
+ * NST_E_BUSY for a lock held for too long, NST_E_DB (logged). After any error the transaction can only be rolled back
  * (use a savepoint where a conflict is expected). Blocks on the database. */
 NST_CHECKED enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str sql,
                                    const struct nst_value *values, unsigned count);
@@ -154,7 +156,8 @@ enum nst_dialect nst_store_dialect(const struct nst_store *store);
 typedef enum nst_err nst_work(struct nst_db *db, void *arg);
 
 /* Called once, on a thread of the store, when the outcome is durable: err is
- * what the work returned, or why it could not be committed. Must not block. */
+ * what the work returned, or why it could not be committed; NST_E_BUSY after too
+ * many repetitions or a lock held for too long. Must not block. */
 typedef void nst_work_done(enum nst_err err, void *arg);
 
 enum nst_mode { NST_MODE_READ, NST_MODE_WRITE };
