@@ -9,13 +9,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define OPEN_ROWS 8
-#define SAVEPOINTS 8
+#define OPEN_ROWS     8
+#define SAVEPOINTS    8
 #define SCRATCH_BYTES 4096
 
 /* ---- Statement cache ---- */
 
-#define CACHE_BUCKETS 256
+#define CACHE_BUCKETS    256
 #define CACHE_STATEMENTS 256
 
 /* A prepared statement. It is on one bucket's chain and on the list of use. */
@@ -25,9 +25,9 @@ struct nst_stmt {
     uint64_t hash;
     char *key;
     size_t key_size;
-    bool is_open;            /* a cursor uses it: neither found nor dropped */
-    void *handle;            /* sqlite3_stmt, or NULL */
-    unsigned name;           /* of the server's statement on PostgreSQL */
+    bool is_open;  /* a cursor uses it: neither found nor dropped */
+    void *handle;  /* sqlite3_stmt, or NULL */
+    unsigned name; /* of the server's statement on PostgreSQL */
     unsigned parameters;
 };
 
@@ -55,9 +55,9 @@ struct nst_rows {
     struct nst_db *db;
     struct nst_stmt *stmt;
     bool is_open;
-    bool has_pending;        /* SQLite: the first row is stepped to already */
+    bool has_pending; /* SQLite: the first row is stepped to already */
     bool is_over;
-    void *result;            /* PGresult */
+    void *result; /* PGresult */
     int row, row_count;
 };
 
@@ -86,14 +86,14 @@ struct nst_db {
     struct nst_rows rows[OPEN_ROWS];
     uint64_t statements;
     unsigned savepoints;
-    void *handle;            /* sqlite3, PGconn */
-    enum nst_err lost;       /* why the whole transaction is gone; NST_OK while it is not */
-    bool in_tick;            /* readers: a read transaction is open */
+    void *handle;      /* sqlite3, PGconn */
+    enum nst_err lost; /* why the whole transaction is gone; NST_OK while it is not */
+    bool in_tick;      /* readers: a read transaction is open */
     bool has_version;
-    uint64_t commits;        /* readers: the store's counter when the transaction began */
-    int64_t version;         /* readers: SQLite's data_version */
-    unsigned names;          /* PostgreSQL: statements named so far */
-    bool is_usable;          /* PostgreSQL: the server can serve on this connection */
+    uint64_t commits; /* readers: the store's counter when the transaction began */
+    int64_t version;  /* readers: SQLite's data_version */
+    unsigned names;   /* PostgreSQL: statements named so far */
+    bool is_usable;   /* PostgreSQL: the server can serve on this connection */
 };
 
 /* Make and free the part of a connection that both drivers share. */
@@ -142,8 +142,8 @@ struct nst_store {
     _Atomic uint64_t commits;
     _Atomic int64_t fail_in;
     pthread_mutex_t log_lock;
-    char *log_path;          /* NESTOR_SQL_LOG, or NULL */
-    uint64_t *logged;        /* hashes of the texts written there */
+    char *log_path;   /* NESTOR_SQL_LOG, or NULL */
+    uint64_t *logged; /* hashes of the texts written there */
     size_t logged_count;
 };
 

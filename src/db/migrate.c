@@ -10,8 +10,8 @@
 struct progress {
     const struct nst_migration *steps;
     unsigned count;
-    unsigned at;             /* step to run next */
-    bool has_run;            /* the last transaction ran a step */
+    unsigned at;  /* step to run next */
+    bool has_run; /* the last transaction ran a step */
 };
 
 /* ---- Reading a step ---- */
@@ -25,8 +25,7 @@ static bool is_comment(struct nst_str line)
 static struct nst_str choose(struct nst_str line, enum nst_dialect dialect)
 {
     struct nst_str trimmed = nst_str_trim(line);
-    struct nst_str mark =
-        dialect == NST_SQLITE ? NST_STR("--sqlite:") : NST_STR("--postgresql:");
+    struct nst_str mark = dialect == NST_SQLITE ? NST_STR("--sqlite:") : NST_STR("--postgresql:");
     if (nst_str_starts(trimmed, mark))
         return nst_str_slice(trimmed, mark.n, trimmed.n);
     return is_comment(line) ? (struct nst_str){ 0 } : line;

@@ -10,16 +10,16 @@
 #include <stdio.h>
 #include <time.h>
 
-#define ATTEMPTS 10
+#define ATTEMPTS         10
 #define BACKOFF_FIRST_MS 2
-#define BACKOFF_MAX_MS 200
-#define VALUES_MAX 65535
+#define BACKOFF_MAX_MS   200
+#define VALUES_MAX       65535
 
 /* Type oids: numbers and booleans are declared, so that `$1 + 1` is a bigint;
  * texts and nulls are left to the server, so that they fit uuid or json too. */
 #define OID_INFERRED 0
-#define OID_BOOL 16
-#define OID_INT8 20
+#define OID_BOOL     16
+#define OID_INT8     20
 
 /* ---- Errors ---- */
 
@@ -34,8 +34,7 @@ static bool is_state(const char *state, const char *const *list)
 
 /* Serialization, deadlock, read-only (a fallen primary), and a server that is
  * going down or starting. */
-static const char *const retried[] = { "40001", "40P01", "25006", "57P01",
-                                       "57P02", "57P03", NULL };
+static const char *const retried[] = { "40001", "40P01", "25006", "57P01", "57P02", "57P03", NULL };
 
 /* The states after which only another connection helps. */
 static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03", NULL };
@@ -43,8 +42,7 @@ static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03",
 static enum nst_err log_failure(struct nst_db *db, const PGresult *result, const char *state)
 {
     const char *reason = result != NULL ? PQresultErrorMessage(result) : PQerrorMessage(db->handle);
-    nst_log(NST_LOG_ERROR, "database error",
-            NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
+    nst_log(NST_LOG_ERROR, "database error", NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
             NST_LOG_STR("state", nst_str_z(state)));
     return NST_E_DB;
 }
@@ -137,8 +135,8 @@ static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst
         unsigned number = ++db->names;
         char name[24];
         snprintf(name, sizeof(name), "nst_%u", number);
-        enum nst_err err = check(db, PQprepare(db->handle, name, nst_str_to_z(db->scratch, sql),
-                                               (int)count, types));
+        enum nst_err err = check(
+            db, PQprepare(db->handle, name, nst_str_to_z(db->scratch, sql), (int)count, types));
         if (err != NST_OK) {
             if (err != NST_E_RETRY)
                 nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
@@ -328,8 +326,7 @@ enum nst_err nst_pg_connect(struct nst_db *db)
 
 static void roll_back(struct nst_db *db)
 {
-    if (PQstatus(db->handle) == CONNECTION_OK &&
-        PQtransactionStatus(db->handle) != PQTRANS_IDLE &&
+    if (PQstatus(db->handle) == CONNECTION_OK && PQtransactionStatus(db->handle) != PQTRANS_IDLE &&
         control(db, NST_STR("ROLLBACK")) != NST_OK)
         db->is_usable = false;
 }

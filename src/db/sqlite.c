@@ -12,7 +12,7 @@
 
 #define READER_CACHE_KIB 4096
 #define WRITER_CACHE_KIB 16384
-#define WAL_KEPT_BYTES (64 << 20)
+#define WAL_KEPT_BYTES   (64 << 20)
 
 static enum nst_err log_failure(struct nst_db *db, const char *event)
 {
@@ -279,12 +279,12 @@ enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool 
     sqlite3 *handle = NULL;
     if (is_writer)
         make_file(store->url);
-    int code = sqlite3_open_v2(store->url, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                               NULL);
+    int code =
+        sqlite3_open_v2(store->url, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     db->handle = handle;
     sqlite3_extended_result_codes(handle, 1);
-    enum nst_err err = code == SQLITE_OK ? set_up(db, is_writer)
-                                         : log_failure(db, "cannot open the database");
+    enum nst_err err =
+        code == SQLITE_OK ? set_up(db, is_writer) : log_failure(db, "cannot open the database");
     if (err != NST_OK) {
         close_connection(db);
         return NST_E_DB;

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define POOL_DEFAULT 8
-#define POOL_MAX 256
+#define POOL_DEFAULT  8
+#define POOL_MAX      256
 #define BATCH_DEFAULT 256
 #define QUEUE_DEFAULT 10000
-#define MMAP_DEFAULT ((size_t)1 << 30)
-#define BUSY_DEFAULT 10000
+#define MMAP_DEFAULT  ((size_t)1 << 30)
+#define BUSY_DEFAULT  10000
 
 static void *must(void *p)
 {
@@ -141,8 +141,8 @@ static void *job_loop(void *arg)
     struct nst_db *db = NULL;
     struct nst_job *job;
     while ((job = nst_queue_take(&store->jobs, 1)) != NULL) {
-        job->err = job->kind == NST_JOB_READ ? run_read(&db, store, job)
-                                             : job->work(NULL, job->arg);
+        job->err =
+            job->kind == NST_JOB_READ ? run_read(&db, store, job) : job->work(NULL, job->arg);
         nst_job_finish(job);
     }
     nst_reader_close(db);
@@ -286,8 +286,8 @@ void nst_store_submit(struct nst_store *store, enum nst_mode mode, nst_work *wor
 
 void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg)
 {
-    submit(&store->jobs, (struct nst_job){
-                             .kind = NST_JOB_COMPUTE, .work = work, .done = done, .arg = arg });
+    submit(&store->jobs,
+           (struct nst_job){ .kind = NST_JOB_COMPUTE, .work = work, .done = done, .arg = arg });
 }
 
 struct wait {

@@ -74,7 +74,8 @@ static int set_up(void **state)
     make_url(f);
     f->store = open_store(f, 0);
     *state = f;
-    return write_text(f->store, "CREATE TABLE t (id bigint PRIMARY KEY, name text, ok boolean)");
+    const char *sql = "CREATE TABLE t (id bigint PRIMARY KEY, name text, ok boolean)";
+    return write_text(f->store, sql) == NST_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -125,8 +126,8 @@ static enum nst_err check_value(struct nst_db *db, int64_t id, struct nst_value 
     NST_TRY(nst_exec(&changed, db, sql, values, 3));
     assert_int_equal(changed, 1);
     struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db, "SELECT id, name, ok, '$1' FROM t WHERE id = $1",
-                           NST_INT(id)));
+    NST_TRY(
+        nst_query_with(&rows, db, "SELECT id, name, ok, '$1' FROM t WHERE id = $1", NST_INT(id)));
     bool has_row;
     assert_int_equal(nst_rows_next(&has_row, rows), NST_OK);
     assert_true(has_row);
@@ -410,9 +411,9 @@ static void *writer_thread(void *arg)
         assert_int_equal(nst_reader_open(&reader, i->batch->store), NST_OK);
         assert_int_equal(nst_reader_enter(reader, NULL), NST_OK);
         struct nst_rows *rows;
-        assert_int_equal(nst_query_with(&rows, reader, "SELECT id FROM t WHERE id = $1",
-                                        NST_INT(i->id)),
-                         NST_OK);
+        assert_int_equal(
+            nst_query_with(&rows, reader, "SELECT id FROM t WHERE id = $1", NST_INT(i->id)),
+            NST_OK);
         bool has_row;
         assert_int_equal(nst_rows_next(&has_row, rows), NST_OK);
         n = has_row;
@@ -574,7 +575,8 @@ static enum nst_err lose_connection(struct nst_db *db, void *arg)
     unsigned *runs = arg;
     NST_TRY(insert(db, 1));
     if ((*runs)++ == 0)
-        return nst_exec(NULL, db, NST_STR("SELECT pg_terminate_backend(pg_backend_pid())"), NULL, 0);
+        return nst_exec(NULL, db, NST_STR("SELECT pg_terminate_backend(pg_backend_pid())"), NULL,
+                        0);
     return insert(db, 2);
 }
 
