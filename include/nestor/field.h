@@ -18,8 +18,9 @@ struct nst_field;
 struct nst_resource;
 
 /* First member of every resource struct. Bit i of `set` and `null` belongs to
- * field i of the table: set by input; null in the row (numbers and booleans;
- * a null text has p == NULL). */
+ * field i of the table: set by input; null in the row (numbers and booleans that
+ * are zero; a null text has p == NULL). A hook that assigns another number than
+ * zero need not touch the map. */
 struct nst_row {
     int64_t id;
     uint64_t set, null;

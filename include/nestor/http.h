@@ -50,7 +50,8 @@ struct nst_exchange {
 };
 
 /* Value of a request header (name without case); null when absent. When it was
- * sent several times the first counts: the guard refuses it where that matters. */
+ * sent several times the first counts: the guard refuses it where that matters.
+ * An exchange made inside the program (loop NULL) has no headers. */
 struct nst_str nst_http_request_header(const struct nst_exchange *x, const char *name);
 
 /* Number of times the header was sent. */

@@ -141,6 +141,8 @@ struct nst_hooks {
     enum nst_err (*visible)(struct nst_sql *q, struct nst_req *rq);
     /* May the caller see this row, and what lies under it? */
     enum nst_err (*may_view)(struct nst_req *rq, const struct nst_object *o);
+    /* Order of a list that depends on the path; NULL: the resource's. */
+    const char *(*order)(struct nst_req *rq);
     /* Number of rows of the list, without counting: *found false to count after all. */
     enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
     /* Choose the serializer of a list or detail by the query; NULL: as asked. */
@@ -160,6 +162,8 @@ struct nst_resource {
     const char *from;        /* what is read; NULL: table */
     const char *where;       /* which rows count: "source.is_active"; NULL: all */
     const char *order;       /* default order of lists, a unique key last */
+    const char *key;         /* look-up field, where several resources share a table; NULL:
+                                the field marked NST_KEY */
     size_t size;             /* of the struct */
     const struct nst_field *field;
     size_t field_count;

@@ -52,6 +52,7 @@ struct nst_req {
     unsigned depth;
     struct nst_json *body;    /* parsed in the bind phase; NULL before and without one */
     struct nst_problem *problem;
+    const char *missing;      /* the resource of the path that was not found */
     int64_t now;
     void *prepared;           /* for the action's gather and prepare */
     bool is_gathering;        /* gather takes the place of the view */
@@ -79,6 +80,9 @@ NST_CHECKED enum nst_err nst_fail_bare(struct nst_req *rq, enum nst_err err, con
 void nst_add_problem(struct nst_req *rq, struct nst_str key, struct nst_str text, bool is_list);
 
 /* ---- What the request said ---- */
+
+/* True when the action of the route needs no credentials (NST_ANONYMOUS). */
+bool nst_allows_anonymous(const struct nst_req *rq);
 
 /* Value of a query parameter, decoded, the last one counts; null when absent. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);

@@ -82,9 +82,9 @@ struct nst_arena *nst_arena_new(size_t first)
     return a;
 }
 
-static void run_cleanups(struct nst_arena *a)
+static void run_cleanups(struct nst_arena *a, const struct cleanup *keep)
 {
-    while (a->cleanup != NULL) {
+    while (a->cleanup != keep) {
         struct cleanup *c = a->cleanup;
         a->cleanup = c->older;
         c->fn(c->arg);
@@ -95,7 +95,7 @@ void nst_arena_free(struct nst_arena *a)
 {
     if (a == NULL)
         return;
-    run_cleanups(a);
+    run_cleanups(a, NULL);
     while (a->newest != NULL) {
         struct block *b = a->newest;
         a->newest = b->older;
@@ -116,7 +116,7 @@ static void drop_until(struct nst_arena *a, const struct block *keep)
 
 void nst_arena_reset(struct nst_arena *a)
 {
-    run_cleanups(a);
+    run_cleanups(a, NULL);
     drop_until(a, NULL);
     a->newest->used = 0;
     POISON(a->newest->data, a->newest->size);
@@ -175,7 +175,8 @@ struct nst_str nst_strf(struct nst_arena *a, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    char none[1];
+    int n = vsnprintf(none, sizeof(none), format, args);
     va_end(args);
     if (n < 0)
         abort();
@@ -194,11 +195,12 @@ void nst_arena_defer(struct nst_arena *a, nst_cleanup *fn, void *arg)
 
 struct nst_mark nst_arena_mark(struct nst_arena *a)
 {
-    return (struct nst_mark){ a->newest, a->newest->used };
+    return (struct nst_mark){ a->newest, a->cleanup, a->newest->used };
 }
 
 void nst_arena_rewind(struct nst_arena *a, struct nst_mark mark)
 {
+    run_cleanups(a, mark.cleanup);
     drop_until(a, mark.block);
     struct block *b = a->newest;
     b->used = mark.used;

@@ -68,7 +68,8 @@ void nst_putf(struct nst_buf *b, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    char none[1];
+    int n = vsnprintf(none, sizeof(none), format, args);
     va_end(args);
     if (n > 0 && nst_buf_reserve(b, (size_t)n + 1)) {
         vsnprintf(b->p + b->n, (size_t)n + 1, format, again);

@@ -266,6 +266,8 @@ struct nst_str nst_http_request_header(const struct nst_exchange *x, const char 
 {
     const struct exchange *in = (const struct exchange *)x;
     size_t n = strlen(name);
+    if (x->loop == NULL)
+        return (struct nst_str){ NULL, 0 };
     for (unsigned i = 0; i < in->in_count; i++) {
         if (name_is(in->in[i].name, name, n))
             return nst_str_trim(in->in[i].value);
@@ -278,7 +280,7 @@ unsigned nst_http_request_header_count(const struct nst_exchange *x, const char 
     const struct exchange *in = (const struct exchange *)x;
     size_t n = strlen(name);
     unsigned count = 0;
-    for (unsigned i = 0; i < in->in_count; i++)
+    for (unsigned i = 0; x->loop != NULL && i < in->in_count; i++)
         count += name_is(in->in[i].name, name, n);
     return count;
 }

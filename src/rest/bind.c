@@ -174,7 +174,7 @@ static bool bind_children(struct nst_str *out, struct nst_req *rq, const struct 
     for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
         if (e->kind != NST_JSON_OBJECT)
             return false;
-        nst_put_lit(&b, ",{" + (e == list->first));
+        nst_put_z(&b, e == list->first ? "{" : ",{");
         put_numbers(&b, slot->children->resource);
         for (size_t i = 0; i < shape->count; i++)
             if (!put_child_member(&b, rq, &shape->slot[i], e))

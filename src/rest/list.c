@@ -33,15 +33,6 @@ static void read_page(struct nst_page *page, struct nst_req *rq)
 
 /* ---- Filters (V334): `a,b` or, `!a` not, `a*` pattern, without case ---- */
 
-static void put_field(struct nst_sql *q, const struct nst_resource *r, const struct nst_field *f)
-{
-    if (nst_is_stored(f)) {
-        nst_sql_add(q, r->table);
-        nst_sql_add(q, ".");
-    }
-    nst_sql_add(q, f->column != NULL ? f->column : f->name);
-}
-
 /* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
 static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
 {
@@ -61,14 +52,14 @@ static void put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_fie
 {
     const struct nst_resource *r = rq->endpoint->model->resource;
     if (f->rep == NST_REP_BOOL) {
-        put_field(q, r, f);
+        nst_column_put(&q->text, r, f);
         nst_sql_add(q, " = ");
         nst_sql_bind(q, NST_BOOL(nst_str_eq_nocase(word, NST_STR("true")) ||
                                  nst_str_eq(word, NST_STR("1"))));
         return;
     }
     nst_sql_add(q, "lower(");
-    put_field(q, r, f);
+    nst_column_put(&q->text, r, f);
     if (nst_str_find(word, '*') < word.n) {
         nst_sql_add(q, ") LIKE lower(");
         nst_sql_bind(q, NST_TEXT(like_pattern(rq->arena, word)));
@@ -161,7 +152,7 @@ static void put_order(struct nst_sql *q, struct nst_req *rq, const struct nst_re
         bool down = nst_str_starts(name, NST_STR("-"));
         put_sort(q, r, nst_str_slice(name, down, name.n), down);
     }
-    nst_sql_add(q, r->order);
+    nst_sql_add(q, r->hook.order != NULL ? r->hook.order(rq) : r->order);
 }
 
 /* ---- The list ---- */

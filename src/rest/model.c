@@ -110,7 +110,7 @@ static uint64_t needs(const struct nst_model *m, unsigned i)
     return map;
 }
 
-static void put_column(struct nst_buf *b, const struct nst_resource *r, const struct nst_field *f)
+void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struct nst_field *f)
 {
     if (nst_is_stored(f)) {
         nst_put_z(b, r->table);
@@ -128,7 +128,7 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t colu
         if ((columns >> i & 1) == 0)
             continue;
         nst_put_z(b, between);
-        put_column(b, r, &r->field[i]);
+        nst_column_put(b, r, &r->field[i]);
         between = ", ";
     }
     nst_put_lit(b, " FROM ");
@@ -258,7 +258,9 @@ static void compile_fields(struct nst_model *m)
             compile_link(m->registry, r, &m->link[i], f->link);
         if (f->children != NULL)
             m->children[i] = nst_model_of(m->registry, f->children);
-        if ((f->flags & NST_KEY) != 0)
+        bool is_key = r->key != NULL ? nst_str_eq(nst_str_z(r->key), nst_str_z(f->name))
+                                     : (f->flags & NST_KEY) != 0;
+        if (is_key)
             m->key = (int)i;
         if (f->type == &nst_identity)
             m->identity = (int)i;

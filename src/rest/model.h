@@ -107,6 +107,9 @@ int nst_field_index(const struct nst_resource *r, struct nst_str name);
 /* True when f is a column of the resource's own table. */
 bool nst_is_stored(const struct nst_field *f);
 
+/* Append the column or expression of a field, qualified by its table. */
+void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struct nst_field *f);
+
 /* The camelCase form of a snake_case name, in a. */
 struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake);
 

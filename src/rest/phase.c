@@ -194,9 +194,7 @@ static enum nst_err load_step(void **row, struct nst_req *rq, const struct nst_s
     } else if (e == NST_OK) {
         const struct nst_field *key = &r->field[m->key];
         nst_sql_add(&q, " AND ");
-        nst_sql_add(&q, r->table);
-        nst_sql_add(&q, ".");
-        nst_sql_add(&q, key->column != NULL ? key->column : key->name);
+        nst_column_put(&q.text, r, key);
         nst_sql_add(&q, " = ");
         int64_t number = -1;
         if (key->rep == NST_REP_INT && !nst_str_int(&number, value))
@@ -224,8 +222,10 @@ enum nst_err nst_phase_parents(struct nst_req *rq)
         enum nst_err e = load_step(&row, rq, step, value, is_last);
         if (e != NST_OK)
             return e;
-        if (row == NULL && !(is_last && (rq->action->flags & NST_MAY_BE_ABSENT) != 0))
+        if (row == NULL && !(is_last && (rq->action->flags & NST_MAY_BE_ABSENT) != 0)) {
+            rq->missing = step->model->resource->name;
             return NST_E_NOT_FOUND;
+        }
         assert(rq->depth < NST_CHAIN_MAX);
         rq->chain[rq->depth++] = (struct nst_object){ step->model, row };
         if (row != NULL && step->model->resource->hook.may_view != NULL) {
@@ -316,6 +316,7 @@ void nst_req_rewind(struct nst_req *rq)
 {
     rq->depth = 0;
     rq->problem = NULL;
+    rq->missing = NULL;
     rq->body = NULL;
     rq->action = NULL;
     rq->caller = rq->is_internal ? rq->caller : (struct nst_caller){ 0 };

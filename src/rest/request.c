@@ -45,6 +45,14 @@ bool nst_query_is_true(struct nst_req *rq, const char *name)
            nst_str_eq(v, NST_STR("1"));
 }
 
+bool nst_allows_anonymous(const struct nst_req *rq)
+{
+    if (rq->endpoint == NULL || rq->method >= NST_METHOD_COUNT)
+        return false;
+    const struct nst_action *action = rq->endpoint->action[rq->method];
+    return action != NULL && (action->flags & NST_ANONYMOUS) != 0;
+}
+
 struct nst_object *nst_object(struct nst_req *rq)
 {
     return rq->depth > 0 ? &rq->chain[rq->depth - 1] : NULL;

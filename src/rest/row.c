@@ -103,11 +103,12 @@ static struct nst_value value_of(const struct nst_field *f, unsigned index, void
     const void *member = member_of(f, row);
     if (f->rep == NST_REP_STR)
         return NST_TEXT(*(const struct nst_str *)member);
-    if ((((struct nst_row *)row)->null >> index & 1) != 0)
+    /* A hook that gives a number need not know of the null map. */
+    bool is_null = (((struct nst_row *)row)->null >> index & 1) != 0;
+    int64_t number = f->rep == NST_REP_INT ? *(const int64_t *)member : *(const bool *)member;
+    if (is_null && number == 0)
         return NST_NULL;
-    if (f->rep == NST_REP_INT)
-        return NST_INT(*(const int64_t *)member);
-    return NST_BOOL(*(const bool *)member);
+    return f->rep == NST_REP_INT ? NST_INT(number) : NST_BOOL(number != 0);
 }
 
 static void fill_auto(struct nst_req *rq, const struct nst_field *f, unsigned index, void *row)

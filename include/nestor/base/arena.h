@@ -17,7 +17,7 @@ struct nst_arena;
 
 /* A point to return to with nst_arena_rewind. */
 struct nst_mark {
-    void *block;
+    void *block, *cleanup;
     size_t used;
 };
 
@@ -56,8 +56,8 @@ struct nst_str nst_strf(struct nst_arena *a, const char *format, ...)
 /* Call fn(arg) when a is reset or freed. */
 void nst_arena_defer(struct nst_arena *a, nst_cleanup *fn, void *arg);
 
-/* Remember the present fill; rewinding frees what came after it. Cleanups
- * registered in between still run only at reset. */
+/* Remember the present fill; rewinding runs the cleanups registered after it,
+ * newest first, and frees what came after it. */
 struct nst_mark nst_arena_mark(struct nst_arena *a);
 void nst_arena_rewind(struct nst_arena *a, struct nst_mark mark);
 

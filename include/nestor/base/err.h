@@ -42,6 +42,14 @@ enum nst_err {
 
 #define NST_CHECKED __attribute__((warn_unused_result))
 
+/* Return from the calling function when the expression is an error. */
+#define NST_TRY(expression) \
+    do { \
+        enum nst_err nst_try_err = (expression); \
+        if (nst_try_err != NST_OK) \
+            return nst_try_err; \
+    } while (0)
+
 /* Status, key and message of an error; e must be a member of the enum. */
 unsigned nst_err_status(enum nst_err e);
 const char *nst_err_key(enum nst_err e);

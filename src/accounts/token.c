@@ -1,0 +1,179 @@
+/* Tokens: deriving, storing, and the authentication class "Token". */
+#include "accounts.h"
+
+#include <sodium.h>
+
+static struct nst_accounts_settings settings;
+
+void nst_accounts_configure(const struct nst_accounts_settings *given)
+{
+    settings = *given;
+}
+
+int64_t nst_password_minimum(void)
+{
+    return settings.password_min;
+}
+
+struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t serial)
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    struct nst_str text =
+        nst_strf(a, "token %lld %lld", (long long)account, (long long)serial);
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, settings.secret, sizeof(settings.secret));
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)text.p, text.n);
+    crypto_auth_hmacsha256_final(&state, mac);
+    struct nst_buf b;
+    nst_buf_init(&b, a, NST_TOKEN_CHARS + 1);
+    nst_put_bytes_hex(&b, mac, NST_TOKEN_CHARS / 2);
+    return nst_buf_str(&b);
+}
+
+static struct nst_str hash_of(struct nst_arena *a, struct nst_str token)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    struct nst_buf b;
+    crypto_hash_sha256(digest, (const unsigned char *)token.p, token.n);
+    nst_buf_init(&b, a, sizeof(digest) * 2 + 1);
+    nst_put_bytes_hex(&b, digest, sizeof(digest));
+    return nst_buf_str(&b);
+}
+
+enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    enum nst_err e = nst_exec_with(
+        NULL, db,
+        "INSERT INTO token (hash, account_id, kind, name, created_at, expires_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        NST_TEXT(hash_of(a, t->token)), NST_INT(t->account), NST_INT(t->kind), NST_TEXT(t->name),
+        NST_INT(now), t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
+    nst_arena_free(a);
+    return e;
+}
+
+static enum nst_err next_serial(int64_t *serial, struct nst_db *db, int64_t account)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    enum nst_err e = nst_query_with(
+        &rows, db,
+        "UPDATE account SET token_serial = token_serial + 1 WHERE id = $1 RETURNING token_serial",
+        NST_INT(account));
+    if (e != NST_OK)
+        return e;
+    e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        *serial = nst_rows_int(rows, 0);
+    nst_rows_end(rows);
+    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+}
+
+enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db, struct nst_arena *a,
+                             int64_t account, int64_t now)
+{
+    int64_t serial = 0;
+    enum nst_err e = next_serial(&serial, db, account);
+    if (e == NST_OK)
+        e = nst_exec_with(NULL, db, "DELETE FROM token WHERE account_id = $1 AND kind = $2",
+                          NST_INT(account), NST_INT(NST_TOKEN_ACCOUNT));
+    if (e != NST_OK)
+        return e;
+    *token = nst_token_derive(a, account, serial);
+    const struct nst_token t = { .account = account, .token = *token, .kind = NST_TOKEN_ACCOUNT };
+    return nst_token_store(db, &t, now);
+}
+
+/* ---- The authentication class ---- */
+
+/* A caller as it is cached: the struct, then the name. */
+struct known {
+    bool is_active;
+    int64_t expires;
+    struct nst_caller caller;
+    char name[256 * 4];
+};
+
+static enum nst_err refuse(struct nst_req *rq, const char *why)
+{
+    return nst_fail_bare(rq, NST_E_UNAUTHENTICATED, "detail", nst_str_z(why));
+}
+
+static enum nst_err look_up(struct known *k, bool *found, struct nst_req *rq, struct nst_str hash)
+{
+    struct nst_rows *rows;
+    enum nst_err e = nst_query_with(
+        &rows, rq->db,
+        "SELECT account.id, account.username, account.is_staff, account.is_superuser, "
+        "account.is_active, token.expires_at "
+        "FROM token JOIN account ON account.id = token.account_id WHERE token.hash = $1",
+        NST_TEXT(hash));
+    if (e != NST_OK)
+        return e;
+    e = nst_rows_next(found, rows);
+    if (e == NST_OK && *found) {
+        struct nst_str name = nst_rows_text(rows, 1);
+        k->caller = (struct nst_caller){ .is_known = true,
+                                         .id = nst_rows_int(rows, 0),
+                                         .is_staff = nst_rows_bool(rows, 2),
+                                         .is_superuser = nst_rows_bool(rows, 3) };
+        k->caller.name.n = name.n < sizeof(k->name) ? name.n : sizeof(k->name);
+        memcpy(k->name, name.p, k->caller.name.n);
+        k->is_active = nst_rows_bool(rows, 4);
+        k->expires = nst_rows_int(rows, 5);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+static enum nst_err accept_caller(struct nst_req *rq, const struct known *k)
+{
+    if (k->expires > 0 && k->expires <= rq->now)
+        return refuse(rq, "Invalid token.");
+    if (!k->is_active)
+        return refuse(rq, "User inactive or deleted.");
+    rq->caller = k->caller;
+    rq->caller.name.p = k->name;
+    rq->caller.name = nst_str_copy(rq->arena, rq->caller.name);
+    return NST_OK;
+}
+
+/* The key of an `Authorization: Token` header; null when there is none. */
+static enum nst_err read_header(struct nst_str *key, struct nst_req *rq)
+{
+    struct nst_str rest = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
+    struct nst_str scheme = nst_str_cut(&rest, ' ');
+    *key = (struct nst_str){ 0 };
+    if (!nst_str_eq_nocase(scheme, NST_STR("Token")))
+        return NST_OK;
+    *key = nst_str_trim(rest);
+    if (key->n == 0)
+        return refuse(rq, "Invalid token header. No credentials provided.");
+    if (nst_str_find(*key, ' ') < key->n || nst_str_find(*key, '\t') < key->n)
+        return refuse(rq, "Invalid token header. Token string should not contain spaces.");
+    if (key->n > NST_CARRIED_TOKEN_MAX)
+        return refuse(rq, "Invalid token.");
+    return NST_OK;
+}
+
+enum nst_err nst_authenticate_token(struct nst_req *rq)
+{
+    struct nst_str key;
+    enum nst_err e = read_header(&key, rq);
+    if (e != NST_OK || key.p == NULL)
+        return e;
+    struct nst_str hash = hash_of(rq->arena, key);
+    const struct known *cached = nst_cache_get(rq->cache, hash);
+    if (cached != NULL)
+        return accept_caller(rq, cached);
+    struct known *k = NST_NEW(rq->arena, struct known);
+    bool found = false;
+    e = look_up(k, &found, rq, hash);
+    if (e != NST_OK)
+        return e;
+    if (!found)
+        return refuse(rq, "Invalid token.");
+    nst_cache_put(rq->cache, hash, k, sizeof(*k));
+    return accept_caller(rq, k);
+}

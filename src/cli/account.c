@@ -1,0 +1,287 @@
+/* nestor user, nestor token: accounts from the command line. */
+#include "cli.h"
+
+#include "accounts/accounts.h"
+#include "ocl/user/user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOKEN_FILE_MAX 4096
+
+struct task {
+    struct cli_options *o;
+    struct cli_site *site;
+    const char *name;          /* of the user */
+    struct nst_str token;      /* to store, or made */
+    int64_t expires;
+    struct nst_str password;   /* hash */
+    bool is_missing;           /* there is no such user */
+    struct nst_str problem;    /* error body of a request */
+};
+
+static enum nst_err find_user(struct ocl_user **user, struct task *t, struct nst_db *db)
+{
+    struct nst_req rq = { .arena = t->o->arena, .registry = t->site->registry, .db = db };
+    struct nst_sql q;
+    nst_sql_init(&q, rq.arena);
+    nst_sql_add(&q, " AND account.username = ");
+    nst_sql_bind(&q, NST_TEXT(nst_str_z(t->name)));
+    NST_TRY(nst_load_where((void **)user, &rq, &ocl_user, NST_LOAD_ALL, &q));
+    t->is_missing = *user == NULL;
+    return *user != NULL ? NST_OK : NST_E_NOT_FOUND;
+}
+
+/* ---- Tokens ---- */
+
+static enum nst_err token_show(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user;
+    NST_TRY(find_user(&user, t, db));
+    t->token = nst_token_derive(t->o->arena, user->row.id, user->token_serial);
+    return NST_OK;
+}
+
+static enum nst_err token_renew(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user;
+    NST_TRY(find_user(&user, t, db));
+    return nst_token_renew(&t->token, db, t->o->arena, user->row.id, nst_now());
+}
+
+static enum nst_err token_store(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user;
+    NST_TRY(find_user(&user, t, db));
+    const struct nst_token token = {
+        .account = user->row.id,
+        .token = t->token,
+        .kind = t->o->from_file != NULL ? NST_TOKEN_CARRIED : NST_TOKEN_MACHINE,
+        .name = nst_str_z(t->o->name),
+        .expires = t->expires,
+    };
+    return nst_token_store(db, &token, nst_now());
+}
+
+static bool is_token_text(struct nst_str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] <= ' ' || text.p[i] > '~')
+            return false;
+    return text.n >= NST_CARRIED_TOKEN_MIN && text.n <= NST_CARRIED_TOKEN_MAX;
+}
+
+static int report(const struct cli_verb *verb, const struct task *t, enum nst_err e)
+{
+    if (e == NST_OK)
+        return EXIT_DONE;
+    if (t->is_missing)
+        return cli_fail(verb, "there is no user \"%s\"", t->name);
+    if (t->problem.n > 0)
+        return cli_fail(verb, "refused: %.*s", NST_FMT(t->problem));
+    return cli_fail(verb, "%s", e == NST_E_CONFLICT ? "this token is known already"
+                                                    : nst_err_message(e));
+}
+
+static int print_token(const struct cli_verb *verb, struct task *t, nst_work *work)
+{
+    int status = report(verb, t, cli_run(t->site, work, t));
+    if (status == EXIT_DONE)
+        printf("%.*s\n", NST_FMT(t->token));
+    return status;
+}
+
+static int token_add(struct task *t)
+{
+    t->token = cli_read_file(t->o->arena, t->o->from_file, TOKEN_FILE_MAX);
+    if (t->token.p == NULL)
+        return cli_fail(&cli_token, "%s cannot be read: %s", t->o->from_file, strerror(errno));
+    if (!is_token_text(t->token))
+        return cli_fail(&cli_token,
+                        "%s does not hold a token of %d to %d printable characters without blanks",
+                        t->o->from_file, NST_CARRIED_TOKEN_MIN, NST_CARRIED_TOKEN_MAX);
+    return report(&cli_token, t, cli_run(t->site, token_store, t));
+}
+
+static int token_create(struct task *t)
+{
+    if (t->o->expires != NULL && !nst_time_parse(&t->expires, nst_str_z(t->o->expires)))
+        return cli_misuse(&cli_token, "--expires wants a time such as 2030-01-01T00:00:00Z");
+    t->token = nst_random_hex(t->o->arena, 32);
+    return print_token(&cli_token, t, token_store);
+}
+
+static int token_verb(struct task *t)
+{
+    const char *verb = t->o->rest_count == 1 ? t->o->rest[0] : "";
+    t->name = t->o->user;
+    if (t->name == NULL)
+        return cli_misuse(&cli_token, "--user is needed");
+    if (strcmp(verb, "show") == 0)
+        return print_token(&cli_token, t, token_show);
+    if (strcmp(verb, "renew") == 0)
+        return print_token(&cli_token, t, token_renew);
+    if (strcmp(verb, "add") == 0 && t->o->from_file != NULL)
+        return token_add(t);
+    if (strcmp(verb, "create") == 0 && t->o->name != NULL)
+        return token_create(t);
+    return cli_misuse(&cli_token, "one of add --from-file FILE, create --name TEXT, show, renew");
+}
+
+/* ---- Users ---- */
+
+static struct nst_json *member(struct nst_json *object, struct nst_arena *a, const char *name,
+                               const char *value)
+{
+    struct nst_json *v = NST_NEW(a, struct nst_json);
+    *v = (struct nst_json){ .kind = NST_JSON_STRING, .name = nst_str_z(name),
+                            .text = nst_str_z(value), .next = object->first };
+    object->first = v;
+    return object;
+}
+
+static enum nst_err user_add(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct nst_arena *a = t->o->arena;
+    struct nst_req rq = { .arena = a, .registry = t->site->registry };
+    struct nst_json *body = NST_NEW(a, struct nst_json);
+    rq.caller = (struct nst_caller){ true, true, true, 1, NST_STR("nestor") };
+    rq.prepared = t->password.p != NULL ? &t->password : NULL;
+    body->kind = NST_JSON_OBJECT;
+    member(body, a, "username", t->name);
+    member(body, a, "name", t->o->name != NULL ? t->o->name : t->name);
+    member(body, a, "email", t->o->email != NULL ? t->o->email : "");
+    enum nst_err e = cli_call(&rq, db, NST_POST, NST_STR("/users/"), body);
+    if (e != NST_OK) {
+        t->problem = nst_buf_str(&rq.x->out);
+        return e;
+    }
+    return nst_exec_with(NULL, db,
+                         "UPDATE account SET is_staff = $1, is_superuser = $2 "
+                         "WHERE username = $3 AND is_active",
+                         NST_BOOL(t->o->staff || t->o->superuser), NST_BOOL(t->o->superuser),
+                         NST_TEXT(nst_str_z(t->name)));
+}
+
+static enum nst_err user_set_password(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user;
+    NST_TRY(find_user(&user, t, db));
+    return nst_exec_with(NULL, db, "UPDATE account SET password = $1 WHERE id = $2",
+                         NST_TEXT(t->password), NST_INT(user->row.id));
+}
+
+static enum nst_err user_list(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    bool has_row = true;
+    (void)arg;
+    NST_TRY(nst_query(&rows, db,
+                      NST_STR("SELECT username, name, email, is_staff, is_superuser FROM account "
+                              "WHERE is_active ORDER BY username"),
+                      NULL, 0));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        printf("%.*s\t%.*s\t%.*s\t%s\n", NST_FMT(nst_rows_text(rows, 0)),
+               NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 2)),
+               nst_rows_bool(rows, 4)   ? "superuser"
+               : nst_rows_bool(rows, 3) ? "staff"
+                                        : "user");
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+static int read_password(struct task *t)
+{
+    if (t->o->password_file == NULL)
+        return EXIT_DONE;
+    struct nst_str text = cli_read_file(t->o->arena, t->o->password_file, NST_PASSWORD_MAX);
+    if (text.p == NULL)
+        return cli_fail(&cli_user, "%s cannot be read: %s", t->o->password_file, strerror(errno));
+    const char *fault = nst_password_fault(text);
+    if (fault != NULL)
+        return cli_fail(&cli_user, "%s", fault);
+    return nst_password_hash(&t->password, t->o->arena, text) == NST_OK
+               ? EXIT_DONE
+               : cli_fail(&cli_user, "the password cannot be hashed: memory is short");
+}
+
+static int user_verb(struct task *t)
+{
+    const char *verb = t->o->rest_count > 0 ? t->o->rest[0] : "";
+    if (strcmp(verb, "list") == 0 && t->o->rest_count == 1)
+        return report(&cli_user, t, nst_store_run(t->site->store, NST_MODE_READ, user_list, t));
+    if (t->o->rest_count != 2)
+        return cli_misuse(&cli_user, "list, add NAME, or password NAME");
+    t->name = t->o->rest[1];
+    int status = read_password(t);
+    if (status != EXIT_DONE)
+        return status;
+    if (strcmp(verb, "add") == 0)
+        return report(&cli_user, t, cli_run(t->site, user_add, t));
+    if (strcmp(verb, "password") == 0 && t->password.p != NULL)
+        return report(&cli_user, t, cli_run(t->site, user_set_password, t));
+    return cli_misuse(&cli_user, "list, add NAME, or password NAME --password-file FILE");
+}
+
+static int run(const struct cli_verb *verb, int (*body)(struct task *), int argc, char **argv)
+{
+    struct cli_options o;
+    struct cli_site site;
+    struct task task = { .o = &o, .site = &site };
+    int status = EXIT_FAILED;
+    if (!cli_options_parse(&o, verb, argc, argv)) {
+        status = o.status;
+    } else if (cli_site_open(&site, &o, verb, false)) {
+        status = body(&task);
+        cli_site_close(&site);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+static int token_run(int argc, char **argv)
+{
+    return run(&cli_token, token_verb, argc, argv);
+}
+
+static int user_run(int argc, char **argv)
+{
+    return run(&cli_user, user_verb, argc, argv);
+}
+
+const struct cli_verb cli_token = {
+    .name = "token",
+    .usage = "token add|create|show|renew --user NAME [--from-file FILE] [--name TEXT] "
+             "[--expires TIME] [--data DIR]",
+    .summary = "show, renew, create or bring along tokens",
+    .help = "add     bring an existing token of 40 or more characters along, from FILE\n"
+            "create  make a further token for a machine, printed once\n"
+            "show    print the user's own token\n"
+            "renew   give the user a new one; the former stops working\n\n"
+            "Examples:\n"
+            "  nestor token show --user ada\n"
+            "  nestor token add --user ada --from-file old-server.token\n"
+            "  nestor token create --user ada --name nightly --expires 2030-01-01T00:00:00Z\n",
+    .run = token_run,
+};
+
+const struct cli_verb cli_user = {
+    .name = "user",
+    .usage = "user list | add NAME | password NAME [--name TEXT] [--email ADDRESS] "
+             "[--password-file FILE] [--staff] [--superuser] [--data DIR]",
+    .summary = "list and add users, set passwords",
+    .help = "Examples:\n"
+            "  nestor user list\n"
+            "  nestor user add ada --email ada@example.org --staff\n"
+            "  nestor user password ada --password-file new-password\n",
+    .run = user_run,
+};

@@ -1,0 +1,121 @@
+/* The command line: verbs, settings, and what they share. */
+#ifndef NESTOR_CLI_H
+#define NESTOR_CLI_H
+
+#include "nestor/base/random.h"
+#include "nestor/rest.h"
+
+/* Exit codes: done, failed, wrong usage. */
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
+
+/* A verb: `nestor NAME ...`. */
+struct cli_verb {
+    const char *name;
+    const char *usage;       /* "init --data DIR --admin NAME ..." */
+    const char *summary;     /* one line */
+    const char *help;        /* options and examples */
+    int (*run)(int argc, char **argv); /* argv[0] is the verb */
+};
+
+extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_import, cli_migrate,
+    cli_config, cli_openapi, cli_doctor;
+
+/* ---- Settings: flag > NESTOR_* > file > default ---- */
+
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE };
+
+struct cli_setting {
+    const char *name;        /* dotted: "ocl.root" */
+    enum cli_setting_kind kind;
+    const char *fallback;
+    int64_t low, high;       /* of numbers, inclusive */
+    const char *choices;     /* separated by `|` */
+    const char *doc;
+};
+
+extern const struct cli_setting cli_settings[];
+extern const size_t cli_setting_count;
+
+/* Where a value came from: "flag", "environment", "file" or "default". */
+struct cli_value {
+    struct nst_str text;
+    const char *origin;
+};
+
+/* The settings of this run. Unknown names and values out of range are reported on
+ * standard error, with the nearest known name. */
+struct cli_config {
+    struct nst_arena *arena;
+    struct cli_value *value; /* one a setting */
+};
+
+/* Read file (may be NULL), environment and "name=value" flags.
+ * Returns false after reporting faults. */
+bool cli_config_load(struct cli_config *config, struct nst_arena *a, const char *file,
+                     char *const *flags, size_t flag_count);
+struct nst_str cli_text(const struct cli_config *config, const char *name);
+int64_t cli_number(const struct cli_config *config, const char *name);
+bool cli_is_on(const struct cli_config *config, const char *name);
+
+/* ---- Options of a verb ---- */
+
+/* What nearly every verb takes; `rest` are the words that are no option. */
+struct cli_options {
+    struct nst_arena *arena;
+    const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
+    const char *server, *token_file, *errors, *password_file, *email, *expires;
+    bool json, dry_run, quiet, staff, superuser;
+    struct cli_config config;
+    char **rest;
+    size_t rest_count;
+    int status;              /* when not ready: what to exit with */
+};
+
+/* Parse argv of a verb; answers --help. Returns false when the verb is to end
+ * with o->status. o->arena is to be freed by the caller in any case. */
+bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv);
+
+/* Print "nestor VERB: ..." to standard error and return EXIT_FAILED. */
+int cli_fail(const struct cli_verb *verb, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Print the fault and where help is, return EXIT_USAGE. */
+int cli_misuse(const struct cli_verb *verb, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- The store of a verb ---- */
+
+/* An opened installation. */
+struct cli_site {
+    struct nst_store *store;
+    struct nst_registry *registry;
+};
+
+/* Open the database that the options name (default: nestor.db in the data
+ * folder), bring it to the newest migration, configure accounts with the folder's
+ * secret. With `may_create` a missing folder, database and secret are made.
+ * Returns false after saying why. Close with cli_site_close. */
+bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
+                   bool may_create);
+void cli_site_close(struct cli_site *site);
+
+/* Run work in one transaction and wait. */
+enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);
+
+/* The registry of the whole program: all faces and resources. */
+bool cli_registry(struct nst_registry **out, struct nst_arena *a);
+
+/* Make a file of mode 0600 that holds text and a line end; it must not exist
+ * unless `may_replace`. Returns false with errno set. */
+bool cli_write_secret(const char *path, struct nst_str text, bool may_replace);
+
+/* Read a file of at most `max` bytes, blanks at its ends cut off. Null when it
+ * cannot be read (errno is set). */
+struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max);
+
+/* A request of the guide face from inside the program, as `caller`.
+ *   answer  the body, in a; may be NULL */
+enum nst_err cli_call(struct nst_req *rq, struct nst_db *db, enum nst_method method,
+                      struct nst_str path, struct nst_json *body);
+
+#endif

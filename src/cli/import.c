@@ -1,0 +1,289 @@
+/* nestor import: lines of a file into a store, or over HTTP into a server, in
+ * batches; each line has its outcome, and a second run changes nothing. */
+#include "import.h"
+
+#include "accounts/accounts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES ((size_t)16 << 20)
+#define PROGRESS_EVERY (NST_SECOND / 2)
+
+/* ---- Outcomes ---- */
+
+static bool open_errors(struct import *im)
+{
+    if (im->errors != NULL)
+        return true;
+    im->errors = fopen(im->errors_path, "we");
+    if (im->errors == NULL)
+        fprintf(stderr, "nestor import: %s cannot be written: %s\n", im->errors_path,
+                strerror(errno));
+    return im->errors != NULL;
+}
+
+void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail)
+{
+    im->count[outcome]++;
+    if (!ocl_outcome_is_error(outcome) || !open_errors(im))
+        return;
+    fprintf(im->errors, "{\"line\":%zu,\"outcome\":\"%s\",\"errors\":%.*s}\n", line,
+            ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));
+}
+
+static void progress(struct import *im, bool is_last)
+{
+    int64_t now = nst_ticks();
+    if (im->is_quiet || (!is_last && now - im->shown < PROGRESS_EVERY))
+        return;
+    im->shown = now;
+    double seconds = (double)(now - im->started) / (double)NST_SECOND;
+    double rate = seconds > 0 ? (double)im->lines / seconds : 0;
+    bool is_terminal = isatty(STDERR_FILENO) != 0;
+    if (!is_terminal && !is_last)
+        return;
+    fprintf(stderr, "%s%zu lines", is_terminal ? "\r" : "", im->lines);
+    if (im->size > 0)
+        fprintf(stderr, " (%d %%)", (int)(im->bytes * 100 / im->size));
+    fprintf(stderr, ", %.0f/s%s", rate, is_last ? "\n" : "   ");
+}
+
+static int summary(struct import *im)
+{
+    size_t errors = 0;
+    progress(im, true);
+    for (int i = 0; i < OCL_OUTCOME_COUNT; i++) {
+        if (im->count[i] > 0)
+            printf("%s: %zu\n", ocl_outcome_word((enum ocl_outcome)i), im->count[i]);
+        errors += ocl_outcome_is_error((enum ocl_outcome)i) ? im->count[i] : 0;
+    }
+    if (im->dry_run)
+        puts("dry run: nothing was stored");
+    if (errors > 0)
+        printf("%zu of %zu lines were refused; %s says why, line by line\n", errors, im->lines,
+               im->errors_path);
+    return errors > 0 || im->failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- Reading ---- */
+
+static bool is_blank_line(struct nst_str text)
+{
+    return nst_str_trim(text).n == 0;
+}
+
+static bool send_batch(struct import *im)
+{
+    bool good = im->batch_count == 0 || im->send(im);
+    im->failed |= !good;
+    im->batch_count = 0;
+    nst_arena_reset(im->batch_arena);
+    progress(im, false);
+    return good;
+}
+
+static bool take_line(struct import *im, struct nst_str text)
+{
+    struct nst_json *tree;
+    struct nst_json_fault fault;
+    im->number++;
+    im->bytes += (int64_t)text.n + 1;
+    if (im->number == 1 && nst_str_starts(text, NST_STR("\xEF\xBB\xBF")))
+        text = nst_str_slice(text, 3, text.n);
+    if (is_blank_line(text))
+        return true;
+    im->lines++;
+    struct nst_str kept = nst_str_copy(im->batch_arena, text);
+    if (nst_json_read(&tree, &fault, im->batch_arena, kept, NULL) != NST_OK) {
+        import_record(im, im->number, OCL_INVALID,
+                      nst_strf(im->batch_arena, "{\"detail\":\"JSON parse error - column %zu: %s\"}",
+                               fault.column, fault.reason));
+        return true;
+    }
+    if (tree->kind != NST_JSON_OBJECT) {
+        import_record(im, im->number, OCL_INVALID,
+                      NST_STR("{\"detail\":\"A line is a JSON object.\"}"));
+        return true;
+    }
+    im->batch[im->batch_count++] = (struct import_line){ im->number, kept, tree };
+    return im->batch_count < IMPORT_BATCH || send_batch(im);
+}
+
+static bool read_lines(struct import *im, FILE *in)
+{
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t n;
+    bool good = true;
+    while (good && (n = getline(&text, &room, in)) >= 0) {
+        if (n > 0 && text[n - 1] == '\n')
+            n--;
+        if ((size_t)n > LINE_MAX_BYTES)
+            import_record(im, ++im->number, OCL_INVALID,
+                          NST_STR("{\"detail\":\"The line is longer than 16 MiB.\"}"));
+        else
+            good = take_line(im, (struct nst_str){ text, (size_t)n });
+    }
+    if (ferror(in)) {
+        fprintf(stderr, "nestor import: reading failed: %s\n", strerror(errno));
+        good = false;
+    }
+    free(text);
+    return send_batch(im) && good;
+}
+
+static int64_t size_of(FILE *in)
+{
+    if (fseek(in, 0, SEEK_END) != 0)
+        return 0;
+    long size = ftell(in);
+    rewind(in);
+    return size > 0 ? size : 0;
+}
+
+static int import_file(struct import *im, const char *path)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *in = is_stdin ? stdin : fopen(path, "re");
+    if (in == NULL)
+        return cli_fail(&cli_import, "%s cannot be read: %s", path, strerror(errno));
+    im->errors_path = im->o->errors != NULL ? im->o->errors
+                      : is_stdin            ? "import.errors.jsonl"
+                                 : nst_strf(im->o->arena, "%s.errors.jsonl", path).p;
+    im->size += is_stdin ? 0 : size_of(in);
+    bool good = read_lines(im, in);
+    if (!is_stdin)
+        fclose(in);
+    if (!good)
+        fprintf(stderr,
+                "nestor import: stopped after line %zu. What was stored is whole; run the same "
+                "command again to go on.\n",
+                im->number);
+    im->number = 0;
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- Into a store ---- */
+
+static enum nst_err find_superuser(struct nst_db *db, void *arg)
+{
+    struct import *im = arg;
+    struct nst_rows *rows;
+    bool has_row = false;
+    struct nst_str name = nst_str_z(im->o->user);
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT id, username, is_staff, is_superuser FROM account "
+                           "WHERE is_active AND (username = $1 OR ($2 AND is_superuser)) "
+                           "ORDER BY id LIMIT 1",
+                           NST_TEXT(name.p != NULL ? name : NST_STR("")),
+                           NST_BOOL(name.p == NULL)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        im->importer.caller =
+            (struct nst_caller){ .is_known = true,
+                                 .id = nst_rows_int(rows, 0),
+                                 .name = nst_str_copy(im->o->arena, nst_rows_text(rows, 1)),
+                                 .is_staff = nst_rows_bool(rows, 2),
+                                 .is_superuser = nst_rows_bool(rows, 3) };
+    nst_rows_end(rows);
+    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+}
+
+static enum nst_err store_batch(struct nst_db *db, void *arg)
+{
+    struct import *im = arg;
+    for (size_t i = 0; i < im->batch_count; i++) {
+        struct import_line *line = &im->batch[i];
+        struct nst_str detail;
+        nst_arena_reset(im->importer.arena);
+        NST_TRY(ocl_import_line(&line->outcome, &detail, &im->importer, db, line->tree));
+        line->detail = nst_str_copy(im->batch_arena, detail);
+    }
+    return im->dry_run ? NST_E_PRECONDITION : NST_OK;
+}
+
+static bool send_to_store(struct import *im)
+{
+    enum nst_err e = nst_store_run(im->site->store, NST_MODE_WRITE, store_batch, im);
+    if (e != NST_OK && !(im->dry_run && e == NST_E_PRECONDITION)) {
+        fprintf(stderr, "nestor import: %s\n", nst_err_message(e));
+        return false;
+    }
+    for (size_t i = 0; i < im->batch_count; i++)
+        import_record(im, im->batch[i].number, im->batch[i].outcome, im->batch[i].detail);
+    return true;
+}
+
+static int import_files(struct import *im)
+{
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < im->o->rest_count && status == EXIT_DONE; i++)
+        status = import_file(im, im->o->rest[i]);
+    int counted = summary(im);
+    if (im->errors != NULL)
+        fclose(im->errors);
+    return status != EXIT_DONE ? status : counted;
+}
+
+static int import_to_store(struct import *im)
+{
+    struct cli_site site;
+    if (!cli_site_open(&site, im->o, &cli_import, false))
+        return EXIT_FAILED;
+    im->site = &site;
+    im->importer.registry = site.registry;
+    im->importer.arena = nst_arena_new(64 * 1024);
+    im->send = send_to_store;
+    int status = nst_store_run(site.store, NST_MODE_READ, find_superuser, im) == NST_OK
+                     ? import_files(im)
+                     : cli_fail(&cli_import, "there is no %s",
+                                im->o->user != NULL ? "such user" : "superuser to import as");
+    nst_arena_free(im->importer.arena);
+    cli_site_close(&site);
+    return status;
+}
+
+static int import_run(int argc, char **argv)
+{
+    struct cli_options o;
+    int status;
+    if (!cli_options_parse(&o, &cli_import, argc, argv)) {
+        status = o.status;
+    } else if (o.rest_count == 0) {
+        status = cli_misuse(&cli_import, "a FILE is needed, or - for standard input");
+    } else {
+        struct import *im = NST_NEW(o.arena, struct import);
+        im->o = &o;
+        im->dry_run = o.dry_run;
+        im->is_quiet = o.quiet;
+        im->started = nst_ticks();
+        im->batch_arena = nst_arena_new((size_t)1 << 20);
+        status = o.server != NULL ? import_to_server(im) : import_to_store(im);
+        if (o.server != NULL && status == EXIT_DONE)
+            status = import_files(im);
+        import_disconnect(im);
+        nst_arena_free(im->batch_arena);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_import = {
+    .name = "import",
+    .usage = "import [--data DIR | --server URL --token-file FILE] [--dry-run] [--errors FILE] "
+             "[--user NAME] FILE ...",
+    .summary = "import lines of organisations, sources, concepts and versions",
+    .help = "Reads JSON lines (docs/import.md); - is standard input. Lines that are refused go to\n"
+            "FILE.errors.jsonl with their number and the reason, the others are stored. Importing\n"
+            "a file again changes nothing, so an import that was cut short is simply repeated.\n"
+            "A store is written as NAME (default: the first superuser), a server as the token's\n"
+            "user.\n\n"
+            "Examples:\n"
+            "  nestor import --data ./data dictionary.jsonl\n"
+            "  nestor import --server http://127.0.0.1:8000 --token-file ada.token --dry-run x.jsonl\n"
+            "  tools/wordnet | nestor import --data ./data -\n",
+    .run = import_run,
+};

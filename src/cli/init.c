@@ -1,0 +1,114 @@
+/* nestor init: a new installation with its first administrator. */
+#include "cli.h"
+
+#include "accounts/accounts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct init {
+    struct cli_options *o;
+    struct cli_site *site;
+    struct nst_str token;
+    bool is_used;           /* the database has accounts already */
+};
+
+static enum nst_err has_accounts(bool *out, struct nst_db *db)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query(&rows, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0));
+    enum nst_err e = nst_rows_next(out, rows);
+    nst_rows_end(rows);
+    return e;
+}
+
+static struct nst_json *object(struct nst_arena *a, const char *const pairs[][2])
+{
+    struct nst_json *o = NST_NEW(a, struct nst_json), **at = &o->first;
+    o->kind = NST_JSON_OBJECT;
+    for (; (*pairs)[0] != NULL; pairs++, at = &(*at)->next) {
+        *at = NST_NEW(a, struct nst_json);
+        (*at)->kind = NST_JSON_STRING;
+        (*at)->name = nst_str_z((*pairs)[0]);
+        (*at)->text = nst_str_z((*pairs)[1]);
+        o->count++;
+    }
+    return o;
+}
+
+/* Administrator and organisation OCL are made by the requests that anybody would
+ * send, as a superuser that has the first number. */
+static enum nst_err make_first(struct nst_db *db, void *arg)
+{
+    struct init *init = arg;
+    struct nst_arena *a = init->o->arena;
+    struct nst_req rq = { .arena = a, .registry = init->site->registry };
+    NST_TRY(has_accounts(&init->is_used, db));
+    if (init->is_used)
+        return NST_E_CONFLICT;
+    rq.caller = (struct nst_caller){ true, true, true, 1, nst_str_z(init->o->admin) };
+    const char *email = init->o->email != NULL ? init->o->email : "admin@localhost";
+    const char *const user[][2] = { { "username", init->o->admin },
+                                    { "name", init->o->admin },
+                                    { "email", email },
+                                    { NULL, NULL } };
+    const char *const org[][2] = { { "id", "OCL" }, { "name", "OCL" }, { NULL, NULL } };
+    NST_TRY(cli_call(&rq, db, NST_POST, NST_STR("/users/"), object(a, user)));
+    NST_TRY(nst_exec_with(NULL, db,
+                          "UPDATE account SET is_staff = TRUE, is_superuser = TRUE "
+                          "WHERE id = $1",
+                          NST_INT(1)));
+    NST_TRY(cli_call(&rq, db, NST_POST, NST_STR("/orgs/"), object(a, org)));
+    return nst_token_renew(&init->token, db, a, 1, nst_now());
+}
+
+static int init_site(struct cli_options *o, struct cli_site *site)
+{
+    struct init init = { .o = o, .site = site };
+    enum nst_err e = cli_run(site, make_first, &init);
+    if (init.is_used)
+        return cli_fail(&cli_init, "this installation has users already; nothing was changed");
+    if (e != NST_OK)
+        return cli_fail(&cli_init, "the administrator \"%s\" could not be made: %s", o->admin,
+                        nst_err_message(e));
+    if (!cli_write_secret(o->admin_token_file, init.token, true))
+        return cli_fail(&cli_init, "%s cannot be written: %s (`nestor token show` prints the token)",
+                        o->admin_token_file, strerror(errno));
+    if (!o->quiet)
+        printf("The installation in %s is ready; the token of %s is in %s.\n", o->data, o->admin,
+               o->admin_token_file);
+    return EXIT_DONE;
+}
+
+static int init_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct cli_site site;
+    int status = EXIT_FAILED;
+    if (!cli_options_parse(&o, &cli_init, argc, argv)) {
+        status = o.status;
+    } else if (o.admin == NULL || o.admin_token_file == NULL) {
+        status = cli_misuse(&cli_init, "--admin and --admin-token-file are needed");
+    } else if (cli_site_open(&site, &o, &cli_init, true)) {
+        status = init_site(&o, &site);
+        cli_site_close(&site);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_init = {
+    .name = "init",
+    .usage = "init --data DIR --admin NAME --admin-token-file FILE [--email ADDRESS] "
+             "[--database URL]",
+    .summary = "make a new installation with its first administrator",
+    .help = "Makes DIR with the database and the secret that tokens are derived with, a user NAME\n"
+            "with all rights, and the organisation OCL with NAME as member. The token of NAME is\n"
+            "written to FILE (mode 0600). Asks nothing; refuses a database that has users.\n\n"
+            "Examples:\n"
+            "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
+            "  nestor init --data ./data --admin ada --admin-token-file ada.token \\\n"
+            "    --database postgresql:///nestor?host=/run/postgresql\n",
+    .run = init_run,
+};

@@ -1,0 +1,97 @@
+/* nestor serve: opens an installation and answers until it is told to stop. */
+#include "cli.h"
+
+#include "nestor/base/log.h"
+#include "ocl/app.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+
+static const struct nst_face *root_face(const struct cli_config *c)
+{
+    return nst_str_eq(cli_text(c, "ocl.root"), NST_STR("v2")) ? V2 : GUIDE;
+}
+
+static struct nst_server_options server_options(const struct cli_options *o,
+                                                const struct cli_site *site)
+{
+    const struct cli_config *c = &o->config;
+    int64_t gzip = cli_number(c, "http.gzip_from");
+    return (struct nst_server_options){
+        .http = { .listen = cli_text(c, "listen"),
+                  .loops = (unsigned)cli_number(c, "http.loops"),
+                  .connections = (unsigned)cli_number(c, "http.connections"),
+                  .per_address = (unsigned)cli_number(c, "http.per_address"),
+                  .header_bytes = (size_t)cli_number(c, "http.header_bytes"),
+                  .header_fields = (unsigned)cli_number(c, "http.header_fields"),
+                  .target_bytes = (size_t)cli_number(c, "http.target_bytes"),
+                  .idle_seconds = (unsigned)cli_number(c, "http.idle_seconds"),
+                  .request_seconds = (unsigned)cli_number(c, "http.request_seconds"),
+                  .drain_seconds = (unsigned)cli_number(c, "http.drain_seconds"),
+                  .gzip_from = gzip > 0 ? (size_t)gzip : SIZE_MAX,
+                  .access_log = cli_is_on(c, "log.access") },
+        .root = root_face(c),
+        .store = site->store,
+        .registry = site->registry,
+    };
+}
+
+/* Block the signals before any thread starts, so that only this one gets them. */
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static int serve_site(const struct cli_options *o, struct cli_site *site, const sigset_t *signals)
+{
+    const struct nst_server_options options = server_options(o, site);
+    struct nst_server *server;
+    int signal = 0;
+    if (nst_server_start(&server, &options) != NST_OK)
+        return cli_fail(&cli_serve, "cannot serve on %.*s; the log line above says why",
+                        NST_FMT(options.http.listen));
+    nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
+            NST_LOG_INT("port", nst_server_port(server)));
+    sigwait(signals, &signal);
+    nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
+    nst_server_stop(server);
+    return EXIT_DONE;
+}
+
+static int serve_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct cli_site site;
+    sigset_t signals;
+    int status = EXIT_FAILED;
+    /* One arena a core is enough, and keeps a small machine small. */
+    mallopt(M_ARENA_MAX, 2);
+    block_signals(&signals);
+    if (!cli_options_parse(&o, &cli_serve, argc, argv)) {
+        status = o.status;
+    } else if (o.rest_count > 0) {
+        status = cli_misuse(&cli_serve, "\"%s\" is no option", o.rest[0]);
+    } else if (cli_site_open(&site, &o, &cli_serve, false)) {
+        status = serve_site(&o, &site, &signals);
+        cli_site_close(&site);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_serve = {
+    .name = "serve",
+    .usage = "serve [--data DIR] [--listen ADDRESS:PORT] [--database URL] [--set NAME=VALUE]",
+    .summary = "answer requests",
+    .help = "Opens the installation in DIR (default: ./data) and serves it until SIGTERM or\n"
+            "SIGINT; requests in flight are answered first. The log goes to standard error.\n\n"
+            "Examples:\n"
+            "  nestor serve --data ./data\n"
+            "  nestor serve --data ./data --listen 127.0.0.1:9000 --set ocl.root=v2\n"
+            "  nestor serve --data ./data --database postgresql:///nestor?host=/run/postgresql\n",
+    .run = serve_run,
+};

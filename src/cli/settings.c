@@ -1,0 +1,282 @@
+/* Settings: one table makes flags, environment, file, `nestor config` and the
+ * reference page. Precedence: flag > NESTOR_* > file > default. */
+#include "cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct cli_setting cli_settings[] = {
+    { "listen", CLI_TEXT, "127.0.0.1:8000", .doc = "Address and port to serve on." },
+    { "database", CLI_TEXT, "", .doc = "postgresql://... or a file; empty: nestor.db in the data "
+                                       "folder." },
+    { "ocl.root", CLI_CHOICE, "guide", .choices = "guide|v2",
+      .doc = "The face that also answers at the root." },
+    { "log.level", CLI_CHOICE, "info", .choices = "debug|info|warn|error|off",
+      .doc = "What is logged on standard error." },
+    { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request." },
+    { "http.loops", CLI_NUMBER, "0", 0, 256, .doc = "Event loops; 0: one a core." },
+    { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
+      .doc = "Connections at a time, in all." },
+    { "http.per_address", CLI_NUMBER, "0", 0, 1000000,
+      .doc = "Connections of one address; 0: no limit." },
+    { "http.header_bytes", CLI_NUMBER, "8192", 1024, 32768,
+      .doc = "Bytes of request line and headers." },
+    { "http.header_fields", CLI_NUMBER, "100", 8, 1000, .doc = "Header fields of a request." },
+    { "http.target_bytes", CLI_NUMBER, "4096", 256, 16384, .doc = "Bytes of a request target." },
+    { "http.idle_seconds", CLI_NUMBER, "60", 1, 86400,
+      .doc = "How long a connection may wait without a request." },
+    { "http.request_seconds", CLI_NUMBER, "30", 1, 3600,
+      .doc = "How long a request may take to arrive." },
+    { "http.drain_seconds", CLI_NUMBER, "10", 0, 3600,
+      .doc = "How long to finish requests on stop." },
+    { "http.gzip_from", CLI_NUMBER, "1024", 0, 1000000000,
+      .doc = "Smallest answer to compress, in bytes." },
+    { "db.pool", CLI_NUMBER, "8", 1, 1000, .doc = "PostgreSQL connections." },
+    { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
+    { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },
+    { "db.busy_ms", CLI_NUMBER, "10000", 0, 600000,
+      .doc = "How long to wait for another process that writes." },
+    { "auth.password.min_length", CLI_NUMBER, "15", 8, 256,
+      .doc = "Characters of a password at least." },
+};
+
+const size_t cli_setting_count = NST_COUNT(cli_settings);
+
+static const struct cli_setting *find(struct nst_str name)
+{
+    for (size_t i = 0; i < cli_setting_count; i++)
+        if (nst_str_eq(nst_str_z(cli_settings[i].name), name))
+            return &cli_settings[i];
+    return NULL;
+}
+
+/* Edit distance, for names of at most 63 characters. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[64] = { 0 }, na = strlen(a), nb = strlen(b);
+    if (na > 63 || nb > 63)
+        return 64;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            size_t insert = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < insert ? change : insert;
+        }
+    }
+    return row[nb];
+}
+
+static void report_unknown(const char *origin, const char *name)
+{
+    const char *nearest = NULL;
+    size_t best = 6;
+    for (size_t i = 0; i < cli_setting_count; i++) {
+        size_t d = distance(name, cli_settings[i].name);
+        if (d < best) {
+            best = d;
+            nearest = cli_settings[i].name;
+        }
+    }
+    fprintf(stderr, "nestor: %s: there is no setting \"%s\"", origin, name);
+    if (nearest != NULL)
+        fprintf(stderr, "; did you mean \"%s\"?", nearest);
+    fputc('\n', stderr);
+}
+
+static bool is_choice(const char *choices, struct nst_str value)
+{
+    struct nst_str rest = nst_str_z(choices);
+    while (rest.p != NULL)
+        if (nst_str_eq(nst_str_cut(&rest, '|'), value))
+            return true;
+    return false;
+}
+
+static bool is_switch(struct nst_str value)
+{
+    return is_choice("true|false|1|0|on|off", value);
+}
+
+static bool fits(const struct cli_setting *s, struct nst_str value)
+{
+    int64_t n;
+    switch (s->kind) {
+    case CLI_NUMBER:
+        return nst_str_int(&n, value) && n >= s->low && n <= s->high;
+    case CLI_SWITCH:
+        return is_switch(value);
+    case CLI_CHOICE:
+        return is_choice(s->choices, value);
+    case CLI_TEXT:
+        return true;
+    }
+    return false;
+}
+
+static void report_unfit(const char *origin, const struct cli_setting *s, struct nst_str value)
+{
+    fprintf(stderr, "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
+    if (s->kind == CLI_NUMBER)
+        fprintf(stderr, "not a number from %lld to %lld\n", (long long)s->low, (long long)s->high);
+    else
+        fprintf(stderr, "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
+}
+
+static bool assign(struct cli_config *c, const char *origin, struct nst_str name,
+                   struct nst_str value)
+{
+    const struct cli_setting *s = find(name);
+    if (s == NULL) {
+        report_unknown(origin, nst_str_to_z(c->arena, name));
+        return false;
+    }
+    if (!fits(s, value)) {
+        report_unfit(origin, s, value);
+        return false;
+    }
+    c->value[s - cli_settings] = (struct cli_value){ nst_str_copy(c->arena, value), origin };
+    return true;
+}
+
+/* "ocl.root" is NESTOR_OCL_ROOT. */
+static bool from_environment(struct cli_config *c)
+{
+    bool good = true;
+    for (size_t i = 0; i < cli_setting_count; i++) {
+        char name[128] = "NESTOR_";
+        size_t n = strlen(name);
+        for (const char *p = cli_settings[i].name; *p != '\0' && n + 1 < sizeof(name); p++)
+            name[n++] = *p == '.' ? '_' : (char)toupper((unsigned char)*p);
+        const char *value = getenv(name);
+        if (value != NULL)
+            good &= assign(c, "environment", nst_str_z(cli_settings[i].name), nst_str_z(value));
+    }
+    return good;
+}
+
+struct file_reading {
+    struct cli_config *config;
+    bool good;
+};
+
+static int file_line(void *user, const char *section, const char *name, const char *value)
+{
+    struct file_reading *reading = user;
+    struct nst_arena *a = reading->config->arena;
+    struct nst_str whole = section[0] != '\0' ? nst_strf(a, "%s.%s", section, name)
+                                              : nst_str_copy(a, nst_str_z(name));
+    reading->good &= assign(reading->config, "file", whole, nst_str_z(value));
+    return 1;
+}
+
+static bool from_file(struct cli_config *c, const char *file)
+{
+    struct file_reading reading = { c, true };
+    int fault = ini_parse(file, file_line, &reading);
+    if (fault > 0)
+        fprintf(stderr, "nestor: %s: line %d cannot be read\n", file, fault);
+    return fault <= 0 && reading.good;
+}
+
+static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        struct nst_str value = nst_str_z(flags[i]), name = nst_str_cut(&value, '=');
+        if (value.p == NULL) {
+            fprintf(stderr, "nestor: --set wants name=value, not \"%s\"\n", flags[i]);
+            good = false;
+            continue;
+        }
+        good &= assign(c, "flag", name, value);
+    }
+    return good;
+}
+
+bool cli_config_load(struct cli_config *c, struct nst_arena *a, const char *file,
+                     char *const *flags, size_t flag_count)
+{
+    c->arena = a;
+    c->value = NST_NEW_ARRAY(a, struct cli_value, cli_setting_count);
+    for (size_t i = 0; i < cli_setting_count; i++)
+        c->value[i] = (struct cli_value){ nst_str_z(cli_settings[i].fallback), "default" };
+    bool good = file == NULL || from_file(c, file);
+    good &= from_environment(c);
+    return from_flags(c, flags, flag_count) && good;
+}
+
+struct nst_str cli_text(const struct cli_config *c, const char *name)
+{
+    return c->value[find(nst_str_z(name)) - cli_settings].text;
+}
+
+int64_t cli_number(const struct cli_config *c, const char *name)
+{
+    int64_t n = 0;
+    nst_str_int(&n, cli_text(c, name));
+    return n;
+}
+
+bool cli_is_on(const struct cli_config *c, const char *name)
+{
+    return is_choice("true|1|on", cli_text(c, name));
+}
+
+/* ---- nestor config ---- */
+
+static void print_json(const struct cli_config *c)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, c->arena, (size_t)1 << 20);
+    for (size_t i = 0; i < cli_setting_count; i++) {
+        nst_put_z(&b, i == 0 ? "{" : ",");
+        nst_json_put_str(&b, nst_str_z(cli_settings[i].name));
+        nst_put_lit(&b, ":{\"value\":");
+        nst_json_put_str(&b, c->value[i].text);
+        nst_putf(&b, ",\"origin\":\"%s\",\"default\":", c->value[i].origin);
+        nst_json_put_str(&b, nst_str_z(cli_settings[i].fallback));
+        nst_put_lit(&b, ",\"doc\":");
+        nst_json_put_str(&b, nst_str_z(cli_settings[i].doc));
+        nst_put_char(&b, '}');
+    }
+    printf("%.*s}\n", NST_FMT(nst_buf_str(&b)));
+}
+
+static int config_run(int argc, char **argv)
+{
+    struct cli_options o;
+    int status = EXIT_DONE;
+    if (!cli_options_parse(&o, &cli_config, argc, argv))
+        status = o.status;
+    else if (o.json)
+        print_json(&o.config);
+    else
+        for (size_t i = 0; i < cli_setting_count; i++)
+            printf("%s = %.*s   (%s)\n    %s\n", cli_settings[i].name,
+                   NST_FMT(o.config.value[i].text), o.config.value[i].origin,
+                   cli_settings[i].doc);
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_config = {
+    .name = "config",
+    .usage = "config [--data DIR] [--json] [--set NAME=VALUE]",
+    .summary = "show every setting, its value and where it comes from",
+    .help = "Settings come from --set NAME=VALUE, else from the environment (NESTOR_OCL_ROOT for\n"
+            "ocl.root), else from nestor.conf in the data folder, else they have a default.\n\n"
+            "Examples:\n"
+            "  nestor config\n"
+            "  nestor config --data ./data --json\n"
+            "  nestor serve --data ./data --set ocl.root=v2\n",
+    .run = config_run,
+};

@@ -1,0 +1,163 @@
+/* An installation: the data folder with its secret, and the store. */
+#include "cli.h"
+
+#include "accounts/accounts.h"
+#include "ocl/app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern const struct nst_migration nestor_migrations[];
+extern const unsigned nestor_migration_count;
+
+#define SECRET_FILE_MAX 4096
+
+bool cli_registry(struct nst_registry **out, struct nst_arena *a)
+{
+    static const struct nst_face *const faces[] = { GUIDE, V2, IMPORT, NULL };
+    return nst_registry_new(out, a, ocl_resources, faces) == NST_OK;
+}
+
+bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (may_replace ? O_TRUNC : O_EXCL), 0600);
+    if (fd < 0)
+        return false;
+    bool good = fchmod(fd, 0600) == 0 && write(fd, text.p, text.n) == (ssize_t)text.n &&
+                write(fd, "\n", 1) == 1 && fsync(fd) == 0;
+    return close(fd) == 0 && good;
+}
+
+struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return (struct nst_str){ 0 };
+    char *text = nst_alloc_text(a, max + 1);
+    size_t n = 0;
+    ssize_t got;
+    while (n <= max && (got = read(fd, text + n, max + 1 - n)) > 0)
+        n += (size_t)got;
+    close(fd);
+    if (n > max) {
+        errno = EFBIG;
+        return (struct nst_str){ 0 };
+    }
+    return nst_str_trim((struct nst_str){ text, n });
+}
+
+/* ---- The secret that tokens are derived with ---- */
+
+static bool make_secret(struct nst_arena *a, const char *path)
+{
+    return cli_write_secret(path, nst_random_hex(a, NST_SECRET_BYTES), false);
+}
+
+static bool configure_accounts(struct cli_options *o, const struct cli_verb *verb, bool may_create)
+{
+    struct nst_accounts_settings settings = { 0 };
+    size_t bytes = 0;
+    const char *path = nst_strf(o->arena, "%s/secret.key", o->data).p;
+    if (may_create && access(path, F_OK) != 0 && !make_secret(o->arena, path)) {
+        cli_fail(verb, "%s cannot be made: %s", path, strerror(errno));
+        return false;
+    }
+    struct nst_str text = cli_read_file(o->arena, path, SECRET_FILE_MAX);
+    if (text.p == NULL) {
+        cli_fail(verb, "%s cannot be read: %s. `nestor init` makes an installation.", path,
+                 strerror(errno));
+        return false;
+    }
+    if (sodium_hex2bin(settings.secret, sizeof(settings.secret), text.p, text.n, NULL, &bytes,
+                       NULL) != 0 ||
+        bytes != sizeof(settings.secret)) {
+        cli_fail(verb, "%s does not hold %d bytes in hex", path, NST_SECRET_BYTES);
+        return false;
+    }
+    settings.password_min = cli_number(&o->config, "auth.password.min_length");
+    nst_accounts_configure(&settings);
+    return true;
+}
+
+/* ---- The store ---- */
+
+static struct nst_str database_of(struct cli_options *o)
+{
+    struct nst_str url = cli_text(&o->config, "database");
+    return url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
+}
+
+static bool is_file(struct nst_str url)
+{
+    return !nst_str_starts(url, NST_STR("postgres"));
+}
+
+static bool open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
+                       bool may_create)
+{
+    struct nst_str url = database_of(o);
+    if (is_file(url) && !may_create && access(nst_str_to_z(o->arena, url), F_OK) != 0) {
+        cli_fail(verb, "there is no database %.*s. `nestor init` makes one.", NST_FMT(url));
+        return false;
+    }
+    const struct nst_store_options options = {
+        .url = url,
+        .pool = (unsigned)cli_number(&o->config, "db.pool"),
+        .batch = (unsigned)cli_number(&o->config, "db.batch"),
+        .queue = (unsigned)cli_number(&o->config, "db.queue"),
+        .busy_ms = (unsigned)cli_number(&o->config, "db.busy_ms"),
+    };
+    if (nst_store_open(&site->store, &options) != NST_OK) {
+        cli_fail(verb, "the database cannot be opened; the log line above says why");
+        return false;
+    }
+    if (nst_migrate(NULL, site->store, nestor_migrations, nestor_migration_count) != NST_OK) {
+        cli_fail(verb, "the database cannot be used; the log line above says why");
+        nst_store_close(site->store);
+        return false;
+    }
+    return true;
+}
+
+bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
+                   bool may_create)
+{
+    memset(site, 0, sizeof(*site));
+    if (sodium_init() < 0) {
+        cli_fail(verb, "libsodium cannot start");
+        return false;
+    }
+    if (may_create && mkdir(o->data, 0700) != 0 && errno != EEXIST) {
+        cli_fail(verb, "%s cannot be made: %s", o->data, strerror(errno));
+        return false;
+    }
+    if (!cli_registry(&site->registry, o->arena)) {
+        cli_fail(verb, "the tables of the program are wrong; the log lines above say where");
+        return false;
+    }
+    return configure_accounts(o, verb, may_create) && open_store(site, o, verb, may_create);
+}
+
+void cli_site_close(struct cli_site *site)
+{
+    nst_store_close(site->store);
+}
+
+enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg)
+{
+    return nst_store_run(site->store, NST_MODE_WRITE, work, arg);
+}
+
+enum nst_err cli_call(struct nst_req *rq, struct nst_db *db, enum nst_method method,
+                      struct nst_str path, struct nst_json *body)
+{
+    rq->db = db;
+    rq->x = NST_NEW(rq->arena, struct nst_exchange);
+    rq->x->arena = rq->arena;
+    return nst_call(rq, GUIDE, method, path, body);
+}

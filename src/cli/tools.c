@@ -1,0 +1,138 @@
+/* nestor migrate, openapi, doctor: small verbs for operators. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static int with_site(const struct cli_verb *verb, int (*body)(struct cli_options *, struct cli_site *),
+                     int argc, char **argv)
+{
+    struct cli_options o;
+    struct cli_site site;
+    int status = EXIT_FAILED;
+    if (!cli_options_parse(&o, verb, argc, argv)) {
+        status = o.status;
+    } else if (cli_site_open(&site, &o, verb, false)) {
+        status = body(&o, &site);
+        cli_site_close(&site);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+static int migrate(struct cli_options *o, struct cli_site *site)
+{
+    (void)site;
+    printf("The database of %s is up to date.\n", o->data);
+    return EXIT_DONE;
+}
+
+static int migrate_run(int argc, char **argv)
+{
+    return with_site(&cli_migrate, migrate, argc, argv);
+}
+
+static enum nst_err count_accounts(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query(&rows, db,
+                      NST_STR("SELECT count(*) FROM account WHERE is_active AND is_superuser"),
+                      NULL, 0));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        *(int64_t *)arg = nst_rows_int(rows, 0);
+    nst_rows_end(rows);
+    return e;
+}
+
+static bool is_private(struct cli_options *o, const char *name)
+{
+    struct stat st;
+    struct nst_str path = nst_strf(o->arena, "%s/%s", o->data, name);
+    return stat(path.p, &st) != 0 || (st.st_mode & 077) == 0;
+}
+
+static int finding(int *faults, const char *text)
+{
+    printf("warning: %s\n", text);
+    return ++*faults;
+}
+
+static int doctor(struct cli_options *o, struct cli_site *site)
+{
+    int64_t superusers = 0;
+    int faults = 0;
+    if (nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers) != NST_OK)
+        return cli_fail(&cli_doctor, "the database cannot be read; the log line above says why");
+    if (superusers == 0)
+        finding(&faults, "there is no superuser; `nestor user add NAME --superuser` makes one");
+    if (!is_private(o, "secret.key"))
+        finding(&faults, "secret.key can be read by others; `chmod 600` it");
+    if (!is_private(o, "nestor.db"))
+        finding(&faults, "nestor.db can be read by others; `chmod 600` it");
+    struct nst_str listen = cli_text(&o->config, "listen");
+    if (!nst_str_starts(listen, NST_STR("127.")) && !nst_str_starts(listen, NST_STR("[::1]")) &&
+        !nst_str_starts(listen, NST_STR("localhost")))
+        finding(&faults, "it listens beyond this machine without TLS; put a proxy in front");
+    if (faults == 0)
+        puts("Nothing to complain about.");
+    return faults == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int doctor_run(int argc, char **argv)
+{
+    return with_site(&cli_doctor, doctor, argc, argv);
+}
+
+#define OPENAPI_MAX ((size_t)16 << 20)
+
+static int openapi_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct nst_registry *registry;
+    struct nst_buf b;
+    int status = EXIT_DONE;
+    if (!cli_options_parse(&o, &cli_openapi, argc, argv)) {
+        status = o.status;
+    } else if (!cli_registry(&registry, o.arena)) {
+        status = cli_fail(&cli_openapi, "the tables of the program are wrong");
+    } else {
+        nst_buf_init(&b, o.arena, OPENAPI_MAX);
+        nst_openapi(&b, registry);
+        printf("%.*s\n", NST_FMT(nst_buf_str(&b)));
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_migrate = {
+    .name = "migrate",
+    .usage = "migrate [--data DIR] [--database URL]",
+    .summary = "bring the database to this program's version",
+    .help = "Every verb that opens the database does this by itself; an older program refuses a\n"
+            "newer database.\n\n"
+            "Example:\n"
+            "  nestor migrate --data ./data\n",
+    .run = migrate_run,
+};
+
+const struct cli_verb cli_doctor = {
+    .name = "doctor",
+    .usage = "doctor [--data DIR] [--database URL]",
+    .summary = "look for what is wrong or risky in an installation",
+    .help = "Exits with 1 when there is something to look at.\n\n"
+            "Example:\n"
+            "  nestor doctor --data ./data\n",
+    .run = doctor_run,
+};
+
+const struct cli_verb cli_openapi = {
+    .name = "openapi",
+    .usage = "openapi",
+    .summary = "print the OpenAPI 3.1 description of all faces",
+    .help = "The same document is served at /openapi.json.\n\n"
+            "Example:\n"
+            "  nestor openapi > nestor.json\n",
+    .run = openapi_run,
+};

@@ -1,0 +1,257 @@
+/* Who may see or change what: written once. `way_in` lists the ways to reach a
+ * repository; each is C for a row in hand and SQL for lists, side by side, and a
+ * right is the set of ways that grant it (G29 to G33, G140, V806, V807). */
+#include "app.h"
+#include "org/org.h"
+#include "source/source.h"
+#include "user/user.h"
+
+/* ---- The one predicate ---- */
+
+enum way {
+    BY_STAFF = 1 << 0,   /* staff */
+    BY_OWNING = 1 << 1,  /* the owning user */
+    BY_MEMBERSHIP = 1 << 2, /* a member of the owning organisation, judged now (G145) */
+    BY_VIEW = 1 << 3,    /* public access is not None */
+    BY_EDIT = 1 << 4,    /* public access is Edit, and a token is there */
+};
+
+enum right {
+    RIGHT_PRIVATE = BY_STAFF | BY_OWNING | BY_MEMBERSHIP,
+    RIGHT_VIEW = RIGHT_PRIVATE | BY_VIEW,
+    RIGHT_EDIT = RIGHT_PRIVATE | BY_EDIT,
+};
+
+typedef bool way_test(struct nst_req *rq, const struct ocl_source *s);
+
+static bool is_staff(struct nst_req *rq, const struct ocl_source *s)
+{
+    (void)s;
+    return rq->caller.is_staff;
+}
+
+static bool is_owner(struct nst_req *rq, const struct ocl_source *s)
+{
+    return rq->caller.is_known && nst_str_eq(s->owner_type, NST_STR("User")) &&
+           s->owner_id == rq->caller.id;
+}
+
+static bool is_viewable(struct nst_req *rq, const struct ocl_source *s)
+{
+    (void)rq;
+    return !nst_str_eq(s->public_access, NST_STR("None"));
+}
+
+static bool is_editable(struct nst_req *rq, const struct ocl_source *s)
+{
+    return rq->caller.is_known && nst_str_eq(s->public_access, NST_STR("Edit"));
+}
+
+/* $ stands for the caller's id. Staff is decided before any SQL is built. A NULL
+ * test asks the database. */
+static const struct {
+    enum way way;
+    way_test *test;
+    const char *sql;
+} way_in[] = {
+    { BY_STAFF, is_staff, NULL },
+    { BY_VIEW, is_viewable, "repo.public_access <> 'None'" },
+    { BY_EDIT, is_editable, NULL },
+    { BY_OWNING, is_owner, "repo.owner_type = 'User' AND repo.owner_id = $" },
+    { BY_MEMBERSHIP, NULL,
+      "repo.owner_type = 'Organization' AND EXISTS (SELECT 1 FROM member "
+      "WHERE member.org_id = repo.owner_id AND member.user_id = $)" },
+};
+
+enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t user)
+{
+    struct nst_rows *rows;
+    enum nst_err e = nst_query_with(&rows, rq->db,
+                                    "SELECT 1 FROM member WHERE org_id = $1 AND user_id = $2",
+                                    NST_INT(org), NST_INT(user));
+    if (e != NST_OK)
+        return e;
+    e = nst_rows_next(out, rows);
+    nst_rows_end(rows);
+    return e;
+}
+
+static enum nst_err has_right(bool *out, struct nst_req *rq, const struct ocl_source *s,
+                              enum right right)
+{
+    *out = false;
+    for (size_t i = 0; i < NST_COUNT(way_in); i++) {
+        if ((right & way_in[i].way) == 0)
+            continue;
+        if (way_in[i].test != NULL)
+            *out = way_in[i].test(rq, s);
+        else if (rq->caller.is_known && nst_str_eq(s->owner_type, NST_STR("Organization")))
+            NST_TRY(ocl_is_member(out, rq, s->owner_id, rq->caller.id));
+        if (*out)
+            return NST_OK;
+    }
+    return NST_OK;
+}
+
+enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq)
+{
+    if (rq->caller.is_staff)
+        return NST_OK;
+    const char *between = " AND (";
+    for (size_t i = 0; i < NST_COUNT(way_in); i++) {
+        if ((RIGHT_VIEW & way_in[i].way) == 0 || way_in[i].sql == NULL)
+            continue;
+        struct nst_str rest = nst_str_z(way_in[i].sql);
+        nst_sql_add(q, between);
+        nst_sql_add_str(q, nst_str_cut(&rest, '$'));
+        if (rest.p != NULL) {
+            nst_sql_bind(q, NST_INT(rq->caller.is_known ? rq->caller.id : -1));
+            nst_sql_add_str(q, rest);
+        }
+        between = " OR ";
+    }
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
+/* ---- Permissions ---- */
+
+/* What a caller hears who may not: 401 when a token could help. */
+static enum nst_err refusal(const struct nst_req *rq)
+{
+    return rq->caller.is_known ? NST_E_FORBIDDEN : NST_E_UNAUTHENTICATED;
+}
+
+static enum nst_err grant_if(const struct nst_req *rq, bool granted)
+{
+    return granted ? NST_OK : refusal(rq);
+}
+
+static enum nst_err need_right(struct nst_req *rq, enum right right)
+{
+    const struct nst_object *o = nst_ancestor(rq, "source");
+    bool granted;
+    NST_TRY(has_right(&granted, rq, o->row, right));
+    return grant_if(rq, granted);
+}
+
+enum nst_err ocl_may_view(struct nst_req *rq, const struct nst_object *o)
+{
+    bool granted;
+    NST_TRY(has_right(&granted, rq, o->row, RIGHT_VIEW));
+    return grant_if(rq, granted);
+}
+
+enum nst_err ocl_may_edit(struct nst_req *rq)
+{
+    return need_right(rq, RIGHT_EDIT);
+}
+
+enum nst_err ocl_has_private_access(struct nst_req *rq)
+{
+    return need_right(rq, RIGHT_PRIVATE);
+}
+
+enum nst_err ocl_any_caller(struct nst_req *rq)
+{
+    return grant_if(rq, rq->caller.is_known || ocl_face_of(rq)->reads_anonymously);
+}
+
+enum nst_err ocl_any_token(struct nst_req *rq)
+{
+    return grant_if(rq, rq->caller.is_known);
+}
+
+enum nst_err ocl_staff_only(struct nst_req *rq)
+{
+    return grant_if(rq, rq->caller.is_staff);
+}
+
+/* G29 on an object in hand: a user only by that user, an organisation only by
+ * its members. */
+static enum nst_err owns(bool *out, struct nst_req *rq, const struct nst_object *o)
+{
+    int64_t id = ((const struct nst_row *)o->row)->id;
+    *out = rq->caller.is_staff;
+    if (*out || !rq->caller.is_known)
+        return NST_OK;
+    if (nst_is(o, &ocl_org))
+        return ocl_is_member(out, rq, id, rq->caller.id);
+    *out = nst_is(o, &ocl_user) ? id == rq->caller.id : true;
+    return NST_OK;
+}
+
+enum nst_err ocl_has_ownership(struct nst_req *rq)
+{
+    bool granted;
+    NST_TRY(owns(&granted, rq, nst_object(rq)));
+    return grant_if(rq, granted);
+}
+
+enum nst_err ocl_member_or_staff(struct nst_req *rq)
+{
+    bool granted;
+    NST_TRY(owns(&granted, rq, nst_ancestor(rq, "org")));
+    return granted ? NST_OK : nst_answer_empty(rq, rq->caller.is_known ? 403 : 401);
+}
+
+/* ---- Deleting: the row must be there, unless it is to be purged (G149) ---- */
+
+bool ocl_wants_purge(struct nst_req *rq)
+{
+    return nst_query_is_true(rq, "hardDelete");
+}
+
+static enum nst_err may_delete(struct nst_req *rq, nst_permission *otherwise)
+{
+    if (ocl_wants_purge(rq))
+        return ocl_staff_only(rq);
+    if (nst_object(rq)->row == NULL)
+        return NST_E_NOT_FOUND;
+    return otherwise(rq);
+}
+
+enum nst_err ocl_may_delete_owner(struct nst_req *rq)
+{
+    return may_delete(rq, ocl_has_ownership);
+}
+
+enum nst_err ocl_may_delete_user(struct nst_req *rq)
+{
+    return may_delete(rq, ocl_staff_only);
+}
+
+enum nst_err ocl_may_delete_source(struct nst_req *rq)
+{
+    return may_delete(rq, ocl_may_edit);
+}
+
+#define PURGE_MAX 1000  /* rows of one id, active and inactive */
+
+static enum nst_err purge_ids(int64_t *ids, size_t *count, struct nst_req *rq,
+                              const struct nst_sql *which)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_sql_query(&rows, rq->db, which));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row && *count < PURGE_MAX) {
+        ids[(*count)++] = nst_rows_int(rows, 0);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,
+                           const char *const *statements)
+{
+    int64_t *ids = NST_NEW_ARRAY(rq->arena, int64_t, PURGE_MAX);
+    size_t count = 0;
+    NST_TRY(purge_ids(ids, &count, rq, which));
+    for (size_t i = 0; i < count; i++)
+        for (const char *const *sql = statements; *sql != NULL; sql++)
+            NST_TRY(nst_exec(NULL, rq->db, nst_str_z(*sql),
+                             (const struct nst_value[]){ NST_INT(ids[i]) }, 1));
+    return count > 0 ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+}

@@ -1,0 +1,210 @@
+/* The faces of the terminology application: declarations, error bodies and the
+ * headers of lists. */
+#include "app.h"
+
+const struct ocl_face *ocl_face_of(const struct nst_req *rq)
+{
+    return (const struct ocl_face *)rq->face;
+}
+
+/* ---- Authentication ---- */
+
+/* G27, G138: a token on every route, but for the one that gives it. */
+static enum nst_err authenticate_always(struct nst_req *rq)
+{
+    enum nst_err e = nst_authenticate_token(rq);
+    if (e == NST_OK && !rq->caller.is_known && !nst_allows_anonymous(rq))
+        return NST_E_UNAUTHENTICATED;
+    return e;
+}
+
+/* ---- Errors ---- */
+
+/* One member a key; the messages of a key share a list (G89). */
+static void put_problems(struct nst_buf *out, const struct nst_problem *first)
+{
+    const char *between = "{";
+    for (const struct nst_problem *p = first; p != NULL; p = p->next) {
+        bool seen = false;
+        for (const struct nst_problem *q = first; q != p; q = q->next)
+            seen |= nst_str_eq(q->key, p->key);
+        if (seen)
+            continue;
+        nst_put_z(out, between);
+        between = ",";
+        nst_json_put_str(out, p->key);
+        nst_put_char(out, ':');
+        if (!p->is_list) {
+            nst_json_put_str(out, p->text);
+            continue;
+        }
+        nst_put_char(out, '[');
+        for (const struct nst_problem *q = p; q != NULL; q = q->next) {
+            if (!nst_str_eq(q->key, p->key))
+                continue;
+            if (q != p)
+                nst_put_char(out, ',');
+            nst_json_put_str(out, q->text);
+        }
+        nst_put_char(out, ']');
+    }
+    nst_put_char(out, '}');
+}
+
+/* V344: the model whose look-up failed, where the face names it. */
+static struct nst_str missing_text(struct nst_req *rq)
+{
+    if (ocl_face_of(rq)->names_missing && rq->missing != NULL &&
+        nst_str_eq(nst_str_z(rq->missing), NST_STR("source")))
+        return NST_STR("No Source matches the given query.");
+    return nst_str_z(nst_err_message(NST_E_NOT_FOUND));
+}
+
+static void render_error(struct nst_req *rq, enum nst_err err)
+{
+    struct nst_exchange *x = rq->x;
+    x->status = nst_err_status(err);
+    x->content_type = NST_STR("application/json");
+    if (err == NST_E_UNAUTHENTICATED)
+        nst_http_add_header(x, "WWW-Authenticate", NST_STR("Token"));
+    if (rq->problem != NULL) {
+        put_problems(&x->out, rq->problem);
+        return;
+    }
+    struct nst_str text =
+        err == NST_E_NOT_FOUND ? missing_text(rq) : nst_str_z(nst_err_message(err));
+    nst_put_lit(&x->out, "{\"detail\":");
+    nst_json_put_str(&x->out, text);
+    nst_put_char(&x->out, '}');
+}
+
+/* ---- Pages (G97, V329) ---- */
+
+static void put_link(struct nst_req *rq, const char *header, int64_t page)
+{
+    struct nst_buf b;
+    struct nst_str rest = rq->x->query;
+    nst_buf_init(&b, rq->arena, 65536);
+    nst_put_lit(&b, "http://");
+    nst_put(&b, rq->x->host);
+    nst_put(&b, rq->x->path);
+    nst_put_char(&b, '?');
+    while (rest.p != NULL && rest.n > 0) {
+        struct nst_str pair = nst_str_cut(&rest, '&'), value = pair;
+        struct nst_str name = nst_str_cut(&value, '=');
+        if (nst_str_eq(name, NST_STR("page")) || nst_str_eq(name, NST_STR("offset")))
+            continue;
+        nst_put(&b, pair);
+        nst_put_char(&b, '&');
+    }
+    nst_put_lit(&b, "page=");
+    nst_put_int(&b, page);
+    nst_http_add_header(rq->x, header, nst_buf_str(&b));
+}
+
+static void put_number(struct nst_req *rq, const char *header, int64_t n)
+{
+    nst_http_add_header(rq->x, header, nst_strf(rq->arena, "%lld", (long long)n));
+}
+
+static void paginate(struct nst_req *rq, const struct nst_page *page)
+{
+    int64_t pages = page->found > 0 ? (page->found - 1) / page->limit + 1 : 1;
+    put_number(rq, "limit", page->limit);
+    put_number(rq, "num_found", page->found);
+    put_number(rq, "num_returned", page->returned);
+    put_number(rq, "pages", pages);
+    put_number(rq, "page_number", page->number);
+    if (page->by_offset)
+        put_number(rq, "offset", page->offset);
+    if (page->number < pages)
+        put_link(rq, "next", page->number + 1);
+    if (page->number > 1 && page->number <= pages + 1)
+        put_link(rq, "previous", page->number - 1);
+}
+
+/* ---- Declarations ---- */
+
+static const struct nst_texts guide_texts = {
+    .required = "This field is required.",
+    .blank = "This field is required.",
+    .null = "This field is required.",
+    .pattern = "Enter a valid value.",
+    .invalid = "Invalid value.",
+    .choice = "Select a valid choice. %s is not one of the available choices.",
+    .twice = "Given twice with different values.",
+    .not_object = "Invalid data",
+    .not_object_key = "non_field_errors",
+};
+
+static const struct nst_texts v2_texts = {
+    .required = "This field is required.",
+    .blank = "This field may not be blank.",
+    .null = "This field may not be null.",
+    .pattern = "Enter a valid value.",
+    .invalid = "Invalid value.",
+    .choice = "\"%s\" is not a valid choice.",
+    .twice = "Given twice with different values.",
+    .not_object = "Invalid data",
+    .not_object_key = "non_field_errors",
+};
+
+#define BODY_MAX ((size_t)2 << 20) /* one concept with hundreds of names fits many times */
+
+const struct ocl_face ocl_guide = {
+    .face = {
+        .name = "guide",
+        .mount = "/guide",
+        .doc = "The OCL developer's guide: camelCase, a token everywhere.",
+        .phase = nst_default_phases,
+        .authenticate = authenticate_always,
+        .error = render_error,
+        .paginate = paginate,
+        .spelling = NST_CAMEL_CASE,
+        .time = NST_TIME_MILLI,
+        .identity = NST_HEX24,
+        .lists_as_text = true,
+        .inserts_slash = true,
+        .text = &guide_texts,
+        .body_limit = BODY_MAX,
+    },
+    .lists_retired = true,
+    .shows_initial = true,
+    .releases_one = true,
+    .released_refusal = "Cannot set this field to \"false\".  (Releasing another version will "
+                        "cause this field to become false.)",
+};
+
+const struct ocl_face ocl_v2 = {
+    .face = {
+        .name = "v2",
+        .mount = "/v2",
+        .doc = "Today's OCL API: snake_case, anonymous reading.",
+        .phase = nst_default_phases,
+        .authenticate = nst_authenticate_token,
+        .error = render_error,
+        .paginate = paginate,
+        .spelling = NST_SNAKE_CASE,
+        .time = NST_TIME_MICRO_Z,
+        .identity = NST_DECIMAL,
+        .inserts_slash = true,
+        .text = &v2_texts,
+        .body_limit = BODY_MAX,
+    },
+    .reads_anonymously = true,
+    .names_missing = true,
+};
+
+/* Lines of an import (V609): never mounted, used through nst_call. */
+const struct ocl_face ocl_import = {
+    .face = {
+        .name = "import",
+        .doc = "Lines of an import.",
+        .phase = nst_default_phases,
+        .error = render_error,
+        .paginate = paginate,
+        .time = NST_TIME_MICRO_Z,
+        .text = &v2_texts,
+    },
+    .lists_retired = true,
+};

@@ -1,0 +1,86 @@
+/* The terminology application: its faces and the rules that its resources
+ * share. Every face is declared in app.c; what differs between them is a member
+ * of `struct ocl_face`, never a comparison with a face elsewhere. */
+#ifndef OCL_APP_H
+#define OCL_APP_H
+
+#include "accounts/accounts.h"
+#include "nestor/rest.h"
+
+/* A face of this application: names and texts, and its policies. */
+struct ocl_face {
+    struct nst_face face;       /* first: rq->face points here */
+    bool reads_anonymously;     /* V104; the guide needs a token everywhere (G27) */
+    bool lists_retired;         /* G126; V338 hides them unless includeRetired */
+    bool shows_initial;         /* the version INITIAL exists here (G110, V118) */
+    bool releases_one;          /* releasing one version un-releases the others (G13) */
+    bool names_missing;         /* 404 of a repository names its model (V344) */
+    const char *released_refusal; /* withdrawing the released version; NULL: allowed */
+};
+
+extern const struct ocl_face ocl_guide, ocl_v2, ocl_import;
+
+/* The policies of the face of this request. */
+const struct ocl_face *ocl_face_of(const struct nst_req *rq);
+
+#define GUIDE (&ocl_guide.face)
+#define V2 (&ocl_v2.face)
+#define IMPORT (&ocl_import.face)
+
+/* Paths: an owner, and what lies under it. */
+#define O "/(orgs/:org|users/:user|user~user)/"
+#define S O "sources/:source/"
+#define S_VERSION S "(:version|latest~version)/"
+
+/* All resources of the application, NULL-terminated; made by the build. */
+extern const struct nst_resource *const ocl_resources[];
+
+/* The live content of a repository: the upper end of an open interval. */
+#define OCL_OPEN INT64_MAX
+#define OCL_OPEN_SQL "9223372036854775807"
+
+/* ---- Permissions (access.c) ---- */
+
+/* Any token (G27), or anyone on faces that read anonymously. */
+nst_permission ocl_any_caller;
+
+/* Any token, on every face. */
+nst_permission ocl_any_token;
+
+/* Staff (G33). */
+nst_permission ocl_staff_only;
+
+/* HasOwnership (G29) of the organisation or user that the path named last. */
+nst_permission ocl_has_ownership;
+
+/* HasOwnership of the object; a staff-only purge where the query asks for it. */
+nst_permission ocl_may_delete_owner, ocl_may_delete_user, ocl_may_delete_source;
+
+/* The edit right (G31) and private access (G30) on the source in the path. */
+nst_permission ocl_may_edit, ocl_has_private_access;
+
+/* Members and staff; others get 403 without a body (G65). */
+nst_permission ocl_member_or_staff;
+
+/* The view right (G31, V806) on a row that carries owner and public access, as
+ * C for an object in hand ... */
+enum nst_err ocl_may_view(struct nst_req *rq, const struct nst_object *o);
+
+/* ... and as SQL for lists: " AND (...)" over the table `repo`. */
+enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq);
+
+/* True when the user is a member of the organisation now.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t user);
+
+/* ---- Deleting ---- */
+
+/* True when the query asks for `hardDelete` (G149, V106). */
+bool ocl_wants_purge(struct nst_req *rq);
+
+/* Erase for good: run the statements, each with $1 bound to an id, for every row
+ * that `which` (a SELECT of ids) finds, and answer 204; 404 when it finds none. */
+NST_CHECKED enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,
+                                       const char *const *statements);
+
+#endif

@@ -1,0 +1,548 @@
+/* Concepts: every write closes the present version at the repository's next
+ * revision and opens another, so that releases keep what they had. */
+#include "concept.h"
+
+#include "ocl/app.h"
+#include "ocl/version/version.h"
+
+#include <assert.h>
+
+#define NAME_OF(column) \
+    "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
+#define CORE(n, m, type, c, sentence) \
+    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
+#define PLACE "{owner_url}sources/{source}/concepts/{id}/"
+
+static const struct nst_field concept_field[] = {
+    NST_IDENTITY("version_uuid", ocl_concept, version_created_at, .doc = "Number of the version."),
+    NST_CONSTANT("type", "\"Concept\"", .doc = "Kind of resource."),
+    NST_FIELD("id", ocl_concept, id, &nst_slug, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
+              .max = 255, .doc = "Code, unique in its source."),
+    NST_FIELD("concept_class", ocl_concept, concept_class, &nst_text,
+              .flags = NST_NOT_EMPTY | NST_FILTER, .max = 255, .doc = "Kind of concept."),
+    NST_FIELD("datatype", ocl_concept, datatype, &nst_text, .flags = NST_FILTER, .max = 255,
+              .doc = "Kind of value that an observation of it has."),
+    NST_FIELD("names", ocl_concept, names, &nst_child_list, .flags = NST_NOT_EMPTY,
+              .children = &ocl_concept_name, .doc = "Names in several languages."),
+    NST_FIELD("descriptions", ocl_concept, descriptions, &nst_child_list,
+              .children = &ocl_concept_description, .doc = "Descriptions in several languages."),
+    NST_FIELD("display_name", ocl_concept, display_name, &nst_text, .doc = "The name to show."),
+    NST_FIELD("display_locale", ocl_concept, display_locale, &nst_text, .doc = "Its language."),
+    NST_FIELD("retired", ocl_concept, retired, &nst_bool, .fallback = "false",
+              .flags = NST_FILTER | NST_CORE, .doc = "Out of use."),
+    NST_FIELD("external_id", ocl_concept, external_id, &nst_text, .flags = NST_FILTER, .max = 255,
+              .doc = "Identifier in another system."),
+    NST_FIELD("extras", ocl_concept, extras, &nst_json_value, .doc = "Free JSON object."),
+    NST_FIELD("update_comment", ocl_concept, update_comment, &nst_text, .doc = "Why it changed."),
+    NST_FIELD("retire_reason", ocl_concept, retire_reason, &nst_text, .doc = "Why it retired."),
+    CORE("repo_id", repo_id, &nst_int, NULL, "Number of the source."),
+    CORE("concept_id", concept_id, &nst_int, NULL, "Number of the concept."),
+    CORE("rev_from", rev_from, &nst_int, NULL, "Revision that it began with."),
+    CORE("rev_to", rev_to, &nst_int, NULL, "Revision that ended it."),
+    NST_FIELD("previous_id", ocl_concept, previous_id, &nst_int, .doc = "The former version."),
+    NST_FIELD("created_at", ocl_concept, created_at, &nst_datetime,
+              .doc = "When the concept came into being."),
+    NST_FIELD("created_by_id", ocl_concept, created_by, &nst_int, .column = "created_by",
+              .doc = "Number of its creator."),
+    CORE("version_created_at", version_created_at, &nst_datetime, NULL,
+         "When the version came into being."),
+    NST_FIELD("version_created_by_id", ocl_concept, version_created_by, &nst_int,
+              .column = "version_created_by", .doc = "Number of its author."),
+    NST_FIELD("created_by", ocl_concept, creator, &nst_text, .column = NAME_OF("created_by"),
+              .flags = NST_LAZY, .doc = "Who created the concept."),
+    NST_FIELD("version_created_by", ocl_concept, author, &nst_text,
+              .column = NAME_OF("version_created_by"), .flags = NST_LAZY,
+              .doc = "Who made this version."),
+    NST_FIELD("version", ocl_concept, number, &nst_int, .column = "concept_version.id",
+              .flags = NST_CORE, .doc = "Number of the version, last part of its address."),
+    NST_FIELD("previous_version", ocl_concept, previous_number, &nst_int,
+              .column = "concept_version.previous_id", .doc = "Number of the former version."),
+    NST_FIELD("uuid", ocl_concept, concept_number, &nst_text,
+              .column = "CAST(concept_version.concept_id AS text)", .flags = NST_LAZY,
+              .doc = "Number of the concept."),
+    NST_FIELD("version_number", ocl_concept, version_number, &nst_text,
+              .column = "CAST(concept_version.id AS text)", .flags = NST_LAZY,
+              .doc = "Number of the version, as text."),
+    NST_FIELD("is_latest_version", ocl_concept, is_latest, &nst_bool,
+              .column = "(concept_version.rev_to = " OCL_OPEN_SQL ")", .doc = "It is the newest."),
+    NST_FIELD("public_can_view", ocl_concept, public_can_view, &nst_bool,
+              .column = "(repo.public_access <> 'None')", .doc = "Everybody may read it."),
+    CORE("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
+    CORE("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
+    CORE("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
+    CORE("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
+    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
+    NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
+    NST_CONSTANT("latest_source_version", "null", .doc = "Newest release that holds it."),
+    NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
+    NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
+    NST_LINK("url", PLACE, .doc = "Address of the concept."),
+    NST_LINK("version_url", PLACE "{version}/", .doc = "Address of the version."),
+    NST_LINK("previous_version_url", PLACE "{previous_version}/",
+             .doc = "Address of the former version."),
+    NST_LINK("versions_url", PLACE "versions/", .doc = "All versions of the concept."),
+    NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
+};
+
+static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
+static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+% -" }, { 0 } };
+
+#define TAKEN { "mnemonic", "Concept with mnemonic {id} already exists for parent resource {source}." }
+#define GUIDE_ROW \
+    "id concept_class datatype retired source owner owner_type display_name display_locale "
+#define GUIDE_DETAIL \
+    "id concept_class datatype display_name display_locale names descriptions retired source " \
+    "owner owner_type "
+#define V2_DETAIL \
+    "id external_id concept_class datatype url retired source owner owner_type owner_url " \
+    "display_name display_locale names descriptions created_on=created_at " \
+    "updated_on=version_created_at versions_url "
+#define V2_DETAIL_END \
+    " extras type update_comment retire_reason version_url updated_by=version_created_by " \
+    "created_by public_can_view checksums property versioned_object_id=concept_id " \
+    "latest_source_version"
+#define V2_ROW \
+    "id external_id concept_class datatype url retired source owner owner_type owner_url " \
+    "display_name display_locale versions_url "
+#define V2_ROW_END \
+    " type update_comment retire_reason version_url public_can_view checksums property " \
+    "versioned_object_id=concept_id latest_source_version locale=display_locale " \
+    "is_latest_version version_created_by version_created_on=version_created_at " \
+    "version_updated_by=version_created_by version_updated_on=version_created_at"
+#define V2_BRIEF "id type url version_url retired display_name checksums"
+#define IMPORT_SETTABLE \
+    "datatype names descriptions external_id extras retired update_comment retire_reason"
+
+static const struct nst_serializer concept_serializer[] = {
+    { GUIDE, NST_LIST, GUIDE_ROW "url" },                         /* G14, G129 */
+    { GUIDE, NST_DETAIL, GUIDE_DETAIL "url ownerUrl=source_url" }, /* G127 */
+    { GUIDE, NST_CREATE, "id* concept_class* names* datatype descriptions", .rules = guide_rule,
+      .duplicate = TAKEN },
+    { GUIDE, NST_UPDATE, "concept_class datatype names descriptions" }, /* G124 */
+    { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END },  /* V241 */
+    { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },          /* V242 */
+    { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
+    { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .rules = import_rule,
+      .duplicate = TAKEN },
+    { IMPORT, NST_UPDATE, "concept_class " IMPORT_SETTABLE },
+};
+
+/* A version of a concept, whatever path led to it (G128, G129, V244). */
+#define HISTORY " previous_version_url source_versions collection_versions"
+static const struct nst_serializer version_serializer[] = {
+    { GUIDE, NST_LIST, GUIDE_ROW "url=version_url" },
+    { GUIDE, NST_DETAIL,
+      GUIDE_DETAIL "url=version_url versioned_object_url=url ownerUrl=source_url" },
+    { V2, NST_DETAIL,
+      "uuid=version_number " V2_DETAIL "version=version_number" V2_DETAIL_END HISTORY },
+    { V2, NST_LIST, "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY },
+    { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
+};
+
+/* ---- Scope: which version of the content is meant ---- */
+
+static enum nst_err open_scope(struct nst_sql *q)
+{
+    nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
+    return NST_OK;
+}
+
+/* Rows of one repository, by the numbers they can have: the table is in that
+ * order, so that a page is read from its end without sorting. */
+static void repo_scope(struct nst_sql *q, int64_t repo)
+{
+    nst_sql_add(q, " AND concept_version.repo_id = ");
+    nst_sql_bind(q, NST_INT(repo));
+    nst_sql_add(q, " AND concept_version.id >= ");
+    nst_sql_bind(q, NST_INT(repo << OCL_NUMBER_BITS));
+    nst_sql_add(q, " AND concept_version.id < ");
+    nst_sql_bind(q, NST_INT((repo + 1) << OCL_NUMBER_BITS));
+}
+
+static void revision_scope(struct nst_sql *q, const struct ocl_version *v)
+{
+    nst_sql_add(q, " AND concept_version.rev_from <= ");
+    nst_sql_bind(q, NST_INT(v->rev));
+    nst_sql_add(q, " AND concept_version.rev_to > ");
+    nst_sql_bind(q, NST_INT(v->rev));
+}
+
+/* The present content of the source in the path, or of all sources (G58, G72). */
+static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
+                                  const struct nst_object *parent)
+{
+    (void)rq;
+    if (parent != NULL)
+        repo_scope(q, ((struct nst_row *)parent->row)->id);
+    return open_scope(q);
+}
+
+/* The content of a version of the source (G20, G83). */
+static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
+                                 const struct nst_object *parent)
+{
+    (void)rq;
+    const struct ocl_version *v = parent->row;
+    repo_scope(q, v->repo_id);
+    revision_scope(q, v);
+    return NST_OK;
+}
+
+/* The versions of the concept in the path; under a version of the source only
+ * the one that it holds. */
+static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
+                                  const struct nst_object *parent)
+{
+    const struct ocl_concept *c = parent->row;
+    const struct nst_object *version = nst_ancestor(rq, "version");
+    nst_sql_add(q, " AND concept_version.repo_id = ");
+    nst_sql_bind(q, NST_INT(c->repo_id));
+    nst_sql_add(q, " AND concept_version.mnemonic = ");
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_add(q, " AND concept_version.concept_id = ");
+    nst_sql_bind(q, NST_INT(c->concept_id));
+    if (version != NULL)
+        revision_scope(q, version->row);
+    return NST_OK;
+}
+
+/* ---- Lists ---- */
+
+static bool hides_retired(struct nst_req *rq)
+{
+    return !ocl_face_of(rq)->lists_retired && !nst_query_is_true(rq, "includeRetired") &&
+           nst_query_value(rq, "retired").p == NULL;
+}
+
+static enum nst_err concept_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    if (hides_retired(rq))
+        nst_sql_add(q, " AND NOT concept_version.retired");
+    if (rq->depth > 0)
+        return NST_OK; /* the source in the path was checked on the way */
+    nst_sql_add(q, " AND repo.is_active AND repo.owner_is_active");
+    return ocl_visible_repos(q, rq);
+}
+
+/* Counts are kept per revision: no list counts rows. */
+static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
+{
+    bool active = hides_retired(rq);
+    const struct nst_object *o = nst_object(rq);
+    *found = true;
+    if (nst_is(o, &ocl_source)) {
+        const struct ocl_source *s = o->row;
+        *out = active ? s->active_concepts : s->concepts;
+        return NST_OK;
+    }
+    if (nst_is(o, &ocl_version)) {
+        const struct ocl_version *v = o->row;
+        *out = active ? v->active_concepts : v->concepts;
+        return NST_OK;
+    }
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, active ? "SELECT CAST(coalesce(sum(repo.active_concepts), 0) AS bigint)"
+                           : "SELECT CAST(coalesce(sum(repo.concepts), 0) AS bigint)");
+    nst_sql_add(&q, " FROM repo WHERE repo.kind = 'source' AND repo.is_active "
+                    "AND repo.owner_is_active");
+    NST_TRY(ocl_visible_repos(&q, rq));
+    return nst_sql_int(out, NULL, rq->db, &q);
+}
+
+/* Numbers of one repository grow with time; over all only the time tells. */
+static const char *concept_order(struct nst_req *rq)
+{
+    return rq->depth > 0 ? "concept_version.id DESC"
+                         : "concept_version.version_created_at DESC, concept_version.id DESC";
+}
+
+static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
+{
+    if (nst_query_is_true(rq, "brief"))
+        return NST_BRIEF;
+    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+}
+
+/* ---- Writing ---- */
+
+static bool is_true(const struct nst_json *v)
+{
+    return v != NULL && v->kind == NST_JSON_BOOL && v->boolean;
+}
+
+/* G122: the first preferred name, else the first. */
+static void choose_display(struct nst_req *rq, struct ocl_concept *c)
+{
+    struct nst_json *list;
+    c->display_name = c->display_locale = (struct nst_str){ 0 };
+    if (nst_json_read(&list, NULL, rq->arena, c->names, NULL) != NST_OK || list->first == NULL)
+        return;
+    const struct nst_json *chosen = list->first;
+    for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
+        if (is_true(nst_json_get(e, NST_STR("locale_preferred")))) {
+            chosen = e;
+            break;
+        }
+    }
+    c->display_name = nst_json_get(chosen, NST_STR("name"))->text;
+    c->display_locale = nst_json_get(chosen, NST_STR("locale"))->text;
+}
+
+/* What every new version has, the first one included. */
+static void open_version(struct nst_req *rq, struct ocl_concept *c, int64_t rev, int64_t previous)
+{
+    c->rev_from = rev;
+    c->rev_to = OCL_OPEN;
+    c->previous_id = previous;
+    c->version_created_at = rq->now;
+    c->version_created_by = rq->caller.id;
+    choose_display(rq, c);
+}
+
+static enum nst_err concept_before_create(struct nst_req *rq, void *row)
+{
+    struct ocl_concept *c = row;
+    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
+    struct ocl_change change = { 0 };
+    NST_TRY(ocl_source_advance(&change, rq, s->row.id, (struct ocl_delta){ 2, 1, !c->retired }));
+    c->repo_id = s->row.id;
+    c->source = s->id;
+    c->concept_id = change.number;
+    c->row.id = change.number + 1;
+    c->created_at = rq->now;
+    c->created_by = rq->caller.id;
+    open_version(rq, c, change.rev, 0);
+    return NST_OK;
+}
+
+/* Close the version that `c` was loaded from and store `c` as the next one. A
+ * writer that came between makes the whole request run again. */
+static enum nst_err store_next(struct nst_req *rq, struct ocl_concept *c, bool was_retired)
+{
+    struct ocl_change change = { 0 };
+    int64_t closed = 0, former = c->row.id;
+    NST_TRY(ocl_source_advance(&change, rq, c->repo_id,
+                               (struct ocl_delta){ 1, 0, (int)was_retired - (int)c->retired }));
+    NST_TRY(nst_exec_with(&closed, rq->db,
+                          "UPDATE concept_version SET rev_to = $1 WHERE repo_id = $2 AND id = $3 "
+                          "AND rev_to = " OCL_OPEN_SQL,
+                          NST_INT(change.rev), NST_INT(c->repo_id), NST_INT(former)));
+    if (closed != 1)
+        return NST_E_RETRY;
+    c->row.id = change.number;
+    open_version(rq, c, change.rev, former);
+    return nst_insert(rq, &ocl_concept, c);
+}
+
+static enum nst_err gone(struct nst_req *rq, const char *text)
+{
+    return nst_fail_bare(rq, NST_E_NOT_FOUND, "non_field_errors", nst_str_z(text));
+}
+
+static enum nst_err concept_update(struct nst_req *rq)
+{
+    struct ocl_concept *c = nst_object(rq)->row;
+    if (c == NULL)
+        return gone(rq, "Could not find concept to update"); /* G125 */
+    bool was_retired = c->retired;
+    NST_TRY(nst_bind(c, rq, &ocl_concept, NST_UPDATE));
+    NST_TRY(store_next(rq, c, was_retired));
+    return nst_answer_row(rq, &ocl_concept, c->row.id, 200);
+}
+
+static enum nst_err concept_retire(struct nst_req *rq)
+{
+    struct ocl_concept *c = nst_object(rq)->row;
+    if (c == NULL)
+        return gone(rq, "Could not find concept to retire"); /* G125 */
+    if (c->retired)
+        return nst_fail_bare(rq, NST_E_INVALID, "__all__", NST_STR("Concept is already retired"));
+    c->retired = true;
+    NST_TRY(store_next(rq, c, false));
+    return nst_answer_empty(rq, 204);
+}
+
+/* ---- Lines of an import: create, replace, or leave alone ---- */
+
+static bool same_element(const struct nst_json *x, const struct nst_json *y)
+{
+    static const char *const member[] = { "name", "description", "locale", "locale_preferred",
+                                          "name_type", "description_type", "external_id" };
+    for (size_t i = 0; i < NST_COUNT(member); i++) {
+        struct nst_str name = nst_str_z(member[i]);
+        const struct nst_json *a = nst_json_get(x, name), *b = nst_json_get(y, name);
+        if ((a == NULL) != (b == NULL) || (a != NULL && !nst_json_equal(a, b)))
+            return false;
+    }
+    return true;
+}
+
+/* Elements equal but for their numbers. */
+static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
+{
+    struct nst_json *a, *b;
+    if (x.p == NULL || y.p == NULL)
+        return x.p == y.p;
+    if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
+        nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK || a->count != b->count)
+        return false;
+    const struct nst_json *q = b->first;
+    for (const struct nst_json *p = a->first; p != NULL; p = p->next, q = q->next)
+        if (!same_element(p, q))
+            return false;
+    return true;
+}
+
+static bool same_concept(struct nst_req *rq, const struct ocl_concept *x,
+                         const struct ocl_concept *y)
+{
+    return nst_str_eq(x->concept_class, y->concept_class) &&
+           nst_str_eq(x->datatype, y->datatype) && x->retired == y->retired &&
+           nst_str_eq(x->external_id, y->external_id) && nst_str_eq(x->extras, y->extras) &&
+           same_list(rq, x->names, y->names) && same_list(rq, x->descriptions, y->descriptions);
+}
+
+static enum nst_err import_existing(struct nst_req *rq, struct ocl_concept *stored)
+{
+    struct ocl_concept *next = NST_NEW(rq->arena, struct ocl_concept);
+    *next = *stored;
+    NST_TRY(nst_bind(next, rq, &ocl_concept, NST_UPDATE));
+    if (same_concept(rq, stored, next))
+        return nst_answer_empty(rq, 208);
+    NST_TRY(store_next(rq, next, stored->retired));
+    return nst_answer_empty(rq, 200);
+}
+
+/* The row is looked up first: on PostgreSQL a failed insert would end the
+ * transaction, and a second run of an import finds every row. */
+static enum nst_err concept_import(struct nst_req *rq)
+{
+    const struct nst_json *id = nst_json_get(rq->body, NST_STR("id"));
+    struct ocl_concept *stored = NULL;
+    bool is_text = id != NULL && id->kind == NST_JSON_STRING && !id->has_surrogate &&
+                   nst_str_find(id->text, '\0') == id->text.n;
+    if (is_text) {
+        struct nst_sql q;
+        nst_sql_init(&q, rq->arena);
+        nst_sql_add(&q, " AND concept_version.repo_id = ");
+        nst_sql_bind(&q, NST_INT(((struct nst_row *)nst_object(rq)->row)->id));
+        nst_sql_add(&q, " AND concept_version.mnemonic = ");
+        nst_sql_bind(&q, NST_TEXT(id->text));
+        NST_TRY(open_scope(&q));
+        NST_TRY(nst_load_where((void **)&stored, rq, &ocl_concept, NST_LOAD_ALL, &q));
+    }
+    return stored != NULL ? import_existing(rq, stored) : nst_create(rq);
+}
+
+/* ---- Routes ---- */
+
+#define EDIT(view) \
+    { view, ocl_may_edit, NST_MAY_BE_ABSENT }
+
+static const struct nst_route concept_route[] = {
+    /* G72, V308 */
+    { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
+    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .doc = "Concepts of all sources." },
+    /* G79, V315 */
+    { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
+      .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
+    { V2, S "concepts/", .get = { nst_list, ocl_any_caller }, .doc = "Concepts of a source." },
+    /* G80, V316 */
+    { GUIDE, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_token },
+      .put = EDIT(concept_update), .delete = EDIT(concept_retire),
+      .doc = "One concept: its newest version." },
+    { V2, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "One concept: its newest version." },
+    { IMPORT, S "concepts/", .post = { concept_import, ocl_may_edit }, .doc = "Concept lines." },
+};
+
+static const struct nst_route pinned_route[] = {
+    /* G83 */
+    { GUIDE, S_VERSION "concepts/", .get = { nst_list, ocl_any_token },
+      .doc = "Concepts that a version of a source holds." },
+    { V2, S_VERSION "concepts/", .get = { nst_list, ocl_any_caller },
+      .doc = "Concepts that a version of a source holds." },
+    { GUIDE, S_VERSION "concepts/:pinned_concept/", .get = { nst_retrieve, ocl_any_token },
+      .doc = "A concept as a version of a source holds it." },
+    { V2, S_VERSION "concepts/:pinned_concept/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "A concept as a version of a source holds it." },
+};
+
+#define PINNED S_VERSION "concepts/:pinned_concept/"
+
+static const struct nst_route history_route[] = {
+    /* G81, G82, V318 */
+    { GUIDE, S "concepts/:concept/versions/", .get = { nst_list, ocl_any_token },
+      .doc = "Versions of a concept, newest first." },
+    { V2, S "concepts/:concept/versions/", .get = { nst_list, ocl_any_caller },
+      .doc = "Versions of a concept, newest first." },
+    { GUIDE, S "concepts/:concept/:concept_version/", .get = { nst_retrieve, ocl_any_token },
+      .doc = "One version of a concept." },
+    { V2, S "concepts/:concept/:concept_version/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "One version of a concept." },
+    /* G83 */
+    { GUIDE, PINNED "versions/", .get = { nst_list, ocl_any_token },
+      .doc = "The version of a concept that a version of a source holds." },
+    { V2, PINNED "versions/", .get = { nst_list, ocl_any_caller },
+      .doc = "The version of a concept that a version of a source holds." },
+    { GUIDE, PINNED ":concept_version/", .get = { nst_retrieve, ocl_any_token },
+      .doc = "That version itself." },
+    { V2, PINNED ":concept_version/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "That version itself." },
+};
+
+static const struct nst_sort concept_sort[] = {
+    { "name", "concept_version.display_name" },
+    { "id", "concept_version.mnemonic" },
+    { "id_lowercase", "lower(concept_version.mnemonic)" },
+    { "numeric_id", "length(concept_version.mnemonic)|concept_version.mnemonic" },
+    { "last_update", "concept_version.version_created_at" },
+    { "concept_class", "concept_version.concept_class" },
+    { "datatype", "concept_version.datatype" },
+    { "source", "repo.mnemonic" },
+    { "owner", "repo.owner" },
+    { 0 },
+};
+
+#define CONCEPT_TABLE \
+    .table = "concept_version", \
+    .from = "concept_version JOIN repo ON repo.id = concept_version.repo_id", \
+    .size = sizeof(struct ocl_concept), NST_FIELDS(concept_field), .sort = concept_sort
+
+const struct nst_resource ocl_concept = {
+    .name = "concept",
+    CONCEPT_TABLE,
+    NST_SERIALIZERS(concept_serializer),
+    NST_ROUTES(concept_route),
+    .hook = { .scope = concept_scope,
+              .visible = concept_visible,
+              .count = concept_count,
+              .order = concept_order,
+              .shape = concept_shape,
+              .before_create = concept_before_create },
+    .doc = "A meaning with names in several languages.",
+};
+
+const struct nst_resource ocl_pinned_concept = {
+    .name = "pinned_concept",
+    CONCEPT_TABLE,
+    NST_SERIALIZERS(version_serializer),
+    NST_ROUTES(pinned_route),
+    .hook = { .scope = pinned_scope,
+              .visible = concept_visible,
+              .count = concept_count,
+              .order = concept_order,
+              .shape = concept_shape },
+    .doc = "A concept as a version of its source holds it.",
+};
+
+const struct nst_resource ocl_concept_version = {
+    .name = "concept_version",
+    .key = "version",
+    CONCEPT_TABLE,
+    NST_SERIALIZERS(version_serializer),
+    NST_ROUTES(history_route),
+    .hook = { .scope = history_scope, .order = concept_order, .shape = concept_shape },
+    .doc = "One version of a concept.",
+};

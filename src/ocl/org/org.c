@@ -1,0 +1,201 @@
+/* Organisations: owners that have members. */
+#include "org.h"
+
+#include "ocl/app.h"
+#include "ocl/user/user.h"
+
+#define COUNT_SOURCES \
+    "(SELECT count(*) FROM repo WHERE repo.owner_type = 'Organization' AND " \
+    "repo.owner_id = org.id AND repo.is_active AND repo.public_access <> 'None')"
+#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = org." column ")"
+
+static const struct nst_field org_field[] = {
+    NST_IDENTITY("uuid", ocl_org, created_at, .doc = "Number of the organisation."),
+    NST_CONSTANT("type", "\"Organization\"", .doc = "Kind of resource."),
+    NST_FIELD("id", ocl_org, id, &nst_slug, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
+              .max = 255, .doc = "Short code, unique."),
+    NST_FIELD("name", ocl_org, name, &nst_text, .flags = NST_NOT_EMPTY, .max = 1024,
+              .doc = "Display name."),
+    NST_FIELD("company", ocl_org, company, &nst_text, .max = 255, .doc = "Legal name."),
+    NST_FIELD("website", ocl_org, website, &nst_text, .max = 255, .doc = "Own page."),
+    NST_FIELD("location", ocl_org, location, &nst_text, .max = 255, .doc = "Seat."),
+    NST_FIELD("public_access", ocl_org, public_access, &nst_text, .fallback = "View",
+              .doc = "What others may do: View, Edit or None."),
+    NST_FIELD("description", ocl_org, description, &nst_text, .doc = "A few sentences."),
+    NST_FIELD("text", ocl_org, text, &nst_text, .doc = "A longer text."),
+    NST_FIELD("extras", ocl_org, extras, &nst_json_value, .fallback = "{}",
+              .doc = "Free JSON object."),
+    NST_FIELD("is_active", ocl_org, is_active, &nst_bool, .fallback = "true",
+              .doc = "False once deleted."),
+    NST_FIELD("created_at", ocl_org, created_at, &nst_datetime, .flags = NST_CORE,
+              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
+    NST_FIELD("updated_at", ocl_org, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
+              .doc = "Time of the last change."),
+    NST_FIELD("created_by_id", ocl_org, created_by, &nst_int, .column = "created_by",
+              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
+    NST_FIELD("updated_by_id", ocl_org, updated_by, &nst_int, .column = "updated_by",
+              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
+    NST_FIELD("created_by", ocl_org, creator, &nst_text, .column = NAME_OF("created_by"),
+              .flags = NST_LAZY, .doc = "Who created it."),
+    NST_FIELD("updated_by", ocl_org, updater, &nst_text, .column = NAME_OF("updated_by"),
+              .flags = NST_LAZY, .doc = "Who changed it last."),
+    NST_FIELD("members", ocl_org, members, &nst_int,
+              .column = "(SELECT count(*) FROM member JOIN account ON account.id = member.user_id "
+                        "WHERE member.org_id = org.id AND account.is_active)",
+              .flags = NST_LAZY, .doc = "Number of members."),
+    NST_FIELD("public_sources", ocl_org, public_sources, &nst_int, .column = COUNT_SOURCES,
+              .flags = NST_LAZY, .doc = "Number of sources that others may view."),
+    NST_CONSTANT("public_collections", "0", .doc = "Number of public collections."),
+    NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
+    NST_LINK("url", "/orgs/{id}/", .doc = "Address of the organisation."),
+    NST_LINK("members_url", "/orgs/{id}/members/", .doc = "Its members."),
+    NST_LINK("sources_url", "/orgs/{id}/sources/", .doc = "Its sources."),
+    NST_LINK("collections_url", "/orgs/{id}/collections/", .doc = "Its collections."),
+};
+
+static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
+static const struct nst_rule v2_rule[] = {
+    { "id", .charset = "a-zA-Z0-9._@-" },
+    { "public_access", .choices = "View|Edit|None" },
+    { 0 },
+};
+
+#define TAKEN { "mnemonic", "Organization with mnemonic {id} already exists." }
+#define V2_SETTABLE "company website location public_access description text extras"
+
+static const struct nst_serializer org_serializer[] = {
+    { GUIDE, NST_LIST, "id name url" }, /* G5 */
+    { GUIDE, NST_DETAIL,                /* G4 */
+      "type uuid id name company website members public_sources createdOn=created_at "
+      "updatedOn=updated_at url" },
+    { GUIDE, NST_CREATE, "id* name* company website", .rules = guide_rule, /* G2 */
+      .duplicate = TAKEN },
+    { GUIDE, NST_UPDATE, "name company website" }, /* G3 */
+    { V2, NST_LIST, "id name url type logo_url description" }, /* V219 */
+    { V2, NST_DETAIL,
+      "type uuid id public_access name company website location members created_on=created_at "
+      "updated_on=updated_at url extras members_url created_by updated_by sources_url "
+      "public_sources collections_url public_collections logo_url description text" },
+    { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = v2_rule, .duplicate = TAKEN },
+    { IMPORT, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule },
+};
+
+/* ---- Hooks ---- */
+
+/* Under a user: the organisations that the user is a member of (G70). */
+static enum nst_err org_scope(struct nst_sql *q, struct nst_req *rq,
+                              const struct nst_object *parent)
+{
+    (void)rq;
+    if (!nst_is(parent, &ocl_user))
+        return NST_OK;
+    nst_sql_add(q, " AND EXISTS (SELECT 1 FROM member WHERE member.org_id = org.id "
+                   "AND member.user_id = ");
+    nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
+/* V218: anonymous callers see public organisations only. */
+static enum nst_err org_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    if (!rq->caller.is_known)
+        nst_sql_add(q, " AND org.public_access <> 'None'");
+    return NST_OK;
+}
+
+static enum nst_err org_before_create(struct nst_req *rq, void *row)
+{
+    return nst_next_id(&((struct nst_row *)row)->id, rq->db, "org", 1);
+}
+
+/* Whoever creates it becomes a member (G103). */
+static enum nst_err org_after_create(struct nst_req *rq, void *row)
+{
+    return nst_exec_with(NULL, rq->db,
+                         "INSERT INTO member (org_id, user_id, created_at) VALUES ($1, $2, $3)",
+                         NST_INT(((struct nst_row *)row)->id), NST_INT(rq->caller.id),
+                         NST_INT(rq->now));
+}
+
+static enum nst_err org_after_destroy(struct nst_req *rq, void *row)
+{
+    return nst_exec_with(NULL, rq->db,
+                         "UPDATE repo SET owner_is_active = FALSE "
+                         "WHERE owner_type = 'Organization' AND owner_id = $1",
+                         NST_INT(((struct nst_row *)row)->id));
+}
+
+static const char *const purge[] = {
+    "DELETE FROM concept_version WHERE repo_id IN (SELECT id FROM repo "
+    "WHERE owner_type = 'Organization' AND owner_id = $1)",
+    "DELETE FROM repo_version WHERE repo_id IN (SELECT id FROM repo "
+    "WHERE owner_type = 'Organization' AND owner_id = $1)",
+    "DELETE FROM repo WHERE owner_type = 'Organization' AND owner_id = $1",
+    "DELETE FROM member WHERE org_id = $1",
+    "DELETE FROM org WHERE id = $1",
+    NULL,
+};
+
+static enum nst_err org_destroy(struct nst_req *rq)
+{
+    if (!ocl_wants_purge(rq))
+        return nst_destroy(rq);
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id FROM org WHERE mnemonic = ");
+    nst_sql_bind(&q, NST_TEXT(rq->var[0]));
+    return ocl_purge_all(rq, &q, purge);
+}
+
+#define OWNED \
+    { nst_update, ocl_has_ownership }
+
+static const struct nst_route org_route[] = {
+    /* G63 */
+    { GUIDE, "/orgs/", .get = { nst_list, ocl_any_token }, .post = { nst_create, ocl_any_token },
+      .doc = "Organisations." },
+    /* G64 */
+    { GUIDE, "/orgs/:org/", .get = { nst_retrieve, ocl_any_token }, .post = OWNED, .put = OWNED,
+      .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT },
+      .doc = "One organisation." },
+    /* G70 */
+    { GUIDE, "/users/:user/orgs/", .get = { nst_list, ocl_any_token },
+      .doc = "Organisations of a user." },
+    { GUIDE, "/user~user/orgs/", .get = { nst_list, ocl_any_token },
+      .post = { nst_create, ocl_any_token }, .doc = "Organisations of the user of the token." },
+    /* V219, V301, V302 */
+    { V2, "/orgs/", .get = { nst_list, ocl_any_caller }, .doc = "Organisations." },
+    { V2, "/orgs/:org/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One organisation." },
+    { V2, "/(users/:user|user~user)/orgs/", .get = { nst_list, ocl_any_caller },
+      .doc = "Organisations of a user." },
+    { IMPORT, "/orgs/", .post = { nst_create, ocl_any_token }, .doc = "Organisation lines." },
+    { IMPORT, "/orgs/:org/", .put = OWNED, .get = { nst_retrieve, ocl_any_token },
+      .doc = "One organisation." },
+};
+
+static const struct nst_sort org_sort[] = {
+    { "name", "org.name" },
+    { "id", "org.mnemonic" },
+    { "id_lowercase", "lower(org.mnemonic)" },
+    { "last_update", "org.updated_at" },
+    { 0 },
+};
+
+const struct nst_resource ocl_org = {
+    .name = "org",
+    .table = "org",
+    .where = "org.is_active",
+    .order = "org.updated_at DESC, org.id DESC",
+    .size = sizeof(struct ocl_org),
+    NST_FIELDS(org_field),
+    NST_SERIALIZERS(org_serializer),
+    NST_ROUTES(org_route),
+    .sort = org_sort,
+    .hook = { .scope = org_scope,
+              .visible = org_visible,
+              .before_create = org_before_create,
+              .after_create = org_after_create,
+              .after_destroy = org_after_destroy },
+    .doc = "A body that owns sources and has members.",
+};

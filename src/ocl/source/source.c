@@ -1,0 +1,285 @@
+/* Sources: versioned sets of concepts, owned by an organisation or a user. */
+#include "source.h"
+
+#include "ocl/app.h"
+#include "ocl/org/org.h"
+#include "ocl/user/user.h"
+#include "ocl/version/version.h"
+
+#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = repo." column ")"
+#define TEXT(n, m, sentence) NST_FIELD(n, ocl_source, m, &nst_text, .doc = sentence)
+#define SHORT(n, m, sentence) NST_FIELD(n, ocl_source, m, &nst_text, .max = 255, .doc = sentence)
+#define INTERNAL(n, m, type, zero, sentence) \
+    NST_FIELD(n, ocl_source, m, type, .fallback = zero, .doc = sentence)
+
+static const struct nst_field source_field[] = {
+    NST_IDENTITY("uuid", ocl_source, created_at, .doc = "Number of the source."),
+    NST_CONSTANT("type", "\"Source\"", .doc = "Kind of resource."),
+    NST_FIELD("id", ocl_source, id, &nst_slug, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
+              .max = 255, .doc = "Short code, unique in its owner."),
+    NST_FIELD("name", ocl_source, name, &nst_text, .flags = NST_NOT_EMPTY | NST_CORE, .max = 1024,
+              .doc = "Display name."),
+    TEXT("full_name", full_name, "Name in full."),
+    TEXT("description", description, "A few sentences."),
+    NST_FIELD("source_type", ocl_source, source_type, &nst_text, .flags = NST_FILTER, .max = 255,
+              .doc = "Kind of source."),
+    NST_FIELD("public_access", ocl_source, public_access, &nst_text, .flags = NST_CORE,
+              .fallback = "View", .doc = "What others may do: View, Edit or None."),
+    NST_FIELD("default_locale", ocl_source, default_locale, &nst_text, .fallback = "en",
+              .max = 255, .doc = "Language of names, as a locale code."),
+    NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
+              .doc = "Languages that names are given in."),
+    SHORT("website", website, "Page of the source."),
+    SHORT("external_id", external_id, "Identifier in another system."),
+    NST_FIELD("extras", ocl_source, extras, &nst_json_value, .fallback = "{}",
+              .doc = "Free JSON object."),
+    NST_FIELD("custom_validation_schema", ocl_source, custom_validation_schema, &nst_text,
+              .flags = NST_FILTER, .max = 255, .doc = "Rules for concepts beyond the basic ones."),
+    NST_FIELD("canonical_url", ocl_source, canonical_url, &nst_text,
+              .flags = NST_FILTER | NST_CORE, .doc = "Address that names the source everywhere."),
+    TEXT("identifier", identifier, "Further identifiers, a JSON value."),
+    TEXT("contact", contact, "Whom to ask."),
+    TEXT("jurisdiction", jurisdiction, "Where it applies."),
+    TEXT("meta", meta, "Data about the document."),
+    TEXT("publisher", publisher, "Who publishes it."),
+    TEXT("purpose", purpose, "What it is for."),
+    TEXT("copyright", copyright, "Terms of use."),
+    TEXT("revision_date", revision_date, "Date of the last revision."),
+    TEXT("text", text, "A longer text."),
+    SHORT("content_type", content_type, "How much of the original is here."),
+    TEXT("collection_reference", collection_reference, "Collection of all its content."),
+    NST_FIELD("hierarchy_meaning", ocl_source, hierarchy_meaning, &nst_text, .flags = NST_FILTER,
+              .max = 255, .doc = "What parent and child mean."),
+    SHORT("version_needed", version_needed, "References must name a version."),
+    NST_FIELD("experimental", ocl_source, experimental, &nst_bool, .doc = "Not for real use."),
+    NST_FIELD("case_sensitive", ocl_source, case_sensitive, &nst_bool,
+              .doc = "Codes differ by case."),
+    NST_FIELD("compositional", ocl_source, compositional, &nst_bool, .doc = "Codes combine."),
+    NST_FIELD("owner", ocl_source, owner, &nst_slug, .flags = NST_CORE | NST_FILTER,
+              .doc = "Id of the owner."),
+    NST_FIELD("owner_type", ocl_source, owner_type, &nst_text, .flags = NST_CORE,
+              .doc = "Organization or User."),
+    NST_FIELD("owner_url", ocl_source, owner_url, &nst_url, .flags = NST_CORE,
+              .doc = "Address of the owner."),
+    NST_FIELD("owner_id", ocl_source, owner_id, &nst_int, .flags = NST_CORE,
+              .doc = "Number of the owner."),
+    NST_FIELD("kind", ocl_source, kind, &nst_text, .fallback = "source",
+              .doc = "Source or collection."),
+    INTERNAL("versions", versions, &nst_int, "1", "Number of versions, INITIAL included."),
+    NST_FIELD("rev", ocl_source, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
+              .doc = "Revision of the content."),
+    INTERNAL("next_number", next_number, &nst_int, "1", "Next free row number."),
+    NST_FIELD("concepts", ocl_source, concepts, &nst_int, .fallback = "0", .flags = NST_CORE,
+              .doc = "Number of concepts."),
+    NST_FIELD("active_concepts", ocl_source, active_concepts, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of concepts that are not retired."),
+    INTERNAL("is_active", is_active, &nst_bool, "true", "False once deleted."),
+    INTERNAL("owner_is_active", owner_is_active, &nst_bool, "true", "False once the owner is."),
+    NST_FIELD("created_at", ocl_source, created_at, &nst_datetime, .flags = NST_CORE,
+              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
+    NST_FIELD("updated_at", ocl_source, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
+              .doc = "Time of the last change."),
+    NST_FIELD("created_by_id", ocl_source, created_by, &nst_int, .column = "created_by",
+              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
+    NST_FIELD("updated_by_id", ocl_source, updated_by, &nst_int, .column = "updated_by",
+              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
+    NST_FIELD("created_by", ocl_source, creator, &nst_text, .column = NAME_OF("created_by"),
+              .flags = NST_LAZY, .doc = "Who created it."),
+    NST_FIELD("updated_by", ocl_source, updater, &nst_text, .column = NAME_OF("updated_by"),
+              .flags = NST_LAZY, .doc = "Who changed it last."),
+    NST_CONSTANT("version", "\"HEAD\"", .doc = "Version of the content."),
+    NST_CONSTANT("released", "false", .doc = "The working content is never released."),
+    NST_CONSTANT("retired", "false", .doc = "Out of use."),
+    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
+    NST_CONSTANT("hierarchy_root_url", "null", .doc = "Topmost concept."),
+    NST_CONSTANT("properties", "[]", .doc = "Properties that concepts may have."),
+    NST_CONSTANT("filters", "[]", .doc = "Filters over properties."),
+    NST_CONSTANT("match_algorithms", "[]", .doc = "Ways to match terms."),
+    NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
+    NST_LINK("url", "{owner_url}sources/{id}/", .doc = "Address of the source."),
+    NST_LINK("versions_url", "{owner_url}sources/{id}/versions/", .doc = "Its versions."),
+    NST_LINK("concepts_url", "{owner_url}sources/{id}/concepts/", .doc = "Its concepts."),
+    NST_LINK("mappings_url", "{owner_url}sources/{id}/mappings/", .doc = "Its mappings."),
+};
+
+#define ACCESS "View|Edit|None"
+
+static const struct nst_rule guide_rule[] = {
+    { "id", .charset = "a-zA-Z0-9.-" },
+    { "source_type",
+      .choices = "dictionary|reference|externalDictionary",
+      .fallback = "dictionary" },
+    { "public_access", .choices = ACCESS },
+    { 0 },
+};
+
+static const struct nst_rule import_rule[] = {
+    { "id", .charset = "a-zA-Z0-9._@-" },
+    { "public_access", .choices = ACCESS },
+    { 0 },
+};
+
+#define TAKEN { "mnemonic", "Source with mnemonic {id} already exists for parent resource {owner}." }
+#define GUIDE_SETTABLE \
+    "full_name description source_type public_access default_locale supported_locales website"
+#define V2_SETTABLE \
+    GUIDE_SETTABLE " external_id extras custom_validation_schema canonical_url identifier contact " \
+    "jurisdiction meta publisher purpose copyright revision_date text content_type " \
+    "collection_reference hierarchy_meaning version_needed experimental case_sensitive " \
+    "compositional"
+
+static const struct nst_serializer source_serializer[] = {
+    { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */
+    { GUIDE, NST_DETAIL,                          /* G9 */
+      "type uuid id shortCode=id name full_name source_type public_access default_locale "
+      "supported_locales website description owner owner_type versions createdOn=created_at "
+      "updatedOn=updated_at url owner_url" },
+    { GUIDE, NST_CREATE, "id* name* " GUIDE_SETTABLE, .rules = guide_rule, .duplicate = TAKEN },
+    { GUIDE, NST_UPDATE, "name " GUIDE_SETTABLE, .rules = guide_rule },
+    { V2, NST_BRIEF, "id url type name description" }, /* V228 */
+    { V2, NST_LIST,
+      "short_code=id name url owner owner_type owner_url version created_at id source_type "
+      "updated_at canonical_url type checksums" },
+    { V2, NST_DETAIL,
+      "type uuid id short_code=id name full_name description source_type custom_validation_schema "
+      "public_access default_locale supported_locales website url owner owner_type owner_url "
+      "created_on=created_at updated_on=updated_at created_by updated_by extras external_id "
+      "versions_url version concepts_url mappings_url canonical_url identifier publisher contact "
+      "jurisdiction purpose copyright content_type revision_date logo_url text experimental "
+      "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
+      "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
+      "created_at updated_at" },
+    { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN },
+};
+
+/* ---- Hooks ---- */
+
+/* Sources of the owner in the path; the version of a source leads back to it. */
+static enum nst_err source_scope(struct nst_sql *q, struct nst_req *rq,
+                                 const struct nst_object *parent)
+{
+    (void)rq;
+    if (parent == NULL)
+        return NST_OK;
+    nst_sql_add(q, " AND repo.owner_id = ");
+    nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    nst_sql_add(q, nst_is(parent, &ocl_org) ? " AND repo.owner_type = 'Organization'"
+                                            : " AND repo.owner_type = 'User'");
+    return NST_OK;
+}
+
+static enum nst_use source_shape(struct nst_req *rq, enum nst_use use)
+{
+    if (use == NST_LIST && nst_query_is_true(rq, "brief"))
+        return NST_BRIEF;
+    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+}
+
+static enum nst_err source_before_create(struct nst_req *rq, void *row)
+{
+    struct ocl_source *s = row;
+    const struct nst_object *owner = nst_object(rq);
+    s->owner_id = ((struct nst_row *)owner->row)->id;
+    if (nst_is(owner, &ocl_org)) {
+        s->owner_type = NST_STR("Organization");
+        s->owner = ((struct ocl_org *)owner->row)->id;
+        s->owner_url = nst_strf(rq->arena, "/orgs/%.*s/", NST_FMT(s->owner));
+    } else {
+        s->owner_type = NST_STR("User");
+        s->owner = ((struct ocl_user *)owner->row)->username;
+        s->owner_url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(s->owner));
+    }
+    return nst_next_id(&s->row.id, rq->db, "repo", 1);
+}
+
+/* G110: a released, empty version INITIAL from the start. */
+static enum nst_err source_after_create(struct nst_req *rq, void *row)
+{
+    return ocl_version_make_initial(rq, row);
+}
+
+static const char *const purge[] = {
+    "DELETE FROM concept_version WHERE repo_id = $1",
+    "DELETE FROM repo_version WHERE repo_id = $1",
+    "DELETE FROM repo WHERE id = $1",
+    NULL,
+};
+
+static enum nst_err source_destroy(struct nst_req *rq)
+{
+    if (!ocl_wants_purge(rq))
+        return nst_destroy(rq);
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT repo.id FROM repo WHERE repo.kind = 'source'");
+    NST_TRY(source_scope(&q, rq, nst_parent(rq)));
+    nst_sql_add(&q, " AND repo.mnemonic = ");
+    nst_sql_bind(&q, NST_TEXT(rq->var[rq->var_count - 1]));
+    return ocl_purge_all(rq, &q, purge);
+}
+
+enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq, int64_t repo,
+                                struct ocl_delta delta)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "UPDATE repo SET rev = rev + 1, next_number = next_number + $1, "
+                           "concepts = concepts + $2, active_concepts = active_concepts + $3 "
+                           "WHERE id = $4 RETURNING rev, next_number",
+                           NST_INT(delta.numbers), NST_INT(delta.concepts), NST_INT(delta.active),
+                           NST_INT(repo)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row) {
+        out->rev = nst_rows_int(rows, 0);
+        out->number = (repo << OCL_NUMBER_BITS) + nst_rows_int(rows, 1) - delta.numbers;
+    }
+    nst_rows_end(rows);
+    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+}
+
+static const struct nst_route source_route[] = {
+    /* G71, V307 */
+    { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
+    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .doc = "Sources of all owners." },
+    /* G73, V309 */
+    { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
+      .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },
+    { V2, O "sources/", .get = { nst_list, ocl_any_caller }, .doc = "Sources of an owner." },
+    /* G74, V310; the view right is checked on loading */
+    { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
+      .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT },
+      .doc = "One source." },
+    { V2, S, .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
+    { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
+    { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
+};
+
+static const struct nst_sort source_sort[] = {
+    { "name", "repo.name" },
+    { "id", "repo.mnemonic" },
+    { "id_lowercase", "lower(repo.mnemonic)" },
+    { "numeric_id", "length(repo.mnemonic)|repo.mnemonic" },
+    { "last_update", "repo.updated_at" },
+    { "owner", "repo.owner" },
+    { 0 },
+};
+
+const struct nst_resource ocl_source = {
+    .name = "source",
+    .table = "repo",
+    .where = "repo.kind = 'source' AND repo.is_active AND repo.owner_is_active",
+    .order = "repo.updated_at DESC, repo.id DESC",
+    .size = sizeof(struct ocl_source),
+    NST_FIELDS(source_field),
+    NST_SERIALIZERS(source_serializer),
+    NST_ROUTES(source_route),
+    .sort = source_sort,
+    .hook = { .scope = source_scope,
+              .visible = ocl_visible_repos,
+              .may_view = ocl_may_view,
+              .shape = source_shape,
+              .before_create = source_before_create,
+              .after_create = source_after_create },
+    .doc = "A versioned set of concepts.",
+};

@@ -1,0 +1,45 @@
+/* The row of a source, for the resources that lie in one. */
+#ifndef OCL_SOURCE_H
+#define OCL_SOURCE_H
+
+#include "nestor/rest.h"
+
+struct ocl_source {
+    struct nst_row row;
+    struct nst_str id, name, full_name, description, source_type, public_access;
+    struct nst_str default_locale, supported_locales, website;
+    struct nst_str external_id, extras, custom_validation_schema, canonical_url, identifier;
+    struct nst_str contact, jurisdiction, meta, publisher, purpose, copyright, revision_date, text;
+    struct nst_str content_type, collection_reference, hierarchy_meaning, version_needed;
+    bool experimental, case_sensitive, compositional;
+    struct nst_str owner, owner_type, owner_url, kind;
+    int64_t owner_id, versions, visible_versions;
+    int64_t rev, next_number, concepts, active_concepts;
+    bool is_active, owner_is_active;
+    int64_t created_at, updated_at, created_by, updated_by;
+    struct nst_str creator, updater;
+};
+
+extern const struct nst_resource ocl_source;
+
+/* What the next content write of a repository gets. */
+struct ocl_change {
+    int64_t rev;     /* the revision that the write makes */
+    int64_t number;  /* first of the numbers asked for, already with the owner's ordinal */
+};
+
+/* Take the repository's row for this transaction and open its next revision:
+ * writers of one repository follow each other from here on.
+ *   numbers   how many row numbers the write needs
+ *   concepts  change of the number of concepts; active: of those not retired
+ * Errors: those of nst_query. */
+struct ocl_delta {
+    int64_t numbers, concepts, active;
+};
+NST_CHECKED enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq,
+                                            int64_t repo, struct ocl_delta delta);
+
+/* Bits of a row number below the repository's ordinal. */
+#define OCL_NUMBER_BITS 39
+
+#endif

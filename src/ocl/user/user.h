@@ -1,0 +1,20 @@
+/* The row of a user, for resources that lie under one. */
+#ifndef OCL_USER_H
+#define OCL_USER_H
+
+#include "nestor/rest.h"
+
+struct ocl_user {
+    struct nst_row row;
+    struct nst_str username, name, email, company, location, website, bio, preferred_locale;
+    struct nst_str extras, password;
+    int64_t token_serial;
+    bool is_staff, is_superuser, is_active;
+    int64_t last_login, created_at, updated_at, created_by, updated_by;
+    int64_t orgs, public_sources, sources, owned_orgs;
+    struct nst_str first_name, last_name, creator, updater, status;
+};
+
+extern const struct nst_resource ocl_user;
+
+#endif

@@ -1,0 +1,367 @@
+/* Repository versions: labels on revisions. Creating one is one row, whatever
+ * the size of the repository, and complete at once (G114, V109). */
+#include "version.h"
+
+#include "ocl/app.h"
+
+#define OTHER(column) "(SELECT v.mnemonic FROM repo_version v WHERE v.id = repo_version." column ")"
+#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = repo_version." column ")"
+#define SOURCE_COLUMN(n, m, type, c, sentence) \
+    NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
+
+static const struct nst_field version_field[] = {
+    NST_IDENTITY("uuid", ocl_version, created_at, .doc = "Number of the version."),
+    NST_CONSTANT("type", "\"Version\"", .doc = "Kind of resource."),
+    NST_FIELD("id", ocl_version, id, &nst_slug, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
+              .max = 255, .doc = "Name of the version, unique in its source."),
+    NST_FIELD("description", ocl_version, description, &nst_text, .doc = "What changed."),
+    NST_FIELD("released", ocl_version, released, &nst_bool, .fallback = "false",
+              .flags = NST_FILTER | NST_CORE, .doc = "Meant for use."),
+    NST_FIELD("retired", ocl_version, retired, &nst_bool, .fallback = "false",
+              .doc = "No longer meant for use."),
+    NST_FIELD("name", ocl_version, name, &nst_text, .doc = "Name of the source at that time."),
+    NST_FIELD("canonical_url", ocl_version, canonical_url, &nst_text,
+              .doc = "Canonical address of the source at that time."),
+    NST_FIELD("external_id", ocl_version, external_id, &nst_text, .max = 255,
+              .doc = "Identifier in another system."),
+    NST_FIELD("extras", ocl_version, extras, &nst_json_value, .fallback = "{}",
+              .doc = "Free JSON object."),
+    NST_FIELD("repo_id", ocl_version, repo_id, &nst_int, .flags = NST_CORE,
+              .doc = "Number of the source."),
+    NST_FIELD("rev", ocl_version, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
+              .doc = "Revision that it labels."),
+    NST_FIELD("concepts", ocl_version, concepts, &nst_int, .fallback = "0", .flags = NST_CORE,
+              .doc = "Number of concepts in it."),
+    NST_FIELD("active_concepts", ocl_version, active_concepts, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of concepts in it that are not retired."),
+    NST_FIELD("previous_id", ocl_version, previous_id, &nst_int, .doc = "Number of the former."),
+    NST_FIELD("parent_id", ocl_version, parent_id, &nst_int, .doc = "Number of the parent."),
+    NST_FIELD("is_active", ocl_version, is_active, &nst_bool, .fallback = "true",
+              .doc = "False once deleted."),
+    NST_FIELD("created_at", ocl_version, created_at, &nst_datetime, .flags = NST_CORE,
+              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
+    NST_FIELD("updated_at", ocl_version, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
+              .doc = "Time of the last change."),
+    NST_FIELD("created_by_id", ocl_version, created_by, &nst_int, .column = "created_by",
+              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
+    NST_FIELD("updated_by_id", ocl_version, updated_by, &nst_int, .column = "updated_by",
+              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
+    NST_FIELD("created_by", ocl_version, creator, &nst_text, .column = NAME_OF("created_by"),
+              .flags = NST_LAZY, .doc = "Who created it."),
+    NST_FIELD("updated_by", ocl_version, updater, &nst_text, .column = NAME_OF("updated_by"),
+              .flags = NST_LAZY, .doc = "Who changed it last."),
+    NST_FIELD("previous_version", ocl_version, previous_version, &nst_slug,
+              .column = OTHER("previous_id"), .flags = NST_LAZY, .doc = "Id of the former version."),
+    NST_FIELD("parent_version", ocl_version, parent_version, &nst_slug,
+              .column = OTHER("parent_id"), .flags = NST_LAZY, .doc = "Id of the parent version."),
+    SOURCE_COLUMN("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
+    SOURCE_COLUMN("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
+    SOURCE_COLUMN("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
+    SOURCE_COLUMN("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
+    SOURCE_COLUMN("public_access", public_access, &nst_text, "repo.public_access",
+                  "What others may do with the source."),
+    SOURCE_COLUMN("source_type", source_type, &nst_text, "repo.source_type", "Kind of source."),
+    SOURCE_COLUMN("full_name", full_name, &nst_text, "repo.full_name", "Name in full."),
+    NST_CONSTANT("is_processing", "false", .doc = "Nothing is ever pending (V109)."),
+    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
+    NST_LINK("url", "{owner_url}sources/{source}/{id}/", .doc = "Address of the version."),
+    NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
+    NST_LINK("previous_version_url", "{owner_url}sources/{source}/{previous_version}/",
+             .doc = "Address of the former version."),
+    NST_LINK("parent_version_url", "{owner_url}sources/{source}/{parent_version}/",
+             .doc = "Address of the parent version."),
+    NST_LINK("concepts_url", "{owner_url}sources/{source}/{id}/concepts/", .doc = "Its concepts."),
+};
+
+/* G61: what stands in a route, and the names of the two standing versions. */
+#define RESERVED \
+    "versions|latest|concepts|children|export|HEAD|INITIAL|mappings|references|summary|extras|" \
+    "logo|processing|hierarchy|expansions|properties|filters|mapped-sources|atom|" \
+    "resources-checksums"
+
+static const struct nst_rule guide_rule[] = {
+    { "id", .charset = "a-zA-Z0-9.-", .refused = RESERVED },
+    { 0 },
+};
+
+static const struct nst_rule import_rule[] = {
+    { "id", .charset = "a-zA-Z0-9._@-", .refused = RESERVED },
+    { 0 },
+};
+
+/* G112: the word source for collections, too. */
+#define TAKEN \
+    { "mnemonic", "Version with mnemonic {id} already exists for source {source}.", \
+      .is_list = true }
+
+static const struct nst_serializer version_serializer[] = {
+    { GUIDE, NST_LIST, "id released url" }, /* G12 */
+    { GUIDE, NST_DETAIL,                    /* G12, G117 */
+      "type id description released createdOn=created_at updatedOn=updated_at url source_url "
+      "parent_version_url previous_version_url" },
+    { GUIDE, NST_CREATE, "id* released description", .rules = guide_rule, .duplicate = TAKEN },
+    { GUIDE, NST_UPDATE, "released description" },
+    { V2, NST_LIST, /* V231 */
+      "type short_code=source name url=source_url canonical_url owner owner_type owner_url "
+      "version=id id created_at updated_at released retired version_url=url previous_version_url "
+      "checksums",
+      .type = "Source Version" },
+    { V2, NST_DETAIL,
+      "type uuid id short_code=source name full_name description source_type public_access "
+      "url=source_url canonical_url owner owner_type owner_url version=id "
+      "created_on=created_at updated_on=updated_at created_at updated_at created_by updated_by "
+      "released retired external_id extras version_url=url previous_version_url concepts_url "
+      "is_processing checksums",
+      .type = "Source Version" },
+    { IMPORT, NST_CREATE, "id* released description external_id extras", .rules = import_rule,
+      .duplicate = TAKEN },
+};
+
+/* ---- Hooks ---- */
+
+/* Versions of the source in the path; with a version there, its children. */
+static enum nst_err version_scope(struct nst_sql *q, struct nst_req *rq,
+                                  const struct nst_object *parent)
+{
+    if (nst_is(parent, &ocl_version)) {
+        nst_sql_add(q, " AND repo_version.parent_id = ");
+        nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    } else {
+        nst_sql_add(q, " AND repo_version.repo_id = ");
+        nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    }
+    if (!ocl_face_of(rq)->shows_initial)
+        nst_sql_add(q, " AND repo_version.mnemonic <> 'INITIAL'");
+    return NST_OK;
+}
+
+/* `latest`: the newest released one (G76, V232). */
+static enum nst_err version_alias(struct nst_sql *q, struct nst_req *rq, struct nst_str word)
+{
+    (void)word;
+    nst_sql_add(q, " AND repo_version.released AND repo_version.id = (SELECT max(v.id) "
+                   "FROM repo_version v WHERE v.repo_id = repo_version.repo_id AND v.is_active "
+                   "AND v.released");
+    if (!ocl_face_of(rq)->shows_initial)
+        nst_sql_add(q, " AND v.mnemonic <> 'INITIAL'");
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
+static const struct ocl_source *source_of(struct nst_req *rq)
+{
+    return nst_ancestor(rq, "source")->row;
+}
+
+static bool link_fails(struct nst_req *rq, const char *key, const char *format, struct nst_str id)
+{
+    struct nst_str text = nst_strf(rq->arena, format, NST_FMT(id));
+    nst_add_problem(rq, nst_str_z(key), text, true);
+    return true;
+}
+
+/* What a link member of the body says: text, null, or nothing. */
+enum link_input { LINK_ABSENT, LINK_NULL, LINK_GIVEN, LINK_WRONG };
+
+static enum link_input read_link(struct nst_str *id, struct nst_req *rq, const char *field)
+{
+    const struct nst_json *v = nst_body_member(rq, field);
+    if (v == NULL)
+        return LINK_ABSENT;
+    if (v->kind == NST_JSON_NULL || (v->kind == NST_JSON_STRING && v->text.n == 0))
+        return LINK_NULL;
+    *id = v->text;
+    bool is_text = v->kind == NST_JSON_STRING || v->kind == NST_JSON_NUMBER;
+    return is_text && !v->has_surrogate && nst_str_find(v->text, '\0') == v->text.n ? LINK_GIVEN
+                                                                                    : LINK_WRONG;
+}
+
+/* One of the two links: their words differ, their rules do not (G113). */
+struct link {
+    const char *field, *key, *missing, *itself;
+    size_t offset;          /* of the number in struct ocl_version */
+    const char *column;
+};
+
+static const struct link links[] = {
+    { "previous_version", "previousVersion", "Previous version %.*s does not exist.",
+      "Previous version cannot be the same as current version.",
+      offsetof(struct ocl_version, previous_id), "previous_id" },
+    { "parent_version", "parentVersion", "Parent version %.*s does not exist.",
+      "Parent version cannot be the same as current version.",
+      offsetof(struct ocl_version, parent_id), "parent_id" },
+};
+
+static void set_link(struct ocl_version *v, const struct link *link, int64_t id)
+{
+    uint64_t bit = 0;
+    for (size_t i = 0; i < NST_COUNT(version_field); i++)
+        if (nst_str_eq(nst_str_z(version_field[i].name), nst_str_z(link->column)))
+            bit = UINT64_C(1) << i;
+    *(int64_t *)((char *)v + link->offset) = id;
+    v->row.set |= bit;
+    v->row.null |= bit; /* a zero stands for none */
+}
+
+static enum nst_err find_version(int64_t *out, struct nst_req *rq, int64_t repo, struct nst_str id)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id FROM repo_version WHERE is_active AND repo_id = ");
+    nst_sql_bind(&q, NST_INT(repo));
+    nst_sql_add(&q, " AND mnemonic = ");
+    nst_sql_bind(&q, NST_TEXT(id));
+    return nst_sql_int(out, NULL, rq->db, &q);
+}
+
+static enum nst_err bind_links(struct nst_req *rq, struct ocl_version *v)
+{
+    bool failed = false;
+    for (size_t i = 0; i < NST_COUNT(links); i++) {
+        const struct link *link = &links[i];
+        struct nst_str id = { 0 };
+        int64_t found = 0;
+        enum link_input input = read_link(&id, rq, link->field);
+        if (input == LINK_WRONG)
+            failed = link_fails(rq, link->key, rq->face->text->invalid, id);
+        if (input == LINK_GIVEN && nst_str_eq(id, v->id)) {
+            failed = link_fails(rq, link->key, link->itself, id);
+        } else if (input == LINK_GIVEN) {
+            NST_TRY(find_version(&found, rq, v->repo_id, id));
+            if (found == 0)
+                failed = link_fails(rq, link->key, link->missing, id);
+        }
+        if (input == LINK_NULL || input == LINK_GIVEN)
+            set_link(v, link, found);
+    }
+    return failed ? NST_E_INVALID : NST_OK;
+}
+
+/* G13: releasing one un-releases the former, in the same transaction. */
+static enum nst_err unrelease_others(struct nst_req *rq, const struct ocl_version *v)
+{
+    if (!v->released || !ocl_face_of(rq)->releases_one)
+        return NST_OK;
+    return nst_exec_with(NULL, rq->db,
+                         "UPDATE repo_version SET released = FALSE, updated_at = $1 "
+                         "WHERE repo_id = $2 AND released AND id <> $3",
+                         NST_INT(rq->now), NST_INT(v->repo_id), NST_INT(v->row.id));
+}
+
+static enum nst_err count_version(struct nst_req *rq, int64_t repo, int64_t change)
+{
+    return nst_exec_with(NULL, rq->db, "UPDATE repo SET versions = versions + $1 WHERE id = $2",
+                         NST_INT(change), NST_INT(repo));
+}
+
+/* Freeze the content as it is now: the label takes the revision and its counts
+ * after the repository's row is ours. */
+static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "UPDATE repo SET versions = versions + 1 WHERE id = $1 "
+                           "RETURNING rev, concepts, active_concepts",
+                           NST_INT(v->repo_id)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row) {
+        v->rev = nst_rows_int(rows, 0);
+        v->concepts = nst_rows_int(rows, 1);
+        v->active_concepts = nst_rows_int(rows, 2);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+static enum nst_err version_before_create(struct nst_req *rq, void *row)
+{
+    struct ocl_version *v = row;
+    const struct ocl_source *s = source_of(rq);
+    v->repo_id = s->row.id;
+    v->source = s->id;
+    v->name = s->name;
+    v->canonical_url = s->canonical_url;
+    NST_TRY(bind_links(rq, v));
+    NST_TRY(take_label(rq, v));
+    NST_TRY(nst_next_id(&v->row.id, rq->db, "repo_version", 1));
+    return unrelease_others(rq, v);
+}
+
+static enum nst_err version_before_update(struct nst_req *rq, void *row)
+{
+    struct ocl_version *v = row;
+    struct ocl_version *stored;
+    const char *refusal = ocl_face_of(rq)->released_refusal;
+    NST_TRY(bind_links(rq, v));
+    NST_TRY(nst_load_id((void **)&stored, rq, &ocl_version, NST_LOAD_CORE, v->row.id));
+    if (refusal != NULL && stored->released && !v->released)
+        return nst_fail(rq, NST_E_INVALID, "released", nst_str_z(refusal));
+    return unrelease_others(rq, v);
+}
+
+/* G116: the released version stays. */
+static enum nst_err version_destroy(struct nst_req *rq)
+{
+    const struct ocl_version *v = nst_object(rq)->row;
+    if (v->released && ocl_face_of(rq)->releases_one)
+        return nst_fail(rq, NST_E_INVALID, "non_field_errors",
+                        NST_STR("Cannot deactivate a version that is currently released.  Please "
+                                "release another version before deactivating this one."));
+    NST_TRY(count_version(rq, v->repo_id, -1));
+    return nst_destroy(rq);
+}
+
+enum nst_err ocl_version_make_initial(struct nst_req *rq, const struct ocl_source *source)
+{
+    struct ocl_version *v = nst_row_new(rq, &ocl_version);
+    v->id = NST_STR("INITIAL");
+    v->released = true;
+    v->repo_id = source->row.id;
+    v->name = source->name;
+    v->canonical_url = source->canonical_url;
+    NST_TRY(nst_next_id(&v->row.id, rq->db, "repo_version", 1));
+    return nst_insert(rq, &ocl_version, v);
+}
+
+#define PRIVATE(view) \
+    { view, ocl_has_private_access }
+
+static const struct nst_route version_route[] = {
+    /* G75, V311 */
+    { GUIDE, S "versions/", .get = { nst_list, ocl_any_token }, .post = PRIVATE(nst_create),
+      .doc = "Versions of a source, newest first." },
+    { V2, S "versions/", .get = { nst_list, ocl_any_caller },
+      .doc = "Versions of a source, newest first." },
+    /* G76, V312 */
+    { GUIDE, S "latest~version/", .get = { nst_retrieve, ocl_any_token },
+      .put = PRIVATE(nst_update), .doc = "The released version." },
+    { V2, S "latest~version/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "The newest released version." },
+    /* G77 */
+    { GUIDE, S ":version/", .get = { nst_retrieve, ocl_any_token }, .put = PRIVATE(nst_update),
+      .delete = PRIVATE(version_destroy), .doc = "One version." },
+    { V2, S ":version/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One version." },
+    /* G78 */
+    { GUIDE, S ":version/children/", .get = { nst_list, ocl_any_token },
+      .doc = "Versions whose parent is this one." },
+    { IMPORT, S "versions/", .post = PRIVATE(nst_create), .doc = "Source version lines." },
+    { IMPORT, S ":version/", .get = { nst_retrieve, ocl_any_token }, .doc = "One version." },
+};
+
+const struct nst_resource ocl_version = {
+    .name = "version",
+    .table = "repo_version",
+    .from = "repo_version JOIN repo ON repo.id = repo_version.repo_id",
+    .where = "repo_version.is_active",
+    .order = "repo_version.id DESC",
+    .size = sizeof(struct ocl_version),
+    NST_FIELDS(version_field),
+    NST_SERIALIZERS(version_serializer),
+    NST_ROUTES(version_route),
+    .hook = { .scope = version_scope,
+              .alias = version_alias,
+              .before_create = version_before_create,
+              .before_update = version_before_update },
+    .doc = "A frozen state of a source.",
+};

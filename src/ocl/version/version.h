@@ -1,0 +1,25 @@
+/* The row of a repository version: a label on a revision. */
+#ifndef OCL_VERSION_H
+#define OCL_VERSION_H
+
+#include "ocl/source/source.h"
+
+struct ocl_version {
+    struct nst_row row;
+    struct nst_str id, description, name, canonical_url, external_id, extras;
+    struct nst_str source, owner, owner_type, owner_url, full_name;
+    bool released, retired, is_active;
+    int64_t repo_id, rev, concepts, active_concepts;
+    int64_t previous_id, parent_id;
+    struct nst_str previous_version, parent_version, creator, updater, public_access;
+    struct nst_str source_type;
+    int64_t created_at, updated_at, created_by, updated_by;
+};
+
+extern const struct nst_resource ocl_version;
+
+/* Store the version INITIAL of a new repository (G110). */
+NST_CHECKED enum nst_err ocl_version_make_initial(struct nst_req *rq,
+                                                  const struct ocl_source *source);
+
+#endif
