@@ -74,7 +74,7 @@ static bool set_option(struct reading *r, const struct option *option, const cha
         *(bool *)member = true;
     else
         *(const char **)member = value;
-    if (option->setting == NULL)
+    if (option->setting == NULL || value == NULL)
         return true;
     struct nst_str flag = nst_strf(r->o->arena, "%s=%s", option->setting, value);
     return add_flag(r, nst_str_to_z(r->o->arena, flag));

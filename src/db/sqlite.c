@@ -202,7 +202,7 @@ static struct nst_str text(struct nst_rows *rows, unsigned column)
 
 static enum nst_err control(struct nst_db *db, struct nst_str sql)
 {
-    struct nst_stmt *stmt;
+    struct nst_stmt *stmt = NULL;
     NST_TRY(prepare(&stmt, db, sql));
     int code = sqlite3_step(stmt->handle);
     enum nst_err err = code == SQLITE_DONE || code == SQLITE_ROW ? NST_OK : failure(db);

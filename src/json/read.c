@@ -382,7 +382,10 @@ static enum nst_err parse(struct reader *r, struct nst_json_fault *fault, struct
     size_t at = yajl_get_bytes_consumed(h);
     if (status != yajl_status_ok)
         return explain(r, fault, text, r->has_lone ? original_position(text, at) : at);
-    if (yajl_complete_parse(h) == yajl_status_ok)
+    /* At its end yajl forgives a string that was begun behind the value; the
+     * line feed, which no string may hold, makes it refuse that too. */
+    if (yajl_parse(h, (const unsigned char *)"\n", 1) == yajl_status_ok &&
+        yajl_complete_parse(h) == yajl_status_ok)
         return NST_OK;
     if (r->reason == NULL && (r->depth > 0 || r->nodes == 0))
         return fail(fault, text, text.n, "the text ends too early");
