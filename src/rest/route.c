@@ -32,14 +32,19 @@ static size_t expand(struct nst_arena *a, struct nst_str path, struct nst_str *o
     return n;
 }
 
+static void fault(struct nst_registry *reg, struct nst_str what, const char *why)
+{
+    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", what),
+            NST_LOG_STR("why", nst_str_z(why)));
+    reg->faults++;
+}
+
 static const struct nst_model *model_named(struct nst_registry *reg, struct nst_str name)
 {
     for (size_t i = 0; i < reg->models; i++)
         if (nst_str_eq(nst_str_z(reg->model[i].resource->name), name))
             return &reg->model[i];
-    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", name),
-            NST_LOG_STR("why", NST_STR("a path names no resource")));
-    reg->faults++;
+    fault(reg, name, "a path names no resource");
     return &reg->model[0];
 }
 
@@ -92,6 +97,27 @@ static struct nst_node *child_of(struct nst_registry *reg, struct nst_node *node
 static const char *const method_name[NST_METHOD_COUNT] = { "GET",   "POST",   "PUT",
                                                            "PATCH", "DELETE", "OPTIONS" };
 
+/* A generic view needs its serializer; inside the program nothing is rendered. */
+static bool lacks_serializer(const struct nst_endpoint *e, const struct nst_action *action)
+{
+    static const struct {
+        nst_view *view;
+        enum nst_use use;
+        bool renders;
+    } needed[] = {
+        { nst_list, NST_LIST, true },      { nst_retrieve, NST_DETAIL, true },
+        { nst_create, NST_CREATE, false }, { nst_create, NST_DETAIL, true },
+        { nst_update, NST_UPDATE, false }, { nst_update, NST_DETAIL, true },
+    };
+    const struct nst_model *m = e->is_detail ? e->step[e->count - 1].model : e->model;
+    bool is_inside = e->route->face->mount == NULL;
+    for (size_t i = 0; i < NST_COUNT(needed); i++)
+        if (action->view == needed[i].view && !(is_inside && needed[i].renders) &&
+            nst_shape_of(m, e->route->face, needed[i].use) == NULL)
+            return true;
+    return false;
+}
+
 static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
 {
     const struct nst_route *r = e->route;
@@ -101,11 +127,10 @@ static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
     for (int i = NST_GET; i <= NST_DELETE; i++) {
         if (action[i]->view == NULL)
             continue;
-        if (action[i]->permit == NULL) {
-            nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", e->path),
-                    NST_LOG_STR("why", NST_STR("a method without a permission")));
-            reg->faults++;
-        }
+        if (action[i]->permit == NULL)
+            fault(reg, e->path, "a method without a permission");
+        if (lacks_serializer(e, action[i]))
+            fault(reg, e->path, "a generic view without its serializer");
         e->action[i] = action[i];
         nst_put_z(&allow, method_name[i]);
         nst_put_lit(&allow, ", ");
@@ -133,11 +158,8 @@ static void add_path(struct nst_registry *reg, const struct nst_model *m,
         node = child_of(reg, node, step.word);
         e->is_detail = step.kind == STEP_LOAD || step.kind == STEP_ALIAS;
     }
-    if (node->endpoint != NULL) {
-        nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", path),
-                NST_LOG_STR("why", NST_STR("a path stands twice")));
-        reg->faults++;
-    }
+    if (node->endpoint != NULL)
+        fault(reg, path, "a path stands twice");
     node->endpoint = e;
     fill_actions(reg, e);
     struct nst_endpoint **all = NST_NEW_ARRAY(reg->arena, struct nst_endpoint *, reg->endpoints + 1);

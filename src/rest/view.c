@@ -12,6 +12,8 @@ enum nst_err nst_retrieve(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
     const struct nst_resource *r = o->model->resource;
+    if (rq->is_internal)
+        return nst_answer_empty(rq, 200);
     nst_render(&rq->x->out, rq, r, detail_use(rq, r), o->row);
     return nst_answer_json(rq, 200);
 }

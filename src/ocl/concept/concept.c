@@ -32,7 +32,8 @@ static const struct nst_field concept_field[] = {
               .flags = NST_FILTER | NST_CORE, .doc = "Out of use."),
     NST_FIELD("external_id", ocl_concept, external_id, &nst_text, .flags = NST_FILTER, .max = 255,
               .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_concept, extras, &nst_json_value, .doc = "Free JSON object."),
+    NST_FIELD("extras", ocl_concept, extras, &nst_json_value, .fallback = "{}",
+              .doc = "Free JSON object."),
     NST_FIELD("update_comment", ocl_concept, update_comment, &nst_text, .doc = "Why it changed."),
     NST_FIELD("retire_reason", ocl_concept, retire_reason, &nst_text, .doc = "Why it retired."),
     CORE("repo_id", repo_id, &nst_int, NULL, "Number of the source."),
@@ -99,14 +100,14 @@ static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+
     "updated_on=version_created_at versions_url "
 #define V2_DETAIL_END \
     " extras type update_comment retire_reason version_url updated_by=version_created_by " \
-    "created_by public_can_view checksums property versioned_object_id=concept_id " \
+    "created_by public_can_view checksums property versioned_object_id=uuid " \
     "latest_source_version"
 #define V2_ROW \
     "id external_id concept_class datatype url retired source owner owner_type owner_url " \
     "display_name display_locale versions_url "
 #define V2_ROW_END \
     " type update_comment retire_reason version_url public_can_view checksums property " \
-    "versioned_object_id=concept_id latest_source_version locale=display_locale " \
+    "versioned_object_id=uuid latest_source_version locale=display_locale " \
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
