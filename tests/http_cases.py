@@ -63,8 +63,9 @@ class FileRun:
             else:
                 line, answer = self.send(case)
             problems = self.compare(case, answer)
+            # One difference should not fail all that builds on this case.
+            problems += self.capture(case, answer)
             if not problems:
-                self.capture(case, answer)
                 return None
         except (ValueError, OSError, http.client.HTTPException) as e:
             return [f"{type(e).__name__}: {e}", line]
@@ -94,21 +95,31 @@ class FileRun:
         return problems
 
     def capture(self, case, answer):
+        problems = []
         for name, source in case.captures:
-            if source.startswith("header."):
-                values = answer.values(source[len("header."):])
-                if not values:
-                    raise ValueError(f"the answer has no {source}")
-                self.variables[name] = values[0]
+            try:
+                value = captured(answer, source)
+            except ValueError as e:
+                problems.append(f"> {name} = {source}: {e}")
                 continue
-            value = pick(parse_json(answer.body.decode("utf-8")), source[len("body"):])
-            self.variables[name] = value if isinstance(value, str) else show(value)
+            self.variables[name] = value
             # A captured token must stay out of the log like any other.
-            if source.endswith((".key", ".token")) and len(self.variables[name]) >= TOKEN_LENGTH:
-                self.tokens.add(self.variables[name])
+            if source.endswith((".key", ".token")) and len(value) >= TOKEN_LENGTH:
+                self.tokens.add(value)
+        return problems
 
     def own_words(self, answer):
         return ["server log:", self.server.tail(5)] if answer.status.startswith("5") else []
+
+
+def captured(answer, source):
+    if source.startswith("header."):
+        values = answer.values(source[len("header."):])
+        if not values:
+            raise ValueError(f"the answer has no {source}")
+        return values[0]
+    value = pick(parse_json(answer.body.decode("utf-8")), source[len("body"):])
+    return value if isinstance(value, str) else show(value)
 
 
 def raw_bytes(text):
