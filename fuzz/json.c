@@ -1,7 +1,7 @@
 /* Fuzzes the JSON reader and writer: what was read must, written compactly or
  * indented, read again as the same value. */
-#include "fuzz.h"
 #include "nestor/json.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 

@@ -3,23 +3,24 @@
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 /* Each input is a block of its own size, so that ASan sees a read past it. */
-static int replay_file(const char *path, size_t size)
+static bool replay_file(const char *path, size_t size)
 {
     FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return false;
     uint8_t *data = malloc(size > 0 ? size : 1);
-    if (f == NULL || data == NULL || fread(data, 1, size, f) != size) {
-        perror(path);
-        return 1;
-    }
+    bool is_read = data != NULL && fread(data, 1, size, f) == size;
     fclose(f);
-    LLVMFuzzerTestOneInput(data, size);
+    if (is_read)
+        LLVMFuzzerTestOneInput(data, size);
     free(data);
-    return 0;
+    return is_read;
 }
 
 /* Returns the number of files replayed, -1 after a failure. */
@@ -38,7 +39,9 @@ static int replay_folder(const char *folder)
         if (n < 0 || (size_t)n >= sizeof(path) || stat(path, &st) != 0)
             count = -1;
         else if (S_ISREG(st.st_mode))
-            count = replay_file(path, (size_t)st.st_size) == 0 ? count + 1 : -1;
+            count = replay_file(path, (size_t)st.st_size) ? count + 1 : -1;
+        if (count < 0)
+            perror(e->d_name);
     }
     closedir(d);
     return count;

@@ -27,9 +27,9 @@ struct reader {
     struct frame *frame;
     unsigned depth;
     size_t nodes;
-    struct nst_str name;  /* of the member whose value comes next */
-    bool has_lone;        /* some string of the text may hold a surrogate */
-    const char *reason;   /* why a callback stopped the parse */
+    struct nst_str name; /* of the member whose value comes next */
+    bool has_lone;       /* some string of the text may hold a surrogate */
+    const char *reason;  /* why a callback stopped the parse */
 };
 
 /* True when s, well-formed but for surrogates, holds one. */
@@ -359,8 +359,8 @@ static enum nst_err fail(struct nst_json_fault *fault, struct nst_str t, size_t 
 
 /* Name what yajl refused after `at` bytes of t. yajl_get_error would allocate
  * and quote the input, which is not ours to repeat. */
-static enum nst_err explain(const struct reader *r, struct nst_json_fault *fault,
-                            struct nst_str t, size_t at)
+static enum nst_err explain(const struct reader *r, struct nst_json_fault *fault, struct nst_str t,
+                            size_t at)
 {
     if (fault == NULL)
         return NST_E_MALFORMED;
@@ -392,9 +392,8 @@ static enum nst_err parse(struct reader *r, struct nst_json_fault *fault, struct
     return explain(r, fault, text, text.n);
 }
 
-enum nst_err nst_json_read(struct nst_json **out, struct nst_json_fault *fault,
-                           struct nst_arena *a, struct nst_str text,
-                           const struct nst_json_limits *limits)
+enum nst_err nst_json_read(struct nst_json **out, struct nst_json_fault *fault, struct nst_arena *a,
+                           struct nst_str text, const struct nst_json_limits *limits)
 {
     if (text.p == NULL)
         text = NST_STR("");

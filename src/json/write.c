@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ONES UINT64_C(0x0101010101010101)
+#define ONES  UINT64_C(0x0101010101010101)
 #define HIGHS UINT64_C(0x8080808080808080)
 
 /* Not zero when a byte of w is zero. */
@@ -29,26 +29,32 @@ static bool is_surrogate(struct nst_str s, size_t at)
     return s.n - at >= 3 && (unsigned char)s.p[at] == 0xED && (unsigned char)s.p[at + 1] >= 0xA0;
 }
 
+static bool is_escaped(struct nst_str s, size_t at)
+{
+    unsigned char c = (unsigned char)s.p[at];
+    return c < 0x20 || c == '"' || c == '\\' || (c == 0xED && is_surrogate(s, at));
+}
+
+/* The first position from `at` on, before `end`, whose byte is escaped; or end. */
+static size_t skip_bytes(struct nst_str s, size_t at, size_t end)
+{
+    while (at < end && !is_escaped(s, at))
+        at++;
+    return at;
+}
+
 /* The first position from `at` on whose byte cannot leave as it is; s.n: none. */
 static size_t skip_clean(struct nst_str s, size_t at)
 {
-    while (at < s.n) {
+    while (s.n - at >= 8) {
         uint64_t word;
-        if (s.n - at >= 8) {
-            memcpy(&word, s.p + at, 8);
-            if (suspects(word) == 0) {
-                at += 8;
-                continue;
-            }
-        }
-        size_t end = s.n - at >= 8 ? at + 8 : s.n;
-        for (; at < end; at++) {
-            unsigned char c = (unsigned char)s.p[at];
-            if (c < 0x20 || c == '"' || c == '\\' || (c == 0xED && is_surrogate(s, at)))
-                return at;
-        }
+        memcpy(&word, s.p + at, 8);
+        size_t end = at + 8;
+        if (suspects(word) != 0 && (at = skip_bytes(s, at, end)) < end)
+            return at;
+        at = end;
     }
-    return s.n;
+    return skip_bytes(s, at, s.n);
 }
 
 static void put_unit(struct nst_buf *b, uint32_t unit)

@@ -175,7 +175,8 @@ static void test_read__null_text_is_empty(void **state)
 static void test_read__builds_the_tree(void **state)
 {
     (void)state;
-    const struct nst_json *v = read_ok(NST_STR(" {\"a\": [1, \"\", false], \"b\": {}, \"\": true}"));
+    const struct nst_json *v =
+        read_ok(NST_STR(" {\"a\": [1, \"\", false], \"b\": {}, \"\": true}"));
     assert_int_equal(v->kind, NST_JSON_OBJECT);
     assert_int_equal(v->count, 3);
     const struct nst_json *a = v->first;
@@ -209,8 +210,14 @@ static void test_read__copies_strings(void **state)
 static void test_read__keeps_number_text(void **state)
 {
     (void)state;
-    static const char *const numbers[] = { "1e400", "123456789012345678901234567890", "-0", "1.0",
-                                           "0",     "1E+05",  "-0.0e-0", "1.10",
+    static const char *const numbers[] = { "1e400",
+                                           "123456789012345678901234567890",
+                                           "-0",
+                                           "1.0",
+                                           "0",
+                                           "1E+05",
+                                           "-0.0e-0",
+                                           "1.10",
                                            "9223372036854775808" };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
         struct nst_str text = nst_str_z(numbers[i]);
@@ -243,15 +250,21 @@ static void test_read__surrogates(void **state)
 {
     (void)state;
     assert_string(NST_STR("\"\\ud800\""), NST_STR("\xED\xA0\x80"), true);
-    assert_string(NST_STR("\"a\\uDFFFb\""), NST_STR("a\xED\xBF\xBF" "b"), true);
+    assert_string(NST_STR("\"a\\uDFFFb\""),
+                  NST_STR("a\xED\xBF\xBF"
+                          "b"),
+                  true);
     assert_string(NST_STR("\"\\\\ud800\""), NST_STR("\\ud800"), false);
     assert_string(NST_STR("\"\\\\\\ud800\""), NST_STR("\\\xED\xA0\x80"), true);
     assert_string(NST_STR("\"\\ud83d\\ude00\""), NST_STR("\xF0\x9F\x98\x80"), false);
     assert_string(NST_STR("\"\\ude00\\ud83d\""), NST_STR("\xED\xB8\x80\xED\xA0\xBD"), true);
-    assert_string(NST_STR("\"\\ud800\\u0041\""), NST_STR("\xED\xA0\x80" "A"), true);
+    assert_string(NST_STR("\"\\ud800\\u0041\""),
+                  NST_STR("\xED\xA0\x80"
+                          "A"),
+                  true);
     assert_string(NST_STR("\"\\ud800\\n\""), NST_STR("\xED\xA0\x80\n"), true);
-    assert_string(NST_STR("\"\\ud83d\\ud83d\\ude00\""),
-                  NST_STR("\xED\xA0\xBD\xF0\x9F\x98\x80"), true);
+    assert_string(NST_STR("\"\\ud83d\\ud83d\\ude00\""), NST_STR("\xED\xA0\xBD\xF0\x9F\x98\x80"),
+                  true);
     assert_string(NST_STR("\"\\ud7ff\\ue000\""), NST_STR("\xED\x9F\xBF\xEE\x80\x80"), false);
 }
 
@@ -337,8 +350,8 @@ static void test_read__nodes(void **state)
     struct nst_json_limits limits = { .depth = 8, .nodes = 4 };
     assert_int_equal(nst_json_read(&v, NULL, arena, NST_STR("[1,2]"), &limits), NST_OK);
     assert_int_equal(nst_json_read(&v, NULL, arena, NST_STR("[1,{\"a\":2}]"), &limits), NST_OK);
-    static const char *const five[] = { "[1,2,3,4]", "[1,2,3,[]]", "[1,2,3,{}]", "[1,2,3,\"\"]",
-                                        "[1,2,3,null]", "[1,2,3,true]" };
+    static const char *const five[] = { "[1,2,3,4]",    "[1,2,3,[]]",   "[1,2,3,{}]",
+                                        "[1,2,3,\"\"]", "[1,2,3,null]", "[1,2,3,true]" };
     for (size_t i = 0; i < sizeof(five) / sizeof(*five); i++) {
         struct nst_str text = nst_str_z(five[i]);
         assert_int_equal(nst_json_read(&v, &fault, arena, text, &limits), NST_E_MALFORMED);
@@ -512,8 +525,9 @@ static void test_put__values(void **state)
     nst_json_put_str_or_null(&b, NST_STR(""));
     nst_json_put(&b, NULL);
     assert_text(nst_buf_str(&b), NST_STR("truefalsenull\"\"null"));
-    assert_rewritten(NST_STR(" { \"b\" : [ 1 , { } , [ ] , null , true , false ] , \"a\" : \"\\/\" } "),
-                     NST_STR("{\"b\":[1,{},[],null,true,false],\"a\":\"/\"}"));
+    assert_rewritten(
+        NST_STR(" { \"b\" : [ 1 , { } , [ ] , null , true , false ] , \"a\" : \"\\/\" } "),
+        NST_STR("{\"b\":[1,{},[],null,true,false],\"a\":\"/\"}"));
     assert_rewritten(NST_STR("{\"a\":1,\"a\":2}"), NST_STR("{\"a\":1,\"a\":2}"));
 }
 
