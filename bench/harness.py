@@ -1,0 +1,252 @@
+"""What the benchmarks share: an installation in a temporary folder, servers on
+it, load by wrk, and the table that they print. What counts are ratios of loads
+that took turns inside one run: absolute numbers tell more about the machine than
+about the program."""
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE = 60  # seconds; only a broken server makes anybody wait so long
+HEAD = ("goal", "what", "measured", "against", "ratio", "wanted")
+
+
+class Failure(Exception):
+    """Ends the benchmark with a sentence for the user and exit status 1."""
+
+
+# ---- Command lines ----
+
+def parser(prog, description):
+    p = argparse.ArgumentParser(prog=prog, description=description)
+    p.add_argument("--nestor", default=os.path.join(ROOT, "build/release/nestor"), metavar="FILE",
+                   help="a release build (default: build/release/nestor)")
+    p.add_argument("--rounds", type=int, default=3, metavar="N",
+                   help="rounds, of which the median counts (default: %(default)s)")
+    p.add_argument("--seconds", type=float, default=5, metavar="S",
+                   help="length of one load (default: %(default)s)")
+    p.add_argument("--work", metavar="DIR",
+                   help="where the temporary data goes (default: the system's place)")
+    p.add_argument("--rows", action="store_true", help="leave out the head of the table")
+    return p
+
+
+def run(main, parsed):
+    """Calls main with a folder of its own; the exit status tells only whether the
+    benchmark itself worked."""
+    name = os.path.basename(sys.argv[0])
+    if not os.access(parsed.nestor, os.X_OK):
+        print(f"{name}: {parsed.nestor} is missing: meson setup build/release "
+              "-Dbuildtype=release && ninja -C build/release", file=sys.stderr)
+        return 1
+    work = tempfile.mkdtemp(prefix="nestor-bench-", dir=parsed.work)
+    try:
+        rows = main(parsed, work)
+        print_table(rows, with_head=not parsed.rows)
+    except (Failure, OSError, subprocess.SubprocessError) as e:
+        print(f"{name}: {e}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def helper(parsed, name):
+    """A C program of this folder: built beside the server, else None."""
+    path = os.path.join(os.path.dirname(os.path.abspath(parsed.nestor)), "bench", name)
+    return path if os.access(path, os.X_OK) else None
+
+
+# ---- Tables ----
+
+def print_table(rows, with_head=True):
+    if with_head:
+        print("| " + " | ".join(HEAD) + " |")
+        print("|" + "---|" * len(HEAD))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+    sys.stdout.flush()
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def ratio(over, under):
+    """Median of the ratios of the rounds, with their range."""
+    each = [a / b for a, b in zip(over, under)]
+    return f"{median(each):.2f} ({min(each):.2f}–{max(each):.2f})"
+
+
+# ---- Installations and servers ----
+
+def check(command, **more):
+    p = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    if p.returncode != 0:
+        raise Failure(f"`{' '.join(command[:2])}` ended with {p.returncode}: "
+                      f"{(p.stderr or p.stdout).strip()}")
+    return p.stdout
+
+
+def write_lines(path, lines):
+    with open(path, "w", encoding="utf-8") as out:
+        for line in lines:
+            out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return path
+
+
+class Site:
+    """An installation: `nestor init` and the administrator's token."""
+
+    def __init__(self, nestor, folder):
+        self.nestor = nestor
+        self.data = os.path.join(folder, "data")
+        token_file = os.path.join(folder, "token")
+        check([nestor, "init", "--data", self.data, "--admin", "admin",
+               "--admin-token-file", token_file])
+        with open(token_file, encoding="ascii") as f:
+            self.authorization = "Token " + f.read().strip()
+
+    def load(self, path):
+        check([self.nestor, "import", "--data", self.data, path])
+
+    def serve(self, *settings):
+        return Server(self, settings)
+
+
+class Server:
+    """`nestor serve` on a free port, for a with statement."""
+
+    def __init__(self, site, settings):
+        self.site = site
+        command = [site.nestor, "serve", "--data", site.data, "--listen", "127.0.0.1:0",
+                   "--set", "log.access=false"]
+        for setting in settings:
+            command += ["--set", setting]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.port = self.wait_for_port()
+
+    def wait_for_port(self):
+        for line in self.process.stderr:
+            if b'"listening"' in line:
+                return json.loads(line)["port"]
+        raise Failure(f"the server ended with {self.process.wait()} before it listened")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+
+    def cpu(self):
+        """Processor seconds used so far, in all threads, in user and kernel."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def resident(self):
+        """Resident memory in bytes."""
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def ask(self, path, method="GET", body=None, headers=None):
+        """One exchange; returns status, headers and body."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        sent = {"Authorization": self.site.authorization, **(headers or {})}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+            body = json.dumps(body)
+        c.request(method, path, body, sent)
+        answer = c.getresponse()
+        text = answer.read()
+        c.close()
+        return answer.status, answer.headers, text
+
+    def expect(self, status, path, **more):
+        found, headers, text = self.ask(path, **more)
+        if found != status:
+            raise Failure(f"{path} answered {found} instead of {status}: {text[:300]!r}")
+        return headers, text
+
+
+# ---- Load ----
+
+@dataclass
+class Load:
+    rate: float     # answers a second
+    cpu: float      # the server's processor seconds an answer; 0 without a server to look at
+    p50: float      # seconds
+    p99: float
+
+
+def wrk(port, cpu, script, arguments, connections, seconds):
+    """One load on 127.0.0.1:port; cpu() gives processor seconds used so far."""
+    if shutil.which("wrk") is None:
+        raise Failure("wrk is missing: tools/install-packages bench")
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s",
+               os.path.join(HERE, script), f"http://127.0.0.1:{port}", "--", *arguments]
+    before = cpu()
+    out = check(command)
+    used = cpu() - before
+    for line in out.splitlines():
+        if line.startswith("RESULT "):
+            answers, micros, p50, p99, refused, broken = map(float, line.split()[1:])
+            if refused or broken or not answers:
+                raise Failure(f"of {answers:.0f} answers {refused:.0f} were refusals, and "
+                              f"{broken:.0f} connections broke")
+            return Load(answers / micros * 1e6, used / answers, p50 / 1e6, p99 / 1e6)
+    raise Failure(f"wrk gave no result: {out.strip()}")
+
+
+def load(server, script, arguments, connections, seconds):
+    return wrk(server.port, server.cpu, script, arguments, connections, seconds)
+
+
+def take_turns(rounds, variants):
+    """Runs each variant once a round, in turn; returns its loads by name."""
+    found = {name: [] for name in variants}
+    for i in range(rounds):
+        for name, variant in variants.items():
+            result = variant()
+            found[name].append(result)
+            say(f"  round {i + 1}, {name}: {result.rate:.0f}/s, {result.cpu * 1e6:.1f} us CPU")
+    return found
+
+
+def open_connections(server, count, path):
+    """Keep-alive connections, each with one exchange behind it."""
+    request = (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+               f"Authorization: {server.site.authorization}\r\n\r\n").encode("ascii")
+    found = []
+    for _ in range(count):
+        s = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        s.sendall(request)
+        found.append(s)
+        answer = http.client.HTTPResponse(s)
+        answer.begin()
+        answer.read()
+        if answer.status != 200:
+            raise Failure(f"{path} answered {answer.status}")
+    return found
