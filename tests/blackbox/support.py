@@ -1,0 +1,249 @@
+"""What the black-box tests share: an installation of its own (SQLite, or a
+PostgreSQL database made for the run), a server on it, a client that keeps its
+connection, and the `ok`/`FAIL` lines.
+
+Every test takes --nestor PATH and ignores options it does not know. It runs on
+SQLite, and on PostgreSQL as well when NESTOR_TEST_PG holds a libpq URL.
+"""
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from http_server import PATIENCE, REPORTS, Database, environment  # noqa: E402
+
+TABLES = ("account", "token", "org", "member", "repo", "repo_version", "concept_version",
+          "nst_counter")
+
+
+def arguments(description, **more):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--nestor", required=True, help="the program under test")
+    for name, value in more.items():
+        parser.add_argument("--" + name, default=value, type=type(value))
+    chosen, _ = parser.parse_known_args()
+    chosen.nestor = os.path.abspath(chosen.nestor)
+    return chosen
+
+
+def engines():
+    """(name, cluster) of every database to run on; None is SQLite."""
+    cluster = os.environ.get("NESTOR_TEST_PG")
+    return [("sqlite", None)] + ([("postgresql", cluster)] if cluster else [])
+
+
+class Tally:
+    """Counts what held and prints a line for each."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def ok(self, name):
+        self.passed += 1
+        print(f"ok {name}", flush=True)
+
+    def fail(self, name, why):
+        self.failed += 1
+        print(f"FAIL {name}: {why}", flush=True)
+
+    def run(self, name, case, *args):
+        """One case: a function that raises when something does not hold."""
+        try:
+            case(*args)
+        except AssertionError as e:
+            where = traceback.extract_tb(e.__traceback__)[-1]
+            self.fail(name, str(e) or f"{where.line} (line {where.lineno})")
+        except Exception as e:  # pylint: disable=broad-except
+            where = traceback.extract_tb(e.__traceback__)[-1]
+            self.fail(name, f"{type(e).__name__}: {e} ({where.filename}:{where.lineno})")
+        else:
+            self.ok(name)
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0
+
+
+class Site:
+    """An installation in a folder that goes away again."""
+
+    def __init__(self, nestor, cluster=None, database=True):
+        self.nestor = nestor
+        self.work = tempfile.mkdtemp(prefix="nestor-test-")
+        self.data = os.path.join(self.work, "data")
+        self.database = Database(cluster) if cluster and database else None
+        self.token = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.work, ignore_errors=True)
+        if self.database:
+            self.database.drop()
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+        return self.path(name)
+
+    def where(self):
+        there = ["--data", self.data]
+        return there + (["--database", self.database.url] if self.database else [])
+
+    def run(self, verb, *words, where=True, stdin=None, env=None):
+        """`nestor VERB ...` to its end."""
+        command = [self.nestor, *verb.split(), *(self.where() if where else []), *words]
+        p = subprocess.run(command, input=stdin, capture_output=True, text=True,
+                           timeout=PATIENCE, env={**environment(), **(env or {})}, cwd=self.work,
+                           check=False)
+        reports = [r for r in REPORTS if r in p.stderr]
+        assert not reports, f"`nestor {verb}`: {p.stderr[-3000:]}"
+        return p
+
+    def init(self):
+        p = self.run("init", "--admin", "admin", "--admin-token-file", self.path("admin.token"))
+        assert p.returncode == 0, p.stderr
+        with open(self.path("admin.token"), encoding="ascii") as f:
+            self.token = f.read().strip()
+        return self
+
+    def serve(self, *words, env=None, data=None, database=None):
+        where = self.where() if data is None else ["--data", data]
+        where += ["--database", database] if database else []
+        return Server([self.nestor, "serve", *where, "--listen", "127.0.0.1:0", *words], env or {},
+                      self.token)
+
+    def query(self, sql, data=None, database=None):
+        """Rows of a SELECT, read beside the server; numbers and texts only."""
+        if self.database:
+            url = database or self.database.url
+            psql = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
+            p = subprocess.run([psql, url, "-qXAt", "-F", "\x1f", "-R", "\x1e", "-P", "null=\\N",
+                                "-v", "ON_ERROR_STOP=1", "-c", sql], capture_output=True,
+                               text=True, timeout=PATIENCE, check=True)
+            lines = p.stdout.rstrip("\n")
+            return [tuple(line.split("\x1f")) for line in lines.split("\x1e")] if lines else []
+        db = sqlite3.connect(os.path.join(data or self.data, "nestor.db"), timeout=PATIENCE)
+        try:
+            return [tuple("\\N" if v is None else str(v) for v in row) for row in db.execute(sql)]
+        finally:
+            db.close()
+
+    def dump(self, **where):
+        """Every row of every table, in an order of its own."""
+        return {t: sorted(self.query(f"SELECT * FROM {t}", **where)) for t in TABLES}
+
+
+class Server:
+    """A running `nestor serve`; its log is read as it comes."""
+
+    def __init__(self, command, env, token):
+        self.token = token
+        self.log = []
+        self.port = None
+        self.ready = threading.Event()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        env={**environment(), **env})
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        self.ready.wait(PATIENCE)
+        if self.port is None:
+            self.end(signal.SIGKILL)
+
+    def read(self):
+        for line in self.process.stderr:
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            self.log.append(text)
+            if self.port is None and '"listening"' in text:
+                self.port = json.loads(text)["port"]
+                self.ready.set()
+        self.ready.set()
+
+    def is_up(self):
+        return self.port is not None
+
+    def text(self):
+        return "\n".join(self.log)
+
+    def client(self, token=None):
+        return Client(self.port, token or self.token)
+
+    def end(self, sig=signal.SIGTERM):
+        """Returns the exit status; the log is whole afterwards."""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.reader.join(PATIENCE)
+        self.process.stderr.close()
+        return status
+
+    def stop(self):
+        status = self.end()
+        assert not any(r in self.text() for r in REPORTS), self.text()[-4000:]
+        assert status == 0, f"the server ended with {status}: {self.text()[-2000:]}"
+
+    def __enter__(self):
+        assert self.is_up(), f"the server did not start: {self.text()[-2000:]}"
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.end(signal.SIGKILL)
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __str__(self):
+        return f"{self.status} {self.body[:300]!r}"
+
+
+class Client:
+    """One connection that is kept; a request that breaks raises OSError or
+    http.client.HTTPException and leaves it unknown what the server did."""
+
+    def __init__(self, port, token):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self.token = token
+
+    def ask(self, method, path, body=None):
+        headers = {"Authorization": f"Token {self.token}"} if self.token else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode("utf-8")
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        data = response.read()
+        return Answer(response.status, response.headers, data)
+
+    def expect(self, status, method, path, body=None):
+        a = self.ask(method, path, body)
+        assert a.status == status, f"{method} {path}: {a}, not {status}"
+        return a
+
+    def close(self):
+        self.connection.close()
