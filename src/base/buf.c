@@ -59,8 +59,12 @@ void nst_put_hex(struct nst_buf *b, uint64_t n, unsigned digits)
 
 void nst_put_bytes_hex(struct nst_buf *b, const unsigned char *bytes, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        nst_put_hex(b, bytes[i], 2);
+    if (!nst_buf_reserve(b, n * 2))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        b->p[b->n++] = hex[bytes[i] >> 4];
+        b->p[b->n++] = hex[bytes[i] & 15];
+    }
 }
 
 void nst_putf(struct nst_buf *b, const char *format, ...)

@@ -72,3 +72,25 @@ const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
     const struct slot *s = slot_of(c, key);
     return s->key.p != NULL && nst_str_eq(s->key, key) ? s->value : NULL;
 }
+
+void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst_model *m,
+                       const void *row)
+{
+    if (c == NULL || c->is_over)
+        return;
+    const struct nst_resource *r = m->resource;
+    void *copy = memcpy(nst_alloc(c->arena, r->size), row, r->size);
+    for (uint64_t rest = m->core; rest != 0; rest &= rest - 1) {
+        const struct nst_field *f = &r->field[__builtin_ctzll(rest)];
+        struct nst_str *text = (struct nst_str *)(void *)((char *)copy + f->offset);
+        if (f->rep == NST_REP_STR)
+            *text = nst_str_copy(c->arena, *text);
+    }
+    nst_cache_put(c, key, &copy, sizeof(copy));
+}
+
+void *nst_cache_row(struct nst_cache *c, struct nst_str key)
+{
+    void *const *row = nst_cache_get(c, key);
+    return row != NULL ? *row : NULL;
+}

@@ -158,6 +158,12 @@ void nst_req_rewind(struct nst_req *rq);
 struct nst_cache *nst_cache_new(void);
 void nst_cache_drop(struct nst_cache *c);
 bool nst_cache_is_full(const struct nst_cache *c);
+
+/* Keep a copy of a row's core columns; find it again. The row belongs to the
+ * cache: it is read, never changed. */
+void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst_model *m,
+                       const void *row);
+void *nst_cache_row(struct nst_cache *c, struct nst_str key);
 void nst_cache_free(struct nst_cache *c);
 
 /* Read a form body into a JSON object of strings. */

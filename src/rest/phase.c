@@ -66,9 +66,17 @@ enum nst_err nst_phase_method(struct nst_req *rq)
 /* Everything that the answer depends on besides the data. */
 static struct nst_str cache_key(struct nst_req *rq)
 {
-    return nst_strf(rq->arena, "etag %s %lld %.*s?%.*s", rq->face->name,
-                    (long long)(rq->caller.is_known ? rq->caller.id : -1), NST_FMT(rq->x->path),
-                    NST_FMT(rq->x->query));
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 65536);
+    nst_put_lit(&b, "etag ");
+    nst_put_z(&b, rq->face->name);
+    nst_put_char(&b, ' ');
+    nst_put_int(&b, rq->caller.is_known ? rq->caller.id : -1);
+    nst_put_char(&b, ' ');
+    nst_put(&b, rq->x->path);
+    nst_put_char(&b, '?');
+    nst_put(&b, rq->x->query);
+    return nst_buf_str(&b);
 }
 
 /* One tag of an If-None-Match or If-Match list, without W/ and the mark that the
@@ -95,9 +103,19 @@ static bool tag_matches(struct nst_str list, struct nst_str tag)
     return false;
 }
 
+static void add_tag(struct nst_req *rq, struct nst_str tag)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 256);
+    nst_put_char(&b, '"');
+    nst_put(&b, tag);
+    nst_put_char(&b, '"');
+    nst_http_add_header(rq->x, "ETag", nst_buf_str(&b));
+}
+
 static enum nst_err answer_unchanged(struct nst_req *rq, struct nst_str tag)
 {
-    nst_http_add_header(rq->x, "ETag", nst_strf(rq->arena, "\"%.*s\"", NST_FMT(tag)));
+    add_tag(rq, tag);
     return nst_answer_empty(rq, 304);
 }
 
@@ -136,7 +154,7 @@ enum nst_err nst_phase_etag(struct nst_req *rq)
         nst_cache_put(rq->cache, cache_key(rq), tag.p, tag.n);
     if (wanted.p != NULL && tag_matches(wanted, tag))
         return answer_unchanged(rq, tag);
-    nst_http_add_header(rq->x, "ETag", nst_strf(rq->arena, "\"%.*s\"", NST_FMT(tag)));
+    add_tag(rq, tag);
     return NST_OK;
 }
 
@@ -208,6 +226,45 @@ static enum nst_err load_step(void **row, struct nst_req *rq, const struct nst_s
     return nst_load_row(row, rq, m, &what);
 }
 
+/* Ancestors are the same for many requests: a loop keeps those it has read until
+ * the data changes. */
+static struct nst_str ancestor_key(struct nst_req *rq, const struct nst_step *step,
+                                   struct nst_str value)
+{
+    const struct nst_object *parent = nst_object(rq);
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 65536);
+    nst_put_lit(&b, "row ");
+    nst_put_z(&b, rq->face->name);
+    nst_put_char(&b, ' ');
+    nst_put_z(&b, step->model->resource->name);
+    nst_put_char(&b, step->kind == STEP_LOAD ? '/' : '~');
+    if (step->kind == STEP_ALIAS)
+        nst_put_int(&b, rq->caller.is_known ? rq->caller.id : -1);
+    if (parent != NULL) {
+        nst_put_z(&b, parent->model->resource->name);
+        nst_put_int(&b, ((const struct nst_row *)parent->row)->id);
+    }
+    nst_put_char(&b, '/');
+    nst_put(&b, value);
+    return nst_buf_str(&b);
+}
+
+static enum nst_err load_ancestor(void **row, struct nst_req *rq, const struct nst_step *step,
+                                  struct nst_str value)
+{
+    struct nst_str key = ancestor_key(rq, step, value);
+    void *known = nst_cache_row(rq->cache, key);
+    if (known != NULL) {
+        *row = known;
+        return NST_OK;
+    }
+    NST_TRY(load_step(row, rq, step, value, false));
+    if (*row != NULL)
+        nst_cache_put_row(rq->cache, key, step->model, *row);
+    return NST_OK;
+}
+
 enum nst_err nst_phase_parents(struct nst_req *rq)
 {
     const struct nst_endpoint *endpoint = rq->endpoint;
@@ -219,7 +276,9 @@ enum nst_err nst_phase_parents(struct nst_req *rq)
             continue;
         bool is_last = i + 1 == endpoint->count;
         void *row;
-        enum nst_err e = load_step(&row, rq, step, value, is_last);
+        bool is_known = !is_last && rq->cache != NULL;
+        enum nst_err e = is_known ? load_ancestor(&row, rq, step, value)
+                                  : load_step(&row, rq, step, value, is_last);
         if (e != NST_OK)
             return e;
         if (row == NULL && !(is_last && (rq->action->flags & NST_MAY_BE_ABSENT) != 0)) {

@@ -16,7 +16,7 @@ struct nst_server {
     struct nst_server_options options;
     struct nst_http_app app;
     struct nst_http *http;
-    struct nst_str openapi;
+    struct nst_str openapi, health; /* made once: answering them touches nothing */
 };
 
 /* What a loop owns. */
@@ -81,23 +81,49 @@ static struct nst_server *server_of(const struct nst_exchange *x)
     return ((struct loop *)nst_http_loop_state(x))->server;
 }
 
-/* True when the path is no face's business and has been answered. */
-static bool answer_operation(struct nst_exchange *x)
+/* Ready means that the store answers, not only that the process lives. */
+static enum nst_err probe_store(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    (void)arg;
+    NST_TRY(nst_query(&rows, db, NST_STR("SELECT 1"), NULL, 0));
+    nst_rows_end(rows);
+    return NST_OK;
+}
+
+static void after_probe(enum nst_err err, void *arg)
+{
+    struct nst_exchange *x = arg;
+    if (err == NST_OK)
+        answer_text(x, 200, NST_STR("{\"status\":\"ready\"}"));
+    else
+        answer_text(x, 503, NST_STR("{\"status\":\"the store does not answer\"}"));
+    nst_http_resume(x);
+}
+
+enum operation { OPERATION_NONE, OPERATION_HEALTH, OPERATION_READY, OPERATION_OPENAPI };
+
+static enum operation operation_of(const struct nst_exchange *x)
+{
+    if (nst_str_eq(x->path, NST_STR("/healthz")))
+        return OPERATION_HEALTH;
+    if (nst_str_eq(x->path, NST_STR("/readyz")))
+        return OPERATION_READY;
+    return nst_str_eq(x->path, NST_STR("/openapi.json")) ? OPERATION_OPENAPI : OPERATION_NONE;
+}
+
+static enum nst_http_next answer_operation(struct nst_exchange *x, enum operation operation)
 {
     struct nst_server *s = server_of(x);
-    bool is_read = nst_str_eq(x->method, NST_STR("GET")) || nst_str_eq(x->method, NST_STR("HEAD"));
-    bool is_health = nst_str_eq(x->path, NST_STR("/healthz"));
-    bool is_ready = nst_str_eq(x->path, NST_STR("/readyz"));
-    bool is_openapi = nst_str_eq(x->path, NST_STR("/openapi.json"));
-    if (!is_health && !is_ready && !is_openapi)
-        return false;
-    if (!is_read) {
+    if (!nst_str_eq(x->method, NST_STR("GET")) && !nst_str_eq(x->method, NST_STR("HEAD"))) {
         nst_http_add_header(x, "Allow", NST_STR("GET, HEAD"));
-        answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
-    } else {
-        answer_text(x, 200, is_openapi ? s->openapi : NST_STR("{\"status\":\"ok\"}"));
+        return answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
     }
-    return true;
+    if (operation == OPERATION_READY) {
+        nst_store_submit(s->options.store, NST_MODE_READ, probe_store, after_probe, x);
+        return NST_HTTP_LATER;
+    }
+    return answer_text(x, 200, operation == OPERATION_HEALTH ? s->health : s->openapi);
 }
 
 /* ---- Receiving ---- */
@@ -266,8 +292,9 @@ static enum nst_http_next handle(struct nst_exchange *x)
 {
     struct loop *loop = nst_http_loop_state(x);
     struct job *job = x->app;
-    if (answer_operation(x))
-        return NST_HTTP_ANSWERED;
+    enum operation operation = operation_of(x);
+    if (operation != OPERATION_NONE)
+        return answer_operation(x, operation);
     if (job->rq.face == NULL) {
         fail_plainly(x, NST_E_NOT_FOUND);
         return NST_HTTP_ANSWERED;
@@ -340,6 +367,26 @@ static void tick_end(void *state)
 
 #define OPENAPI_MAX ((size_t)16 << 20)
 
+static void put_health(struct nst_buf *out, const struct nst_server_options *o)
+{
+    const struct nst_registry *reg = o->registry;
+    const char *between = "";
+    nst_put_lit(out, "{\"status\":\"ok\",\"faces\":[");
+    for (size_t i = 0; i < reg->faces; i++) {
+        if (reg->face[i]->mount == NULL)
+            continue;
+        nst_putf(out, "%s{\"name\":\"%s\",\"mount\":\"%s/\",\"is_root\":%s,\"description\":",
+                 between, reg->face[i]->name, reg->face[i]->mount,
+                 reg->face[i] == o->root ? "true" : "false");
+        nst_json_put_str(out, nst_str_z(reg->face[i]->doc));
+        nst_put_char(out, '}');
+        between = ",";
+    }
+    nst_putf(out, "],\"endpoints\":%zu,\"links\":{", reg->endpoints);
+    nst_put_lit(out, "\"health\":\"/healthz\",\"ready\":\"/readyz\","
+                     "\"description\":\"/openapi.json\"}}");
+}
+
 enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_options *o)
 {
     if (sodium_init() < 0)
@@ -352,6 +399,9 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     nst_buf_init(&b, arena, OPENAPI_MAX);
     nst_openapi(&b, o->registry);
     s->openapi = nst_buf_str(&b);
+    nst_buf_init(&b, arena, OPENAPI_MAX);
+    put_health(&b, o);
+    s->health = nst_buf_str(&b);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,
         .handle = handle,

@@ -27,5 +27,8 @@ CREATE TABLE concept_version (
 --postgresql:  , PRIMARY KEY (repo_id, id)
 );
 CREATE UNIQUE INDEX concept_mnemonic ON concept_version (repo_id, mnemonic, rev_to);
+-- Pages of a source or of a release are read from its end; rows that a page skips
+-- are judged in the index.
+CREATE INDEX concept_order ON concept_version (repo_id, id, rev_to, rev_from, retired);
 CREATE INDEX concept_newest ON concept_version (version_created_at, id)
   WHERE rev_to = 9223372036854775807;

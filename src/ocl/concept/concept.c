@@ -148,16 +148,10 @@ static enum nst_err open_scope(struct nst_sql *q)
     return NST_OK;
 }
 
-/* Rows of one repository, by the numbers they can have: the table is in that
- * order, so that a page is read from its end without sorting. */
 static void repo_scope(struct nst_sql *q, int64_t repo)
 {
     nst_sql_add(q, " AND concept_version.repo_id = ");
     nst_sql_bind(q, NST_INT(repo));
-    nst_sql_add(q, " AND concept_version.id >= ");
-    nst_sql_bind(q, NST_INT(repo << OCL_NUMBER_BITS));
-    nst_sql_add(q, " AND concept_version.id < ");
-    nst_sql_bind(q, NST_INT((repo + 1) << OCL_NUMBER_BITS));
 }
 
 static void revision_scope(struct nst_sql *q, const struct ocl_version *v)
