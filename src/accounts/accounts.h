@@ -56,6 +56,16 @@ NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_tok
 NST_CHECKED enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db,
                                          struct nst_arena *a, int64_t account, int64_t now);
 
+/* Make the code of a one-time sign-in link for the account: 40 hex digits in a.
+ * `expires` in microseconds. */
+NST_CHECKED enum nst_err nst_sign_in_make(struct nst_str *code, struct nst_db *db,
+                                          struct nst_arena *a, int64_t account, int64_t expires);
+
+/* Use a code up: sets *account to its account, 0 when the code is unknown, used or
+ * expired. */
+NST_CHECKED enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, struct nst_str code,
+                                         int64_t now);
+
 /* The authentication class "Token" (G135 to G137): fills rq->caller from
  * `Authorization: Token <key>`; another scheme or none leaves it anonymous.
  * Errors: NST_E_UNAUTHENTICATED with the face's detail. */

@@ -199,6 +199,25 @@ static enum nst_err user_list(struct nst_db *db, void *arg)
     return e;
 }
 
+#define LINK_LIFE (24 * 3600 * NST_SECOND)
+
+static enum nst_err user_link(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user;
+    NST_TRY(find_user(&user, t, db));
+    return nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE);
+}
+
+static int print_link(struct task *t)
+{
+    int status = report(&cli_user, t, cli_run(t->site, user_link, t));
+    struct nst_str listen = cli_text(&t->o->config, "listen");
+    if (status == EXIT_DONE)
+        printf("http://%.*s/guide/sign-in/%.*s/\n", NST_FMT(listen), NST_FMT(t->token));
+    return status;
+}
+
 static int read_password(struct task *t)
 {
     if (t->o->password_file == NULL)
@@ -220,16 +239,18 @@ static int user_verb(struct task *t)
     if (strcmp(verb, "list") == 0 && t->o->rest_count == 1)
         return report(&cli_user, t, nst_store_run(t->site->store, NST_MODE_READ, user_list, t));
     if (t->o->rest_count != 2)
-        return cli_misuse(&cli_user, "list, add NAME, or password NAME");
+        return cli_misuse(&cli_user, "list, add NAME, link NAME, or password NAME");
     t->name = t->o->rest[1];
     int status = read_password(t);
     if (status != EXIT_DONE)
         return status;
     if (strcmp(verb, "add") == 0)
         return report(&cli_user, t, cli_run(t->site, user_add, t));
+    if (strcmp(verb, "link") == 0)
+        return print_link(t);
     if (strcmp(verb, "password") == 0 && t->password.p != NULL)
         return report(&cli_user, t, cli_run(t->site, user_set_password, t));
-    return cli_misuse(&cli_user, "list, add NAME, or password NAME --password-file FILE");
+    return cli_misuse(&cli_user, "list, add NAME, link NAME, or password NAME --password-file FILE");
 }
 
 static int run(const struct cli_verb *verb, int (*body)(struct task *), int argc, char **argv)
@@ -276,12 +297,13 @@ const struct cli_verb cli_token = {
 
 const struct cli_verb cli_user = {
     .name = "user",
-    .usage = "user list | add NAME | password NAME [--name TEXT] [--email ADDRESS] "
+    .usage = "user list | add NAME | link NAME | password NAME [--name TEXT] [--email ADDRESS] "
              "[--password-file FILE] [--staff] [--superuser] [--data DIR]",
-    .summary = "list and add users, set passwords",
+    .summary = "list and add users, set passwords, make sign-in links",
     .help = "Examples:\n"
             "  nestor user list\n"
             "  nestor user add ada --email ada@example.org --staff\n"
-            "  nestor user password ada --password-file new-password\n",
+            "  nestor user password ada --password-file new-password\n"
+            "  nestor user link ada      (a link that gives the token once, for a day)\n",
     .run = user_run,
 };

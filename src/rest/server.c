@@ -288,6 +288,14 @@ static bool lacks_slash(struct job *job)
     return nst_route_find(&probe, nst_strf(x->arena, "%.*s/", NST_FMT(rest))) == NST_OK;
 }
 
+static bool reads_only(const struct nst_req *rq)
+{
+    if (rq->endpoint == NULL || rq->method >= NST_OPTIONS)
+        return true;
+    const struct nst_action *action = rq->endpoint->action[rq->method];
+    return rq->method == NST_GET && (action == NULL || (action->flags & NST_WRITES) == 0);
+}
+
 static enum nst_http_next handle(struct nst_exchange *x)
 {
     struct loop *loop = nst_http_loop_state(x);
@@ -301,8 +309,7 @@ static enum nst_http_next handle(struct nst_exchange *x)
     }
     if (lacks_slash(job))
         return redirect_to_slash(x);
-    bool is_read = job->rq.method == NST_GET || job->rq.method >= NST_OPTIONS ||
-                   job->rq.endpoint == NULL;
+    bool is_read = reads_only(&job->rq);
     if (is_read && loop->reader != NULL)
         return run_inline(job, loop);
     if (wants_prepare(job)) {

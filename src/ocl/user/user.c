@@ -259,6 +259,27 @@ static enum nst_err everybody(struct nst_req *rq)
     return NST_OK;
 }
 
+/* ---- A token for a one-time link: what a first administrator is given ---- */
+
+static enum nst_err sign_in_view(struct nst_req *rq)
+{
+    int64_t account = 0;
+    struct ocl_user *u = NULL;
+    NST_TRY(nst_sign_in_use(&account, rq->db, rq->var[0], rq->now));
+    if (account != 0)
+        NST_TRY(nst_load_id((void **)&u, rq, &ocl_user, NST_LOAD_ALL, account));
+    if (u == NULL)
+        return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail",
+                             NST_STR("This link is unknown, used or expired."));
+    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_put_lit(&rq->x->out, "{\"username\":");
+    nst_json_put_str(&rq->x->out, u->username);
+    nst_put_lit(&rq->x->out, ",\"token\":");
+    nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, u->row.id, u->token_serial));
+    nst_put_char(&rq->x->out, '}');
+    return nst_answer_json(rq, 200);
+}
+
 /* ---- Members (G65, G66, G107) ---- */
 
 static enum nst_err load_member(struct ocl_user **user, struct nst_req *rq)
@@ -372,6 +393,7 @@ static const char *const purge[] = {
     "DELETE FROM repo WHERE owner_type = 'User' AND owner_id = $1",
     "DELETE FROM member WHERE user_id = $1",
     "DELETE FROM token WHERE account_id = $1",
+    "DELETE FROM sign_in WHERE account_id = $1",
     "DELETE FROM account WHERE id = $1",
     NULL,
 };
@@ -412,6 +434,8 @@ static const struct nst_route user_route[] = {
     { GUIDE, "/api-token-auth/",
       .post = { login_view, everybody, NST_ANONYMOUS, login_gather, login_prepare },
       .doc = "Exchange username and password for the user's token." },
+    { GUIDE, "/sign-in/:code?/", .get = { sign_in_view, everybody, NST_ANONYMOUS | NST_WRITES },
+      .doc = "Exchange a one-time link for the user's token." },
     /* G86 */
     { GUIDE, "/admin/tokens/", .get = { token_list, ocl_staff_only },
       .doc = "Tokens of all users, 1000 at a time: `after` continues behind a user's number." },
