@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from http_server import PATIENCE, REPORTS, Database, environment  # noqa: E402
@@ -71,6 +72,16 @@ class Tally:
     def finish(self):
         print(f"{self.passed} passed, {self.failed} failed")
         return 1 if self.failed or not self.passed else 0
+
+
+class DatabaseCopy(Database):
+    """A PostgreSQL database with the content of another one."""
+
+    def __init__(self, cluster, original):  # pylint: disable=super-init-not-called
+        self.cluster = cluster
+        self.name = f"nestor_{uuid.uuid4().hex[:16]}"
+        self.psql(f'CREATE DATABASE "{self.name}" TEMPLATE "{original.name}"')
+        self.url = original.url.replace(original.name, self.name)
 
 
 class Site:
@@ -144,7 +155,11 @@ class Site:
 
     def dump(self, **where):
         """Every row of every table, in an order of its own."""
-        return {t: sorted(self.query(f"SELECT * FROM {t}", **where)) for t in TABLES}
+        if not self.database:
+            return {t: sorted(self.query(f"SELECT * FROM {t}", **where)) for t in TABLES}
+        rows = self.query(" UNION ALL ".join(f"SELECT '{t}', CAST({t}.* AS text) FROM {t}"
+                                             for t in TABLES), **where)
+        return {t: sorted(row for name, row in rows if name == t) for t in TABLES}
 
 
 class Server:
@@ -155,6 +170,7 @@ class Server:
         self.log = []
         self.port = None
         self.ready = threading.Event()
+        self.grown = threading.Condition()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env={**environment(), **env})
@@ -167,11 +183,19 @@ class Server:
     def read(self):
         for line in self.process.stderr:
             text = line.decode("utf-8", "replace").rstrip("\n")
-            self.log.append(text)
+            with self.grown:
+                self.log.append(text)
+                self.grown.notify_all()
             if self.port is None and '"listening"' in text:
                 self.port = json.loads(text)["port"]
                 self.ready.set()
         self.ready.set()
+
+    def wait_for(self, text):
+        """Until the log has a line with the text."""
+        with self.grown:
+            found = self.grown.wait_for(lambda: any(text in line for line in self.log), PATIENCE)
+        assert found, f"the log never had {text}"
 
     def is_up(self):
         return self.port is not None
