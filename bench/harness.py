@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -60,6 +61,9 @@ def run(main, parsed):
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return 0
+
+
+clock = time.perf_counter
 
 
 def say(text):
