@@ -57,6 +57,7 @@ struct nst_req {
     void *prepared;           /* for the action's gather and prepare */
     bool is_gathering;        /* gather takes the place of the view */
     bool is_internal;         /* no client: the caller is trusted to be who it is */
+    void *context;            /* of internal requests: the application's own */
 };
 
 /* One page of a list, for the face's paginate. */
@@ -133,6 +134,13 @@ NST_CHECKED enum nst_err nst_bind(void *row, struct nst_req *rq, const struct ns
 /* Insert all stored columns of row; row.id must be set.
  * Errors: NST_E_CONFLICT for a violated unique key. */
 NST_CHECKED enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row);
+
+/* As nst_insert, but a row that is there already is left alone, and no error.
+ *   inserted  set on NST_OK
+ *   key       the columns of the unique key: "(repo_id, mnemonic)" */
+NST_CHECKED enum nst_err nst_insert_unless_there(bool *inserted, struct nst_req *rq,
+                                                 const struct nst_resource *r, void *row,
+                                                 const char *key);
 
 /* Update the fields in row.set, and the automatic ones. */
 NST_CHECKED enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r,
@@ -225,6 +233,11 @@ unsigned nst_server_port(const struct nst_server *s);
 void nst_server_stop(struct nst_server *s);
 
 /* ---- A cache of one loop ---- */
+
+/* Make one; drop what it holds when the data may have changed; release it. */
+struct nst_cache *nst_cache_new(void);
+void nst_cache_drop(struct nst_cache *c);
+void nst_cache_free(struct nst_cache *c);
 
 /* Remember `size` bytes under a key until the data changes; get returns NULL for
  * what was never put, was pushed out, or is of before a change. NULL caches hold

@@ -6,11 +6,33 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-void nst_random(void *out, size_t n)
+#define POOL_BYTES 256
+
+static void from_kernel(void *out, size_t n)
 {
-    assert(n <= 256);
     if (getrandom(out, n, 0) != (ssize_t)n)
         abort();
+}
+
+/* Small numbers come from a pool of the thread's own: an import asks for a number
+ * for every name, and a system call each is a tenth of its time. What was given
+ * out is wiped from the pool. */
+void nst_random(void *out, size_t n)
+{
+    static _Thread_local unsigned char pool[POOL_BYTES];
+    static _Thread_local size_t left;
+    assert(n <= POOL_BYTES);
+    if (n > 16) {
+        from_kernel(out, n);
+        return;
+    }
+    if (left < n) {
+        from_kernel(pool, sizeof(pool));
+        left = sizeof(pool);
+    }
+    left -= n;
+    memcpy(out, pool + left, n);
+    memset(pool + left, 0, n);
 }
 
 struct nst_str nst_random_hex(struct nst_arena *a, size_t bytes)

@@ -34,6 +34,12 @@ void import_record(struct import *im, size_t line, enum ocl_outcome outcome, str
             ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));
 }
 
+void import_record_batch(struct import *im, const struct import_batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        import_record(im, b->number[i], b->line[i].outcome, b->line[i].detail);
+}
+
 static void progress(struct import *im, bool is_last)
 {
     int64_t now = nst_ticks();
@@ -75,18 +81,23 @@ static bool is_blank_line(struct nst_str text)
     return nst_str_trim(text).n == 0;
 }
 
+/* Send the present batch and go on with the other, once that is back. */
 static bool send_batch(struct import *im)
 {
-    bool good = im->batch_count == 0 || im->send(im);
+    struct import_batch *full = &im->batch[im->present];
+    struct import_batch *next = &im->batch[im->present ^= 1];
+    bool good = full->count == 0 || im->send(im, full);
+    good &= im->wait(im, next);
     im->failed |= !good;
-    im->batch_count = 0;
-    nst_arena_reset(im->batch_arena);
+    next->count = 0;
+    nst_arena_reset(next->arena);
     progress(im, false);
     return good;
 }
 
 static bool take_line(struct import *im, struct nst_str text)
 {
+    struct import_batch *b = &im->batch[im->present];
     struct nst_json *tree;
     struct nst_json_fault fault;
     im->number++;
@@ -96,10 +107,10 @@ static bool take_line(struct import *im, struct nst_str text)
     if (is_blank_line(text))
         return true;
     im->lines++;
-    struct nst_str kept = nst_str_copy(im->batch_arena, text);
-    if (nst_json_read(&tree, &fault, im->batch_arena, kept, NULL) != NST_OK) {
+    struct nst_str kept = nst_str_copy(b->arena, text);
+    if (nst_json_read(&tree, &fault, b->arena, kept, NULL) != NST_OK) {
         import_record(im, im->number, OCL_INVALID,
-                      nst_strf(im->batch_arena, "{\"detail\":\"JSON parse error - column %zu: %s\"}",
+                      nst_strf(b->arena, "{\"detail\":\"JSON parse error - column %zu: %s\"}",
                                fault.column, fault.reason));
         return true;
     }
@@ -108,8 +119,10 @@ static bool take_line(struct import *im, struct nst_str text)
                       NST_STR("{\"detail\":\"A line is a JSON object.\"}"));
         return true;
     }
-    im->batch[im->batch_count++] = (struct import_line){ im->number, kept, tree };
-    return im->batch_count < IMPORT_BATCH || send_batch(im);
+    b->line[b->count] = (struct ocl_line){ .tree = tree };
+    b->text[b->count] = kept;
+    b->number[b->count++] = im->number;
+    return b->count < IMPORT_BATCH || send_batch(im);
 }
 
 static bool read_lines(struct import *im, FILE *in)
@@ -132,6 +145,8 @@ static bool read_lines(struct import *im, FILE *in)
         good = false;
     }
     free(text);
+    /* Once for the last lines, once more to have both batches back. */
+    good &= send_batch(im);
     return send_batch(im) && good;
 }
 
@@ -182,7 +197,7 @@ static enum nst_err find_superuser(struct nst_db *db, void *arg)
                            NST_BOOL(name.p == NULL)));
     enum nst_err e = nst_rows_next(&has_row, rows);
     if (e == NST_OK && has_row)
-        im->importer.caller =
+        im->caller =
             (struct nst_caller){ .is_known = true,
                                  .id = nst_rows_int(rows, 0),
                                  .name = nst_str_copy(im->o->arena, nst_rows_text(rows, 1)),
@@ -194,26 +209,51 @@ static enum nst_err find_superuser(struct nst_db *db, void *arg)
 
 static enum nst_err store_batch(struct nst_db *db, void *arg)
 {
-    struct import *im = arg;
-    for (size_t i = 0; i < im->batch_count; i++) {
-        struct import_line *line = &im->batch[i];
-        struct nst_str detail;
-        nst_arena_reset(im->importer.arena);
-        NST_TRY(ocl_import_line(&line->outcome, &detail, &im->importer, db, line->tree));
-        line->detail = nst_str_copy(im->batch_arena, detail);
-    }
-    return im->dry_run ? NST_E_PRECONDITION : NST_OK;
+    struct import_batch *b = arg;
+    struct import *im = b->im;
+    NST_TRY(ocl_import_lines(&b->again, im->importer, db, b->arena, b->line, b->count));
+    return b->again || im->dry_run ? NST_E_PRECONDITION : NST_OK;
 }
 
-static bool send_to_store(struct import *im)
+/* On the writer's thread. */
+static void batch_stored(enum nst_err err, void *arg)
 {
-    enum nst_err e = nst_store_run(im->site->store, NST_MODE_WRITE, store_batch, im);
-    if (e != NST_OK && !(im->dry_run && e == NST_E_PRECONDITION)) {
-        fprintf(stderr, "nestor import: %s\n", nst_err_message(e));
-        return false;
+    struct import_batch *b = arg;
+    if (b->again) {
+        nst_store_submit(b->im->site->store, NST_MODE_WRITE, store_batch, batch_stored, b);
+        return;
     }
-    for (size_t i = 0; i < im->batch_count; i++)
-        import_record(im, im->batch[i].number, im->batch[i].outcome, im->batch[i].detail);
+    pthread_mutex_lock(&b->im->lock);
+    b->err = err == NST_E_PRECONDITION && b->im->dry_run ? NST_OK : err;
+    b->is_away = false;
+    pthread_cond_broadcast(&b->im->is_back);
+    pthread_mutex_unlock(&b->im->lock);
+}
+
+static bool wait_for_store(struct import *im, struct import_batch *b)
+{
+    pthread_mutex_lock(&im->lock);
+    while (b->is_away)
+        pthread_cond_wait(&im->is_back, &im->lock);
+    pthread_mutex_unlock(&im->lock);
+    if (b->count > 0 && b->err == NST_OK)
+        import_record_batch(im, b);
+    else if (b->err != NST_OK)
+        fprintf(stderr, "nestor import: %s\n", nst_err_message(b->err));
+    return b->err == NST_OK;
+}
+
+/* One batch at a time is with the store: order matters between batches, and the
+ * importer serves one thread. */
+static bool send_to_store(struct import *im, struct import_batch *b)
+{
+    struct import_batch *other = &im->batch[b == &im->batch[0]];
+    pthread_mutex_lock(&im->lock);
+    while (other->is_away)
+        pthread_cond_wait(&im->is_back, &im->lock);
+    b->is_away = true;
+    pthread_mutex_unlock(&im->lock);
+    nst_store_submit(im->site->store, NST_MODE_WRITE, store_batch, batch_stored, b);
     return true;
 }
 
@@ -234,16 +274,44 @@ static int import_to_store(struct import *im)
     if (!cli_site_open(&site, im->o, &cli_import, false))
         return EXIT_FAILED;
     im->site = &site;
-    im->importer.registry = site.registry;
-    im->importer.arena = nst_arena_new(64 * 1024);
     im->send = send_to_store;
-    int status = nst_store_run(site.store, NST_MODE_READ, find_superuser, im) == NST_OK
-                     ? import_files(im)
-                     : cli_fail(&cli_import, "there is no %s",
-                                im->o->user != NULL ? "such user" : "superuser to import as");
-    nst_arena_free(im->importer.arena);
+    im->wait = wait_for_store;
+    int status;
+    if (nst_store_run(site.store, NST_MODE_READ, find_superuser, im) == NST_OK) {
+        im->importer = ocl_importer_new(site.registry, &im->caller);
+        status = import_files(im);
+        ocl_importer_free(im->importer);
+    } else {
+        status = cli_fail(&cli_import, "there is no %s",
+                          im->o->user != NULL ? "such user" : "superuser to import as");
+    }
     cli_site_close(&site);
     return status;
+}
+
+static struct import *import_new(struct cli_options *o)
+{
+    struct import *im = NST_NEW(o->arena, struct import);
+    im->o = o;
+    im->dry_run = o->dry_run;
+    im->is_quiet = o->quiet;
+    im->started = nst_ticks();
+    pthread_mutex_init(&im->lock, NULL);
+    pthread_cond_init(&im->is_back, NULL);
+    for (int i = 0; i < 2; i++) {
+        im->batch[i].arena = nst_arena_new((size_t)1 << 20);
+        im->batch[i].im = im;
+    }
+    return im;
+}
+
+static void import_free(struct import *im)
+{
+    import_disconnect(im);
+    for (int i = 0; i < 2; i++)
+        nst_arena_free(im->batch[i].arena);
+    pthread_cond_destroy(&im->is_back);
+    pthread_mutex_destroy(&im->lock);
 }
 
 static int import_run(int argc, char **argv)
@@ -255,17 +323,11 @@ static int import_run(int argc, char **argv)
     } else if (o.rest_count == 0) {
         status = cli_misuse(&cli_import, "a FILE is needed, or - for standard input");
     } else {
-        struct import *im = NST_NEW(o.arena, struct import);
-        im->o = &o;
-        im->dry_run = o.dry_run;
-        im->is_quiet = o.quiet;
-        im->started = nst_ticks();
-        im->batch_arena = nst_arena_new((size_t)1 << 20);
+        struct import *im = import_new(&o);
         status = o.server != NULL ? import_to_server(im) : import_to_store(im);
         if (o.server != NULL && status == EXIT_DONE)
             status = import_files(im);
-        import_disconnect(im);
-        nst_arena_free(im->batch_arena);
+        import_free(im);
     }
     nst_arena_free(o.arena);
     return status;

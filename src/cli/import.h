@@ -5,26 +5,37 @@
 #include "cli.h"
 #include "ocl/import.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define IMPORT_BATCH 500   /* lines to a transaction or request */
 
-struct import_line {
-    size_t number;
-    struct nst_str text;
-    struct nst_json *tree;
-    enum ocl_outcome outcome;
-    struct nst_str detail;
+/* Lines on their way: one batch is read while another is stored. */
+struct import_batch {
+    struct nst_arena *arena;
+    struct ocl_line line[IMPORT_BATCH];
+    struct nst_str text[IMPORT_BATCH];
+    size_t number[IMPORT_BATCH];
+    size_t count;
+    struct import *im;
+    enum nst_err err;          /* how storing ended */
+    bool again;
+    bool is_away;              /* handed to the store, not yet back */
 };
 
 struct import {
     struct cli_options *o;
     struct cli_site *site;
-    struct ocl_importer importer;
-    bool (*send)(struct import *im);   /* the batch; false after saying why not */
-    struct nst_arena *batch_arena;
-    struct import_line batch[IMPORT_BATCH];
-    size_t batch_count;
+    struct ocl_importer *importer;
+    struct nst_caller caller;
+    /* Hand the batch on; false after saying why it cannot be done. `wait` makes
+     * sure that a batch is back. */
+    bool (*send)(struct import *im, struct import_batch *b);
+    bool (*wait)(struct import *im, struct import_batch *b);
+    struct import_batch batch[2];
+    size_t present;            /* index of the batch that is being read into */
+    pthread_mutex_t lock;
+    pthread_cond_t is_back;
     size_t number, lines, count[OCL_OUTCOME_COUNT];
     int64_t bytes, size, started, shown;
     const char *errors_path;
@@ -36,6 +47,9 @@ struct import {
 /* Count an outcome; errors go to the error file. */
 void import_record(struct import *im, size_t line, enum ocl_outcome outcome,
                    struct nst_str detail);
+
+/* Record every outcome of a batch that came back. */
+void import_record_batch(struct import *im, const struct import_batch *b);
 
 /* Prepare to send batches to o->server. Returns an exit code. */
 int import_to_server(struct import *im);

@@ -26,25 +26,25 @@ static size_t receive(char *data, size_t size, size_t n, void *user)
     return c->answer.is_full ? 0 : size * n;
 }
 
-static struct nst_str batch_body(struct import *im)
+static struct nst_str batch_body(const struct import_batch *batch)
 {
     struct nst_buf b;
-    nst_buf_init(&b, im->batch_arena, SIZE_MAX / 4);
+    nst_buf_init(&b, batch->arena, SIZE_MAX / 4);
     nst_put_lit(&b, "{\"lines\":[");
-    for (size_t i = 0; i < im->batch_count; i++) {
+    for (size_t i = 0; i < batch->count; i++) {
         nst_put_z(&b, i > 0 ? "," : "");
-        nst_put(&b, im->batch[i].text);
+        nst_put(&b, batch->text[i]);
     }
     nst_put_lit(&b, "]}");
     return nst_buf_str(&b);
 }
 
 /* One try; 0 when no answer came. */
-static long post(struct import *im, struct nst_str body)
+static long post(struct import *im, struct nst_arena *a, struct nst_str body)
 {
     struct import_client *c = im->client;
     long status = 0;
-    nst_buf_init(&c->answer, im->batch_arena, ANSWER_MAX);
+    nst_buf_init(&c->answer, a, ANSWER_MAX);
     curl_easy_setopt(c->curl, CURLOPT_URL, c->url.p);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.p);
@@ -70,42 +70,42 @@ static enum ocl_outcome outcome_named(struct nst_str word)
     return OCL_FAILED;
 }
 
-static bool read_results(struct import *im)
+static bool read_results(struct import *im, struct import_batch *b)
 {
     struct nst_json *answer;
-    if (nst_json_read(&answer, NULL, im->batch_arena, nst_buf_str(&im->client->answer), NULL) !=
-        NST_OK)
+    struct nst_str text = nst_buf_str(&im->client->answer);
+    if (nst_json_read(&answer, NULL, b->arena, text, NULL) != NST_OK)
         return false;
     const struct nst_json *results = nst_json_get(answer, NST_STR("results"));
-    if (results == NULL || results->count != im->batch_count)
+    if (results == NULL || results->count != b->count)
         return false;
-    size_t i = 0;
-    for (const struct nst_json *r = results->first; r != NULL; r = r->next, i++) {
+    struct ocl_line *line = b->line;
+    for (const struct nst_json *r = results->first; r != NULL; r = r->next, line++) {
         const struct nst_json *word = nst_json_get(r, NST_STR("outcome"));
         const struct nst_json *errors = nst_json_get(r, NST_STR("errors"));
         struct nst_buf detail;
-        nst_buf_init(&detail, im->batch_arena, ANSWER_MAX);
+        nst_buf_init(&detail, b->arena, ANSWER_MAX);
         if (errors != NULL)
             nst_json_put(&detail, errors);
-        import_record(im, im->batch[i].number,
-                      outcome_named(word != NULL ? word->text : NST_STR("")),
-                      nst_buf_str(&detail));
+        line->outcome = outcome_named(word != NULL ? word->text : NST_STR(""));
+        line->detail = nst_buf_str(&detail);
     }
+    import_record_batch(im, b);
     return true;
 }
 
-static bool send_to_server(struct import *im)
+static bool send_to_server(struct import *im, struct import_batch *b)
 {
-    struct nst_str body = batch_body(im);
+    struct nst_str body = batch_body(b);
     long status = 0;
     for (unsigned i = 0; i < TRIES; i++) {
-        status = post(im, body);
+        status = post(im, b->arena, body);
         if (!may_pass(status))
             break;
         if (i + 1 < TRIES)
             sleep(1U << i);
     }
-    if (status == 200 && read_results(im))
+    if (status == 200 && read_results(im, b))
         return true;
     if (status == 0)
         fprintf(stderr, "nestor import: %s does not answer\n", im->o->server);
@@ -113,6 +113,13 @@ static bool send_to_server(struct import *im)
         fprintf(stderr, "nestor import: the server answered %ld: %.*s\n", status,
                 NST_FMT(nst_str_slice(nst_buf_str(&im->client->answer), 0, ERROR_SHOWN)));
     return false;
+}
+
+static bool wait_for_nothing(struct import *im, struct import_batch *b)
+{
+    (void)im;
+    (void)b;
+    return true;
 }
 
 int import_to_server(struct import *im)
@@ -137,6 +144,7 @@ int import_to_server(struct import *im)
     c->headers = curl_slist_append(c->headers, "Expect:");
     im->client = c;
     im->send = send_to_server;
+    im->wait = wait_for_nothing;
     return EXIT_DONE;
 }
 

@@ -3,8 +3,7 @@
 #include "import.h"
 
 #include "app.h"
-
-#include <assert.h>
+#include "source/source.h"
 
 static const char *const word[OCL_OUTCOME_COUNT] = {
 #define X(name, text) text,
@@ -80,29 +79,31 @@ static const struct kind *kind_of(struct nst_str type)
     return NULL;
 }
 
-static enum nst_err say(enum ocl_outcome *outcome, struct nst_str *detail, struct nst_arena *a,
-                        const char *key, struct nst_str text)
+static void say(struct ocl_line *line, struct nst_arena *a, const char *key, struct nst_str text)
 {
     struct nst_buf b;
     nst_buf_init(&b, a, 65536);
     nst_putf(&b, "{\"%s\":", key);
     nst_json_put_str(&b, text);
     nst_put_char(&b, '}');
-    *outcome = OCL_INVALID;
-    *detail = nst_buf_str(&b);
-    return NST_OK;
+    line->outcome = OCL_INVALID;
+    line->detail = nst_buf_str(&b);
 }
 
 /* One request of the import face. */
-static enum nst_err call(struct nst_req *rq, struct ocl_importer *im, struct nst_db *db)
+static enum nst_err call(struct nst_req *rq, struct ocl_importer *im, struct nst_db *db,
+                         enum nst_method method, struct nst_str path)
 {
+    struct nst_json *body = rq->body;
     *rq = (struct nst_req){ .arena = im->arena,
                             .x = NST_NEW(im->arena, struct nst_exchange),
                             .registry = im->registry,
                             .db = db,
+                            .cache = im->is_careful ? NULL : im->cache,
+                            .context = im->is_careful ? NULL : im->run,
                             .caller = im->caller };
     rq->x->arena = im->arena;
-    return NST_OK;
+    return nst_call(rq, &ocl_import.face, method, path, body);
 }
 
 static bool spoils(enum nst_err e)
@@ -113,15 +114,13 @@ static bool spoils(enum nst_err e)
 static enum nst_err exists(bool *out, struct ocl_importer *im, struct nst_db *db,
                            struct nst_str list, struct nst_str id)
 {
-    struct nst_req rq;
+    struct nst_req rq = { 0 };
     struct nst_buf path;
+    bool is_version = nst_str_ends(list, NST_STR("versions/"));
     nst_buf_init(&path, im->arena, 65536);
-    nst_put(&path, list.p != NULL && nst_str_ends(list, NST_STR("versions/"))
-                       ? nst_str_slice(list, 0, list.n - 9)
-                       : list);
+    nst_put(&path, is_version ? nst_str_slice(list, 0, list.n - 9) : list);
     put_segment(&path, id);
-    NST_TRY(call(&rq, im, db));
-    enum nst_err e = nst_call(&rq, &ocl_import.face, NST_GET, nst_buf_str(&path), NULL);
+    enum nst_err e = call(&rq, im, db, NST_GET, nst_buf_str(&path));
     *out = e == NST_OK && rq.x->status == 200;
     return spoils(e) ? e : NST_OK;
 }
@@ -137,97 +136,164 @@ static enum ocl_outcome outcome_of(enum nst_err e, unsigned status)
     return status == 201 ? OCL_CREATED : OCL_UPDATED;
 }
 
-static enum nst_err post(enum ocl_outcome *outcome, struct nst_str *detail, struct ocl_importer *im,
-                         struct nst_db *db, struct nst_str path, struct nst_json *line)
+static enum nst_err post(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
+                         struct nst_str path)
 {
-    struct nst_req rq;
-    NST_TRY(nst_savepoint(db));
-    NST_TRY(call(&rq, im, db));
-    enum nst_err e = nst_call(&rq, &ocl_import.face, NST_POST, path, line);
+    struct nst_req rq = { .body = line->tree };
+    if (im->is_careful)
+        NST_TRY(nst_savepoint(db));
+    enum nst_err e = call(&rq, im, db, NST_POST, path);
     if (spoils(e))
         return e;
-    NST_TRY(e == NST_OK ? nst_savepoint_release(db) : nst_savepoint_rollback(db));
-    *outcome = outcome_of(e, rq.x->status);
-    *detail = e == NST_OK ? NST_STR("") : nst_buf_str(&rq.x->out);
+    if (im->is_careful)
+        NST_TRY(e == NST_OK ? nst_savepoint_release(db) : nst_savepoint_rollback(db));
+    line->outcome = outcome_of(e, rq.x->status);
+    line->detail = e == NST_OK ? NST_STR("") : nst_buf_str(&rq.x->out);
     return NST_OK;
 }
 
-enum nst_err ocl_import_line(enum ocl_outcome *outcome, struct nst_str *detail,
-                             struct ocl_importer *im, struct nst_db *db, struct nst_json *line)
+/* Owners, sources and versions change what the run and the cache hold. */
+static enum nst_err settle(struct ocl_importer *im, struct nst_db *db)
+{
+    nst_cache_drop(im->cache);
+    return ocl_run_flush(im->run, db);
+}
+
+static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db)
 {
     struct nst_buf path;
-    struct nst_str type = text_of(line, "type");
-    *detail = NST_STR("");
-    if (type.n == 0)
-        return say(outcome, detail, im->arena, "type",
-                   NST_STR("\"type\" should be present in each line"));
+    struct nst_str type = text_of(line->tree, "type"), id = text_of(line->tree, "id");
     const struct kind *k = kind_of(type);
-    if (k == NULL)
-        return say(outcome, detail, im->arena, "type",
-                   nst_strf(im->arena, "\"%.*s\" lines cannot be imported.", NST_FMT(type)));
-    if (nst_json_get(line, NST_STR("__action")) != NULL)
-        return say(outcome, detail, im->arena, "__action", NST_STR("Lines can only add."));
-    nst_buf_init(&path, im->arena, 65536);
-    const char *fault = make_path(&path, k, line);
-    if (fault != NULL)
-        return say(outcome, detail, im->arena, "detail", nst_str_z(fault));
+    const char *fault = k != NULL ? NULL : "";
     bool is_there = false;
-    struct nst_str id = text_of(line, "id");
-    if (k->keeps_existing && id.n > 0)
-        NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
-    if (is_there) {
-        *outcome = OCL_EXISTS;
+    nst_buf_init(&path, im->arena, 65536);
+    if (k != NULL)
+        fault = make_path(&path, k, line->tree);
+    if (type.n == 0)
+        say(line, im->arena, "type", NST_STR("\"type\" should be present in each line"));
+    else if (k == NULL)
+        say(line, im->arena, "type",
+            nst_strf(im->arena, "\"%.*s\" lines cannot be imported.", NST_FMT(type)));
+    else if (nst_json_get(line->tree, NST_STR("__action")) != NULL)
+        say(line, im->arena, "__action", NST_STR("Lines can only add."));
+    else if (fault != NULL)
+        say(line, im->arena, "detail", nst_str_z(fault));
+    if (line->outcome == OCL_INVALID)
         return NST_OK;
+    if (k->keeps_existing) {
+        NST_TRY(settle(im, db));
+        if (id.n > 0)
+            NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
     }
-    return post(outcome, detail, im, db, nst_buf_str(&path), line);
+    line->outcome = OCL_EXISTS;
+    return is_there ? NST_OK : post(line, im, db, nst_buf_str(&path));
+}
+
+enum nst_err ocl_import_lines(bool *again, struct ocl_importer *im, struct nst_db *db,
+                              struct nst_arena *a, struct ocl_line *line, size_t count)
+{
+    *again = false;
+    *im->run = (struct ocl_run){ 0 };
+    nst_cache_drop(im->cache);
+    for (size_t i = 0; i < count; i++) {
+        line[i].outcome = OCL_CREATED;
+        line[i].detail = NST_STR("");
+        nst_arena_reset(im->arena);
+        NST_TRY(import_line(&line[i], im, db));
+        line[i].detail = nst_str_copy(a, line[i].detail);
+        if (ocl_outcome_is_error(line[i].outcome) && !im->is_careful) {
+            im->is_careful = *again = true;
+            return NST_OK;
+        }
+    }
+    im->is_careful = false;
+    return ocl_run_flush(im->run, db);
+}
+
+struct ocl_importer *ocl_importer_new(struct nst_registry *registry,
+                                      const struct nst_caller *caller)
+{
+    struct nst_arena *home = nst_arena_new(1024);
+    struct ocl_importer *im = NST_NEW(home, struct ocl_importer);
+    *im = (struct ocl_importer){ .home = home,
+                                 .registry = registry,
+                                 .caller = *caller,
+                                 .arena = nst_arena_new(64 * 1024),
+                                 .cache = nst_cache_new(),
+                                 .run = NST_NEW(home, struct ocl_run) };
+    return im;
+}
+
+void ocl_importer_free(struct ocl_importer *im)
+{
+    nst_cache_free(im->cache);
+    nst_arena_free(im->arena);
+    nst_arena_free(im->home);
 }
 
 /* ---- Over HTTP: a batch of lines in one request ---- */
 
-static enum nst_err put_result(struct nst_req *rq, enum ocl_outcome outcome, struct nst_str detail)
+static void put_result(struct nst_buf *out, const struct ocl_line *line)
 {
-    struct nst_buf *out = &rq->x->out;
     if (out->p[out->n - 1] != '[')
         nst_put_char(out, ',');
-    nst_putf(out, "{\"outcome\":\"%s\"", word[outcome]);
-    if (detail.n > 0) {
+    nst_putf(out, "{\"outcome\":\"%s\"", word[line->outcome]);
+    if (line->detail.n > 0) {
         nst_put_lit(out, ",\"errors\":");
-        nst_put(out, detail);
+        nst_put(out, line->detail);
     }
     nst_put_char(out, '}');
-    return out->is_full ? NST_E_INTERNAL : NST_OK;
 }
 
 #define LINES_MAX 1000
 
-static enum nst_err import_lines(struct nst_req *rq)
+static enum nst_err read_batch(struct ocl_line **line, size_t *count, struct nst_req *rq)
 {
     struct nst_json *lines = nst_json_get(rq->body, NST_STR("lines"));
     if (lines == NULL || lines->kind != NST_JSON_ARRAY)
         return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("A list of lines is required."));
     if (lines->count > LINES_MAX)
         return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("At most 1000 lines in a request."));
-    bool is_trial = nst_query_is_true(rq, "dryRun");
-    struct ocl_importer im = { rq->registry, rq->caller, nst_arena_new(65536) };
-    nst_arena_defer(rq->arena, (nst_cleanup *)nst_arena_free, im.arena);
-    NST_TRY(nst_savepoint(rq->db));
-    nst_put_lit(&rq->x->out, "{\"results\":[");
-    for (struct nst_json *line = lines->first; line != NULL; line = line->next) {
-        enum ocl_outcome outcome;
-        struct nst_str detail;
-        NST_TRY(ocl_import_line(&outcome, &detail, &im, rq->db, line));
-        NST_TRY(put_result(rq, outcome, detail));
-        nst_arena_reset(im.arena);
+    *line = NST_NEW_ARRAY(rq->arena, struct ocl_line, lines->count + 1);
+    for (struct nst_json *v = lines->first; v != NULL; v = v->next) {
+        if (v->kind != NST_JSON_OBJECT)
+            return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("A line is a JSON object."));
+        (*line)[(*count)++].tree = v;
     }
+    return NST_OK;
+}
+
+static void free_importer(void *im)
+{
+    ocl_importer_free(im);
+}
+
+static enum nst_err import_view(struct nst_req *rq)
+{
+    struct ocl_line *line = NULL;
+    size_t count = 0;
+    bool again = true;
+    NST_TRY(read_batch(&line, &count, rq));
+    struct ocl_importer *im = ocl_importer_new(rq->registry, &rq->caller);
+    nst_arena_defer(rq->arena, free_importer, im);
+    bool is_trial = nst_query_is_true(rq, "dryRun");
+    for (int tries = 0; again && tries < 2; tries++) {
+        NST_TRY(nst_savepoint(rq->db));
+        NST_TRY(ocl_import_lines(&again, im, rq->db, rq->arena, line, count));
+        NST_TRY(again || is_trial ? nst_savepoint_rollback(rq->db)
+                                  : nst_savepoint_release(rq->db));
+    }
+    nst_put_lit(&rq->x->out, "{\"results\":[");
+    for (size_t i = 0; i < count; i++)
+        put_result(&rq->x->out, &line[i]);
     nst_put_lit(&rq->x->out, "]}");
-    NST_TRY(is_trial ? nst_savepoint_rollback(rq->db) : nst_savepoint_release(rq->db));
     return nst_answer_json(rq, 200);
 }
 
 #define LINES_BODY_MAX ((size_t)16 << 20)
 
 static const struct nst_route import_route[] = {
-    { GUIDE, "/importers/lines/", .post = { import_lines, ocl_any_token },
+    { GUIDE, "/importers/lines/", .post = { import_view, ocl_any_token },
       .body_limit = LINES_BODY_MAX,
       .doc = "Import up to 1000 lines; answers the outcome of each. `dryRun=true` stores nothing." },
 };

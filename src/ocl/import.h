@@ -29,19 +29,35 @@ bool ocl_outcome_is_error(enum ocl_outcome outcome);
 
 /* What imports lines: made once, used for any number of batches by one thread. */
 struct ocl_importer {
+    struct nst_arena *home;
     struct nst_registry *registry;
     struct nst_caller caller;     /* each line is judged as this user (V613) */
-    struct nst_arena *arena;      /* of one line; reset by the importer */
+    struct nst_arena *arena;      /* of one line */
+    struct nst_cache *cache;      /* ancestors, while only concepts come */
+    struct ocl_run *run;          /* of the present batch */
+    bool is_careful;              /* a savepoint a line */
 };
 
-/* Import one line, whole or not at all, in the transaction of db.
- *   outcome  set on NST_OK
- *   detail   set on NST_OK: the error body where the outcome is an error, else
- *            empty; in the importer's arena, valid until the next line
- * Errors: only those that spoil the transaction (NST_E_DB, NST_E_RETRY, ...).
- * Organisations, sources and versions that exist are left alone (V611). */
-NST_CHECKED enum nst_err ocl_import_line(enum ocl_outcome *outcome, struct nst_str *detail,
-                                         struct ocl_importer *im, struct nst_db *db,
-                                         struct nst_json *line);
+struct ocl_importer *ocl_importer_new(struct nst_registry *registry,
+                                      const struct nst_caller *caller);
+void ocl_importer_free(struct ocl_importer *im);
+
+/* A line, and what became of it. */
+struct ocl_line {
+    struct nst_json *tree;        /* a JSON object */
+    enum ocl_outcome outcome;
+    struct nst_str detail;        /* the error body where the outcome is an error */
+};
+
+/* Import lines in the transaction of db, each whole or not at all. Organisations,
+ * sources and versions that exist are left alone (V611).
+ *   a  takes the details
+ * A batch is first tried without savepoints; *again is set, and nothing of it
+ * counts, when a line was refused in that try: roll back and call once more, it is
+ * careful then.
+ * Errors: only those that spoil the transaction (NST_E_DB, NST_E_RETRY, ...). */
+NST_CHECKED enum nst_err ocl_import_lines(bool *again, struct ocl_importer *im, struct nst_db *db,
+                                          struct nst_arena *a, struct ocl_line *line,
+                                          size_t count);
 
 #endif

@@ -21,21 +21,29 @@ static void complain(struct nst_req *rq, const struct nst_slot *slot, const char
 
 /* ---- Finding members ---- */
 
-/* The member for slot in either spelling (G92, V103); *twice when both stand
- * there with different values. */
-static struct nst_json *find_member(const struct nst_slot *slot, const struct nst_json *body,
-                                    bool *twice)
+static bool is_named(const struct nst_slot *slot, struct nst_str name)
 {
+    if (slot->is_verbatim)
+        return nst_str_eq(name, slot->name);
+    return nst_str_eq(name, slot->snake) || nst_str_eq(name, slot->camel);
+}
+
+/* The member for slot in either spelling; *twice when it stands there more than
+ * once with different values (G92, V103). */
+static const struct nst_json *find_member(const struct nst_slot *slot, const struct nst_json *body,
+                                          bool *twice)
+{
+    const struct nst_json *found = NULL;
     *twice = false;
-    struct nst_json *v = nst_json_get(body, slot->is_verbatim ? slot->name : slot->snake);
-    if (!slot->is_verbatim && !nst_str_eq(slot->snake, slot->camel)) {
-        struct nst_json *other = nst_json_get(body, slot->camel);
-        *twice = v != NULL && other != NULL && !nst_json_equal(v, other);
-        v = v != NULL ? v : other;
+    for (const struct nst_json *v = body->first; v != NULL; v = v->next) {
+        if (!is_named(slot, v->name))
+            continue;
+        *twice |= found != NULL && !nst_json_equal(found, v);
+        found = v;
     }
-    if (v == NULL && slot->rule != NULL && slot->rule->alias != NULL)
-        v = nst_json_get(body, nst_str_z(slot->rule->alias));
-    return v;
+    if (found == NULL && slot->rule != NULL && slot->rule->alias != NULL)
+        found = nst_json_get(body, nst_str_z(slot->rule->alias));
+    return found;
 }
 
 struct nst_json *nst_body_member(struct nst_req *rq, const char *field)
@@ -137,7 +145,9 @@ static bool put_child_member(struct nst_buf *out, struct nst_req *rq, const stru
         return false;
     if (value == &text && slot->is_required && nst_str_trim(text).n == 0)
         return false;
-    nst_putf(out, "%s\"%.*s\":", out->p[out->n - 1] == '{' ? "" : ",", NST_FMT(slot->snake));
+    nst_put_z(out, out->p[out->n - 1] == '{' ? "\"" : ",\"");
+    nst_put(out, slot->snake);
+    nst_put_lit(out, "\":");
     if (value == &flag)
         nst_json_put_bool(out, flag);
     else if (slot->field->type == &nst_json_value)
@@ -154,7 +164,9 @@ static void put_numbers(struct nst_buf *out, const struct nst_resource *child)
         if (child->field[i].fill != NST_AUTO_NUMBER)
             continue;
         nst_random(&number, sizeof(number));
-        nst_putf(out, "\"%s\":\"", child->field[i].name);
+        nst_put_char(out, '"');
+        nst_put_z(out, child->field[i].name);
+        nst_put_lit(out, "\":\"");
         nst_put_int(out, number & INT64_MAX);
         nst_put_char(out, '"');
     }

@@ -4,8 +4,9 @@
  * keys are compared whole, so that a collision can only cost a miss. */
 #include "model.h"
 
-#define SLOTS 4096                    /* a power of two */
-#define BYTES_MAX ((size_t)2 << 20)   /* then everything is dropped */
+#define SETS 4096                     /* a power of two */
+#define WAYS 4                        /* keys of one hash that fit side by side */
+#define BYTES_MAX ((size_t)8 << 20)   /* then everything is dropped */
 
 struct slot {
     struct nst_str key;
@@ -14,7 +15,8 @@ struct slot {
 
 struct nst_cache {
     struct nst_arena *home, *arena;   /* of the cache itself, and of what it holds */
-    struct slot slot[SLOTS];
+    struct slot slot[SETS][WAYS];
+    unsigned turn;                    /* which way is pushed out next */
     bool is_empty, is_over;           /* over: takes nothing until it is dropped */
 };
 
@@ -49,16 +51,36 @@ bool nst_cache_is_full(const struct nst_cache *c)
     return c->is_over;
 }
 
-static struct slot *slot_of(struct nst_cache *c, struct nst_str key)
+static struct slot *set_of(struct nst_cache *c, struct nst_str key)
 {
-    return &c->slot[nst_str_hash(key) & (SLOTS - 1)];
+    return c->slot[nst_str_hash(key) & (SETS - 1)];
+}
+
+static struct slot *find(struct nst_cache *c, struct nst_str key)
+{
+    struct slot *set = set_of(c, key);
+    for (unsigned i = 0; i < WAYS; i++)
+        if (set[i].key.p != NULL && nst_str_eq(set[i].key, key))
+            return &set[i];
+    return NULL;
+}
+
+static struct slot *room_for(struct nst_cache *c, struct nst_str key)
+{
+    struct slot *set = set_of(c, key), *same = find(c, key);
+    if (same != NULL)
+        return same;
+    for (unsigned i = 0; i < WAYS; i++)
+        if (set[i].key.p == NULL)
+            return &set[i];
+    return &set[c->turn++ % WAYS];
 }
 
 void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, size_t size)
 {
     if (c == NULL || c->is_over)
         return;
-    struct slot *s = slot_of(c, key);
+    struct slot *s = room_for(c, key);
     s->key = nst_str_copy(c->arena, key);
     s->value = memcpy(nst_alloc(c->arena, size + 1), value, size);
     c->is_empty = false;
@@ -69,8 +91,8 @@ const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
 {
     if (c == NULL)
         return NULL;
-    const struct slot *s = slot_of(c, key);
-    return s->key.p != NULL && nst_str_eq(s->key, key) ? s->value : NULL;
+    const struct slot *s = find(c, key);
+    return s != NULL ? s->value : NULL;
 }
 
 void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst_model *m,

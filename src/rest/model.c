@@ -6,6 +6,7 @@
 #include "nestor/base/log.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static void fault(struct nst_registry *reg, const struct nst_resource *r, struct nst_str what,
                   const char *why)
@@ -20,8 +21,7 @@ const struct nst_model *nst_model_of(const struct nst_registry *reg, const struc
     for (size_t i = 0; i < reg->models; i++)
         if (reg->model[i].resource == r)
             return &reg->model[i];
-    assert(!"resource is not registered");
-    return NULL;
+    abort(); /* a resource that the program forgot to register */
 }
 
 size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *face)
@@ -29,8 +29,7 @@ size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *fac
     for (size_t i = 0; i < reg->faces; i++)
         if (reg->face[i] == face)
             return i;
-    assert(!"face is not registered");
-    return 0;
+    abort(); /* a face that the program forgot to register */
 }
 
 const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst_face *face,

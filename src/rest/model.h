@@ -91,10 +91,10 @@ struct nst_registry {
     unsigned faults;
 };
 
-/* Model of r; asserts that r is registered. */
+/* Model of r; aborts when r is not registered. */
 const struct nst_model *nst_model_of(const struct nst_registry *reg, const struct nst_resource *r);
 
-/* Position of the face; asserts that it is registered. */
+/* Position of the face; aborts when it is not registered. */
 size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *face);
 
 /* Serializer of that face and use, compiled; NULL when the resource has none. */
@@ -126,6 +126,8 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t colu
 /* Fill row from the present result row, columns in the order of the map. */
 void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row);
 
+/* Append a row as a compiled serializer shows it; a link's text in quotes, or null
+ * when a part of it is null. */
 void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struct nst_shape *shape,
                    const void *row);
 void nst_link_put(struct nst_buf *out, const struct nst_model *m, const struct nst_link *link,
@@ -154,9 +156,7 @@ enum nst_err nst_run_phases(struct nst_req *rq);
 /* Reset what an earlier run of the same request left behind. */
 void nst_req_rewind(struct nst_req *rq);
 
-/* A cache bound to a loop; drop it when the data changed, or when it is full. */
-struct nst_cache *nst_cache_new(void);
-void nst_cache_drop(struct nst_cache *c);
+/* True when the cache takes nothing more until it is dropped. */
 bool nst_cache_is_full(const struct nst_cache *c);
 
 /* Keep a copy of a row's core columns; find it again. The row belongs to the

@@ -133,15 +133,47 @@ static struct nst_str tag_of(struct nst_req *rq, struct nst_str body)
     return nst_buf_str(&b);
 }
 
+/* A document as a loop remembers it; the body only when it is small and comes
+ * without headers of its own. */
+struct remembered {
+    char tag[TAG_DIGITS];
+    bool has_body;
+    uint32_t length;
+    char body[];
+};
+
+#define REMEMBERED_MAX 4096 /* bytes of a body */
+
+static void remember(struct nst_req *rq, struct nst_str tag)
+{
+    struct nst_str body = nst_buf_str(&rq->x->out);
+    bool has_body = body.n <= REMEMBERED_MAX && rq->x->header_count == 0;
+    size_t size = sizeof(struct remembered) + (has_body ? body.n : 0);
+    struct remembered *r = nst_alloc(rq->arena, size);
+    memcpy(r->tag, tag.p, TAG_DIGITS);
+    r->has_body = has_body;
+    r->length = has_body ? (uint32_t)body.n : 0;
+    if (has_body)
+        memcpy(r->body, body.p, body.n);
+    nst_cache_put(rq->cache, cache_key(rq), r, size);
+}
+
 enum nst_err nst_phase_cached(struct nst_req *rq)
 {
+    if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal)
+        return NST_OK;
+    const struct remembered *r = nst_cache_get(rq->cache, cache_key(rq));
+    if (r == NULL)
+        return NST_OK;
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
-    if (rq->cache == NULL || wanted.p == NULL || rq->method != NST_GET)
+    const struct nst_str tag = { r->tag, TAG_DIGITS };
+    if (wanted.p != NULL && tag_matches(wanted, tag))
+        return answer_unchanged(rq, tag);
+    if (!r->has_body)
         return NST_OK;
-    const char *tag = nst_cache_get(rq->cache, cache_key(rq));
-    if (tag == NULL || !tag_matches(wanted, (struct nst_str){ tag, TAG_DIGITS }))
-        return NST_OK;
-    return answer_unchanged(rq, (struct nst_str){ tag, TAG_DIGITS });
+    nst_put(&rq->x->out, (struct nst_str){ r->body, r->length });
+    add_tag(rq, tag);
+    return nst_answer_json(rq, 200);
 }
 
 enum nst_err nst_phase_etag(struct nst_req *rq)
@@ -150,8 +182,8 @@ enum nst_err nst_phase_etag(struct nst_req *rq)
         return NST_OK;
     struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
-    if (wanted.p != NULL && rq->cache != NULL)
-        nst_cache_put(rq->cache, cache_key(rq), tag.p, tag.n);
+    if (rq->cache != NULL)
+        remember(rq, tag);
     if (wanted.p != NULL && tag_matches(wanted, tag))
         return answer_unchanged(rq, tag);
     add_tag(rq, tag);

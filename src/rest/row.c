@@ -128,14 +128,15 @@ static const char *column_of(const struct nst_field *f)
     return f->column != NULL ? f->column : f->name;
 }
 
-enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row)
+static void build_insert(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r,
+                         void *row)
 {
-    struct nst_sql q, values;
+    struct nst_buf values;
     assert(((struct nst_row *)row)->id != 0);
-    nst_sql_init(&q, rq->arena);
-    nst_sql_init(&values, rq->arena);
-    nst_sql_add(&q, "INSERT INTO ");
-    nst_sql_add(&q, r->table);
+    nst_sql_init(q, rq->arena);
+    nst_buf_init(&values, rq->arena, 65536);
+    nst_sql_add(q, "INSERT INTO ");
+    nst_sql_add(q, r->table);
     const char *between = " (";
     for (unsigned i = 0; i < r->field_count; i++) {
         const struct nst_field *f = &r->field[i];
@@ -143,16 +144,37 @@ enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *
             continue;
         if (f->fill != NST_AUTO_NONE)
             fill_auto(rq, f, i, row);
-        nst_sql_add(&q, between);
-        nst_sql_add(&q, column_of(f));
-        nst_sql_add(&values, between[0] == ' ' ? "" : ", ");
-        nst_sql_bind(&values, value_of(f, i, row));
+        nst_sql_add(q, between);
+        nst_sql_add(q, column_of(f));
+        q->value[q->count++] = value_of(f, i, row);
+        nst_put_z(&values, between[0] == ' ' ? "$" : ", $");
+        nst_put_int(&values, q->count);
         between = ", ";
     }
-    nst_sql_add(&q, ") VALUES (");
-    nst_sql_add_str(&q, nst_buf_str(&values.text));
-    nst_sql_add(&q, ")");
-    return nst_exec(NULL, rq->db, nst_buf_str(&q.text), values.value, values.count);
+    nst_sql_add(q, ") VALUES (");
+    nst_sql_add_str(q, nst_buf_str(&values));
+    nst_sql_add(q, ")");
+}
+
+enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row)
+{
+    struct nst_sql q;
+    build_insert(&q, rq, r, row);
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
+enum nst_err nst_insert_unless_there(bool *inserted, struct nst_req *rq,
+                                     const struct nst_resource *r, void *row, const char *key)
+{
+    struct nst_sql q;
+    int64_t changed = 0;
+    build_insert(&q, rq, r, row);
+    nst_sql_add(&q, " ON CONFLICT ");
+    nst_sql_add(&q, key);
+    nst_sql_add(&q, " DO NOTHING");
+    NST_TRY(nst_sql_exec(&changed, rq->db, &q));
+    *inserted = changed > 0;
+    return NST_OK;
 }
 
 enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r, void *row)

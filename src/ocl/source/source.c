@@ -218,24 +218,76 @@ static enum nst_err source_destroy(struct nst_req *rq)
     return ocl_purge_all(rq, &q, purge);
 }
 
-enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq, int64_t repo,
-                                struct ocl_delta delta)
+/* Move the repository on by some revisions and numbers; *rev and *number are what
+ * it stands at afterwards. */
+static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
+                            const struct ocl_run *step)
 {
     struct nst_rows *rows;
     bool has_row = false;
-    NST_TRY(nst_query_with(&rows, rq->db,
-                           "UPDATE repo SET rev = rev + 1, next_number = next_number + $1, "
-                           "concepts = concepts + $2, active_concepts = active_concepts + $3 "
-                           "WHERE id = $4 RETURNING rev, next_number",
-                           NST_INT(delta.numbers), NST_INT(delta.concepts), NST_INT(delta.active),
-                           NST_INT(repo)));
+    NST_TRY(nst_query_with(&rows, db,
+                           "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
+                           "concepts = concepts + $3, active_concepts = active_concepts + $4 "
+                           "WHERE id = $5 RETURNING rev, next_number",
+                           NST_INT(step->revs_left), NST_INT(step->numbers_left),
+                           NST_INT(step->concepts), NST_INT(step->active), NST_INT(repo)));
     enum nst_err e = nst_rows_next(&has_row, rows);
     if (e == NST_OK && has_row) {
-        out->rev = nst_rows_int(rows, 0);
-        out->number = (repo << OCL_NUMBER_BITS) + nst_rows_int(rows, 1) - delta.numbers;
+        after[0] = nst_rows_int(rows, 0);
+        after[1] = nst_rows_int(rows, 1);
     }
     nst_rows_end(rows);
     return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+}
+
+enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)
+{
+    const struct ocl_run counted = { .concepts = run->concepts, .active = run->active };
+    int64_t after[2];
+    if (counted.concepts != 0 || counted.active != 0)
+        NST_TRY(move_on(after, db, run->repo, &counted));
+    *run = (struct ocl_run){ 0 };
+    return NST_OK;
+}
+
+#define RUN_REVS 1000
+#define RUN_NUMBERS 2000
+
+static enum nst_err open_run(struct ocl_run *run, struct nst_db *db, int64_t repo)
+{
+    const struct ocl_run step = { .revs_left = RUN_REVS, .numbers_left = RUN_NUMBERS };
+    int64_t after[2];
+    NST_TRY(ocl_run_flush(run, db));
+    NST_TRY(move_on(after, db, repo, &step));
+    *run = step;
+    run->repo = repo;
+    run->rev = after[0] - RUN_REVS + 1;
+    run->number = after[1] - RUN_NUMBERS;
+    return NST_OK;
+}
+
+enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq, int64_t repo,
+                                struct ocl_delta delta)
+{
+    struct ocl_run *run = rq->context;
+    int64_t after[2];
+    if (run == NULL) {
+        const struct ocl_run step = { .revs_left = 1, .numbers_left = delta.numbers,
+                                      .concepts = delta.concepts, .active = delta.active };
+        NST_TRY(move_on(after, rq->db, repo, &step));
+        *out = (struct ocl_change){ after[0],
+                                    (repo << OCL_NUMBER_BITS) + after[1] - delta.numbers };
+        return NST_OK;
+    }
+    if (run->repo != repo || run->revs_left == 0 || run->numbers_left < delta.numbers)
+        NST_TRY(open_run(run, rq->db, repo));
+    *out = (struct ocl_change){ run->rev++, (repo << OCL_NUMBER_BITS) + run->number };
+    run->revs_left--;
+    run->number += delta.numbers;
+    run->numbers_left -= delta.numbers;
+    run->concepts += delta.concepts;
+    run->active += delta.active;
+    return NST_OK;
 }
 
 static const struct nst_route source_route[] = {

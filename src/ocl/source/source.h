@@ -28,14 +28,25 @@ struct ocl_change {
     int64_t number;  /* first of the numbers asked for, already with the owner's ordinal */
 };
 
-/* Take the repository's row for this transaction and open its next revision:
- * writers of one repository follow each other from here on.
- *   numbers   how many row numbers the write needs
- *   concepts  change of the number of concepts; active: of those not retired
- * Errors: those of nst_query. */
+/* What a write adds: numbers that it needs, and to the two counts of concepts. */
 struct ocl_delta {
     int64_t numbers, concepts, active;
 };
+
+/* A run of writes to one repository inside one transaction: revisions and numbers
+ * are taken a thousand at a time, counts are added at its end. Zeroed before its
+ * first use; handed over as rq->context. */
+struct ocl_run {
+    int64_t repo, rev, revs_left, number, numbers_left, concepts, active;
+};
+
+/* Write down what the run has counted; before its transaction ends, and before
+ * anything else looks at the repository. */
+NST_CHECKED enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db);
+
+/* Take the repository's row for this transaction and open its next revision:
+ * writers of one repository follow each other from here on.
+ * Errors: those of nst_query. */
 NST_CHECKED enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq,
                                             int64_t repo, struct ocl_delta delta);
 

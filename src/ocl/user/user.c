@@ -200,8 +200,6 @@ struct login {
 static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const char *name)
 {
     const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    if (rq->body->kind != NST_JSON_OBJECT)
-        return nst_fail(rq, NST_E_INVALID, "non_field_errors", NST_STR("Invalid data"));
     if (v == NULL || v->kind != NST_JSON_STRING || v->text.n == 0 || v->has_surrogate ||
         nst_str_find(v->text, '\0') < v->text.n || v->text.n > NST_PASSWORD_MAX)
         return nst_fail(rq, NST_E_INVALID, name, nst_str_z(rq->face->text->required));
@@ -213,6 +211,9 @@ static enum nst_err login_gather(struct nst_req *rq)
 {
     struct login *l = NST_NEW(rq->arena, struct login);
     struct nst_str name = { 0 };
+    if (rq->body->kind != NST_JSON_OBJECT)
+        return nst_fail(rq, NST_E_INVALID, rq->face->text->not_object_key,
+                        nst_str_z(rq->face->text->not_object));
     enum nst_err name_err = login_field(&name, rq, "username");
     enum nst_err password_err = login_field(&l->password, rq, "password");
     if (name_err != NST_OK || password_err != NST_OK)

@@ -4,7 +4,8 @@
 
 #include "ocl/app.h"
 
-#define OTHER(column) "(SELECT v.mnemonic FROM repo_version v WHERE v.id = repo_version." column ")"
+#define OTHER(column) \
+    "(SELECT v.mnemonic FROM repo_version v WHERE v.is_active AND v.id = repo_version." column ")"
 #define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = repo_version." column ")"
 #define SOURCE_COLUMN(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
