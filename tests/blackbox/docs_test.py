@@ -1,0 +1,226 @@
+"""The documentation is true: the shell blocks marked `sh test` run in their order,
+a block `json result` behind one is what it prints; the pieces of the tutorial are
+the example, byte for byte; the page of settings is what the program says; links
+and paths lead somewhere.
+
+Usage: docs_test.py --nestor PATH [-k TEXT]. The library and its pkg-config file
+are looked for in the build tree of PATH. Ends with the totals.
+"""
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from http_match import match_body  # noqa: E402
+from http_server import Server, environment  # noqa: E402
+
+PATIENCE = 300  # seconds a page may take; the tutorial compiles twice
+FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
+PLACE = re.compile(r"`((?:src|include|tests|tools|docs|examples|fuzz|bench)/[\w./-]*)`")
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Block:
+    def __init__(self, text, line):
+        self.text, self.line, self.result = text, line, None
+
+
+def blocks_of(page):
+    """The blocks to run, each with the result that the page shows behind it."""
+    text, blocks = read(page), []
+    for found in FENCE.finditer(text):
+        if found[1] == "sh test":
+            blocks.append(Block(found[2], text.count("\n", 0, found.start()) + 1))
+        elif found[1] == "json result":
+            blocks[-1].result = found[2].strip()
+    return blocks
+
+
+def script_of(blocks, folder):
+    """One shell for the page; the output of block n goes to folder/n."""
+    parts = ["set -eo pipefail"]
+    for n, block in enumerate(blocks):
+        parts.append(f"exec > {folder}/{n} 2>> {folder}/errors\n{block.text}")
+    return "\n".join(parts) + f"\ntouch {folder}/end\n"
+
+
+def run_page(page, variables):
+    """Problems of a page, one text each."""
+    blocks = blocks_of(page)
+    assert blocks, "it has no block that is marked `sh test`"
+    work = tempfile.mkdtemp(prefix="nestor-docs-")
+    out = os.path.join(work, "out")
+    os.mkdir(out)
+    try:
+        variables = {k: v.replace("WORK", work) for k, v in variables.items()}
+        p = subprocess.Popen(["bash", "-c", script_of(blocks, out)], cwd=work,
+                             env={**environment(), **variables}, start_new_session=True)
+        try:
+            p.wait(PATIENCE)
+        finally:
+            # What a block has left running is stopped with its shell.
+            try:
+                os.killpg(p.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            p.wait()
+        return problems_of(page, blocks, out)
+    finally:
+        shutil.rmtree(work)
+
+
+def problems_of(page, blocks, out):
+    problems = []
+    for n, block in enumerate(blocks):
+        path = os.path.join(out, str(n))
+        with open(path, "rb") as f:
+            printed = f.read()
+        is_last = not os.path.exists(os.path.join(out, str(n + 1)))
+        if is_last and not os.path.exists(os.path.join(out, "end")):
+            with open(os.path.join(out, "errors"), encoding="utf-8", errors="replace") as f:
+                return problems + [f"{page}:{block.line}: the block failed\n{printed.decode()}\n"
+                                   f"{f.read()[-3000:]}"]
+        if block.result is not None:
+            problems += [f"{page}:{block.line}: {p}" for p in match_body(block.result, printed)]
+    return problems
+
+
+def compiler(build):
+    """The compiler and flags of the build tree, so that the sanitizers agree."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as f:
+        words = shlex.split(json.load(f)[0]["command"])
+    cc = words[1] if os.path.basename(words[0]) == "ccache" else words[0]
+    with open(os.path.join(build, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as f:
+        options = {o["name"]: o["value"] for o in json.load(f)}
+    sanitize = options["b_sanitize"]
+    return cc, "" if sanitize == "none" else f"-g -fsanitize={sanitize}"
+
+
+def tutorial(nestor):
+    build = os.path.dirname(nestor)
+    assert os.path.exists(os.path.join(build, "libnestor.a")), f"{build} has no libnestor.a"
+    cc, flags = compiler(build)
+    with tempfile.TemporaryDirectory(prefix="nestor-cc-") as folder:
+        os.symlink(shutil.which(cc), os.path.join(folder, "cc"))
+        return run_page("docs/tutorial.md",
+                        {"NESTOR": ROOT, "BUILD": build, "PORT": str(free_port()), "CFLAGS": flags,
+                         "PATH": folder + os.pathsep + os.environ["PATH"]})
+
+
+def readme(nestor):
+    server = Server(nestor)
+    try:
+        variables = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": server.admin}
+        problems = run_page("README.md", variables)
+        return problems + server.stop([server.admin])
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+
+
+def operations(nestor):
+    with tempfile.TemporaryDirectory(prefix="nestor-path-") as folder:
+        os.symlink(nestor, os.path.join(folder, "nestor"))
+        return run_page("docs/operations.md",
+                        {"PORT": str(free_port()), "DATA": "WORK/data",
+                         "PATH": folder + os.pathsep + os.environ["PATH"]})
+
+
+def pieces(_):
+    """The tutorial shows the whole example."""
+    shown = [found[2].strip("\n") for found in FENCE.finditer(read("docs/tutorial.md"))
+             if found[1] == "c hello.c"]
+    if "\n\n".join(shown) + "\n" == read("examples/hello/hello.c"):
+        return []
+    return ["the blocks `c hello.c` of docs/tutorial.md are not examples/hello/hello.c"]
+
+
+def settings(nestor):
+    p = subprocess.run([os.path.join(ROOT, "tools", "make-settings-page"), nestor],
+                       capture_output=True, text=True, env=environment(), check=False)
+    if p.returncode == 0 and p.stdout == read("docs/settings.md"):
+        return []
+    return [f"docs/settings.md is stale: tools/make-settings-page NESTOR > docs/settings.md {p.stderr}"]
+
+
+def pages():
+    found = [f for f in sorted(os.listdir(ROOT)) if f.endswith(".md")]
+    for folder, _, files in os.walk(os.path.join(ROOT, "docs")):
+        found += [os.path.relpath(os.path.join(folder, f), ROOT) for f in sorted(files)
+                  if f.endswith(".md")]
+    return found + ["examples/hello/README.md", "tests/README.md"]
+
+
+def links(_):
+    problems = []
+    for page in pages():
+        for target, _ in LINK.findall(FENCE.sub("", read(page))):
+            if target == "" or ":" in target or page.startswith("docs/contracts/"):
+                continue
+            if not os.path.exists(os.path.join(ROOT, os.path.dirname(page), target)):
+                problems.append(f"{page}: the link {target} leads nowhere")
+    return problems
+
+
+def places(_):
+    """Paths of the tree that the pages name; the contracts speak of other trees."""
+    return [f"{page}: there is no {place}" for page in pages()
+            if not page.startswith("docs/contracts/")
+            for place in PLACE.findall(read(page))
+            if "NAME" not in place and not os.path.exists(os.path.join(ROOT, place))]
+
+
+CASES = (("the tutorial shows the whole example", pieces),
+         ("the page of settings is fresh", settings),
+         ("links lead somewhere", links),
+         ("paths exist", places),
+         ("the commands of README.md work", readme),
+         ("the commands of docs/operations.md work", operations),
+         ("the commands of docs/tutorial.md work", tutorial))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Test the documentation.")
+    parser.add_argument("--nestor", required=True, help="the program, in its build tree")
+    parser.add_argument("-k", default="", help="only cases whose name holds this")
+    options, _ = parser.parse_known_args()
+    nestor = os.path.abspath(options.nestor)
+    passed = failed = 0
+    for name, case in CASES:
+        if options.k not in name:
+            continue
+        try:
+            problems = case(nestor)
+        except (AssertionError, OSError, ValueError, subprocess.SubprocessError) as e:
+            problems = [f"{type(e).__name__}: {e}"]
+        passed += not problems
+        failed += bool(problems)
+        print(f"FAIL {name}: " + "\n    ".join("\n".join(problems).split("\n")) if problems
+              else f"ok {name}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
