@@ -71,9 +71,12 @@ def say(text):
 
 
 def helper(parsed, name):
-    """A C program of this folder: built beside the server, else None."""
+    """A C program of this folder, built beside the server."""
     path = os.path.join(os.path.dirname(os.path.abspath(parsed.nestor)), "bench", name)
-    return path if os.access(path, os.X_OK) else None
+    if not os.access(path, os.X_OK):
+        raise Failure(f"{name} is not built: tools/install-packages bench, then build with "
+                      "-Dbench=true")
+    return path
 
 
 # ---- Tables ----
@@ -89,6 +92,22 @@ def print_table(rows, with_head=True):
 
 def median(values):
     return statistics.median(values)
+
+
+def rates(loads):
+    return [one.rate for one in loads]
+
+
+def per_second(loads):
+    return f"{median(rates(loads)):,.0f} req/s"
+
+
+def micros(loads):
+    return f"{median([one.cpu for one in loads]) * 1e6:.1f} us CPU"
+
+
+def cpu_ratio(over, under):
+    return ratio([one.cpu for one in over], [one.cpu for one in under])
 
 
 def ratio(over, under):
@@ -133,35 +152,36 @@ class Site:
         return Server(self, settings)
 
 
-class Server:
-    """`nestor serve` on a free port, for a with statement."""
+def end(process):
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
-    def __init__(self, site, settings):
-        self.site = site
-        command = [site.nestor, "serve", "--data", site.data, "--listen", "127.0.0.1:0",
-                   "--set", "log.access=false"]
-        for setting in settings:
-            command += ["--set", setting]
+
+class Program:
+    """A program that listens and has its own way to tell the port; for a with
+    statement. Its diagnostics are what `nestor serve` logs."""
+
+    def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self.port = self.wait_for_port()
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.port = self.find_port()
+        if self.port is None:
+            raise Failure(f"{command[0]} ended with {self.process.wait()} before it listened")
 
-    def wait_for_port(self):
-        for line in self.process.stderr:
-            if b'"listening"' in line:
-                return json.loads(line)["port"]
-        raise Failure(f"the server ended with {self.process.wait()} before it listened")
+    def find_port(self):
+        line = self.process.stdout.readline()
+        return int(line) if line else None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
+        self.process.stdout.close()
         self.process.stderr.close()
 
     def cpu(self):
@@ -169,6 +189,24 @@ class Server:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
             fields = f.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Server(Program):
+    """`nestor serve` on a free port, with a log that stays almost empty."""
+
+    def __init__(self, site, settings):
+        self.site = site
+        command = [site.nestor, "serve", "--data", site.data, "--listen", "127.0.0.1:0",
+                   "--set", "log.access=false"]
+        for setting in settings:
+            command += ["--set", setting]
+        super().__init__(command)
+
+    def find_port(self):
+        for line in self.process.stderr:
+            if b'"listening"' in line:
+                return json.loads(line)["port"]
+        return None
 
     def resident(self):
         """Resident memory in bytes."""
@@ -200,20 +238,20 @@ class Server:
 @dataclass
 class Load:
     rate: float     # answers a second
-    cpu: float      # the server's processor seconds an answer; 0 without a server to look at
+    cpu: float      # processor seconds of the program for an answer
     p50: float      # seconds
     p99: float
 
 
-def wrk(port, cpu, script, arguments, connections, seconds):
-    """One load on 127.0.0.1:port; cpu() gives processor seconds used so far."""
+def load(program, script, arguments, connections, seconds):
+    """One load by wrk on a program that listens."""
     if shutil.which("wrk") is None:
         raise Failure("wrk is missing: tools/install-packages bench")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s",
-               os.path.join(HERE, script), f"http://127.0.0.1:{port}", "--", *arguments]
-    before = cpu()
+               os.path.join(HERE, script), f"http://127.0.0.1:{program.port}", "--", *arguments]
+    before = program.cpu()
     out = check(command)
-    used = cpu() - before
+    used = program.cpu() - before
     for line in out.splitlines():
         if line.startswith("RESULT "):
             answers, micros, p50, p99, refused, broken = map(float, line.split()[1:])
@@ -222,10 +260,6 @@ def wrk(port, cpu, script, arguments, connections, seconds):
                               f"{broken:.0f} connections broke")
             return Load(answers / micros * 1e6, used / answers, p50 / 1e6, p99 / 1e6)
     raise Failure(f"wrk gave no result: {out.strip()}")
-
-
-def load(server, script, arguments, connections, seconds):
-    return wrk(server.port, server.cpu, script, arguments, connections, seconds)
 
 
 def take_turns(rounds, variants):

@@ -1,0 +1,51 @@
+/* Our HTTP layer with nothing in front of it: one loop that answers every request
+ * with the same body of 1 KB. What it costs more than bench-raw is the price of
+ * libmicrohttpd and of the guard; what the server costs more than this is ours.
+ *
+ *   bench-bare    prints its port, serves 127.0.0.1 until it is killed */
+#include "nestor/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BODY_BYTES 1024
+
+static char body[BODY_BYTES];
+
+static size_t body_limit(struct nst_exchange *x)
+{
+    (void)x;
+    return 0;
+}
+
+static enum nst_http_next handle(struct nst_exchange *x)
+{
+    x->status = 200;
+    x->content_type = NST_STR("application/json");
+    nst_put(&x->out, (struct nst_str){ body, BODY_BYTES });
+    return NST_HTTP_ANSWERED;
+}
+
+static void error(struct nst_exchange *x, enum nst_err err, const char *detail)
+{
+    (void)detail;
+    x->status = nst_err_status(err);
+}
+
+int main(void)
+{
+    static const struct nst_http_app app = { .body_limit = body_limit,
+                                             .handle = handle,
+                                             .error = error };
+    struct nst_http_options options = { .listen = NST_STR("127.0.0.1:0"), .loops = 1 };
+    struct nst_http *server;
+    memset(body, 'x', sizeof(body));
+    if (nst_http_start(&server, &options, &app) != NST_OK)
+        return 1;
+    printf("%u\n", nst_http_port(server));
+    fflush(stdout);
+    for (;;)
+        pause();
+}
