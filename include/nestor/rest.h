@@ -56,6 +56,7 @@ struct nst_req {
     int64_t now;
     void *prepared;           /* for the action's gather and prepare */
     bool is_gathering;        /* gather takes the place of the view */
+    bool is_tls;              /* the client speaks TLS to a trusted proxy */
     bool is_internal;         /* no client: the caller is trusted to be who it is */
     void *context;            /* of internal requests: the application's own */
 };
@@ -218,6 +219,7 @@ void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
 struct nst_server_options {
     struct nst_http_options http;
     const struct nst_face *root;   /* the face that also answers at "/"; may be NULL */
+    bool trusts_proxy;             /* believe X-Forwarded-Proto: only behind a proxy that sets it */
     struct nst_store *store;
     struct nst_registry *registry;
 };

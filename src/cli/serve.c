@@ -32,6 +32,7 @@ static struct nst_server_options server_options(const struct cli_options *o,
                   .gzip_from = gzip > 0 ? (size_t)gzip : SIZE_MAX,
                   .access_log = cli_is_on(c, "log.access") },
         .root = root_face(c),
+        .trusts_proxy = cli_is_on(c, "http.trust_proxy"),
         .store = site->store,
         .registry = site->registry,
     };

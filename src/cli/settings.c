@@ -35,6 +35,8 @@ const struct cli_setting cli_settings[] = {
       .doc = "How long to finish requests on stop." },
     { "http.gzip_from", CLI_NUMBER, "1024", 0, 1000000000,
       .doc = "Smallest answer to compress, in bytes." },
+    { "http.trust_proxy", CLI_SWITCH, "false",
+      .doc = "A proxy in front sets X-Forwarded-Proto; links follow it." },
     { "db.pool", CLI_NUMBER, "8", 1, 1000, .doc = "PostgreSQL connections." },
     { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
     { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },

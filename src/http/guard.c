@@ -105,6 +105,17 @@ static size_t header_size(struct MHD_Connection *mhd)
 }
 
 /* Split the target; undoes nst_http_hide_query. */
+/* RFC 9112, 3.2.2: servers accept the absolute form; what it adds is not used. */
+static void to_origin_form(struct nst_str *path)
+{
+    bool is_tls = nst_str_starts(*path, NST_STR("https://"));
+    if (!is_tls && !nst_str_starts(*path, NST_STR("http://")))
+        return;
+    struct nst_str rest = nst_str_slice(*path, is_tls ? 8 : 7, path->n);
+    rest = nst_str_slice(rest, nst_str_find(rest, '/'), rest.n);
+    *path = rest.n > 0 ? rest : NST_STR("/");
+}
+
 static bool take_target(struct exchange *x, const char *url, const char *version)
 {
     struct conn *c = x->conn;
@@ -116,9 +127,10 @@ static bool take_target(struct exchange *x, const char *url, const char *version
         x->pub.path.n = (size_t)(c->query - 1 - url);
         x->pub.query = (struct nst_str){ c->query, n - x->pub.path.n - 1 };
     }
+    to_origin_form(&x->pub.path);
     bool is_asterisk =
         x->pub.path.n == 1 && *url == '*' && nst_str_eq(x->pub.method, NST_STR("OPTIONS"));
-    return (is_asterisk || (n > 0 && *url == '/')) && is_all(x->pub.path, C_TARGET) &&
+    return (is_asterisk || (x->pub.path.n > 0 && *x->pub.path.p == '/')) && is_all(x->pub.path, C_TARGET) &&
            is_all(x->pub.query, C_TARGET);
 }
 

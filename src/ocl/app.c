@@ -85,7 +85,7 @@ static void put_link(struct nst_req *rq, const char *header, int64_t page)
     struct nst_buf b;
     struct nst_str rest = rq->x->query;
     nst_buf_init(&b, rq->arena, 65536);
-    nst_put_lit(&b, "http://");
+    nst_put_z(&b, rq->is_tls ? "https://" : "http://");
     nst_put(&b, rq->x->host);
     nst_put(&b, rq->x->path);
     nst_put_char(&b, '?');

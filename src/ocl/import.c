@@ -255,11 +255,8 @@ static enum nst_err read_batch(struct ocl_line **line, size_t *count, struct nst
     if (lines->count > LINES_MAX)
         return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("At most 1000 lines in a request."));
     *line = NST_NEW_ARRAY(rq->arena, struct ocl_line, lines->count + 1);
-    for (struct nst_json *v = lines->first; v != NULL; v = v->next) {
-        if (v->kind != NST_JSON_OBJECT)
-            return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("A line is a JSON object."));
+    for (struct nst_json *v = lines->first; v != NULL; v = v->next)
         (*line)[(*count)++].tree = v;
-    }
     return NST_OK;
 }
 

@@ -44,7 +44,7 @@ void ocl_importer_free(struct ocl_importer *im);
 
 /* A line, and what became of it. */
 struct ocl_line {
-    struct nst_json *tree;        /* a JSON object */
+    struct nst_json *tree;        /* what the line says */
     enum ocl_outcome outcome;
     struct nst_str detail;        /* the error body where the outcome is an error */
 };

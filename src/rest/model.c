@@ -305,6 +305,17 @@ static void init_models(struct nst_registry *reg, const struct nst_resource *con
     }
 }
 
+static void check_face(struct nst_registry *reg, const struct nst_face *face)
+{
+    bool is_whole = face->name != NULL && face->doc != NULL && face->phase != NULL &&
+                    face->error != NULL && face->paginate != NULL && face->text != NULL;
+    if (is_whole)
+        return;
+    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", nst_str_z(face->name)),
+            NST_LOG_STR("why", NST_STR("a face needs name, doc, phase, error, paginate and text")));
+    reg->faults++;
+}
+
 enum nst_err nst_registry_new(struct nst_registry **out, struct nst_arena *a,
                               const struct nst_resource *const *resources,
                               const struct nst_face *const *faces)
@@ -321,6 +332,8 @@ enum nst_err nst_registry_new(struct nst_registry **out, struct nst_arena *a,
         compile_model(&reg->model[i]);
     for (size_t i = 0; i < reg->models; i++)
         nst_route_add(reg, &reg->model[i]);
+    for (size_t i = 0; i < reg->faces; i++)
+        check_face(reg, reg->face[i]);
     if (reg->faults > 0)
         return NST_E_INTERNAL;
     *out = reg;

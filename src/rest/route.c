@@ -118,6 +118,20 @@ static bool lacks_serializer(const struct nst_endpoint *e, const struct nst_acti
     return false;
 }
 
+static bool stores(const struct nst_resource *r, const char *name)
+{
+    int i = nst_field_index(r, nst_str_z(name));
+    return i >= 0 && nst_is_stored(&r->field[i]);
+}
+
+/* nst_destroy marks a row inactive, at a time. */
+static bool lacks_columns(const struct nst_endpoint *e, const struct nst_action *action)
+{
+    const struct nst_model *m = e->is_detail ? e->step[e->count - 1].model : e->model;
+    return action->view == nst_destroy &&
+           !(stores(m->resource, "is_active") && stores(m->resource, "updated_at"));
+}
+
 static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
 {
     const struct nst_route *r = e->route;
@@ -131,6 +145,8 @@ static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
             fault(reg, e->path, "a method without a permission");
         if (lacks_serializer(e, action[i]))
             fault(reg, e->path, "a generic view without its serializer");
+        if (lacks_columns(e, action[i]))
+            fault(reg, e->path, "nst_destroy needs the columns is_active and updated_at");
         e->action[i] = action[i];
         nst_put_z(&allow, method_name[i]);
         nst_put_lit(&allow, ", ");

@@ -95,7 +95,7 @@ static void after_probe(enum nst_err err, void *arg)
 {
     struct nst_exchange *x = arg;
     if (err == NST_OK)
-        answer_text(x, 200, NST_STR("{\"status\":\"ready\"}"));
+        answer_text(x, 200, NST_STR("{\"status\":\"ok\"}"));
     else
         answer_text(x, 503, NST_STR("{\"status\":\"the store does not answer\"}"));
     nst_http_resume(x);
@@ -140,6 +140,9 @@ static void make_request(struct nst_exchange *x)
         .registry = s->options.registry,
         .face = face_of(s, x->path, &rest),
         .method = method_of(x->method),
+        .is_tls = s->options.trusts_proxy &&
+                  nst_str_eq_nocase(nst_http_request_header(x, "X-Forwarded-Proto"),
+                                    NST_STR("https")),
     };
     x->app = job;
     if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)

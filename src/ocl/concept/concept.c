@@ -409,6 +409,34 @@ static enum nst_err import_existing(struct nst_req *rq, struct ocl_concept *stor
     return nst_answer_empty(rq, 200);
 }
 
+static enum nst_err find_stored(struct ocl_concept **stored, struct nst_req *rq)
+{
+    const struct nst_json *id = nst_json_get(rq->body, NST_STR("id"));
+    struct nst_sql q;
+    *stored = NULL;
+    if (id == NULL || id->kind != NST_JSON_STRING || id->has_surrogate ||
+        nst_str_find(id->text, '\0') < id->text.n)
+        return NST_OK;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, " AND concept_version.repo_id = ");
+    nst_sql_bind(&q, NST_INT(((struct nst_row *)nst_object(rq)->row)->id));
+    nst_sql_add(&q, " AND concept_version.mnemonic = ");
+    nst_sql_bind(&q, NST_TEXT(id->text));
+    NST_TRY(open_scope(&q));
+    return nst_load_where((void **)stored, rq, &ocl_concept, NST_LOAD_ALL, &q);
+}
+
+/* A line that could not make a concept may still change one. */
+static enum nst_err import_partial(struct nst_req *rq)
+{
+    struct ocl_concept *stored;
+    NST_TRY(find_stored(&stored, rq));
+    if (stored == NULL)
+        return NST_E_INVALID;
+    rq->problem = NULL;
+    return import_existing(rq, stored);
+}
+
 /* Most lines are new: the insert tells by itself when one is not. The counts of a
  * line that was there are taken back. */
 static enum nst_err concept_import(struct nst_req *rq)
@@ -416,21 +444,15 @@ static enum nst_err concept_import(struct nst_req *rq)
     struct ocl_concept *c = nst_row_new(rq, &ocl_concept), *stored;
     struct ocl_change back;
     bool inserted = false;
-    NST_TRY(nst_bind(c, rq, &ocl_concept, NST_CREATE));
+    if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
+        return import_partial(rq);
     NST_TRY(concept_before_create(rq, c));
     NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c,
                                     "(repo_id, mnemonic, rev_to)"));
     if (inserted)
         return nst_answer_empty(rq, 201);
     NST_TRY(ocl_source_advance(&back, rq, c->repo_id, (struct ocl_delta){ 0, -1, -!c->retired }));
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, " AND concept_version.repo_id = ");
-    nst_sql_bind(&q, NST_INT(c->repo_id));
-    nst_sql_add(&q, " AND concept_version.mnemonic = ");
-    nst_sql_bind(&q, NST_TEXT(c->id));
-    NST_TRY(open_scope(&q));
-    NST_TRY(nst_load_where((void **)&stored, rq, &ocl_concept, NST_LOAD_ALL, &q));
+    NST_TRY(find_stored(&stored, rq));
     return stored != NULL ? import_existing(rq, stored) : NST_E_RETRY;
 }
 

@@ -200,11 +200,12 @@ struct login {
 static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const char *name)
 {
     const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    if (v == NULL || v->kind != NST_JSON_STRING || v->text.n == 0 || v->has_surrogate ||
-        nst_str_find(v->text, '\0') < v->text.n || v->text.n > NST_PASSWORD_MAX)
-        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(rq->face->text->required));
-    *out = v->text;
-    return NST_OK;
+    const struct nst_texts *text = rq->face->text;
+    if (v == NULL || v->kind == NST_JSON_NULL)
+        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
+    if (!nst_text.parse(rq, NULL, v, out))
+        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->invalid));
+    return out->n > 0 ? NST_OK : nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
 }
 
 static enum nst_err login_gather(struct nst_req *rq)
