@@ -9,12 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-#define BATCH 1000
+#define BATCH       1000
 #define COLUMNS_MAX 100
-#define TEXT_MAX 4096
+#define TEXT_MAX    4096
 
 struct table {
-    sqlite3_value **cell;   /* row by row */
+    sqlite3_value **cell; /* row by row */
     size_t rows, room;
     int columns;
 };

@@ -16,12 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS 200000
-#define READS 400000
+#define ROWS        200000
+#define READS       400000
 #define VALUE_BYTES 300
-#define TICK 32
-#define ROUNDS_MAX 31
-#define TEXT "SELECT body FROM item WHERE id = $1"
+#define TICK        32
+#define ROUNDS_MAX  31
+#define TEXT        "SELECT body FROM item WHERE id = $1"
 
 struct bench {
     struct nst_store *store;
@@ -56,8 +56,8 @@ static enum nst_err fill_store(struct nst_db *db, void *arg)
                      NST_STR("CREATE TABLE item (id INTEGER PRIMARY KEY, body text NOT NULL)"),
                      NULL, 0));
     for (int64_t id = 1; id <= ROWS; id++)
-        NST_TRY(nst_exec_with(NULL, db, "INSERT INTO item (id, body) VALUES ($1, $2)",
-                              NST_INT(id), NST_TEXT(nst_str_z(b->value))));
+        NST_TRY(nst_exec_with(NULL, db, "INSERT INTO item (id, body) VALUES ($1, $2)", NST_INT(id),
+                              NST_TEXT(nst_str_z(b->value))));
     return NST_OK;
 }
 

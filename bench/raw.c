@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_BYTES 300
+#define ANSWER_BYTES  300
 #define REQUEST_BYTES 4096
-#define EVENTS 64
+#define EVENTS        64
 
 static char answer[ANSWER_BYTES];
 
