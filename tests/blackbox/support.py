@@ -204,7 +204,7 @@ class Server:
         return "\n".join(self.log)
 
     def client(self, token=None):
-        return Client(self.port, token or self.token)
+        return Client(self.port, self.token if token is None else token)
 
     def end(self, sig=signal.SIGTERM):
         """Returns the exit status; the log is whole afterwards."""

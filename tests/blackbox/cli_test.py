@@ -1,0 +1,475 @@
+"""The verbs of the program, as somebody at a shell meets them: help, exit codes,
+files that they leave, and that a store written from a shell is the store that a
+server serves.
+
+Usage: cli_test.py --nestor PATH
+"""
+import http.client
+import json
+import os
+import re
+import socket
+import stat
+import sys
+
+from support import Site, Tally, arguments, engines
+
+VERBS = ("serve", "init", "import", "user", "token", "config", "migrate", "openapi", "doctor")
+PASSWORD = "correct-horse-battery-7"
+
+OWNERS = ("/orgs/{org}/", "/users/{user}/", "/user/")
+SOURCE = "sources/{source}/"
+PINNED = ("{version}/concepts/", "latest/concepts/")
+BELOW_SOURCE = ("", "versions/", "latest/", "{version}/", "concepts/", "concepts/{concept}/",
+                "concepts/{concept}/versions/", "concepts/{concept}/{concept_version}/",
+                *PINNED, *(p + "{pinned_concept}/" for p in PINNED),
+                *(p + "{pinned_concept}/versions/" for p in PINNED),
+                *(p + "{pinned_concept}/{concept_version}/" for p in PINNED))
+BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/orgs/",
+        "/users/{user}/orgs/", "/sources/", "/concepts/", "/orgs/{org}/members/",
+        "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
+        *(o + SOURCE + b for o in OWNERS for b in BELOW_SOURCE)}
+GUIDE_ONLY = {"/api-token-auth/", "/admin/tokens/", "/admin/tokens/{user}/",
+              "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
+V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/"}
+
+# What an import leaves, without the times.
+CONTENT = (
+    "SELECT mnemonic, name FROM org ORDER BY id",
+    "SELECT id, mnemonic, name, owner, owner_type, versions, rev, next_number, concepts, "
+    "active_concepts FROM repo ORDER BY id",
+    "SELECT repo_id, mnemonic, rev, concepts, active_concepts, released, description "
+    "FROM repo_version ORDER BY id",
+    "SELECT repo_id, id, concept_id, mnemonic, rev_from, rev_to, concept_class, datatype, retired, "
+    "names, descriptions, display_name, display_locale, external_id, extras, previous_id "
+    "FROM concept_version ORDER BY repo_id, id",
+)
+
+
+def good(p):
+    assert p.returncode == 0, f"{p.args[1:]}: {p.returncode}: {p.stdout[-500:]}{p.stderr[-1500:]}"
+    return p
+
+
+def refused(p, status, *words):
+    """Ended with the status and one clear line on standard error."""
+    assert p.returncode == status, f"{p.args[1:]}: {p.returncode}, not {status}: {p.stderr[-500:]}"
+    missing = [w for w in words if w not in p.stderr]
+    assert not missing, f"{p.args[1:]}: {missing} not in {p.stderr[-500:]!r}"
+    return p
+
+
+def source_lines(concepts, more=()):
+    owner = {"owner": "LAB", "owner_type": "Organization"}
+    lines = [{"type": "Organization", "id": "LAB", "name": "Lab"},
+             {"type": "Source", "id": "LOINC", "name": "Loinc", **owner}]
+    lines += [{"type": "Concept", "id": f"C{i}", "source": "LOINC", "concept_class": "Test",
+               "datatype": "Numeric", "extras": {"n": i},
+               "names": [{"name": f"Étude {i}", "locale": "fr"}, {"name": f"Test {i}",
+                         "locale": "en", "locale_preferred": True}],
+               "descriptions": [{"description": "d", "locale": "en"}], **owner}
+              for i in range(concepts)]
+    lines += [{"type": "Source Version", "id": "2026", "source": "LOINC", "description": "new",
+               "released": True, **owner}, *more]
+    return lines
+
+
+def as_text(lines):
+    return "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+
+
+def counts(p):
+    """{"created": 3, ...} of what `nestor import` prints."""
+    pairs = [line.split(": ") for line in p.stdout.splitlines() if ": " in line]
+    return {name: int(n) for name, n in pairs if n.isdigit()}
+
+
+def content(site):
+    """Rows of every table that an import fills; the numbers of names are random."""
+    return [[tuple(re.sub(r'"uuid":"\d+"', "", v) for v in row) for row in site.query(sql)]
+            for sql in CONTENT]
+
+
+class Cases:
+    """Every method test_* is a case; each has an installation of its own."""
+
+    def __init__(self, nestor, cluster):
+        self.nestor, self.cluster = nestor, cluster
+
+    def site(self):
+        return Site(self.nestor, self.cluster)
+
+    # ---- Help and usage ----
+
+    def test_help_of_every_verb(self):
+        with self.site() as site:
+            listed = good(site.run("--help", where=False)).stdout
+            for verb in VERBS:
+                assert f"  {verb} " in listed, f"{verb} is not in `nestor --help`"
+                text = good(site.run(verb, "--help", where=False)).stdout
+                assert text.startswith(f"usage: nestor {verb}"), text[:200]
+                assert f"  nestor {verb}" in text or f"| nestor {verb}" in text, \
+                    f"{verb}: no example"
+
+    def test_wrong_usage_is_told(self):
+        with self.site() as site:
+            refused(site.run("frobnicate", where=False), 2, "\"frobnicate\"")
+            for verb in VERBS:
+                refused(site.run(verb, "--frobnicate"), 2, f"nestor {verb}", "--frobnicate",
+                        f"nestor {verb} --help")
+            for verb in ("serve", "init --admin a --admin-token-file b", "config", "migrate",
+                         "openapi", "doctor"):
+                refused(site.run(verb, "surplus"), 2, "nestor ", "surplus")
+            refused(site.run("init"), 2, "--admin")
+            refused(site.run("import"), 2, "FILE")
+            refused(site.run("token show"), 2, "--user")
+            refused(site.run("user frobnicate"), 2, "usage: nestor user")
+            refused(site.run("serve", "--listen"), 2, "--listen wants a value")
+
+    def test_a_missing_installation_is_told(self):
+        with self.site() as site:
+            for verb in ("serve", "user list", "token show --user x", "migrate", "doctor",
+                         "import /dev/null"):
+                refused(site.run(verb), 1, "nestor init")
+
+    def test_version_is_printed(self):
+        with self.site() as site:
+            assert good(site.run("--version", where=False)).stdout.startswith("nestor ")
+
+    # ---- init ----
+
+    def test_init_makes_a_private_installation_once(self):
+        with self.site() as site:
+            token = site.path("admin.token")
+            site.write("admin.token", "older and longer than a token, readable by all\n" * 3)
+            os.chmod(token, 0o644)
+            site.init()
+            assert stat.S_IMODE(os.stat(token).st_mode) == 0o600, "the token can be read by others"
+            assert len(site.token) == 40, f"{site.token!r} is no token"
+            private = [site.data, os.path.join(site.data, "secret.key")]
+            private += [] if site.database else [os.path.join(site.data, "nestor.db")]
+            for path in private:
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+                assert mode & 0o077 == 0, f"{path} has mode {mode:o}"
+            before = site.dump()
+            again = site.run("init", "--admin", "eve", "--admin-token-file", site.path("eve.token"))
+            refused(again, 1, "users already")
+            assert site.dump() == before, "the second init changed the database"
+            assert not os.path.exists(site.path("eve.token")), "the second init wrote a token"
+            with open(token, encoding="ascii") as f:
+                assert f.read().strip() == site.token, "the second init changed the token"
+
+    # ---- token ----
+
+    def who(self, server, token):
+        answer = server.client(token).ask("GET", "/guide/user/")
+        return answer.json()["username"] if answer.status == 200 else answer.status
+
+    def test_tokens_are_shown_created_added_renewed(self):
+        with self.site() as site:
+            site.init()
+            good(site.run("user add ada --email ada@example.org"))
+            shown = good(site.run("token show --user ada")).stdout.strip()
+            made = good(site.run("token create --user ada --name nightly")).stdout.strip()
+            past = good(site.run("token create --user ada --name gone",
+                                 "--expires", "2020-01-01T00:00:00Z")).stdout.strip()
+            carried = "brought-along-" + "x" * 40
+            site.write("old.token", carried + "\n")
+            good(site.run("token add --user ada", "--from-file", site.path("old.token")))
+            refused(site.run("token add --user admin", "--from-file", site.path("old.token")), 1,
+                    "known already")
+            with site.serve() as server:
+                assert [self.who(server, t) for t in (shown, made, carried)] == ["ada"] * 3
+                assert self.who(server, past) == 401, "an expired token is accepted"
+                renewed = good(site.run("token renew --user ada")).stdout.strip()
+                assert renewed != shown
+                assert good(site.run("token show --user ada")).stdout.strip() == renewed
+                assert [self.who(server, t) for t in (shown, renewed, made, carried)] == \
+                    [401, "ada", "ada", "ada"]
+
+    def test_wrong_tokens_are_refused(self):
+        with self.site() as site:
+            site.init()
+            refused(site.run("token show --user nobody"), 1, "no user \"nobody\"")
+            for text in ("short", "with blank " + "x" * 40, "x" * 513, "é" * 40):
+                site.write("bad.token", text)
+                refused(site.run("token add --user admin", "--from-file", site.path("bad.token")),
+                        1, "bad.token")
+            refused(site.run("token create --user admin --name n --expires tomorrow"), 2,
+                    "--expires")
+
+    # ---- user ----
+
+    def test_users_are_added_listed_and_sign_in(self):
+        with self.site() as site:
+            site.init()
+            site.write("password", PASSWORD + "\n")
+            good(site.run("user add ada --name Ada --email ada@example.org --staff"))
+            refused(site.run("user add ada --email again@example.org"), 1, "refused")
+            rows = [r.split("\t") for r in good(site.run("user list")).stdout.splitlines()]
+            assert ["ada", "Ada", "ada@example.org", "staff"] in rows, rows
+            assert ["admin", "superuser"] in [[r[0], r[3]] for r in rows], rows
+            good(site.run("user password ada", "--password-file", site.path("password")))
+            site.write("weak", "password1234567890")
+            for text in ("short", "aaaaaaaaaaaaaaaaaaaa"):
+                site.write("weak", text)
+                refused(site.run("user password ada", "--password-file", site.path("weak")), 1)
+            refused(site.run("user password nobody", "--password-file", site.path("password")), 1)
+            token = good(site.run("token show --user ada")).stdout.strip()
+            login = {"username": "ada", "password": PASSWORD}
+            with site.serve() as server:
+                client = server.client("")
+                answer = client.expect(200, "POST", "/guide/api-token-auth/", login)
+                assert answer.json() == {"token": token}, answer
+                client.expect(400, "POST", "/guide/api-token-auth/", {**login, "password": "no"})
+
+    # ---- Settings ----
+
+    def setting(self, site, name, *words, env=None):
+        text = good(site.run("config --json", *words, env=env)).stdout
+        found = json.loads(text, object_pairs_hook=without_twins)[name]
+        return found["value"], found["origin"]
+
+    def test_settings_come_from_flag_environment_file_default(self):
+        with self.site() as site:
+            env = {"NESTOR_HTTP_IDLE_SECONDS": "33"}
+            name = "http.idle_seconds"
+            site.init()
+            assert self.setting(site, name) == ("60", "default")
+            site.write("data/nestor.conf", "http.idle_seconds = 44\n[log]\nlevel = warn\n")
+            assert self.setting(site, name) == ("44", "file")
+            assert self.setting(site, "log.level") == ("warn", "file")
+            assert self.setting(site, name, env=env) == ("33", "environment")
+            assert self.setting(site, name, "--set", f"{name}=22", env=env) == ("22", "flag")
+            assert self.setting(site, "listen", "--listen", "127.0.0.1:1") == \
+                ("127.0.0.1:1", "flag")
+
+    def test_wrong_settings_are_refused(self):
+        with self.site() as site:
+            site.init()
+            refused(site.run("config", "--set", "http.idle_secnods=1"), 2,
+                    "http.idle_secnods", "did you mean \"http.idle_seconds\"")
+            refused(site.run("config", "--set", "http.idle_seconds=0"), 2, "1 to 86400")
+            refused(site.run("config", "--set", "http.idle_seconds=12x"), 2, "\"12x\"")
+            refused(site.run("config", "--set", "ocl.root=v3"), 2, "guide|v2")
+            refused(site.run("config", "--set", "no-value"), 2, "name=value")
+            refused(site.run("serve", env={"NESTOR_OCL_ROOT": "v3"}), 2, "environment", "ocl.root")
+            site.write("data/nestor.conf", "ocl.rot = v2\n")
+            refused(site.run("serve"), 2, "file", "did you mean \"ocl.root\"")
+
+    def test_the_root_can_be_v2(self):
+        with self.site() as site:
+            site.init()
+            for root, status in (("guide", 401), ("v2", 200)):
+                with site.serve("--set", f"ocl.root={root}") as server:
+                    assert server.client("").ask("GET", "/orgs/").status == status, root
+
+    # ---- openapi ----
+
+    def test_openapi_has_every_path(self):
+        with self.site() as site:
+            text = good(site.run("openapi", where=False)).stdout
+            document = json.loads(text, object_pairs_hook=without_twins)
+            wanted = {"/guide" + p for p in BOTH | GUIDE_ONLY} | {"/v2" + p for p in BOTH | V2_ONLY}
+            paths = set(document["paths"])
+            assert wanted == paths, f"missing {wanted - paths}, surplus {paths - wanted}"
+            site.init()
+            with site.serve() as server:
+                client = server.client()
+                served = client.expect(200, "GET", "/openapi.json")
+                assert served.json() == json.loads(text), "the served document is another one"
+                for path, operations in document["paths"].items():
+                    self.check_methods(client, path, operations)
+
+    def check_methods(self, client, path, operations):
+        """What the document offers is what the server allows."""
+        named = path.replace("{", "").replace("}", "")
+        allow = client.ask("OPTIONS", named).headers["Allow"]
+        allowed = {m.strip().lower() for m in (allow or "").split(",")} - {"head", "options"}
+        offered = set(operations) - {"parameters", "summary", "description"}
+        assert offered == allowed, f"{path}: document {offered}, Allow {allow}"
+
+    # ---- doctor, migrate ----
+
+    def test_doctor_finds_what_is_open(self):
+        with self.site() as site:
+            site.init()
+            good(site.run("doctor"))
+            good(site.run("migrate"))
+            secret = os.path.join(site.data, "secret.key")
+            os.chmod(secret, 0o644)
+            found = site.run("doctor")
+            assert found.returncode == 1 and "secret.key" in found.stdout, found.stdout
+            os.chmod(secret, 0o600)
+            found = site.run("doctor", "--listen", "0.0.0.0:8000")
+            assert found.returncode == 1 and "beyond this machine" in found.stdout, found.stdout
+            site.write("data/secret.key", "short")
+            refused(site.run("doctor"), 1, "secret.key")
+
+    # ---- import ----
+
+    def test_import_tells_what_it_refused(self):
+        bad = ["{\"type\": \"Concept\", ", "[]", {"type": "Nonsense"}, {"id": "no type"},
+               {"type": "Concept", "id": "X", "owner": "LAB", "owner_type": "Organization",
+                "source": "LOINC", "names": []}]
+        with self.site() as site:
+            site.init()
+            site.write("x.jsonl", as_text(["", *source_lines(3), *bad, "   "]))
+            p = site.run("import", site.path("x.jsonl"))
+            assert p.returncode == 1, p.stdout
+            assert counts(p) == {"created": 6, "invalid": 5}, p.stdout
+            with open(site.path("x.jsonl.errors.jsonl"), encoding="utf-8") as f:
+                errors = [json.loads(line) for line in f]
+            assert sorted(e["line"] for e in errors) == [8, 9, 10, 11, 12], errors
+            assert all(e["outcome"] == "invalid" and e["errors"] for e in errors), errors
+
+    def test_import_again_changes_nothing(self):
+        with self.site() as site:
+            site.init()
+            site.write("x.jsonl", as_text(source_lines(20)))
+            p = good(site.run("import --dry-run", site.path("x.jsonl")))
+            assert counts(p) == {"created": 23} and "dry run" in p.stdout, p.stdout
+            assert site.query("SELECT mnemonic FROM org") == [("OCL",)], "the dry run stored"
+            p = good(site.run("import", site.path("x.jsonl")))
+            assert counts(p) == {"created": 23}, p.stdout
+            before = content(site)
+            p = good(site.run("import", site.path("x.jsonl")))
+            assert counts(p) == {"exists": 3, "unchanged": 20}, p.stdout
+            assert content(site) == before, "the second import changed the content"
+            assert not os.path.exists(site.path("x.jsonl.errors.jsonl"))
+            lines = source_lines(20)
+            lines[5]["datatype"] = "Text"
+            p = good(site.run("import -", stdin=as_text(lines)))
+            assert counts(p) == {"exists": 3, "unchanged": 19, "updated": 1}, p.stdout
+
+    def test_import_over_http_is_the_same(self):
+        lines = as_text(source_lines(1200) + source_lines(2, [{"type": "Nonsense"}]))
+        with self.site() as here, self.site() as there:
+            here.init()
+            there.init()
+            p = here.run("import -", "--errors", here.path("errors"), stdin=lines)
+            with there.serve() as server:
+                url = f"http://127.0.0.1:{server.port}"
+                words = ["import", "--server", url, "--token-file", there.path("admin.token")]
+                trial = there.run(" ".join(words), "--dry-run", "-", "--errors",
+                                  there.path("trial"), where=False, stdin=lines)
+                assert trial.returncode == 1 and "dry run" in trial.stdout, trial.stdout
+                assert there.query("SELECT mnemonic FROM org") == [("OCL",)], "dry run stored"
+                q = there.run(" ".join(words), "-", "--errors", there.path("errors"),
+                              where=False, stdin=lines)
+            assert (p.returncode, counts(p)) == (q.returncode, counts(q)), (p.stdout, q.stdout)
+            for mine, other in zip(content(here), content(there)):
+                differing = [pair for pair in zip(mine, other) if pair[0] != pair[1]][:2]
+                assert mine == other, f"the stores differ: {differing}"
+            with open(here.path("errors"), encoding="utf-8") as f, \
+                 open(there.path("errors"), encoding="utf-8") as g:
+                assert f.read() == g.read(), "the reports of errors differ"
+
+    def test_import_over_http_refuses(self):
+        with self.site() as site:
+            site.init()
+            site.write("wrong.token", "0" * 40)
+            refused(site.run("import - --server http://127.0.0.1:1", stdin=""), 2, "--token-file")
+            with site.serve() as server:
+                p = site.run(f"import - --server http://127.0.0.1:{server.port}", "--token-file",
+                             site.path("wrong.token"), stdin=as_text(source_lines(1)))
+                refused(p, 1, "401")
+                assert "0" * 40 not in p.stdout + p.stderr, "the token is printed"
+
+    def test_import_beside_a_server(self):
+        with self.site() as site:
+            site.init()
+            with site.serve() as server:
+                client = server.client()
+                client.expect(200, "GET", "/guide/orgs/")
+                good(site.run("import -", stdin=as_text(source_lines(50))))
+                shown = client.expect(200, "GET", "/guide/orgs/LAB/sources/LOINC/concepts/")
+                assert shown.headers["num_found"] == "50", shown.headers
+                client.expect(201, "POST", "/guide/orgs/LAB/sources/LOINC/concepts/",
+                              {"id": "after", "conceptClass": "Test",
+                               "names": [{"name": "after", "locale": "en"}]})
+
+    def test_import_of_a_missing_file(self):
+        with self.site() as site:
+            site.init()
+            refused(site.run("import", site.path("nowhere")), 1, "nowhere", "cannot be read")
+            refused(site.run("import - --user nobody", stdin=""), 1, "no such user")
+
+    # ---- serve ----
+
+    def test_a_taken_port_is_told(self):
+        with self.site() as site, socket.create_server(("127.0.0.1", 0)) as taken:
+            site.init()
+            port = taken.getsockname()[1]
+            p = refused(site.run("serve", "--listen", f"127.0.0.1:{port}"), 1,
+                        f"cannot serve on 127.0.0.1:{port}")
+            assert "\"listening\"" not in p.stderr
+            refused(site.run("serve", "--listen", "nonsense"), 1, "nonsense")
+
+    def test_sigterm_lets_requests_finish(self):
+        body = json.dumps({"id": "LATE", "name": "Late"}).encode()
+        with self.site() as site:
+            site.init()
+            server = site.serve()
+            idle = server.client()
+            idle.expect(200, "GET", "/guide/user/")
+            with socket.create_connection(("127.0.0.1", server.port)) as s:
+                s.settimeout(30)
+                head = (f"POST /guide/orgs/ HTTP/1.1\r\nHost: x\r\nAuthorization: Token "
+                        f"{server.token}\r\nContent-Type: application/json\r\n"
+                        f"Content-Length: {len(body)}\r\n\r\n").encode()
+                s.sendall(head + body[:5])
+                # An answer on the other connection: the loop has seen the head by then.
+                for _ in range(20):
+                    idle.expect(200, "GET", "/guide/user/")
+                server.process.terminate()
+                server.wait_for('"stopping"')
+                s.sendall(body[5:])
+                answer = http.client.HTTPResponse(s)
+                answer.begin()
+                assert answer.status == 201, f"{answer.status} {answer.read()[:300]}"
+                answer.close()
+            server.stop()
+            assert ("LATE",) in site.query("SELECT mnemonic FROM org")
+
+    def test_no_secret_is_logged(self):
+        with self.site() as site:
+            site.init()
+            site.write("password", PASSWORD)
+            good(site.run("user add ada --email ada@example.org"))
+            good(site.run("user password ada", "--password-file", site.path("password")))
+            made = good(site.run("token create --user ada --name n")).stdout.strip()
+            with site.serve("--set", "log.level=debug") as server:
+                client = server.client(made)
+                client.expect(200, "GET", f"/guide/user/?token={made}&verbose=true")
+                client.ask("POST", "/guide/api-token-auth/",
+                           {"username": "ada", "password": PASSWORD})
+                client.ask("POST", "/guide/users/", {"username": "eve", "password": PASSWORD})
+                server.client("f" * 40).ask("GET", "/guide/user/")
+            with open(os.path.join(site.data, "secret.key"), encoding="ascii") as f:
+                secrets = [PASSWORD, made, site.token, "f" * 40, f.read().strip(), "$argon2"]
+            told = [s[:12] for s in secrets if s in server.text()]
+            assert not told, f"the log holds {told}"
+            assert '"request"' in server.text(), "nothing was logged at all"
+
+
+def without_twins(pairs):
+    """A JSON object in which a name stands twice is a mistake."""
+    names = [name for name, _ in pairs]
+    twins = {n for n in names if names.count(n) > 1}
+    assert not twins, f"twice in one JSON object: {twins}"
+    return dict(pairs)
+
+
+def main():
+    chosen = arguments(__doc__.splitlines()[0], only="")
+    tally = Tally()
+    for engine, cluster in engines():
+        cases = Cases(chosen.nestor, cluster)
+        for name in [n for n in dir(cases) if n.startswith("test_") and chosen.only in n]:
+            tally.run(f"{engine}: {name[5:].replace('_', ' ')}", getattr(cases, name))
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
