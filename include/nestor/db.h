@@ -120,6 +120,7 @@ NST_CHECKED enum nst_err nst_savepoint(struct nst_db *db);
 NST_CHECKED enum nst_err nst_savepoint_release(struct nst_db *db);
 NST_CHECKED enum nst_err nst_savepoint_rollback(struct nst_db *db);
 
+/* The engine behind a connection. */
 enum nst_dialect nst_db_dialect(const struct nst_db *db);
 
 /* The store that db belongs to. */
@@ -149,6 +150,7 @@ NST_CHECKED enum nst_err nst_store_open(struct nst_store **out,
 /* Finish what is queued, stop the threads, close. Readers must be closed. */
 void nst_store_close(struct nst_store *store);
 
+/* The engine behind a store. */
 enum nst_dialect nst_store_dialect(const struct nst_store *store);
 
 /* Work on a transaction. Returning an error rolls everything of this work back

@@ -86,7 +86,11 @@ void nst_add_problem(struct nst_req *rq, struct nst_str key, struct nst_str text
 /* True when the action of the route needs no credentials (NST_ANONYMOUS). */
 bool nst_allows_anonymous(const struct nst_req *rq);
 
-/* Value of a query parameter, decoded, the last one counts; null when absent. */
+/* What stands for a query value that is no UTF-8 or holds a NUL. */
+#define NST_NO_TEXT "\xEF\xBF\xBD"
+
+/* Value of a query parameter, decoded, the last one counts; null when absent,
+ * NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
 
 /* True for `true`, `True` and `1` (V201). */

@@ -153,6 +153,7 @@ void nst_store_log_sql(struct nst_store *store, struct nst_str sql);
 /* Call the job's done and free it. */
 void nst_job_finish(struct nst_job *job);
 
+/* Open one connection: the writer's, or a reader's. */
 enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool is_writer);
 
 /* Run the jobs of a list in one commit and finish them; returns those that were

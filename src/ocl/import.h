@@ -38,6 +38,7 @@ struct ocl_importer {
     bool is_careful;              /* a savepoint a line */
 };
 
+/* Make one that acts as caller (whose name must outlive it); release it. */
 struct ocl_importer *ocl_importer_new(struct nst_registry *registry,
                                       const struct nst_caller *caller);
 void ocl_importer_free(struct ocl_importer *im);

@@ -87,11 +87,11 @@ static void add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_f
     nst_sql_add(q, is_not ? ") IS NOT TRUE)" : ")");
 }
 
-static bool add_filters(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r)
+static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
+                                const struct nst_resource *r)
 {
-    bool filtered = false;
     if (rq->x->query.n == 0)
-        return false;
+        return NST_OK;
     for (size_t i = 0; i < r->field_count; i++) {
         const struct nst_field *f = &r->field[i];
         if ((f->flags & NST_FILTER) == 0)
@@ -100,10 +100,12 @@ static bool add_filters(struct nst_sql *q, struct nst_req *rq, const struct nst_
         struct nst_str value = nst_query_value(rq, nst_str_to_z(rq->arena, camel));
         if (value.n == 0)
             continue;
+        if (nst_str_eq(value, NST_STR(NST_NO_TEXT)))
+            nst_add_problem(rq, camel, nst_str_z(rq->face->text->invalid), true);
         add_filter(q, rq, f, value);
-        filtered = true;
+        *filtered = true;
     }
-    return filtered;
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 
 /* ---- Order (V332) ---- */
@@ -163,9 +165,7 @@ static enum nst_err conditions(struct nst_sql *q, bool *filtered, struct nst_req
     enum nst_err e = NST_OK;
     if (r->hook.visible != NULL)
         e = r->hook.visible(q, rq);
-    if (e == NST_OK)
-        *filtered = add_filters(q, rq, r);
-    return e;
+    return e != NST_OK ? e : add_filters(q, filtered, rq, r);
 }
 
 static enum nst_err count_rows(int64_t *found, struct nst_req *rq, const struct nst_model *m,

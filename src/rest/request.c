@@ -34,7 +34,7 @@ struct nst_str nst_query_value(struct nst_req *rq, const char *name)
     }
     /* What is no text can match nothing, and PostgreSQL would refuse it. */
     if (!nst_utf8_valid(found) || nst_str_find(found, '\0') < found.n)
-        return NST_STR("\xEF\xBF\xBD");
+        return NST_STR(NST_NO_TEXT);
     return found;
 }
 

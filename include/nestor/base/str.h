@@ -37,6 +37,7 @@ bool nst_str_eq_nocase(struct nst_str a, struct nst_str b);
 /* Byte order, shorter first among equals: negative, 0 or positive. */
 int nst_str_cmp(struct nst_str a, struct nst_str b);
 
+/* True when s begins, or ends, with the other string. */
 bool nst_str_starts(struct nst_str s, struct nst_str prefix);
 bool nst_str_ends(struct nst_str s, struct nst_str suffix);
 
