@@ -29,14 +29,14 @@ enum nst_value_kind { NST_VALUE_NULL, NST_VALUE_INT, NST_VALUE_BOOL, NST_VALUE_T
 /* A value to bind: exactly one member counts, by kind. */
 struct nst_value {
     enum nst_value_kind kind;
-    int64_t number;          /* INT, and BOOL as 0 or 1 */
-    struct nst_str text;     /* must be valid UTF-8 without NUL on PostgreSQL: callers check */
+    int64_t number;      /* INT, and BOOL as 0 or 1 */
+    struct nst_str text; /* must be valid UTF-8 without NUL on PostgreSQL: callers check */
 };
 
-#define NST_INT(i) ((struct nst_value){ .kind = NST_VALUE_INT, .number = (i) })
+#define NST_INT(i)  ((struct nst_value){ .kind = NST_VALUE_INT, .number = (i) })
 #define NST_BOOL(b) ((struct nst_value){ .kind = NST_VALUE_BOOL, .number = (b) })
 #define NST_TEXT(s) nst_value_text(s)
-#define NST_NULL ((struct nst_value){ .kind = NST_VALUE_NULL })
+#define NST_NULL    ((struct nst_value){ .kind = NST_VALUE_NULL })
 
 /* Text, or NULL for the null string. */
 static inline struct nst_value nst_value_text(struct nst_str s)
@@ -74,8 +74,8 @@ void nst_sql_bind(struct nst_sql *q, struct nst_value v);
  *   values as many as the highest $n; their texts must live until nst_rows_end
  * The statement runs here up to its first row: a conflict shows here, not later.
  * Errors: NST_E_CONFLICT for a violated unique constraint, NST_E_FULL, NST_E_RETRY,
- * NST_E_BUSY for a lock held for too long, NST_E_DB (logged). After any error the transaction can only be rolled back
- * (use a savepoint where a conflict is expected). Blocks on the database. */
+ * NST_E_BUSY for a lock held for too long, NST_E_DB (logged). After any error the transaction can
+ * only be rolled back (use a savepoint where a conflict is expected). Blocks on the database. */
 NST_CHECKED enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str sql,
                                    const struct nst_value *values, unsigned count);
 
@@ -110,8 +110,7 @@ NST_CHECKED enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct ns
  * as a number (*out keeps its value when there is no row; *found may be NULL). */
 NST_CHECKED enum nst_err nst_sql_query(struct nst_rows **rows, struct nst_db *db,
                                        const struct nst_sql *q);
-NST_CHECKED enum nst_err nst_sql_exec(int64_t *changed, struct nst_db *db,
-                                      const struct nst_sql *q);
+NST_CHECKED enum nst_err nst_sql_exec(int64_t *changed, struct nst_db *db, const struct nst_sql *q);
 NST_CHECKED enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db,
                                      const struct nst_sql *q);
 
@@ -132,12 +131,12 @@ uint64_t nst_db_statements(const struct nst_db *db);
 /* ---- The store ---- */
 
 struct nst_store_options {
-    struct nst_str url;      /* path of the SQLite file, or postgresql://... */
-    unsigned pool;           /* PostgreSQL threads; 0 means 8 */
-    unsigned batch;          /* writes to a SQLite commit at most; 0 means 256 */
-    unsigned queue;          /* writes waiting at most; 0 means 10000; beyond: NST_E_BUSY */
-    size_t mmap;             /* SQLite: bytes to map; 0 means 1 GiB */
-    unsigned busy_ms;        /* wait for another process; 0 means 10000 */
+    struct nst_str url; /* path of the SQLite file, or postgresql://... */
+    unsigned pool;      /* PostgreSQL threads; 0 means 8 */
+    unsigned batch;     /* writes to a SQLite commit at most; 0 means 256 */
+    unsigned queue;     /* writes waiting at most; 0 means 10000; beyond: NST_E_BUSY */
+    size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB */
+    unsigned busy_ms;   /* wait for another process; 0 means 10000 */
 };
 
 /* Open the database (SQLite: make the file when it is missing, mode 0600) and
@@ -203,7 +202,7 @@ void nst_reader_leave(struct nst_db *db);
  * starts with `--sqlite:` or `--postgresql:` counts, without that mark, on that
  * engine only; other comment lines are dropped. */
 struct nst_migration {
-    unsigned number;         /* ascending, from 1 */
+    unsigned number; /* ascending, from 1 */
     const char *name;
     const char *sql;
 };

@@ -35,8 +35,8 @@ enum nst_rep { NST_REP_STR, NST_REP_INT, NST_REP_BOOL };
 struct nst_type {
     const char *name;
     enum nst_rep rep;
-    const char *column;  /* SQL type, the same on both engines */
-    const char *schema;  /* members of an OpenAPI schema: "\"type\":\"string\"" */
+    const char *column; /* SQL type, the same on both engines */
+    const char *schema; /* members of an OpenAPI schema: "\"type\":\"string\"" */
     /* Read the JSON value v (not null) into *member; text is kept in rq's arena.
      * Returns false when v is no value of this type. */
     bool (*parse)(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
@@ -64,54 +64,65 @@ enum nst_field_flag {
 /* Values that the framework fills in by itself. */
 enum nst_auto {
     NST_AUTO_NONE,
-    NST_AUTO_CREATED,       /* time of creation */
-    NST_AUTO_UPDATED,       /* time of the last stored change */
-    NST_AUTO_CREATOR,       /* the caller's id (int) or name (text) at creation */
-    NST_AUTO_UPDATER,       /* the same at every change */
-    NST_AUTO_NUMBER,        /* child objects: a random number as decimal text */
+    NST_AUTO_CREATED, /* time of creation */
+    NST_AUTO_UPDATED, /* time of the last stored change */
+    NST_AUTO_CREATOR, /* the caller's id (int) or name (text) at creation */
+    NST_AUTO_UPDATER, /* the same at every change */
+    NST_AUTO_NUMBER,  /* child objects: a random number as decimal text */
 };
 
 struct nst_field {
-    const char *name;       /* canonical, snake_case; faces derive their spelling */
+    const char *name; /* canonical, snake_case; faces derive their spelling */
     const struct nst_type *type;
     enum nst_rep rep;
-    size_t offset;          /* of the member in the struct */
-    size_t created;         /* nst_identity: offset of the creation time */
-    unsigned flags;         /* enum nst_field_flag */
+    size_t offset;  /* of the member in the struct */
+    size_t created; /* nst_identity: offset of the creation time */
+    unsigned flags; /* enum nst_field_flag */
     enum nst_auto fill;
-    const char *column;     /* NULL: the name. An identifier: a column of the table.
-                               Anything else: an expression, read only. "": none */
-    const char *link;       /* a URL from other fields: "{owner_url}sources/{id}/" */
-    const char *constant;   /* JSON text: the value of a field that nothing can set yet */
-    const char *fallback;   /* stored when nothing is given; NULL: null */
-    unsigned max;           /* code points at most; 0: 65535 */
+    const char *column;   /* NULL: the name. An identifier: a column of the table.
+                             Anything else: an expression, read only. "": none */
+    const char *link;     /* a URL from other fields: "{owner_url}sources/{id}/" */
+    const char *constant; /* JSON text: the value of a field that nothing can set yet */
+    const char *fallback; /* stored when nothing is given; NULL: null */
+    unsigned max;         /* code points at most; 0: 65535 */
     const struct nst_resource *children; /* nst_child_list: what an element is */
     const char *doc;
 };
 
 #define NST_REP_OF(member) \
-    _Generic((member), struct nst_str: NST_REP_STR, int64_t: NST_REP_INT, bool: NST_REP_BOOL)
+    _Generic((member), struct nst_str : NST_REP_STR, int64_t : NST_REP_INT, bool : NST_REP_BOOL)
 
 /* A field kept in member m of struct s. */
 #define NST_FIELD(n, s, m, t, ...) \
-    { .name = (n), .type = (t), .rep = NST_REP_OF(((struct s *)0)->m), \
-      .offset = offsetof(struct s, m), __VA_ARGS__ }
+    { \
+        .name = (n), .type = (t), .rep = NST_REP_OF(((struct s *)0)->m), \
+        .offset = offsetof(struct s, m), __VA_ARGS__ \
+    }
 
 /* The row's number as `uuid`; c is the member that holds the creation time. */
 #define NST_IDENTITY(n, s, c, ...) \
-    { .name = (n), .type = &nst_identity, .rep = NST_REP_INT, \
-      .offset = offsetof(struct s, row.id), .created = offsetof(struct s, c), \
-      .column = "id", .flags = NST_CORE, __VA_ARGS__ }
+    { \
+        .name = (n), .type = &nst_identity, .rep = NST_REP_INT, \
+        .offset = offsetof(struct s, row.id), .created = offsetof(struct s, c), .column = "id", \
+        .flags = NST_CORE, __VA_ARGS__ \
+    }
 
 /* A URL derived from other fields; null when one of them is null. */
 #define NST_LINK(n, template, ...) \
-    { .name = (n), .type = &nst_url, .column = "", .link = (template), __VA_ARGS__ }
+    { \
+        .name = (n), .type = &nst_url, .column = "", .link = (template), __VA_ARGS__ \
+    }
 
 /* A field with one value for every row. */
 #define NST_CONSTANT(n, json, ...) \
-    { .name = (n), .type = &nst_json_value, .column = "", .constant = (json), __VA_ARGS__ }
+    { \
+        .name = (n), .type = &nst_json_value, .column = "", .constant = (json), __VA_ARGS__ \
+    }
 
 /* A member of a child object, which has no struct: only name, type and rules. */
-#define NST_CHILD(n, t, ...) { .name = (n), .type = (t), .column = "", __VA_ARGS__ }
+#define NST_CHILD(n, t, ...) \
+    { \
+        .name = (n), .type = (t), .column = "", __VA_ARGS__ \
+    }
 
 #endif

@@ -18,7 +18,7 @@ struct nst_http;
 struct nst_http_loop;
 
 #define NST_HTTP_HEADERS_OUT 32
-#define NST_HTTP_ANSWER_MAX ((size_t)64 << 20)  /* bytes of one buffered answer */
+#define NST_HTTP_ANSWER_MAX  ((size_t)64 << 20) /* bytes of one buffered answer */
 
 struct nst_http_header {
     struct nst_str name, value;
@@ -27,26 +27,26 @@ struct nst_http_header {
 /* One request and its answer. The first part is filled before the application
  * sees it and does not change; the second is the application's to fill. */
 struct nst_exchange {
-    struct nst_arena *arena;       /* of this exchange; reset after the answer left */
-    struct nst_str method;         /* as sent: "GET" */
-    struct nst_str path;           /* not decoded, starts with '/' */
-    struct nst_str query;          /* after '?', not decoded; null when there is none */
-    struct nst_str host;           /* Host header */
-    struct nst_str body;           /* whole; empty until handle is called */
-    struct nst_str peer;           /* address of the other end, text */
-    struct nst_str id;             /* of the request: in the log and X-Request-Id */
+    struct nst_arena *arena; /* of this exchange; reset after the answer left */
+    struct nst_str method;   /* as sent: "GET" */
+    struct nst_str path;     /* not decoded, starts with '/' */
+    struct nst_str query;    /* after '?', not decoded; null when there is none */
+    struct nst_str host;     /* Host header */
+    struct nst_str body;     /* whole; empty until handle is called */
+    struct nst_str peer;     /* address of the other end, text */
+    struct nst_str id;       /* of the request: in the log and X-Request-Id */
     struct nst_http_loop *loop;
-    int64_t started;               /* nst_ticks() when the headers were complete */
+    int64_t started; /* nst_ticks() when the headers were complete */
 
-    unsigned status;               /* 0 until answered */
-    struct nst_buf out;            /* body; its maximum is NST_HTTP_ANSWER_MAX */
+    unsigned status;    /* 0 until answered */
+    struct nst_buf out; /* body; its maximum is NST_HTTP_ANSWER_MAX */
     struct nst_http_header header[NST_HTTP_HEADERS_OUT];
     unsigned header_count;
-    struct nst_str content_type;   /* null: none is sent */
-    bool must_close;               /* close the connection after the answer */
-    struct nst_str user;           /* for the access log; may be null */
+    struct nst_str content_type; /* null: none is sent */
+    bool must_close;             /* close the connection after the answer */
+    struct nst_str user;         /* for the access log; may be null */
 
-    void *app;                     /* the application's own */
+    void *app; /* the application's own */
 };
 
 /* Value of a request header (name without case); null when absent. When it was
@@ -63,8 +63,8 @@ unsigned nst_http_request_header_count(const struct nst_exchange *x, const char 
 void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value);
 
 enum nst_http_next {
-    NST_HTTP_ANSWERED,  /* the answer is filled in */
-    NST_HTTP_LATER      /* nst_http_resume will be called, from any thread */
+    NST_HTTP_ANSWERED, /* the answer is filled in */
+    NST_HTTP_LATER     /* nst_http_resume will be called, from any thread */
 };
 
 /* What the application brings. All functions run on the loop's thread and must
@@ -90,7 +90,7 @@ struct nst_http_app {
     void (*loop_stop)(void *state);
     void (*tick_end)(void *state);
 
-    void *context;                 /* handed to loop_start */
+    void *context; /* handed to loop_start */
 };
 
 /* What loop_start returned, for x's loop. */
@@ -102,20 +102,20 @@ void *nst_http_loop_state(const struct nst_exchange *x);
 void nst_http_resume(struct nst_exchange *x);
 
 struct nst_http_options {
-    struct nst_str listen;         /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
-    unsigned loops;                /* 0: one a core */
-    unsigned connections;          /* at most, in all; 0: 10000 */
-    unsigned per_address;          /* connections of one IPv4 address or IPv6 /64; 0: no limit */
-    size_t header_bytes;           /* 0: 8192; request line and headers together */
-    unsigned header_fields;        /* 0: 100 */
-    size_t target_bytes;           /* request target; 0: 4096; beyond: 414 */
-    unsigned idle_seconds;         /* keep-alive without a request; 0: 60 */
-    unsigned request_seconds;      /* first byte to complete request; 0: 30; then 408 and close */
-    unsigned drain_seconds;        /* on stop: time for requests in flight; 0: 10 */
-    size_t gzip_from;              /* smallest text or JSON body to compress; 0: 1024; SIZE_MAX:
-                                    * never. A strong ETag "a" then leaves as "a-gzip": strip the
-                                    * suffix before comparing If-None-Match */
-    bool access_log;               /* one line a request */
+    struct nst_str listen;    /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
+    unsigned loops;           /* 0: one a core */
+    unsigned connections;     /* at most, in all; 0: 10000 */
+    unsigned per_address;     /* connections of one IPv4 address or IPv6 /64; 0: no limit */
+    size_t header_bytes;      /* 0: 8192; request line and headers together */
+    unsigned header_fields;   /* 0: 100 */
+    size_t target_bytes;      /* request target; 0: 4096; beyond: 414 */
+    unsigned idle_seconds;    /* keep-alive without a request; 0: 60 */
+    unsigned request_seconds; /* first byte to complete request; 0: 30; then 408 and close */
+    unsigned drain_seconds;   /* on stop: time for requests in flight; 0: 10 */
+    size_t gzip_from;         /* smallest text or JSON body to compress; 0: 1024; SIZE_MAX:
+                               * never. A strong ETag "a" then leaves as "a-gzip": strip the
+                               * suffix before comparing If-None-Match */
+    bool access_log;          /* one line a request */
 };
 
 /* Bind and start the loops. Ignores SIGPIPE in the whole process and raises the

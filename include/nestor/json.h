@@ -26,7 +26,7 @@ enum nst_json_kind {
 struct nst_json {
     enum nst_json_kind kind;
     bool boolean;
-    bool has_surrogate;      /* in text; on a member also when in name */
+    bool has_surrogate; /* in text; on a member also when in name */
     struct nst_str text;
     struct nst_str name;
     struct nst_json *first, *next;
@@ -35,8 +35,8 @@ struct nst_json {
 
 /* What a reader accepts; both bounds are inclusive. */
 struct nst_json_limits {
-    unsigned depth;          /* nested arrays and objects; [] has depth 1 */
-    size_t nodes;            /* values in all */
+    unsigned depth; /* nested arrays and objects; [] has depth 1 */
+    size_t nodes;   /* values in all */
 };
 
 #define NST_JSON_DEPTH 64
@@ -47,8 +47,8 @@ extern const struct nst_json_limits nst_json_default_limits;
 
 /* Where and why reading failed. */
 struct nst_json_fault {
-    size_t line, column;     /* from 1; column in bytes */
-    const char *reason;      /* static text, lower case, no full stop */
+    size_t line, column; /* from 1; column in bytes */
+    const char *reason;  /* static text, lower case, no full stop */
 };
 
 /* Read the one value that fills the whole of text (blanks around it allowed).

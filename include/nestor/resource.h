@@ -28,8 +28,8 @@ enum nst_identity_style { NST_DECIMAL, NST_HEX24 };
  * numbers, in the order named. */
 struct nst_texts {
     const char *required, *blank, *null, *pattern, *invalid;
-    const char *choice;      /* %s: the value given */
-    const char *too_long;    /* %u limit, %u length */
+    const char *choice;   /* %s: the value given */
+    const char *too_long; /* %u limit, %u length */
     const char *twice;
     const char *not_object;
     const char *not_object_key; /* the key that carries not_object */
@@ -46,31 +46,39 @@ struct nst_face {
     enum nst_spelling spelling;
     enum nst_time_style time;
     enum nst_identity_style identity;
-    bool lists_as_text;      /* string lists leave comma-separated */
-    bool inserts_slash;      /* GET without the trailing slash is redirected */
+    bool lists_as_text; /* string lists leave comma-separated */
+    bool inserts_slash; /* GET without the trailing slash is redirected */
     const struct nst_texts *text;
-    size_t body_limit;       /* bytes of a request body */
+    size_t body_limit; /* bytes of a request body */
 };
 
 /* ---- Serializers ---- */
 
-enum nst_use { NST_LIST, NST_DETAIL, NST_BRIEF, NST_VERBOSE, NST_CREATE, NST_UPDATE, NST_USE_COUNT };
+enum nst_use {
+    NST_LIST,
+    NST_DETAIL,
+    NST_BRIEF,
+    NST_VERBOSE,
+    NST_CREATE,
+    NST_UPDATE,
+    NST_USE_COUNT
+};
 
 /* What a face adds to a field's own rules. */
 struct nst_rule {
     const char *field;
-    const char *choices;     /* separated by `|` */
-    const char *charset;     /* "a-zA-Z0-9.-": every character is one of these */
-    const char *refused;     /* words that are no value, separated by `|` */
-    const char *fallback;    /* instead of the field's */
-    const char *alias;       /* another input name, verbatim */
+    const char *choices;  /* separated by `|` */
+    const char *charset;  /* "a-zA-Z0-9.-": every character is one of these */
+    const char *refused;  /* words that are no value, separated by `|` */
+    const char *fallback; /* instead of the field's */
+    const char *alias;    /* another input name, verbatim */
 };
 
 /* The answer to a violated unique key. `text` may hold {field} references. */
 struct nst_duplicate {
     const char *key, *text;
     bool is_list;
-    enum nst_err err;        /* 0: NST_E_INVALID */
+    enum nst_err err; /* 0: NST_E_INVALID */
 };
 
 struct nst_serializer {
@@ -79,14 +87,22 @@ struct nst_serializer {
     /* Output: names in order, separated by blanks; "a=b" shows field b under the
      * verbatim name a. Input: names that may be set; "a*" is required. */
     const char *fields;
-    const char *type;        /* literal value of the output field `type` */
-    const struct nst_rule *rules;    /* ends with a row without field; may be NULL */
-    struct nst_duplicate duplicate;  /* CREATE and UPDATE */
+    const char *type;               /* literal value of the output field `type` */
+    const struct nst_rule *rules;   /* ends with a row without field; may be NULL */
+    struct nst_duplicate duplicate; /* CREATE and UPDATE */
 };
 
 /* ---- Routes ---- */
 
-enum nst_method { NST_GET, NST_POST, NST_PUT, NST_PATCH, NST_DELETE, NST_OPTIONS, NST_METHOD_COUNT };
+enum nst_method {
+    NST_GET,
+    NST_POST,
+    NST_PUT,
+    NST_PATCH,
+    NST_DELETE,
+    NST_OPTIONS,
+    NST_METHOD_COUNT
+};
 
 enum nst_action_flag {
     NST_MAY_BE_ABSENT = 1 << 0, /* the last object of the path need not exist */
@@ -98,10 +114,10 @@ enum nst_action_flag {
  * first runs up to its body check with `gather` in the place of the view, then
  * `prepare` on a job thread without database, then whole, with the view. */
 struct nst_action {
-    nst_view *view;          /* NULL: the method is not allowed */
-    nst_permission *permit;  /* required beside a view */
-    unsigned flags;          /* enum nst_action_flag */
-    nst_view *gather;        /* may be NULL */
+    nst_view *view;         /* NULL: the method is not allowed */
+    nst_permission *permit; /* required beside a view */
+    unsigned flags;         /* enum nst_action_flag */
+    nst_view *gather;       /* may be NULL */
     nst_view *prepare;
 };
 
@@ -113,7 +129,7 @@ struct nst_route {
     const struct nst_face *face;
     const char *path;
     struct nst_action get, post, put, patch, delete;
-    size_t body_limit;       /* 0: the face's */
+    size_t body_limit; /* 0: the face's */
     const char *doc;
 };
 
@@ -122,13 +138,13 @@ struct nst_route {
 /* A name that lists can be sorted by; compared without case and `_`. */
 struct nst_sort {
     const char *name;
-    const char *columns;     /* expressions separated by `|`; NULL: the default order */
+    const char *columns; /* expressions separated by `|`; NULL: the default order */
 };
 
 /* A row that the path named. */
 struct nst_object {
     const struct nst_model *model;
-    void *row;               /* starts with struct nst_row; NULL: absent */
+    void *row; /* starts with struct nst_row; NULL: absent */
 };
 
 /* Hooks return NST_OK or a failure recorded with nst_fail. */
@@ -158,14 +174,14 @@ struct nst_hooks {
 };
 
 struct nst_resource {
-    const char *name;        /* "source": names it in paths, too */
-    const char *table;       /* what is written */
-    const char *from;        /* what is read; NULL: table */
-    const char *where;       /* which rows count: "source.is_active"; NULL: all */
-    const char *order;       /* default order of lists, a unique key last */
-    const char *key;         /* look-up field, where several resources share a table; NULL:
-                                the field marked NST_KEY */
-    size_t size;             /* of the struct */
+    const char *name;  /* "source": names it in paths, too */
+    const char *table; /* what is written */
+    const char *from;  /* what is read; NULL: table */
+    const char *where; /* which rows count: "source.is_active"; NULL: all */
+    const char *order; /* default order of lists, a unique key last */
+    const char *key;   /* look-up field, where several resources share a table; NULL:
+                          the field marked NST_KEY */
+    size_t size;       /* of the struct */
     const struct nst_field *field;
     size_t field_count;
     const struct nst_serializer *serializer;
@@ -177,9 +193,9 @@ struct nst_resource {
     const char *doc;
 };
 
-#define NST_COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define NST_FIELDS(array) .field = (array), .field_count = NST_COUNT(array)
+#define NST_COUNT(array)       (sizeof(array) / sizeof(*(array)))
+#define NST_FIELDS(array)      .field = (array), .field_count = NST_COUNT(array)
 #define NST_SERIALIZERS(array) .serializer = (array), .serializer_count = NST_COUNT(array)
-#define NST_ROUTES(array) .route = (array), .route_count = NST_COUNT(array)
+#define NST_ROUTES(array)      .route = (array), .route_count = NST_COUNT(array)
 
 #endif

@@ -10,9 +10,9 @@
 
 #include "nestor/resource.h"
 
-#define NST_CHAIN_MAX 6       /* resources in one path */
-#define NST_VAR_MAX 8         /* variables in one path */
-#define NST_PAGE_MAX 1000     /* rows of a page (G97, V110) */
+#define NST_CHAIN_MAX    6    /* resources in one path */
+#define NST_VAR_MAX      8    /* variables in one path */
+#define NST_PAGE_MAX     1000 /* rows of a page (G97, V110) */
 #define NST_PAGE_DEFAULT 25
 
 struct nst_model;
@@ -32,7 +32,7 @@ struct nst_caller {
 struct nst_problem {
     struct nst_problem *next;
     struct nst_str key, text;
-    bool is_list;             /* rendered as a list of messages */
+    bool is_list; /* rendered as a list of messages */
 };
 
 struct nst_req {
@@ -40,31 +40,31 @@ struct nst_req {
     struct nst_exchange *x;
     struct nst_registry *registry;
     struct nst_db *db;
-    struct nst_cache *cache;  /* of this loop; NULL elsewhere */
+    struct nst_cache *cache; /* of this loop; NULL elsewhere */
     const struct nst_face *face;
     const struct nst_endpoint *endpoint;
     const struct nst_action *action;
-    enum nst_method method;   /* HEAD counts as GET */
+    enum nst_method method;          /* HEAD counts as GET */
     struct nst_str var[NST_VAR_MAX]; /* variables of the path, decoded */
     unsigned var_count;
     struct nst_caller caller;
     struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
     unsigned depth;
-    struct nst_json *body;    /* parsed in the bind phase; NULL before and without one */
+    struct nst_json *body; /* parsed in the bind phase; NULL before and without one */
     struct nst_problem *problem;
-    const char *missing;      /* the resource of the path that was not found */
+    const char *missing; /* the resource of the path that was not found */
     int64_t now;
-    void *prepared;           /* for the action's gather and prepare */
-    bool is_gathering;        /* gather takes the place of the view */
-    bool is_tls;              /* the client speaks TLS to a trusted proxy */
-    bool is_internal;         /* no client: the caller is trusted to be who it is */
-    void *context;            /* of internal requests: the application's own */
+    void *prepared;    /* for the action's gather and prepare */
+    bool is_gathering; /* gather takes the place of the view */
+    bool is_tls;       /* the client speaks TLS to a trusted proxy */
+    bool is_internal;  /* no client: the caller is trusted to be who it is */
+    void *context;     /* of internal requests: the application's own */
 };
 
 /* One page of a list, for the face's paginate. */
 struct nst_page {
     int64_t limit, number, offset, found, returned;
-    bool by_offset;           /* the request used `offset` */
+    bool by_offset; /* the request used `offset` */
 };
 
 /* ---- Failing ---- */
@@ -222,8 +222,8 @@ void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
 
 struct nst_server_options {
     struct nst_http_options http;
-    const struct nst_face *root;   /* the face that also answers at "/"; may be NULL */
-    bool trusts_proxy;             /* believe X-Forwarded-Proto: only behind a proxy that sets it */
+    const struct nst_face *root; /* the face that also answers at "/"; may be NULL */
+    bool trusts_proxy;           /* believe X-Forwarded-Proto: only behind a proxy that sets it */
     struct nst_store *store;
     struct nst_registry *registry;
 };

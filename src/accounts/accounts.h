@@ -10,11 +10,11 @@
 
 #include "nestor/rest.h"
 
-#define NST_SECRET_BYTES 32
-#define NST_TOKEN_CHARS 40        /* of a derived token: lower-case hex (G135) */
-#define NST_CARRIED_TOKEN_MIN 40  /* characters of a token brought along */
+#define NST_SECRET_BYTES      32
+#define NST_TOKEN_CHARS       40 /* of a derived token: lower-case hex (G135) */
+#define NST_CARRIED_TOKEN_MIN 40 /* characters of a token brought along */
 #define NST_CARRIED_TOKEN_MAX 512
-#define NST_PASSWORD_MAX 1024     /* bytes; longer ones are refused, never cut */
+#define NST_PASSWORD_MAX      1024 /* bytes; longer ones are refused, never cut */
 
 /* What accounts need to know; set once before the server starts. */
 struct nst_accounts_settings {
@@ -29,9 +29,9 @@ int64_t nst_password_minimum(void);
 /* ---- Tokens ---- */
 
 enum nst_token_kind {
-    NST_TOKEN_ACCOUNT,  /* derived, one an account */
-    NST_TOKEN_MACHINE,  /* random, named, may expire */
-    NST_TOKEN_CARRIED,  /* brought along from another server */
+    NST_TOKEN_ACCOUNT, /* derived, one an account */
+    NST_TOKEN_MACHINE, /* random, named, may expire */
+    NST_TOKEN_CARRIED, /* brought along from another server */
 };
 
 /* The account's derived token, as text in a. */
@@ -40,16 +40,15 @@ struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t se
 /* A token on its way into the store. */
 struct nst_token {
     int64_t account;
-    struct nst_str token;      /* the secret itself; only its hash is kept */
+    struct nst_str token; /* the secret itself; only its hash is kept */
     enum nst_token_kind kind;
-    struct nst_str name;       /* what a person calls it; may be null */
-    int64_t expires;           /* microseconds; 0: never */
+    struct nst_str name; /* what a person calls it; may be null */
+    int64_t expires;     /* microseconds; 0: never */
 };
 
 /* Remember a token's hash.
  * Errors: NST_E_CONFLICT when the same token is known already. */
-NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t,
-                                         int64_t now);
+NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now);
 
 /* Give the account a fresh derived token under the next serial; the former stops
  * working. *token is text in a. Used at creation (serial 0 -> 1) and to revoke. */

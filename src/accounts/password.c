@@ -7,7 +7,7 @@
 #include <sodium.h>
 
 #define ARGON_PASSES 2
-#define ARGON_BYTES ((size_t)19 << 20)
+#define ARGON_BYTES  ((size_t)19 << 20)
 
 /* cracklib keeps its state in static variables. */
 static pthread_mutex_t crack_lock = PTHREAD_MUTEX_INITIALIZER;

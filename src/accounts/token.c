@@ -20,8 +20,7 @@ int64_t nst_password_minimum(void)
 struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t serial)
 {
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
-    struct nst_str text =
-        nst_strf(a, "token %lld %lld", (long long)account, (long long)serial);
+    struct nst_str text = nst_strf(a, "token %lld %lld", (long long)account, (long long)serial);
     crypto_auth_hmacsha256_state state;
     crypto_auth_hmacsha256_init(&state, settings.secret, sizeof(settings.secret));
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)text.p, text.n);
@@ -45,12 +44,13 @@ static struct nst_str hash_of(struct nst_arena *a, struct nst_str token)
 enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now)
 {
     struct nst_arena *a = nst_arena_new(1024);
-    enum nst_err e = nst_exec_with(
-        NULL, db,
-        "INSERT INTO token (hash, account_id, kind, name, created_at, expires_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
-        NST_TEXT(hash_of(a, t->token)), NST_INT(t->account), NST_INT(t->kind), NST_TEXT(t->name),
-        NST_INT(now), t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
+    enum nst_err e =
+        nst_exec_with(NULL, db,
+                      "INSERT INTO token (hash, account_id, kind, name, created_at, expires_at) "
+                      "VALUES ($1, $2, $3, $4, $5, $6)",
+                      NST_TEXT(hash_of(a, t->token)), NST_INT(t->account), NST_INT(t->kind),
+                      NST_TEXT(t->name), NST_INT(now),
+                      t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
     nst_arena_free(a);
     return e;
 }

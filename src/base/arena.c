@@ -16,16 +16,16 @@
 
 #ifdef ARENA_POISON
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n) __asan_poison_memory_region((p), (n))
+#define POISON(p, n)   __asan_poison_memory_region((p), (n))
 #define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
 #else
-#define POISON(p, n) ((void)(p), (void)(n))
+#define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
 #define BLOCK_MIN 256
 #define BLOCK_MAX ((size_t)1 << 20) /* growth doubles up to here */
-#define ALIGN 16
+#define ALIGN     16
 
 struct block {
     struct block *older;

@@ -13,12 +13,12 @@
 struct task {
     struct cli_options *o;
     struct cli_site *site;
-    const char *name;          /* of the user */
-    struct nst_str token;      /* to store, or made */
+    const char *name;     /* of the user */
+    struct nst_str token; /* to store, or made */
     int64_t expires;
-    struct nst_str password;   /* hash */
-    bool is_missing;           /* there is no such user */
-    struct nst_str problem;    /* error body of a request */
+    struct nst_str password; /* hash */
+    bool is_missing;         /* there is no such user */
+    struct nst_str problem;  /* error body of a request */
 };
 
 static enum nst_err find_user(struct ocl_user **user, struct task *t, struct nst_db *db)
@@ -83,8 +83,8 @@ static int report(const struct cli_verb *verb, const struct task *t, enum nst_er
         return cli_fail(verb, "there is no user \"%s\"", t->name);
     if (t->problem.n > 0)
         return cli_fail(verb, "refused: %.*s", NST_FMT(t->problem));
-    return cli_fail(verb, "%s", e == NST_E_CONFLICT ? "this token is known already"
-                                                    : nst_err_message(e));
+    return cli_fail(verb, "%s",
+                    e == NST_E_CONFLICT ? "this token is known already" : nst_err_message(e));
 }
 
 static int print_token(const struct cli_verb *verb, struct task *t, nst_work *work)
@@ -138,8 +138,10 @@ static struct nst_json *member(struct nst_json *object, struct nst_arena *a, con
                                const char *value)
 {
     struct nst_json *v = NST_NEW(a, struct nst_json);
-    *v = (struct nst_json){ .kind = NST_JSON_STRING, .name = nst_str_z(name),
-                            .text = nst_str_z(value), .next = object->first };
+    *v = (struct nst_json){ .kind = NST_JSON_STRING,
+                            .name = nst_str_z(name),
+                            .text = nst_str_z(value),
+                            .next = object->first };
     object->first = v;
     return object;
 }
@@ -250,7 +252,8 @@ static int user_verb(struct task *t)
         return print_link(t);
     if (strcmp(verb, "password") == 0 && t->password.p != NULL)
         return report(&cli_user, t, cli_run(t->site, user_set_password, t));
-    return cli_misuse(&cli_user, "list, add NAME, link NAME, or password NAME --password-file FILE");
+    return cli_misuse(&cli_user,
+                      "list, add NAME, link NAME, or password NAME --password-file FILE");
 }
 
 static int run(const struct cli_verb *verb, int (*body)(struct task *), int argc, char **argv)
@@ -292,6 +295,7 @@ const struct cli_verb cli_token = {
             "  nestor token show --user ada\n"
             "  nestor token add --user ada --from-file old-server.token\n"
             "  nestor token create --user ada --name nightly --expires 2030-01-01T00:00:00Z\n",
+    .words = 1,
     .run = token_run,
 };
 
@@ -305,5 +309,6 @@ const struct cli_verb cli_user = {
             "  nestor user add ada --email ada@example.org --staff\n"
             "  nestor user password ada --password-file new-password\n"
             "  nestor user link ada      (a link that gives the token once, for a day)\n",
+    .words = 2,
     .run = user_run,
 };

@@ -11,9 +11,10 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 /* A verb: `nestor NAME ...`. */
 struct cli_verb {
     const char *name;
-    const char *usage;       /* "init --data DIR --admin NAME ..." */
-    const char *summary;     /* one line */
-    const char *help;        /* options and examples */
+    const char *usage;                 /* "init --data DIR --admin NAME ..." */
+    const char *summary;               /* one line */
+    const char *help;                  /* options and examples */
+    size_t words;                      /* how many words that are no option it takes at most */
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
@@ -25,11 +26,11 @@ extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_impor
 enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE };
 
 struct cli_setting {
-    const char *name;        /* dotted: "ocl.root" */
+    const char *name; /* dotted: "ocl.root" */
     enum cli_setting_kind kind;
     const char *fallback;
-    int64_t low, high;       /* of numbers, inclusive */
-    const char *choices;     /* separated by `|` */
+    int64_t low, high;   /* of numbers, inclusive */
+    const char *choices; /* separated by `|` */
     const char *doc;
 };
 
@@ -68,7 +69,7 @@ struct cli_options {
     struct cli_config config;
     char **rest;
     size_t rest_count;
-    int status;              /* when not ready: what to exit with */
+    int status; /* when not ready: what to exit with */
 };
 
 /* Parse argv of a verb; answers --help. Returns false when the verb is to end

@@ -167,7 +167,7 @@ static int import_file(struct import *im, const char *path)
         return cli_fail(&cli_import, "%s cannot be read: %s", path, strerror(errno));
     im->errors_path = im->o->errors != NULL ? im->o->errors
                       : is_stdin            ? "import.errors.jsonl"
-                                 : nst_strf(im->o->arena, "%s.errors.jsonl", path).p;
+                                            : nst_strf(im->o->arena, "%s.errors.jsonl", path).p;
     im->size += is_stdin ? 0 : size_of(in);
     bool good = read_lines(im, in);
     if (!is_stdin)
@@ -338,14 +338,16 @@ const struct cli_verb cli_import = {
     .usage = "import [--data DIR | --server URL --token-file FILE] [--dry-run] [--errors FILE] "
              "[--user NAME] FILE ...",
     .summary = "import lines of organisations, sources, concepts and versions",
-    .help = "Reads JSON lines (docs/import.md); - is standard input. Lines that are refused go to\n"
-            "FILE.errors.jsonl with their number and the reason, the others are stored. Importing\n"
-            "a file again changes nothing, so an import that was cut short is simply repeated.\n"
-            "A store is written as NAME (default: the first superuser), a server as the token's\n"
-            "user.\n\n"
-            "Examples:\n"
-            "  nestor import --data ./data dictionary.jsonl\n"
-            "  nestor import --server http://127.0.0.1:8000 --token-file ada.token --dry-run x.jsonl\n"
-            "  tools/wordnet | nestor import --data ./data -\n",
+    .help =
+        "Reads JSON lines (docs/import.md); - is standard input. Lines that are refused go to\n"
+        "FILE.errors.jsonl with their number and the reason, the others are stored. Importing\n"
+        "a file again changes nothing, so an import that was cut short is simply repeated.\n"
+        "A store is written as NAME (default: the first superuser), a server as the token's\n"
+        "user.\n\n"
+        "Examples:\n"
+        "  nestor import --data ./data dictionary.jsonl\n"
+        "  nestor import --server http://127.0.0.1:8000 --token-file ada.token --dry-run x.jsonl\n"
+        "  tools/wordnet | nestor import --data ./data -\n",
+    .words = SIZE_MAX,
     .run = import_run,
 };

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#define IMPORT_BATCH 500   /* lines to a transaction or request */
+#define IMPORT_BATCH 500 /* lines to a transaction or request */
 
 /* Lines on their way: one batch is read while another is stored. */
 struct import_batch {
@@ -18,9 +18,9 @@ struct import_batch {
     size_t number[IMPORT_BATCH];
     size_t count;
     struct import *im;
-    enum nst_err err;          /* how storing ended */
+    enum nst_err err; /* how storing ended */
     bool again;
-    bool is_away;              /* handed to the store, not yet back */
+    bool is_away; /* handed to the store, not yet back */
 };
 
 struct import {
@@ -33,7 +33,7 @@ struct import {
     bool (*send)(struct import *im, struct import_batch *b);
     bool (*wait)(struct import *im, struct import_batch *b);
     struct import_batch batch[2];
-    size_t present;            /* index of the batch that is being read into */
+    size_t present; /* index of the batch that is being read into */
     pthread_mutex_t lock;
     pthread_cond_t is_back;
     size_t number, lines, count[OCL_OUTCOME_COUNT];
@@ -41,12 +41,11 @@ struct import {
     const char *errors_path;
     FILE *errors;
     bool dry_run, is_quiet, failed;
-    struct import_client *client;      /* over HTTP only */
+    struct import_client *client; /* over HTTP only */
 };
 
 /* Count an outcome; errors go to the error file. */
-void import_record(struct import *im, size_t line, enum ocl_outcome outcome,
-                   struct nst_str detail);
+void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail);
 
 /* Record every outcome of a batch that came back. */
 void import_record_batch(struct import *im, const struct import_batch *b);

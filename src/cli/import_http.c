@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRIES 6
-#define ANSWER_MAX ((size_t)16 << 20)
+#define TRIES       6
+#define ANSWER_MAX  ((size_t)16 << 20)
 #define ERROR_SHOWN 500
 
 struct import_client {
@@ -138,8 +138,8 @@ int import_to_server(struct import *im)
     c->curl = curl_easy_init();
     c->url = nst_strf(a, "%.*s/guide/importers/lines/%s", NST_FMT(server),
                       im->dry_run ? "?dryRun=true" : "");
-    c->headers = curl_slist_append(
-        NULL, nst_strf(a, "Authorization: Token %.*s", NST_FMT(token)).p);
+    c->headers =
+        curl_slist_append(NULL, nst_strf(a, "Authorization: Token %.*s", NST_FMT(token)).p);
     c->headers = curl_slist_append(c->headers, "Content-Type: application/json");
     c->headers = curl_slist_append(c->headers, "Expect:");
     im->client = c;

@@ -11,7 +11,7 @@ struct init {
     struct cli_options *o;
     struct cli_site *site;
     struct nst_str token;
-    bool is_used;           /* the database has accounts already */
+    bool is_used; /* the database has accounts already */
 };
 
 static enum nst_err has_accounts(bool *out, struct nst_db *db)
@@ -73,7 +73,8 @@ static int init_site(struct cli_options *o, struct cli_site *site)
         return cli_fail(&cli_init, "the administrator \"%s\" could not be made: %s", o->admin,
                         nst_err_message(e));
     if (!cli_write_secret(o->admin_token_file, init.token, true))
-        return cli_fail(&cli_init, "%s cannot be written: %s (`nestor token show` prints the token)",
+        return cli_fail(&cli_init,
+                        "%s cannot be written: %s (`nestor token show` prints the token)",
                         o->admin_token_file, strerror(errno));
     if (!o->quiet)
         printf("The installation in %s is ready; the token of %s is in %s.\n", o->data, o->admin,

@@ -13,11 +13,17 @@ struct option {
     const char *name;
     size_t offset;
     bool is_switch;
-    const char *setting;  /* also sets this */
+    const char *setting; /* also sets this */
 };
 
-#define OPTION(n, member) { n, offsetof(struct cli_options, member), false, NULL }
-#define SWITCH(n, member) { n, offsetof(struct cli_options, member), true, NULL }
+#define OPTION(n, member) \
+    { \
+        n, offsetof(struct cli_options, member), false, NULL \
+    }
+#define SWITCH(n, member) \
+    { \
+        n, offsetof(struct cli_options, member), true, NULL \
+    }
 
 static const struct option options[] = {
     OPTION("--data", data),
@@ -129,6 +135,10 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
             o->rest[o->rest_count++] = argv[i];
         else if (!read_option(&r, &i, argc, argv))
             return false;
+    }
+    if (o->rest_count > verb->words) {
+        o->status = cli_misuse(verb, "\"%s\" is too much", o->rest[verb->words]);
+        return false;
     }
     if (!cli_config_load(&o->config, o->arena, config_file(o), r.flag, r.flags)) {
         o->status = EXIT_USAGE;

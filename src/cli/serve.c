@@ -74,8 +74,6 @@ static int serve_run(int argc, char **argv)
     block_signals(&signals);
     if (!cli_options_parse(&o, &cli_serve, argc, argv)) {
         status = o.status;
-    } else if (o.rest_count > 0) {
-        status = cli_misuse(&cli_serve, "\"%s\" is no option", o.rest[0]);
     } else if (cli_site_open(&site, &o, &cli_serve, false)) {
         status = serve_site(&o, &site, &signals);
         cli_site_close(&site);

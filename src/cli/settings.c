@@ -11,8 +11,9 @@
 
 const struct cli_setting cli_settings[] = {
     { "listen", CLI_TEXT, "127.0.0.1:8000", .doc = "Address and port to serve on." },
-    { "database", CLI_TEXT, "", .doc = "postgresql://... or a file; empty: nestor.db in the data "
-                                       "folder." },
+    { "database", CLI_TEXT, "",
+      .doc = "postgresql://... or a file; empty: nestor.db in the data "
+             "folder." },
     { "ocl.root", CLI_CHOICE, "guide", .choices = "guide|v2",
       .doc = "The face that also answers at the root." },
     { "log.level", CLI_CHOICE, "info", .choices = "debug|info|warn|error|off",
@@ -174,8 +175,8 @@ static int file_line(void *user, const char *section, const char *name, const ch
 {
     struct file_reading *reading = user;
     struct nst_arena *a = reading->config->arena;
-    struct nst_str whole = section[0] != '\0' ? nst_strf(a, "%s.%s", section, name)
-                                              : nst_str_copy(a, nst_str_z(name));
+    struct nst_str whole =
+        section[0] != '\0' ? nst_strf(a, "%s.%s", section, name) : nst_str_copy(a, nst_str_z(name));
     reading->good &= assign(reading->config, "file", whole, nst_str_z(value));
     return 1;
 }
@@ -264,8 +265,7 @@ static int config_run(int argc, char **argv)
     else
         for (size_t i = 0; i < cli_setting_count; i++)
             printf("%s = %.*s   (%s)\n    %s\n", cli_settings[i].name,
-                   NST_FMT(o.config.value[i].text), o.config.value[i].origin,
-                   cli_settings[i].doc);
+                   NST_FMT(o.config.value[i].text), o.config.value[i].origin, cli_settings[i].doc);
     nst_arena_free(o.arena);
     return status;
 }

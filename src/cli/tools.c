@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static int with_site(const struct cli_verb *verb, int (*body)(struct cli_options *, struct cli_site *),
-                     int argc, char **argv)
+static int with_site(const struct cli_verb *verb,
+                     int (*body)(struct cli_options *, struct cli_site *), int argc, char **argv)
 {
     struct cli_options o;
     struct cli_site site;

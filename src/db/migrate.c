@@ -98,9 +98,10 @@ static enum nst_err run_step(struct nst_db *db, const struct nst_migration *step
     enum nst_err err = run_lines(db, a, step->sql);
     nst_arena_free(a);
     if (err == NST_OK)
-        err = nst_exec_with(
-            NULL, db, "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3)",
-            NST_INT(step->number), NST_TEXT(nst_str_z(step->name)), NST_INT(nst_now()));
+        err = nst_exec_with(NULL, db,
+                            "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3)",
+                            NST_INT(step->number), NST_TEXT(nst_str_z(step->name)),
+                            NST_INT(nst_now()));
     if (err != NST_OK && err != NST_E_RETRY)
         nst_log(NST_LOG_ERROR, "migration failed", NST_LOG_INT("number", step->number),
                 NST_LOG_STR("name", nst_str_z(step->name)));

@@ -135,8 +135,8 @@ static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst
         unsigned number = ++db->names;
         char name[24];
         snprintf(name, sizeof(name), "nst_%u", number);
-        enum nst_err err = check(
-            db, PQprepare(db->handle, name, nst_str_to_z(db->scratch, sql), (int)count, types));
+        enum nst_err err = check(db, PQprepare(db->handle, name, nst_str_to_z(db->scratch, sql),
+                                               (int)count, types));
         if (err != NST_OK) {
             if (err != NST_E_RETRY)
                 nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));

@@ -130,8 +130,8 @@ static bool take_target(struct exchange *x, const char *url, const char *version
     to_origin_form(&x->pub.path);
     bool is_asterisk =
         x->pub.path.n == 1 && *url == '*' && nst_str_eq(x->pub.method, NST_STR("OPTIONS"));
-    return (is_asterisk || (x->pub.path.n > 0 && *x->pub.path.p == '/')) && is_all(x->pub.path, C_TARGET) &&
-           is_all(x->pub.query, C_TARGET);
+    return (is_asterisk || (x->pub.path.n > 0 && *x->pub.path.p == '/')) &&
+           is_all(x->pub.path, C_TARGET) && is_all(x->pub.query, C_TARGET);
 }
 
 struct framing {

@@ -271,14 +271,16 @@ static struct MHD_Daemon *daemon_start(struct nst_http_loop *l, const struct nst
 {
     /* Not STRICT_FOR_CLIENT: it refuses a missing Host and blanks in the target,
      * with libmicrohttpd's own garbled answer or none; the guard answers well. */
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, may_connect, l, nst_http_handle, l,
-        MHD_OPTION_LISTEN_SOCKET, l->listener, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        o->header_bytes + BUFFER_EXTRA, MHD_OPTION_CONNECTION_LIMIT, o->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds, MHD_OPTION_NOTIFY_COMPLETED,
-        nst_http_completed, l, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l,
-        MHD_OPTION_URI_LOG_CALLBACK, nst_http_hide_query, l, MHD_OPTION_UNESCAPE_CALLBACK,
-        nst_http_keep_escapes, l, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, may_connect, l,
+                            nst_http_handle, l, MHD_OPTION_LISTEN_SOCKET, l->listener,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->header_bytes + BUFFER_EXTRA,
+                            MHD_OPTION_CONNECTION_LIMIT, o->connections,
+                            MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds,
+                            MHD_OPTION_NOTIFY_COMPLETED, nst_http_completed, l,
+                            MHD_OPTION_NOTIFY_CONNECTION, connection_changed, l,
+                            MHD_OPTION_URI_LOG_CALLBACK, nst_http_hide_query, l,
+                            MHD_OPTION_UNESCAPE_CALLBACK, nst_http_keep_escapes, l,
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 static bool watch(const struct nst_http_loop *l, int fd)

@@ -9,11 +9,11 @@
 /* ---- The one predicate ---- */
 
 enum way {
-    BY_STAFF = 1 << 0,   /* staff */
-    BY_OWNING = 1 << 1,  /* the owning user */
+    BY_STAFF = 1 << 0,      /* staff */
+    BY_OWNING = 1 << 1,     /* the owning user */
     BY_MEMBERSHIP = 1 << 2, /* a member of the owning organisation, judged now (G145) */
-    BY_VIEW = 1 << 3,    /* public access is not None */
-    BY_EDIT = 1 << 4,    /* public access is Edit, and a token is there */
+    BY_VIEW = 1 << 3,       /* public access is not None */
+    BY_EDIT = 1 << 4,       /* public access is Edit, and a token is there */
 };
 
 enum right {
@@ -66,9 +66,9 @@ static const struct {
 enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t user)
 {
     struct nst_rows *rows;
-    enum nst_err e = nst_query_with(&rows, rq->db,
-                                    "SELECT 1 FROM member WHERE org_id = $1 AND user_id = $2",
-                                    NST_INT(org), NST_INT(user));
+    enum nst_err e =
+        nst_query_with(&rows, rq->db, "SELECT 1 FROM member WHERE org_id = $1 AND user_id = $2",
+                       NST_INT(org), NST_INT(user));
     if (e != NST_OK)
         return e;
     e = nst_rows_next(out, rows);
@@ -226,7 +226,7 @@ enum nst_err ocl_may_delete_source(struct nst_req *rq)
     return may_delete(rq, ocl_may_edit);
 }
 
-#define PURGE_MAX 1000  /* rows of one id, active and inactive */
+#define PURGE_MAX 1000 /* rows of one id, active and inactive */
 
 static enum nst_err purge_ids(int64_t *ids, size_t *count, struct nst_req *rq,
                               const struct nst_sql *which)

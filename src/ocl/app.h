@@ -9,12 +9,12 @@
 
 /* A face of this application: names and texts, and its policies. */
 struct ocl_face {
-    struct nst_face face;       /* first: rq->face points here */
-    bool reads_anonymously;     /* V104; the guide needs a token everywhere (G27) */
-    bool lists_retired;         /* G126; V338 hides them unless includeRetired */
-    bool shows_initial;         /* the version INITIAL exists here (G110, V118) */
-    bool releases_one;          /* releasing one version un-releases the others (G13) */
-    bool names_missing;         /* 404 of a repository names its model (V344) */
+    struct nst_face face;         /* first: rq->face points here */
+    bool reads_anonymously;       /* V104; the guide needs a token everywhere (G27) */
+    bool lists_retired;           /* G126; V338 hides them unless includeRetired */
+    bool shows_initial;           /* the version INITIAL exists here (G110, V118) */
+    bool releases_one;            /* releasing one version un-releases the others (G13) */
+    bool names_missing;           /* 404 of a repository names its model (V344) */
     const char *released_refusal; /* withdrawing the released version; NULL: allowed */
 };
 
@@ -23,20 +23,20 @@ extern const struct ocl_face ocl_guide, ocl_v2, ocl_import;
 /* The policies of the face of this request. */
 const struct ocl_face *ocl_face_of(const struct nst_req *rq);
 
-#define GUIDE (&ocl_guide.face)
-#define V2 (&ocl_v2.face)
+#define GUIDE  (&ocl_guide.face)
+#define V2     (&ocl_v2.face)
 #define IMPORT (&ocl_import.face)
 
 /* Paths: an owner, and what lies under it. */
-#define O "/(orgs/:org|users/:user|user~user)/"
-#define S O "sources/:source/"
+#define O         "/(orgs/:org|users/:user|user~user)/"
+#define S         O "sources/:source/"
 #define S_VERSION S "(:version|latest~version)/"
 
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const ocl_resources[];
 
 /* The live content of a repository: the upper end of an open interval. */
-#define OCL_OPEN INT64_MAX
+#define OCL_OPEN     INT64_MAX
 #define OCL_OPEN_SQL "9223372036854775807"
 
 /* ---- Permissions (access.c) ---- */

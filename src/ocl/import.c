@@ -277,8 +277,7 @@ static enum nst_err import_view(struct nst_req *rq)
     for (int tries = 0; again && tries < 2; tries++) {
         NST_TRY(nst_savepoint(rq->db));
         NST_TRY(ocl_import_lines(&again, im, rq->db, rq->arena, line, count));
-        NST_TRY(again || is_trial ? nst_savepoint_rollback(rq->db)
-                                  : nst_savepoint_release(rq->db));
+        NST_TRY(again || is_trial ? nst_savepoint_rollback(rq->db) : nst_savepoint_release(rq->db));
     }
     nst_put_lit(&rq->x->out, "{\"results\":[");
     for (size_t i = 0; i < count; i++)
@@ -292,7 +291,8 @@ static enum nst_err import_view(struct nst_req *rq)
 static const struct nst_route import_route[] = {
     { GUIDE, "/importers/lines/", .post = { import_view, ocl_any_token },
       .body_limit = LINES_BODY_MAX,
-      .doc = "Import up to 1000 lines; answers the outcome of each. `dryRun=true` stores nothing." },
+      .doc =
+          "Import up to 1000 lines; answers the outcome of each. `dryRun=true` stores nothing." },
 };
 
 static const struct nst_field import_field[] = {

@@ -31,11 +31,11 @@ bool ocl_outcome_is_error(enum ocl_outcome outcome);
 struct ocl_importer {
     struct nst_arena *home;
     struct nst_registry *registry;
-    struct nst_caller caller;     /* each line is judged as this user (V613) */
-    struct nst_arena *arena;      /* of one line */
-    struct nst_cache *cache;      /* ancestors, while only concepts come */
-    struct ocl_run *run;          /* of the present batch */
-    bool is_careful;              /* a savepoint a line */
+    struct nst_caller caller; /* each line is judged as this user (V613) */
+    struct nst_arena *arena;  /* of one line */
+    struct nst_cache *cache;  /* ancestors, while only concepts come */
+    struct ocl_run *run;      /* of the present batch */
+    bool is_careful;          /* a savepoint a line */
 };
 
 /* Make one that acts as caller (whose name must outlive it); release it. */
@@ -45,9 +45,9 @@ void ocl_importer_free(struct ocl_importer *im);
 
 /* A line, and what became of it. */
 struct ocl_line {
-    struct nst_json *tree;        /* what the line says */
+    struct nst_json *tree; /* what the line says */
     enum ocl_outcome outcome;
-    struct nst_str detail;        /* the error body where the outcome is an error */
+    struct nst_str detail; /* the error body where the outcome is an error */
 };
 
 /* Import lines in the transaction of db, each whole or not at all. Organisations,
@@ -58,7 +58,6 @@ struct ocl_line {
  * careful then.
  * Errors: only those that spoil the transaction (NST_E_DB, NST_E_RETRY, ...). */
 NST_CHECKED enum nst_err ocl_import_lines(bool *again, struct ocl_importer *im, struct nst_db *db,
-                                          struct nst_arena *a, struct ocl_line *line,
-                                          size_t count);
+                                          struct nst_arena *a, struct ocl_line *line, size_t count);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-#define TEXT_MAX 65535  /* code points of a field that states no maximum */
+#define TEXT_MAX 65535 /* code points of a field that states no maximum */
 
 static void *member_of(const struct nst_field *f, void *row)
 {
@@ -102,9 +102,8 @@ static void complain_length(struct nst_req *rq, const struct nst_slot *slot, uns
                             size_t length)
 {
     nst_add_problem(rq, slot->name,
-                    nst_strf(rq->arena,
-                             "Ensure this value has at most %u characters (it has %zu).", max,
-                             length),
+                    nst_strf(rq->arena, "Ensure this value has at most %u characters (it has %zu).",
+                             max, length),
                     true);
 }
 
@@ -141,7 +140,8 @@ static bool put_child_member(struct nst_buf *out, struct nst_req *rq, const stru
     struct nst_str text = { 0 };
     bool flag = false;
     void *value = slot->field->type->rep == NST_REP_BOOL ? (void *)&flag : (void *)&text;
-    if (slot->field->type->rep == NST_REP_INT || !slot->field->type->parse(rq, slot->field, v, value))
+    if (slot->field->type->rep == NST_REP_INT ||
+        !slot->field->type->parse(rq, slot->field, v, value))
         return false;
     if (value == &text && slot->is_required && nst_str_trim(text).n == 0)
         return false;

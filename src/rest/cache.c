@@ -4,9 +4,9 @@
  * keys are compared whole, so that a collision can only cost a miss. */
 #include "model.h"
 
-#define SETS 4096                     /* a power of two */
-#define WAYS 4                        /* keys of one hash that fit side by side */
-#define BYTES_MAX ((size_t)8 << 20)   /* then everything is dropped */
+#define SETS      4096              /* a power of two */
+#define WAYS      4                 /* keys of one hash that fit side by side */
+#define BYTES_MAX ((size_t)8 << 20) /* then everything is dropped */
 
 struct slot {
     struct nst_str key;
@@ -14,10 +14,10 @@ struct slot {
 };
 
 struct nst_cache {
-    struct nst_arena *home, *arena;   /* of the cache itself, and of what it holds */
+    struct nst_arena *home, *arena; /* of the cache itself, and of what it holds */
     struct slot slot[SETS][WAYS];
-    unsigned turn;                    /* which way is pushed out next */
-    bool is_empty, is_over;           /* over: takes nothing until it is dropped */
+    unsigned turn;          /* which way is pushed out next */
+    bool is_empty, is_over; /* over: takes nothing until it is dropped */
 };
 
 struct nst_cache *nst_cache_new(void)

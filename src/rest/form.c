@@ -86,8 +86,7 @@ static enum nst_err read_part(struct nst_json *object, struct nst_req *rq, struc
     return add_member(object, rq, name, nst_str_slice(part, gap + 4, part.n));
 }
 
-static enum nst_err read_multipart(struct nst_json *object, struct nst_req *rq,
-                                   struct nst_str type)
+static enum nst_err read_multipart(struct nst_json *object, struct nst_req *rq, struct nst_str type)
 {
     struct nst_str boundary = parameter(type, "boundary"), rest = rq->x->body;
     if (boundary.n == 0 || boundary.n > 70)

@@ -71,7 +71,7 @@ static void put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_fie
     }
 }
 
-#define FILTER_WORDS 16   /* alternatives of one filter; more are ignored together */
+#define FILTER_WORDS 16 /* alternatives of one filter; more are ignored together */
 
 static void add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
                        struct nst_str value)

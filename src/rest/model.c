@@ -136,7 +136,8 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t colu
     nst_put_z(b, r->where != NULL ? r->where : "TRUE");
 }
 
-static struct nst_str select_of(struct nst_registry *reg, const struct nst_model *m, uint64_t columns)
+static struct nst_str select_of(struct nst_registry *reg, const struct nst_model *m,
+                                uint64_t columns)
 {
     struct nst_buf b;
     nst_buf_init(&b, reg->arena, 65536);
@@ -281,9 +282,9 @@ static void compile_model(struct nst_model *m)
             fault(m->registry, r, nst_str_z(r->name), "a stored resource needs its identity");
         m->select_core = select_of(m->registry, m, m->core);
         m->select_all = select_of(m->registry, m, m->all);
-        m->count_from = nst_strf(m->registry->arena, "SELECT count(*) FROM %s WHERE %s",
-                                 r->from != NULL ? r->from : r->table,
-                                 r->where != NULL ? r->where : "TRUE");
+        m->count_from =
+            nst_strf(m->registry->arena, "SELECT count(*) FROM %s WHERE %s",
+                     r->from != NULL ? r->from : r->table, r->where != NULL ? r->where : "TRUE");
     }
     for (size_t i = 0; i < r->serializer_count; i++)
         compile_serializer(m, &r->serializer[i]);

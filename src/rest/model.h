@@ -20,10 +20,10 @@ struct nst_link {
 
 /* One field of a serializer. */
 struct nst_slot {
-    struct nst_str key;      /* output: `,"name":` */
-    struct nst_str name;     /* the face's spelling: in errors */
+    struct nst_str key;  /* output: `,"name":` */
+    struct nst_str name; /* the face's spelling: in errors */
     const struct nst_field *field;
-    unsigned index;          /* of the field in its table */
+    unsigned index; /* of the field in its table */
     const struct nst_model *model;
     const struct nst_link *link;
     const struct nst_model *children;
@@ -36,18 +36,18 @@ struct nst_shape {
     const struct nst_serializer *serializer;
     struct nst_slot *slot;
     size_t count;
-    struct nst_str type;     /* `"Source"`, or null */
-    uint64_t columns;        /* fields to load */
-    struct nst_str select;   /* "SELECT ... FROM ... WHERE ..." */
+    struct nst_str type;   /* `"Source"`, or null */
+    uint64_t columns;      /* fields to load */
+    struct nst_str select; /* "SELECT ... FROM ... WHERE ..." */
 };
 
 struct nst_model {
     const struct nst_resource *resource;
     struct nst_registry *registry;
-    struct nst_link *link;   /* a link a field, empty without */
+    struct nst_link *link; /* a link a field, empty without */
     const struct nst_model **children;
-    int key, identity;       /* indices; -1: none */
-    uint64_t core, all;      /* columns of the two load depths */
+    int key, identity;  /* indices; -1: none */
+    uint64_t core, all; /* columns of the two load depths */
     struct nst_str select_core, select_all, count_from;
     struct nst_shape *shape[FACES_MAX][NST_USE_COUNT];
 };
@@ -56,8 +56,8 @@ enum nst_step_kind { STEP_LITERAL, STEP_LOAD, STEP_ALIAS, STEP_TEXT };
 
 struct nst_step {
     enum nst_step_kind kind;
-    struct nst_str word;     /* the literal */
-    const char *name;        /* resource or variable */
+    struct nst_str word; /* the literal */
+    const char *name;    /* resource or variable */
     const struct nst_model *model;
 };
 
@@ -67,14 +67,14 @@ struct nst_endpoint {
     struct nst_str path;           /* one alternative, as written */
     struct nst_step *step;
     size_t count;
-    bool is_detail;                /* the last segment loads a row */
+    bool is_detail; /* the last segment loads a row */
     const struct nst_action *action[NST_METHOD_COUNT];
     struct nst_str allow;
 };
 
 /* A node of a face's route tree: literals win over variables (G61). */
 struct nst_node {
-    struct nst_str word;     /* literal; null for a variable */
+    struct nst_str word; /* literal; null for a variable */
     struct nst_node *child, *next;
     struct nst_endpoint *endpoint;
 };

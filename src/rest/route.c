@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-#define PATHS_MAX 32    /* alternatives of one route */
+#define PATHS_MAX    32 /* alternatives of one route */
 #define SEGMENTS_MAX 16
 
 /* Expand the first "(a|b)" of path, recursively, into out. */
@@ -25,8 +25,8 @@ static size_t expand(struct nst_arena *a, struct nst_str path, struct nst_str *o
     struct nst_str after = nst_str_slice(path, close + 1, path.n);
     while (choices.p != NULL) {
         struct nst_str one = nst_str_cut(&choices, '|');
-        struct nst_str whole = nst_strf(a, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(one),
-                                        NST_FMT(after));
+        struct nst_str whole =
+            nst_strf(a, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(one), NST_FMT(after));
         n = expand(a, whole, out, n);
     }
     return n;
@@ -178,7 +178,8 @@ static void add_path(struct nst_registry *reg, const struct nst_model *m,
         fault(reg, path, "a path stands twice");
     node->endpoint = e;
     fill_actions(reg, e);
-    struct nst_endpoint **all = NST_NEW_ARRAY(reg->arena, struct nst_endpoint *, reg->endpoints + 1);
+    struct nst_endpoint **all =
+        NST_NEW_ARRAY(reg->arena, struct nst_endpoint *, reg->endpoints + 1);
     for (size_t i = 0; i < reg->endpoints; i++)
         all[i] = reg->endpoint[i];
     all[reg->endpoints++] = e;

@@ -223,12 +223,12 @@ enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, i
 {
     struct nst_rows *rows;
     bool has_row = false;
-    enum nst_err e = nst_query_with(&rows, db,
-                                    "INSERT INTO nst_counter (name, next) VALUES ($1, $2) "
-                                    "ON CONFLICT (name) DO UPDATE "
-                                    "SET next = nst_counter.next + $3 RETURNING next",
-                                    NST_TEXT(nst_str_z(counter)), NST_INT(1 + count),
-                                    NST_INT(count));
+    enum nst_err e =
+        nst_query_with(&rows, db,
+                       "INSERT INTO nst_counter (name, next) VALUES ($1, $2) "
+                       "ON CONFLICT (name) DO UPDATE "
+                       "SET next = nst_counter.next + $3 RETURNING next",
+                       NST_TEXT(nst_str_z(counter)), NST_INT(1 + count), NST_INT(count));
     if (e != NST_OK)
         return e;
     e = nst_rows_next(&has_row, rows);

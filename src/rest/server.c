@@ -22,7 +22,7 @@ struct nst_server {
 /* What a loop owns. */
 struct loop {
     struct nst_server *server;
-    struct nst_db *reader;   /* NULL where reads do not run inline */
+    struct nst_db *reader; /* NULL where reads do not run inline */
     struct nst_cache *cache;
 };
 
@@ -30,7 +30,7 @@ struct loop {
 struct job {
     struct nst_req rq;
     struct nst_server *server;
-    struct nst_mark mark;    /* of the arena, before the present stage */
+    struct nst_mark mark; /* of the arena, before the present stage */
 };
 
 /* ---- Which face ---- */
@@ -140,9 +140,9 @@ static void make_request(struct nst_exchange *x)
         .registry = s->options.registry,
         .face = face_of(s, x->path, &rest),
         .method = method_of(x->method),
-        .is_tls = s->options.trusts_proxy &&
-                  nst_str_eq_nocase(nst_http_request_header(x, "X-Forwarded-Proto"),
-                                    NST_STR("https")),
+        .is_tls =
+            s->options.trusts_proxy &&
+            nst_str_eq_nocase(nst_http_request_header(x, "X-Forwarded-Proto"), NST_STR("https")),
     };
     x->app = job;
     if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)
@@ -385,8 +385,9 @@ static void put_health(struct nst_buf *out, const struct nst_server_options *o)
     for (size_t i = 0; i < reg->faces; i++) {
         if (reg->face[i]->mount == NULL)
             continue;
-        nst_putf(out, "%s{\"name\":\"%s\",\"mount\":\"%s/\",\"is_root\":%s,\"description\":",
-                 between, reg->face[i]->name, reg->face[i]->mount,
+        nst_putf(out,
+                 "%s{\"name\":\"%s\",\"mount\":\"%s/\",\"is_root\":%s,\"description\":", between,
+                 reg->face[i]->name, reg->face[i]->mount,
                  reg->face[i] == o->root ? "true" : "false");
         nst_json_put_str(out, nst_str_z(reg->face[i]->doc));
         nst_put_char(out, '}');

@@ -203,24 +203,31 @@ static void print_identity(struct nst_buf *out, const struct nst_face *face,
 const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
 const struct nst_type nst_slug = { "slug", NST_REP_STR, "text", STRING, parse_text, print_text };
 const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_email = { "email", NST_REP_STR, "text", STRING ",\"format\":\"email\"",
+const struct nst_type nst_email = { "email",    NST_REP_STR, "text", STRING ",\"format\":\"email\"",
                                     parse_text, print_text };
-const struct nst_type nst_int = { "int", NST_REP_INT, "bigint",
-                                  "\"type\":\"integer\",\"format\":\"int64\"", parse_int,
-                                  print_int };
-const struct nst_type nst_bool = { "bool", NST_REP_BOOL, "boolean", "\"type\":\"boolean\"",
+const struct nst_type nst_int = { "int",     NST_REP_INT,
+                                  "bigint",  "\"type\":\"integer\",\"format\":\"int64\"",
+                                  parse_int, print_int };
+const struct nst_type nst_bool = { "bool",     NST_REP_BOOL, "boolean", "\"type\":\"boolean\"",
                                    parse_bool, print_bool };
-const struct nst_type nst_datetime = { "datetime", NST_REP_INT, "bigint",
-                                       STRING ",\"format\":\"date-time\"", parse_datetime,
-                                       print_datetime };
-const struct nst_type nst_json_value = { "json", NST_REP_STR, "text",
-                                         "\"description\":\"Any JSON value.\"", parse_json_value,
+const struct nst_type nst_datetime = { "datetime",     NST_REP_INT,
+                                       "bigint",       STRING ",\"format\":\"date-time\"",
+                                       parse_datetime, print_datetime };
+const struct nst_type nst_json_value = { "json",
+                                         NST_REP_STR,
+                                         "text",
+                                         "\"type\":[\"object\",\"array\",\"string\",\"number\","
+                                         "\"boolean\",\"null\"]",
+                                         parse_json_value,
                                          print_raw };
-const struct nst_type nst_string_list = { "list", NST_REP_STR, "text",
+const struct nst_type nst_string_list = { "list",
+                                          NST_REP_STR,
+                                          "text",
                                           "\"type\":[\"array\",\"string\"],\"items\":{\"type\":"
                                           "\"string\"}",
-                                          parse_string_list, print_string_list };
-const struct nst_type nst_child_list = { "children", NST_REP_STR, "text", "\"type\":\"array\"",
-                                         parse_json_value, print_raw };
-const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint", STRING, parse_int,
-                                       print_identity };
+                                          parse_string_list,
+                                          print_string_list };
+const struct nst_type nst_child_list = { "children",           NST_REP_STR,      "text",
+                                         "\"type\":\"array\"", parse_json_value, print_raw };
+const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",
+                                       STRING,     parse_int,   print_identity };

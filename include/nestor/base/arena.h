@@ -39,7 +39,7 @@ void *nst_alloc(struct nst_arena *a, size_t n);
 char *nst_alloc_text(struct nst_arena *a, size_t n);
 
 /* One zeroed object, or an array of n. */
-#define NST_NEW(a, type) ((type *)nst_alloc((a), sizeof(type)))
+#define NST_NEW(a, type)          ((type *)nst_alloc((a), sizeof(type)))
 #define NST_NEW_ARRAY(a, type, n) ((type *)nst_alloc((a), sizeof(type) * (n)))
 
 /* A copy of s owned by a; null stays null. */

@@ -20,7 +20,10 @@ struct nst_str {
 #define NST_STR(lit) ((struct nst_str){ "" lit, sizeof(lit) - 1 })
 
 /* The same as an initialiser for static tables. */
-#define NST_STR_INIT(lit) { "" lit, sizeof(lit) - 1 }
+#define NST_STR_INIT(lit) \
+    { \
+        "" lit, sizeof(lit) - 1 \
+    }
 
 /* Arguments for a `%.*s` conversion. */
 #define NST_FMT(s) (int)(s).n, (s).p != NULL ? (s).p : ""

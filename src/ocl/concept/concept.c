@@ -7,8 +7,7 @@
 
 #include <assert.h>
 
-#define NAME_OF(column) \
-    "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
+#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
 #define CORE(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
@@ -88,7 +87,10 @@ static const struct nst_field concept_field[] = {
 static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
 static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+% -" }, { 0 } };
 
-#define TAKEN { "mnemonic", "Concept with mnemonic {id} already exists for parent resource {source}." }
+#define TAKEN \
+    { \
+        "mnemonic", "Concept with mnemonic {id} already exists for parent resource {source}." \
+    }
 #define GUIDE_ROW \
     "id concept_class datatype retired source owner owner_type display_name display_locale "
 #define GUIDE_DETAIL \
@@ -115,13 +117,13 @@ static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+
     "datatype names descriptions external_id extras retired update_comment retire_reason"
 
 static const struct nst_serializer concept_serializer[] = {
-    { GUIDE, NST_LIST, GUIDE_ROW "url" },                         /* G14, G129 */
+    { GUIDE, NST_LIST, GUIDE_ROW "url" },                          /* G14, G129 */
     { GUIDE, NST_DETAIL, GUIDE_DETAIL "url ownerUrl=source_url" }, /* G127 */
     { GUIDE, NST_CREATE, "id* concept_class* names* datatype descriptions", .rules = guide_rule,
       .duplicate = TAKEN },
     { GUIDE, NST_UPDATE, "concept_class datatype names descriptions" }, /* G124 */
-    { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END },  /* V241 */
-    { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },          /* V242 */
+    { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
+    { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
     { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .rules = import_rule,
       .duplicate = TAKEN },
@@ -362,8 +364,10 @@ static enum nst_err concept_retire(struct nst_req *rq)
 
 static bool same_element(const struct nst_json *x, const struct nst_json *y)
 {
-    static const char *const member[] = { "name", "description", "locale", "locale_preferred",
-                                          "name_type", "description_type", "external_id" };
+    static const char *const member[] = { "name",       "description",
+                                          "locale",     "locale_preferred",
+                                          "name_type",  "description_type",
+                                          "external_id" };
     for (size_t i = 0; i < NST_COUNT(member); i++) {
         struct nst_str name = nst_str_z(member[i]);
         const struct nst_json *a = nst_json_get(x, name), *b = nst_json_get(y, name);
@@ -392,10 +396,10 @@ static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
 static bool same_concept(struct nst_req *rq, const struct ocl_concept *x,
                          const struct ocl_concept *y)
 {
-    return nst_str_eq(x->concept_class, y->concept_class) &&
-           nst_str_eq(x->datatype, y->datatype) && x->retired == y->retired &&
-           nst_str_eq(x->external_id, y->external_id) && nst_str_eq(x->extras, y->extras) &&
-           same_list(rq, x->names, y->names) && same_list(rq, x->descriptions, y->descriptions);
+    return nst_str_eq(x->concept_class, y->concept_class) && nst_str_eq(x->datatype, y->datatype) &&
+           x->retired == y->retired && nst_str_eq(x->external_id, y->external_id) &&
+           nst_str_eq(x->extras, y->extras) && same_list(rq, x->names, y->names) &&
+           same_list(rq, x->descriptions, y->descriptions);
 }
 
 static enum nst_err import_existing(struct nst_req *rq, struct ocl_concept *stored)
@@ -447,8 +451,7 @@ static enum nst_err concept_import(struct nst_req *rq)
     if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
         return import_partial(rq);
     NST_TRY(concept_before_create(rq, c));
-    NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c,
-                                    "(repo_id, mnemonic, rev_to)"));
+    NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
     if (inserted)
         return nst_answer_empty(rq, 201);
     NST_TRY(ocl_source_advance(&back, rq, c->repo_id, (struct ocl_delta){ 0, -1, -!c->retired }));
@@ -459,7 +462,9 @@ static enum nst_err concept_import(struct nst_req *rq)
 /* ---- Routes ---- */
 
 #define EDIT(view) \
-    { view, ocl_may_edit, NST_MAY_BE_ABSENT }
+    { \
+        view, ocl_may_edit, NST_MAY_BE_ABSENT \
+    }
 
 static const struct nst_route concept_route[] = {
     /* G72, V308 */

@@ -5,7 +5,7 @@
 #include "ocl/source/source.h"
 
 struct ocl_concept {
-    struct nst_row row;             /* id: number of the version */
+    struct nst_row row; /* id: number of the version */
     struct nst_str id, concept_class, datatype, names, descriptions, display_name, display_locale;
     struct nst_str external_id, extras, update_comment, retire_reason;
     bool retired, is_latest, public_can_view;

@@ -60,7 +60,10 @@ static const struct nst_rule v2_rule[] = {
     { 0 },
 };
 
-#define TAKEN { "mnemonic", "Organization with mnemonic {id} already exists." }
+#define TAKEN \
+    { \
+        "mnemonic", "Organization with mnemonic {id} already exists." \
+    }
 #define V2_SETTABLE "company website location public_access description text extras"
 
 static const struct nst_serializer org_serializer[] = {
@@ -70,7 +73,7 @@ static const struct nst_serializer org_serializer[] = {
       "updatedOn=updated_at url" },
     { GUIDE, NST_CREATE, "id* name* company website", .rules = guide_rule, /* G2 */
       .duplicate = TAKEN },
-    { GUIDE, NST_UPDATE, "name company website" }, /* G3 */
+    { GUIDE, NST_UPDATE, "name company website" },             /* G3 */
     { V2, NST_LIST, "id name url type logo_url description" }, /* V219 */
     { V2, NST_DETAIL,
       "type uuid id public_access name company website location members created_on=created_at "
@@ -149,7 +152,9 @@ static enum nst_err org_destroy(struct nst_req *rq)
 }
 
 #define OWNED \
-    { nst_update, ocl_has_ownership }
+    { \
+        nst_update, ocl_has_ownership \
+    }
 
 static const struct nst_route org_route[] = {
     /* G63 */

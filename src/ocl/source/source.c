@@ -6,8 +6,8 @@
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
 
-#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = repo." column ")"
-#define TEXT(n, m, sentence) NST_FIELD(n, ocl_source, m, &nst_text, .doc = sentence)
+#define NAME_OF(column)       "(SELECT a.username FROM account a WHERE a.id = repo." column ")"
+#define TEXT(n, m, sentence)  NST_FIELD(n, ocl_source, m, &nst_text, .doc = sentence)
 #define SHORT(n, m, sentence) NST_FIELD(n, ocl_source, m, &nst_text, .max = 255, .doc = sentence)
 #define INTERNAL(n, m, type, zero, sentence) \
     NST_FIELD(n, ocl_source, m, type, .fallback = zero, .doc = sentence)
@@ -25,8 +25,8 @@ static const struct nst_field source_field[] = {
               .doc = "Kind of source."),
     NST_FIELD("public_access", ocl_source, public_access, &nst_text, .flags = NST_CORE,
               .fallback = "View", .doc = "What others may do: View, Edit or None."),
-    NST_FIELD("default_locale", ocl_source, default_locale, &nst_text, .fallback = "en",
-              .max = 255, .doc = "Language of names, as a locale code."),
+    NST_FIELD("default_locale", ocl_source, default_locale, &nst_text, .fallback = "en", .max = 255,
+              .doc = "Language of names, as a locale code."),
     NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
               .doc = "Languages that names are given in."),
     SHORT("website", website, "Page of the source."),
@@ -35,8 +35,8 @@ static const struct nst_field source_field[] = {
               .doc = "Free JSON object."),
     NST_FIELD("custom_validation_schema", ocl_source, custom_validation_schema, &nst_text,
               .flags = NST_FILTER, .max = 255, .doc = "Rules for concepts beyond the basic ones."),
-    NST_FIELD("canonical_url", ocl_source, canonical_url, &nst_text,
-              .flags = NST_FILTER | NST_CORE, .doc = "Address that names the source everywhere."),
+    NST_FIELD("canonical_url", ocl_source, canonical_url, &nst_text, .flags = NST_FILTER | NST_CORE,
+              .doc = "Address that names the source everywhere."),
     TEXT("identifier", identifier, "Further identifiers, a JSON value."),
     TEXT("contact", contact, "Whom to ask."),
     TEXT("jurisdiction", jurisdiction, "Where it applies."),
@@ -106,8 +106,7 @@ static const struct nst_field source_field[] = {
 
 static const struct nst_rule guide_rule[] = {
     { "id", .charset = "a-zA-Z0-9.-" },
-    { "source_type",
-      .choices = "dictionary|reference|externalDictionary",
+    { "source_type", .choices = "dictionary|reference|externalDictionary",
       .fallback = "dictionary" },
     { "public_access", .choices = ACCESS },
     { 0 },
@@ -119,11 +118,15 @@ static const struct nst_rule import_rule[] = {
     { 0 },
 };
 
-#define TAKEN { "mnemonic", "Source with mnemonic {id} already exists for parent resource {owner}." }
+#define TAKEN \
+    { \
+        "mnemonic", "Source with mnemonic {id} already exists for parent resource {owner}." \
+    }
 #define GUIDE_SETTABLE \
     "full_name description source_type public_access default_locale supported_locales website"
 #define V2_SETTABLE \
-    GUIDE_SETTABLE " external_id extras custom_validation_schema canonical_url identifier contact " \
+    GUIDE_SETTABLE \
+    " external_id extras custom_validation_schema canonical_url identifier contact " \
     "jurisdiction meta publisher purpose copyright revision_date text content_type " \
     "collection_reference hierarchy_meaning version_needed experimental case_sensitive " \
     "compositional"
@@ -250,7 +253,7 @@ enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)
     return NST_OK;
 }
 
-#define RUN_REVS 1000
+#define RUN_REVS    1000
 #define RUN_NUMBERS 2000
 
 static enum nst_err open_run(struct ocl_run *run, struct nst_db *db, int64_t repo)
@@ -272,11 +275,13 @@ enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq, int6
     struct ocl_run *run = rq->context;
     int64_t after[2];
     if (run == NULL) {
-        const struct ocl_run step = { .revs_left = 1, .numbers_left = delta.numbers,
-                                      .concepts = delta.concepts, .active = delta.active };
+        const struct ocl_run step = { .revs_left = 1,
+                                      .numbers_left = delta.numbers,
+                                      .concepts = delta.concepts,
+                                      .active = delta.active };
         NST_TRY(move_on(after, rq->db, repo, &step));
-        *out = (struct ocl_change){ after[0],
-                                    (repo << OCL_NUMBER_BITS) + after[1] - delta.numbers };
+        *out =
+            (struct ocl_change){ after[0], (repo << OCL_NUMBER_BITS) + after[1] - delta.numbers };
         return NST_OK;
     }
     if (run->repo != repo || run->revs_left == 0 || run->numbers_left < delta.numbers)

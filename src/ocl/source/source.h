@@ -24,8 +24,8 @@ extern const struct nst_resource ocl_source;
 
 /* What the next content write of a repository gets. */
 struct ocl_change {
-    int64_t rev;     /* the revision that the write makes */
-    int64_t number;  /* first of the numbers asked for, already with the owner's ordinal */
+    int64_t rev;    /* the revision that the write makes */
+    int64_t number; /* first of the numbers asked for, already with the owner's ordinal */
 };
 
 /* What a write adds: numbers that it needs, and to the two counts of concepts. */

@@ -6,8 +6,9 @@
 #include "ocl/org/org.h"
 
 #define NAME_CHARS "a-zA-Z0-9.-"
-#define COUNT_ORGS "(SELECT count(*) FROM member JOIN org ON org.id = member.org_id " \
-                   "WHERE member.user_id = account.id AND org.is_active)"
+#define COUNT_ORGS \
+    "(SELECT count(*) FROM member JOIN org ON org.id = member.org_id " \
+    "WHERE member.user_id = account.id AND org.is_active)"
 #define COUNT_SOURCES(more) \
     "(SELECT count(*) FROM repo WHERE repo.owner_type = 'User' AND repo.owner_id = account.id " \
     "AND repo.is_active " more ")"
@@ -16,7 +17,8 @@
 static const struct nst_field user_field[] = {
     NST_IDENTITY("uuid", ocl_user, created_at, .doc = "Number of the user."),
     NST_CONSTANT("type", "\"User\"", .doc = "Kind of resource."),
-    NST_FIELD("username", ocl_user, username, &nst_slug, .flags = NST_KEY | NST_CORE, .max = 255,
+    NST_FIELD("username", ocl_user, username, &nst_slug,
+              .flags = NST_KEY | NST_CORE | NST_NOT_EMPTY, .max = 255,
               .doc = "Name in addresses, unique."),
     NST_FIELD("name", ocl_user, name, &nst_text, .flags = NST_NOT_EMPTY, .max = 255,
               .doc = "Full name."),
@@ -64,8 +66,8 @@ static const struct nst_field user_field[] = {
               .column = "(SELECT count(*) FROM org WHERE org.created_by = account.id "
                         "AND org.is_active)",
               .flags = NST_LAZY, .doc = "Number of organisations that the user created."),
-    NST_FIELD("first_name", ocl_user, first_name, &nst_text,
-              .column = "coalesce(account.name, '')", .flags = NST_LAZY, .doc = "Given name."),
+    NST_FIELD("first_name", ocl_user, first_name, &nst_text, .column = "coalesce(account.name, '')",
+              .flags = NST_LAZY, .doc = "Given name."),
     NST_FIELD("last_name", ocl_user, last_name, &nst_text, .column = "''", .flags = NST_LAZY,
               .doc = "Family name."),
     NST_CONSTANT("public_collections", "0", .doc = "Number of public collections."),
@@ -83,7 +85,10 @@ static const struct nst_field user_field[] = {
 
 static const struct nst_rule guide_rule[] = { { "username", .charset = NAME_CHARS }, { 0 } };
 
-#define TAKEN { "username", "User with username {username} already exists." }
+#define TAKEN \
+    { \
+        "username", "User with username {username} already exists." \
+    }
 
 static const struct nst_serializer user_serializer[] = {
     { GUIDE, NST_LIST, "username name url" }, /* G101 */
@@ -336,8 +341,8 @@ static void put_token(struct nst_req *rq, struct nst_rows *rows)
     nst_put_lit(out, "{\"user\":");
     nst_json_put_str(out, nst_rows_text(rows, 1));
     nst_put_lit(out, ",\"key\":");
-    nst_json_put_str(out, nst_token_derive(rq->arena, nst_rows_int(rows, 0),
-                                           nst_rows_int(rows, 2)));
+    nst_json_put_str(out,
+                     nst_token_derive(rq->arena, nst_rows_int(rows, 0), nst_rows_int(rows, 2)));
     nst_put_lit(out, ",\"created\":\"");
     nst_put_time(out, nst_rows_int(rows, 3), rq->face->time);
     nst_put_lit(out, "\"}");
@@ -412,7 +417,9 @@ static enum nst_err user_destroy(struct nst_req *rq)
 }
 
 #define SELF \
-    { nst_update, ocl_has_ownership }
+    { \
+        nst_update, ocl_has_ownership \
+    }
 
 static const struct nst_route user_route[] = {
     /* G67 */

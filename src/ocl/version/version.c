@@ -52,7 +52,8 @@ static const struct nst_field version_field[] = {
     NST_FIELD("updated_by", ocl_version, updater, &nst_text, .column = NAME_OF("updated_by"),
               .flags = NST_LAZY, .doc = "Who changed it last."),
     NST_FIELD("previous_version", ocl_version, previous_version, &nst_slug,
-              .column = OTHER("previous_id"), .flags = NST_LAZY, .doc = "Id of the former version."),
+              .column = OTHER("previous_id"), .flags = NST_LAZY,
+              .doc = "Id of the former version."),
     NST_FIELD("parent_version", ocl_version, parent_version, &nst_slug,
               .column = OTHER("parent_id"), .flags = NST_LAZY, .doc = "Id of the parent version."),
     SOURCE_COLUMN("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
@@ -92,8 +93,10 @@ static const struct nst_rule import_rule[] = {
 
 /* G112: the word source for collections, too. */
 #define TAKEN \
-    { "mnemonic", "Version with mnemonic {id} already exists for source {source}.", \
-      .is_list = true }
+    { \
+        "mnemonic", "Version with mnemonic {id} already exists for source {source}.", \
+            .is_list = true \
+    }
 
 static const struct nst_serializer version_serializer[] = {
     { GUIDE, NST_LIST, "id released url" }, /* G12 */
@@ -180,7 +183,7 @@ static enum link_input read_link(struct nst_str *id, struct nst_req *rq, const c
 /* One of the two links: their words differ, their rules do not (G113). */
 struct link {
     const char *field, *key, *missing, *itself;
-    size_t offset;          /* of the number in struct ocl_version */
+    size_t offset; /* of the number in struct ocl_version */
     const char *column;
 };
 
@@ -326,7 +329,9 @@ enum nst_err ocl_version_make_initial(struct nst_req *rq, const struct ocl_sourc
 }
 
 #define PRIVATE(view) \
-    { view, ocl_has_private_access }
+    { \
+        view, ocl_has_private_access \
+    }
 
 static const struct nst_route version_route[] = {
     /* G75, V311 */
