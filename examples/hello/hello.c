@@ -53,7 +53,7 @@ static const struct nst_face hello_face = {
     .spelling = NST_SNAKE_CASE,
     .time = NST_TIME_SECOND_Z,
     .text = &hello_texts,
-    .body_limit = 64 * 1024,
+    .body_limit = 65536,
 };
 
 /* ---- The resource ---- */

@@ -90,6 +90,17 @@ def run_page(page, variables):
         shutil.rmtree(work)
 
 
+def logs(out):
+    """The ends of what the page's commands wrote to standard error and to logs."""
+    work = os.path.dirname(out)
+    names = [f for f in sorted(os.listdir(work)) if f.endswith(".log")]
+    texts = []
+    for path in [os.path.join(out, "errors"), *(os.path.join(work, f) for f in names)]:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            texts.append(f"{os.path.basename(path)}: {f.read()[-3000:]}")
+    return texts
+
+
 def problems_of(page, blocks, out):
     problems = []
     for n, block in enumerate(blocks):
@@ -98,9 +109,8 @@ def problems_of(page, blocks, out):
             printed = f.read()
         is_last = not os.path.exists(os.path.join(out, str(n + 1)))
         if is_last and not os.path.exists(os.path.join(out, "end")):
-            with open(os.path.join(out, "errors"), encoding="utf-8", errors="replace") as f:
-                return problems + [f"{page}:{block.line}: the block failed\n{printed.decode()}\n"
-                                   f"{f.read()[-3000:]}"]
+            return problems + [f"{page}:{block.line}: the block failed", printed.decode(),
+                               *logs(out)]
         if block.result is not None:
             problems += [f"{page}:{block.line}: {p}" for p in match_body(block.result, printed)]
     return problems
