@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#define IMPORT_BATCH 500 /* lines to a transaction or request */
+#define IMPORT_BATCH 1000 /* lines to a transaction or request */
 
 /* Lines on their way: one batch is read while another is stored. */
 struct import_batch {

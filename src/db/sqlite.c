@@ -253,13 +253,15 @@ static enum nst_err set_up(struct nst_db *db, bool is_writer)
 {
     const struct nst_store_options *o = &db->store->options;
     char sql[512];
-    snprintf(sql, sizeof(sql),
-             "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-             "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA mmap_size = %zu;"
-             "PRAGMA temp_store = MEMORY;" /* savepoints keep the pages they change there */
-             "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d",
-             o->busy_ms, o->mmap, is_writer ? WRITER_CACHE_KIB : READER_CACHE_KIB, WAL_KEPT_BYTES,
-             !is_writer);
+    snprintf(
+        sql, sizeof(sql),
+        "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA mmap_size = %zu;"
+        "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;" /* savepoints keep the pages
+                                                                           they change there */
+        "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d",
+        o->busy_ms, o->mmap, is_writer ? WRITER_CACHE_KIB : READER_CACHE_KIB, WAL_KEPT_BYTES,
+        !is_writer);
     return script(db, sql);
 }
 

@@ -282,6 +282,10 @@ static void compile_model(struct nst_model *m)
             fault(m->registry, r, nst_str_z(r->name), "a stored resource needs its identity");
         m->select_core = select_of(m->registry, m, m->core);
         m->select_all = select_of(m->registry, m, m->all);
+        struct nst_buf insert;
+        nst_buf_init(&insert, m->registry->arena, 65536);
+        nst_insert_text(&insert, r);
+        m->insert = nst_buf_str(&insert);
         m->count_from =
             nst_strf(m->registry->arena, "SELECT count(*) FROM %s WHERE %s",
                      r->from != NULL ? r->from : r->table, r->where != NULL ? r->where : "TRUE");

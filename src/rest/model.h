@@ -48,7 +48,7 @@ struct nst_model {
     const struct nst_model **children;
     int key, identity;  /* indices; -1: none */
     uint64_t core, all; /* columns of the two load depths */
-    struct nst_str select_core, select_all, count_from;
+    struct nst_str select_core, select_all, count_from, insert;
     struct nst_shape *shape[FACES_MAX][NST_USE_COUNT];
 };
 
@@ -122,6 +122,9 @@ enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path);
 
 /* Append one SELECT for the columns in the map, up to and with WHERE. */
 void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t columns);
+
+/* Append the INSERT of all stored columns, `$1` and so on in the table's order. */
+void nst_insert_text(struct nst_buf *b, const struct nst_resource *r);
 
 /* Fill row from the present result row, columns in the order of the map. */
 void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row);

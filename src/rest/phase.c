@@ -146,8 +146,10 @@ struct remembered {
 
 static void remember(struct nst_req *rq, struct nst_str tag)
 {
-    struct nst_str body = nst_buf_str(&rq->x->out);
-    bool has_body = body.n <= REMEMBERED_MAX && rq->x->header_count == 0;
+    struct nst_str body = nst_buf_str(&rq->x->out), key = cache_key(rq);
+    /* What is asked for once is not worth a copy; its tag is. */
+    bool is_known = nst_cache_get(rq->cache, key) != NULL;
+    bool has_body = is_known && body.n <= REMEMBERED_MAX && rq->x->header_count == 0;
     size_t size = sizeof(struct remembered) + (has_body ? body.n : 0);
     struct remembered *r = nst_alloc(rq->arena, size);
     memcpy(r->tag, tag.p, TAG_DIGITS);
@@ -155,7 +157,7 @@ static void remember(struct nst_req *rq, struct nst_str tag)
     r->length = has_body ? (uint32_t)body.n : 0;
     if (has_body)
         memcpy(r->body, body.p, body.n);
-    nst_cache_put(rq->cache, cache_key(rq), r, size);
+    nst_cache_put(rq->cache, key, r, size);
 }
 
 enum nst_err nst_phase_cached(struct nst_req *rq)

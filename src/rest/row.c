@@ -128,32 +128,41 @@ static const char *column_of(const struct nst_field *f)
     return f->column != NULL ? f->column : f->name;
 }
 
+void nst_insert_text(struct nst_buf *b, const struct nst_resource *r)
+{
+    const char *between = " (";
+    unsigned count = 0;
+    nst_put_lit(b, "INSERT INTO ");
+    nst_put_z(b, r->table);
+    for (unsigned i = 0; i < r->field_count; i++) {
+        if (!nst_is_stored(&r->field[i]))
+            continue;
+        nst_put_z(b, between);
+        nst_put_z(b, column_of(&r->field[i]));
+        between = ", ";
+        count++;
+    }
+    nst_put_lit(b, ") VALUES (");
+    for (unsigned i = 1; i <= count; i++)
+        nst_putf(b, i == 1 ? "$%u" : ", $%u", i);
+    nst_put_lit(b, ")");
+}
+
+/* The text is the model's; the values stand in the order of the table. */
 static void build_insert(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r,
                          void *row)
 {
-    struct nst_buf values;
     assert(((struct nst_row *)row)->id != 0);
     nst_sql_init(q, rq->arena);
-    nst_buf_init(&values, rq->arena, 65536);
-    nst_sql_add(q, "INSERT INTO ");
-    nst_sql_add(q, r->table);
-    const char *between = " (";
+    nst_sql_add_str(q, nst_model_of(rq->registry, r)->insert);
     for (unsigned i = 0; i < r->field_count; i++) {
         const struct nst_field *f = &r->field[i];
         if (!nst_is_stored(f))
             continue;
         if (f->fill != NST_AUTO_NONE)
             fill_auto(rq, f, i, row);
-        nst_sql_add(q, between);
-        nst_sql_add(q, column_of(f));
         q->value[q->count++] = value_of(f, i, row);
-        nst_put_z(&values, between[0] == ' ' ? "$" : ", $");
-        nst_put_int(&values, q->count);
-        between = ", ";
     }
-    nst_sql_add(q, ") VALUES (");
-    nst_sql_add_str(q, nst_buf_str(&values));
-    nst_sql_add(q, ")");
 }
 
 enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row)
