@@ -6,6 +6,7 @@ import argparse
 import http.client
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 60  # seconds; only a broken server makes anybody wait so long
+DISTURBED = 0.2  # processors; beyond it requests a second mean little
 HEAD = ("goal", "what", "measured", "against", "ratio", "wanted")
 
 
@@ -33,9 +35,9 @@ def parser(prog, description):
     p = argparse.ArgumentParser(prog=prog, description=description)
     p.add_argument("--nestor", default=os.path.join(ROOT, "build/release/nestor"), metavar="FILE",
                    help="a release build (default: build/release/nestor)")
-    p.add_argument("--rounds", type=int, default=3, metavar="N",
+    p.add_argument("--rounds", type=int, default=5, metavar="N",
                    help="rounds, of which the median counts (default: %(default)s)")
-    p.add_argument("--seconds", type=float, default=5, metavar="S",
+    p.add_argument("--seconds", type=float, default=3, metavar="S",
                    help="length of one load (default: %(default)s)")
     p.add_argument("--work", metavar="DIR",
                    help="where the temporary data goes (default: the system's place)")
@@ -241,6 +243,15 @@ class Load:
     cpu: float      # processor seconds of the program for an answer
     p50: float      # seconds
     p99: float
+    others: float   # processors that other programs kept busy meanwhile
+
+
+def busy():
+    """Processor seconds used so far by all programs, and by wrk among them."""
+    with open("/proc/stat", encoding="ascii") as f:
+        user, nice, system, _, _, irq, softirq = map(int, f.readline().split()[1:8])
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (user + nice + system + irq + softirq) / TICKS, used.ru_utime + used.ru_stime
 
 
 def load(program, script, arguments, connections, seconds):
@@ -249,16 +260,18 @@ def load(program, script, arguments, connections, seconds):
         raise Failure("wrk is missing: tools/install-packages bench")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s",
                os.path.join(HERE, script), f"http://127.0.0.1:{program.port}", "--", *arguments]
-    before = program.cpu()
+    begun, before, (all_before, wrk_before) = clock(), program.cpu(), busy()
     out = check(command)
-    used = program.cpu() - before
+    used, (all_after, wrk_after) = program.cpu() - before, busy()
+    others = (all_after - all_before - used - (wrk_after - wrk_before)) / (clock() - begun)
     for line in out.splitlines():
         if line.startswith("RESULT "):
             answers, micros, p50, p99, refused, broken = map(float, line.split()[1:])
             if refused or broken or not answers:
                 raise Failure(f"of {answers:.0f} answers {refused:.0f} were refusals, and "
                               f"{broken:.0f} connections broke")
-            return Load(answers / micros * 1e6, used / answers, p50 / 1e6, p99 / 1e6)
+            return Load(answers / micros * 1e6, used / answers, p50 / 1e6, p99 / 1e6,
+                        max(others, 0))
     raise Failure(f"wrk gave no result: {out.strip()}")
 
 
@@ -269,7 +282,12 @@ def take_turns(rounds, variants):
         for name, variant in variants.items():
             result = variant()
             found[name].append(result)
-            say(f"  round {i + 1}, {name}: {result.rate:.0f}/s, {result.cpu * 1e6:.1f} us CPU")
+            say(f"  round {i + 1}, {name}: {result.rate:.0f}/s, {result.cpu * 1e6:.1f} us CPU, "
+                f"others {result.others:.1f}")
+    others = median([one.others for loads in found.values() for one in loads])
+    if others > DISTURBED:
+        say(f"  other programs kept {others:.1f} processors busy: trust ratios of CPU time, not of "
+            "requests a second")
     return found
 
 
