@@ -201,7 +201,7 @@ static enum nst_err user_list(struct nst_db *db, void *arg)
     return e;
 }
 
-#define LINK_LIFE (24 * 3600 * NST_SECOND)
+#define LINK_LIFE (86400 * NST_SECOND)
 
 static enum nst_err user_link(struct nst_db *db, void *arg)
 {

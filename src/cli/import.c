@@ -211,15 +211,18 @@ static enum nst_err store_batch(struct nst_db *db, void *arg)
 {
     struct import_batch *b = arg;
     struct import *im = b->im;
-    NST_TRY(ocl_import_lines(&b->again, im->importer, db, b->arena, b->line, b->count));
-    return b->again || im->dry_run ? NST_E_PRECONDITION : NST_OK;
+    b->lines.line = b->line;
+    b->lines.count = b->count;
+    b->lines.arena = b->arena;
+    NST_TRY(ocl_import_lines(&b->lines, im->importer, db));
+    return b->lines.again || im->dry_run ? NST_E_PRECONDITION : NST_OK;
 }
 
 /* On the writer's thread. */
 static void batch_stored(enum nst_err err, void *arg)
 {
     struct import_batch *b = arg;
-    if (b->again) {
+    if (b->lines.again) {
         nst_store_submit(b->im->site->store, NST_MODE_WRITE, store_batch, batch_stored, b);
         return;
     }

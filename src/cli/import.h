@@ -18,9 +18,9 @@ struct import_batch {
     size_t number[IMPORT_BATCH];
     size_t count;
     struct import *im;
-    enum nst_err err; /* how storing ended */
-    bool again;
-    bool is_away; /* handed to the store, not yet back */
+    struct ocl_batch lines; /* as the store gets it */
+    enum nst_err err;       /* how storing ended */
+    bool is_away;           /* handed to the store, not yet back */
 };
 
 struct import {

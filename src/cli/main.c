@@ -7,7 +7,7 @@
 
 static const struct cli_verb *const verbs[] = {
     &cli_serve,  &cli_init,    &cli_import,  &cli_user,   &cli_token,
-    &cli_config, &cli_migrate, &cli_openapi, &cli_doctor,
+    &cli_config, &cli_migrate, &cli_openapi, &cli_doctor, NULL,
 };
 
 static int help(FILE *out)
@@ -16,7 +16,7 @@ static int help(FILE *out)
           "Serves nested, versioned resources over REST: the Open Concept Lab terminology API.\n\n"
           "Verbs:\n",
           out);
-    for (size_t i = 0; i < NST_COUNT(verbs); i++)
+    for (size_t i = 0; verbs[i] != NULL; i++)
         fprintf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
     fputs("\nFirst steps:\n"
           "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         puts("nestor " NESTOR_VERSION);
         return EXIT_DONE;
     }
-    for (size_t i = 0; i < NST_COUNT(verbs); i++)
+    for (size_t i = 0; verbs[i] != NULL; i++)
         if (strcmp(argv[1], verbs[i]->name) == 0)
             return verbs[i]->run(argc - 1, argv + 1);
     fprintf(stderr, "nestor: there is no verb \"%s\"\n", argv[1]);

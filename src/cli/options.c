@@ -127,7 +127,7 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
 {
     struct reading r = { .o = o, .verb = verb };
     memset(o, 0, sizeof(*o));
-    o->arena = nst_arena_new(64 * 1024);
+    o->arena = nst_arena_new(65536);
     o->data = "data";
     o->rest = NST_NEW_ARRAY(o->arena, char *, (size_t)argc + 1);
     for (int i = 1; i < argc; i++) {

@@ -151,17 +151,24 @@ static bool assign(struct cli_config *c, const char *origin, struct nst_str name
 }
 
 /* "ocl.root" is NESTOR_OCL_ROOT. */
+static const char *variable_of(struct nst_arena *a, const char *setting)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 256);
+    nst_put_lit(&b, "NESTOR_");
+    for (; *setting != '\0'; setting++)
+        nst_put_char(&b, (char)(*setting == '.' ? '_' : toupper((unsigned char)*setting)));
+    return nst_str_to_z(a, nst_buf_str(&b));
+}
+
 static bool from_environment(struct cli_config *c)
 {
     bool good = true;
     for (size_t i = 0; i < cli_setting_count; i++) {
-        char name[128] = "NESTOR_";
-        size_t n = strlen(name);
-        for (const char *p = cli_settings[i].name; *p != '\0' && n + 1 < sizeof(name); p++)
-            name[n++] = *p == '.' ? '_' : (char)toupper((unsigned char)*p);
-        const char *value = getenv(name);
+        const char *name = cli_settings[i].name;
+        const char *value = getenv(variable_of(c->arena, name));
         if (value != NULL)
-            good &= assign(c, "environment", nst_str_z(cli_settings[i].name), nst_str_z(value));
+            good &= assign(c, "environment", nst_str_z(name), nst_str_z(value));
     }
     return good;
 }

@@ -159,50 +159,54 @@ static enum nst_err settle(struct ocl_importer *im, struct nst_db *db)
     return ocl_run_flush(im->run, db);
 }
 
+/* Where the line is to be posted; false after saying why nowhere. */
+static bool place(const struct kind **k, struct nst_buf *path, struct ocl_line *line,
+                  struct nst_arena *a)
+{
+    struct nst_str type = text_of(line->tree, "type");
+    *k = kind_of(type);
+    nst_buf_init(path, a, 65536);
+    const char *fault = *k != NULL ? make_path(path, *k, line->tree) : NULL;
+    if (type.n == 0)
+        say(line, a, "type", NST_STR("\"type\" should be present in each line"));
+    else if (*k == NULL)
+        say(line, a, "type", nst_strf(a, "\"%.*s\" lines cannot be imported.", NST_FMT(type)));
+    else if (nst_json_get(line->tree, NST_STR("__action")) != NULL)
+        say(line, a, "__action", NST_STR("Lines can only add."));
+    else if (fault != NULL)
+        say(line, a, "detail", nst_str_z(fault));
+    return line->outcome != OCL_INVALID;
+}
+
 static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db)
 {
+    const struct kind *k;
     struct nst_buf path;
-    struct nst_str type = text_of(line->tree, "type"), id = text_of(line->tree, "id");
-    const struct kind *k = kind_of(type);
-    const char *fault = k != NULL ? NULL : "";
+    struct nst_str id = text_of(line->tree, "id");
     bool is_there = false;
-    nst_buf_init(&path, im->arena, 65536);
-    if (k != NULL)
-        fault = make_path(&path, k, line->tree);
-    if (type.n == 0)
-        say(line, im->arena, "type", NST_STR("\"type\" should be present in each line"));
-    else if (k == NULL)
-        say(line, im->arena, "type",
-            nst_strf(im->arena, "\"%.*s\" lines cannot be imported.", NST_FMT(type)));
-    else if (nst_json_get(line->tree, NST_STR("__action")) != NULL)
-        say(line, im->arena, "__action", NST_STR("Lines can only add."));
-    else if (fault != NULL)
-        say(line, im->arena, "detail", nst_str_z(fault));
-    if (line->outcome == OCL_INVALID)
-        return NST_OK;
-    if (k->keeps_existing) {
-        NST_TRY(settle(im, db));
-        if (id.n > 0)
-            NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
-    }
     line->outcome = OCL_EXISTS;
+    line->detail = NST_STR("");
+    if (!place(&k, &path, line, im->arena))
+        return NST_OK;
+    if (k->keeps_existing)
+        NST_TRY(settle(im, db));
+    if (k->keeps_existing && id.n > 0)
+        NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
     return is_there ? NST_OK : post(line, im, db, nst_buf_str(&path));
 }
 
-enum nst_err ocl_import_lines(bool *again, struct ocl_importer *im, struct nst_db *db,
-                              struct nst_arena *a, struct ocl_line *line, size_t count)
+enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im, struct nst_db *db)
 {
-    *again = false;
+    batch->again = false;
     *im->run = (struct ocl_run){ 0 };
     nst_cache_drop(im->cache);
-    for (size_t i = 0; i < count; i++) {
-        line[i].outcome = OCL_CREATED;
-        line[i].detail = NST_STR("");
+    for (size_t i = 0; i < batch->count; i++) {
+        struct ocl_line *line = &batch->line[i];
         nst_arena_reset(im->arena);
-        NST_TRY(import_line(&line[i], im, db));
-        line[i].detail = nst_str_copy(a, line[i].detail);
-        if (ocl_outcome_is_error(line[i].outcome) && !im->is_careful) {
-            im->is_careful = *again = true;
+        NST_TRY(import_line(line, im, db));
+        line->detail = nst_str_copy(batch->arena, line->detail);
+        if (ocl_outcome_is_error(line->outcome) && !im->is_careful) {
+            im->is_careful = batch->again = true;
             return NST_OK;
         }
     }
@@ -218,7 +222,7 @@ struct ocl_importer *ocl_importer_new(struct nst_registry *registry,
     *im = (struct ocl_importer){ .home = home,
                                  .registry = registry,
                                  .caller = *caller,
-                                 .arena = nst_arena_new(64 * 1024),
+                                 .arena = nst_arena_new(65536),
                                  .cache = nst_cache_new(),
                                  .run = NST_NEW(home, struct ocl_run) };
     return im;
@@ -247,16 +251,17 @@ static void put_result(struct nst_buf *out, const struct ocl_line *line)
 
 #define LINES_MAX 1000
 
-static enum nst_err read_batch(struct ocl_line **line, size_t *count, struct nst_req *rq)
+static enum nst_err read_batch(struct ocl_batch *batch, struct nst_req *rq)
 {
     struct nst_json *lines = nst_json_get(rq->body, NST_STR("lines"));
     if (lines == NULL || lines->kind != NST_JSON_ARRAY)
         return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("A list of lines is required."));
     if (lines->count > LINES_MAX)
         return nst_fail(rq, NST_E_INVALID, "lines", NST_STR("At most 1000 lines in a request."));
-    *line = NST_NEW_ARRAY(rq->arena, struct ocl_line, lines->count + 1);
+    batch->arena = rq->arena;
+    batch->line = NST_NEW_ARRAY(rq->arena, struct ocl_line, lines->count + 1);
     for (struct nst_json *v = lines->first; v != NULL; v = v->next)
-        (*line)[(*count)++].tree = v;
+        batch->line[batch->count++].tree = v;
     return NST_OK;
 }
 
@@ -265,23 +270,27 @@ static void free_importer(void *im)
     ocl_importer_free(im);
 }
 
+static enum nst_err try_batch(struct ocl_batch *batch, struct ocl_importer *im, struct nst_req *rq)
+{
+    bool is_trial = nst_query_is_true(rq, "dryRun");
+    NST_TRY(nst_savepoint(rq->db));
+    NST_TRY(ocl_import_lines(batch, im, rq->db));
+    return batch->again || is_trial ? nst_savepoint_rollback(rq->db)
+                                    : nst_savepoint_release(rq->db);
+}
+
 static enum nst_err import_view(struct nst_req *rq)
 {
-    struct ocl_line *line = NULL;
-    size_t count = 0;
-    bool again = true;
-    NST_TRY(read_batch(&line, &count, rq));
+    struct ocl_batch batch = { 0 };
+    NST_TRY(read_batch(&batch, rq));
     struct ocl_importer *im = ocl_importer_new(rq->registry, &rq->caller);
     nst_arena_defer(rq->arena, free_importer, im);
-    bool is_trial = nst_query_is_true(rq, "dryRun");
-    for (int tries = 0; again && tries < 2; tries++) {
-        NST_TRY(nst_savepoint(rq->db));
-        NST_TRY(ocl_import_lines(&again, im, rq->db, rq->arena, line, count));
-        NST_TRY(again || is_trial ? nst_savepoint_rollback(rq->db) : nst_savepoint_release(rq->db));
-    }
+    NST_TRY(try_batch(&batch, im, rq));
+    if (batch.again)
+        NST_TRY(try_batch(&batch, im, rq));
     nst_put_lit(&rq->x->out, "{\"results\":[");
-    for (size_t i = 0; i < count; i++)
-        put_result(&rq->x->out, &line[i]);
+    for (size_t i = 0; i < batch.count; i++)
+        put_result(&rq->x->out, &batch.line[i]);
     nst_put_lit(&rq->x->out, "]}");
     return nst_answer_json(rq, 200);
 }

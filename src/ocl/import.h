@@ -50,14 +50,21 @@ struct ocl_line {
     struct nst_str detail; /* the error body where the outcome is an error */
 };
 
-/* Import lines in the transaction of db, each whole or not at all. Organisations,
- * sources and versions that exist are left alone (V611).
- *   a  takes the details
- * A batch is first tried without savepoints; *again is set, and nothing of it
- * counts, when a line was refused in that try: roll back and call once more, it is
- * careful then.
+/* Lines that share a transaction. */
+struct ocl_batch {
+    struct ocl_line *line;
+    size_t count;
+    struct nst_arena *arena; /* takes the details */
+    bool again;              /* roll back and import once more */
+};
+
+/* Import a batch in the transaction of db, each line whole or not at all.
+ * Organisations, sources and versions that exist are left alone (V611).
+ * A batch is first tried without savepoints. When a line is refused in that try,
+ * batch->again is set and nothing of it counts: roll back and call once more, the
+ * importer is careful then.
  * Errors: only those that spoil the transaction (NST_E_DB, NST_E_RETRY, ...). */
-NST_CHECKED enum nst_err ocl_import_lines(bool *again, struct ocl_importer *im, struct nst_db *db,
-                                          struct nst_arena *a, struct ocl_line *line, size_t count);
+NST_CHECKED enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im,
+                                          struct nst_db *db);
 
 #endif

@@ -87,6 +87,12 @@ static bool is_listed(struct nst_str s, const char *words)
     return false;
 }
 
+static bool breaks_pattern(const struct nst_rule *rule, struct nst_str value)
+{
+    return (rule->charset != NULL && !fits_charset(value, rule->charset)) ||
+           (rule->refused != NULL && is_listed(value, rule->refused));
+}
+
 static void complain_choice(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)
 {
     struct nst_str format = nst_str_z(rq->face->text->choice), rest = format;
@@ -116,9 +122,7 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
     bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
     if (must_hold && nst_str_trim(value).n == 0)
         complain(rq, slot, text->blank);
-    else if (rule != NULL && rule->charset != NULL && !fits_charset(value, rule->charset))
-        complain(rq, slot, text->pattern);
-    else if (rule != NULL && rule->refused != NULL && is_listed(value, rule->refused))
+    else if (rule != NULL && breaks_pattern(rule, value))
         complain(rq, slot, text->pattern);
     else if (length > max)
         complain_length(rq, slot, max, length);

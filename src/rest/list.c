@@ -42,7 +42,10 @@ static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
         char c = word.p[i];
         if (c == '%' || c == '_' || c == '\\')
             nst_put_char(&b, '\\');
-        nst_put_char(&b, c == '*' ? '%' : c);
+        if (c == '*')
+            nst_put_char(&b, '%');
+        else
+            nst_put_char(&b, c);
     }
     return nst_buf_str(&b);
 }
@@ -110,26 +113,23 @@ static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_re
 
 /* ---- Order (V332) ---- */
 
-static bool same_name(const char *known, struct nst_str given)
+/* Lower case without `_`. */
+static struct nst_str plain_name(struct nst_arena *a, struct nst_str name)
 {
-    size_t i = 0;
-    for (; *known != '\0'; known++) {
-        if (*known == '_')
-            continue;
-        while (i < given.n && given.p[i] == '_')
-            i++;
-        if (i == given.n || tolower((unsigned char)given.p[i]) != *known)
-            return false;
-        i++;
-    }
-    return i == given.n;
+    struct nst_buf b;
+    nst_buf_init(&b, a, name.n + 1);
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] != '_')
+            nst_put_char(&b, (char)tolower((unsigned char)name.p[i]));
+    return nst_buf_str(&b);
 }
 
 static bool put_sort(struct nst_sql *q, const struct nst_resource *r, struct nst_str name,
                      bool is_descending)
 {
     for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++) {
-        if (!same_name(s->name, name) || s->columns == NULL)
+        struct nst_str known = plain_name(q->text.arena, nst_str_z(s->name));
+        if (!nst_str_eq(known, plain_name(q->text.arena, name)) || s->columns == NULL)
             continue;
         struct nst_str rest = nst_str_z(s->columns);
         while (rest.p != NULL) {

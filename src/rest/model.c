@@ -6,6 +6,7 @@
 #include "nestor/base/log.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 
 static void fault(struct nst_registry *reg, const struct nst_resource *r, struct nst_str what,
@@ -75,7 +76,7 @@ struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake)
         if (up)
             i++;
         char c = snake.p[i];
-        out[n++] = up && c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+        out[n++] = up && c >= 'a' && c <= 'z' ? (char)toupper(c) : c;
     }
     return (struct nst_str){ out, n };
 }
@@ -200,6 +201,14 @@ static size_t count_words(struct nst_str text)
     return n;
 }
 
+/* Input that is read twice would be complained of twice. */
+static void check_once(struct nst_model *m, const struct nst_shape *shape, struct nst_str word)
+{
+    for (size_t i = 0; shape->serializer->use >= NST_CREATE && i < shape->count; i++)
+        if (shape->slot[i].index == shape->slot[shape->count].index)
+            fault(m->registry, m->resource, word, "a field is set twice");
+}
+
 static void compile_serializer(struct nst_model *m, const struct nst_serializer *s)
 {
     struct nst_registry *reg = m->registry;
@@ -214,6 +223,7 @@ static void compile_serializer(struct nst_model *m, const struct nst_serializer 
         if (word.n == 0)
             continue;
         compile_slot(m, &shape->slot[shape->count], s, word);
+        check_once(m, shape, word);
         shape->columns |= needs(m, shape->slot[shape->count].index);
         shape->count++;
     }

@@ -1,11 +1,8 @@
-/* Concepts: every write closes the present version at the repository's next
- * revision and opens another, so that releases keep what they had. */
+/* Concepts: the tables, and which version of the content a path means. */
 #include "concept.h"
 
 #include "ocl/app.h"
 #include "ocl/version/version.h"
-
-#include <assert.h>
 
 #define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
 #define CORE(n, m, type, c, sentence) \
@@ -73,7 +70,12 @@ static const struct nst_field concept_field[] = {
     CORE("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
-    NST_CONSTANT("latest_source_version", "null", .doc = "Newest release that holds it."),
+    NST_FIELD("latest_source_version", ocl_concept, latest_source_version, &nst_text,
+              .column = "(SELECT v.mnemonic FROM repo_version v "
+                        "WHERE v.repo_id = concept_version.repo_id AND v.is_active "
+                        "AND v.mnemonic <> 'INITIAL' AND v.rev >= concept_version.rev_from "
+                        "AND v.rev < concept_version.rev_to ORDER BY v.id DESC LIMIT 1)",
+              .flags = NST_LAZY, .doc = "Newest version of the source that holds it."),
     NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the concept."),
@@ -114,7 +116,7 @@ static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
 #define IMPORT_SETTABLE \
-    "datatype names descriptions external_id extras retired update_comment retire_reason"
+    "datatype descriptions external_id extras retired update_comment retire_reason"
 
 static const struct nst_serializer concept_serializer[] = {
     { GUIDE, NST_LIST, GUIDE_ROW "url" },                          /* G14, G129 */
@@ -127,7 +129,7 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
     { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .rules = import_rule,
       .duplicate = TAKEN },
-    { IMPORT, NST_UPDATE, "concept_class " IMPORT_SETTABLE },
+    { IMPORT, NST_UPDATE, "concept_class names " IMPORT_SETTABLE },
 };
 
 /* A version of a concept, whatever path led to it (G128, G129, V244). */
@@ -143,12 +145,6 @@ static const struct nst_serializer version_serializer[] = {
 };
 
 /* ---- Scope: which version of the content is meant ---- */
-
-static enum nst_err open_scope(struct nst_sql *q)
-{
-    nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
-    return NST_OK;
-}
 
 static void repo_scope(struct nst_sql *q, int64_t repo)
 {
@@ -171,7 +167,8 @@ static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
     (void)rq;
     if (parent != NULL)
         repo_scope(q, ((struct nst_row *)parent->row)->id);
-    return open_scope(q);
+    nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
+    return NST_OK;
 }
 
 /* The content of a version of the source (G20, G83). */
@@ -261,204 +258,6 @@ static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
     return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
 }
 
-/* ---- Writing ---- */
-
-static bool is_true(const struct nst_json *v)
-{
-    return v != NULL && v->kind == NST_JSON_BOOL && v->boolean;
-}
-
-/* G122: the first preferred name, else the first. */
-static void choose_display(struct nst_req *rq, struct ocl_concept *c)
-{
-    struct nst_json *list;
-    c->display_name = c->display_locale = (struct nst_str){ 0 };
-    if (nst_json_read(&list, NULL, rq->arena, c->names, NULL) != NST_OK || list->first == NULL)
-        return;
-    const struct nst_json *chosen = list->first;
-    for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
-        if (is_true(nst_json_get(e, NST_STR("locale_preferred")))) {
-            chosen = e;
-            break;
-        }
-    }
-    c->display_name = nst_json_get(chosen, NST_STR("name"))->text;
-    c->display_locale = nst_json_get(chosen, NST_STR("locale"))->text;
-}
-
-/* What every new version has, the first one included. */
-static void open_version(struct nst_req *rq, struct ocl_concept *c, int64_t rev, int64_t previous)
-{
-    c->rev_from = rev;
-    c->rev_to = OCL_OPEN;
-    c->previous_id = previous;
-    c->version_created_at = rq->now;
-    c->version_created_by = rq->caller.id;
-    choose_display(rq, c);
-}
-
-static enum nst_err concept_before_create(struct nst_req *rq, void *row)
-{
-    struct ocl_concept *c = row;
-    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
-    struct ocl_change change = { 0 };
-    NST_TRY(ocl_source_advance(&change, rq, s->row.id, (struct ocl_delta){ 2, 1, !c->retired }));
-    c->repo_id = s->row.id;
-    c->source = s->id;
-    c->concept_id = change.number;
-    c->row.id = change.number + 1;
-    c->created_at = rq->now;
-    c->created_by = rq->caller.id;
-    open_version(rq, c, change.rev, 0);
-    return NST_OK;
-}
-
-/* Close the version that `c` was loaded from and store `c` as the next one. A
- * writer that came between makes the whole request run again. */
-static enum nst_err store_next(struct nst_req *rq, struct ocl_concept *c, bool was_retired)
-{
-    struct ocl_change change = { 0 };
-    int64_t closed = 0, former = c->row.id;
-    NST_TRY(ocl_source_advance(&change, rq, c->repo_id,
-                               (struct ocl_delta){ 1, 0, (int)was_retired - (int)c->retired }));
-    NST_TRY(nst_exec_with(&closed, rq->db,
-                          "UPDATE concept_version SET rev_to = $1 WHERE repo_id = $2 AND id = $3 "
-                          "AND rev_to = " OCL_OPEN_SQL,
-                          NST_INT(change.rev), NST_INT(c->repo_id), NST_INT(former)));
-    if (closed != 1)
-        return NST_E_RETRY;
-    c->row.id = change.number;
-    open_version(rq, c, change.rev, former);
-    return nst_insert(rq, &ocl_concept, c);
-}
-
-static enum nst_err gone(struct nst_req *rq, const char *text)
-{
-    return nst_fail_bare(rq, NST_E_NOT_FOUND, "non_field_errors", nst_str_z(text));
-}
-
-static enum nst_err concept_update(struct nst_req *rq)
-{
-    struct ocl_concept *c = nst_object(rq)->row;
-    if (c == NULL)
-        return gone(rq, "Could not find concept to update"); /* G125 */
-    bool was_retired = c->retired;
-    NST_TRY(nst_bind(c, rq, &ocl_concept, NST_UPDATE));
-    NST_TRY(store_next(rq, c, was_retired));
-    return nst_answer_row(rq, &ocl_concept, c->row.id, 200);
-}
-
-static enum nst_err concept_retire(struct nst_req *rq)
-{
-    struct ocl_concept *c = nst_object(rq)->row;
-    if (c == NULL)
-        return gone(rq, "Could not find concept to retire"); /* G125 */
-    if (c->retired)
-        return nst_fail_bare(rq, NST_E_INVALID, "__all__", NST_STR("Concept is already retired"));
-    c->retired = true;
-    NST_TRY(store_next(rq, c, false));
-    return nst_answer_empty(rq, 204);
-}
-
-/* ---- Lines of an import: create, replace, or leave alone ---- */
-
-static bool same_element(const struct nst_json *x, const struct nst_json *y)
-{
-    static const char *const member[] = { "name",       "description",
-                                          "locale",     "locale_preferred",
-                                          "name_type",  "description_type",
-                                          "external_id" };
-    for (size_t i = 0; i < NST_COUNT(member); i++) {
-        struct nst_str name = nst_str_z(member[i]);
-        const struct nst_json *a = nst_json_get(x, name), *b = nst_json_get(y, name);
-        if ((a == NULL) != (b == NULL) || (a != NULL && !nst_json_equal(a, b)))
-            return false;
-    }
-    return true;
-}
-
-/* Elements equal but for their numbers. */
-static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
-{
-    struct nst_json *a, *b;
-    if (x.p == NULL || y.p == NULL)
-        return x.p == y.p;
-    if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
-        nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK || a->count != b->count)
-        return false;
-    const struct nst_json *q = b->first;
-    for (const struct nst_json *p = a->first; p != NULL; p = p->next, q = q->next)
-        if (!same_element(p, q))
-            return false;
-    return true;
-}
-
-static bool same_concept(struct nst_req *rq, const struct ocl_concept *x,
-                         const struct ocl_concept *y)
-{
-    return nst_str_eq(x->concept_class, y->concept_class) && nst_str_eq(x->datatype, y->datatype) &&
-           x->retired == y->retired && nst_str_eq(x->external_id, y->external_id) &&
-           nst_str_eq(x->extras, y->extras) && same_list(rq, x->names, y->names) &&
-           same_list(rq, x->descriptions, y->descriptions);
-}
-
-static enum nst_err import_existing(struct nst_req *rq, struct ocl_concept *stored)
-{
-    struct ocl_concept *next = NST_NEW(rq->arena, struct ocl_concept);
-    *next = *stored;
-    NST_TRY(nst_bind(next, rq, &ocl_concept, NST_UPDATE));
-    if (same_concept(rq, stored, next))
-        return nst_answer_empty(rq, 208);
-    NST_TRY(store_next(rq, next, stored->retired));
-    return nst_answer_empty(rq, 200);
-}
-
-static enum nst_err find_stored(struct ocl_concept **stored, struct nst_req *rq)
-{
-    const struct nst_json *id = nst_json_get(rq->body, NST_STR("id"));
-    struct nst_sql q;
-    *stored = NULL;
-    if (id == NULL || id->kind != NST_JSON_STRING || id->has_surrogate ||
-        nst_str_find(id->text, '\0') < id->text.n)
-        return NST_OK;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, " AND concept_version.repo_id = ");
-    nst_sql_bind(&q, NST_INT(((struct nst_row *)nst_object(rq)->row)->id));
-    nst_sql_add(&q, " AND concept_version.mnemonic = ");
-    nst_sql_bind(&q, NST_TEXT(id->text));
-    NST_TRY(open_scope(&q));
-    return nst_load_where((void **)stored, rq, &ocl_concept, NST_LOAD_ALL, &q);
-}
-
-/* A line that could not make a concept may still change one. */
-static enum nst_err import_partial(struct nst_req *rq)
-{
-    struct ocl_concept *stored;
-    NST_TRY(find_stored(&stored, rq));
-    if (stored == NULL)
-        return NST_E_INVALID;
-    rq->problem = NULL;
-    return import_existing(rq, stored);
-}
-
-/* Most lines are new: the insert tells by itself when one is not. The counts of a
- * line that was there are taken back. */
-static enum nst_err concept_import(struct nst_req *rq)
-{
-    struct ocl_concept *c = nst_row_new(rq, &ocl_concept), *stored;
-    struct ocl_change back;
-    bool inserted = false;
-    if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
-        return import_partial(rq);
-    NST_TRY(concept_before_create(rq, c));
-    NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
-    if (inserted)
-        return nst_answer_empty(rq, 201);
-    NST_TRY(ocl_source_advance(&back, rq, c->repo_id, (struct ocl_delta){ 0, -1, -!c->retired }));
-    NST_TRY(find_stored(&stored, rq));
-    return stored != NULL ? import_existing(rq, stored) : NST_E_RETRY;
-}
-
 /* ---- Routes ---- */
 
 #define EDIT(view) \
@@ -473,14 +272,16 @@ static const struct nst_route concept_route[] = {
     /* G79, V315 */
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
-    { V2, S "concepts/", .get = { nst_list, ocl_any_caller }, .doc = "Concepts of a source." },
+    { V2, S "(HEAD/|)concepts/", .get = { nst_list, ocl_any_caller },
+      .doc = "Concepts of a source." },
     /* G80, V316 */
     { GUIDE, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_token },
-      .put = EDIT(concept_update), .delete = EDIT(concept_retire),
+      .put = EDIT(ocl_concept_update), .delete = EDIT(ocl_concept_retire),
       .doc = "One concept: its newest version." },
-    { V2, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
+    { V2, S "(HEAD/|)concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "One concept: its newest version." },
-    { IMPORT, S "concepts/", .post = { concept_import, ocl_may_edit }, .doc = "Concept lines." },
+    { IMPORT, S "concepts/", .post = { ocl_concept_import, ocl_may_edit },
+      .doc = "Concept lines." },
 };
 
 static const struct nst_route pinned_route[] = {
@@ -501,11 +302,11 @@ static const struct nst_route history_route[] = {
     /* G81, G82, V318 */
     { GUIDE, S "concepts/:concept/versions/", .get = { nst_list, ocl_any_token },
       .doc = "Versions of a concept, newest first." },
-    { V2, S "concepts/:concept/versions/", .get = { nst_list, ocl_any_caller },
+    { V2, S "(HEAD/|)concepts/:concept/versions/", .get = { nst_list, ocl_any_caller },
       .doc = "Versions of a concept, newest first." },
     { GUIDE, S "concepts/:concept/:concept_version/", .get = { nst_retrieve, ocl_any_token },
       .doc = "One version of a concept." },
-    { V2, S "concepts/:concept/:concept_version/", .get = { nst_retrieve, ocl_any_caller },
+    { V2, S "(HEAD/|)concepts/:concept/:concept_version/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "One version of a concept." },
     /* G83 */
     { GUIDE, PINNED "versions/", .get = { nst_list, ocl_any_token },
@@ -546,7 +347,7 @@ const struct nst_resource ocl_concept = {
               .count = concept_count,
               .order = concept_order,
               .shape = concept_shape,
-              .before_create = concept_before_create },
+              .before_create = ocl_concept_open },
     .doc = "A meaning with names in several languages.",
 };
 

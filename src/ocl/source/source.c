@@ -307,7 +307,7 @@ static const struct nst_route source_route[] = {
     { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
       .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT },
       .doc = "One source." },
-    { V2, S, .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
+    { V2, S "(HEAD/|)", .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };

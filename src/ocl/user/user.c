@@ -2,6 +2,8 @@
  * password for a token. */
 #include "user.h"
 
+#include "views.h"
+
 #include "ocl/app.h"
 #include "ocl/org/org.h"
 
@@ -170,224 +172,10 @@ static enum nst_err user_after_destroy(struct nst_req *rq, void *row)
                          NST_INT(((struct nst_row *)row)->id));
 }
 
-/* ---- Passwords ---- */
-
-/* Everything that can be wrong with a new user, before a password is hashed. */
-static enum nst_err user_gather(struct nst_req *rq)
-{
-    struct ocl_user *u = nst_row_new(rq, &ocl_user);
-    NST_TRY(nst_bind(u, rq, &ocl_user, NST_CREATE));
-    const char *fault = u->password.p != NULL ? nst_password_fault(u->password) : NULL;
-    rq->prepared = NULL;
-    if (fault != NULL)
-        return nst_fail(rq, NST_E_INVALID, "password", nst_str_z(fault));
-    if (u->password.p != NULL) {
-        rq->prepared = NST_NEW(rq->arena, struct nst_str);
-        *(struct nst_str *)rq->prepared = u->password;
-    }
-    return NST_OK;
-}
-
-static enum nst_err user_prepare(struct nst_req *rq)
-{
-    struct nst_str *password = rq->prepared;
-    return password != NULL ? nst_password_hash(password, rq->arena, *password) : NST_OK;
-}
-
-/* ---- A token for a password (G85) ---- */
-
-struct login {
-    struct nst_str password, hash;
-    int64_t id, serial;
-    bool is_right;
-};
-
-static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const char *name)
-{
-    const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    const struct nst_texts *text = rq->face->text;
-    if (v == NULL || v->kind == NST_JSON_NULL)
-        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
-    if (!nst_text.parse(rq, NULL, v, out))
-        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->invalid));
-    return out->n > 0 ? NST_OK : nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
-}
-
-static enum nst_err login_gather(struct nst_req *rq)
-{
-    struct login *l = NST_NEW(rq->arena, struct login);
-    struct nst_str name = { 0 };
-    if (rq->body->kind != NST_JSON_OBJECT)
-        return nst_fail(rq, NST_E_INVALID, rq->face->text->not_object_key,
-                        nst_str_z(rq->face->text->not_object));
-    enum nst_err name_err = login_field(&name, rq, "username");
-    enum nst_err password_err = login_field(&l->password, rq, "password");
-    if (name_err != NST_OK || password_err != NST_OK)
-        return NST_E_INVALID;
-    struct nst_sql q;
-    struct ocl_user *u;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, " AND account.username = ");
-    nst_sql_bind(&q, NST_TEXT(name));
-    NST_TRY(nst_load_where((void **)&u, rq, &ocl_user, NST_LOAD_ALL, &q));
-    if (u != NULL) {
-        l->hash = u->password;
-        l->id = u->row.id;
-        l->serial = u->token_serial;
-    }
-    rq->prepared = l;
-    return NST_OK;
-}
-
-static enum nst_err login_prepare(struct nst_req *rq)
-{
-    struct login *l = rq->prepared;
-    l->is_right = nst_password_verify(l->hash, l->password);
-    return NST_OK;
-}
-
-static enum nst_err login_view(struct nst_req *rq)
-{
-    const struct login *l = rq->prepared;
-    if (!l->is_right)
-        return nst_fail(rq, NST_E_INVALID, "non_field_errors",
-                        NST_STR("Unable to log in with provided credentials."));
-    NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE account SET last_login = $1 WHERE id = $2",
-                          NST_INT(rq->now), NST_INT(l->id)));
-    nst_put_lit(&rq->x->out, "{\"token\":");
-    nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, l->id, l->serial));
-    nst_put_char(&rq->x->out, '}');
-    return nst_answer_json(rq, 200);
-}
-
 static enum nst_err everybody(struct nst_req *rq)
 {
     (void)rq;
     return NST_OK;
-}
-
-/* ---- A token for a one-time link: what a first administrator is given ---- */
-
-static enum nst_err sign_in_view(struct nst_req *rq)
-{
-    int64_t account = 0;
-    struct ocl_user *u = NULL;
-    NST_TRY(nst_sign_in_use(&account, rq->db, rq->var[0], rq->now));
-    if (account != 0)
-        NST_TRY(nst_load_id((void **)&u, rq, &ocl_user, NST_LOAD_ALL, account));
-    if (u == NULL)
-        return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail",
-                             NST_STR("This link is unknown, used or expired."));
-    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
-    nst_put_lit(&rq->x->out, "{\"username\":");
-    nst_json_put_str(&rq->x->out, u->username);
-    nst_put_lit(&rq->x->out, ",\"token\":");
-    nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, u->row.id, u->token_serial));
-    nst_put_char(&rq->x->out, '}');
-    return nst_answer_json(rq, 200);
-}
-
-/* ---- Members (G65, G66, G107) ---- */
-
-static enum nst_err load_member(struct ocl_user **user, struct nst_req *rq)
-{
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, " AND account.username = ");
-    nst_sql_bind(&q, NST_TEXT(rq->var[rq->var_count - 1]));
-    NST_TRY(nst_load_where((void **)user, rq, &ocl_user, NST_LOAD_CORE, &q));
-    return *user != NULL ? NST_OK : NST_E_NOT_FOUND;
-}
-
-static int64_t org_id(struct nst_req *rq)
-{
-    return ((struct nst_row *)nst_ancestor(rq, "org")->row)->id;
-}
-
-static enum nst_err member_view(struct nst_req *rq)
-{
-    struct ocl_user *user;
-    bool is_member = false;
-    NST_TRY(load_member(&user, rq));
-    NST_TRY(ocl_is_member(&is_member, rq, org_id(rq), user->row.id));
-    return is_member ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
-}
-
-static enum nst_err member_add(struct nst_req *rq)
-{
-    struct ocl_user *user;
-    NST_TRY(load_member(&user, rq));
-    NST_TRY(nst_exec_with(NULL, rq->db,
-                          "INSERT INTO member (org_id, user_id, created_at) VALUES ($1, $2, $3) "
-                          "ON CONFLICT (org_id, user_id) DO NOTHING",
-                          NST_INT(org_id(rq)), NST_INT(user->row.id), NST_INT(rq->now)));
-    return nst_answer_empty(rq, 204);
-}
-
-static enum nst_err member_remove(struct nst_req *rq)
-{
-    struct ocl_user *user;
-    NST_TRY(load_member(&user, rq));
-    NST_TRY(nst_exec_with(NULL, rq->db, "DELETE FROM member WHERE org_id = $1 AND user_id = $2",
-                          NST_INT(org_id(rq)), NST_INT(user->row.id)));
-    return nst_answer_empty(rq, 204);
-}
-
-/* ---- The administrators' view of tokens (G26, G86) ---- */
-
-static void put_token(struct nst_req *rq, struct nst_rows *rows)
-{
-    struct nst_buf *out = &rq->x->out;
-    nst_put_lit(out, "{\"user\":");
-    nst_json_put_str(out, nst_rows_text(rows, 1));
-    nst_put_lit(out, ",\"key\":");
-    nst_json_put_str(out,
-                     nst_token_derive(rq->arena, nst_rows_int(rows, 0), nst_rows_int(rows, 2)));
-    nst_put_lit(out, ",\"created\":\"");
-    nst_put_time(out, nst_rows_int(rows, 3), rq->face->time);
-    nst_put_lit(out, "\"}");
-}
-
-#define TOKENS \
-    "SELECT account.id, account.username, account.token_serial, token.created_at " \
-    "FROM account JOIN token ON token.account_id = account.id AND token.kind = 0 " \
-    "WHERE account.is_active AND account.id > $1 "
-#define TOKENS_PAGE 1000
-
-static enum nst_err token_list(struct nst_req *rq)
-{
-    int64_t after = -1;
-    struct nst_rows *rows;
-    bool has_row = true;
-    nst_put_char(&rq->x->out, '[');
-    nst_str_int(&after, nst_query_value(rq, "after"));
-    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "ORDER BY account.id LIMIT $2", NST_INT(after),
-                           NST_INT(TOKENS_PAGE)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
-        if (rq->x->out.p[rq->x->out.n - 1] != '[')
-            nst_put_char(&rq->x->out, ',');
-        put_token(rq, rows);
-        e = nst_rows_next(&has_row, rows);
-    }
-    nst_rows_end(rows);
-    nst_put_char(&rq->x->out, ']');
-    return e != NST_OK ? e : nst_answer_json(rq, 200);
-}
-
-static enum nst_err token_detail(struct nst_req *rq)
-{
-    struct nst_rows *rows;
-    bool has_row = false;
-    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "AND account.username = $2", NST_INT(-1),
-                           NST_TEXT(rq->var[0])));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
-        put_token(rq, rows);
-    nst_rows_end(rows);
-    if (e == NST_OK && !has_row)
-        e = NST_E_NOT_FOUND;
-    return e != NST_OK ? e : nst_answer_json(rq, 200);
 }
 
 /* ---- Deleting (G102, G149) ---- */
@@ -424,7 +212,7 @@ static enum nst_err user_destroy(struct nst_req *rq)
 static const struct nst_route user_route[] = {
     /* G67 */
     { GUIDE, "/users/", .get = { nst_list, ocl_any_token },
-      .post = { nst_create, ocl_staff_only, 0, user_gather, user_prepare },
+      .post = { nst_create, ocl_staff_only, 0, ocl_user_gather, ocl_user_prepare },
       .doc = "Users; administrators create them." },
     /* G68 */
     { GUIDE, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .post = SELF, .put = SELF,
@@ -436,19 +224,19 @@ static const struct nst_route user_route[] = {
     { GUIDE, "/orgs/:org/members/", .get = { nst_list, ocl_member_or_staff },
       .doc = "Members of an organisation." },
     /* G66 */
-    { GUIDE, "/orgs/:org/members/:user?/", .get = { member_view, ocl_member_or_staff },
-      .put = { member_add, ocl_member_or_staff }, .delete = { member_remove, ocl_member_or_staff },
-      .doc = "Membership of one user." },
+    { GUIDE, "/orgs/:org/members/:user?/", .get = { ocl_member, ocl_member_or_staff },
+      .put = { ocl_member_add, ocl_member_or_staff },
+      .delete = { ocl_member_remove, ocl_member_or_staff }, .doc = "Membership of one user." },
     /* G85 */
     { GUIDE, "/api-token-auth/",
-      .post = { login_view, everybody, NST_ANONYMOUS, login_gather, login_prepare },
+      .post = { ocl_login, everybody, NST_ANONYMOUS, ocl_login_gather, ocl_login_prepare },
       .doc = "Exchange username and password for the user's token." },
-    { GUIDE, "/sign-in/:code?/", .get = { sign_in_view, everybody, NST_ANONYMOUS | NST_WRITES },
+    { GUIDE, "/sign-in/:code?/", .get = { ocl_sign_in, everybody, NST_ANONYMOUS | NST_WRITES },
       .doc = "Exchange a one-time link for the user's token." },
     /* G86 */
-    { GUIDE, "/admin/tokens/", .get = { token_list, ocl_staff_only },
+    { GUIDE, "/admin/tokens/", .get = { ocl_token_list, ocl_staff_only },
       .doc = "Tokens of all users, 1000 at a time: `after` continues behind a user's number." },
-    { GUIDE, "/admin/tokens/:user?/", .get = { token_detail, ocl_staff_only },
+    { GUIDE, "/admin/tokens/:user?/", .get = { ocl_token_detail, ocl_staff_only },
       .doc = "The token of one user." },
     /* V213, V214, V222, V304, V306 */
     { V2, "/users/", .get = { nst_list, ocl_any_caller }, .doc = "Users." },
@@ -456,7 +244,7 @@ static const struct nst_route user_route[] = {
     { V2, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .doc = "The user of the token." },
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_any_caller },
       .doc = "Members of an organisation." },
-    { V2, "/orgs/:org/(members|users)/:user?/", .get = { member_view, ocl_any_caller },
+    { V2, "/orgs/:org/(members|users)/:user?/", .get = { ocl_member, ocl_any_caller },
       .doc = "Membership of one user." },
 };
 

@@ -218,26 +218,31 @@ static enum nst_err find_version(int64_t *out, struct nst_req *rq, int64_t repo,
     return nst_sql_int(out, NULL, rq->db, &q);
 }
 
+static enum nst_err bind_link(bool *failed, struct nst_req *rq, struct ocl_version *v,
+                              const struct link *link)
+{
+    struct nst_str id = { 0 };
+    int64_t found = 0;
+    enum link_input input = read_link(&id, rq, link->field);
+    if (input == LINK_WRONG)
+        *failed = link_fails(rq, link->key, rq->face->text->invalid, id);
+    if (input == LINK_GIVEN && nst_str_eq(id, v->id)) {
+        *failed = link_fails(rq, link->key, link->itself, id);
+    } else if (input == LINK_GIVEN) {
+        NST_TRY(find_version(&found, rq, v->repo_id, id));
+        if (found == 0)
+            *failed = link_fails(rq, link->key, link->missing, id);
+    }
+    if (input == LINK_NULL || input == LINK_GIVEN)
+        set_link(v, link, found);
+    return NST_OK;
+}
+
 static enum nst_err bind_links(struct nst_req *rq, struct ocl_version *v)
 {
     bool failed = false;
-    for (size_t i = 0; i < NST_COUNT(links); i++) {
-        const struct link *link = &links[i];
-        struct nst_str id = { 0 };
-        int64_t found = 0;
-        enum link_input input = read_link(&id, rq, link->field);
-        if (input == LINK_WRONG)
-            failed = link_fails(rq, link->key, rq->face->text->invalid, id);
-        if (input == LINK_GIVEN && nst_str_eq(id, v->id)) {
-            failed = link_fails(rq, link->key, link->itself, id);
-        } else if (input == LINK_GIVEN) {
-            NST_TRY(find_version(&found, rq, v->repo_id, id));
-            if (found == 0)
-                failed = link_fails(rq, link->key, link->missing, id);
-        }
-        if (input == LINK_NULL || input == LINK_GIVEN)
-            set_link(v, link, found);
-    }
+    for (size_t i = 0; i < NST_COUNT(links); i++)
+        NST_TRY(bind_link(&failed, rq, v, &links[i]));
     return failed ? NST_E_INVALID : NST_OK;
 }
 

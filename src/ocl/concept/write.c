@@ -1,0 +1,201 @@
+/* Writing concepts: every write closes the present version at the repository's
+ * next revision and opens another, so that releases keep what they had. */
+#include "concept.h"
+
+#include "ocl/app.h"
+
+static bool is_true(const struct nst_json *v)
+{
+    return v != NULL && v->kind == NST_JSON_BOOL && v->boolean;
+}
+
+/* G122: the first preferred name, else the first. */
+static void choose_display(struct nst_req *rq, struct ocl_concept *c)
+{
+    struct nst_json *list;
+    c->display_name = c->display_locale = (struct nst_str){ 0 };
+    if (nst_json_read(&list, NULL, rq->arena, c->names, NULL) != NST_OK || list->first == NULL)
+        return;
+    const struct nst_json *chosen = list->first;
+    for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
+        if (is_true(nst_json_get(e, NST_STR("locale_preferred")))) {
+            chosen = e;
+            break;
+        }
+    }
+    c->display_name = nst_json_get(chosen, NST_STR("name"))->text;
+    c->display_locale = nst_json_get(chosen, NST_STR("locale"))->text;
+}
+
+/* What every new version has, the first one included. */
+static void open_version(struct nst_req *rq, struct ocl_concept *c, int64_t rev, int64_t previous)
+{
+    c->rev_from = rev;
+    c->rev_to = OCL_OPEN;
+    c->previous_id = previous;
+    c->version_created_at = rq->now;
+    c->version_created_by = rq->caller.id;
+    choose_display(rq, c);
+}
+
+enum nst_err ocl_concept_open(struct nst_req *rq, void *row)
+{
+    struct ocl_concept *c = row;
+    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
+    struct ocl_change change = { 0 };
+    NST_TRY(ocl_source_advance(&change, rq, s->row.id, (struct ocl_delta){ 2, 1, !c->retired }));
+    c->repo_id = s->row.id;
+    c->source = s->id;
+    c->concept_id = change.number;
+    c->row.id = change.number + 1;
+    c->created_at = rq->now;
+    c->created_by = rq->caller.id;
+    open_version(rq, c, change.rev, 0);
+    return NST_OK;
+}
+
+/* Close the version that `c` was loaded from and store `c` as the next one. A
+ * writer that came between makes the whole request run again. */
+static enum nst_err store_next(struct nst_req *rq, struct ocl_concept *c, bool was_retired)
+{
+    struct ocl_change change = { 0 };
+    int64_t closed = 0, former = c->row.id;
+    NST_TRY(ocl_source_advance(&change, rq, c->repo_id,
+                               (struct ocl_delta){ 1, 0, (int)was_retired - (int)c->retired }));
+    NST_TRY(nst_exec_with(&closed, rq->db,
+                          "UPDATE concept_version SET rev_to = $1 WHERE repo_id = $2 AND id = $3 "
+                          "AND rev_to = " OCL_OPEN_SQL,
+                          NST_INT(change.rev), NST_INT(c->repo_id), NST_INT(former)));
+    if (closed != 1)
+        return NST_E_RETRY;
+    c->row.id = change.number;
+    open_version(rq, c, change.rev, former);
+    return nst_insert(rq, &ocl_concept, c);
+}
+
+static enum nst_err gone(struct nst_req *rq, const char *text)
+{
+    return nst_fail_bare(rq, NST_E_NOT_FOUND, "non_field_errors", nst_str_z(text));
+}
+
+enum nst_err ocl_concept_update(struct nst_req *rq)
+{
+    struct ocl_concept *c = nst_object(rq)->row;
+    if (c == NULL)
+        return gone(rq, "Could not find concept to update"); /* G125 */
+    bool was_retired = c->retired;
+    NST_TRY(nst_bind(c, rq, &ocl_concept, NST_UPDATE));
+    NST_TRY(store_next(rq, c, was_retired));
+    return nst_answer_row(rq, &ocl_concept, c->row.id, 200);
+}
+
+enum nst_err ocl_concept_retire(struct nst_req *rq)
+{
+    struct ocl_concept *c = nst_object(rq)->row;
+    if (c == NULL)
+        return gone(rq, "Could not find concept to retire"); /* G125 */
+    if (c->retired)
+        return nst_fail_bare(rq, NST_E_INVALID, "__all__", NST_STR("Concept is already retired"));
+    c->retired = true;
+    NST_TRY(store_next(rq, c, false));
+    return nst_answer_empty(rq, 204);
+}
+
+/* ---- Lines of an import: create, replace, or leave alone ---- */
+
+static bool same_element(const struct nst_json *x, const struct nst_json *y)
+{
+    static const char *const member[] = { "name",       "description",
+                                          "locale",     "locale_preferred",
+                                          "name_type",  "description_type",
+                                          "external_id" };
+    for (size_t i = 0; i < NST_COUNT(member); i++) {
+        struct nst_str name = nst_str_z(member[i]);
+        const struct nst_json *a = nst_json_get(x, name), *b = nst_json_get(y, name);
+        if ((a == NULL) != (b == NULL) || (a != NULL && !nst_json_equal(a, b)))
+            return false;
+    }
+    return true;
+}
+
+/* Elements equal but for their numbers. */
+static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
+{
+    struct nst_json *a, *b;
+    if (x.p == NULL || y.p == NULL)
+        return x.p == y.p;
+    if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
+        nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK || a->count != b->count)
+        return false;
+    const struct nst_json *q = b->first;
+    for (const struct nst_json *p = a->first; p != NULL; p = p->next, q = q->next)
+        if (!same_element(p, q))
+            return false;
+    return true;
+}
+
+static bool same_concept(struct nst_req *rq, const struct ocl_concept *x,
+                         const struct ocl_concept *y)
+{
+    return nst_str_eq(x->concept_class, y->concept_class) && nst_str_eq(x->datatype, y->datatype) &&
+           x->retired == y->retired && nst_str_eq(x->external_id, y->external_id) &&
+           nst_str_eq(x->extras, y->extras) && same_list(rq, x->names, y->names) &&
+           same_list(rq, x->descriptions, y->descriptions);
+}
+
+static enum nst_err import_existing(struct nst_req *rq, struct ocl_concept *stored)
+{
+    struct ocl_concept *next = NST_NEW(rq->arena, struct ocl_concept);
+    *next = *stored;
+    NST_TRY(nst_bind(next, rq, &ocl_concept, NST_UPDATE));
+    if (same_concept(rq, stored, next))
+        return nst_answer_empty(rq, 208);
+    NST_TRY(store_next(rq, next, stored->retired));
+    return nst_answer_empty(rq, 200);
+}
+
+static enum nst_err find_stored(struct ocl_concept **stored, struct nst_req *rq)
+{
+    const struct nst_json *id = nst_json_get(rq->body, NST_STR("id"));
+    struct nst_sql q;
+    *stored = NULL;
+    if (id == NULL || id->kind != NST_JSON_STRING || id->has_surrogate ||
+        nst_str_find(id->text, '\0') < id->text.n)
+        return NST_OK;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, " AND concept_version.repo_id = ");
+    nst_sql_bind(&q, NST_INT(((struct nst_row *)nst_object(rq)->row)->id));
+    nst_sql_add(&q, " AND concept_version.mnemonic = ");
+    nst_sql_bind(&q, NST_TEXT(id->text));
+    nst_sql_add(&q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
+    return nst_load_where((void **)stored, rq, &ocl_concept, NST_LOAD_ALL, &q);
+}
+
+/* A line that could not make a concept may still change one. */
+static enum nst_err import_partial(struct nst_req *rq)
+{
+    struct ocl_concept *stored;
+    NST_TRY(find_stored(&stored, rq));
+    if (stored == NULL)
+        return NST_E_INVALID;
+    rq->problem = NULL;
+    return import_existing(rq, stored);
+}
+
+/* Most lines are new: the insert tells by itself when one is not. The counts of a
+ * line that was there are taken back. */
+enum nst_err ocl_concept_import(struct nst_req *rq)
+{
+    struct ocl_concept *c = nst_row_new(rq, &ocl_concept), *stored;
+    struct ocl_change back;
+    bool inserted = false;
+    if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
+        return import_partial(rq);
+    NST_TRY(ocl_concept_open(rq, c));
+    NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
+    if (inserted)
+        return nst_answer_empty(rq, 201);
+    NST_TRY(ocl_source_advance(&back, rq, c->repo_id, (struct ocl_delta){ 0, -1, -!c->retired }));
+    NST_TRY(find_stored(&stored, rq));
+    return stored != NULL ? import_existing(rq, stored) : NST_E_RETRY;
+}

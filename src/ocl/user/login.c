@@ -1,0 +1,117 @@
+/* Signing in: passwords for new users, a token for a password, a token for a
+ * one-time link. Hashing never runs inside a transaction. */
+#include "user.h"
+#include "views.h"
+
+#include "ocl/app.h"
+
+/* ---- Passwords ---- */
+
+/* Everything that can be wrong with a new user, before a password is hashed. */
+enum nst_err ocl_user_gather(struct nst_req *rq)
+{
+    struct ocl_user *u = nst_row_new(rq, &ocl_user);
+    NST_TRY(nst_bind(u, rq, &ocl_user, NST_CREATE));
+    const char *fault = u->password.p != NULL ? nst_password_fault(u->password) : NULL;
+    rq->prepared = NULL;
+    if (fault != NULL)
+        return nst_fail(rq, NST_E_INVALID, "password", nst_str_z(fault));
+    if (u->password.p != NULL) {
+        rq->prepared = NST_NEW(rq->arena, struct nst_str);
+        *(struct nst_str *)rq->prepared = u->password;
+    }
+    return NST_OK;
+}
+
+enum nst_err ocl_user_prepare(struct nst_req *rq)
+{
+    struct nst_str *password = rq->prepared;
+    return password != NULL ? nst_password_hash(password, rq->arena, *password) : NST_OK;
+}
+
+/* ---- A token for a password (G85) ---- */
+
+struct login {
+    struct nst_str password, hash;
+    int64_t id, serial;
+    bool is_right;
+};
+
+static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const char *name)
+{
+    const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
+    const struct nst_texts *text = rq->face->text;
+    if (v == NULL || v->kind == NST_JSON_NULL)
+        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
+    if (!nst_text.parse(rq, NULL, v, out))
+        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->invalid));
+    return out->n > 0 ? NST_OK : nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
+}
+
+enum nst_err ocl_login_gather(struct nst_req *rq)
+{
+    struct login *l = NST_NEW(rq->arena, struct login);
+    struct nst_str name = { 0 };
+    if (rq->body->kind != NST_JSON_OBJECT)
+        return nst_fail(rq, NST_E_INVALID, rq->face->text->not_object_key,
+                        nst_str_z(rq->face->text->not_object));
+    enum nst_err name_err = login_field(&name, rq, "username");
+    enum nst_err password_err = login_field(&l->password, rq, "password");
+    if (name_err != NST_OK || password_err != NST_OK)
+        return NST_E_INVALID;
+    struct nst_sql q;
+    struct ocl_user *u;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, " AND account.username = ");
+    nst_sql_bind(&q, NST_TEXT(name));
+    NST_TRY(nst_load_where((void **)&u, rq, &ocl_user, NST_LOAD_ALL, &q));
+    if (u != NULL) {
+        l->hash = u->password;
+        l->id = u->row.id;
+        l->serial = u->token_serial;
+    }
+    rq->prepared = l;
+    return NST_OK;
+}
+
+enum nst_err ocl_login_prepare(struct nst_req *rq)
+{
+    struct login *l = rq->prepared;
+    l->is_right = nst_password_verify(l->hash, l->password);
+    return NST_OK;
+}
+
+enum nst_err ocl_login(struct nst_req *rq)
+{
+    const struct login *l = rq->prepared;
+    if (!l->is_right)
+        return nst_fail(rq, NST_E_INVALID, "non_field_errors",
+                        NST_STR("Unable to log in with provided credentials."));
+    NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE account SET last_login = $1 WHERE id = $2",
+                          NST_INT(rq->now), NST_INT(l->id)));
+    nst_put_lit(&rq->x->out, "{\"token\":");
+    nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, l->id, l->serial));
+    nst_put_char(&rq->x->out, '}');
+    return nst_answer_json(rq, 200);
+}
+
+/* ---- A token for a one-time link: what a first administrator is given ---- */
+
+enum nst_err ocl_sign_in(struct nst_req *rq)
+{
+    int64_t account = 0;
+    struct ocl_user *u = NULL;
+    NST_TRY(nst_sign_in_use(&account, rq->db, rq->var[0], rq->now));
+    if (account != 0)
+        NST_TRY(nst_load_id((void **)&u, rq, &ocl_user, NST_LOAD_ALL, account));
+    if (u == NULL)
+        return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail",
+                             NST_STR("This link is unknown, used or expired."));
+    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_put_lit(&rq->x->out, "{\"username\":");
+    nst_json_put_str(&rq->x->out, u->username);
+    nst_put_lit(&rq->x->out, ",\"token\":");
+    nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, u->row.id, u->token_serial));
+    nst_put_char(&rq->x->out, '}');
+    return nst_answer_json(rq, 200);
+}

@@ -1,0 +1,60 @@
+/* The administrators' view of tokens (G26, G86): derived anew, stored nowhere. */
+#include "user.h"
+#include "views.h"
+
+#include "ocl/app.h"
+
+static void put_token(struct nst_req *rq, struct nst_rows *rows)
+{
+    struct nst_buf *out = &rq->x->out;
+    nst_put_lit(out, "{\"user\":");
+    nst_json_put_str(out, nst_rows_text(rows, 1));
+    nst_put_lit(out, ",\"key\":");
+    nst_json_put_str(out,
+                     nst_token_derive(rq->arena, nst_rows_int(rows, 0), nst_rows_int(rows, 2)));
+    nst_put_lit(out, ",\"created\":\"");
+    nst_put_time(out, nst_rows_int(rows, 3), rq->face->time);
+    nst_put_lit(out, "\"}");
+}
+
+#define TOKENS \
+    "SELECT account.id, account.username, account.token_serial, token.created_at " \
+    "FROM account JOIN token ON token.account_id = account.id AND token.kind = 0 " \
+    "WHERE account.is_active AND account.id > $1 "
+#define TOKENS_PAGE 1000
+
+enum nst_err ocl_token_list(struct nst_req *rq)
+{
+    int64_t after = -1;
+    struct nst_rows *rows;
+    bool has_row = true;
+    nst_put_char(&rq->x->out, '[');
+    nst_str_int(&after, nst_query_value(rq, "after"));
+    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "ORDER BY account.id LIMIT $2", NST_INT(after),
+                           NST_INT(TOKENS_PAGE)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        if (rq->x->out.p[rq->x->out.n - 1] != '[')
+            nst_put_char(&rq->x->out, ',');
+        put_token(rq, rows);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    nst_put_char(&rq->x->out, ']');
+    return e != NST_OK ? e : nst_answer_json(rq, 200);
+}
+
+enum nst_err ocl_token_detail(struct nst_req *rq)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "AND account.username = $2", NST_INT(-1),
+                           NST_TEXT(rq->var[0])));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        put_token(rq, rows);
+    nst_rows_end(rows);
+    if (e == NST_OK && !has_row)
+        e = NST_E_NOT_FOUND;
+    return e != NST_OK ? e : nst_answer_json(rq, 200);
+}

@@ -1,0 +1,54 @@
+/* Running a request: its face's phases in order, then its face's error; and
+ * requests from inside the program. */
+#include "model.h"
+
+enum nst_err nst_run_phases(struct nst_req *rq)
+{
+    enum nst_err e = rq->endpoint == NULL ? NST_E_NOT_FOUND : NST_OK;
+    for (nst_phase *const *phase = rq->face->phase; e == NST_OK && *phase != NULL; phase++) {
+        e = (*phase)(rq);
+        if (rq->x->status != 0 && *phase != nst_phase_view)
+            break;
+    }
+    if (e == NST_E_RETRY)
+        return e;
+    if (e != NST_OK) {
+        rq->x->status = 0;
+        rq->x->out.n = 0;
+        rq->face->error(rq, e);
+    }
+    return e;
+}
+
+void nst_req_rewind(struct nst_req *rq)
+{
+    rq->depth = 0;
+    rq->problem = NULL;
+    rq->missing = NULL;
+    rq->body = NULL;
+    rq->action = NULL;
+    rq->caller = rq->is_internal ? rq->caller : (struct nst_caller){ 0 };
+    rq->x->status = 0;
+    rq->x->header_count = 0;
+    rq->x->content_type = (struct nst_str){ 0 };
+    nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
+}
+
+enum nst_err nst_call(struct nst_req *rq, const struct nst_face *face, enum nst_method method,
+                      struct nst_str path, struct nst_json *body)
+{
+    static const char *const name[] = { "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
+    rq->face = face;
+    rq->method = method;
+    rq->is_internal = true;
+    rq->now = nst_now();
+    nst_req_rewind(rq);
+    rq->body = body;
+    rq->x->method = nst_str_z(name[method]);
+    struct nst_str rest = path;
+    rq->x->path = nst_str_cut(&rest, '?');
+    rq->x->query = rest;
+    rq->endpoint = NULL;
+    enum nst_err e = nst_route_find(rq, rq->x->path);
+    return e == NST_OK || e == NST_E_NOT_FOUND ? nst_run_phases(rq) : e;
+}

@@ -1,0 +1,157 @@
+/* Conditional requests: entity tags, answers that a loop remembers, If-Match. The
+ * tag is a hash of the document, so every shape of every face has its own. */
+#include "model.h"
+
+#include <sodium.h>
+
+/* Everything that the answer depends on besides the data. */
+static struct nst_str cache_key(struct nst_req *rq)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 65536);
+    nst_put_lit(&b, "etag ");
+    nst_put_z(&b, rq->face->name);
+    nst_put_char(&b, ' ');
+    nst_put_int(&b, rq->caller.is_known ? rq->caller.id : -1);
+    nst_put_char(&b, ' ');
+    nst_put(&b, rq->x->path);
+    nst_put_char(&b, '?');
+    nst_put(&b, rq->x->query);
+    return nst_buf_str(&b);
+}
+
+/* One tag of an If-None-Match or If-Match list, without W/ and the mark that the
+ * HTTP layer adds to compressed answers. */
+static struct nst_str next_tag(struct nst_str *list)
+{
+    struct nst_str tag = nst_str_trim(nst_str_cut(list, ','));
+    if (nst_str_starts(tag, NST_STR("W/")))
+        tag = nst_str_slice(tag, 2, tag.n);
+    if (tag.n >= 2 && tag.p[0] == '"')
+        tag = nst_str_slice(tag, 1, tag.n - 1);
+    if (nst_str_ends(tag, NST_STR("-gzip")))
+        tag.n -= 5;
+    return tag;
+}
+
+static bool tag_matches(struct nst_str list, struct nst_str tag)
+{
+    while (list.p != NULL) {
+        struct nst_str one = next_tag(&list);
+        if (nst_str_eq(one, tag) || nst_str_eq(one, NST_STR("*")))
+            return true;
+    }
+    return false;
+}
+
+static void add_tag(struct nst_req *rq, struct nst_str tag)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 256);
+    nst_put_char(&b, '"');
+    nst_put(&b, tag);
+    nst_put_char(&b, '"');
+    nst_http_add_header(rq->x, "ETag", nst_buf_str(&b));
+}
+
+static enum nst_err answer_unchanged(struct nst_req *rq, struct nst_str tag)
+{
+    add_tag(rq, tag);
+    return nst_answer_empty(rq, 304);
+}
+
+#define TAG_DIGITS (crypto_shorthash_siphashx24_BYTES * 2)
+
+/* The strong tag of a document: a hash of its bytes. */
+static struct nst_str tag_of(struct nst_req *rq, struct nst_str body)
+{
+    static const unsigned char key[crypto_shorthash_siphashx24_KEYBYTES] = "nestor document";
+    unsigned char hash[crypto_shorthash_siphashx24_BYTES];
+    struct nst_buf b;
+    crypto_shorthash_siphashx24(hash, (const unsigned char *)body.p, body.n, key);
+    nst_buf_init(&b, rq->arena, TAG_DIGITS + 1);
+    nst_put_bytes_hex(&b, hash, sizeof(hash));
+    return nst_buf_str(&b);
+}
+
+/* A document as a loop remembers it; the body only when it is small and comes
+ * without headers of its own. */
+struct remembered {
+    char tag[TAG_DIGITS];
+    bool has_body;
+    uint32_t length;
+    char body[];
+};
+
+#define REMEMBERED_MAX 4096 /* bytes of a body */
+
+static void remember(struct nst_req *rq, struct nst_str tag)
+{
+    struct nst_str body = nst_buf_str(&rq->x->out), key = cache_key(rq);
+    /* What is asked for once is not worth a copy; its tag is. */
+    bool is_known = nst_cache_get(rq->cache, key) != NULL;
+    bool has_body = is_known && body.n <= REMEMBERED_MAX && rq->x->header_count == 0;
+    size_t size = sizeof(struct remembered) + (has_body ? body.n : 0);
+    struct remembered *r = nst_alloc(rq->arena, size);
+    memcpy(r->tag, tag.p, TAG_DIGITS);
+    r->has_body = has_body;
+    r->length = has_body ? (uint32_t)body.n : 0;
+    if (has_body)
+        memcpy(r->body, body.p, body.n);
+    nst_cache_put(rq->cache, key, r, size);
+}
+
+enum nst_err nst_phase_cached(struct nst_req *rq)
+{
+    if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal)
+        return NST_OK;
+    const struct remembered *r = nst_cache_get(rq->cache, cache_key(rq));
+    if (r == NULL)
+        return NST_OK;
+    struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
+    const struct nst_str tag = { r->tag, TAG_DIGITS };
+    if (wanted.p != NULL && tag_matches(wanted, tag))
+        return answer_unchanged(rq, tag);
+    if (!r->has_body)
+        return NST_OK;
+    nst_put(&rq->x->out, (struct nst_str){ r->body, r->length });
+    add_tag(rq, tag);
+    return nst_answer_json(rq, 200);
+}
+
+enum nst_err nst_phase_etag(struct nst_req *rq)
+{
+    if (rq->method != NST_GET || rq->x->status != 200 || rq->x->out.n == 0 || rq->is_internal)
+        return NST_OK;
+    struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
+    struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
+    if (rq->cache != NULL)
+        remember(rq, tag);
+    if (wanted.p != NULL && tag_matches(wanted, tag))
+        return answer_unchanged(rq, tag);
+    add_tag(rq, tag);
+    return NST_OK;
+}
+
+/* If-Match: the client changes the document that it knows, or nothing. */
+enum nst_err nst_phase_precondition(struct nst_req *rq)
+{
+    struct nst_str wanted = nst_http_request_header(rq->x, "If-Match");
+    const struct nst_object *o = nst_object(rq);
+    if (wanted.p == NULL || rq->method == NST_GET || !rq->endpoint->is_detail)
+        return NST_OK;
+    if (o == NULL || o->row == NULL)
+        return NST_E_PRECONDITION;
+    const struct nst_shape *shape = nst_shape_of(o->model, rq->face, NST_DETAIL);
+    struct nst_sql by_id;
+    struct nst_buf document;
+    void *row;
+    nst_sql_by_id(&by_id, rq, o->model->resource, ((struct nst_row *)o->row)->id);
+    const struct nst_selection what = { shape->select, shape->columns, &by_id };
+    enum nst_err e = nst_load_row(&row, rq, o->model, &what);
+    if (e != NST_OK || row == NULL)
+        return e != NST_OK ? e : NST_E_PRECONDITION;
+    nst_buf_init(&document, rq->arena, NST_HTTP_ANSWER_MAX);
+    nst_shape_put(&document, rq->face, shape, row);
+    return tag_matches(wanted, tag_of(rq, nst_buf_str(&document))) ? NST_OK : NST_E_PRECONDITION;
+}
