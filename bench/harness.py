@@ -21,12 +21,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 60  # seconds; only a broken server makes anybody wait so long
+LEFT_OUT = 77  # the exit status by which test harnesses know what was skipped
 DISTURBED = 0.2  # processors; beyond it requests a second mean little
 HEAD = ("goal", "what", "measured", "against", "ratio", "wanted")
 
 
 class Failure(Exception):
     """Ends the benchmark with a sentence for the user and exit status 1."""
+
+
+class Missing(Failure):
+    """The same for want of a package: exit status LEFT_OUT."""
 
 
 # ---- Command lines ----
@@ -46,8 +51,8 @@ def parser(prog, description):
 
 
 def run(main, parsed):
-    """Calls main with a folder of its own; the exit status tells only whether the
-    benchmark itself worked."""
+    """Calls main with a folder of its own. The exit status tells whether the benchmark
+    worked, never what it found."""
     name = os.path.basename(sys.argv[0])
     if not os.access(parsed.nestor, os.X_OK):
         print(f"{name}: {parsed.nestor} is missing: meson setup build/release "
@@ -59,7 +64,7 @@ def run(main, parsed):
         print_table(rows, with_head=not parsed.rows)
     except (Failure, OSError, subprocess.SubprocessError) as e:
         print(f"{name}: {e}", file=sys.stderr)
-        return 1
+        return LEFT_OUT if isinstance(e, Missing) else 1
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return 0
@@ -76,7 +81,7 @@ def helper(parsed, name):
     """A C program of this folder, built beside the server."""
     path = os.path.join(os.path.dirname(os.path.abspath(parsed.nestor)), "bench", name)
     if not os.access(path, os.X_OK):
-        raise Failure(f"{name} is not built: tools/install-packages bench, then build with "
+        raise Missing(f"{name} is not built: tools/install-packages bench, then build with "
                       "-Dbench=true")
     return path
 
@@ -257,7 +262,7 @@ def busy():
 def load(program, script, arguments, connections, seconds):
     """One load by wrk on a program that listens."""
     if shutil.which("wrk") is None:
-        raise Failure("wrk is missing: tools/install-packages bench")
+        raise Missing("wrk is missing: tools/install-packages bench")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s",
                os.path.join(HERE, script), f"http://127.0.0.1:{program.port}", "--", *arguments]
     begun, before, (all_before, wrk_before) = clock(), program.cpu(), busy()
