@@ -115,21 +115,14 @@ static int token_create(struct task *t)
     return print_token(&cli_token, t, token_store);
 }
 
-static int token_verb(struct task *t)
+static int token_show_run(struct task *t)
 {
-    const char *verb = t->o->rest_count == 1 ? t->o->rest[0] : "";
-    t->name = t->o->user;
-    if (t->name == NULL)
-        return cli_misuse(&cli_token, "--user is needed");
-    if (strcmp(verb, "show") == 0)
-        return print_token(&cli_token, t, token_show);
-    if (strcmp(verb, "renew") == 0)
-        return print_token(&cli_token, t, token_renew);
-    if (strcmp(verb, "add") == 0 && t->o->from_file != NULL)
-        return token_add(t);
-    if (strcmp(verb, "create") == 0 && t->o->name != NULL)
-        return token_create(t);
-    return cli_misuse(&cli_token, "one of add --from-file FILE, create --name TEXT, show, renew");
+    return print_token(&cli_token, t, token_show);
+}
+
+static int token_renew_run(struct task *t)
+{
+    return print_token(&cli_token, t, token_renew);
 }
 
 /* ---- Users ---- */
@@ -235,51 +228,119 @@ static int read_password(struct task *t)
                : cli_fail(&cli_user, "the password cannot be hashed: memory is short");
 }
 
-static int user_verb(struct task *t)
+static int user_list_run(struct task *t)
 {
-    const char *verb = t->o->rest_count > 0 ? t->o->rest[0] : "";
-    if (strcmp(verb, "list") == 0 && t->o->rest_count == 1)
-        return report(&cli_user, t, nst_store_run(t->site->store, NST_MODE_READ, user_list, t));
-    if (t->o->rest_count != 2)
-        return cli_misuse(&cli_user, "list, add NAME, link NAME, or password NAME");
-    t->name = t->o->rest[1];
-    int status = read_password(t);
-    if (status != EXIT_DONE)
-        return status;
-    if (strcmp(verb, "add") == 0)
-        return report(&cli_user, t, cli_run(t->site, user_add, t));
-    if (strcmp(verb, "link") == 0)
-        return print_link(t);
-    if (strcmp(verb, "password") == 0 && t->password.p != NULL)
-        return report(&cli_user, t, cli_run(t->site, user_set_password, t));
-    return cli_misuse(&cli_user,
-                      "list, add NAME, link NAME, or password NAME --password-file FILE");
+    return report(&cli_user, t, nst_store_run(t->site->store, NST_MODE_READ, user_list, t));
 }
 
-static int run(const struct cli_verb *verb, int (*body)(struct task *), int argc, char **argv)
+static int user_add_run(struct task *t)
+{
+    int status = read_password(t);
+    return status != EXIT_DONE ? status : report(&cli_user, t, cli_run(t->site, user_add, t));
+}
+
+static int user_password_run(struct task *t)
+{
+    int status = read_password(t);
+    return status != EXIT_DONE ? status
+                               : report(&cli_user, t, cli_run(t->site, user_set_password, t));
+}
+
+/* ---- Which of them ---- */
+
+enum need {
+    NEEDS_USER = 1 << 0,
+    NEEDS_WORD = 1 << 1, /* the user's name behind the action */
+    NEEDS_FROM_FILE = 1 << 2,
+    NEEDS_NAME = 1 << 3,
+    NEEDS_PASSWORD_FILE = 1 << 4,
+};
+
+struct action {
+    const char *name;
+    unsigned needs;
+    int (*run)(struct task *t);
+};
+
+static const struct action token_actions[] = {
+    { "add", NEEDS_USER | NEEDS_FROM_FILE, token_add },
+    { "create", NEEDS_USER | NEEDS_NAME, token_create },
+    { "show", NEEDS_USER, token_show_run },
+    { "renew", NEEDS_USER, token_renew_run },
+    { 0 },
+};
+
+static const struct action user_actions[] = {
+    { "list", 0, user_list_run },
+    { "add", NEEDS_WORD, user_add_run },
+    { "link", NEEDS_WORD, print_link },
+    { "password", NEEDS_WORD | NEEDS_PASSWORD_FILE, user_password_run },
+    { 0 },
+};
+
+/* What the action still wants; NULL when it has all. */
+static const char *wanted(const struct action *action, const struct cli_options *o)
+{
+    const struct {
+        unsigned need;
+        bool is_there;
+        const char *what;
+    } check[] = {
+        { NEEDS_USER, o->user != NULL, "--user NAME" },
+        { NEEDS_WORD, o->rest_count == 2, "the user's name" },
+        { NEEDS_FROM_FILE, o->from_file != NULL, "--from-file FILE" },
+        { NEEDS_NAME, o->name != NULL, "--name TEXT" },
+        { NEEDS_PASSWORD_FILE, o->password_file != NULL, "--password-file FILE" },
+    };
+    for (size_t i = 0; i < NST_COUNT(check); i++)
+        if ((action->needs & check[i].need) != 0 && !check[i].is_there)
+            return check[i].what;
+    return NULL;
+}
+
+static const struct action *find_action(const struct action *actions, const struct cli_options *o)
+{
+    for (; o->rest_count > 0 && actions->name != NULL; actions++)
+        if (strcmp(actions->name, o->rest[0]) == 0)
+            return actions;
+    return NULL;
+}
+
+static int run_action(const struct cli_verb *verb, const struct action *actions,
+                      struct cli_options *o)
+{
+    const struct action *action = find_action(actions, o);
+    struct cli_site site;
+    struct task task = { .o = o, .site = &site };
+    if (action == NULL)
+        return cli_misuse(verb,
+                          o->rest_count > 0 ? "there is no such action" : "an action is needed");
+    if (wanted(action, o) != NULL)
+        return cli_misuse(verb, "%s wants %s", action->name, wanted(action, o));
+    task.name = (action->needs & NEEDS_WORD) != 0 ? o->rest[1] : o->user;
+    if (!cli_site_open(&site, o, verb, false))
+        return EXIT_FAILED;
+    int status = action->run(&task);
+    cli_site_close(&site);
+    return status;
+}
+
+static int run(const struct cli_verb *verb, const struct action *actions, int argc, char **argv)
 {
     struct cli_options o;
-    struct cli_site site;
-    struct task task = { .o = &o, .site = &site };
-    int status = EXIT_FAILED;
-    if (!cli_options_parse(&o, verb, argc, argv)) {
-        status = o.status;
-    } else if (cli_site_open(&site, &o, verb, false)) {
-        status = body(&task);
-        cli_site_close(&site);
-    }
+    int status = cli_options_parse(&o, verb, argc, argv) ? run_action(verb, actions, &o) : o.status;
     nst_arena_free(o.arena);
     return status;
 }
 
 static int token_run(int argc, char **argv)
 {
-    return run(&cli_token, token_verb, argc, argv);
+    return run(&cli_token, token_actions, argc, argv);
 }
 
 static int user_run(int argc, char **argv)
 {
-    return run(&cli_user, user_verb, argc, argv);
+    return run(&cli_user, user_actions, argc, argv);
 }
 
 const struct cli_verb cli_token = {

@@ -16,7 +16,8 @@ enum way {
     BY_EDIT = 1 << 4,       /* public access is Edit, and a token is there */
 };
 
-enum right {
+/* Sets of ways. */
+enum {
     RIGHT_PRIVATE = BY_STAFF | BY_OWNING | BY_MEMBERSHIP,
     RIGHT_VIEW = RIGHT_PRIVATE | BY_VIEW,
     RIGHT_EDIT = RIGHT_PRIVATE | BY_EDIT,
@@ -77,11 +78,11 @@ enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t u
 }
 
 static enum nst_err has_right(bool *out, struct nst_req *rq, const struct ocl_source *s,
-                              enum right right)
+                              unsigned right)
 {
     *out = false;
     for (size_t i = 0; i < NST_COUNT(way_in); i++) {
-        if ((right & way_in[i].way) == 0)
+        if ((right & (unsigned)way_in[i].way) == 0)
             continue;
         if (way_in[i].test != NULL)
             *out = way_in[i].test(rq, s);
@@ -99,7 +100,7 @@ enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq)
         return NST_OK;
     const char *between = " AND (";
     for (size_t i = 0; i < NST_COUNT(way_in); i++) {
-        if ((RIGHT_VIEW & way_in[i].way) == 0 || way_in[i].sql == NULL)
+        if (((unsigned)RIGHT_VIEW & (unsigned)way_in[i].way) == 0 || way_in[i].sql == NULL)
             continue;
         struct nst_str rest = nst_str_z(way_in[i].sql);
         nst_sql_add(q, between);
@@ -127,7 +128,7 @@ static enum nst_err grant_if(const struct nst_req *rq, bool granted)
     return granted ? NST_OK : refusal(rq);
 }
 
-static enum nst_err need_right(struct nst_req *rq, enum right right)
+static enum nst_err need_right(struct nst_req *rq, unsigned right)
 {
     const struct nst_object *o = nst_ancestor(rq, "source");
     bool granted;

@@ -38,12 +38,18 @@ static void open_version(struct nst_req *rq, struct ocl_concept *c, int64_t rev,
     choose_display(rq, c);
 }
 
+/* Numbers for the concept and its first version. */
+static struct ocl_delta new_concept(const struct ocl_concept *c)
+{
+    return (struct ocl_delta){ .numbers = 2, .concepts = 1, .active = !c->retired };
+}
+
 enum nst_err ocl_concept_open(struct nst_req *rq, void *row)
 {
     struct ocl_concept *c = row;
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
     struct ocl_change change = { 0 };
-    NST_TRY(ocl_source_advance(&change, rq, s->row.id, (struct ocl_delta){ 2, 1, !c->retired }));
+    NST_TRY(ocl_source_advance(&change, rq, s->row.id, new_concept(c)));
     c->repo_id = s->row.id;
     c->source = s->id;
     c->concept_id = change.number;
@@ -187,7 +193,6 @@ static enum nst_err import_partial(struct nst_req *rq)
 enum nst_err ocl_concept_import(struct nst_req *rq)
 {
     struct ocl_concept *c = nst_row_new(rq, &ocl_concept), *stored;
-    struct ocl_change back;
     bool inserted = false;
     if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
         return import_partial(rq);
@@ -195,7 +200,7 @@ enum nst_err ocl_concept_import(struct nst_req *rq)
     NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
     if (inserted)
         return nst_answer_empty(rq, 201);
-    NST_TRY(ocl_source_advance(&back, rq, c->repo_id, (struct ocl_delta){ 0, -1, -!c->retired }));
+    NST_TRY(ocl_source_take_back(rq, c->repo_id, new_concept(c)));
     NST_TRY(find_stored(&stored, rq));
     return stored != NULL ? import_existing(rq, stored) : NST_E_RETRY;
 }

@@ -245,9 +245,12 @@ static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
 
 enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)
 {
-    const struct ocl_run counted = { .concepts = run->concepts, .active = run->active };
+    const struct ocl_run counted = { .revs_left = -run->revs_left,
+                                     .numbers_left = -run->numbers_left,
+                                     .concepts = run->concepts,
+                                     .active = run->active };
     int64_t after[2];
-    if (counted.concepts != 0 || counted.active != 0)
+    if (run->repo != 0)
         NST_TRY(move_on(after, db, run->repo, &counted));
     *run = (struct ocl_run){ 0 };
     return NST_OK;
@@ -292,6 +295,25 @@ enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq, int6
     run->numbers_left -= delta.numbers;
     run->concepts += delta.concepts;
     run->active += delta.active;
+    return NST_OK;
+}
+
+enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo, struct ocl_delta delta)
+{
+    struct ocl_run *run = rq->context;
+    const struct ocl_run step = { .revs_left = -1,
+                                  .numbers_left = -delta.numbers,
+                                  .concepts = -delta.concepts,
+                                  .active = -delta.active };
+    int64_t after[2];
+    if (run == NULL)
+        return move_on(after, rq->db, repo, &step);
+    run->rev--;
+    run->revs_left++;
+    run->number -= delta.numbers;
+    run->numbers_left += delta.numbers;
+    run->concepts -= delta.concepts;
+    run->active -= delta.active;
     return NST_OK;
 }
 

@@ -40,8 +40,8 @@ struct ocl_run {
     int64_t repo, rev, revs_left, number, numbers_left, concepts, active;
 };
 
-/* Write down what the run has counted; before its transaction ends, and before
- * anything else looks at the repository. */
+/* Write down what the run has counted and give back what it did not use; before its transaction
+ * ends, and before anything else looks at the repository. */
 NST_CHECKED enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db);
 
 /* Take the repository's row for this transaction and open its next revision:
@@ -49,6 +49,10 @@ NST_CHECKED enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db);
  * Errors: those of nst_query. */
 NST_CHECKED enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq,
                                             int64_t repo, struct ocl_delta delta);
+
+/* Undo the last advance, with the delta that it had: its write did not happen. */
+NST_CHECKED enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo,
+                                              struct ocl_delta delta);
 
 /* Bits of a row number below the repository's ordinal. */
 #define OCL_NUMBER_BITS 39
