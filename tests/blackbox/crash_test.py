@@ -41,6 +41,9 @@ HALVES = {
     "a source counts its active concepts":
         "SELECT id FROM repo WHERE active_concepts <> (SELECT count(*) FROM concept_version v "
         "WHERE v.repo_id = repo.id AND v.rev_to = 9223372036854775807 AND NOT v.retired)",
+    "a release counts the concepts that it holds":
+        "SELECT id FROM repo_version r WHERE concepts <> (SELECT count(*) FROM concept_version v "
+        "WHERE v.repo_id = r.repo_id AND v.rev_from <= r.rev AND v.rev_to > r.rev)",
     "a source counts its versions":
         "SELECT id FROM repo WHERE versions <> (SELECT count(*) FROM repo_version v "
         "WHERE v.repo_id = repo.id AND v.is_active)",
