@@ -162,7 +162,7 @@ static int run(const char *database, const char *listen, const sigset_t *signals
     static const struct nst_resource *const resources[] = { &greeting, NULL };
     static const struct nst_face *const faces[] = { &hello_face, NULL };
     const struct nst_store_options options = { .url = nst_str_z(database) };
-    struct nst_arena *arena = nst_arena_new(64 * 1024);
+    struct nst_arena *arena = nst_arena_new(65536);
     struct nst_server_options o = { .http.listen = nst_str_z(listen) };
     int status = 1;
     if (nst_registry_new(&o.registry, arena, resources, faces) == NST_OK &&

@@ -15,17 +15,24 @@ bool nst_str_eq(struct nst_str a, struct nst_str b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-static char lower(char c)
+char nst_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+char nst_upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
 }
 
 bool nst_str_eq_nocase(struct nst_str a, struct nst_str b)
 {
-    if (a.n != b.n || (a.p == NULL) != (b.p == NULL))
+    if (a.p == NULL || b.p == NULL)
+        return a.p == b.p;
+    if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+        if (nst_lower(a.p[i]) != nst_lower(b.p[i]))
             return false;
     return true;
 }
@@ -140,19 +147,27 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
     return length;
 }
 
+/* Eight ASCII bytes at a time: most text is nothing else. */
+static size_t ascii_run(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    uint64_t word;
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&word, p + i, 8);
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return i;
+}
+
 bool nst_utf8_valid(struct nst_str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
     while (i < s.n) {
-        uint64_t word;
-        if (i + 8 <= s.n) {
-            memcpy(&word, p + i, 8);
-            if ((word & UINT64_C(0x8080808080808080)) == 0) {
-                i += 8;
-                continue;
-            }
-        }
+        i += ascii_run(p + i, s.n - i);
+        if (i == s.n)
+            break;
         size_t length = utf8_sequence(p + i, s.n - i);
         if (length == 0)
             return false;

@@ -2,7 +2,6 @@
  * reference page. Precedence: flag > NESTOR_* > file > default. */
 #include "cli.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
@@ -157,7 +156,7 @@ static const char *variable_of(struct nst_arena *a, const char *setting)
     nst_buf_init(&b, a, 256);
     nst_put_lit(&b, "NESTOR_");
     for (; *setting != '\0'; setting++)
-        nst_put_char(&b, (char)(*setting == '.' ? '_' : toupper((unsigned char)*setting)));
+        nst_put_char(&b, *setting == '.' ? '_' : nst_upper(*setting));
     return nst_str_to_z(a, nst_buf_str(&b));
 }
 

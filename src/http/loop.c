@@ -93,6 +93,9 @@ static void connection_changed(void *arg, struct MHD_Connection *mhd, void **con
     }
 }
 
+/* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot stand beside <linux/tcp.h>. */
+#define STATE_CLOSE_WAIT 8
+
 /* libmicrohttpd does not tell that the first byte of a request has come, only
  * that its first line has. The kernel counts bytes: what arrived since the last
  * sweep of an idle connection belongs to a request that trickles in. */
@@ -102,6 +105,11 @@ static bool has_begun(struct conn *c)
     socklen_t n = sizeof(info);
     if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
         return false;
+    if (info.tcpi_state == STATE_CLOSE_WAIT) {
+        /* A FIN that came with the request is no event of its own any more. */
+        shutdown(c->fd, SHUT_RDWR);
+        return false;
+    }
     bool has_more = c->is_counted && info.tcpi_bytes_received > c->received;
     c->received = info.tcpi_bytes_received;
     c->is_counted = true;

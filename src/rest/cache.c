@@ -25,7 +25,7 @@ struct nst_cache *nst_cache_new(void)
     struct nst_arena *home = nst_arena_new(sizeof(struct nst_cache));
     struct nst_cache *c = NST_NEW(home, struct nst_cache);
     c->home = home;
-    c->arena = nst_arena_new(16 * 1024);
+    c->arena = nst_arena_new(16384);
     c->is_empty = true;
     return c;
 }

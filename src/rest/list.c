@@ -1,8 +1,6 @@
 /* Lists: scope, visibility, filters, order, one page, the number found. */
 #include "model.h"
 
-#include <ctype.h>
-
 /* ---- Pages (G97, V110, V328) ---- */
 
 static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int64_t high)
@@ -120,7 +118,7 @@ static struct nst_str plain_name(struct nst_arena *a, struct nst_str name)
     nst_buf_init(&b, a, name.n + 1);
     for (size_t i = 0; i < name.n; i++)
         if (name.p[i] != '_')
-            nst_put_char(&b, (char)tolower((unsigned char)name.p[i]));
+            nst_put_char(&b, nst_lower(name.p[i]));
     return nst_buf_str(&b);
 }
 

@@ -6,7 +6,6 @@
 #include "nestor/base/log.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 
 static void fault(struct nst_registry *reg, const struct nst_resource *r, struct nst_str what,
@@ -72,11 +71,8 @@ struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake)
     char *out = nst_alloc_text(a, snake.n);
     size_t n = 0;
     for (size_t i = 0; i < snake.n; i++) {
-        bool up = snake.p[i] == '_' && i + 1 < snake.n && i > 0;
-        if (up)
-            i++;
-        char c = snake.p[i];
-        out[n++] = up && c >= 'a' && c <= 'z' ? (char)toupper(c) : c;
+        bool is_joint = snake.p[i] == '_' && i > 0 && i + 1 < snake.n;
+        out[n++] = is_joint ? nst_upper(snake.p[++i]) : snake.p[i];
     }
     return (struct nst_str){ out, n };
 }

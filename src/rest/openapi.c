@@ -114,8 +114,7 @@ static void put_parameters(struct nst_buf *out, const struct nst_endpoint *e)
 
 static const struct nst_model *answered_model(const struct nst_endpoint *e)
 {
-    const struct nst_step *last = e->count > 0 ? &e->step[e->count - 1] : NULL;
-    return e->is_detail ? last->model : e->model;
+    return e->is_detail ? e->step[e->count - 1].model : e->model;
 }
 
 static void put_body(struct nst_buf *out, const struct nst_endpoint *e, enum nst_use use)

@@ -37,6 +37,10 @@ bool nst_str_eq(struct nst_str a, struct nst_str b);
 /* Like nst_str_eq, ASCII letters compare without case. */
 bool nst_str_eq_nocase(struct nst_str a, struct nst_str b);
 
+/* ASCII letters in the other case, whatever the locale; other bytes as they are. */
+char nst_lower(char c);
+char nst_upper(char c);
+
 /* Byte order, shorter first among equals: negative, 0 or positive. */
 int nst_str_cmp(struct nst_str a, struct nst_str b);
 
