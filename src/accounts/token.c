@@ -3,6 +3,7 @@
 
 #include "nestor/base/random.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 static struct nst_accounts_settings settings;
@@ -188,23 +189,42 @@ static enum nst_err read_header(struct nst_str *key, struct nst_req *rq)
     return NST_OK;
 }
 
+static pthread_once_t cache_secret_once = PTHREAD_ONCE_INIT;
+static unsigned char cache_secret[crypto_shorthash_siphashx24_KEYBYTES];
+
+static void make_cache_secret(void)
+{
+    randombytes_buf(cache_secret, sizeof(cache_secret));
+}
+
+/* A loop finds a token that it has seen by a hash under a secret of the process:
+ * as good as SHA-256 where nobody can see it, at a tenth of the price; how long
+ * the comparison takes tells nothing about a token. */
+static struct nst_str cache_key(unsigned char *digest, struct nst_str token)
+{
+    pthread_once(&cache_secret_once, make_cache_secret);
+    crypto_shorthash_siphashx24(digest, (const unsigned char *)token.p, token.n, cache_secret);
+    return (struct nst_str){ (const char *)digest, crypto_shorthash_siphashx24_BYTES };
+}
+
 enum nst_err nst_authenticate_token(struct nst_req *rq)
 {
     struct nst_str key;
     enum nst_err e = read_header(&key, rq);
     if (e != NST_OK || key.p == NULL)
         return e;
-    struct nst_str hash = hash_of(rq->arena, key);
-    const struct known *cached = nst_cache_get(rq->cache, hash);
+    unsigned char digest[crypto_shorthash_siphashx24_BYTES];
+    struct nst_str known_as = cache_key(digest, key);
+    const struct known *cached = nst_cache_get(rq->cache, known_as);
     if (cached != NULL)
         return accept_caller(rq, cached);
     struct known *k = NST_NEW(rq->arena, struct known);
     bool found = false;
-    e = look_up(k, &found, rq, hash);
+    e = look_up(k, &found, rq, hash_of(rq->arena, key));
     if (e != NST_OK)
         return e;
     if (!found)
         return refuse(rq, "Invalid token.");
-    nst_cache_put(rq->cache, hash, k, sizeof(*k));
+    nst_cache_put(rq->cache, known_as, k, sizeof(*k));
     return accept_caller(rq, k);
 }

@@ -9,6 +9,7 @@
 #define BYTES_MAX ((size_t)8 << 20) /* then everything is dropped */
 
 struct slot {
+    uint64_t hash;
     struct nst_str key;
     const void *value;
 };
@@ -51,23 +52,18 @@ bool nst_cache_is_full(const struct nst_cache *c)
     return c->is_over;
 }
 
-static struct slot *set_of(struct nst_cache *c, struct nst_str key)
+static struct slot *find(struct nst_cache *c, struct nst_str key, uint64_t hash)
 {
-    return c->slot[nst_str_hash(key) & (SETS - 1)];
-}
-
-static struct slot *find(struct nst_cache *c, struct nst_str key)
-{
-    struct slot *set = set_of(c, key);
+    struct slot *set = c->slot[hash & (SETS - 1)];
     for (unsigned i = 0; i < WAYS; i++)
-        if (set[i].key.p != NULL && nst_str_eq(set[i].key, key))
+        if (set[i].hash == hash && set[i].key.p != NULL && nst_str_eq(set[i].key, key))
             return &set[i];
     return NULL;
 }
 
-static struct slot *room_for(struct nst_cache *c, struct nst_str key)
+static struct slot *room_for(struct nst_cache *c, struct nst_str key, uint64_t hash)
 {
-    struct slot *set = set_of(c, key), *same = find(c, key);
+    struct slot *set = c->slot[hash & (SETS - 1)], *same = find(c, key, hash);
     if (same != NULL)
         return same;
     for (unsigned i = 0; i < WAYS; i++)
@@ -80,7 +76,9 @@ void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, s
 {
     if (c == NULL || c->is_over)
         return;
-    struct slot *s = room_for(c, key);
+    uint64_t hash = nst_str_hash(key);
+    struct slot *s = room_for(c, key, hash);
+    s->hash = hash;
     s->key = nst_str_copy(c->arena, key);
     s->value = memcpy(nst_alloc(c->arena, size + 1), value, size);
     c->is_empty = false;
@@ -91,7 +89,7 @@ const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
 {
     if (c == NULL)
         return NULL;
-    const struct slot *s = find(c, key);
+    const struct slot *s = find(c, key, nst_str_hash(key));
     return s != NULL ? s->value : NULL;
 }
 

@@ -2,6 +2,8 @@
  * requests from inside the program. */
 #include "model.h"
 
+#define ANSWER_FIRST 2048 /* bytes of an answer that are at hand from the start */
+
 enum nst_err nst_run_phases(struct nst_req *rq)
 {
     enum nst_err e = rq->endpoint == NULL ? NST_E_NOT_FOUND : NST_OK;
@@ -32,6 +34,8 @@ void nst_req_rewind(struct nst_req *rq)
     rq->x->header_count = 0;
     rq->x->content_type = (struct nst_str){ 0 };
     nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
+    /* Most documents fit: growing would copy them several times. */
+    nst_buf_reserve(&rq->x->out, ANSWER_FIRST);
 }
 
 enum nst_err nst_call(struct nst_req *rq, const struct nst_face *face, enum nst_method method,

@@ -51,6 +51,7 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
     bool has_row = false;
     *row = NULL;
     nst_sql_init(&q, rq->arena);
+    nst_buf_reserve(&q.text, what->select.n + what->conditions->text.n);
     nst_sql_add_str(&q, what->select);
     nst_sql_add_str(&q, nst_buf_str(&what->conditions->text));
     enum nst_err e = nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->value,
