@@ -4,27 +4,42 @@
 
 #include "ocl/app.h"
 
-static bool is_true(const struct nst_json *v)
+/* A flag of an input element, in either spelling, or of a stored one. */
+static bool is_preferred(struct nst_req *rq, const struct nst_json *e)
 {
-    return v != NULL && v->kind == NST_JSON_BOOL && v->boolean;
+    bool flag = false;
+    const struct nst_json *v = nst_json_get(e, NST_STR("locale_preferred"));
+    if (v == NULL)
+        v = nst_json_get(e, NST_STR("localePreferred"));
+    return v != NULL && nst_bool.parse(rq, NULL, v, &flag) && flag;
+}
+
+/* The names of the version, as a tree: what the request set, so that the text that
+ * was just made of it need not be read again, else what is stored. */
+static const struct nst_json *names_of(struct nst_req *rq, const struct ocl_concept *c)
+{
+    struct nst_json *list;
+    if (nst_is_set(&ocl_concept, c, "names"))
+        return nst_json_get(rq->body, NST_STR("names"));
+    return nst_json_read(&list, NULL, rq->arena, c->names, NULL) == NST_OK ? list : NULL;
 }
 
 /* G122: the first preferred name, else the first. */
 static void choose_display(struct nst_req *rq, struct ocl_concept *c)
 {
-    struct nst_json *list;
+    const struct nst_json *list = names_of(rq, c);
     c->display_name = c->display_locale = (struct nst_str){ 0 };
-    if (nst_json_read(&list, NULL, rq->arena, c->names, NULL) != NST_OK || list->first == NULL)
+    if (list == NULL || list->first == NULL)
         return;
     const struct nst_json *chosen = list->first;
     for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
-        if (is_true(nst_json_get(e, NST_STR("locale_preferred")))) {
+        if (is_preferred(rq, e)) {
             chosen = e;
             break;
         }
     }
-    c->display_name = nst_json_get(chosen, NST_STR("name"))->text;
-    c->display_locale = nst_json_get(chosen, NST_STR("locale"))->text;
+    nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("name")), &c->display_name);
+    nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("locale")), &c->display_locale);
 }
 
 /* What every new version has, the first one included. */
