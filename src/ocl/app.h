@@ -39,6 +39,24 @@ extern const struct nst_resource *const ocl_resources[];
 #define OCL_OPEN     INT64_MAX
 #define OCL_OPEN_SQL "9223372036854775807"
 
+/* Who and when: the same six fields on every resource of struct s in a table. The
+ * struct has the members created_at, updated_at, created_by, updated_by (numbers of
+ * accounts), creator and updater (their names). */
+#define OCL_NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = " column ")"
+#define OCL_STAMPS(s, table) \
+    NST_FIELD("created_at", s, created_at, &nst_datetime, .flags = NST_CORE, \
+              .fill = NST_AUTO_CREATED, .doc = "Time of creation."), \
+        NST_FIELD("updated_at", s, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED, \
+                  .doc = "Time of the last change."), \
+        NST_FIELD("created_by_id", s, created_by, &nst_int, .column = "created_by", \
+                  .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."), \
+        NST_FIELD("updated_by_id", s, updated_by, &nst_int, .column = "updated_by", \
+                  .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."), \
+        NST_FIELD("created_by", s, creator, &nst_text, .column = OCL_NAME_OF(table ".created_by"), \
+                  .flags = NST_LAZY, .doc = "Who created it."), \
+        NST_FIELD("updated_by", s, updater, &nst_text, .column = OCL_NAME_OF(table ".updated_by"), \
+                  .flags = NST_LAZY, .doc = "Who changed it last.")
+
 /* ---- Permissions (access.c) ---- */
 
 /* Any token (G27), or anyone on faces that read anonymously. */

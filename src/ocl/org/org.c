@@ -7,7 +7,6 @@
 #define COUNT_SOURCES \
     "(SELECT count(*) FROM repo WHERE repo.owner_type = 'Organization' AND " \
     "repo.owner_id = org.id AND repo.is_active AND repo.public_access <> 'None')"
-#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = org." column ")"
 
 static const struct nst_field org_field[] = {
     NST_IDENTITY("uuid", ocl_org, created_at, .doc = "Number of the organisation."),
@@ -27,18 +26,7 @@ static const struct nst_field org_field[] = {
               .doc = "Free JSON object."),
     NST_FIELD("is_active", ocl_org, is_active, &nst_bool, .fallback = "true",
               .doc = "False once deleted."),
-    NST_FIELD("created_at", ocl_org, created_at, &nst_datetime, .flags = NST_CORE,
-              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
-    NST_FIELD("updated_at", ocl_org, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
-              .doc = "Time of the last change."),
-    NST_FIELD("created_by_id", ocl_org, created_by, &nst_int, .column = "created_by",
-              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
-    NST_FIELD("updated_by_id", ocl_org, updated_by, &nst_int, .column = "updated_by",
-              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
-    NST_FIELD("created_by", ocl_org, creator, &nst_text, .column = NAME_OF("created_by"),
-              .flags = NST_LAZY, .doc = "Who created it."),
-    NST_FIELD("updated_by", ocl_org, updater, &nst_text, .column = NAME_OF("updated_by"),
-              .flags = NST_LAZY, .doc = "Who changed it last."),
+    OCL_STAMPS(ocl_org, "org"),
     NST_FIELD("members", ocl_org, members, &nst_int,
               .column = "(SELECT count(*) FROM member JOIN account ON account.id = member.user_id "
                         "WHERE member.org_id = org.id AND account.is_active)",

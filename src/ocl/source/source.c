@@ -6,7 +6,6 @@
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
 
-#define NAME_OF(column)       "(SELECT a.username FROM account a WHERE a.id = repo." column ")"
 #define TEXT(n, m, sentence)  NST_FIELD(n, ocl_source, m, &nst_text, .doc = sentence)
 #define SHORT(n, m, sentence) NST_FIELD(n, ocl_source, m, &nst_text, .max = 255, .doc = sentence)
 #define INTERNAL(n, m, type, zero, sentence) \
@@ -75,18 +74,7 @@ static const struct nst_field source_field[] = {
               .flags = NST_CORE, .doc = "Number of concepts that are not retired."),
     INTERNAL("is_active", is_active, &nst_bool, "true", "False once deleted."),
     INTERNAL("owner_is_active", owner_is_active, &nst_bool, "true", "False once the owner is."),
-    NST_FIELD("created_at", ocl_source, created_at, &nst_datetime, .flags = NST_CORE,
-              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
-    NST_FIELD("updated_at", ocl_source, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
-              .doc = "Time of the last change."),
-    NST_FIELD("created_by_id", ocl_source, created_by, &nst_int, .column = "created_by",
-              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
-    NST_FIELD("updated_by_id", ocl_source, updated_by, &nst_int, .column = "updated_by",
-              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
-    NST_FIELD("created_by", ocl_source, creator, &nst_text, .column = NAME_OF("created_by"),
-              .flags = NST_LAZY, .doc = "Who created it."),
-    NST_FIELD("updated_by", ocl_source, updater, &nst_text, .column = NAME_OF("updated_by"),
-              .flags = NST_LAZY, .doc = "Who changed it last."),
+    OCL_STAMPS(ocl_source, "repo"),
     NST_CONSTANT("version", "\"HEAD\"", .doc = "Version of the content."),
     NST_CONSTANT("released", "false", .doc = "The working content is never released."),
     NST_CONSTANT("retired", "false", .doc = "Out of use."),

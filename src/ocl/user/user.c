@@ -14,7 +14,6 @@
 #define COUNT_SOURCES(more) \
     "(SELECT count(*) FROM repo WHERE repo.owner_type = 'User' AND repo.owner_id = account.id " \
     "AND repo.is_active " more ")"
-#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = account." column ")"
 
 static const struct nst_field user_field[] = {
     NST_IDENTITY("uuid", ocl_user, created_at, .doc = "Number of the user."),
@@ -45,18 +44,7 @@ static const struct nst_field user_field[] = {
     NST_FIELD("is_active", ocl_user, is_active, &nst_bool, .fallback = "true",
               .doc = "False once deleted."),
     NST_FIELD("last_login", ocl_user, last_login, &nst_datetime, .doc = "Last password sign-in."),
-    NST_FIELD("created_at", ocl_user, created_at, &nst_datetime, .flags = NST_CORE,
-              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
-    NST_FIELD("updated_at", ocl_user, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
-              .doc = "Time of the last change."),
-    NST_FIELD("created_by_id", ocl_user, created_by, &nst_int, .column = "created_by",
-              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
-    NST_FIELD("updated_by_id", ocl_user, updated_by, &nst_int, .column = "updated_by",
-              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
-    NST_FIELD("created_by", ocl_user, creator, &nst_text, .column = NAME_OF("created_by"),
-              .flags = NST_LAZY, .doc = "Who created the user."),
-    NST_FIELD("updated_by", ocl_user, updater, &nst_text, .column = NAME_OF("updated_by"),
-              .flags = NST_LAZY, .doc = "Who changed the user last."),
+    OCL_STAMPS(ocl_user, "account"),
     NST_FIELD("orgs", ocl_user, orgs, &nst_int, .column = COUNT_ORGS, .flags = NST_LAZY,
               .doc = "Number of organisations."),
     NST_FIELD("public_sources", ocl_user, public_sources, &nst_int,

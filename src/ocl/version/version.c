@@ -6,7 +6,6 @@
 
 #define OTHER(column) \
     "(SELECT v.mnemonic FROM repo_version v WHERE v.is_active AND v.id = repo_version." column ")"
-#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = repo_version." column ")"
 #define SOURCE_COLUMN(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
 
@@ -39,18 +38,7 @@ static const struct nst_field version_field[] = {
     NST_FIELD("parent_id", ocl_version, parent_id, &nst_int, .doc = "Number of the parent."),
     NST_FIELD("is_active", ocl_version, is_active, &nst_bool, .fallback = "true",
               .doc = "False once deleted."),
-    NST_FIELD("created_at", ocl_version, created_at, &nst_datetime, .flags = NST_CORE,
-              .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
-    NST_FIELD("updated_at", ocl_version, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
-              .doc = "Time of the last change."),
-    NST_FIELD("created_by_id", ocl_version, created_by, &nst_int, .column = "created_by",
-              .fill = NST_AUTO_CREATOR, .doc = "Number of the creator."),
-    NST_FIELD("updated_by_id", ocl_version, updated_by, &nst_int, .column = "updated_by",
-              .fill = NST_AUTO_UPDATER, .doc = "Number of the last editor."),
-    NST_FIELD("created_by", ocl_version, creator, &nst_text, .column = NAME_OF("created_by"),
-              .flags = NST_LAZY, .doc = "Who created it."),
-    NST_FIELD("updated_by", ocl_version, updater, &nst_text, .column = NAME_OF("updated_by"),
-              .flags = NST_LAZY, .doc = "Who changed it last."),
+    OCL_STAMPS(ocl_version, "repo_version"),
     NST_FIELD("previous_version", ocl_version, previous_version, &nst_slug,
               .column = OTHER("previous_id"), .flags = NST_LAZY,
               .doc = "Id of the former version."),
