@@ -48,6 +48,7 @@ struct nst_face {
     enum nst_identity_style identity;
     bool lists_as_text; /* string lists leave comma-separated */
     bool inserts_slash; /* GET without the trailing slash is redirected */
+    bool ignores_slash; /* the trailing slash may be missing */
     const struct nst_texts *text;
     size_t body_limit; /* bytes of a request body */
 };

@@ -26,6 +26,7 @@ struct nst_caller {
     bool is_known, is_staff, is_superuser;
     int64_t id;
     struct nst_str name;
+    bool is_restricted; /* by a restricted web token, or the token of a restricted client */
 };
 
 /* One thing that is wrong with a request. */

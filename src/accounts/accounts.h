@@ -20,6 +20,7 @@
 struct nst_accounts_settings {
     unsigned char secret[NST_SECRET_BYTES]; /* derives tokens */
     int64_t password_min;                   /* code points */
+    bool enforces_restricted;               /* A23: restricted callers are barred */
 };
 void nst_accounts_configure(const struct nst_accounts_settings *settings);
 
@@ -32,6 +33,7 @@ enum nst_token_kind {
     NST_TOKEN_ACCOUNT, /* derived, one an account */
     NST_TOKEN_MACHINE, /* random, named, may expire */
     NST_TOKEN_CARRIED, /* brought along from another server */
+    NST_TOKEN_BEARER,  /* random, given to a client whose id is its name; expires */
 };
 
 /* The account's derived token, as text in a. */
@@ -69,6 +71,83 @@ NST_CHECKED enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, st
  * `Authorization: Token <key>`; another scheme or none leaves it anonymous.
  * Errors: NST_E_UNAUTHENTICATED with the face's detail. */
 nst_phase nst_authenticate_token;
+
+/* ---- JSON web tokens ---- */
+
+#define NST_JWT_KEYS       16 /* of a key set at most */
+#define NST_JWT_SECRET_MIN 32 /* bytes of a shared secret at least (RFC 7518, 3.2) */
+
+/* Who is believed. All texts must live as long as the process. */
+struct nst_jwt_settings {
+    struct nst_str issuers;  /* known ones, separated by blanks; the first signs */
+    struct nst_str audience; /* empty: not checked */
+    struct nst_str secret;   /* shared, for HS256; empty: none */
+    struct nst_str jwks;     /* JSON of a JWK set with public keys; empty: none */
+    int64_t leeway;          /* seconds that clocks may differ */
+};
+
+/* Set once before the server starts. Without keys every token is refused. What a
+ * key of a set is good for follows from the key: its `alg`, else RS512 for RSA,
+ * ES256 for P-256, HS256 for secrets; other keys are a fault.
+ * Returns what is wrong, as a sentence in a; NULL when nothing is. */
+const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct nst_arena *a);
+
+/* What a good token says. */
+struct nst_jwt {
+    struct nst_str username;
+    bool is_restricted;
+    int64_t expires; /* microseconds, leeway included */
+};
+
+enum nst_jwt_verdict {
+    NST_JWT_GOOD,
+    NST_JWT_EXPIRED,  /* A4 */
+    NST_JWT_WRONG,    /* A5 */
+    NST_JWT_NAMELESS, /* A6 */
+};
+
+/* Verify a token of any text at the time now (microseconds).
+ *   out  set when it is good; owned by a
+ * Any thread; takes a tenth of a millisecond for RSA. */
+enum nst_jwt_verdict nst_jwt_read(struct nst_jwt *out, struct nst_arena *a, struct nst_str token,
+                                  int64_t now);
+
+/* Sign the claims (JSON text) with the shared secret; null when there is none. */
+struct nst_str nst_jwt_sign(struct nst_arena *a, struct nst_str claims);
+
+/* The claims of a token for an account, valid for `seconds`; JSON text in a. */
+struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *jwt, int64_t now,
+                              int64_t seconds);
+
+/* ---- Classes of faces that speak as edX does ---- */
+
+/* JWT, bearer token, login session, in this order, with the texts of A1 to A16:
+ * fills rq->caller or fails. Errors carry the key "developer_message", or
+ * "developer_message_json" with the JSON text of an object.
+ * Errors: NST_E_UNAUTHENTICATED, NST_E_FORBIDDEN. */
+nst_phase nst_authenticate_edx;
+
+/* True when the caller is restricted and restrictions are enforced (A23, A24). */
+bool nst_is_barred(const struct nst_req *rq);
+
+/* The faces of signing in and out (/accounts) and of the token endpoint (/oauth2),
+ * and their resources, NULL-terminated. */
+extern const struct nst_face nst_accounts_face, nst_oauth2_face;
+extern const struct nst_resource *const nst_accounts_resources[];
+
+/* ---- OAuth 2 clients ---- */
+
+struct nst_client {
+    struct nst_str id, secret; /* only the secret's hash is kept */
+    int64_t account;           /* whom it speaks for */
+    bool is_restricted;
+};
+
+/* Register a client. Errors: NST_E_CONFLICT when the id is taken. */
+NST_CHECKED enum nst_err nst_client_add(struct nst_db *db, const struct nst_client *client);
+
+/* Remove a client and its access tokens. Errors: NST_E_NOT_FOUND. */
+NST_CHECKED enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id);
 
 /* ---- Passwords ---- */
 

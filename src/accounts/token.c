@@ -1,5 +1,5 @@
 /* Tokens: deriving, storing, and the authentication class "Token". */
-#include "accounts.h"
+#include "internal.h"
 
 #include "nestor/base/random.h"
 
@@ -11,6 +11,11 @@ static struct nst_accounts_settings settings;
 void nst_accounts_configure(const struct nst_accounts_settings *given)
 {
     settings = *given;
+}
+
+bool nst_is_barred(const struct nst_req *rq)
+{
+    return rq->caller.is_restricted && settings.enforces_restricted;
 }
 
 int64_t nst_password_minimum(void)
@@ -32,7 +37,7 @@ struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t se
     return nst_buf_str(&b);
 }
 
-static struct nst_str hash_of(struct nst_arena *a, struct nst_str token)
+struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str token)
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
     struct nst_buf b;
@@ -49,7 +54,7 @@ enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64
         nst_exec_with(NULL, db,
                       "INSERT INTO token (hash, account_id, kind, name, created_at, expires_at) "
                       "VALUES ($1, $2, $3, $4, $5, $6)",
-                      NST_TEXT(hash_of(a, t->token)), NST_INT(t->account), NST_INT(t->kind),
+                      NST_TEXT(nst_secret_hash(a, t->token)), NST_INT(t->account), NST_INT(t->kind),
                       NST_TEXT(t->name), NST_INT(now),
                       t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
     nst_arena_free(a);
@@ -96,7 +101,7 @@ enum nst_err nst_sign_in_make(struct nst_str *code, struct nst_db *db, struct ns
     *code = nst_random_hex(a, NST_TOKEN_CHARS / 2);
     return nst_exec_with(NULL, db,
                          "INSERT INTO sign_in (hash, account_id, expires_at) VALUES ($1, $2, $3)",
-                         NST_TEXT(hash_of(a, *code)), NST_INT(account), NST_INT(expires));
+                         NST_TEXT(nst_secret_hash(a, *code)), NST_INT(account), NST_INT(expires));
 }
 
 enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, struct nst_str code, int64_t now)
@@ -108,7 +113,7 @@ enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, struct nst_str
     nst_sql_add(&q, "UPDATE sign_in SET used_at = ");
     nst_sql_bind(&q, NST_INT(now));
     nst_sql_add(&q, " WHERE used_at IS NULL AND hash = ");
-    nst_sql_bind(&q, NST_TEXT(hash_of(a, code)));
+    nst_sql_bind(&q, NST_TEXT(nst_secret_hash(a, code)));
     nst_sql_add(&q, " AND expires_at > ");
     nst_sql_bind(&q, NST_INT(now));
     nst_sql_add(&q, " RETURNING account_id");
@@ -119,55 +124,58 @@ enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, struct nst_str
 
 /* ---- The authentication class ---- */
 
-/* A caller as it is cached: the struct, then the name. */
-struct known {
-    bool is_active;
-    int64_t expires;
-    struct nst_caller caller;
-    char name[256 * 4];
-};
+void nst_known_read(struct nst_known *k, struct nst_rows *rows)
+{
+    struct nst_str name = nst_rows_text(rows, 1);
+    k->caller = (struct nst_caller){ .is_known = true,
+                                     .id = nst_rows_int(rows, 0),
+                                     .is_staff = nst_rows_bool(rows, 2),
+                                     .is_superuser = nst_rows_bool(rows, 3) };
+    k->caller.name.n = name.n < sizeof(k->name) ? name.n : sizeof(k->name);
+    memcpy(k->name, name.p, k->caller.name.n);
+    k->is_active = nst_rows_bool(rows, 4);
+}
+
+void nst_known_accept(struct nst_req *rq, const struct nst_known *k)
+{
+    rq->caller = k->caller;
+    rq->caller.name.p = k->name;
+    rq->caller.name = nst_str_copy(rq->arena, rq->caller.name);
+}
 
 static enum nst_err refuse(struct nst_req *rq, const char *why)
 {
     return nst_fail_bare(rq, NST_E_UNAUTHENTICATED, "detail", nst_str_z(why));
 }
 
-static enum nst_err look_up(struct known *k, bool *found, struct nst_req *rq, struct nst_str hash)
+/* A bearer token is none of these: it may be restricted, and expires otherwise. */
+static enum nst_err look_up(struct nst_known *k, bool *found, struct nst_req *rq,
+                            struct nst_str hash)
 {
     struct nst_rows *rows;
-    enum nst_err e = nst_query_with(
-        &rows, rq->db,
-        "SELECT account.id, account.username, account.is_staff, account.is_superuser, "
-        "account.is_active, token.expires_at "
-        "FROM token JOIN account ON account.id = token.account_id WHERE token.hash = $1",
-        NST_TEXT(hash));
+    enum nst_err e = nst_query_with(&rows, rq->db,
+                                    "SELECT " NST_KNOWN_COLUMNS ", token.expires_at "
+                                    "FROM token JOIN account ON account.id = token.account_id "
+                                    "WHERE token.hash = $1 AND token.kind <> $2",
+                                    NST_TEXT(hash), NST_INT(NST_TOKEN_BEARER));
     if (e != NST_OK)
         return e;
     e = nst_rows_next(found, rows);
     if (e == NST_OK && *found) {
-        struct nst_str name = nst_rows_text(rows, 1);
-        k->caller = (struct nst_caller){ .is_known = true,
-                                         .id = nst_rows_int(rows, 0),
-                                         .is_staff = nst_rows_bool(rows, 2),
-                                         .is_superuser = nst_rows_bool(rows, 3) };
-        k->caller.name.n = name.n < sizeof(k->name) ? name.n : sizeof(k->name);
-        memcpy(k->name, name.p, k->caller.name.n);
-        k->is_active = nst_rows_bool(rows, 4);
+        nst_known_read(k, rows);
         k->expires = nst_rows_int(rows, 5);
     }
     nst_rows_end(rows);
     return e;
 }
 
-static enum nst_err accept_caller(struct nst_req *rq, const struct known *k)
+static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k)
 {
     if (k->expires > 0 && k->expires <= rq->now)
         return refuse(rq, "Invalid token.");
     if (!k->is_active)
         return refuse(rq, "User inactive or deleted.");
-    rq->caller = k->caller;
-    rq->caller.name.p = k->name;
-    rq->caller.name = nst_str_copy(rq->arena, rq->caller.name);
+    nst_known_accept(rq, k);
     return NST_OK;
 }
 
@@ -200,11 +208,13 @@ static void make_cache_secret(void)
 /* A loop finds a token that it has seen by a hash under a secret of the process:
  * as good as SHA-256 where nobody can see it, at a tenth of the price; how long
  * the comparison takes tells nothing about a token. */
-static struct nst_str cache_key(unsigned char *digest, struct nst_str token)
+struct nst_str nst_seen_as(unsigned char *digest, char kind, struct nst_str credential)
 {
     pthread_once(&cache_secret_once, make_cache_secret);
-    crypto_shorthash_siphashx24(digest, (const unsigned char *)token.p, token.n, cache_secret);
-    return (struct nst_str){ (const char *)digest, crypto_shorthash_siphashx24_BYTES };
+    crypto_shorthash_siphashx24(digest, (const unsigned char *)credential.p, credential.n,
+                                cache_secret);
+    digest[crypto_shorthash_siphashx24_BYTES] = (unsigned char)kind;
+    return (struct nst_str){ (const char *)digest, NST_SEEN_BYTES };
 }
 
 enum nst_err nst_authenticate_token(struct nst_req *rq)
@@ -213,14 +223,14 @@ enum nst_err nst_authenticate_token(struct nst_req *rq)
     enum nst_err e = read_header(&key, rq);
     if (e != NST_OK || key.p == NULL)
         return e;
-    unsigned char digest[crypto_shorthash_siphashx24_BYTES];
-    struct nst_str known_as = cache_key(digest, key);
-    const struct known *cached = nst_cache_get(rq->cache, known_as);
+    unsigned char digest[NST_SEEN_BYTES];
+    struct nst_str known_as = nst_seen_as(digest, 'T', key);
+    const struct nst_known *cached = nst_cache_get(rq->cache, known_as);
     if (cached != NULL)
         return accept_caller(rq, cached);
-    struct known *k = NST_NEW(rq->arena, struct known);
+    struct nst_known *k = NST_NEW(rq->arena, struct nst_known);
     bool found = false;
-    e = look_up(k, &found, rq, hash_of(rq->arena, key));
+    e = look_up(k, &found, rq, nst_secret_hash(rq->arena, key));
     if (e != NST_OK)
         return e;
     if (!found)

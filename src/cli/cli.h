@@ -18,7 +18,7 @@ struct cli_verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_import, cli_migrate,
+extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import, cli_migrate,
     cli_config, cli_openapi, cli_doctor;
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
@@ -65,7 +65,7 @@ struct cli_options {
     struct nst_arena *arena;
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
-    bool json, dry_run, quiet, staff, superuser;
+    bool json, dry_run, quiet, staff, superuser, restricted;
     struct cli_config config;
     char **rest;
     size_t rest_count;
@@ -102,6 +102,10 @@ void cli_site_close(struct cli_site *site);
 
 /* Run work in one transaction and wait. */
 enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);
+
+/* Read the keys that auth.jwt.* names, from files and, for `nestor serve` alone,
+ * from addresses. Returns false after saying why. */
+bool cli_keys_configure(struct cli_options *o, const struct cli_verb *verb);
 
 /* The registry of the whole program: all faces and resources. */
 bool cli_registry(struct nst_registry **out, struct nst_arena *a);

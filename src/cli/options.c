@@ -45,6 +45,7 @@ static const struct option options[] = {
     SWITCH("--quiet", quiet),
     SWITCH("--staff", staff),
     SWITCH("--superuser", superuser),
+    SWITCH("--restricted", restricted),
 };
 
 static const struct option *find(const char *word, size_t length)

@@ -44,6 +44,19 @@ const struct cli_setting cli_settings[] = {
       .doc = "How long to wait for another process that writes." },
     { "auth.password.min_length", CLI_NUMBER, "15", 8, 256,
       .doc = "Characters of a password at least." },
+    { "auth.jwt.issuer", CLI_TEXT, "",
+      .doc = "Issuers of web tokens that are believed, separated by blanks; the first signs." },
+    { "auth.jwt.audience", CLI_TEXT, "",
+      .doc = "Audience that a web token must be for; empty: not checked." },
+    { "auth.jwt.secret_file", CLI_TEXT, "",
+      .doc = "File with the shared secret of HS256, 32 bytes or more; also signs." },
+    { "auth.jwt.jwks", CLI_TEXT, "",
+      .doc = "JWK set with public keys: a file, https://..., or http:// on this machine; read at "
+             "the start of the server." },
+    { "auth.jwt.leeway_seconds", CLI_NUMBER, "1", 0, 300,
+      .doc = "How far clocks may differ." },
+    { "auth.jwt.enforce_restricted", CLI_SWITCH, "false",
+      .doc = "Bar restricted applications from routes that declare no scopes." },
 };
 
 const size_t cli_setting_count = NST_COUNT(cli_settings);

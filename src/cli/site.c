@@ -19,8 +19,23 @@ extern const unsigned nestor_migration_count;
 
 bool cli_registry(struct nst_registry **out, struct nst_arena *a)
 {
-    static const struct nst_face *const faces[] = { GUIDE, V2, IMPORT, NULL };
-    return nst_registry_new(out, a, ocl_resources, faces) == NST_OK;
+    static const struct nst_face *const faces[] = {
+        GUIDE, V2, IMPORT, &nst_accounts_face, &nst_oauth2_face, NULL,
+    };
+    static const struct nst_resource *const *const tables[] = {
+        ocl_resources,
+        nst_accounts_resources,
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < NST_COUNT(tables); i++)
+        for (size_t k = 0; tables[i][k] != NULL; k++)
+            count++;
+    const struct nst_resource **all = NST_NEW_ARRAY(a, const struct nst_resource *, count + 1);
+    count = 0;
+    for (size_t i = 0; i < NST_COUNT(tables); i++)
+        for (size_t k = 0; tables[i][k] != NULL; k++)
+            all[count++] = tables[i][k];
+    return nst_registry_new(out, a, all, faces) == NST_OK;
 }
 
 bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
@@ -80,8 +95,9 @@ static bool configure_accounts(struct cli_options *o, const struct cli_verb *ver
         return false;
     }
     settings.password_min = cli_number(&o->config, "auth.password.min_length");
+    settings.enforces_restricted = cli_is_on(&o->config, "auth.jwt.enforce_restricted");
     nst_accounts_configure(&settings);
-    return true;
+    return cli_keys_configure(o, verb);
 }
 
 /* ---- The store ---- */

@@ -218,7 +218,7 @@ enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path)
 {
     struct nst_str segment[SEGMENTS_MAX];
     size_t n = 0;
-    if (!nst_str_ends(path, NST_STR("/")))
+    if (!nst_str_ends(path, NST_STR("/")) && !rq->face->ignores_slash)
         return NST_E_NOT_FOUND;
     struct nst_str rest = nst_str_slice(path, 1, path.n);
     while (rest.p != NULL && rest.n > 0) {

@@ -15,7 +15,8 @@ import sys
 from crash_test import HALVES
 from support import Site, Tally, arguments, engines
 
-VERBS = ("serve", "init", "import", "user", "token", "config", "migrate", "openapi", "doctor")
+VERBS = ("serve", "init", "import", "user", "token", "client", "config", "migrate", "openapi",
+         "doctor")
 PASSWORD = "correct-horse-battery-7"
 
 OWNERS = ("/orgs/{org}/", "/users/{user}/", "/user/")
@@ -26,6 +27,8 @@ BELOW_SOURCE = ("", "versions/", "latest/", "{version}/", "concepts/", "concepts
                 *PINNED, *(p + "{pinned_concept}/" for p in PINNED),
                 *(p + "{pinned_concept}/versions/" for p in PINNED),
                 *(p + "{pinned_concept}/{concept_version}/" for p in PINNED))
+ACCOUNTS = {"/accounts/sign-in/", "/accounts/sign-out/", "/accounts/whoami/",
+            "/oauth2/access_token/"}
 BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/orgs/",
         "/users/{user}/orgs/", "/sources/", "/concepts/", "/orgs/{org}/members/",
         "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
@@ -281,6 +284,7 @@ class Cases:
             text = good(site.run("openapi", where=False)).stdout
             document = json.loads(text, object_pairs_hook=without_twins)
             wanted = {"/guide" + p for p in BOTH | GUIDE_ONLY} | {"/v2" + p for p in BOTH | V2_ONLY}
+            wanted |= ACCOUNTS
             paths = set(document["paths"])
             assert wanted == paths, f"missing {wanted - paths}, surplus {paths - wanted}"
             site.init()

@@ -1,0 +1,47 @@
+/* What the authentication classes share. */
+#ifndef NESTOR_ACCOUNTS_INTERNAL_H
+#define NESTOR_ACCOUNTS_INTERNAL_H
+
+#include "accounts.h"
+
+/* Hex SHA-256 of a secret, as it is stored. */
+struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str secret);
+
+#define NST_SEEN_BYTES 17
+
+/* Under which key a loop remembers a credential of one class (a letter): a hash
+ * under a secret of the process, written to digest[NST_SEEN_BYTES]. */
+struct nst_str nst_seen_as(unsigned char *digest, char kind, struct nst_str credential);
+
+/* A caller as it is cached: the struct, then the name. */
+struct nst_known {
+    bool is_active;
+    int64_t expires; /* microseconds; 0: never */
+    struct nst_caller caller;
+    char name[256 * 4];
+};
+
+/* The columns that nst_known_read takes, from 0; more may follow. */
+#define NST_KNOWN_COLUMNS \
+    "account.id, account.username, account.is_staff, account.is_superuser, account.is_active"
+
+/* Read the present row into k; expires and is_restricted are the caller's to set. */
+void nst_known_read(struct nst_known *k, struct nst_rows *rows);
+
+/* Make k the caller of the request. */
+void nst_known_accept(struct nst_req *rq, const struct nst_known *k);
+
+/* Value of a cookie of the request; null when it was not sent. */
+struct nst_str nst_cookie(const struct nst_req *rq, const char *name);
+
+/* The third class: a login session. Leaves the caller unknown without one.
+ * Errors: NST_E_FORBIDDEN when the protection against forged requests fails (A15). */
+nst_phase nst_authenticate_session;
+
+/* True when both are the same text; takes as long whether or not they are. */
+bool nst_same_secret(struct nst_str a, struct nst_str b);
+
+/* The permission of routes that ask for credentials by themselves. */
+nst_permission nst_everybody;
+
+#endif

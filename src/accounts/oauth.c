@@ -1,0 +1,240 @@
+/* The token endpoint of OAuth 2 (RFC 6749, 4.4): registered clients exchange id
+ * and secret for an opaque bearer token, or for a JWT. A client's secret is
+ * random, so that its SHA-256 is hash enough. */
+#include "internal.h"
+
+#include "nestor/base/random.h"
+
+#include <sodium.h>
+
+#define BEARER_BYTES 32
+#define BEARER_LIFE  INT64_C(36000) /* seconds: ten hours */
+#define JWT_LIFE     INT64_C(3600)
+#define KEPT         INT64_C(86400) /* how long an expired token is still called expired */
+
+nst_view nst_access_token_view;
+
+/* ---- Clients ---- */
+
+enum nst_err nst_client_add(struct nst_db *db, const struct nst_client *client)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    enum nst_err e = nst_exec_with(
+        NULL, db,
+        "INSERT INTO oauth_client (client_id, secret_hash, account_id, is_restricted) "
+        "VALUES ($1, $2, $3, $4)",
+        NST_TEXT(client->id), NST_TEXT(nst_secret_hash(a, client->secret)),
+        NST_INT(client->account), NST_BOOL(client->is_restricted));
+    nst_arena_free(a);
+    return e;
+}
+
+enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id)
+{
+    int64_t changed = 0;
+    NST_TRY(nst_exec_with(NULL, db, "DELETE FROM token WHERE kind = $1 AND name = $2",
+                          NST_INT(NST_TOKEN_BEARER), NST_TEXT(id)));
+    NST_TRY(
+        nst_exec_with(&changed, db, "DELETE FROM oauth_client WHERE client_id = $1", NST_TEXT(id)));
+    return changed > 0 ? NST_OK : NST_E_NOT_FOUND;
+}
+
+/* ---- The endpoint ---- */
+
+static enum nst_err refuse(struct nst_req *rq, enum nst_err err, const char *code)
+{
+    return nst_fail_bare(rq, err, "error", nst_str_z(code));
+}
+
+static struct nst_str field_of(struct nst_req *rq, const char *name)
+{
+    const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
+    bool is_text = v != NULL && v->kind == NST_JSON_STRING && !v->has_surrogate &&
+                   nst_str_find(v->text, '\0') == v->text.n;
+    return is_text ? v->text : (struct nst_str){ 0 };
+}
+
+/* A client as it was found: whom it speaks for. */
+struct speaker {
+    struct nst_str id;
+    struct nst_jwt jwt; /* name and restriction */
+    int64_t account;
+};
+
+static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
+{
+    struct nst_rows *rows;
+    bool found = false, is_right = false;
+    struct nst_str given = nst_secret_hash(rq->arena, field_of(rq, "client_secret"));
+    s->id = field_of(rq, "client_id");
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT oauth_client.secret_hash, oauth_client.is_restricted, "
+                           "account.id, account.username FROM oauth_client "
+                           "JOIN account ON account.id = oauth_client.account_id "
+                           "WHERE oauth_client.client_id = $1 AND account.is_active",
+                           NST_TEXT(s->id)));
+    enum nst_err e = nst_rows_next(&found, rows);
+    if (e == NST_OK && found) {
+        is_right = nst_same_secret(given, nst_rows_text(rows, 0));
+        s->jwt.is_restricted = nst_rows_bool(rows, 1);
+        s->account = nst_rows_int(rows, 2);
+        s->jwt.username = nst_str_copy(rq->arena, nst_rows_text(rows, 3));
+    }
+    nst_rows_end(rows);
+    if (e == NST_OK && !is_right)
+        return refuse(rq, NST_E_UNAUTHENTICATED, "invalid_client");
+    return e;
+}
+
+static enum nst_err make_bearer(struct nst_str *out, struct nst_req *rq, const struct speaker *s)
+{
+    *out = nst_random_hex(rq->arena, BEARER_BYTES);
+    NST_TRY(nst_exec_with(
+        NULL, rq->db, "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND expires_at < $3",
+        NST_INT(s->account), NST_INT(NST_TOKEN_BEARER), NST_INT(rq->now - KEPT * NST_SECOND)));
+    const struct nst_token t = {
+        .account = s->account,
+        .token = *out,
+        .kind = NST_TOKEN_BEARER,
+        .name = s->id,
+        .expires = rq->now + BEARER_LIFE * NST_SECOND,
+    };
+    return nst_token_store(rq->db, &t, rq->now);
+}
+
+static enum nst_err answer(struct nst_req *rq, struct nst_str token, bool is_jwt)
+{
+    struct nst_buf *out = &rq->x->out;
+    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_http_add_header(rq->x, "Pragma", NST_STR("no-cache"));
+    nst_put_lit(out, "{\"access_token\":");
+    nst_json_put_str(out, token);
+    nst_putf(out, ",\"expires_in\":%lld,\"token_type\":\"%s\",\"scope\":\"read write\"}",
+             (long long)(is_jwt ? JWT_LIFE : BEARER_LIFE), is_jwt ? "JWT" : "Bearer");
+    return nst_answer_json(rq, 200);
+}
+
+enum nst_err nst_access_token_view(struct nst_req *rq)
+{
+    struct speaker speaker = { 0 };
+    struct nst_str token = { 0 };
+    bool is_jwt = nst_str_eq_nocase(field_of(rq, "token_type"), NST_STR("jwt"));
+    if (!nst_str_eq(field_of(rq, "grant_type"), NST_STR("client_credentials")))
+        return refuse(rq, NST_E_INVALID, "unsupported_grant_type");
+    NST_TRY(find_client(&speaker, rq));
+    if (!is_jwt) {
+        NST_TRY(make_bearer(&token, rq, &speaker));
+        return answer(rq, token, false);
+    }
+    token = nst_jwt_sign(rq->arena, nst_jwt_claims(rq->arena, &speaker.jwt, rq->now, JWT_LIFE));
+    if (token.p == NULL)
+        return refuse(rq, NST_E_INVALID, "unsupported_token_type");
+    return answer(rq, token, true);
+}
+
+/* ---- Faces ---- */
+
+static enum nst_err authenticate(struct nst_req *rq)
+{
+    return nst_allows_anonymous(rq) ? NST_OK : nst_authenticate_edx(rq);
+}
+
+/* A key that ends in "_json" carries JSON instead of a text. */
+static void put_problem(struct nst_buf *out, const struct nst_problem *p)
+{
+    bool is_json = nst_str_ends(p->key, NST_STR("_json"));
+    nst_json_put_str(out, nst_str_slice(p->key, 0, p->key.n - (is_json ? 5 : 0)));
+    nst_put_char(out, ':');
+    if (is_json)
+        nst_put(out, p->text);
+    else
+        nst_json_put_str(out, p->text);
+}
+
+/* T13: no 401 carries WWW-Authenticate. */
+static void render_error(struct nst_req *rq, enum nst_err err)
+{
+    struct nst_buf *out = &rq->x->out;
+    const struct nst_problem plain = { .key = NST_STR("developer_message"),
+                                       .text = nst_str_z(nst_err_message(err)) };
+    const struct nst_problem *p = rq->problem != NULL ? rq->problem : &plain;
+    rq->x->status = nst_err_status(err);
+    rq->x->content_type = NST_STR("application/json");
+    nst_put_char(out, '{');
+    for (; p != NULL; p = p->next) {
+        put_problem(out, p);
+        if (p->next != NULL)
+            nst_put_char(out, ',');
+    }
+    nst_put_char(out, '}');
+}
+
+/* These faces have no lists. */
+static void paginate(struct nst_req *rq, const struct nst_page *page)
+{
+    (void)rq;
+    (void)page;
+}
+
+static const struct nst_texts texts = {
+    .required = "This field is required.",
+    .blank = "This field may not be blank.",
+    .null = "This field may not be null.",
+    .pattern = "Enter a valid value.",
+    .invalid = "Invalid value.",
+    .choice = "\"%s\" is not a valid choice.",
+    .twice = "Given twice with different values.",
+    .not_object = "Invalid data",
+    .not_object_key = "developer_message",
+};
+
+#define BODY_MAX 16384
+
+/* What a route allows is no secret: OPTIONS is answered without credentials. */
+static nst_phase *const phases[] = {
+    nst_phase_method,
+    nst_phase_authenticate,
+    nst_phase_negotiate,
+    nst_phase_permit,
+    nst_phase_bind,
+    nst_phase_view,
+    NULL,
+};
+
+const struct nst_face nst_accounts_face = {
+    .name = "accounts",
+    .mount = "/accounts",
+    .doc = "Signing in and out.",
+    .phase = phases,
+    .authenticate = authenticate,
+    .error = render_error,
+    .paginate = paginate,
+    .text = &texts,
+    .ignores_slash = true,
+    .body_limit = BODY_MAX,
+};
+
+const struct nst_face nst_oauth2_face = {
+    .name = "oauth2",
+    .mount = "/oauth2",
+    .doc = "Access tokens for registered clients.",
+    .phase = phases,
+    .error = render_error,
+    .paginate = paginate,
+    .text = &texts,
+    .ignores_slash = true,
+    .body_limit = BODY_MAX,
+};
+
+static const struct nst_route token_route[] = {
+    { &nst_oauth2_face, "/access_token/",
+      .post = { nst_access_token_view, nst_everybody, NST_ANONYMOUS },
+      .doc = "Exchange a client's id and secret for an access token." },
+};
+
+const struct nst_resource nst_access_token = {
+    .name = "access_token",
+    .table = "token",
+    NST_ROUTES(token_route),
+    .doc = "What a client shows instead of its secret.",
+};

@@ -1,0 +1,146 @@
+/* nestor client: programs that exchange an id and a secret for an access token. */
+#include "cli.h"
+
+#include "accounts/accounts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CLIENT_ID_MAX 255
+
+struct task {
+    struct cli_options *o;
+    const char *id;
+    struct nst_str secret;
+    bool is_missing; /* there is no such user */
+};
+
+static enum nst_err add(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct nst_client client = { .id = nst_str_z(t->id),
+                                 .secret = t->secret,
+                                 .is_restricted = t->o->restricted };
+    struct nst_sql q;
+    bool found = false;
+    nst_sql_init(&q, t->o->arena);
+    nst_sql_add(&q, "SELECT id FROM account WHERE is_active AND username = ");
+    nst_sql_bind(&q, NST_TEXT(nst_str_z(t->o->user)));
+    NST_TRY(nst_sql_int(&client.account, &found, db, &q));
+    t->is_missing = !found;
+    return found ? nst_client_add(db, &client) : NST_E_NOT_FOUND;
+}
+
+static enum nst_err list(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    bool has_row = true;
+    (void)arg;
+    NST_TRY(nst_query(&rows, db,
+                      NST_STR("SELECT oauth_client.client_id, account.username, "
+                              "oauth_client.is_restricted FROM oauth_client "
+                              "JOIN account ON account.id = oauth_client.account_id "
+                              "ORDER BY oauth_client.client_id"),
+                      NULL, 0));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        printf("%.*s\t%.*s\t%s\n", NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
+               nst_rows_bool(rows, 2) ? "restricted" : "unrestricted");
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+static enum nst_err drop(struct nst_db *db, void *arg)
+{
+    const struct task *t = arg;
+    return nst_client_remove(db, nst_str_z(t->id));
+}
+
+static int report(const struct task *t, enum nst_err e)
+{
+    if (e == NST_OK)
+        return EXIT_DONE;
+    if (t->is_missing)
+        return cli_fail(&cli_client, "there is no user \"%s\"", t->o->user);
+    if (e == NST_E_NOT_FOUND)
+        return cli_fail(&cli_client, "there is no client \"%s\"", t->id);
+    return cli_fail(&cli_client, "%s",
+                    e == NST_E_CONFLICT ? "this id is taken" : nst_err_message(e));
+}
+
+/* A basic credential separates id and secret by a colon: an id has none. */
+static bool is_id(const char *id)
+{
+    for (const char *p = id; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~' || *p == ':')
+            return false;
+    return *id != '\0' && strlen(id) <= CLIENT_ID_MAX;
+}
+
+static int run_add(struct cli_site *site, struct task *t)
+{
+    t->secret = nst_random_hex(t->o->arena, 32);
+    int status = report(t, cli_run(site, add, t));
+    if (status == EXIT_DONE)
+        printf("%.*s\n", NST_FMT(t->secret));
+    return status;
+}
+
+static int run_action(struct cli_site *site, struct task *t, const char *action)
+{
+    if (strcmp(action, "add") == 0)
+        return run_add(site, t);
+    if (strcmp(action, "remove") == 0)
+        return report(t, cli_run(site, drop, t));
+    return report(t, nst_store_run(site->store, NST_MODE_READ, list, t));
+}
+
+static const char *fault_of(const struct cli_options *o)
+{
+    const char *action = o->rest_count > 0 ? o->rest[0] : "";
+    bool is_add = strcmp(action, "add") == 0;
+    if (strcmp(action, "list") == 0)
+        return NULL;
+    if (!is_add && strcmp(action, "remove") != 0)
+        return "add, list or remove?";
+    if (o->rest_count != 2 || !is_id(o->rest[1]))
+        return "the client's id is wanted: printable characters without blanks and colons";
+    return is_add && o->user == NULL ? "add wants --user NAME" : NULL;
+}
+
+static int client_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct cli_site site;
+    int status = EXIT_FAILED;
+    if (!cli_options_parse(&o, &cli_client, argc, argv)) {
+        status = o.status;
+    } else if (fault_of(&o) != NULL) {
+        status = cli_misuse(&cli_client, "%s", fault_of(&o));
+    } else if (cli_site_open(&site, &o, &cli_client, false)) {
+        struct task task = { .o = &o, .id = o.rest_count == 2 ? o.rest[1] : NULL };
+        status = run_action(&site, &task, o.rest[0]);
+        cli_site_close(&site);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_client = {
+    .name = "client",
+    .usage = "client add ID --user NAME [--restricted] | list | remove ID [--data DIR]",
+    .summary = "register programs that fetch access tokens",
+    .help = "add     register a client that speaks for a user; its secret is printed once\n"
+            "list    show the clients\n"
+            "remove  remove a client and its access tokens\n\n"
+            "A client posts grant_type=client_credentials, client_id and client_secret to\n"
+            "/oauth2/access_token.\n\n"
+            "Examples:\n"
+            "  nestor client add registrar --user ada\n"
+            "  nestor client add dashboard --user ada --restricted\n"
+            "  nestor client remove registrar\n",
+    .words = 2,
+    .run = client_run,
+};

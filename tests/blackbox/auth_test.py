@@ -1,0 +1,425 @@
+"""Credentials of faces that speak as edX does: web tokens of every algorithm,
+clients and their access tokens, sessions and the protection against forged
+requests (section 11 of docs/contracts/enrollments.md).
+
+Usage: auth_test.py --nestor PATH. Keys are made by the openssl command for the run.
+"""
+import base64
+import hashlib
+import hmac
+import http.client
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+from support import Site, Tally, arguments, engines
+
+SECRET = "a shared secret of more than 32 bytes"
+ISSUER = "https://lms.example/oauth2"
+PASSWORD = "correct-horse-battery-7"
+
+
+def b64(data):
+    if isinstance(data, dict):
+        data = json.dumps(data).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def openssl(*words, stdin=None):
+    return subprocess.run(["openssl", *words], input=stdin, capture_output=True, check=True).stdout
+
+
+class Key:
+    """A key pair in a file; RSA of 2048 bits or P-256."""
+
+    def __init__(self, site, kid, alg):
+        self.kid, self.alg, self.file = kid, alg, site.path(kid + ".pem")
+        kind = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"] if alg == "ES256" else \
+            ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+        openssl("genpkey", "-algorithm", *kind, "-out", self.file)
+
+    def public(self, **more):
+        der = openssl("pkey", "-in", self.file, "-pubout", "-outform", "DER")
+        if self.alg == "ES256":
+            numbers = {"kty": "EC", "crv": "P-256", "x": b64(der[-64:-32]), "y": b64(der[-32:])}
+        else:
+            text = openssl("rsa", "-in", self.file, "-noout", "-modulus").decode()
+            n = bytes.fromhex(text.strip().split("=")[1])
+            numbers = {"kty": "RSA", "n": b64(n), "e": "AQAB"}
+        return {**numbers, "kid": self.kid, "alg": self.alg, **more}
+
+    def sign(self, text):
+        size = "sha512" if self.alg.endswith("512") else "sha256"
+        signature = openssl("dgst", "-" + size, "-sign", self.file, stdin=text)
+        if self.alg != "ES256":
+            return signature
+        out, at = b"", 2
+        for _ in range(2):
+            n = signature[at + 1]
+            out += signature[at + 2:at + 2 + n].lstrip(b"\0").rjust(32, b"\0")
+            at += 2 + n
+        return out
+
+
+def hs256(text, secret=SECRET):
+    return hmac.new(secret.encode(), text, hashlib.sha256).digest()
+
+
+def claims(**more):
+    now = int(time.time())
+    all_of_them = {"iss": ISSUER, "aud": "lms-key", "exp": now + 600, "iat": now,
+                   "preferred_username": "ada", "version": "1.2.0", **more}
+    return {k: v for k, v in all_of_them.items() if v is not None}
+
+
+def token(said=None, sign=hs256, **header):
+    text = f"{b64({'alg': 'HS256', 'typ': 'JWT', **header})}.{b64(said or claims())}"
+    return f"{text}.{b64(sign(text.encode()))}"
+
+
+def signed(key, said=None, **header):
+    return token(said, key.sign, **{"alg": key.alg, "kid": key.kid, **header})
+
+
+class Browser:
+    """Sends what it is told, keeps the cookies that it gets."""
+
+    def __init__(self, server):
+        self.port, self.cookies, self.set_cookie = server.port, {}, []
+
+    def ask(self, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {k.replace("_", "-"): v for k, v in headers.items()}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        if isinstance(body, dict):
+            body = json.dumps(body)
+            sent["Content-Type"] = "application/json"
+        connection.request(method, path, body, sent)
+        response = connection.getresponse()
+        data = response.read()
+        self.set_cookie = response.headers.get_all("Set-Cookie") or []
+        for cookie in self.set_cookie:
+            name, _, value = cookie.split(";")[0].partition("=")
+            self.cookies[name] = value
+        is_bare = "WWW-Authenticate" not in response.headers
+        assert response.status != 401 or is_bare or path.startswith("/guide/")
+        connection.close()
+        return response.status, json.loads(data) if data else None
+
+    def whoami(self, authorization=None):
+        headers = {"Authorization": authorization} if authorization else {}
+        return self.ask("GET", "/accounts/whoami/", **headers)
+
+    def fetch_token(self, path="/oauth2/access_token", **fields):
+        return self.ask("POST", path, urllib.parse.urlencode(fields),
+                        Content_Type="application/x-www-form-urlencoded")
+
+
+def said(text, status=401):
+    return status, {"developer_message": text}
+
+
+WRONG = said("Incorrect authentication credentials.")
+ADA = 200, {"username": "ada", "is_staff": True, "is_restricted": False}
+
+
+def coded(code, text):
+    return said({"error_code": code, "developer_message": text})
+
+
+def put_site(site):
+    """ada is staff and has a password; three key pairs, one secret."""
+    site.init()
+    site.write("password", PASSWORD)
+    p = site.run("user add", "ada", "--email", "ada@example.org", "--staff", "--password-file",
+                 site.path("password"))
+    assert p.returncode == 0, p.stderr
+    keys = [Key(site, "rs256", "RS256"), Key(site, "rs512", "RS512"), Key(site, "es256", "ES256")]
+    site.write("jwks.json", json.dumps({"keys": [k.public() for k in keys]}))
+    site.write("secret", SECRET)
+    return keys
+
+
+def settings(site, jwks=None, **more):
+    """The flags of a server that believes the keys."""
+    chosen = {"auth.jwt.issuer": "other " + ISSUER, "auth.jwt.audience": "lms-key",
+              "auth.jwt.secret_file": site.path("secret"),
+              "auth.jwt.jwks": jwks or site.path("jwks.json"), **more}
+    return [word for k, v in chosen.items() for word in ("--set", f"{k}={v}")]
+
+
+def test_good_tokens(b, keys):
+    """A1: every algorithm, twice: verified and remembered."""
+    for text in [token(), *(signed(k) for k in keys), signed(keys[0], kid="rs256"),
+                 token(claims(aud=["x", "lms-key"])), token(claims(version="1.9"))]:
+        for _ in range(2):
+            assert b.whoami("JWT " + text) == ADA, text
+            assert b.whoami("jWt " + text) == ADA, text
+    assert b.whoami("JWT " + token(claims(preferred_username=None, username="ada"))) == ADA
+
+
+def test_restricted_and_administrator(b, _):
+    """A1, A3: a restricted token says so; staff comes from the row."""
+    restricted = {**ADA[1], "is_restricted": True}
+    for value in (True, 1, "yes"):
+        assert b.whoami("JWT " + token(claims(is_restricted=value))) == (200, restricted)
+    for value in (False, None):
+        assert b.whoami("JWT " + token(claims(is_restricted=value))) == ADA
+    plain = token(claims(preferred_username="bob", administrator=True))
+    assert b.whoami("JWT " + plain) == (200, {"username": "bob", "is_staff": False,
+                                              "is_restricted": False})
+
+
+def test_wrong_tokens(b, keys):
+    """A5."""
+    now, public = int(time.time()), openssl("pkey", "-in", keys[1].file, "-pubout").decode()
+    wrong = [token(sign=lambda t: hs256(t, "another secret of more than 32 bytes")),
+             token(alg="none"), token(sign=lambda t: b"", alg="none"),
+             token(sign=lambda t: b""), token() + "x", token() + ".x", token()[:-1],
+             token(claims(exp=None)), token(claims(iat=None)), token(claims(exp="soon")),
+             token(claims(iat=now + 600)), token(claims(nbf=now + 600)),
+             token(claims(aud=None)), token(claims(aud="x")), token(claims(aud=["x"])),
+             token(claims(iss=None)), token(claims(iss="x")), token(claims(iss="")),
+             token(claims(version=None)), token(claims(version="2.0.0")),
+             token(claims(version=1)), token(crit=["exp"]), token(zip="DEF"),
+             token(claims(preferred_username="a\0")), token(claims(exp=1e300)),
+             # The algorithm is the key's: neither another hash nor the key as a secret.
+             signed(keys[0], alg="RS512"), signed(keys[0], kid="rs512"),
+             signed(keys[0], kid="es256"), signed(keys[1], kid="unknown"),
+             token(sign=lambda t: hs256(t, public), kid="rs512"),
+             token(sign=lambda t: hs256(t, public), alg="RS512", kid="rs512"),
+             "", "..", "a.b.c", "ä.ö.ü"]
+    for text in filter(None, wrong):
+        got = b.whoami(("JWT " + text).encode("utf-8"))
+        assert got == WRONG, (got, text)
+    good = signed(keys[2])
+    head, body, signature = good.split(".")
+    for i in (0, 40, 85):
+        other = "A" if signature[i] != "A" else "B"
+        assert b.whoami(f"JWT {head}.{body}.{signature[:i]}{other}{signature[i + 1:]}") == WRONG
+    assert b.whoami("JWT " + good) == ADA
+
+
+def test_expired_and_nameless(b, keys):
+    """A2, A4, A6."""
+    now = int(time.time())
+    assert b.whoami("JWT " + token(claims(exp=now - 10))) == said("Signature has expired.")
+    assert b.whoami("JWT " + signed(keys[1], claims(exp=now - 10))) == \
+        said("Signature has expired.")
+    nameless = said("JWT must include a preferred_username or username claim!")
+    for name in (None, "", 7):
+        assert b.whoami("JWT " + token(claims(preferred_username=name))) == nameless
+    assert b.whoami("JWT " + token(claims(preferred_username="nobody"))) == \
+        said("You do not have permission to perform this action.", 403)
+
+
+def test_cached_token_expires(b, _):
+    """A4: what a loop remembers ends with the token."""
+    short = token(claims(exp=int(time.time()) + 1))
+    assert b.whoami("JWT " + short) == ADA
+    deadline = time.time() + 20
+    while b.whoami("JWT " + short) == ADA:
+        assert time.time() < deadline, "it never expired"
+        time.sleep(0.1)
+    assert b.whoami("JWT " + short) == said("Signature has expired.")
+
+
+def test_clients(b, _, site):
+    """A9 to A11 and the token endpoint."""
+    def add(name, *words):
+        p = site.run("client add", name, "--user", "ada", *words)
+        assert p.returncode == 0, p.stderr
+        return {"grant_type": "client_credentials", "client_id": name,
+                "client_secret": p.stdout.strip()}
+
+    plain, restricted = add("plain"), add("barred", "--restricted")
+    assert site.run("client add", "plain", "--user", "ada").returncode == 1
+    assert site.run("client add", "x", "--user", "nobody").returncode == 1
+    listed = site.run("client list").stdout
+    assert listed == "barred\tada\trestricted\nplain\tada\tunrestricted\n", listed
+    for path in ("/oauth2/access_token", "/oauth2/access_token/"):
+        status, given = b.fetch_token(path, **plain)
+        assert status == 200 and given["token_type"] == "Bearer", given
+        assert given["expires_in"] == 36000 and given["scope"], given
+    bearer = given["access_token"]
+    for _ in range(2):
+        assert b.whoami("Bearer " + bearer) == ADA
+    # On the guide's face a bearer token is no token.
+    assert b.ask("GET", "/guide/orgs/", Authorization="Token " + bearer)[0] == 401
+    other = b.fetch_token(**restricted)[1]["access_token"]
+    assert b.whoami("bearer " + other) == (200, {**ADA[1], "is_restricted": True})
+
+    jwt = b.fetch_token(**restricted, token_type="jwt")[1]
+    assert jwt["token_type"] == "JWT" and jwt["expires_in"] == 3600, jwt
+    body = jwt["access_token"].split(".")[1]
+    inside = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    assert inside["iss"] == "other" and inside["aud"] == "lms-key", inside
+    assert inside["exp"] - inside["iat"] == 3600 and inside["filters"] == [], inside
+    assert b.whoami("JWT " + jwt["access_token"]) == (200, {**ADA[1], "is_restricted": True})
+    unknown = coded("token_nonexistent",
+                    "The provided access token does not match any valid tokens.")
+    assert b.whoami("Bearer " + jwt["access_token"]) == unknown
+
+    refused = 401, {"error": "invalid_client"}
+    assert b.fetch_token(**{**plain, "client_secret": "x"}) == refused
+    assert b.fetch_token(**{**plain, "client_secret": ""}) == refused
+    assert b.fetch_token(grant_type="client_credentials") == refused
+    assert b.fetch_token(**{**plain, "grant_type": "password"}) == \
+        (400, {"error": "unsupported_grant_type"})
+    held = hashlib.sha256(bearer.encode()).hexdigest()
+    assert site.query(f"SELECT kind FROM token WHERE hash = '{held}'") == [("3",)]
+    assert site.query("SELECT count(*) FROM oauth_client WHERE secret_hash = "
+                      f"'{plain['client_secret']}'") == [("0",)]
+    change(site, f"UPDATE token SET expires_at = 1 WHERE hash = '{held}'")
+    assert b.whoami("Bearer " + bearer) == \
+        coded("token_expired", "The provided access token has expired and is no longer valid.")
+    assert site.run("client remove", "barred").returncode == 0
+    assert site.run("client remove", "barred").returncode == 1
+    assert b.whoami("Bearer " + other) == unknown
+    assert b.fetch_token(**restricted) == refused
+
+
+def change(site, sql):
+    """Write beside the server."""
+    if site.database:
+        site.database.psql(sql, site.database.name)
+        return
+    import sqlite3  # pylint: disable=import-outside-toplevel
+    db = sqlite3.connect(os.path.join(site.data, "nestor.db"), timeout=30)
+    db.execute(sql)
+    db.commit()
+    db.close()
+
+
+def test_session(b, _):
+    """A14 to A16, signing in and out."""
+    status, answer = b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": "wrong"})
+    assert status == 400 and not b.cookies, answer
+    status, answer = b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": PASSWORD})
+    assert status == 200 and answer["username"] == "ada", answer
+    assert answer["csrftoken"] == b.cookies["csrftoken"]
+    assert any("HttpOnly" in c and c.startswith("sessionid") for c in b.set_cookie), b.set_cookie
+    assert all("SameSite=Lax" in c for c in b.set_cookie)
+    assert b.whoami() == ADA
+    assert b.whoami("Basic x") == ADA
+    assert b.whoami("JWT x") == WRONG
+    csrf = b.cookies.pop("csrftoken")
+    unset = said("CSRF Failed: CSRF cookie not set.", 403)
+    unequal = said("CSRF Failed: CSRF token missing or incorrect.", 403)
+    assert b.ask("POST", "/accounts/sign-out/", X_CSRFToken=csrf) == unset
+    b.cookies["csrftoken"] = csrf
+    assert b.ask("POST", "/accounts/sign-out/") == unequal
+    assert b.ask("POST", "/accounts/sign-out/", X_CSRFToken=csrf[:-1] + "x") == unequal
+    b.cookies["csrftoken"] = "forged"
+    assert b.ask("POST", "/accounts/sign-out/", X_CSRFToken="forged") == unequal
+    b.cookies["csrftoken"] = csrf
+    kept = dict(b.cookies)
+    assert b.ask("POST", "/accounts/sign-out/", X_CSRFToken=csrf)[0] == 204
+    assert not b.cookies["sessionid"], b.cookies
+    b.cookies = kept
+    assert b.whoami() == said("Authentication credentials were not provided.")
+
+
+def test_session_over_tls(b, _):
+    """A15 behind a proxy that speaks TLS."""
+    tls = {"X_Forwarded_Proto": "https"}
+    b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": PASSWORD}, **tls)
+    assert all("Secure" in c for c in b.set_cookie), b.set_cookie
+    head = {**tls, "X_CSRFToken": b.cookies["csrftoken"]}
+    failed = "CSRF Failed: Referer checking failed - "
+    for referer, why in ((None, "no Referer."), ("nothing", "Referer is malformed."),
+                         ("http://127.0.0.1/", "Referer is insecure while host is secure."),
+                         ("https://evil.example/a", "https://evil.example/a does not match any "
+                                                    "trusted origins.")):
+        more = {"Referer": referer} if referer else {}
+        got = b.ask("POST", "/accounts/sign-out/", **head, **more)
+        assert got == said(failed + why, 403), got
+    own = f"https://127.0.0.1:{b.port}/page"
+    assert b.ask("POST", "/accounts/sign-out/", Referer=own, **head)[0] == 204
+
+
+def test_deleted(b, _, site):
+    """Who is deleted is not there, whatever proves the identity."""
+    b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": PASSWORD})
+    assert b.whoami() == ADA
+    change(site, "UPDATE account SET is_active = FALSE WHERE username = 'ada'")
+    assert b.whoami() == said("Authentication credentials were not provided.")
+    assert b.whoami("JWT " + token())[0] == 403
+    change(site, "UPDATE account SET is_active = TRUE WHERE username = 'ada'")
+    # Erasing an account takes its sessions along.
+    with_token = {"Authorization": "Token " + site.token}
+    status, _body = b.ask("DELETE", "/guide/users/ada/?hardDelete=true", **with_token)
+    assert status == 204, _body
+    assert site.query("SELECT count(*) FROM session") == [("0",)]
+
+
+def test_key_faults(site):
+    """A key that cannot be used stops the server with a sentence."""
+    key = Key(site, "small", "RS256")
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024", "-out", key.file)
+    small = site.write("small.json", json.dumps({"keys": [key.public()]}))
+    odd = site.write("odd.json", json.dumps({"keys": [{"kty": "RSA", "alg": "none"}]}))
+    short = site.write("short", "x" * 31)
+    for words, why in (
+            ({"auth.jwt.jwks": small}, "broken or too short"), ({"auth.jwt.jwks": odd}, "none of"),
+            ({"auth.jwt.jwks": site.path("absent")}, "cannot be read"),
+            ({"auth.jwt.jwks": "http://keys.example/"}, "this machine alone"),
+            ({"auth.jwt.jwks": "http://localhost.example/"}, "this machine alone"),
+            ({"auth.jwt.secret_file": short}, "too short"), ({"auth.jwt.issuer": ""}, "issuer")):
+        p = site.run("serve", *settings(site, **words), "--listen", "127.0.0.1:0")
+        assert p.returncode == 1 and why in p.stderr, (words, p.stderr)
+
+
+def test_keys_from_address(site, keys):
+    """The key set may be fetched from this machine."""
+    body = json.dumps({"keys": [keys[1].public(alg=None)]}).replace(', "alg": null', "").encode()
+
+    class Keys(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # pylint: disable=invalid-name
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):  # pylint: disable=arguments-differ
+            pass
+
+    source = http.server.HTTPServer(("127.0.0.1", 0), Keys)
+    threading.Thread(target=source.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{source.server_port}/jwks"
+        with site.serve(*settings(site, jwks=address)) as server:
+            assert Browser(server).whoami("JWT " + signed(keys[1])) == ADA
+            assert Browser(server).whoami("JWT " + signed(keys[0])) == WRONG
+    finally:
+        source.shutdown()
+        source.server_close()
+
+
+def main():
+    options = arguments(__doc__)
+    tally = Tally()
+    for engine, cluster in engines():
+        with Site(options.nestor, cluster) as site:
+            keys = put_site(site)
+            assert site.run("user add", "bob", "--email", "b@example.org").returncode == 0
+            with site.serve(*settings(site), "--set", "http.trust_proxy=true") as server:
+                for case in (test_good_tokens, test_restricted_and_administrator,
+                             test_wrong_tokens, test_expired_and_nameless,
+                             test_cached_token_expires, test_session, test_session_over_tls):
+                    tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys)
+                tally.run(f"test_clients[{engine}]", test_clients, Browser(server), keys, site)
+            tally.run(f"test_key_faults[{engine}]", test_key_faults, site)
+            tally.run(f"test_keys_from_address[{engine}]", test_keys_from_address, site, keys)
+            with site.serve(*settings(site)) as server:
+                tally.run(f"test_deleted[{engine}]", test_deleted, Browser(server), keys, site)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
