@@ -1,5 +1,6 @@
 """Reading .http files: cases, their requests and what they expect. README.md
 describes the format; a mistake in a file is reported with its line."""
+import os
 import re
 from dataclasses import dataclass, field
 
@@ -39,6 +40,7 @@ class HttpFile:
     path: str
     settings: list = field(default_factory=list)
     users: list = field(default_factory=list)
+    loads: list = field(default_factory=list)
     cases: list = field(default_factory=list)
 
 
@@ -63,9 +65,11 @@ def read_top_line(out, line, number):
         out.settings.append(rest.strip())
     elif word == "@user" and rest.strip():
         out.users.append(rest.strip())
+    elif word == "@load" and rest.strip():
+        out.loads.append(os.path.join(os.path.dirname(out.path), rest.strip()))
     elif line.strip() and not line.startswith("#") and word != "@anonymous":
         raise FileError(f"{out.path}:{number}: before the first case only # comments, "
-                        f"@set name=value and @user NAME may stand, not: {line}")
+                        f"@set name=value, @user NAME and @load FILE may stand, not: {line}")
 
 
 def read_case(path, lines, number):

@@ -63,7 +63,7 @@ class Database:
 
 
 class Server:
-    def __init__(self, nestor, settings=(), cluster=None):
+    def __init__(self, nestor, settings=(), cluster=None, loads=()):
         self.nestor = nestor
         self.work = tempfile.mkdtemp(prefix="nestor-http-")
         self.database = None
@@ -77,6 +77,8 @@ class Server:
             if self.database:
                 self.where += ["--database", self.database.url]
             self.admin = self.init()
+            for path in loads:
+                self.run("load", path)
             self.serve(settings)
         except BaseException:
             self.kill()
@@ -84,14 +86,18 @@ class Server:
 
     def init(self):
         token_file = os.path.join(self.work, "admin.token")
-        command = [self.nestor, "init", *self.where, "--admin", "admin",
-                   "--admin-token-file", token_file]
+        self.run("init", "--admin", "admin", "--admin-token-file", token_file)
+        with open(token_file, encoding="ascii") as f:
+            return f.read().strip()
+
+    def run(self, action, *words):
+        """A command on this database that has to succeed."""
+        command = [self.nestor, action, *self.where, *words]
         p = subprocess.run(command, capture_output=True, text=True, errors="replace",
                            timeout=PATIENCE, env=environment(), check=False)
         if p.returncode != 0:
-            raise ServerError(f"`nestor init` ended with {p.returncode}:\n{p.stderr or p.stdout}")
-        with open(token_file, encoding="ascii") as f:
-            return f.read().strip()
+            raise ServerError(f"`nestor {action}` ended with {p.returncode}:\n"
+                              f"{p.stderr or p.stdout}")
 
     def serve(self, settings):
         command = [self.nestor, "serve", *self.where, "--listen", "127.0.0.1:0"]

@@ -20,6 +20,8 @@ if sys.argv[1] == "init":
     with open(sys.argv[sys.argv.index("--admin-token-file") + 1], "w") as f:
         f.write("0123456789abcdef0123456789abcdef01234567\\n")
     sys.exit(0)
+if sys.argv[1] == "load":
+    sys.exit("refused" if "refused" in open(sys.argv[-1]).read() else 0)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -340,6 +342,15 @@ class Files(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assertIn(message, out)
             self.assertIn("1 passed, 1 failed", out)
+
+    def test_fixtures_are_loaded_before_the_server_starts(self):
+        for text, status, message in (("{}", 0, "1 passed, 0 failed"),
+                                      ("refused", 1, "`nestor load` ended with 1:")):
+            with open(os.path.join(self.folder.name, "some.json"), "w", encoding="utf-8") as f:
+                f.write(text)
+            got, out = self.run_http("@load some.json\n### A\nGET /x\n\nHTTP 200\n")
+            self.assertEqual(got, status)
+            self.assertIn(message, out)
 
     def test_a_server_that_does_not_start_is_one_failure(self):
         os.unlink(self.nestor)
