@@ -46,7 +46,7 @@ static inline struct nst_value nst_value_text(struct nst_str s)
 
 /* A statement being put together: text from the program, values from anywhere.
  * Conditions come from compiled tables only; request text is only ever bound. */
-#define NST_SQL_VALUES 96
+#define NST_SQL_VALUES 192
 
 struct nst_sql {
     struct nst_buf text;

@@ -40,6 +40,9 @@ struct nst_face {
     const char *mount;       /* "/guide"; NULL: internal, never routed from outside */
     const char *doc;         /* a sentence for OpenAPI */
     nst_phase *const *phase; /* NULL-terminated: the life of a request */
+    /* Finds the endpoint itself, where paths are no segments; NULL: the tree. Sets
+     * rq->endpoint (through nst_route_tree) and rq->var. */
+    enum nst_err (*route)(struct nst_req *rq, struct nst_str path);
     nst_phase *authenticate; /* fills rq->caller, or leaves it anonymous */
     void (*error)(struct nst_req *rq, enum nst_err err); /* renders status, headers, body */
     void (*paginate)(struct nst_req *rq, const struct nst_page *page); /* response headers */
@@ -47,8 +50,9 @@ struct nst_face {
     enum nst_time_style time;
     enum nst_identity_style identity;
     bool lists_as_text; /* string lists leave comma-separated */
-    bool inserts_slash; /* GET without the trailing slash is redirected */
-    bool ignores_slash; /* the trailing slash may be missing */
+    bool inserts_slash;          /* GET without the trailing slash is redirected */
+    bool redirects_every_method; /* ... and so is every other method */
+    bool ignores_slash;          /* a path is served with and without it */
     const struct nst_texts *text;
     size_t body_limit; /* bytes of a request body */
 };

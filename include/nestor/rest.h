@@ -84,6 +84,14 @@ void nst_add_problem(struct nst_req *rq, struct nst_str key, struct nst_str text
 
 /* ---- What the request said ---- */
 
+/* Find the endpoint of a path below a face's mount in the tree of its routes: sets
+ * rq->endpoint and rq->var.
+ * Errors: NST_E_NOT_FOUND. `path` is still percent-encoded. */
+NST_CHECKED enum nst_err nst_route_tree(struct nst_req *rq, struct nst_str path);
+
+/* The methods that the endpoint of rq allows, for an Allow header. */
+struct nst_str nst_allowed_methods(const struct nst_req *rq);
+
 /* True when the action of the route needs no credentials (NST_ANONYMOUS). */
 bool nst_allows_anonymous(const struct nst_req *rq);
 

@@ -110,7 +110,7 @@ static enum nst_err find_bearer(struct nst_known *k, bool *found, struct nst_req
                            "SELECT " NST_KNOWN_COLUMNS ", token.expires_at, "
                            "oauth_client.is_restricted FROM token "
                            "JOIN account ON account.id = token.account_id "
-                           "JOIN oauth_client ON oauth_client.client_id = token.name "
+                           "LEFT JOIN oauth_client ON oauth_client.client_id = token.name "
                            "WHERE token.hash = $1 AND token.kind = $2 AND account.is_active",
                            NST_TEXT(nst_secret_hash(rq->arena, token)), NST_INT(NST_TOKEN_BEARER)));
     enum nst_err e = nst_rows_next(found, rows);

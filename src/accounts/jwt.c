@@ -359,9 +359,11 @@ struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *of, int
         nst_put_lit(&b, ",\"aud\":");
         nst_json_put_str(&b, jwt.given.audience);
     }
-    nst_putf(&b,
-             ",\"iat\":%lld,\"exp\":%lld,\"preferred_username\":", (long long)(now / NST_SECOND),
-             (long long)(now / NST_SECOND + seconds));
+    nst_put_lit(&b, ",\"iat\":");
+    nst_put_int(&b, now / NST_SECOND);
+    nst_put_lit(&b, ",\"exp\":");
+    nst_put_int(&b, now / NST_SECOND + seconds);
+    nst_put_lit(&b, ",\"preferred_username\":");
     nst_json_put_str(&b, of->username);
     nst_putf(&b, ",\"version\":\"" VERSION "\",\"is_restricted\":%s,\"filters\":[],\"scopes\":[",
              of->is_restricted ? "true" : "false");
@@ -375,7 +377,7 @@ struct nst_str nst_jwt_sign(struct nst_arena *a, struct nst_str claims)
     struct nst_buf b;
     if (jwt.given.secret.n == 0)
         return (struct nst_str){ 0 };
-    nst_buf_init(&b, a, CLAIMS_MAX * 2);
+    nst_buf_init(&b, a, (size_t)CLAIMS_MAX * 2);
     put_encoded(&b, NST_STR("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
     nst_put_char(&b, '.');
     put_encoded(&b, claims);

@@ -37,6 +37,10 @@ const struct cli_setting cli_settings[] = {
       .doc = "Smallest answer to compress, in bytes." },
     { "http.trust_proxy", CLI_SWITCH, "false",
       .doc = "A proxy in front sets X-Forwarded-Proto; links follow it." },
+    { "enroll.profile", CLI_CHOICE, "original", .choices = "original",
+      .doc = "Which edition of the program enrollments API is served." },
+    { "enroll.username_param_grants", CLI_SWITCH, "false",
+      .doc = "Let `?username=` of the caller's own name open every program (unsafe)." },
     { "db.pool", CLI_NUMBER, "8", 1, 1000, .doc = "PostgreSQL connections." },
     { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
     { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },
@@ -53,8 +57,7 @@ const struct cli_setting cli_settings[] = {
     { "auth.jwt.jwks", CLI_TEXT, "",
       .doc = "JWK set with public keys: a file, https://..., or http:// on this machine; read at "
              "the start of the server." },
-    { "auth.jwt.leeway_seconds", CLI_NUMBER, "1", 0, 300,
-      .doc = "How far clocks may differ." },
+    { "auth.jwt.leeway_seconds", CLI_NUMBER, "1", 0, 300, .doc = "How far clocks may differ." },
     { "auth.jwt.enforce_restricted", CLI_SWITCH, "false",
       .doc = "Bar restricted applications from routes that declare no scopes." },
 };

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "accounts/accounts.h"
+#include "enroll/app.h"
 #include "ocl/app.h"
 
 #include <errno.h>
@@ -17,25 +18,32 @@ extern const unsigned nestor_migration_count;
 
 #define SECRET_FILE_MAX 4096
 
-bool cli_registry(struct nst_registry **out, struct nst_arena *a)
+/* The resources of all applications, one list. */
+static const struct nst_resource *const *all_resources(struct nst_arena *a)
 {
-    static const struct nst_face *const faces[] = {
-        GUIDE, V2, IMPORT, &nst_accounts_face, &nst_oauth2_face, NULL,
-    };
-    static const struct nst_resource *const *const tables[] = {
+    static const struct nst_resource *const *const lists[] = {
         ocl_resources,
+        enroll_resources,
         nst_accounts_resources,
     };
     size_t count = 0;
-    for (size_t i = 0; i < NST_COUNT(tables); i++)
-        for (size_t k = 0; tables[i][k] != NULL; k++)
+    for (size_t i = 0; i < NST_COUNT(lists); i++)
+        for (size_t k = 0; lists[i][k] != NULL; k++)
             count++;
     const struct nst_resource **all = NST_NEW_ARRAY(a, const struct nst_resource *, count + 1);
     count = 0;
-    for (size_t i = 0; i < NST_COUNT(tables); i++)
-        for (size_t k = 0; tables[i][k] != NULL; k++)
-            all[count++] = tables[i][k];
-    return nst_registry_new(out, a, all, faces) == NST_OK;
+    for (size_t i = 0; i < NST_COUNT(lists); i++)
+        for (size_t k = 0; lists[i][k] != NULL; k++)
+            all[count++] = lists[i][k];
+    return all;
+}
+
+bool cli_registry(struct nst_registry **out, struct nst_arena *a)
+{
+    static const struct nst_face *const faces[] = {
+        GUIDE, V2, IMPORT, &enroll_face, &nst_accounts_face, &nst_oauth2_face, NULL,
+    };
+    return nst_registry_new(out, a, all_resources(a), faces) == NST_OK;
 }
 
 bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
@@ -94,6 +102,11 @@ static bool configure_accounts(struct cli_options *o, const struct cli_verb *ver
         cli_fail(verb, "%s does not hold %d bytes in hex", path, NST_SECRET_BYTES);
         return false;
     }
+    const struct enroll_settings enroll = {
+        .username_param_grants = cli_is_on(&o->config, "enroll.username_param_grants"),
+        .enforces_restricted = cli_is_on(&o->config, "auth.jwt.enforce_restricted"),
+    };
+    enroll_configure(&enroll);
     settings.password_min = cli_number(&o->config, "auth.password.min_length");
     settings.enforces_restricted = cli_is_on(&o->config, "auth.jwt.enforce_restricted");
     nst_accounts_configure(&settings);

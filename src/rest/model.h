@@ -169,6 +169,11 @@ void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst
 void *nst_cache_row(struct nst_cache *c, struct nst_str key);
 void nst_cache_free(struct nst_cache *c);
 
+/* Bring a body into UTF-8 by the charset of its Content-Type; unknown names count as
+ * UTF-8. Returns false when its charset cannot decode it. */
+bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str type,
+                        struct nst_str body);
+
 /* Read a form body into a JSON object of strings. */
 enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
 

@@ -181,11 +181,15 @@ enum nst_err nst_phase_permit(struct nst_req *rq)
 
 /* ---- The body (G88) ---- */
 
-static enum nst_err read_json(struct nst_req *rq)
+static enum nst_err read_json(struct nst_req *rq, struct nst_str type)
 {
     struct nst_json_fault fault;
     struct nst_json *tree;
-    enum nst_err e = nst_json_read(&tree, &fault, rq->arena, rq->x->body, NULL);
+    struct nst_str text;
+    if (!nst_charset_decode(&text, rq->arena, type, rq->x->body))
+        return nst_fail_bare(rq, NST_E_MALFORMED, "detail",
+                             NST_STR("JSON parse error - the body is not in its charset"));
+    enum nst_err e = nst_json_read(&tree, &fault, rq->arena, text, NULL);
     if (e == NST_OK) {
         rq->body = tree;
         return NST_OK;
@@ -206,7 +210,7 @@ enum nst_err nst_phase_bind(struct nst_req *rq)
     if (rq->x->body.n == 0)
         return NST_OK;
     if (nst_str_eq_nocase(essence, NST_STR("application/json")))
-        return read_json(rq);
+        return read_json(rq, type);
     if (nst_str_eq_nocase(essence, NST_STR("application/x-www-form-urlencoded")) ||
         nst_str_eq_nocase(essence, NST_STR("multipart/form-data")))
         return nst_form_read(&rq->body, rq, type);

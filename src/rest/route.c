@@ -216,6 +216,16 @@ static const struct nst_endpoint *walk(const struct nst_node *node, const struct
 
 enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path)
 {
+    return rq->face->route != NULL ? rq->face->route(rq, path) : nst_route_tree(rq, path);
+}
+
+struct nst_str nst_allowed_methods(const struct nst_req *rq)
+{
+    return rq->endpoint->allow;
+}
+
+enum nst_err nst_route_tree(struct nst_req *rq, struct nst_str path)
+{
     struct nst_str segment[SEGMENTS_MAX];
     size_t n = 0;
     if (!nst_str_ends(path, NST_STR("/")) && !rq->face->ignores_slash)

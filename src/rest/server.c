@@ -282,7 +282,7 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
 static bool lacks_slash(struct job *job)
 {
     struct nst_exchange *x = job->rq.x;
-    if (!job->rq.face->inserts_slash || job->rq.endpoint != NULL || job->rq.method != NST_GET ||
+    if (!job->rq.face->inserts_slash || job->rq.endpoint != NULL || (job->rq.method != NST_GET && !job->rq.face->redirects_every_method) ||
         nst_str_ends(x->path, NST_STR("/")) || nst_str_starts(x->path, NST_STR("//")))
         return false;
     struct nst_req probe = job->rq;

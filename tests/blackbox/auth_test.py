@@ -11,6 +11,7 @@ import http.client
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -288,7 +289,9 @@ def test_clients(b, _, site):
 def change(site, sql):
     """Write beside the server."""
     if site.database:
-        site.database.psql(sql, site.database.name)
+        psql = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
+        subprocess.run([psql, site.database.url, "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql],
+                       check=True, capture_output=True)
         return
     import sqlite3  # pylint: disable=import-outside-toplevel
     db = sqlite3.connect(os.path.join(site.data, "nestor.db"), timeout=30)

@@ -29,6 +29,8 @@ BELOW_SOURCE = ("", "versions/", "latest/", "{version}/", "concepts/", "concepts
                 *(p + "{pinned_concept}/{concept_version}/" for p in PINNED))
 ACCOUNTS = {"/accounts/sign-in/", "/accounts/sign-out/", "/accounts/whoami/",
             "/oauth2/access_token/"}
+ENROLL = {"/api/program_enrollments/v1/programs/{program}/" + rest
+          for rest in ("enrollments/", "courses/{course}/enrollments/")}
 BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/orgs/",
         "/users/{user}/orgs/", "/sources/", "/concepts/", "/orgs/{org}/members/",
         "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
@@ -284,7 +286,7 @@ class Cases:
             text = good(site.run("openapi", where=False)).stdout
             document = json.loads(text, object_pairs_hook=without_twins)
             wanted = {"/guide" + p for p in BOTH | GUIDE_ONLY} | {"/v2" + p for p in BOTH | V2_ONLY}
-            wanted |= ACCOUNTS
+            wanted |= ACCOUNTS | ENROLL
             paths = set(document["paths"])
             assert wanted == paths, f"missing {wanted - paths}, surplus {paths - wanted}"
             site.init()

@@ -1,0 +1,258 @@
+/* The face of the program enrollments API: routing by the decoded path, order of
+ * checks, error bodies, the dress of every answer. */
+#include "app.h"
+
+#include <string.h>
+
+static struct enroll_settings settings;
+
+void enroll_configure(const struct enroll_settings *given)
+{
+    settings = *given;
+}
+
+/* ---- Routing (section 2): on the percent-decoded path ---- */
+
+static bool is_uuid_text(struct nst_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (strchr("ABCDEFabcdef0123456789-", s.p[i]) == NULL || s.p[i] == '\0')
+            return false;
+    return s.n > 0;
+}
+
+static bool take(struct nst_str *rest, const char *literal)
+{
+    struct nst_str l = nst_str_z(literal);
+    if (!nst_str_starts(*rest, l))
+        return false;
+    *rest = nst_str_slice(*rest, l.n, rest->n);
+    return true;
+}
+
+/* Length of the leading part without the given bytes. */
+static size_t span(struct nst_str s, const char *without)
+{
+    size_t n = 0;
+    while (n < s.n && (s.p[n] == '\0' || strchr(without, s.p[n]) == NULL))
+        n++;
+    return n;
+}
+
+/* `[^/+]+`, `[^/+]+`, `[^/?]+`, joined by `/` or `+`. */
+static size_t course_length(struct nst_str s)
+{
+    size_t at = 0;
+    for (int part = 0; part < 3; part++) {
+        size_t n = span(nst_str_slice(s, at, s.n), part < 2 ? "/+" : "/?");
+        if (n == 0 || (part < 2 && at + n == s.n))
+            return 0;
+        at += n + (part < 2);
+    }
+    return at;
+}
+
+static enum nst_err route(struct nst_req *rq, struct nst_str path)
+{
+    struct nst_str rest = nst_percent_decode(rq->arena, path, false), program, course;
+    if (!nst_utf8_valid(rest) || nst_str_find(rest, '\0') < rest.n || !take(&rest, "/programs/"))
+        return NST_E_NOT_FOUND;
+    program = nst_str_slice(rest, 0, nst_str_find(rest, '/'));
+    rest = nst_str_slice(rest, program.n, rest.n);
+    if (!is_uuid_text(program))
+        return NST_E_NOT_FOUND;
+    bool is_program = nst_str_eq(rest, NST_STR("/enrollments/"));
+    if (!is_program) {
+        if (!take(&rest, "/courses/"))
+            return NST_E_NOT_FOUND;
+        course = nst_str_slice(rest, 0, course_length(rest));
+        rest = nst_str_slice(rest, course.n, rest.n);
+        if (course.n == 0 || !take(&rest, "/enrollments/"))
+            return NST_E_NOT_FOUND;
+    }
+    enum nst_err e = nst_route_tree(rq, is_program ? NST_STR("/programs/p/enrollments/")
+                                                   : NST_STR("/programs/p/courses/c/enrollments/"));
+    rq->var[0] = program;
+    if (!is_program)
+        rq->var[1] = course;
+    return e;
+}
+
+/* ---- Permission (A20 to A24): global, before anything is looked up ---- */
+
+static bool names_itself(struct nst_req *rq)
+{
+    struct nst_str given = nst_query_value(rq, "username");
+    return settings.username_param_grants && given.n > 0 &&
+           nst_str_eq_nocase(given, rq->caller.name);
+}
+
+static enum nst_err permit(struct nst_req *rq)
+{
+    if (!rq->caller.is_known)
+        return NST_E_UNAUTHENTICATED;
+    if (rq->caller.is_restricted && settings.enforces_restricted)
+        return NST_E_FORBIDDEN;
+    return rq->caller.is_staff || names_itself(rq) ? NST_OK : NST_E_FORBIDDEN;
+}
+
+/* ---- The dress of an answer (T6, T7, T8) ---- */
+
+static unsigned wanted_indent(struct nst_req *rq)
+{
+    struct nst_str accept = nst_http_request_header(rq->x, "Accept");
+    while (accept.p != NULL) {
+        struct nst_str range = nst_str_cut(&accept, ',');
+        while (range.p != NULL) {
+            struct nst_str value = nst_str_trim(nst_str_cut(&range, ';'));
+            struct nst_str name = nst_str_trim(nst_str_cut(&value, '='));
+            int64_t n;
+            if (nst_str_eq_nocase(name, NST_STR("indent")) && nst_str_int(&n, nst_str_trim(value)))
+                return n < 0 ? 0 : n > 8 ? 8 : (unsigned)n;
+        }
+    }
+    return 0;
+}
+
+/* U+2028 and U+2029 end lines in JavaScript: they leave as escapes. */
+static void escape_separators(struct nst_buf *out, struct nst_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        bool is_separator = i + 2 < text.n && memcmp(text.p + i, "\xE2\x80", 2) == 0 &&
+                            ((unsigned char)text.p[i + 2] & 0xFE) == 0xA8;
+        if (!is_separator) {
+            nst_put_char(out, text.p[i]);
+            continue;
+        }
+        nst_put_z(out, (unsigned char)text.p[i + 2] == 0xA8 ? "\\u2028" : "\\u2029");
+        i += 2;
+    }
+}
+
+static void add_allow(struct nst_req *rq)
+{
+    for (unsigned i = 0; i < rq->x->header_count; i++)
+        if (nst_str_eq(rq->x->header[i].name, NST_STR("Allow")))
+            return;
+    nst_http_add_header(rq->x, "Allow", nst_allowed_methods(rq));
+}
+
+static void dress(struct nst_req *rq)
+{
+    struct nst_buf plain = rq->x->out;
+    struct nst_str text = nst_buf_str(&plain);
+    unsigned indent = wanted_indent(rq);
+    if (rq->endpoint != NULL)
+        add_allow(rq);
+    if (memmem(text.p, text.n, "\xE2\x80", 2) != NULL) {
+        nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
+        escape_separators(&rq->x->out, text);
+        text = nst_buf_str(&rq->x->out);
+    }
+    if (indent > 0 && text.n > 0) {
+        nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
+        nst_json_put_indented(&rq->x->out, text, indent);
+    }
+}
+
+static enum nst_err present(struct nst_req *rq)
+{
+    dress(rq);
+    return NST_OK;
+}
+
+/* ---- Errors (sections 4 and 5) ---- */
+
+static void put_problem(struct nst_buf *out, const struct nst_problem *p)
+{
+    static const char raw[] = "developer_message_json";
+    bool is_raw = nst_str_eq(p->key, NST_STR("developer_message_json"));
+    struct nst_str key = is_raw ? nst_str_slice(p->key, 0, sizeof(raw) - 6) : p->key;
+    if (nst_str_eq(key, NST_STR("detail")))
+        key = NST_STR("developer_message");
+    nst_put_char(out, out->n == 0 ? '{' : ',');
+    nst_json_put_str(out, key);
+    nst_put_char(out, ':');
+    if (is_raw)
+        nst_put(out, p->text);
+    else
+        nst_json_put_str(out, p->text);
+}
+
+static void render_error(struct nst_req *rq, enum nst_err err)
+{
+    const struct nst_problem plain = {
+        .key = NST_STR_INIT("developer_message"),
+        .text = nst_str_z(nst_err_message(err)),
+    };
+    struct nst_exchange *x = rq->x;
+    x->status = nst_err_status(err);
+    x->content_type = NST_STR("application/json");
+    for (const struct nst_problem *p = rq->problem != NULL ? rq->problem : &plain; p != NULL;
+         p = p->next)
+        put_problem(&x->out, p);
+    nst_put_char(&x->out, '}');
+    dress(rq);
+}
+
+enum nst_err enroll_fail(struct nst_req *rq, enum nst_err err, const char *message,
+                         const char *code)
+{
+    nst_add_problem(rq, NST_STR("developer_message"), nst_str_z(message), false);
+    if (code != NULL)
+        nst_add_problem(rq, NST_STR("error_code"), nst_str_z(code), false);
+    return err;
+}
+
+enum nst_err enroll_invalid_record(struct nst_req *rq)
+{
+    rq->x->out.n = 0;
+    nst_put_lit(&rq->x->out, "\"invalid enrollment record\"");
+    return nst_answer_json(rq, 422);
+}
+
+static void no_pages(struct nst_req *rq, const struct nst_page *page)
+{
+    (void)rq;
+    (void)page;
+}
+
+/* ---- The face (section 3: order of checks) ---- */
+
+static nst_phase *const phases[] = {
+    nst_phase_negotiate,
+    nst_phase_authenticate,
+    permit,
+    nst_phase_method,
+    nst_phase_view,
+    present,
+    NULL,
+};
+
+static const struct nst_texts texts = {
+    .required = "This field is required.",
+    .blank = "This field may not be blank.",
+    .null = "This field may not be null.",
+    .pattern = "Enter a valid value.",
+    .invalid = "Invalid value.",
+    .choice = "\"%s\" is not a valid choice.",
+    .twice = "Given twice with different values.",
+    .not_object = "Invalid data",
+    .not_object_key = "developer_message",
+};
+
+const struct nst_face enroll_face = {
+    .name = "enrollments",
+    .mount = "/api/program_enrollments/v1",
+    .doc = "Program enrollments and program course enrollments of edX.",
+    .phase = phases,
+    .route = route,
+    .authenticate = nst_authenticate_edx,
+    .error = render_error,
+    .paginate = no_pages,
+    .time = NST_TIME_SECOND_Z,
+    .inserts_slash = true,
+    .redirects_every_method = true,
+    .text = &texts,
+    .body_limit = (size_t)1 << 20,
+};

@@ -1,0 +1,459 @@
+/* Program course enrolments: C of the contract. Pass 1 judges the whole batch,
+ * pass 2 decides row by row in memory; what is to be written is then written by a
+ * fixed number of statements (section 7). */
+#include "enroll/app.h"
+#include "enroll/effects.h"
+
+#include <string.h>
+
+/* What a request is about. */
+struct course_write {
+    struct enroll_batch batch;
+    struct enroll_program program;
+    struct nst_str key; /* of the course, canonical */
+    bool is_patch;
+};
+
+/* ---- Pass 1 ---- */
+
+static bool is_text(const struct nst_json *v, const char *text)
+{
+    return v->kind == NST_JSON_STRING && nst_str_eq(v->text, nst_str_z(text));
+}
+
+static bool is_good_key(const struct enroll_record *r)
+{
+    if (r->key->kind == NST_JSON_NUMBER)
+        return true; /* never matches anything, but is no fault (C11) */
+    return r->key->kind == NST_JSON_STRING && r->value.n > 0 &&
+           nst_str_find(r->name, '\0') == r->name.n;
+}
+
+/* C4 to C8; false: IER. */
+static bool validate(struct enroll_record *r)
+{
+    if (r->key == NULL || r->status == NULL || r->status->kind == NST_JSON_NULL)
+        return false;
+    if (!is_text(r->status, "active") && !is_text(r->status, "inactive"))
+        r->result = "invalid-status";
+    return r->result != NULL || is_good_key(r);
+}
+
+/* C7: a blank key goes under its own text, which is what was sent. */
+static bool pass_one(struct enroll_batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        bool is_later = false;
+        if (b->record[i].key == NULL)
+            return false;
+        for (size_t k = 0; k < i && !is_later; k++) {
+            is_later = enroll_same_key(&b->record[k], &b->record[i], false);
+            if (is_later)
+                b->record[k].result = b->record[i].result = "duplicated";
+        }
+        if (!is_later && !validate(&b->record[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Pass 2 ---- */
+
+static bool is_open(const struct enroll_record *r)
+{
+    return r->result == NULL;
+}
+
+static bool wants_active(const struct enroll_record *r)
+{
+    return is_text(r->status, "active");
+}
+
+static bool is_asked(const struct enroll_record *r)
+{
+    return r->result == NULL && r->key->kind == NST_JSON_STRING &&
+           nst_utf8_count(r->name) <= ENROLL_KEY_MAX;
+}
+
+/* Keys are compared raw here (C11): the value bound is the trimmed one, so what it
+ * finds is compared with the key as it was sent. */
+static void match_enrollment(struct enroll_batch *b, struct nst_rows *rows)
+{
+    struct nst_str key = nst_rows_text(rows, 1);
+    for (size_t i = 0; i < b->count; i++) {
+        struct enroll_record *r = &b->record[i];
+        if (!is_asked(r) || !nst_str_eq(r->name, key))
+            continue;
+        r->enrollment = nst_rows_int(rows, 0);
+        r->user = nst_rows_int(rows, 2);
+    }
+}
+
+/* C18: the highest number wins, since it comes last. */
+static enum nst_err find_enrollments(struct course_write *w, struct nst_req *rq)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    bool has_row = false;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id, external_user_key, user_id FROM program_enrollment "
+                    "WHERE program_id = ");
+    nst_sql_bind(&q, NST_INT(w->program.id));
+    nst_sql_add(&q, " AND external_user_key");
+    enroll_bind_values(&q, &w->batch, is_asked);
+    nst_sql_add(&q, " ORDER BY id");
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        match_enrollment(&w->batch, rows);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+static void bind_enrollments(struct nst_sql *q, const struct enroll_batch *b)
+{
+    nst_sql_add(q, " IN (");
+    for (size_t i = 0; i < b->count; i++) {
+        nst_sql_add(q, i > 0 ? ", " : "");
+        nst_sql_bind(q, NST_INT(is_open(&b->record[i]) ? b->record[i].enrollment : 0));
+    }
+    nst_sql_add(q, ")");
+}
+
+/* The rows of this run that are there: id, link, and whether they say the same. */
+static enum nst_err find_rows(struct course_write *w, struct nst_req *rq)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    bool has_row = false;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id, program_enrollment_id, course_enrollment_id, status "
+                    "FROM program_course_enrollment WHERE program_id = ");
+    nst_sql_bind(&q, NST_INT(w->program.id));
+    nst_sql_add(&q, " AND course_key = ");
+    nst_sql_bind(&q, NST_TEXT(w->key));
+    nst_sql_add(&q, " AND program_enrollment_id");
+    bind_enrollments(&q, &w->batch);
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        for (size_t i = 0; i < w->batch.count; i++) {
+            struct enroll_record *r = &w->batch.record[i];
+            if (!is_open(r) || r->enrollment != nst_rows_int(rows, 1))
+                continue;
+            r->id = nst_rows_int(rows, 0);
+            r->link = nst_rows_int(rows, 2);
+            r->is_same = is_text(r->status, nst_str_eq(nst_rows_text(rows, 3), NST_STR("active"))
+                                                ? "active"
+                                                : "inactive");
+        }
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+static void decide(struct course_write *w)
+{
+    for (size_t i = 0; i < w->batch.count; i++) {
+        struct enroll_record *r = &w->batch.record[i];
+        if (!is_open(r))
+            continue;
+        if (r->enrollment == 0)
+            r->result = "not-in-program";
+        else if (w->is_patch && r->id == 0)
+            r->result = "not-found";
+        else if (!w->is_patch && r->id != 0)
+            r->result = "conflict";
+    }
+}
+
+/* ---- Writing ---- */
+
+static size_t collect_seats(struct enroll_seat *seat, const struct enroll_batch *b, bool linked)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct enroll_record *r = &b->record[i];
+        if (!is_open(r) || r->is_same || (linked ? r->link == 0 : r->user == 0))
+            continue;
+        seat[n++] = (struct enroll_seat){ .user = r->user,
+                                          .id = linked ? r->link : 0,
+                                          .is_wanted = wants_active(r) };
+    }
+    return n;
+}
+
+/* Two learners of one account share its seat: the later row's wish counts. */
+static int64_t seat_of(const struct enroll_seat *seat, size_t count, int64_t user)
+{
+    for (size_t i = 0; i < count && user != 0; i++)
+        if (seat[i].user == user)
+            return seat[i].id;
+    return 0;
+}
+
+static size_t merge_seats(struct enroll_seat *seat, size_t count)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t k = 0;
+        while (k < n && seat[k].user != seat[i].user)
+            k++;
+        seat[k] = seat[i];
+        n += k == n;
+    }
+    return n;
+}
+
+static void bind_row(struct nst_sql *q, const struct enroll_record *r)
+{
+    nst_sql_bind(q, NST_INT(r->id));
+    nst_sql_add(q, ", ");
+    nst_sql_bind(q, NST_INT(r->enrollment));
+    nst_sql_add(q, ", ");
+    nst_sql_bind(q, r->link != 0 ? NST_INT(r->link) : NST_NULL);
+    nst_sql_add(q, ", ");
+    nst_sql_bind(q, NST_TEXT(wants_active(r) ? NST_STR("active") : NST_STR("inactive")));
+    nst_sql_add(q, ", ");
+}
+
+static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
+{
+    struct nst_sql q;
+    const char *between = "(";
+    nst_sql_init(&q, rq->arena);
+    q.value[q.count++] = NST_INT(w->program.id);
+    q.value[q.count++] = NST_TEXT(w->key);
+    q.value[q.count++] = NST_INT(rq->now);
+    nst_sql_add(&q, "INSERT INTO program_course_enrollment (id, program_enrollment_id, "
+                    "course_enrollment_id, status, program_id, course_key, created_at, "
+                    "modified_at) VALUES ");
+    for (size_t i = 0; i < w->batch.count; i++) {
+        if (!is_open(&w->batch.record[i]))
+            continue;
+        nst_sql_add(&q, between);
+        bind_row(&q, &w->batch.record[i]);
+        nst_sql_add(&q, "$1, $2, $3, $3)");
+        between = ", (";
+    }
+    return between[0] == ',' ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
+}
+
+/* One history row for each row that was written just now. */
+static enum nst_err insert_history(struct course_write *w, struct nst_req *rq)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "INSERT INTO program_course_enrollment_history (program_id, id, change, "
+                    "program_enrollment_id, course_enrollment_id, course_key, status, kind, "
+                    "changed_at, changed_by) SELECT e.program_id, e.id, (SELECT "
+                    "coalesce(max(h.change), 0) + 1 FROM program_course_enrollment_history h "
+                    "WHERE h.program_id = e.program_id AND h.id = e.id), e.program_enrollment_id, "
+                    "e.course_enrollment_id, e.course_key, e.status, ");
+    nst_sql_add(&q, w->is_patch ? "'~', " : "'+', ");
+    nst_sql_add(&q, "CAST(");
+    nst_sql_bind(&q, NST_INT(rq->now));
+    nst_sql_add(&q, " AS bigint), CAST(");
+    nst_sql_bind(&q, NST_INT(rq->caller.id));
+    nst_sql_add(&q, " AS bigint) FROM program_course_enrollment e WHERE e.program_id = ");
+    nst_sql_bind(&q, NST_INT(w->program.id));
+    nst_sql_add(&q, " AND e.id IN (");
+    for (size_t i = 0; i < w->batch.count; i++) {
+        const struct enroll_record *r = &w->batch.record[i];
+        nst_sql_add(&q, i > 0 ? ", " : "");
+        nst_sql_bind(&q, NST_INT(is_open(r) && !r->is_same ? r->id : 0));
+    }
+    nst_sql_add(&q, ")");
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
+static enum nst_err create_rows(struct course_write *w, struct nst_req *rq)
+{
+    struct enroll_seat seat[ENROLL_BATCH];
+    size_t count = merge_seats(seat, collect_seats(seat, &w->batch, false));
+    int64_t number = w->program.number;
+    if (count > 0)
+        NST_TRY(enroll_take_seats(seat, count, rq->db, rq->arena, w->key, rq->now));
+    for (size_t i = 0; i < w->batch.count; i++) {
+        struct enroll_record *r = &w->batch.record[i];
+        if (!is_open(r))
+            continue;
+        r->id = number++;
+        r->link = seat_of(seat, count, r->user);
+    }
+    NST_TRY(insert_rows(w, rq));
+    return number > w->program.number ? insert_history(w, rq) : NST_OK;
+}
+
+static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool active)
+{
+    struct nst_sql q;
+    const char *between = " AND id IN (";
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "UPDATE program_course_enrollment SET modified_at = ");
+    nst_sql_bind(&q, NST_INT(rq->now));
+    nst_sql_add(&q, active ? ", status = 'active'" : ", status = 'inactive'");
+    nst_sql_add(&q, " WHERE program_id = ");
+    nst_sql_bind(&q, NST_INT(w->program.id));
+    for (size_t i = 0; i < w->batch.count; i++) {
+        const struct enroll_record *r = &w->batch.record[i];
+        if (!is_open(r) || r->is_same || wants_active(r) != active)
+            continue;
+        nst_sql_add(&q, between);
+        nst_sql_bind(&q, NST_INT(r->id));
+        between = ", ";
+    }
+    nst_sql_add(&q, ")");
+    return between[1] == 'A' ? NST_OK : nst_sql_exec(NULL, rq->db, &q);
+}
+
+/* C15: what says the same already is left alone. */
+static enum nst_err change_rows(struct course_write *w, struct nst_req *rq)
+{
+    struct enroll_seat seat[ENROLL_BATCH];
+    size_t count = collect_seats(seat, &w->batch, true);
+    NST_TRY(set_status(w, rq, true));
+    NST_TRY(set_status(w, rq, false));
+    NST_TRY(enroll_follow_status(seat, count, rq->db, rq->arena));
+    return insert_history(w, rq);
+}
+
+static void report(struct course_write *w)
+{
+    for (size_t i = 0; i < w->batch.count; i++)
+        if (is_open(&w->batch.record[i]))
+            w->batch.record[i].result = wants_active(&w->batch.record[i]) ? "active" : "inactive";
+}
+
+/* ---- Views ---- */
+
+/* Section 3, step 6 and 7 of a write. */
+static enum nst_err find_place(struct course_write *w, struct nst_req *rq)
+{
+    bool is_there = false;
+    NST_TRY(enroll_parse_course(&w->key, rq));
+    NST_TRY(enroll_course_is_known(&is_there, rq, w->key));
+    if (!is_there)
+        return NST_E_NOT_FOUND;
+    NST_TRY(enroll_take_program(&w->program, rq));
+    NST_TRY(enroll_course_is_in(&is_there, rq, w->program.id, w->key));
+    return is_there ? NST_OK : NST_E_NOT_FOUND;
+}
+
+static enum nst_err answer_by_size(bool *answered, struct nst_req *rq)
+{
+    *answered = true;
+    if (rq->body->kind != NST_JSON_ARRAY)
+        return enroll_invalid_record(rq);
+    if (rq->body->count == 0) {
+        nst_put_lit(&rq->x->out, "{}");
+        return nst_answer_json(rq, 422);
+    }
+    if (rq->body->count > ENROLL_BATCH) {
+        nst_put_lit(&rq->x->out, "\"enrollment limit 25\"");
+        return nst_answer_json(rq, 413);
+    }
+    *answered = false;
+    return NST_OK;
+}
+
+static enum nst_err write_batch(struct nst_req *rq, bool is_patch)
+{
+    struct course_write *w = NST_NEW(rq->arena, struct course_write);
+    bool answered = false;
+    w->is_patch = is_patch;
+    NST_TRY(find_place(w, rq));
+    NST_TRY(nst_phase_bind(rq));
+    NST_TRY(answer_by_size(&answered, rq));
+    if (!answered)
+        NST_TRY(enroll_read_batch(&w->batch, &answered, rq, "student_key"));
+    if (answered)
+        return NST_OK;
+    if (!pass_one(&w->batch))
+        return enroll_invalid_record(rq);
+    NST_TRY(find_enrollments(w, rq));
+    NST_TRY(find_rows(w, rq));
+    decide(w);
+    NST_TRY(is_patch ? change_rows(w, rq) : create_rows(w, rq));
+    report(w);
+    return enroll_answer_map(rq, &w->batch, 200);
+}
+
+static enum nst_err create(struct nst_req *rq)
+{
+    return write_batch(rq, false);
+}
+
+static enum nst_err change(struct nst_req *rq)
+{
+    return write_batch(rq, true);
+}
+
+static enum nst_err unknown_course(struct nst_req *rq)
+{
+    struct nst_str text =
+        nst_strf(rq->arena, "Requested grade for unknown course %.*s", NST_FMT(rq->var[1]));
+    return enroll_fail(rq, NST_E_NOT_FOUND, text.p, "course_does_not_exist");
+}
+
+static enum nst_err list(struct nst_req *rq)
+{
+    struct enroll_program p = { 0 };
+    struct nst_str key;
+    struct nst_sql where;
+    bool is_known = false;
+    NST_TRY(enroll_parse_course(&key, rq));
+    NST_TRY(enroll_course_is_known(&is_known, rq, key));
+    if (!is_known)
+        return unknown_course(rq); /* N2, N5 */
+    NST_TRY(enroll_find_program(&p, rq));
+    nst_sql_init(&where, rq->arena);
+    nst_sql_add(&where, "program_course_enrollment.program_id = ");
+    nst_sql_bind(&where, NST_INT(p.id));
+    nst_sql_add(&where, " AND program_course_enrollment.course_key = ");
+    nst_sql_bind(&where, NST_TEXT(key));
+    const struct enroll_list page = {
+        .from = "program_course_enrollment JOIN program_enrollment ON "
+                "program_enrollment.program_id = program_course_enrollment.program_id AND "
+                "program_enrollment.id = program_course_enrollment.program_enrollment_id",
+        .id = "program_course_enrollment.id",
+        .status = "program_course_enrollment.status",
+        .where = &where,
+    };
+    return enroll_answer_page(rq, &page);
+}
+
+static enum nst_err allow(struct nst_req *rq)
+{
+    (void)rq; /* the face has asked already: before the method (section 3) */
+    return NST_OK;
+}
+
+static const struct nst_route routes[] = {
+    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/", .get = { list, allow },
+      .post = { create, allow }, .patch = { change, allow },
+      .doc = "Learners of a program in one of its runs. GET: a page of them. POST: enrol up to "
+             "25. PATCH: change their status. The answer maps every key to its status or to "
+             "duplicated, conflict, invalid-status, not-in-program, not-found." },
+};
+
+static const struct nst_field fields[] = {
+    NST_CHILD("student_key", &nst_text, .doc = "The learner in the partner's system."),
+    NST_CHILD("status", &nst_text, .doc = "active or inactive."),
+};
+
+static const struct nst_serializer serializers[] = {
+    { &enroll_face, NST_CREATE, "student_key status" },
+    { &enroll_face, NST_UPDATE, "student_key status" },
+};
+
+const struct nst_resource enroll_course_enrollment = {
+    .name = "program_course_enrollment",
+    NST_FIELDS(fields),
+    NST_SERIALIZERS(serializers),
+    NST_ROUTES(routes),
+    .doc = "A learner of a program in a course run.",
+};

@@ -1,0 +1,158 @@
+/* Effects on course enrolments: a handful of statements for any batch. */
+#include "effects.h"
+
+#include "nestor/base/log.h"
+#include "nestor/rest.h"
+
+typedef bool seat_test(const struct enroll_seat *s);
+
+static bool is_any(const struct enroll_seat *s)
+{
+    return s->user != 0;
+}
+
+/* " IN (...)" of users or numbers; false when nothing is listed. */
+static bool bind_seats(struct nst_sql *q, const struct enroll_seat *seat, size_t count,
+                       seat_test *test)
+{
+    const char *between = " IN (";
+    for (size_t i = 0; i < count; i++) {
+        if (!test(&seat[i]))
+            continue;
+        nst_sql_add(q, between);
+        nst_sql_bind(q, NST_INT(test == is_any ? seat[i].user : seat[i].id));
+        between = ", ";
+    }
+    nst_sql_add(q, ")");
+    return between[0] == ',';
+}
+
+static void note(struct enroll_seat *seat, size_t count, struct nst_rows *rows)
+{
+    struct nst_str mode = nst_rows_text(rows, 2);
+    for (size_t i = 0; i < count; i++) {
+        if (seat[i].user != nst_rows_int(rows, 1))
+            continue;
+        seat[i].id = nst_rows_int(rows, 0);
+        seat[i].is_active = nst_rows_bool(rows, 3);
+        seat[i].is_paid = !nst_str_eq(mode, NST_STR("audit")) &&
+                          !nst_str_eq(mode, NST_STR("honor")) &&
+                          !nst_str_eq(mode, NST_STR("masters"));
+    }
+}
+
+static enum nst_err read_seats(struct enroll_seat *seat, size_t count, struct nst_db *db,
+                               struct nst_arena *a, struct nst_str course_key)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    bool has_row = false;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT id, user_id, mode, is_active FROM course_enrollment "
+                    "WHERE course_key = ");
+    nst_sql_bind(&q, NST_TEXT(course_key));
+    nst_sql_add(&q, " AND user_id");
+    if (!bind_seats(&q, seat, count, is_any))
+        return NST_OK;
+    NST_TRY(nst_sql_query(&rows, db, &q));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        note(seat, count, rows);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+/* Set the rows that pass the test; none: no statement. */
+static enum nst_err set(struct nst_db *db, struct nst_arena *a, const char *update,
+                        const struct enroll_seat *seat, size_t count, seat_test *test)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, update);
+    nst_sql_add(&q, " WHERE id");
+    return bind_seats(&q, seat, count, test) ? nst_sql_exec(NULL, db, &q) : NST_OK;
+}
+
+/* An active paid seat keeps its mode; all others become masters. */
+static bool becomes_masters(const struct enroll_seat *s)
+{
+    return s->id != 0 && !(s->is_active && s->is_paid);
+}
+
+static bool becomes_active(const struct enroll_seat *s)
+{
+    return becomes_masters(s) && s->is_wanted;
+}
+
+static bool becomes_inactive(const struct enroll_seat *s)
+{
+    return becomes_masters(s) && !s->is_wanted;
+}
+
+static enum nst_err insert_seats(struct enroll_seat *seat, size_t count, struct nst_db *db,
+                                 struct nst_arena *a, struct nst_str course_key, int64_t now)
+{
+    struct nst_sql q;
+    int64_t id = 0, missing = 0;
+    for (size_t i = 0; i < count; i++)
+        missing += seat[i].user != 0 && seat[i].id == 0;
+    if (missing == 0)
+        return NST_OK;
+    NST_TRY(nst_next_id(&id, db, "course_enrollment", missing));
+    nst_sql_init(&q, a);
+    q.value[q.count++] = NST_TEXT(course_key);
+    q.value[q.count++] = NST_INT(now);
+    nst_sql_add(&q, "INSERT INTO course_enrollment (id, user_id, is_active, course_key, mode, "
+                    "created_at) VALUES ");
+    const char *between = "(";
+    for (size_t i = 0; i < count; i++) {
+        if (seat[i].user == 0 || seat[i].id != 0)
+            continue;
+        seat[i].id = id++;
+        nst_sql_add(&q, between);
+        nst_sql_bind(&q, NST_INT(seat[i].id));
+        nst_sql_add(&q, ", ");
+        nst_sql_bind(&q, NST_INT(seat[i].user));
+        nst_sql_add(&q, ", ");
+        nst_sql_bind(&q, NST_BOOL(seat[i].is_wanted));
+        nst_sql_add(&q, ", $1, 'masters', $2)");
+        between = ", (";
+    }
+    return nst_sql_exec(NULL, db, &q);
+}
+
+enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t count, struct nst_db *db,
+                               struct nst_arena *a, struct nst_str course_key, int64_t now)
+{
+    NST_TRY(read_seats(seat, count, db, a, course_key));
+    for (size_t i = 0; i < count; i++)
+        if (seat[i].id != 0 && seat[i].is_active && seat[i].is_paid)
+            nst_log(NST_LOG_WARN, "paid course enrolment kept",
+                    NST_LOG_INT("course_enrollment", seat[i].id));
+    NST_TRY(set(db, a, "UPDATE course_enrollment SET mode = 'masters', is_active = TRUE", seat,
+                count, becomes_active));
+    NST_TRY(set(db, a, "UPDATE course_enrollment SET mode = 'masters', is_active = FALSE", seat,
+                count, becomes_inactive));
+    return insert_seats(seat, count, db, a, course_key, now);
+}
+
+static bool is_to_be_active(const struct enroll_seat *s)
+{
+    return s->id != 0 && s->is_wanted;
+}
+
+static bool is_to_be_inactive(const struct enroll_seat *s)
+{
+    return s->id != 0 && !s->is_wanted;
+}
+
+enum nst_err enroll_follow_status(const struct enroll_seat *seat, size_t count, struct nst_db *db,
+                                  struct nst_arena *a)
+{
+    NST_TRY(
+        set(db, a, "UPDATE course_enrollment SET is_active = TRUE", seat, count, is_to_be_active));
+    return set(db, a, "UPDATE course_enrollment SET is_active = FALSE", seat, count,
+               is_to_be_inactive);
+}
