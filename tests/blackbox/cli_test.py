@@ -299,7 +299,8 @@ class Cases:
 
     def check_methods(self, client, path, operations):
         """What the document offers is what the server allows."""
-        named = path.replace("{", "").replace("}", "")
+        named = path.replace("{program}", "00000000-0000").replace("{course}", "a+b+c")
+        named = named.replace("{", "").replace("}", "")
         allow = client.ask("OPTIONS", named).headers["Allow"]
         allowed = {m.strip().lower() for m in (allow or "").split(",")} - {"head", "options"}
         offered = set(operations) - {"parameters", "summary", "description"}
