@@ -101,18 +101,21 @@ static enum nst_err authenticate_jwt(struct nst_req *rq, const struct credential
     nst_fail_bare((rq), NST_E_UNAUTHENTICATED, "developer_message_json", \
                   NST_STR("{\"error_code\":\"" code "\",\"developer_message\":\"" text "\"}"))
 
-/* A client that is removed takes its tokens along; hence the plain join. */
+/* A client that is removed takes its tokens along; a token of a client that is not
+ * there all the same counts as restricted, one that no client asked for does not. */
 static enum nst_err find_bearer(struct nst_known *k, bool *found, struct nst_req *rq,
                                 struct nst_str token)
 {
     struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, rq->db,
-                           "SELECT " NST_KNOWN_COLUMNS ", token.expires_at, "
-                           "oauth_client.is_restricted FROM token "
-                           "JOIN account ON account.id = token.account_id "
-                           "LEFT JOIN oauth_client ON oauth_client.client_id = token.name "
-                           "WHERE token.hash = $1 AND token.kind = $2 AND account.is_active",
-                           NST_TEXT(nst_secret_hash(rq->arena, token)), NST_INT(NST_TOKEN_BEARER)));
+    NST_TRY(
+        nst_query_with(&rows, rq->db,
+                       "SELECT " NST_KNOWN_COLUMNS ", token.expires_at, "
+                       "(token.name IS NOT NULL AND coalesce(oauth_client.is_restricted, TRUE)) "
+                       "FROM token "
+                       "JOIN account ON account.id = token.account_id "
+                       "LEFT JOIN oauth_client ON oauth_client.client_id = token.name "
+                       "WHERE token.hash = $1 AND token.kind = $2 AND account.is_active",
+                       NST_TEXT(nst_secret_hash(rq->arena, token)), NST_INT(NST_TOKEN_BEARER)));
     enum nst_err e = nst_rows_next(found, rows);
     if (e == NST_OK && *found) {
         nst_known_read(k, rows);
