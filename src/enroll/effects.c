@@ -41,20 +41,20 @@ static void note(struct enroll_seat *seat, size_t count, struct nst_rows *rows)
     }
 }
 
-static enum nst_err read_seats(struct enroll_seat *seat, size_t count, struct nst_db *db,
-                               struct nst_arena *a, struct nst_str course_key)
+static enum nst_err read_seats(struct enroll_seat *seat, size_t count,
+                               const struct enroll_place *at)
 {
     struct nst_sql q;
     struct nst_rows *rows;
     bool has_row = false;
-    nst_sql_init(&q, a);
+    nst_sql_init(&q, at->arena);
     nst_sql_add(&q, "SELECT id, user_id, mode, is_active FROM course_enrollment "
                     "WHERE course_key = ");
-    nst_sql_bind(&q, NST_TEXT(course_key));
+    nst_sql_bind(&q, NST_TEXT(at->course_key));
     nst_sql_add(&q, " AND user_id");
     if (!bind_seats(&q, seat, count, is_any))
         return NST_OK;
-    NST_TRY(nst_sql_query(&rows, db, &q));
+    NST_TRY(nst_sql_query(&rows, at->db, &q));
     enum nst_err e = nst_rows_next(&has_row, rows);
     while (e == NST_OK && has_row) {
         note(seat, count, rows);
@@ -65,14 +65,14 @@ static enum nst_err read_seats(struct enroll_seat *seat, size_t count, struct ns
 }
 
 /* Set the rows that pass the test; none: no statement. */
-static enum nst_err set(struct nst_db *db, struct nst_arena *a, const char *update,
+static enum nst_err set(const struct enroll_place *at, const char *update,
                         const struct enroll_seat *seat, size_t count, seat_test *test)
 {
     struct nst_sql q;
-    nst_sql_init(&q, a);
+    nst_sql_init(&q, at->arena);
     nst_sql_add(&q, update);
     nst_sql_add(&q, " WHERE id");
-    return bind_seats(&q, seat, count, test) ? nst_sql_exec(NULL, db, &q) : NST_OK;
+    return bind_seats(&q, seat, count, test) ? nst_sql_exec(NULL, at->db, &q) : NST_OK;
 }
 
 /* An active paid seat keeps its mode; all others become masters. */
@@ -91,8 +91,8 @@ static bool becomes_inactive(const struct enroll_seat *s)
     return becomes_masters(s) && !s->is_wanted;
 }
 
-static enum nst_err insert_seats(struct enroll_seat *seat, size_t count, struct nst_db *db,
-                                 struct nst_arena *a, struct nst_str course_key, int64_t now)
+static enum nst_err insert_seats(struct enroll_seat *seat, size_t count,
+                                 const struct enroll_place *at)
 {
     struct nst_sql q;
     int64_t id = 0, missing = 0;
@@ -100,10 +100,10 @@ static enum nst_err insert_seats(struct enroll_seat *seat, size_t count, struct 
         missing += seat[i].user != 0 && seat[i].id == 0;
     if (missing == 0)
         return NST_OK;
-    NST_TRY(nst_next_id(&id, db, "course_enrollment", missing));
-    nst_sql_init(&q, a);
-    q.value[q.count++] = NST_TEXT(course_key);
-    q.value[q.count++] = NST_INT(now);
+    NST_TRY(nst_next_id(&id, at->db, "course_enrollment", missing));
+    nst_sql_init(&q, at->arena);
+    q.value[q.count++] = NST_TEXT(at->course_key);
+    q.value[q.count++] = NST_INT(at->now);
     nst_sql_add(&q, "INSERT INTO course_enrollment (id, user_id, is_active, course_key, mode, "
                     "created_at) VALUES ");
     const char *between = "(";
@@ -120,22 +120,22 @@ static enum nst_err insert_seats(struct enroll_seat *seat, size_t count, struct 
         nst_sql_add(&q, ", $1, 'masters', $2)");
         between = ", (";
     }
-    return nst_sql_exec(NULL, db, &q);
+    return nst_sql_exec(NULL, at->db, &q);
 }
 
-enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t count, struct nst_db *db,
-                               struct nst_arena *a, struct nst_str course_key, int64_t now)
+enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t count,
+                               const struct enroll_place *at)
 {
-    NST_TRY(read_seats(seat, count, db, a, course_key));
+    NST_TRY(read_seats(seat, count, at));
     for (size_t i = 0; i < count; i++)
         if (seat[i].id != 0 && seat[i].is_active && seat[i].is_paid)
             nst_log(NST_LOG_WARN, "paid course enrolment kept",
                     NST_LOG_INT("course_enrollment", seat[i].id));
-    NST_TRY(set(db, a, "UPDATE course_enrollment SET mode = 'masters', is_active = TRUE", seat,
-                count, becomes_active));
-    NST_TRY(set(db, a, "UPDATE course_enrollment SET mode = 'masters', is_active = FALSE", seat,
-                count, becomes_inactive));
-    return insert_seats(seat, count, db, a, course_key, now);
+    NST_TRY(set(at, "UPDATE course_enrollment SET mode = 'masters', is_active = TRUE", seat, count,
+                becomes_active));
+    NST_TRY(set(at, "UPDATE course_enrollment SET mode = 'masters', is_active = FALSE", seat, count,
+                becomes_inactive));
+    return insert_seats(seat, count, at);
 }
 
 static bool is_to_be_active(const struct enroll_seat *s)
@@ -148,11 +148,10 @@ static bool is_to_be_inactive(const struct enroll_seat *s)
     return s->id != 0 && !s->is_wanted;
 }
 
-enum nst_err enroll_follow_status(const struct enroll_seat *seat, size_t count, struct nst_db *db,
-                                  struct nst_arena *a)
+enum nst_err enroll_follow_status(const struct enroll_seat *seat, size_t count,
+                                  const struct enroll_place *at)
 {
-    NST_TRY(
-        set(db, a, "UPDATE course_enrollment SET is_active = TRUE", seat, count, is_to_be_active));
-    return set(db, a, "UPDATE course_enrollment SET is_active = FALSE", seat, count,
+    NST_TRY(set(at, "UPDATE course_enrollment SET is_active = TRUE", seat, count, is_to_be_active));
+    return set(at, "UPDATE course_enrollment SET is_active = FALSE", seat, count,
                is_to_be_inactive);
 }

@@ -11,18 +11,25 @@ struct enroll_seat {
     bool is_wanted;          /* the status is `active` */
 };
 
+/* Where and when seats are taken; memory comes from `arena`. */
+struct enroll_place {
+    struct nst_db *db;
+    struct nst_arena *arena;
+    struct nst_str course_key;
+    int64_t now;
+};
+
 /* Give every account of the list a course enrolment in the run as POST does:
  * created or reactivated in mode masters, deactivated again where the status is
  * inactive; a paid mode that is active is kept. Sets seat.id.
  *   count  at most 64
  * A fixed number of statements. Errors: those of nst_query. */
 NST_CHECKED enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t count,
-                                           struct nst_db *db, struct nst_arena *a,
-                                           struct nst_str course_key, int64_t now);
+                                           const struct enroll_place *at);
 
 /* Let the activity of the linked course enrolments follow, as PATCH does. */
 NST_CHECKED enum nst_err enroll_follow_status(const struct enroll_seat *seat, size_t count,
-                                              struct nst_db *db, struct nst_arena *a);
+                                              const struct enroll_place *at);
 
 /* An account appears (section 10): attach the waiting enrolments of the learner that
  * `uid` (`<slug>:<external key>`) names, in programs of the slug's organisation, and

@@ -38,8 +38,9 @@ static enum nst_err collect(struct waiting *list, size_t *count, struct nst_db *
 static enum nst_err link_course_row(const struct waiting *w, struct nst_db *db, struct nst_arena *a,
                                     int64_t account, int64_t now)
 {
+    const struct enroll_place at = { db, a, w->text, now };
     struct enroll_seat seat = { .user = account, .is_wanted = w->is_wanted };
-    NST_TRY(enroll_take_seats(&seat, 1, db, a, w->text, now));
+    NST_TRY(enroll_take_seats(&seat, 1, &at));
     NST_TRY(nst_exec_with(NULL, db,
                           "UPDATE program_course_enrollment SET course_enrollment_id = $1, "
                           "modified_at = $2 WHERE program_id = $3 AND id = $4",

@@ -272,11 +272,12 @@ static enum nst_err insert_history(struct course_write *w, struct nst_req *rq)
 
 static enum nst_err create_rows(struct course_write *w, struct nst_req *rq)
 {
+    const struct enroll_place at = { rq->db, rq->arena, w->key, rq->now };
     struct enroll_seat seat[ENROLL_BATCH];
     size_t count = merge_seats(seat, collect_seats(seat, &w->batch, false));
     int64_t number = w->program.number;
     if (count > 0)
-        NST_TRY(enroll_take_seats(seat, count, rq->db, rq->arena, w->key, rq->now));
+        NST_TRY(enroll_take_seats(seat, count, &at));
     for (size_t i = 0; i < w->batch.count; i++) {
         struct enroll_record *r = &w->batch.record[i];
         if (!is_open(r))
@@ -313,11 +314,12 @@ static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool 
 /* C15: what says the same already is left alone. */
 static enum nst_err change_rows(struct course_write *w, struct nst_req *rq)
 {
+    const struct enroll_place at = { rq->db, rq->arena, w->key, rq->now };
     struct enroll_seat seat[ENROLL_BATCH];
     size_t count = collect_seats(seat, &w->batch, true);
     NST_TRY(set_status(w, rq, true));
     NST_TRY(set_status(w, rq, false));
-    NST_TRY(enroll_follow_status(seat, count, rq->db, rq->arena));
+    NST_TRY(enroll_follow_status(seat, count, &at));
     return insert_history(w, rq);
 }
 
