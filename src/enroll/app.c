@@ -91,7 +91,7 @@ static enum nst_err permit(struct nst_req *rq)
 {
     if (!rq->caller.is_known)
         return NST_E_UNAUTHENTICATED;
-    if (rq->caller.is_restricted && settings.enforces_restricted)
+    if (nst_is_barred(rq))
         return NST_E_FORBIDDEN;
     return rq->caller.is_staff || names_itself(rq) ? NST_OK : NST_E_FORBIDDEN;
 }

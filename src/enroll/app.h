@@ -15,10 +15,10 @@ extern const struct nst_face enroll_face;
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const enroll_resources[];
 
-/* Whether a learner's own `?username=` opens everything (A21), and whether
- * restricted tokens are refused (A23, A24); set once before the server starts. */
+/* Whether a learner's own `?username=` opens everything (A21); set once before the
+ * server starts. */
 struct enroll_settings {
-    bool username_param_grants, enforces_restricted;
+    bool username_param_grants;
 };
 void enroll_configure(const struct enroll_settings *settings);
 
