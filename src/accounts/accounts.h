@@ -141,6 +141,7 @@ struct nst_client {
     struct nst_str id, secret; /* only the secret's hash is kept */
     int64_t account;           /* whom it speaks for */
     bool is_restricted;
+    int64_t created; /* microseconds */
 };
 
 /* Register a client. Errors: NST_E_CONFLICT when the id is taken. */
@@ -148,6 +149,45 @@ NST_CHECKED enum nst_err nst_client_add(struct nst_db *db, const struct nst_clie
 
 /* Remove a client and its access tokens. Errors: NST_E_NOT_FOUND. */
 NST_CHECKED enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id);
+
+/* ---- What an operator brings along (docs/contracts/fixture.md) ---- */
+
+enum nst_put { NST_PUT_SAME, NST_PUT_MADE, NST_PUT_CHANGED };
+
+/* Let the account have exactly these bearer tokens of those that no client asked
+ * for: of the ones that expire, or of the ones that never do.
+ *   out    NST_PUT_SAME when it had them
+ *   list   account and kind are filled in here; at most 64
+ * Errors: NST_E_CONFLICT when a token is another account's: nothing was written. */
+NST_CHECKED enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t account,
+                                         bool expiring, const struct nst_token *list, size_t count);
+
+/* A login session as its cookie and CSRF token name it. */
+struct nst_session_given {
+    struct nst_str session, csrftoken;
+    int64_t account, expires; /* microseconds; 0: as it was, two weeks for a new one */
+};
+NST_CHECKED enum nst_err nst_session_put(enum nst_put *out, struct nst_db *db,
+                                         const struct nst_session_given *given);
+NST_CHECKED enum nst_err nst_session_end(bool *was_there, struct nst_db *db,
+                                         struct nst_str session);
+
+/* Register a client or change it.
+ *   client  a null secret keeps the one there is; a new client without one cannot
+ *           fetch tokens
+ *   restricts  is_restricted counts; else a client that is there stays as it is */
+NST_CHECKED enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db,
+                                        const struct nst_client *client, bool restricts);
+
+/* Give the account a password in clear text: some 40 ms and 19 MiB.
+ *   out  NST_PUT_SAME when it was this one
+ * Errors: NST_E_INTERNAL when memory is short. */
+NST_CHECKED enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, struct nst_arena *a,
+                                          int64_t account, struct nst_str password);
+
+/* Close an account as deleting it on another face would: it is there no more, its
+ * name is free, its tokens, sessions and links end. */
+NST_CHECKED enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now);
 
 /* ---- Passwords ---- */
 

@@ -4,6 +4,8 @@
 
 #include "accounts.h"
 
+#define NST_SESSION_LIFE INT64_C(1209600) /* seconds: two weeks */
+
 /* Hex SHA-256 of a secret, as it is stored. */
 struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str secret);
 

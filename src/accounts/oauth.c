@@ -21,10 +21,10 @@ enum nst_err nst_client_add(struct nst_db *db, const struct nst_client *client)
     struct nst_arena *a = nst_arena_new(1024);
     enum nst_err e = nst_exec_with(
         NULL, db,
-        "INSERT INTO oauth_client (client_id, secret_hash, account_id, is_restricted) "
-        "VALUES ($1, $2, $3, $4)",
+        "INSERT INTO oauth_client (client_id, secret_hash, account_id, is_restricted, created_at) "
+        "VALUES ($1, $2, $3, $4, $5)",
         NST_TEXT(client->id), NST_TEXT(nst_secret_hash(a, client->secret)),
-        NST_INT(client->account), NST_BOOL(client->is_restricted));
+        NST_INT(client->account), NST_BOOL(client->is_restricted), NST_INT(client->created));
     nst_arena_free(a);
     return e;
 }

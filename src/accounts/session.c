@@ -8,7 +8,6 @@
 #include <sodium.h>
 
 #define COOKIE_BYTES 32
-#define SESSION_LIFE INT64_C(1209600) /* seconds: two weeks */
 
 nst_view nst_sign_in_gather, nst_sign_in_prepare, nst_sign_in, nst_sign_out, nst_whoami;
 
@@ -194,7 +193,7 @@ static enum nst_err open_session(struct nst_req *rq, const struct sign_in *s,
                          "INSERT INTO session (hash, account_id, csrftoken, expires_at) "
                          "VALUES ($1, $2, $3, $4)",
                          NST_TEXT(nst_secret_hash(rq->arena, session)), NST_INT(s->account),
-                         NST_TEXT(csrf), NST_INT(rq->now + SESSION_LIFE * NST_SECOND));
+                         NST_TEXT(csrf), NST_INT(rq->now + NST_SESSION_LIFE * NST_SECOND));
 }
 
 enum nst_err nst_sign_in(struct nst_req *rq)
@@ -205,8 +204,8 @@ enum nst_err nst_sign_in(struct nst_req *rq)
     struct nst_str session = nst_random_hex(rq->arena, COOKIE_BYTES);
     struct nst_str csrf = nst_random_hex(rq->arena, COOKIE_BYTES);
     NST_TRY(open_session(rq, s, session, csrf));
-    set_cookie(rq, "sessionid", session, SESSION_LIFE);
-    set_cookie(rq, "csrftoken", csrf, SESSION_LIFE);
+    set_cookie(rq, "sessionid", session, NST_SESSION_LIFE);
+    set_cookie(rq, "csrftoken", csrf, NST_SESSION_LIFE);
     nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
     nst_put_lit(&rq->x->out, "{\"username\":");
     nst_json_put_str(&rq->x->out, s->username);

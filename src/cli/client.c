@@ -20,7 +20,8 @@ static enum nst_err add(struct nst_db *db, void *arg)
     struct task *t = arg;
     struct nst_client client = { .id = nst_str_z(t->id),
                                  .secret = t->secret,
-                                 .is_restricted = t->o->restricted };
+                                 .is_restricted = t->o->restricted,
+                                 .created = nst_now() };
     struct nst_sql q;
     bool found = false;
     nst_sql_init(&q, t->o->arena);

@@ -1,0 +1,226 @@
+/* Credentials that an operator brings along instead of making them here: tokens,
+ * sessions, clients and passwords of fixture documents. Each call tells whether it
+ * changed anything, so that a document can be loaded again. */
+#include "internal.h"
+
+/* ---- Bearer tokens ---- */
+
+#define BEARERS_MAX 64
+
+struct bearers {
+    const struct nst_token *list;
+    struct nst_str hash[BEARERS_MAX];
+    size_t count;
+};
+
+static bool has(const struct bearers *b, struct nst_str hash, int64_t expires)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (nst_str_eq(b->hash[i], hash) && b->list[i].expires == expires)
+            return true;
+    return false;
+}
+
+#define OWN_BEARERS \
+    "FROM token WHERE account_id = $1 AND kind = $2 AND name IS NULL " \
+    "AND (expires_at IS NOT NULL) = $3"
+
+static enum nst_err is_same(bool *out, struct nst_db *db, int64_t account, bool expiring,
+                            const struct bearers *b)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    size_t found = 0;
+    *out = true;
+    NST_TRY(nst_query_with(&rows, db, "SELECT hash, expires_at " OWN_BEARERS, NST_INT(account),
+                           NST_INT(NST_TOKEN_BEARER), NST_BOOL(expiring)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+        *out &= has(b, nst_rows_text(rows, 0), nst_rows_int(rows, 1));
+        found++;
+    }
+    nst_rows_end(rows);
+    *out &= found == b->count;
+    return e;
+}
+
+static enum nst_err is_taken(bool *out, struct nst_db *db, struct nst_str hash)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, db, "SELECT 1 FROM token WHERE hash = $1", NST_TEXT(hash)));
+    enum nst_err e = nst_rows_next(out, rows);
+    nst_rows_end(rows);
+    return e;
+}
+
+static enum nst_err replace(struct nst_db *db, int64_t account, bool expiring,
+                            const struct bearers *b)
+{
+    int64_t now = nst_now();
+    NST_TRY(nst_exec_with(NULL, db, "DELETE " OWN_BEARERS, NST_INT(account),
+                          NST_INT(NST_TOKEN_BEARER), NST_BOOL(expiring)));
+    for (size_t i = 0; i < b->count; i++) {
+        struct nst_token t = b->list[i];
+        bool taken = false;
+        NST_TRY(is_taken(&taken, db, b->hash[i]));
+        if (taken)
+            return NST_E_CONFLICT;
+        t.account = account;
+        t.kind = NST_TOKEN_BEARER;
+        NST_TRY(nst_token_store(db, &t, now));
+    }
+    return NST_OK;
+}
+
+enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t account, bool expiring,
+                             const struct nst_token *list, size_t count)
+{
+    struct nst_arena *a = nst_arena_new(4096);
+    struct bearers b = { .list = list, .count = count };
+    bool same = false;
+    for (size_t i = 0; i < count; i++)
+        b.hash[i] = nst_secret_hash(a, list[i].token);
+    enum nst_err e = is_same(&same, db, account, expiring, &b);
+    if (e == NST_OK && !same)
+        e = replace(db, account, expiring, &b);
+    *out = same ? NST_PUT_SAME : NST_PUT_CHANGED;
+    nst_arena_free(a);
+    return e;
+}
+
+/* ---- Sessions ---- */
+
+static enum nst_err write_session(enum nst_put *out, struct nst_db *db, struct nst_str hash,
+                                  const struct nst_session_given *s)
+{
+    struct nst_rows *rows;
+    bool has_row = false, same = false;
+    int64_t expires = s->expires;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT account_id, csrftoken, expires_at FROM session WHERE hash = $1",
+                           NST_TEXT(hash)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row) {
+        expires = expires != 0 ? expires : nst_rows_int(rows, 2);
+        same = nst_rows_int(rows, 0) == s->account && nst_rows_int(rows, 2) == expires &&
+               nst_str_eq(nst_rows_text(rows, 1), s->csrftoken);
+    }
+    nst_rows_end(rows);
+    *out = same ? NST_PUT_SAME : has_row ? NST_PUT_CHANGED : NST_PUT_MADE;
+    if (e != NST_OK || same)
+        return e;
+    if (expires == 0)
+        expires = nst_now() + NST_SESSION_LIFE * NST_SECOND;
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO session (hash, account_id, csrftoken, expires_at) "
+                         "VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO UPDATE SET "
+                         "account_id = excluded.account_id, csrftoken = excluded.csrftoken, "
+                         "expires_at = excluded.expires_at",
+                         NST_TEXT(hash), NST_INT(s->account), NST_TEXT(s->csrftoken),
+                         NST_INT(expires));
+}
+
+enum nst_err nst_session_put(enum nst_put *out, struct nst_db *db,
+                             const struct nst_session_given *given)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    enum nst_err e = write_session(out, db, nst_secret_hash(a, given->session), given);
+    nst_arena_free(a);
+    return e;
+}
+
+enum nst_err nst_session_end(bool *was_there, struct nst_db *db, struct nst_str session)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    int64_t changed = 0;
+    enum nst_err e = nst_exec_with(&changed, db, "DELETE FROM session WHERE hash = $1",
+                                   NST_TEXT(nst_secret_hash(a, session)));
+    *was_there = changed > 0;
+    nst_arena_free(a);
+    return e;
+}
+
+/* ---- Clients ---- */
+
+/* What never is a hash: no secret fits. */
+#define NO_SECRET NST_STR("-")
+
+static enum nst_err write_client(enum nst_put *out, struct nst_db *db, struct nst_client c,
+                                 bool restricts, struct nst_str hash)
+{
+    struct nst_rows *rows;
+    bool has_row = false, same = false;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT secret_hash, account_id, is_restricted FROM oauth_client "
+                           "WHERE client_id = $1",
+                           NST_TEXT(c.id)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row) {
+        c.is_restricted = restricts ? c.is_restricted : nst_rows_bool(rows, 2);
+        same = (hash.p == NULL || nst_str_eq(nst_rows_text(rows, 0), hash)) &&
+               nst_rows_int(rows, 1) == c.account && nst_rows_bool(rows, 2) == c.is_restricted;
+    }
+    nst_rows_end(rows);
+    *out = same ? NST_PUT_SAME : has_row ? NST_PUT_CHANGED : NST_PUT_MADE;
+    if (e != NST_OK || same)
+        return e;
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO oauth_client (client_id, secret_hash, account_id, "
+                         "is_restricted, created_at) VALUES ($1, $2, $3, $4, $5) "
+                         "ON CONFLICT (client_id) DO UPDATE SET "
+                         "secret_hash = coalesce(CAST($6 AS text), oauth_client.secret_hash), "
+                         "account_id = excluded.account_id, is_restricted = excluded.is_restricted",
+                         NST_TEXT(c.id), NST_TEXT(hash.p != NULL ? hash : NO_SECRET),
+                         NST_INT(c.account), NST_BOOL(c.is_restricted), NST_INT(c.created),
+                         NST_TEXT(hash));
+}
+
+enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db, const struct nst_client *client,
+                            bool restricts)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    struct nst_str hash = { 0 };
+    if (client->secret.p != NULL)
+        hash = nst_secret_hash(a, client->secret);
+    enum nst_err e = write_client(out, db, *client, restricts, hash);
+    nst_arena_free(a);
+    return e;
+}
+
+/* ---- Accounts ---- */
+
+enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, struct nst_arena *a,
+                              int64_t account, struct nst_str password)
+{
+    struct nst_rows *rows;
+    struct nst_str hash = { 0 };
+    bool has_row = false;
+    NST_TRY(
+        nst_query_with(&rows, db, "SELECT password FROM account WHERE id = $1", NST_INT(account)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        hash = nst_str_copy(a, nst_rows_text(rows, 0));
+    nst_rows_end(rows);
+    NST_TRY(e);
+    *out = hash.p != NULL && nst_password_verify(hash, password) ? NST_PUT_SAME : NST_PUT_CHANGED;
+    if (*out == NST_PUT_SAME)
+        return NST_OK;
+    NST_TRY(nst_password_hash(&hash, a, password));
+    return nst_exec_with(NULL, db, "UPDATE account SET password = $1 WHERE id = $2", NST_TEXT(hash),
+                         NST_INT(account));
+}
+
+enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)
+{
+    static const char *const forget[] = {
+        "DELETE FROM token WHERE account_id = $1",
+        "DELETE FROM session WHERE account_id = $1",
+        "DELETE FROM sign_in WHERE account_id = $1",
+    };
+    const struct nst_value value = NST_INT(account);
+    for (size_t i = 0; i < NST_COUNT(forget); i++)
+        NST_TRY(nst_exec(NULL, db, nst_str_z(forget[i]), &value, 1));
+    return nst_exec_with(NULL, db,
+                         "UPDATE account SET is_active = FALSE, updated_at = $1 WHERE id = $2",
+                         NST_INT(now), NST_INT(account));
+}
