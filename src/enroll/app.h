@@ -79,6 +79,9 @@ struct enroll_batch {
 NST_CHECKED enum nst_err enroll_read_batch(struct enroll_batch *b, bool *answered,
                                            struct nst_req *rq, const char *member);
 
+/* A well-formed key without the blanks of section 6.2 at its ends. */
+struct nst_str enroll_trim_key(struct nst_str s);
+
 /* True for records that name the same learner (P27, P29). */
 bool enroll_same_key(const struct enroll_record *x, const struct enroll_record *y, bool trimmed);
 

@@ -30,7 +30,7 @@ static size_t first_point(uint32_t *out, struct nst_str s)
     return n;
 }
 
-static struct nst_str trim_key(struct nst_str s)
+struct nst_str enroll_trim_key(struct nst_str s)
 {
     uint32_t c;
     while (s.n > 0) {
@@ -128,7 +128,7 @@ enum nst_err enroll_read_batch(struct enroll_batch *b, bool *answered, struct ns
                                      .body = item };
         r->name = nst_str_copy(rq->arena, name_of(rq->arena, key));
         if (key != NULL && (key->kind == NST_JSON_STRING || key->kind == NST_JSON_NUMBER))
-            r->value = trim_key(r->name);
+            r->value = enroll_trim_key(r->name);
     }
     return NST_OK;
 }

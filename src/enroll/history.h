@@ -1,0 +1,27 @@
+/* History of enrolments: one row for each row written, in its transaction. */
+#ifndef ENROLL_HISTORY_H
+#define ENROLL_HISTORY_H
+
+#include "nestor/db.h"
+
+/* Of which table, below its program. */
+enum enroll_row { ENROLL_PROGRAM_ROW, ENROLL_COURSE_ROW };
+
+struct enroll_note {
+    const char *kind;   /* "+" made, "~" changed, "-" removed */
+    const char *reason; /* NULL: a request */
+    int64_t now;        /* microseconds */
+    int64_t author;     /* account; 0: nobody */
+};
+
+/* Start the statement that copies rows of a program, as they are now, into their
+ * history. Conditions on the row `e` follow: " AND e.id = ". */
+void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
+                    const struct enroll_note *note);
+
+/* The same for one row, run. Errors: those of nst_query. */
+NST_CHECKED enum nst_err enroll_history_of(struct nst_db *db, struct nst_arena *a,
+                                           enum enroll_row row, int64_t program, int64_t id,
+                                           const struct enroll_note *note);
+
+#endif

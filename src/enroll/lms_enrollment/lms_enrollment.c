@@ -1,0 +1,71 @@
+/* The LMS's own course enrolments, as documents list them. */
+#include "enroll/fixture/entity.h"
+#include "enroll/history.h"
+
+enum { USERNAME, COURSE_KEY };
+
+static const struct enroll_member lms_member[] = {
+    [USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
+                   .column = "user_id", .refers = &enroll_to_user,
+                   .show = "(SELECT account.username FROM account "
+                           "WHERE account.id = course_enrollment.user_id)" },
+    [COURSE_KEY] = { "course_key", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
+                     .column = "course_key", .form = &enroll_form_course,
+                     .refers = &enroll_to_course },
+    { "mode", ENROLL_TEXT, .column = "mode", .fallback = "audit",
+      .choices = "audit, honor, verified, professional, no-id-professional, credit, masters" },
+    { "is_active", ENROLL_BOOL, .column = "is_active", .fallback = "true" },
+};
+
+/* A course row that is linked. */
+struct linked {
+    struct linked *next;
+    int64_t program, id;
+};
+
+static enum nst_err find_linked(struct linked **list, struct enroll_load *l, int64_t enrollment)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, enroll_load_db(l),
+                           "SELECT program_id, id FROM program_course_enrollment "
+                           "WHERE course_enrollment_id = $1",
+                           NST_INT(enrollment)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+        struct linked *one = NST_NEW(enroll_load_scratch(l), struct linked);
+        *one = (struct linked){ *list, nst_rows_int(rows, 0), nst_rows_int(rows, 1) };
+        *list = one;
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+/* What was linked to it stays, without the link. */
+static enum nst_err lms_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
+{
+    const struct enroll_note note = { "~", "course enrolment removed", enroll_load_now(l), 0 };
+    struct linked *list = NULL;
+    (void)is_gone;
+    NST_TRY(find_linked(&list, l, item->id));
+    NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
+                          "UPDATE program_course_enrollment SET course_enrollment_id = NULL, "
+                          "modified_at = $1 WHERE course_enrollment_id = $2",
+                          NST_INT(note.now), NST_INT(item->id)));
+    for (; list != NULL; list = list->next)
+        NST_TRY(enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), ENROLL_COURSE_ROW,
+                                  list->program, list->id, &note));
+    return nst_exec_with(NULL, enroll_load_db(l), "DELETE FROM course_enrollment WHERE id = $1",
+                         NST_INT(item->id));
+}
+
+const struct enroll_entity enroll_entity_lms_enrollment = {
+    .name = "course_enrollments",
+    .table = "course_enrollment",
+    .order = "course_enrollment.id",
+    .key = "username and course_key",
+    .shape = ENROLL_SHAPE(lms_member),
+    .stamps = "created_at",
+    .remove = lms_remove,
+    .doc = "The LMS's own enrolments of accounts in courses.",
+};

@@ -1,0 +1,129 @@
+/* Login sessions and OAuth 2 clients of documents. Their rows have no numbers: the
+ * key itself, hashed, tells them apart within a document. */
+#include "enroll/fixture/entity.h"
+
+#include "accounts/accounts.h"
+
+static enum enroll_change change_of(enum nst_put put)
+{
+    return put == NST_PUT_MADE   ? ENROLL_MADE
+           : put == NST_PUT_SAME ? ENROLL_UNCHANGED
+                                 : ENROLL_CHANGED;
+}
+
+static int64_t number_of(struct nst_str key)
+{
+    return (int64_t)(nst_str_hash(key) >> 1) + 1;
+}
+
+/* ---- Sessions ---- */
+
+enum { S_USERNAME, S_SESSIONID, S_CSRFTOKEN, S_EXPIRES };
+
+static const struct enroll_member session_member[] = {
+    [S_USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED, .refers = &enroll_to_user },
+    [S_SESSIONID] = { "sessionid", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY,
+                      .form = &enroll_form_some },
+    [S_CSRFTOKEN] = { "csrftoken", ENROLL_TEXT, ENROLL_REQUIRED, .form = &enroll_form_csrf },
+    [S_EXPIRES] = { "expires", ENROLL_TIME },
+};
+
+static enum nst_err session_apply(enum enroll_change *change, struct enroll_load *l,
+                                  struct enroll_item *item)
+{
+    const struct nst_session_given given = {
+        .session = enroll_text(item, S_SESSIONID),
+        .csrftoken = enroll_text(item, S_CSRFTOKEN),
+        .account = enroll_number(item, S_USERNAME),
+        .expires = enroll_number(item, S_EXPIRES),
+    };
+    enum nst_put put;
+    item->id = number_of(given.session);
+    if (item->is_absent)
+        return NST_OK;
+    NST_TRY(nst_session_put(&put, enroll_load_db(l), &given));
+    *change = change_of(put);
+    return NST_OK;
+}
+
+static enum nst_err session_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
+{
+    return nst_session_end(is_gone, enroll_load_db(l), enroll_text(item, S_SESSIONID));
+}
+
+const struct enroll_entity enroll_entity_session = {
+    .name = "sessions",
+    .key = "sessionid",
+    .shape = ENROLL_SHAPE(session_member),
+    .apply = session_apply,
+    .remove = session_remove,
+    .doc = "Browsers that somebody signed in with.",
+};
+
+/* ---- Clients ---- */
+
+enum { C_CLIENT_ID, C_CLIENT_SECRET, C_USERNAME, C_IS_RESTRICTED };
+
+static const struct enroll_member client_member[] = {
+    [C_CLIENT_ID] = { "client_id", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY,
+                      .show = "oauth_client.client_id", .form = &enroll_form_name },
+    [C_CLIENT_SECRET] = { "client_secret", ENROLL_TEXT, ENROLL_INPUT, .form = &enroll_form_some },
+    [C_USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED, .refers = &enroll_to_user,
+                     .show = "(SELECT account.username FROM account "
+                             "WHERE account.id = oauth_client.account_id)" },
+    [C_IS_RESTRICTED] = { "is_restricted", ENROLL_BOOL, .show = "oauth_client.is_restricted" },
+};
+
+/* The secret is required, but for an item that has all else: so a dump writes it, since
+ * secrets cannot be read back. */
+static enum nst_err client_resolve(struct enroll_load *l, struct enroll_item *item)
+{
+    bool is_of_dump = enroll_is_given(item, C_IS_RESTRICTED);
+    if (item->is_absent || enroll_is_given(item, C_CLIENT_SECRET))
+        return NST_OK;
+    if (!is_of_dump)
+        enroll_fault(l, item, C_CLIENT_SECRET, "missing");
+    return NST_OK;
+}
+
+static enum nst_err client_apply(enum enroll_change *change, struct enroll_load *l,
+                                 struct enroll_item *item)
+{
+    struct nst_client client = {
+        .id = enroll_text(item, C_CLIENT_ID),
+        .secret = enroll_text(item, C_CLIENT_SECRET),
+        .account = enroll_number(item, C_USERNAME),
+        .is_restricted = enroll_number(item, C_IS_RESTRICTED) != 0,
+        .created = enroll_load_now(l),
+    };
+    enum nst_put put;
+    item->id = number_of(client.id);
+    if (item->is_absent)
+        return NST_OK;
+    NST_TRY(
+        nst_client_put(&put, enroll_load_db(l), &client, enroll_is_given(item, C_IS_RESTRICTED)));
+    *change = change_of(put);
+    if (put == NST_PUT_MADE && client.secret.p == NULL)
+        enroll_warn(l, item, "made without a secret: it cannot fetch tokens until it is given one");
+    return NST_OK;
+}
+
+static enum nst_err client_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
+{
+    enum nst_err e = nst_client_remove(enroll_load_db(l), enroll_text(item, C_CLIENT_ID));
+    *is_gone = e == NST_OK;
+    return e == NST_E_NOT_FOUND ? NST_OK : e;
+}
+
+const struct enroll_entity enroll_entity_client = {
+    .name = "oauth2_clients",
+    .table = "oauth_client",
+    .order = "oauth_client.created_at, oauth_client.client_id",
+    .number = "0",
+    .key = "client_id",
+    .shape = ENROLL_SHAPE(client_member),
+    .resolve = client_resolve,
+    .apply = client_apply,
+    .remove = client_remove,
+    .doc = "Programs that exchange an id and a secret for access tokens.",
+};

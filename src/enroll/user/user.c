@@ -1,0 +1,135 @@
+/* Users as documents know them: callers and learners. The rows are the accounts of
+ * all faces; here `is_active` says whether an account is enabled. */
+#include "enroll/fixture/entity.h"
+
+#include "accounts/accounts.h"
+
+#define TOKENS_MAX 64 /* of a user in one document */
+
+enum { USERNAME, EMAIL, IS_STAFF, IS_SUPERUSER, IS_ACTIVE, PASSWORD, TOKEN, TOKENS };
+
+static const struct enroll_member token_member[] = {
+    { "value", ENROLL_TEXT, ENROLL_REQUIRED, .form = &enroll_form_some },
+    { "expires", ENROLL_TIME, ENROLL_REQUIRED },
+};
+
+static const struct enroll_shape token_shape = ENROLL_SHAPE(token_member);
+
+static const struct enroll_member user_member[] = {
+    [USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
+                   .column = "username", .form = &enroll_form_name },
+    [EMAIL] = { "email", ENROLL_TEXT, .column = "email", .show = "coalesce(account.email, '')",
+                .fallback = "" },
+    [IS_STAFF] = { "is_staff", ENROLL_BOOL, .column = "is_staff", .fallback = "false" },
+    [IS_SUPERUSER] = { "is_superuser", ENROLL_BOOL, .column = "is_superuser", .fallback = "false" },
+    [IS_ACTIVE] = { "is_active", ENROLL_BOOL, .column = "is_enabled", .fallback = "true" },
+    [PASSWORD] = { "password", ENROLL_TEXT, ENROLL_INPUT, .form = &enroll_form_some },
+    [TOKEN] = { "token", ENROLL_TEXT, ENROLL_INPUT, .form = &enroll_form_some },
+    [TOKENS] = { "tokens", ENROLL_LIST, ENROLL_INPUT, .of = &token_shape },
+};
+
+static void note(enum enroll_change *change, enum nst_put put)
+{
+    if (put != NST_PUT_SAME && *change == ENROLL_UNCHANGED)
+        *change = ENROLL_CHANGED;
+}
+
+/* ---- Tokens ---- */
+
+static enum nst_err put_tokens(enum enroll_change *change, struct enroll_load *l,
+                               struct enroll_item *item, const struct nst_token *list, size_t count)
+{
+    enum nst_put put = NST_PUT_SAME;
+    size_t member = count == 1 && list[0].expires == 0 ? TOKEN : TOKENS;
+    enum nst_err e =
+        nst_bearers_put(&put, enroll_load_db(l), item->id, member == TOKENS, list, count);
+    note(change, put);
+    if (e != NST_E_CONFLICT)
+        return e;
+    enroll_fault(l, item, member, "this token is taken");
+    return NST_OK;
+}
+
+/* `tokens` are those with an end: its form was checked when the item was read. */
+static enum nst_err put_list(enum enroll_change *change, struct enroll_load *l,
+                             struct enroll_item *item)
+{
+    struct nst_token list[TOKENS_MAX] = { 0 };
+    size_t n = 0;
+    if (item->value[TOKENS].json->count > TOKENS_MAX) {
+        enroll_fault(l, item, TOKENS, "more than %d tokens", TOKENS_MAX);
+        return NST_OK;
+    }
+    for (const struct nst_json *v = item->value[TOKENS].json->first; v != NULL; v = v->next, n++) {
+        list[n].token = enroll_inner_text(v, "value");
+        if (!nst_time_parse(&list[n].expires, enroll_inner_text(v, "expires")))
+            return NST_E_INTERNAL;
+    }
+    return put_tokens(change, l, item, list, n);
+}
+
+/* ---- Hooks ---- */
+
+static enum nst_err put_password(enum enroll_change *change, struct enroll_load *l,
+                                 struct enroll_item *item)
+{
+    enum nst_put put = NST_PUT_SAME;
+    struct nst_str password = enroll_text(item, PASSWORD);
+    if (password.n > NST_PASSWORD_MAX || !enroll_count_password(l)) {
+        enroll_fault(l, item, PASSWORD,
+                     password.n > NST_PASSWORD_MAX ? "longer than 1024 bytes"
+                                                   : "too many passwords in one document");
+        return NST_OK;
+    }
+    NST_TRY(nst_password_put(&put, enroll_load_db(l), enroll_load_scratch(l), item->id, password));
+    note(change, put);
+    return NST_OK;
+}
+
+/* A new account gets the token of the other faces, as everywhere. */
+static enum nst_err user_after(enum enroll_change *change, struct enroll_load *l,
+                               struct enroll_item *item)
+{
+    struct nst_str derived;
+    if (*change == ENROLL_MADE)
+        NST_TRY(nst_token_renew(&derived, enroll_load_db(l), enroll_load_scratch(l), item->id,
+                                enroll_load_now(l)));
+    if (enroll_is_given(item, PASSWORD))
+        NST_TRY(put_password(change, l, item));
+    if (enroll_is_given(item, TOKEN)) {
+        const struct nst_token token = { .token = enroll_text(item, TOKEN) };
+        NST_TRY(put_tokens(change, l, item, &token, 1));
+    }
+    return enroll_is_given(item, TOKENS) ? put_list(change, l, item) : NST_OK;
+}
+
+static enum nst_err user_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
+{
+    (void)is_gone;
+    static const char *const refers[][2] = {
+        { "SELECT 1 FROM oauth_client WHERE account_id = $1 LIMIT 1", "oauth2_clients" },
+        { "SELECT 1 FROM social_auth WHERE account_id = $1 LIMIT 1", "social_auth" },
+        { "SELECT 1 FROM course_enrollment WHERE user_id = $1 LIMIT 1", "course_enrollments" },
+        { "SELECT 1 FROM program_enrollment WHERE user_id = $1 LIMIT 1", "program_enrollments" },
+    };
+    for (size_t i = 0; i < NST_COUNT(refers); i++)
+        NST_TRY(enroll_refuse_if(l, item, refers[i][0], refers[i][1]));
+    return item->is_faulty ? NST_OK
+                           : nst_account_close(enroll_load_db(l), item->id, enroll_load_now(l));
+}
+
+const struct enroll_entity enroll_entity_user = {
+    .name = "users",
+    .table = "account",
+    .where = "account.is_active",
+    .order = "account.id",
+    .key = "username",
+    .shape = ENROLL_SHAPE(user_member),
+    .stamps = "created_at, updated_at",
+    .constants = "token_serial, is_active",
+    .values = "0, TRUE",
+    .touched = "updated_at",
+    .after = user_after,
+    .remove = user_remove,
+    .doc = "Callers and learners.",
+};
