@@ -18,8 +18,8 @@ struct cli_verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import, cli_migrate,
-    cli_config, cli_openapi, cli_doctor;
+extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
+    cli_load, cli_dump, cli_migrate, cli_config, cli_openapi, cli_doctor;
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
@@ -65,6 +65,7 @@ struct cli_options {
     struct nst_arena *arena;
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
+    const char *only, *output;
     bool json, dry_run, quiet, staff, superuser, restricted;
     struct cli_config config;
     char **rest;
@@ -99,6 +100,10 @@ struct cli_site {
 bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                    bool may_create);
 void cli_site_close(struct cli_site *site);
+
+/* As cli_site_open, for verbs that only read the database: the data folder's secret
+ * is not needed, nor is there a registry. */
+bool cli_site_open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb);
 
 /* Run work in one transaction and wait. */
 enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);

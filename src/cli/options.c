@@ -40,6 +40,8 @@ static const struct option options[] = {
     OPTION("--password-file", password_file),
     OPTION("--email", email),
     OPTION("--expires", expires),
+    OPTION("--only", only),
+    OPTION("--output", output),
     SWITCH("--json", json),
     SWITCH("--dry-run", dry_run),
     SWITCH("--quiet", quiet),

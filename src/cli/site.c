@@ -171,6 +171,12 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
     return configure_accounts(o, verb, may_create) && open_store(site, o, verb, may_create);
 }
 
+bool cli_site_open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb)
+{
+    memset(site, 0, sizeof(*site));
+    return open_store(site, o, verb, false);
+}
+
 void cli_site_close(struct cli_site *site)
 {
     nst_store_close(site->store);

@@ -1,0 +1,301 @@
+/* nestor load and nestor dump: fixture documents of the enrollments application
+ * (docs/contracts/fixture.md), all of a document in one transaction or nothing. */
+#include "cli.h"
+
+#include "enroll/fixture/fixture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DOCUMENT_MAX ((size_t)2 << 30)
+#define NODES_MAX    ((size_t)200 << 20)
+#define READ_STEP    ((size_t)1 << 20)
+
+/* ---- Reading the document ---- */
+
+static bool read_all(struct nst_buf *out, FILE *in)
+{
+    while (!feof(in) && !ferror(in) && nst_buf_reserve(out, READ_STEP))
+        out->n += fread(out->p + out->n, 1, READ_STEP, in);
+    return !ferror(in) && !out->is_full;
+}
+
+static bool read_file(struct nst_buf *out, const char *path)
+{
+    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (in == NULL) {
+        cli_fail(&cli_load, "%s cannot be read: %s", path, strerror(errno));
+        return false;
+    }
+    bool good = read_all(out, in);
+    if (!good)
+        cli_fail(&cli_load, "%s cannot be read: %s", path,
+                 out->is_full ? "it is larger than 2 GiB" : strerror(errno));
+    if (in != stdin)
+        fclose(in);
+    return good;
+}
+
+static bool read_document(struct nst_json **out, struct nst_arena *a, const char *path)
+{
+    const struct nst_json_limits limits = { .depth = NST_JSON_DEPTH, .nodes = NODES_MAX };
+    struct nst_json_fault fault;
+    struct nst_buf text;
+    nst_buf_init(&text, a, DOCUMENT_MAX);
+    if (!read_file(&text, path))
+        return false;
+    if (nst_json_read(out, &fault, a, nst_buf_str(&text), &limits) == NST_OK)
+        return true;
+    fprintf(stderr, "%s: line %zu, column %zu: %s\n", path, fault.line, fault.column, fault.reason);
+    return false;
+}
+
+/* ---- Load ---- */
+
+struct load {
+    struct cli_options *o;
+    const char *path;
+    struct nst_json *document;
+    struct nst_arena *arena; /* of one run of the work */
+    struct enroll_report report;
+};
+
+static void progress(size_t items, void *arg)
+{
+    (void)arg;
+    fprintf(stderr, "\r%zu rows", items);
+}
+
+/* May run again: what an earlier run built goes first. */
+static enum nst_err load_work(struct nst_db *db, void *arg)
+{
+    struct load *load = arg;
+    bool shows = isatty(STDERR_FILENO) != 0 && !load->o->quiet;
+    const struct enroll_load_options options = { .progress = shows ? progress : NULL };
+    nst_arena_reset(load->arena);
+    enum nst_err e = enroll_load(&load->report, db, load->arena, load->document, &options);
+    if (shows)
+        fputs("\r", stderr);
+    return e;
+}
+
+static const char *const change_word[] = {
+    [ENROLL_MADE] = "made",
+    [ENROLL_CHANGED] = "changed",
+    [ENROLL_UNCHANGED] = "unchanged",
+    [ENROLL_REMOVED] = "removed",
+};
+
+static void print_tally(const char *name, const struct enroll_tally *tally)
+{
+    printf("%s: %lld made, %lld changed, %lld unchanged", name,
+           (long long)tally->count[ENROLL_MADE], (long long)tally->count[ENROLL_CHANGED],
+           (long long)tally->count[ENROLL_UNCHANGED]);
+    if (tally->count[ENROLL_REMOVED] > 0)
+        printf(", %lld removed", (long long)tally->count[ENROLL_REMOVED]);
+    putchar('\n');
+}
+
+static void print_tally_json(const char *name, const struct enroll_tally *tally,
+                             const char *between)
+{
+    printf("%s\"%s\": {", between, name);
+    for (int i = 0; i < ENROLL_CHANGES; i++)
+        printf("%s\"%s\": %lld", i > 0 ? ", " : "", change_word[i], (long long)tally->count[i]);
+    putchar('}');
+}
+
+static void print_report(const struct load *load)
+{
+    const char *between = "{";
+    for (size_t i = 0; i < ENROLL_ENTITIES; i++) {
+        const struct enroll_tally *tally = &load->report.tally[i];
+        if (!tally->is_given)
+            continue;
+        if (load->o->json)
+            print_tally_json(enroll_entities[i]->name, tally, between);
+        else
+            print_tally(enroll_entities[i]->name, tally);
+        between = ", ";
+    }
+    if (load->o->json)
+        puts(between[0] == '{' ? "{}" : "}");
+}
+
+static int finish_load(const struct load *load, enum nst_err e)
+{
+    const struct enroll_report *r = &load->report;
+    for (size_t i = 0; i < r->faults; i++)
+        fprintf(stderr, "%s: %.*s\n", load->path, NST_FMT(r->fault[i]));
+    if (r->faults > 0)
+        return EXIT_FAILED;
+    if (e == NST_E_CONFLICT)
+        return cli_fail(&cli_load, "somebody else wrote at the same time: nothing was written; "
+                                   "try again");
+    if (e != NST_OK)
+        return cli_fail(&cli_load, "nothing was written: %s", nst_err_message(e));
+    for (size_t i = 0; i < r->warnings; i++)
+        fprintf(stderr, "%s: warning: %.*s\n", load->path, NST_FMT(r->warning[i]));
+    if (!load->o->quiet)
+        print_report(load);
+    return EXIT_DONE;
+}
+
+/* A folder that is not there or holds nothing becomes an installation; one that holds
+ * something else must be one already. */
+static bool may_create(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool is_empty = true;
+    if (folder == NULL)
+        return errno == ENOENT;
+    while (is_empty && (entry = readdir(folder)) != NULL)
+        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(folder);
+    return is_empty;
+}
+
+static int load_site(struct load *load)
+{
+    struct cli_site site;
+    if (!cli_site_open(&site, load->o, &cli_load, may_create(load->o->data)))
+        return EXIT_FAILED;
+    load->arena = nst_arena_new(65536);
+    int status = finish_load(load, cli_run(&site, load_work, load));
+    nst_arena_free(load->arena);
+    cli_site_close(&site);
+    return status;
+}
+
+static int load_run(int argc, char **argv)
+{
+    struct cli_options o;
+    int status = EXIT_FAILED;
+    if (!cli_options_parse(&o, &cli_load, argc, argv)) {
+        status = o.status;
+    } else if (o.rest_count != 1) {
+        status = cli_misuse(&cli_load, "a FILE is needed, or - for standard input");
+    } else {
+        struct load load = { .o = &o, .path = o.rest[0] };
+        /* The document first: a mistake in it makes no installation. */
+        if (read_document(&load.document, o.arena, load.path))
+            status = load_site(&load);
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_load = {
+    .name = "load",
+    .usage = "load [--data DIR] [--database URL] [--json] [--quiet] FILE",
+    .summary = "bring the enrollments data to what a document says",
+    .help = "Reads one JSON document (docs/contracts/fixture.md; - is standard input) with users,\n"
+            "organizations, programs, enrollments and what belongs to them, and applies all of\n"
+            "it in one transaction, or nothing. Loading it again changes nothing. Works while a\n"
+            "server runs. A DIR that is empty or not there is made an installation first.\n"
+            "Faults are told with their place in the document, at most 20.\n\n"
+            "Examples:\n"
+            "  nestor load --data ./data examples/university/university.json\n"
+            "  nestor dump --data ./data | nestor load --data ./copy -\n",
+    .words = 1,
+    .run = load_run,
+};
+
+/* ---- Dump ---- */
+
+struct dump {
+    struct cli_options *o;
+    FILE *out;
+    bool is_begun;
+};
+
+static bool put(struct nst_str text, void *arg)
+{
+    const struct dump *dump = arg;
+    return fwrite(text.p, 1, text.n, dump->out) == text.n;
+}
+
+/* What is printed cannot be taken back: a second run of this work is a failure. */
+static enum nst_err dump_work(struct nst_db *db, void *arg)
+{
+    struct dump *dump = arg;
+    const struct enroll_sink sink = { put, dump };
+    if (dump->is_begun)
+        return NST_E_DB;
+    dump->is_begun = true;
+    return enroll_dump(db, nst_str_z(dump->o->only), &sink);
+}
+
+static bool are_known(const char *only)
+{
+    struct nst_str rest = nst_str_z(only);
+    while (rest.p != NULL) {
+        struct nst_str name = nst_str_trim(nst_str_cut(&rest, ','));
+        const struct enroll_entity *entity = enroll_entity_named(name);
+        if (entity == NULL || entity->order == NULL) {
+            cli_misuse(&cli_dump, "--only: there is no array \"%.*s\" in a dump", NST_FMT(name));
+            return false;
+        }
+    }
+    return true;
+}
+
+static int dump_site(struct dump *dump)
+{
+    struct cli_site site;
+    const char *path = dump->o->output != NULL ? dump->o->output : "standard output";
+    if (!cli_site_open_store(&site, dump->o, &cli_dump))
+        return EXIT_FAILED;
+    enum nst_err e = nst_store_run(site.store, NST_MODE_READ, dump_work, dump);
+    cli_site_close(&site);
+    if (e != NST_OK && e != NST_E_FULL)
+        return cli_fail(&cli_dump, "the database cannot be read: %s", nst_err_message(e));
+    if (e == NST_E_FULL || fflush(dump->out) != 0)
+        return cli_fail(&cli_dump, "%s cannot be written: %s", path, strerror(errno));
+    return EXIT_DONE;
+}
+
+static int dump_to(struct dump *dump)
+{
+    if (dump->o->output == NULL)
+        return dump_site(dump);
+    dump->out = fopen(dump->o->output, "we");
+    if (dump->out == NULL)
+        return cli_fail(&cli_dump, "%s cannot be written: %s", dump->o->output, strerror(errno));
+    int status = dump_site(dump);
+    if (fclose(dump->out) != 0 && status == EXIT_DONE)
+        status = cli_fail(&cli_dump, "%s cannot be written: %s", dump->o->output, strerror(errno));
+    return status;
+}
+
+static int dump_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct dump dump = { .o = &o, .out = stdout };
+    int status = EXIT_USAGE;
+    if (!cli_options_parse(&o, &cli_dump, argc, argv))
+        status = o.status;
+    else if (are_known(o.only))
+        status = dump_to(&dump);
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_dump = {
+    .name = "dump",
+    .usage = "dump [--data DIR | --database URL] [--only NAME,...] [--output FILE]",
+    .summary = "print the enrollments data as a document that load reads",
+    .help = "Prints one consistent state, also while a server writes. Passwords, tokens, client\n"
+            "secrets and sessions are left out: they cannot be read back. --only limits it to\n"
+            "some arrays.\n\n"
+            "Examples:\n"
+            "  nestor dump --data ./data > now.json\n"
+            "  nestor dump --data ./data --only program_enrollments,course_enrollments\n"
+            "  nestor dump --database postgresql:///nestor?host=/run/postgresql > now.json\n",
+    .run = dump_run,
+};
