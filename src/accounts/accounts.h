@@ -33,7 +33,7 @@ enum nst_token_kind {
     NST_TOKEN_ACCOUNT, /* derived, one an account */
     NST_TOKEN_MACHINE, /* random, named, may expire */
     NST_TOKEN_CARRIED, /* brought along from another server */
-    NST_TOKEN_BEARER,  /* random, given to a client whose id is its name; expires */
+    NST_TOKEN_BEARER,  /* given to a client whose id is its name; edX faces alone know it */
 };
 
 /* The account's derived token, as text in a. */
@@ -69,6 +69,7 @@ NST_CHECKED enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, st
 
 /* The authentication class "Token" (G135 to G137): fills rq->caller from
  * `Authorization: Token <key>`; another scheme or none leaves it anonymous.
+ * Deleted accounts and those that are switched off are refused.
  * Errors: NST_E_UNAUTHENTICATED with the face's detail. */
 nst_phase nst_authenticate_token;
 
@@ -122,7 +123,8 @@ struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *jwt, in
 /* ---- Classes of faces that speak as edX does ---- */
 
 /* JWT, bearer token, login session, in this order, with the texts of A1 to A16:
- * fills rq->caller or fails. Errors carry the key "developer_message", or
+ * fills rq->caller or fails. Accounts that are switched off are accepted, deleted
+ * ones are not. Errors carry the key "developer_message", or
  * "developer_message_json" with the JSON text of an object.
  * Errors: NST_E_UNAUTHENTICATED, NST_E_FORBIDDEN. */
 nst_phase nst_authenticate_edx;

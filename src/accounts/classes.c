@@ -30,7 +30,8 @@ static enum nst_err refuse(struct nst_req *rq, const char *text)
 
 /* ---- JWT ---- */
 
-/* Deleted accounts are not there; Nestor has no other kind of inactive ones. */
+/* Deleted accounts are not there; those that are switched off are accepted by all
+ * three classes, as in the original. */
 static enum nst_err find_account(struct nst_known *k, bool *found, struct nst_req *rq,
                                  struct nst_str name)
 {
@@ -119,8 +120,8 @@ static enum nst_err find_bearer(struct nst_known *k, bool *found, struct nst_req
     enum nst_err e = nst_rows_next(found, rows);
     if (e == NST_OK && *found) {
         nst_known_read(k, rows);
-        k->expires = nst_rows_int(rows, 5);
-        k->caller.is_restricted = nst_rows_bool(rows, 6);
+        k->expires = nst_rows_int(rows, NST_KNOWN_COUNT);
+        k->caller.is_restricted = nst_rows_bool(rows, NST_KNOWN_COUNT + 1);
     }
     nst_rows_end(rows);
     return e;
@@ -128,7 +129,7 @@ static enum nst_err find_bearer(struct nst_known *k, bool *found, struct nst_req
 
 static enum nst_err accept_bearer(struct nst_req *rq, const struct nst_known *k)
 {
-    if (k->expires <= rq->now)
+    if (k->expires > 0 && k->expires <= rq->now)
         return BEARER_FAULT(rq, "token_expired",
                             "The provided access token has expired and is no longer valid.");
     nst_known_accept(rq, k);

@@ -17,15 +17,18 @@ struct nst_str nst_seen_as(unsigned char *digest, char kind, struct nst_str cred
 
 /* A caller as it is cached: the struct, then the name. */
 struct nst_known {
-    bool is_active;
+    bool is_active;  /* false: deleted */
+    bool is_enabled; /* false: switched off, which only some classes mind */
     int64_t expires; /* microseconds; 0: never */
     struct nst_caller caller;
     char name[256 * 4];
 };
 
-/* The columns that nst_known_read takes, from 0; more may follow. */
+/* The columns that nst_known_read takes, from 0; more may follow, from NST_KNOWN_COUNT. */
 #define NST_KNOWN_COLUMNS \
-    "account.id, account.username, account.is_staff, account.is_superuser, account.is_active"
+    "account.id, account.username, account.is_staff, account.is_superuser, account.is_active, " \
+    "account.is_enabled"
+#define NST_KNOWN_COUNT 6
 
 /* Read the present row into k; expires and is_restricted are the caller's to set. */
 void nst_known_read(struct nst_known *k, struct nst_rows *rows);

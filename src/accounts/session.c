@@ -55,7 +55,7 @@ static enum nst_err find_session(struct nst_known *k, struct nst_str *csrf, stru
     enum nst_err e = nst_rows_next(&found, rows);
     if (e == NST_OK && found) {
         nst_known_read(k, rows);
-        *csrf = nst_str_copy(rq->arena, nst_rows_text(rows, 5));
+        *csrf = nst_str_copy(rq->arena, nst_rows_text(rows, NST_KNOWN_COUNT));
     }
     nst_rows_end(rows);
     return e;
@@ -162,7 +162,8 @@ enum nst_err nst_sign_in_gather(struct nst_req *rq)
     if (s->username.n == 0 || s->password.n == 0 || s->password.n > NST_PASSWORD_MAX)
         return refuse(rq, NST_E_INVALID, "A username and a password are needed.");
     NST_TRY(nst_query_with(&rows, rq->db,
-                           "SELECT id, password FROM account WHERE username = $1 AND is_active",
+                           "SELECT id, password FROM account WHERE username = $1 AND is_active "
+                           "AND is_enabled",
                            NST_TEXT(s->username)));
     enum nst_err e = nst_rows_next(&found, rows);
     if (e == NST_OK && found) {

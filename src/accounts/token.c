@@ -134,6 +134,7 @@ void nst_known_read(struct nst_known *k, struct nst_rows *rows)
     k->caller.name.n = name.n < sizeof(k->name) ? name.n : sizeof(k->name);
     memcpy(k->name, name.p, k->caller.name.n);
     k->is_active = nst_rows_bool(rows, 4);
+    k->is_enabled = nst_rows_bool(rows, 5);
 }
 
 void nst_known_accept(struct nst_req *rq, const struct nst_known *k)
@@ -163,7 +164,7 @@ static enum nst_err look_up(struct nst_known *k, bool *found, struct nst_req *rq
     e = nst_rows_next(found, rows);
     if (e == NST_OK && *found) {
         nst_known_read(k, rows);
-        k->expires = nst_rows_int(rows, 5);
+        k->expires = nst_rows_int(rows, NST_KNOWN_COUNT);
     }
     nst_rows_end(rows);
     return e;
@@ -173,7 +174,7 @@ static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k)
 {
     if (k->expires > 0 && k->expires <= rq->now)
         return refuse(rq, "Invalid token.");
-    if (!k->is_active)
+    if (!k->is_active || !k->is_enabled)
         return refuse(rq, "User inactive or deleted.");
     nst_known_accept(rq, k);
     return NST_OK;

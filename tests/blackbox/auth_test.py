@@ -155,8 +155,9 @@ def settings(site, jwks=None, **more):
     return [word for k, v in chosen.items() for word in ("--set", f"{k}={v}")]
 
 
+# rows: A1
 def test_good_tokens(b, keys):
-    """A1: every algorithm, twice: verified and remembered."""
+    """Every algorithm, twice: verified and remembered."""
     for text in [token(), *(signed(k) for k in keys), signed(keys[0], kid="rs256"),
                  token(claims(aud=["x", "lms-key"])), token(claims(version="1.9"))]:
         for _ in range(2):
@@ -165,8 +166,9 @@ def test_good_tokens(b, keys):
     assert b.whoami("JWT " + token(claims(preferred_username=None, username="ada"))) == ADA
 
 
+# rows: A1 A3
 def test_restricted_and_administrator(b, _):
-    """A1, A3: a restricted token says so; staff comes from the row."""
+    """A restricted token says so; staff comes from the row."""
     restricted = {**ADA[1], "is_restricted": True}
     for value in (True, 1, "yes"):
         assert b.whoami("JWT " + token(claims(is_restricted=value))) == (200, restricted)
@@ -177,8 +179,9 @@ def test_restricted_and_administrator(b, _):
                                               "is_restricted": False})
 
 
+# rows: A5
 def test_wrong_tokens(b, keys):
-    """A5."""
+    """Whatever is wrong with a token, the answer does not tell."""
     now, public = int(time.time()), openssl("pkey", "-in", keys[1].file, "-pubout").decode()
     wrong = [token(sign=lambda t: hs256(t, "another secret of more than 32 bytes")),
              token(alg="none"), token(sign=lambda t: b"", alg="none"),
@@ -207,8 +210,9 @@ def test_wrong_tokens(b, keys):
     assert b.whoami("JWT " + good) == ADA
 
 
+# rows: A2 A4 A6
 def test_expired_and_nameless(b, keys):
-    """A2, A4, A6."""
+    """Tokens that are over, of nobody, and of somebody unknown."""
     now = int(time.time())
     assert b.whoami("JWT " + token(claims(exp=now - 10))) == said("Signature has expired.")
     assert b.whoami("JWT " + signed(keys[1], claims(exp=now - 10))) == \
@@ -220,8 +224,9 @@ def test_expired_and_nameless(b, keys):
         said("You do not have permission to perform this action.", 403)
 
 
+# rows: A4
 def test_cached_token_expires(b, _):
-    """A4: what a loop remembers ends with the token."""
+    """What a loop remembers ends with the token."""
     short = token(claims(exp=int(time.time()) + 1))
     assert b.whoami("JWT " + short) == ADA
     deadline = time.time() + 20
@@ -231,8 +236,9 @@ def test_cached_token_expires(b, _):
     assert b.whoami("JWT " + short) == said("Signature has expired.")
 
 
+# rows: A9-A11
 def test_clients(b, _, site):
-    """A9 to A11 and the token endpoint."""
+    """Access tokens of clients and the endpoint that gives them."""
     def add(name, *words):
         p = site.run("client add", name, "--user", "ada", *words)
         assert p.returncode == 0, p.stderr
@@ -280,6 +286,8 @@ def test_clients(b, _, site):
     change(site, f"UPDATE token SET expires_at = 1 WHERE hash = '{held}'")
     assert b.whoami("Bearer " + bearer) == \
         coded("token_expired", "The provided access token has expired and is no longer valid.")
+    change(site, f"UPDATE token SET expires_at = NULL WHERE hash = '{held}'")
+    assert b.whoami("Bearer " + bearer) == ADA
     assert site.run("client remove", "barred").returncode == 0
     assert site.run("client remove", "barred").returncode == 1
     assert b.whoami("Bearer " + other) == unknown
@@ -300,8 +308,9 @@ def change(site, sql):
     db.close()
 
 
+# rows: A14-A16
 def test_session(b, _):
-    """A14 to A16, signing in and out."""
+    """Signing in and out."""
     status, answer = b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": "wrong"})
     assert status == 400 and not b.cookies, answer
     status, answer = b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": PASSWORD})
@@ -329,8 +338,9 @@ def test_session(b, _):
     assert b.whoami() == said("Authentication credentials were not provided.")
 
 
+# rows: A15
 def test_session_over_tls(b, _):
-    """A15 behind a proxy that speaks TLS."""
+    """Behind a proxy that speaks TLS."""
     tls = {"X_Forwarded_Proto": "https"}
     b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": PASSWORD}, **tls)
     assert all("Secure" in c for c in b.set_cookie), b.set_cookie
@@ -360,6 +370,66 @@ def test_deleted(b, _, site):
     status, _body = b.ask("DELETE", "/guide/users/ada/?hardDelete=true", **with_token)
     assert status == 204, _body
     assert site.query("SELECT count(*) FROM session") == [("0",)]
+
+
+def test_switched_off(b, _, site):
+    """Who is switched off cannot sign in and has no token, but speaks as edX does."""
+    with_password = {"username": "ada", "password": PASSWORD}
+    key = b.ask("POST", "/guide/api-token-auth/", with_password)[1]["token"]
+    assert b.ask("POST", "/accounts/sign-in/", with_password)[0] == 200
+    bearer = "for-tests-only"
+    change(site, "INSERT INTO token (hash, account_id, kind, created_at) SELECT "
+                 f"'{hashlib.sha256(bearer.encode()).hexdigest()}', id, 3, 0 FROM account "
+                 "WHERE username = 'ada'")
+    change(site, "UPDATE account SET is_enabled = FALSE WHERE username = 'ada'")
+    for authorization in (None, "JWT " + token(), "Bearer " + bearer):
+        assert b.whoami(authorization) == ADA, authorization
+    assert b.ask("GET", "/guide/user/", Authorization="Token " + key) == \
+        (401, {"detail": "User inactive or deleted."})
+    refused = "Unable to log in with provided credentials."
+    assert b.ask("POST", "/guide/api-token-auth/", with_password) == (400, {"non_field_errors": [refused]})
+    assert Browser(b).ask("POST", "/accounts/sign-in/", with_password) == said(refused, 400)
+    change(site, "UPDATE account SET is_enabled = TRUE WHERE username = 'ada'")
+    assert b.ask("GET", "/guide/user/", Authorization="Token " + key)[0] == 200
+
+
+LIST = "/api/program_enrollments/v1/programs/00000000-1111-2222-3333-444444444444/enrollments/"
+BARRED = said("You do not have permission to perform this action.", 403)
+
+
+def may_list(b, said_of, query=""):
+    """True for a caller who learns that the program does not exist."""
+    got = b.ask("GET", LIST + query, Authorization="JWT " + token(claims(**said_of)))
+    assert got[0] == 404 or got == BARRED, got
+    return got[0] == 404
+
+
+# rows: A20 A22 A24
+def test_permission(b, _):
+    """Staff may, restricted or not; nobody else, whatever name the query holds."""
+    assert may_list(b, {})
+    assert may_list(b, {"is_restricted": True})
+    assert not may_list(b, {"preferred_username": "bob", "administrator": True})
+    assert not may_list(b, {"preferred_username": "bob"}, "?username=ada")
+
+
+# rows: A21
+def test_permission_of_learners(b, _):
+    """The name in the query is nothing by default."""
+    assert not may_list(b, {"preferred_username": "bob"}, "?username=bob")
+
+
+# rows: A21 A23
+def test_permission_enforced(b, _):
+    """Restrictions are enforced; the hole is open."""
+    assert may_list(b, {})
+    assert not may_list(b, {"is_restricted": True})
+    assert not may_list(b, {"is_restricted": True}, "?username=ada")
+    bob = {"preferred_username": "bob"}
+    for query, may in (("?username=bob", True), ("?username=BoB", True), ("?username=", False),
+                       ("?username=ada&username=bob", True), ("?username=bob&username=ada", False),
+                       ("?username=bob&username=", False), ("?username=bo", False), ("", False)):
+        assert may_list(b, bob, query) is may, query
 
 
 def test_key_faults(site):
@@ -414,9 +484,15 @@ def main():
             with site.serve(*settings(site), "--set", "http.trust_proxy=true") as server:
                 for case in (test_good_tokens, test_restricted_and_administrator,
                              test_wrong_tokens, test_expired_and_nameless,
-                             test_cached_token_expires, test_session, test_session_over_tls):
+                             test_cached_token_expires, test_session, test_session_over_tls,
+                             test_permission, test_permission_of_learners):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys)
-                tally.run(f"test_clients[{engine}]", test_clients, Browser(server), keys, site)
+                for case in (test_clients, test_switched_off):
+                    tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys, site)
+            with site.serve(*settings(site), "--set", "auth.jwt.enforce_restricted=true", "--set",
+                            "enroll.username_param_grants=true") as server:
+                tally.run(f"test_permission_enforced[{engine}]", test_permission_enforced,
+                          Browser(server), keys)
             tally.run(f"test_key_faults[{engine}]", test_key_faults, site)
             tally.run(f"test_keys_from_address[{engine}]", test_keys_from_address, site, keys)
             with site.serve(*settings(site)) as server:

@@ -64,6 +64,7 @@ enum nst_err ocl_login_gather(struct nst_req *rq)
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, " AND account.username = ");
     nst_sql_bind(&q, NST_TEXT(name));
+    nst_sql_add(&q, " AND account.is_enabled");
     NST_TRY(nst_load_where((void **)&u, rq, &ocl_user, NST_LOAD_ALL, &q));
     if (u != NULL) {
         l->hash = u->password;
