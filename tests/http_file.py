@@ -9,7 +9,7 @@ from http_match import parse_expected
 STATUS = re.compile(r"HTTP ([0-9x]{3}|closed)\s*")
 REQUEST = re.compile(r"([A-Z]+) (\S+)")
 CAPTURE = re.compile(r"> (\w+) = (header\.[\w-]+|body[^\s]*)\s*")
-ROWS = re.compile(r"\[([A-Z]\d+(?:\s+[A-Z]\d+)*)\]\s*$")
+ROWS = re.compile(r"\[([A-Z]\d+[a-z]?(?:\s+[A-Z]\d+[a-z]?)*)\]\s*$")
 VARIABLE = re.compile(r"\{\{\s*([\w.@-]+)\s*\}\}")
 
 

@@ -170,6 +170,15 @@ class Rows(Checker):
         self.write("tests/blackbox/a_test.py", "# rows: G3, V7\n")
         self.assertEqual(self.rows(), "")
 
+    def test_rows_with_a_letter(self):
+        self.write("docs/contracts/x.md", "| P35 | a |\n| P35b | b |\n| P35c | c |\n| P36 | d |\n")
+        self.write("tests/cases/a.http", "### One  [P35-P36]\n")
+        self.assertIn("P35b has no case", self.rows())
+        self.write("tests/cases/b.http", "### Two  [P35b P35]\n")
+        self.write("tests/blackbox/a_test.py", "# rows: P36 P35c\n")
+        self.assertEqual(self.claim("claim P35-P36 P35b P35c\n"), "")
+        self.assertIn("no row: P35bc", self.claim("claim P35bc\n"))
+
     def test_claims(self):
         self.write("src/a/a.http", "### One  [G1-G2]\n")
         self.assertEqual(self.claim("# x\nclaim G1-G3\nexclude G3: not yet\n"), "")

@@ -191,7 +191,7 @@ class Files(unittest.TestCase):
             @set a=b
             @user anna
 
-            ### Title with [brackets]  [G1 V22]
+            ### Title with [brackets]  [G1 V22 P35b]
             # A remark.
             @repeat 3
             POST /x?y=1
@@ -212,7 +212,7 @@ class Files(unittest.TestCase):
         self.assertEqual((case.settings, case.users), (["a=b"], ["anna"]))
         c = case.cases[0]
         self.assertEqual((c.title, c.rows, c.line, c.repeat),
-                         ("Title with [brackets]", ["G1", "V22"], 5, 3))
+                         ("Title with [brackets]", ["G1", "V22", "P35b"], 5, 3))
         self.assertEqual((c.method, c.target, c.status), ("POST", "/x?y=1", "201"))
         self.assertEqual(c.headers, [("Accept", "a/b"), ("Content-Type", "application/json")])
         self.assertEqual(c.body, '{"a": 1,\n\n "b": 2}')
