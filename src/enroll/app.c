@@ -98,20 +98,59 @@ static enum nst_err permit(struct nst_req *rq)
 
 /* ---- The dress of an answer (T6, T7, T8) ---- */
 
+#define INDENT_MAX 8
+
+/* An integer of any length, clamped; 0 for anything else. */
+static unsigned clamp_indent(struct nst_str s)
+{
+    bool is_negative = s.n > 0 && s.p[0] == '-';
+    unsigned n = 0;
+    if (is_negative || (s.n > 0 && s.p[0] == '+'))
+        s = nst_str_slice(s, 1, s.n);
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return 0;
+        n = n * 10 + (unsigned)(s.p[i] - '0');
+        n = n > INDENT_MAX ? INDENT_MAX : n;
+    }
+    return is_negative ? 0 : n;
+}
+
+static unsigned indent_of(struct nst_str parameters)
+{
+    while (parameters.p != NULL) {
+        struct nst_str value = nst_str_trim(nst_str_cut(&parameters, ';'));
+        struct nst_str name = nst_str_trim(nst_str_cut(&value, '='));
+        if (nst_str_eq_nocase(name, NST_STR("indent")))
+            return clamp_indent(nst_str_trim(value));
+    }
+    return 0;
+}
+
+/* How closely a range of Accept fits JSON: 0 not at all, then with a star, by its
+ * name, by its name with parameters. */
+static unsigned fit(struct nst_str type, bool has_parameters)
+{
+    if (nst_str_eq_nocase(type, NST_STR("application/json")))
+        return has_parameters ? 3 : 2;
+    return nst_str_eq(type, NST_STR("*/*")) || nst_str_eq_nocase(type, NST_STR("application/*"));
+}
+
+/* The range that fits best decides (T6). */
 static unsigned wanted_indent(struct nst_req *rq)
 {
     struct nst_str accept = nst_http_request_header(rq->x, "Accept");
+    unsigned best = 0, indent = 0;
     while (accept.p != NULL) {
         struct nst_str range = nst_str_cut(&accept, ',');
-        while (range.p != NULL) {
-            struct nst_str value = nst_str_trim(nst_str_cut(&range, ';'));
-            struct nst_str name = nst_str_trim(nst_str_cut(&value, '='));
-            int64_t n;
-            if (nst_str_eq_nocase(name, NST_STR("indent")) && nst_str_int(&n, nst_str_trim(value)))
-                return n < 0 ? 0 : n > 8 ? 8 : (unsigned)n;
-        }
+        struct nst_str type = nst_str_trim(nst_str_cut(&range, ';'));
+        unsigned fitting = fit(type, range.p != NULL);
+        if (fitting <= best)
+            continue;
+        best = fitting;
+        indent = indent_of(range);
     }
-    return 0;
+    return indent;
 }
 
 /* U+2028 and U+2029 end lines in JavaScript: they leave as escapes. */
@@ -153,6 +192,15 @@ static void dress(struct nst_req *rq)
         nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
         nst_json_put_indented(&rq->x->out, text, indent);
     }
+}
+
+/* OPTIONS is answered here, before the view. */
+static enum nst_err check_method(struct nst_req *rq)
+{
+    NST_TRY(nst_phase_method(rq));
+    if (rq->x->status != 0)
+        dress(rq);
+    return NST_OK;
 }
 
 static enum nst_err present(struct nst_req *rq)
@@ -223,7 +271,7 @@ static nst_phase *const phases[] = {
     nst_phase_negotiate,
     nst_phase_authenticate,
     permit,
-    nst_phase_method,
+    check_method,
     nst_phase_view,
     present,
     NULL,

@@ -95,11 +95,29 @@ static bool is_number(const struct enroll_record *r)
     return r->key != NULL && r->key->kind == NST_JSON_NUMBER;
 }
 
+#define DOUBLE_DIGITS 320 /* of the largest double, in decimal, with room */
+
+/* Integers keep all their digits: they are compared as text, also with a double. */
+static bool is_same_number(const struct enroll_record *x, const struct enroll_record *y)
+{
+    char digits[DOUBLE_DIGITS];
+    bool is_whole = is_integer(x->key->text);
+    if (is_whole && is_integer(y->key->text))
+        return nst_str_eq(x->name, y->name);
+    if (!is_whole && is_integer(y->key->text))
+        return is_same_number(y, x);
+    double value = strtod(y->name.p, NULL);
+    if (!is_whole)
+        return strtod(x->name.p, NULL) == value;
+    snprintf(digits, sizeof(digits), "%.0f", value + 0.0); /* no -0 */
+    return strtod(digits, NULL) == value && nst_str_eq(nst_str_z(digits), x->name);
+}
+
 bool enroll_same_key(const struct enroll_record *x, const struct enroll_record *y, bool trimmed)
 {
     if (nst_str_eq(x->name, y->name))
         return true;
-    if (is_number(x) && is_number(y) && strtod(x->name.p, NULL) == strtod(y->name.p, NULL))
+    if (is_number(x) && is_number(y) && is_same_number(x, y))
         return true;
     return trimmed && x->value.p != NULL && nst_str_eq(x->value, y->value);
 }

@@ -32,6 +32,8 @@ static enum nst_err read_urlencoded(struct nst_json *object, struct nst_req *rq)
     enum nst_err e = NST_OK;
     while (e == NST_OK && rest.p != NULL && rest.n > 0) {
         struct nst_str value = nst_str_cut(&rest, '&');
+        if (value.n == 0)
+            continue;
         struct nst_str name = nst_percent_decode(rq->arena, nst_str_cut(&value, '='), true);
         if (value.p == NULL)
             value = NST_STR("");

@@ -264,10 +264,15 @@ static enum nst_http_next run_inline(struct job *job, struct loop *loop)
 
 static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
 {
+    const struct job *job = x->app;
     struct nst_buf b;
     nst_buf_init(&b, x->arena, 16384);
     nst_put(&b, x->path);
     nst_put_char(&b, '/');
+    /* T3: who follows with a GET loses the body that it sent. */
+    if (job->rq.face->redirects_every_method)
+        nst_log(NST_LOG_WARN, "redirected to the slash", NST_LOG_STR("method", x->method),
+                NST_LOG_STR("path", x->path));
     if (x->query.p != NULL) {
         nst_put_char(&b, '?');
         nst_put(&b, x->query);
@@ -282,7 +287,8 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
 static bool lacks_slash(struct job *job)
 {
     struct nst_exchange *x = job->rq.x;
-    if (!job->rq.face->inserts_slash || job->rq.endpoint != NULL || (job->rq.method != NST_GET && !job->rq.face->redirects_every_method) ||
+    bool may = job->rq.method == NST_GET || job->rq.face->redirects_every_method;
+    if (!may || !job->rq.face->inserts_slash || job->rq.endpoint != NULL ||
         nst_str_ends(x->path, NST_STR("/")) || nst_str_starts(x->path, NST_STR("//")))
         return false;
     struct nst_req probe = job->rq;

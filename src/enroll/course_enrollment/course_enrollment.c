@@ -1,25 +1,8 @@
 /* Program course enrolments: C of the contract. Pass 1 judges the whole batch,
- * pass 2 decides row by row in memory; what is to be written is then written by a
- * fixed number of statements (section 7). */
-#include "enroll/app.h"
-#include "enroll/effects.h"
-
-#include <string.h>
-
-/* What a request is about. */
-struct course_write {
-    struct enroll_batch batch;
-    struct enroll_program program;
-    struct nst_str key; /* of the course, canonical */
-    bool is_patch;
-};
+ * pass 2 decides row by row in memory (section 7); write.c writes the outcome. */
+#include "course_enrollment.h"
 
 /* ---- Pass 1 ---- */
-
-static bool is_text(const struct nst_json *v, const char *text)
-{
-    return v->kind == NST_JSON_STRING && nst_str_eq(v->text, nst_str_z(text));
-}
 
 static bool is_good_key(const struct enroll_record *r)
 {
@@ -34,7 +17,7 @@ static bool validate(struct enroll_record *r)
 {
     if (r->key == NULL || r->status == NULL || r->status->kind == NST_JSON_NULL)
         return false;
-    if (!is_text(r->status, "active") && !is_text(r->status, "inactive"))
+    if (!enroll_is_text(r->status, "active") && !enroll_is_text(r->status, "inactive"))
         r->result = "invalid-status";
     return r->result != NULL || is_good_key(r);
 }
@@ -58,16 +41,6 @@ static bool pass_one(struct enroll_batch *b)
 }
 
 /* ---- Pass 2 ---- */
-
-static bool is_open(const struct enroll_record *r)
-{
-    return r->result == NULL;
-}
-
-static bool wants_active(const struct enroll_record *r)
-{
-    return is_text(r->status, "active");
-}
 
 static bool is_asked(const struct enroll_record *r)
 {
@@ -117,7 +90,7 @@ static void bind_enrollments(struct nst_sql *q, const struct enroll_batch *b)
     nst_sql_add(q, " IN (");
     for (size_t i = 0; i < b->count; i++) {
         nst_sql_add(q, i > 0 ? ", " : "");
-        nst_sql_bind(q, NST_INT(is_open(&b->record[i]) ? b->record[i].enrollment : 0));
+        nst_sql_bind(q, NST_INT(enroll_is_open(&b->record[i]) ? b->record[i].enrollment : 0));
     }
     nst_sql_add(q, ")");
 }
@@ -141,13 +114,14 @@ static enum nst_err find_rows(struct course_write *w, struct nst_req *rq)
     while (e == NST_OK && has_row) {
         for (size_t i = 0; i < w->batch.count; i++) {
             struct enroll_record *r = &w->batch.record[i];
-            if (!is_open(r) || r->enrollment != nst_rows_int(rows, 1))
+            if (!enroll_is_open(r) || r->enrollment != nst_rows_int(rows, 1))
                 continue;
             r->id = nst_rows_int(rows, 0);
             r->link = nst_rows_int(rows, 2);
-            r->is_same = is_text(r->status, nst_str_eq(nst_rows_text(rows, 3), NST_STR("active"))
-                                                ? "active"
-                                                : "inactive");
+            r->is_same =
+                enroll_is_text(r->status, nst_str_eq(nst_rows_text(rows, 3), NST_STR("active"))
+                                              ? "active"
+                                              : "inactive");
         }
         e = nst_rows_next(&has_row, rows);
     }
@@ -159,7 +133,7 @@ static void decide(struct course_write *w)
 {
     for (size_t i = 0; i < w->batch.count; i++) {
         struct enroll_record *r = &w->batch.record[i];
-        if (!is_open(r))
+        if (!enroll_is_open(r))
             continue;
         if (r->enrollment == 0)
             r->result = "not-in-program";
@@ -170,164 +144,12 @@ static void decide(struct course_write *w)
     }
 }
 
-/* ---- Writing ---- */
-
-static size_t collect_seats(struct enroll_seat *seat, const struct enroll_batch *b, bool linked)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        const struct enroll_record *r = &b->record[i];
-        if (!is_open(r) || r->is_same || (linked ? r->link == 0 : r->user == 0))
-            continue;
-        seat[n++] = (struct enroll_seat){ .user = r->user,
-                                          .id = linked ? r->link : 0,
-                                          .is_wanted = wants_active(r) };
-    }
-    return n;
-}
-
-/* Two learners of one account share its seat: the later row's wish counts. */
-static int64_t seat_of(const struct enroll_seat *seat, size_t count, int64_t user)
-{
-    for (size_t i = 0; i < count && user != 0; i++)
-        if (seat[i].user == user)
-            return seat[i].id;
-    return 0;
-}
-
-static size_t merge_seats(struct enroll_seat *seat, size_t count)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t k = 0;
-        while (k < n && seat[k].user != seat[i].user)
-            k++;
-        seat[k] = seat[i];
-        n += k == n;
-    }
-    return n;
-}
-
-static void bind_row(struct nst_sql *q, const struct enroll_record *r)
-{
-    nst_sql_bind(q, NST_INT(r->id));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_INT(r->enrollment));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, r->link != 0 ? NST_INT(r->link) : NST_NULL);
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_TEXT(wants_active(r) ? NST_STR("active") : NST_STR("inactive")));
-    nst_sql_add(q, ", ");
-}
-
-static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
-{
-    struct nst_sql q;
-    const char *between = "(";
-    nst_sql_init(&q, rq->arena);
-    q.value[q.count++] = NST_INT(w->program.id);
-    q.value[q.count++] = NST_TEXT(w->key);
-    q.value[q.count++] = NST_INT(rq->now);
-    nst_sql_add(&q, "INSERT INTO program_course_enrollment (id, program_enrollment_id, "
-                    "course_enrollment_id, status, program_id, course_key, created_at, "
-                    "modified_at) VALUES ");
-    for (size_t i = 0; i < w->batch.count; i++) {
-        if (!is_open(&w->batch.record[i]))
-            continue;
-        nst_sql_add(&q, between);
-        bind_row(&q, &w->batch.record[i]);
-        nst_sql_add(&q, "$1, $2, $3, $3)");
-        between = ", (";
-    }
-    return between[0] == ',' ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
-}
-
-/* One history row for each row that was written just now. */
-static enum nst_err insert_history(struct course_write *w, struct nst_req *rq)
-{
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "INSERT INTO program_course_enrollment_history (program_id, id, change, "
-                    "program_enrollment_id, course_enrollment_id, course_key, status, kind, "
-                    "changed_at, changed_by) SELECT e.program_id, e.id, (SELECT "
-                    "coalesce(max(h.change), 0) + 1 FROM program_course_enrollment_history h "
-                    "WHERE h.program_id = e.program_id AND h.id = e.id), e.program_enrollment_id, "
-                    "e.course_enrollment_id, e.course_key, e.status, ");
-    nst_sql_add(&q, w->is_patch ? "'~', " : "'+', ");
-    nst_sql_add(&q, "CAST(");
-    nst_sql_bind(&q, NST_INT(rq->now));
-    nst_sql_add(&q, " AS bigint), CAST(");
-    nst_sql_bind(&q, NST_INT(rq->caller.id));
-    nst_sql_add(&q, " AS bigint) FROM program_course_enrollment e WHERE e.program_id = ");
-    nst_sql_bind(&q, NST_INT(w->program.id));
-    nst_sql_add(&q, " AND e.id IN (");
-    for (size_t i = 0; i < w->batch.count; i++) {
-        const struct enroll_record *r = &w->batch.record[i];
-        nst_sql_add(&q, i > 0 ? ", " : "");
-        nst_sql_bind(&q, NST_INT(is_open(r) && !r->is_same ? r->id : 0));
-    }
-    nst_sql_add(&q, ")");
-    return nst_sql_exec(NULL, rq->db, &q);
-}
-
-static enum nst_err create_rows(struct course_write *w, struct nst_req *rq)
-{
-    const struct enroll_place at = { rq->db, rq->arena, w->key, rq->now };
-    struct enroll_seat seat[ENROLL_BATCH];
-    size_t count = merge_seats(seat, collect_seats(seat, &w->batch, false));
-    int64_t number = w->program.number;
-    if (count > 0)
-        NST_TRY(enroll_take_seats(seat, count, &at));
-    for (size_t i = 0; i < w->batch.count; i++) {
-        struct enroll_record *r = &w->batch.record[i];
-        if (!is_open(r))
-            continue;
-        r->id = number++;
-        r->link = seat_of(seat, count, r->user);
-    }
-    NST_TRY(insert_rows(w, rq));
-    return number > w->program.number ? insert_history(w, rq) : NST_OK;
-}
-
-static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool active)
-{
-    struct nst_sql q;
-    const char *between = " AND id IN (";
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "UPDATE program_course_enrollment SET modified_at = ");
-    nst_sql_bind(&q, NST_INT(rq->now));
-    nst_sql_add(&q, active ? ", status = 'active'" : ", status = 'inactive'");
-    nst_sql_add(&q, " WHERE program_id = ");
-    nst_sql_bind(&q, NST_INT(w->program.id));
-    for (size_t i = 0; i < w->batch.count; i++) {
-        const struct enroll_record *r = &w->batch.record[i];
-        if (!is_open(r) || r->is_same || wants_active(r) != active)
-            continue;
-        nst_sql_add(&q, between);
-        nst_sql_bind(&q, NST_INT(r->id));
-        between = ", ";
-    }
-    nst_sql_add(&q, ")");
-    return between[1] == 'A' ? NST_OK : nst_sql_exec(NULL, rq->db, &q);
-}
-
-/* C15: what says the same already is left alone. */
-static enum nst_err change_rows(struct course_write *w, struct nst_req *rq)
-{
-    const struct enroll_place at = { rq->db, rq->arena, w->key, rq->now };
-    struct enroll_seat seat[ENROLL_BATCH];
-    size_t count = collect_seats(seat, &w->batch, true);
-    NST_TRY(set_status(w, rq, true));
-    NST_TRY(set_status(w, rq, false));
-    NST_TRY(enroll_follow_status(seat, count, &at));
-    return insert_history(w, rq);
-}
-
 static void report(struct course_write *w)
 {
     for (size_t i = 0; i < w->batch.count; i++)
-        if (is_open(&w->batch.record[i]))
-            w->batch.record[i].result = wants_active(&w->batch.record[i]) ? "active" : "inactive";
+        if (enroll_is_open(&w->batch.record[i]))
+            w->batch.record[i].result =
+                enroll_wants_active(&w->batch.record[i]) ? "active" : "inactive";
 }
 
 /* ---- Views ---- */
@@ -379,7 +201,7 @@ static enum nst_err write_batch(struct nst_req *rq, bool is_patch)
     NST_TRY(find_enrollments(w, rq));
     NST_TRY(find_rows(w, rq));
     decide(w);
-    NST_TRY(is_patch ? change_rows(w, rq) : create_rows(w, rq));
+    NST_TRY(is_patch ? enroll_change_rows(w, rq) : enroll_create_rows(w, rq));
     report(w);
     return enroll_answer_map(rq, &w->batch, 200);
 }

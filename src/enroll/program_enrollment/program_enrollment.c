@@ -1,6 +1,7 @@
 /* Program enrolments: P of the contract. A batch is validated as a whole and then
  * written by a fixed number of statements (section 6). */
-#include "enroll/app.h"
+#include "program_enrollment.h"
+#include "uuid.h"
 
 #include <string.h>
 
@@ -16,94 +17,13 @@ static const char *status_of(const struct nst_json *v)
     return NULL;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = nst_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static struct nst_str uuid_text(struct nst_arena *a, const unsigned char digits[32])
-{
-    struct nst_buf b;
-    nst_buf_init(&b, a, 64);
-    for (int i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            nst_put_char(&b, '-');
-        nst_put_hex(&b, digits[i], 1);
-    }
-    return nst_buf_str(&b);
-}
-
-/* `urn:uuid:`, braces and hyphens aside, 32 hex digits (P18, P19). */
-static bool uuid_from_text(unsigned char digits[32], struct nst_str s)
-{
-    size_t n = 0;
-    if (nst_str_starts(s, NST_STR("urn:uuid:")))
-        s = nst_str_slice(s, 9, s.n);
-    while (s.n > 0 && (s.p[0] == '{' || s.p[0] == '}'))
-        s = nst_str_slice(s, 1, s.n);
-    while (s.n > 0 && (s.p[s.n - 1] == '{' || s.p[s.n - 1] == '}'))
-        s.n--;
-    for (size_t i = 0; i < s.n; i++) {
-        int digit = hex_digit(s.p[i]);
-        if (s.p[i] == '-')
-            continue;
-        if (digit < 0 || n == 32)
-            return false;
-        digits[n++] = (unsigned char)digit;
-    }
-    return n == 32;
-}
-
-__extension__ typedef unsigned __int128 wide;
-
-/* A whole number from 0 to 2^128 - 1, in decimal. */
-static bool uuid_from_number(unsigned char digits[32], struct nst_str s)
-{
-    wide value = 0, limit = ~(wide)0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-        unsigned digit = (unsigned)(s.p[i] - '0');
-        if (value > (limit - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    for (int i = 31; i >= 0; i--) {
-        digits[i] = (unsigned char)(value & 15);
-        value >>= 4;
-    }
-    return s.n > 0;
-}
-
-/* P17 to P20: canonical, or false. */
-static bool read_uuid(struct nst_str *out, struct nst_arena *a, const struct nst_json *v)
-{
-    unsigned char digits[32] = { 0 };
-    bool good = false;
-    if (v != NULL && v->kind == NST_JSON_STRING)
-        good = uuid_from_text(digits, v->text);
-    else if (v != NULL && v->kind == NST_JSON_NUMBER)
-        good = uuid_from_number(digits, v->text);
-    else if (v != NULL && v->kind == NST_JSON_BOOL)
-        good = true;
-    if (v != NULL && v->kind == NST_JSON_BOOL)
-        digits[31] = v->boolean;
-    if (good)
-        *out = uuid_text(a, digits);
-    return good;
-}
-
 static bool is_good_key(const struct enroll_record *r)
 {
     return r->value.p != NULL && r->value.n > 0 && nst_str_find(r->value, '\0') == r->value.n &&
            nst_utf8_count(r->value) <= ENROLL_KEY_MAX;
 }
 
-/* Can the key stand in a statement at all? */
-static bool may_exist(const struct enroll_record *r)
+bool enroll_may_exist(const struct enroll_record *r)
 {
     return r->result == NULL && is_good_key(r);
 }
@@ -123,7 +43,7 @@ static bool validate(struct enroll_record *r, struct nst_arena *a)
         return true;
     }
     return is_good_key(r) &&
-           read_uuid(&r->curriculum, a, nst_json_get(r->body, NST_STR("curriculum_uuid")));
+           enroll_uuid_read(&r->curriculum, a, nst_json_get(r->body, NST_STR("curriculum_uuid")));
 }
 
 /* Every copy of a duplicate is dropped (P36). */
@@ -145,7 +65,7 @@ static enum nst_err mark_existing(struct enroll_batch *b, struct nst_req *rq, in
     nst_sql_add(&q, "SELECT external_user_key FROM program_enrollment WHERE program_id = ");
     nst_sql_bind(&q, NST_INT(program));
     nst_sql_add(&q, " AND external_user_key");
-    enroll_bind_values(&q, b, may_exist);
+    enroll_bind_values(&q, b, enroll_may_exist);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     enum nst_err e = nst_rows_next(&has_row, rows);
     while (e == NST_OK && has_row) {
@@ -153,110 +73,6 @@ static enum nst_err mark_existing(struct enroll_batch *b, struct nst_req *rq, in
         for (size_t i = 0; i < b->count; i++)
             if (b->record[i].result == NULL && nst_str_eq(b->record[i].value, key))
                 b->record[i].result = "conflict";
-        e = nst_rows_next(&has_row, rows);
-    }
-    nst_rows_end(rows);
-    return e;
-}
-
-/* ---- Accounts (section 12): program, first owner, its one provider, link ---- */
-
-#define PROVIDER \
-    "SELECT min(p.slug), count(*) FROM program_owner o " \
-    "JOIN catalog_organization g ON g.key = o.organization_key " \
-    "JOIN saml_provider p ON p.organization_id = g.id AND p.enabled " \
-    "WHERE o.program_id = $1 AND o.position = 0"
-
-static enum nst_err find_provider(struct nst_str *slug, struct nst_req *rq, int64_t program)
-{
-    struct nst_rows *rows;
-    bool has_row = false;
-    NST_TRY(nst_query_with(&rows, rq->db, PROVIDER, NST_INT(program)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row && nst_rows_int(rows, 1) == 1)
-        *slug = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
-    nst_rows_end(rows);
-    return e;
-}
-
-static void set_user(struct enroll_batch *b, struct nst_str slug, struct nst_str uid, int64_t user)
-{
-    struct nst_str key = nst_str_slice(uid, slug.n + 1, uid.n);
-    for (size_t i = 0; i < b->count; i++)
-        if (b->record[i].result == NULL && nst_str_eq(b->record[i].value, key))
-            b->record[i].user = user;
-}
-
-static enum nst_err find_accounts(struct enroll_batch *b, struct nst_req *rq, int64_t program)
-{
-    struct nst_sql q;
-    struct nst_rows *rows;
-    struct nst_str slug = { 0 };
-    bool has_row = false;
-    NST_TRY(find_provider(&slug, rq, program));
-    if (slug.p == NULL)
-        return NST_OK;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT uid, account_id FROM social_auth WHERE uid IN (");
-    for (size_t i = 0; i < b->count; i++) {
-        nst_sql_add(&q, i > 0 ? ", " : "");
-        nst_sql_bind(&q, NST_TEXT(nst_strf(rq->arena, "%.*s:%.*s", NST_FMT(slug),
-                                           NST_FMT(b->record[i].result == NULL ? b->record[i].value
-                                                                               : NST_STR("")))));
-    }
-    nst_sql_add(&q, ") ORDER BY id");
-    NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
-        set_user(b, slug, nst_rows_text(rows, 0), nst_rows_int(rows, 1));
-        e = nst_rows_next(&has_row, rows);
-    }
-    nst_rows_end(rows);
-    return e;
-}
-
-static bool has_user(const struct enroll_record *r)
-{
-    return r->result == NULL && r->user != 0;
-}
-
-static bool clashes_in_batch(const struct enroll_batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        for (size_t k = i + 1; k < b->count; k++)
-            if (has_user(&b->record[i]) && has_user(&b->record[k]) &&
-                b->record[i].user == b->record[k].user &&
-                nst_str_eq(b->record[i].curriculum, b->record[k].curriculum))
-                return true;
-    return false;
-}
-
-static bool clashes_with(const struct enroll_batch *b, int64_t user, struct nst_str curriculum)
-{
-    for (size_t i = 0; i < b->count; i++)
-        if (has_user(&b->record[i]) && b->record[i].user == user &&
-            nst_str_eq(b->record[i].curriculum, curriculum))
-            return true;
-    return false;
-}
-
-/* P40: an account has one row a program and curriculum. */
-static enum nst_err find_clash(bool *clash, const struct enroll_batch *b, struct nst_req *rq,
-                               int64_t program)
-{
-    struct nst_sql q;
-    struct nst_rows *rows;
-    bool has_row = false;
-    *clash = clashes_in_batch(b);
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT user_id, curriculum_uuid FROM program_enrollment WHERE program_id = ");
-    nst_sql_bind(&q, NST_INT(program));
-    nst_sql_add(&q, " AND user_id");
-    enroll_bind_users(&q, b, has_user);
-    NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
-        *clash |= clashes_with(b, nst_rows_int(rows, 0), nst_rows_text(rows, 1));
         e = nst_rows_next(&has_row, rows);
     }
     nst_rows_end(rows);
@@ -335,12 +151,29 @@ static enum nst_err save(struct enroll_batch *b, struct nst_req *rq, const struc
 
 /* ---- Views ---- */
 
+/* Equal names count once; stops beyond the limit. */
+static size_t count_names(const struct nst_json *object)
+{
+    struct nst_str seen[ENROLL_BATCH + 1];
+    size_t n = 0;
+    for (const struct nst_json *m = object->first; m != NULL && n <= ENROLL_BATCH; m = m->next) {
+        size_t i = 0;
+        while (i < n && !nst_str_eq(seen[i], m->name))
+            i++;
+        seen[i] = m->name;
+        n += i == n;
+    }
+    return n;
+}
+
 /* 6.1: how many there are decides before what they are. */
 static size_t count_items(const struct nst_json *body)
 {
     if (body->kind == NST_JSON_STRING)
         return nst_utf8_count(body->text);
-    return body->kind == NST_JSON_ARRAY || body->kind == NST_JSON_OBJECT ? body->count : SIZE_MAX;
+    if (body->kind == NST_JSON_OBJECT)
+        return count_names(body);
+    return body->kind == NST_JSON_ARRAY ? body->count : SIZE_MAX;
 }
 
 static enum nst_err answer_by_size(bool *answered, struct nst_req *rq)
@@ -375,11 +208,11 @@ static enum nst_err create(struct nst_req *rq)
         return NST_OK;
     mark_duplicates(b);
     NST_TRY(mark_existing(b, rq, p.id));
-    NST_TRY(find_accounts(b, rq, p.id));
+    NST_TRY(enroll_find_accounts(b, rq, &p));
     for (size_t i = 0; i < b->count; i++)
         if (is_new(&b->record[i]) && !validate(&b->record[i], rq->arena))
             return enroll_invalid_record(rq);
-    NST_TRY(find_clash(&clash, b, rq, p.id));
+    NST_TRY(enroll_find_clash(&clash, b, rq, p.id));
     if (clash)
         return enroll_invalid_record(rq);
     NST_TRY(save(b, rq, &p));
