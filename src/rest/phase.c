@@ -214,7 +214,7 @@ enum nst_err nst_phase_bind(struct nst_req *rq)
     if (nst_str_eq_nocase(essence, NST_STR("application/x-www-form-urlencoded")) ||
         nst_str_eq_nocase(essence, NST_STR("multipart/form-data")))
         return nst_form_read(&rq->body, rq, type);
-    struct nst_str shown = essence.p != NULL && nst_utf8_valid(essence) ? essence : NST_STR("");
+    struct nst_str shown = type.p != NULL && nst_utf8_valid(type) ? type : NST_STR("");
     return nst_fail_bare(rq, NST_E_MEDIA_TYPE, "detail",
                          nst_strf(rq->arena, "Unsupported media type \"%.*s\" in request.",
                                   NST_FMT(shown)));
