@@ -149,14 +149,18 @@ static void make_request(struct nst_exchange *x)
         job->rq.endpoint = NULL;
 }
 
+static size_t limit_of(const struct nst_req *rq)
+{
+    if (rq->face == NULL)
+        return OPERATIONS_BODY_MAX;
+    const struct nst_endpoint *e = rq->endpoint;
+    return e != NULL && e->route->body_limit > 0 ? e->route->body_limit : rq->face->body_limit;
+}
+
 static size_t body_limit(struct nst_exchange *x)
 {
     make_request(x);
-    const struct job *job = x->app;
-    if (job->rq.face == NULL)
-        return OPERATIONS_BODY_MAX;
-    const struct nst_endpoint *e = job->rq.endpoint;
-    return e != NULL && e->route->body_limit > 0 ? e->route->body_limit : job->rq.face->body_limit;
+    return limit_of(&((const struct job *)x->app)->rq);
 }
 
 /* ---- Running ---- */
@@ -344,6 +348,9 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
     }
     struct nst_req rq = job->rq;
     rq.problem = NULL;
+    if (err == NST_E_TOO_LARGE && detail == NULL) /* T15 */
+        detail =
+            nst_strf(x->arena, "%s The limit is %zu bytes.", nst_err_message(err), limit_of(&rq)).p;
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
     rq.face->error(&rq, err);
