@@ -1,6 +1,6 @@
 /* The store on both engines: SQLite always, PostgreSQL when NESTOR_TEST_PG says
  * where. Every test gets a fresh file or a fresh schema. */
-#include "nestor/db.h"
+#include "place.h"
 
 #include "nestor/base/log.h"
 #include "nestor/base/time.h"
@@ -20,74 +20,26 @@
 
 struct fixture {
     struct nst_store *store;
-    struct nst_arena *arena;
-    char directory[64];
-    struct nst_str url;
-    bool is_remote;
+    struct place place;
 };
 
 static bool on_postgresql;
 
-static struct nst_store *open_store(const struct fixture *f, unsigned queue)
-{
-    struct nst_store_options o = { .url = f->url, .queue = queue, .pool = 4 };
-    struct nst_store *store = NULL;
-    assert_int_equal(nst_store_open(&store, &o), NST_OK);
-    return store;
-}
-
-static enum nst_err exec_text(struct nst_db *db, void *arg)
-{
-    return nst_exec(NULL, db, nst_str_z(arg), NULL, 0);
-}
-
-static enum nst_err write_text(struct nst_store *store, const char *sql)
-{
-    return nst_store_run(store, NST_MODE_WRITE, exec_text, (void *)(uintptr_t)sql);
-}
-
-/* A schema of its own keeps PostgreSQL tests apart. */
-static void make_url(struct fixture *f)
-{
-    static unsigned number;
-    if (!on_postgresql) {
-        snprintf(f->directory, sizeof(f->directory), "/tmp/nestor-db.XXXXXX");
-        assert_non_null(mkdtemp(f->directory));
-        f->url = nst_strf(f->arena, "%s/test.db", f->directory);
-        return;
-    }
-    f->url = nst_str_z(getenv("NESTOR_TEST_PG"));
-    struct nst_store *store = open_store(f, 0);
-    struct nst_str name = nst_strf(f->arena, "t%d_%u", (int)getpid(), ++number);
-    struct nst_str sql = nst_strf(f->arena, "CREATE SCHEMA %.*s", NST_FMT(name));
-    assert_int_equal(write_text(store, nst_str_to_z(f->arena, sql)), NST_OK);
-    nst_store_close(store);
-    f->url = nst_strf(f->arena, "%s&options=-csearch_path%%3D%.*s", getenv("NESTOR_TEST_PG"),
-                      NST_FMT(name));
-}
-
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    f->arena = nst_arena_new(4096);
-    f->is_remote = on_postgresql;
-    make_url(f);
-    f->store = open_store(f, 0);
+    place_init(&f->place, on_postgresql);
+    f->store = place_open(&f->place, 0);
     *state = f;
     const char *sql = "CREATE TABLE t (id bigint PRIMARY KEY, name text, ok boolean)";
-    return write_text(f->store, sql) == NST_OK ? 0 : -1;
+    return place_write(f->store, sql) == NST_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
     nst_store_close(f->store);
-    static const char *const suffixes[] = { "", "-wal", "-shm" };
-    for (size_t i = 0; !f->is_remote && i < 3; i++)
-        unlink(nst_str_to_z(f->arena, nst_strf(f->arena, "%.*s%s", NST_FMT(f->url), suffixes[i])));
-    if (!f->is_remote)
-        rmdir(f->directory);
-    nst_arena_free(f->arena);
+    place_release(&f->place);
     free(f);
     return 0;
 }
@@ -234,7 +186,7 @@ static enum nst_err built_work(struct nst_db *db, void *arg)
 static void test_sql__builds_and_reads_a_number(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, built_work, f->arena), NST_OK);
+    assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, built_work, f->place.arena), NST_OK);
 }
 
 /* ---- Savepoints and errors ---- */
@@ -262,16 +214,16 @@ static void test_db__savepoints_nest_around_a_conflict(void **state)
     struct fixture *f = *state;
     assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, savepoints_work, NULL), NST_OK);
     assert_int_equal(count_rows(f->store), 3);
-    assert_int_equal(write_text(f->store, "DELETE FROM t WHERE id = 3"), NST_OK);
+    assert_int_equal(place_write(f->store, "DELETE FROM t WHERE id = 3"), NST_OK);
     assert_int_equal(count_rows(f->store), 3);
 }
 
 static void test_db__bad_statement_and_wrong_count(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(write_text(f->store, "SELEC 1"), NST_E_DB);
-    assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES ($1)"), NST_E_DB);
-    assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
+    assert_int_equal(place_write(f->store, "SELEC 1"), NST_E_DB);
+    assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES ($1)"), NST_E_DB);
+    assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
     assert_int_equal(count_rows(f->store), 1);
 }
 
@@ -364,7 +316,7 @@ static void test_store__failing_work_leaves_its_neighbours(void **state)
 static void test_store__failed_commit_tells_everybody(void **state)
 {
     struct fixture *f = *state;
-    if (f->is_remote)
+    if (f->place.is_remote)
         skip(); /* no groups there */
     struct batch b;
     batch_init(&b, f->store);
@@ -382,7 +334,7 @@ static void test_store__failed_commit_tells_everybody(void **state)
     for (int i = 0; i < 5; i++)
         assert_int_equal(items[i].err, i == 2 ? NST_E_INVALID : NST_E_DB);
     assert_int_equal(count_rows(f->store), 0);
-    assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
+    assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
     batch_release(&b);
 }
 
@@ -391,11 +343,11 @@ static void test_store__each_injected_failure_leaves_nothing(void **state)
     struct fixture *f = *state;
     for (uint64_t n = 1; n <= 2; n++) {
         nst_store_fail_call(f->store, n);
-        assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES (1)"), NST_E_DB);
+        assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES (1)"), NST_E_DB);
         assert_int_equal(count_rows(f->store), 0);
     }
     nst_store_fail_call(f->store, 3);
-    assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
+    assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
     nst_store_fail_call(f->store, 0);
     assert_int_equal(count_rows(f->store), 1);
 }
@@ -411,9 +363,9 @@ static void *writer_thread(void *arg)
         assert_int_equal(nst_reader_open(&reader, i->batch->store), NST_OK);
         assert_int_equal(nst_reader_enter(reader, NULL), NST_OK);
         struct nst_rows *rows;
-        assert_int_equal(
-            nst_query_with(&rows, reader, "SELECT id FROM t WHERE id = $1", NST_INT(i->id)),
-            NST_OK);
+        assert_int_equal(nst_query_with(&rows, reader, "SELECT id FROM t WHERE id = $1",
+                                        NST_INT(i->id)),
+                         NST_OK);
         bool has_row;
         assert_int_equal(nst_rows_next(&has_row, rows), NST_OK);
         n = has_row;
@@ -439,14 +391,14 @@ static void test_store__many_threads_write(void **state)
         assert_int_equal(items[i].err, NST_OK);
     }
     nst_store_close(f->store);
-    f->store = open_store(f, 0);
+    f->store = place_open(&f->place, 0);
     assert_int_equal(count_rows(f->store), WRITERS);
 }
 
 static void test_store__full_queue_is_busy(void **state)
 {
     struct fixture *f = *state;
-    struct nst_store_options o = { .url = f->url, .queue = 2, .pool = 1 };
+    struct nst_store_options o = { .url = f->place.url, .queue = 2, .pool = 1 };
     struct nst_store *store;
     assert_int_equal(nst_store_open(&store, &o), NST_OK);
     struct batch b;
@@ -493,7 +445,7 @@ static void test_store__job_has_no_connection(void **state)
 static void test_reader__sees_other_process(void **state)
 {
     struct fixture *f = *state;
-    if (f->is_remote)
+    if (f->place.is_remote)
         skip();
     struct nst_db *reader;
     bool changed = false;
@@ -504,8 +456,8 @@ static void test_reader__sees_other_process(void **state)
     assert_int_equal(nst_reader_enter(reader, &changed), NST_OK);
     assert_false(changed);
     /* Another store shares nothing with this one, as another process would. */
-    struct nst_store *other = open_store(f, 0);
-    assert_int_equal(write_text(other, "INSERT INTO t (id) VALUES (1)"), NST_OK);
+    struct nst_store *other = place_open(&f->place, 0);
+    assert_int_equal(place_write(other, "INSERT INTO t (id) VALUES (1)"), NST_OK);
     nst_store_close(other);
     assert_int_equal(count_work(reader, &n), NST_OK);
     assert_int_equal(n, 0);
@@ -517,7 +469,7 @@ static void test_reader__sees_other_process(void **state)
     nst_reader_leave(reader);
     assert_int_equal(nst_reader_enter(reader, &changed), NST_OK);
     assert_false(changed);
-    assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES (2)"), NST_OK);
+    assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES (2)"), NST_OK);
     assert_int_equal(nst_reader_enter(reader, &changed), NST_OK);
     assert_true(changed);
     assert_int_equal(insert(reader, 9), NST_E_DB);
@@ -552,11 +504,11 @@ static void crossing_done(enum nst_err err, void *arg)
 static void test_pg__deadlock_is_run_again(void **state)
 {
     struct fixture *f = *state;
-    if (!f->is_remote)
+    if (!f->place.is_remote)
         skip();
     struct batch b;
     batch_init(&b, f->store);
-    assert_int_equal(write_text(f->store, "INSERT INTO t (id) VALUES (1), (2)"), NST_OK);
+    assert_int_equal(place_write(f->store, "INSERT INTO t (id) VALUES (1), (2)"), NST_OK);
     pthread_barrier_t barrier;
     pthread_barrier_init(&barrier, NULL, 2);
     struct crossing c[2] = { { &b, 1, 2, 0, &barrier }, { &b, 2, 1, 0, &barrier } };
@@ -583,7 +535,7 @@ static enum nst_err lose_connection(struct nst_db *db, void *arg)
 static void test_pg__lost_connection_is_run_again(void **state)
 {
     struct fixture *f = *state;
-    if (!f->is_remote)
+    if (!f->place.is_remote)
         skip();
     unsigned runs = 0;
     assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, lose_connection, &runs), NST_OK);
@@ -595,7 +547,7 @@ static void test_pg__read_cannot_write(void **state)
 {
     struct fixture *f = *state;
     char sql[] = "INSERT INTO t (id) VALUES (1)";
-    assert_int_not_equal(nst_store_run(f->store, NST_MODE_READ, exec_text, sql), NST_OK);
+    assert_int_not_equal(nst_store_run(f->store, NST_MODE_READ, place_exec, sql), NST_OK);
     assert_int_equal(count_rows(f->store), 0);
 }
 
@@ -624,12 +576,12 @@ static void test_migrate__fresh_again_broken_newer(void **state)
     assert_int_equal(applied, 0);
     assert_int_equal(nst_migrate(&applied, f->store, steps, 3), NST_E_DB);
     assert_int_equal(applied, 0);
-    assert_int_equal(write_text(f->store, "INSERT INTO m VALUES (3, NULL)"), NST_OK);
+    assert_int_equal(place_write(f->store, "INSERT INTO m VALUES (3, NULL)"), NST_OK);
     assert_int_equal(nst_migrate(&applied, f->store, steps, 1), NST_E_CONFLICT);
-    assert_int_equal(write_text(f->store, "INSERT INTO only_sqlite VALUES (1)"),
-                     f->is_remote ? NST_E_DB : NST_OK);
-    assert_int_equal(write_text(f->store, "INSERT INTO only_postgresql VALUES (1)"),
-                     f->is_remote ? NST_OK : NST_E_DB);
+    assert_int_equal(place_write(f->store, "INSERT INTO only_sqlite VALUES (1)"),
+                     f->place.is_remote ? NST_E_DB : NST_OK);
+    assert_int_equal(place_write(f->store, "INSERT INTO only_postgresql VALUES (1)"),
+                     f->place.is_remote ? NST_OK : NST_E_DB);
 }
 
 struct migrator {
@@ -641,7 +593,7 @@ struct migrator {
 static void *migrate_thread(void *arg)
 {
     struct migrator *m = arg;
-    struct nst_store *store = open_store(m->fixture, 0);
+    struct nst_store *store = place_open(&m->fixture->place, 0);
     m->err = nst_migrate(&m->applied, store, steps, 2);
     nst_store_close(store);
     return NULL;
@@ -669,10 +621,10 @@ static void test_store__logs_each_text_once(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     setenv("NESTOR_SQL_LOG", path, 1);
-    struct nst_store *store = open_store(f, 0);
+    struct nst_store *store = place_open(&f->place, 0);
     unsetenv("NESTOR_SQL_LOG");
     for (int i = 0; i < 3; i++)
-        assert_int_equal(write_text(store, "DELETE\n    FROM t"), NST_OK);
+        assert_int_equal(place_write(store, "DELETE\n    FROM t"), NST_OK);
     nst_store_close(store);
     char text[128] = "";
     assert_true(read(fd, text, sizeof(text) - 1) > 0);
