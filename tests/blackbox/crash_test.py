@@ -3,25 +3,13 @@ write that was acknowledged must be there after the restart. Nothing may be
 there by halves, and the database must pass its own check.
 
 Usage: crash_test.py --nestor PATH [--cycles N] [--seed N]
-
-A killed process proves the transactions and the order of commit and answer; it
-does not prove that the disk kept what was synced, which takes a power cut.
 """
-import http.client
-import json
-import random
-import signal
 import sys
-import threading
-import time
 
-from support import Site, Tally, arguments, engines
+import crash
 
-WRITERS = 4
 SOURCES = 2
-RUN_SECONDS = (0.02, 0.25)  # between the first write and the kill
 LIMIT = 1000
-BROKEN = (OSError, http.client.HTTPException)
 
 # Whatever comes back here is a write of which only a part was stored.
 HALVES = {
@@ -67,23 +55,17 @@ def mark_of(shown):
     return mark if names == [(f"{mark} en", "en"), (f"{mark} fr", "fr")] else None
 
 
-class Known:
-    """What one writer knows to be stored, over all cycles."""
+class Known(crash.Writer):
+    """What one writer knows to be stored, over all cycles. `open` is
+    ("concept", path, mark) or ("version", path)."""
 
     def __init__(self, number, seed):
-        self.number = number
-        self.random = random.Random(f"{seed}/{number}")
+        super().__init__(number, seed)
         self.concepts = {}   # path -> mark that was acknowledged last
         self.versions = []   # paths
-        self.open = None     # ("concept", path, mark) or ("version", path): not acknowledged
         self.fresh = []      # paths acknowledged in this cycle
-        self.made = 0
-        self.acknowledged = 0
-        self.refused = None
 
     def next_write(self):
-        """(method, path, body, what it leaves behind)"""
-        self.made += 1
         name = f"w{self.number}-{self.made}"
         source = self.random.choice(sources())
         kind = self.random.random()
@@ -102,32 +84,9 @@ class Known:
         else:
             self.concepts[left[1]] = left[2]
         self.fresh.append(left[1])
-        self.acknowledged += 1
-        self.open = None
 
-    def write(self, server):
-        """Write until the connection breaks."""
-        client = server.client()
-        try:
-            while self.refused is None:
-                method, path, body, self.open = self.next_write()
-                answer = client.ask(method, path, body)
-                if answer.status not in (200, 201):
-                    self.refused = f"{method} {path}: {answer}"
-                else:
-                    self.keep(self.open)
-        except BROKEN:
-            pass
-        finally:
-            client.close()
-
-
-class Run:
-    def __init__(self, site, cycles, seed):
-        self.site, self.cycles = site, cycles
-        self.random = random.Random(seed)
-        self.known = [Known(i, seed) for i in range(WRITERS)]
-        self.lost = []
+class Run(crash.Run):
+    writer = Known
 
     def prepare(self):
         with self.site.serve() as server:
@@ -138,27 +97,11 @@ class Run:
                               {"id": f"S{i}", "name": f"S{i}"})
             client.close()
 
-    def cycle(self):
-        server = self.site.serve()
-        assert server.is_up(), f"no restart after a kill: {server.text()[-2000:]}"
-        try:
-            self.check(server)
-            threads = [threading.Thread(target=k.write, args=(server,)) for k in self.known]
-            for t in threads:
-                t.start()
-            time.sleep(self.random.uniform(*RUN_SECONDS))
-        finally:
-            server.end(signal.SIGKILL)
-        for t in threads:
-            t.join()
-        refused = [k.refused for k in self.known if k.refused]
-        assert not refused, refused[0]
-
     # ---- After a restart ----
 
     def check(self, server):
         client = server.client()
-        for k in self.known:
+        for k in self.writers:
             self.settle(client, k)
             for path in k.fresh:
                 self.check_one(client, k, path)
@@ -166,7 +109,8 @@ class Run:
         for path in sources():
             self.check_counts(client, path)
         client.close()
-        self.check_halves()
+        self.check_halves(HALVES)
+        self.check_database()
 
     def settle(self, client, k):
         """The write that was under way is there as a whole, or not at all."""
@@ -202,14 +146,6 @@ class Run:
             found = client.expect(200, "GET", f"{source}{folder}?limit=1").headers["num_found"]
             assert found == real, f"{source}{folder}: num_found {found}, rows {real}"
 
-    def check_halves(self):
-        for what, sql in HALVES.items():
-            rows = self.site.query(sql)
-            assert not rows, f"not so: {what}: {rows[:5]}"
-        if not self.site.database:
-            said = self.site.query("PRAGMA integrity_check")
-            assert said == [("ok",)], f"integrity_check: {said[:5]}"
-
     # ---- At the end ----
 
     def check_all(self):
@@ -222,23 +158,12 @@ class Run:
                     there[f"/guide{shown['url']}"] = mark_of(shown)
                 versions.update(f"/guide{v['url']}" for v in pages(client, source + "versions/?"))
             client.close()
-        for k in self.known:
+        for k in self.writers:
             self.lost += [f"{path}: {there.get(path)}, not {mark}"
                           for path, mark in k.concepts.items() if there.get(path) != mark]
             self.lost += [path for path in k.versions if path not in versions]
         halves = [path for path, mark in there.items() if mark is None]
         assert not halves, f"stored by halves: {halves[:5]}"
-
-    def run(self):
-        self.prepare()
-        for _ in range(self.cycles):
-            self.cycle()
-        self.check_all()
-        assert not self.lost, f"{len(self.lost)} lost: {json.dumps(self.lost[:5])}"
-        assert self.acknowledged() > self.cycles, "hardly anything was written"
-
-    def acknowledged(self):
-        return sum(k.acknowledged for k in self.known)
 
 
 def pages(client, path):
@@ -251,16 +176,7 @@ def pages(client, path):
 
 
 def main():
-    chosen = arguments(__doc__.splitlines()[0], cycles=50, seed=1)
-    tally = Tally()
-    for engine, cluster in engines():
-        with Site(chosen.nestor, cluster) as site:
-            run = Run(site.init(), chosen.cycles, chosen.seed)
-            started = time.monotonic()
-            tally.run(f"acknowledged writes survive SIGKILL on {engine}", run.run)
-            print(f"{engine}: acknowledged {run.acknowledged()}, lost {len(run.lost)}, "
-                  f"cycles {chosen.cycles}, {time.monotonic() - started:.1f} s")
-    return tally.finish()
+    return crash.main(Run, "acknowledged writes", __doc__.splitlines()[0])
 
 
 if __name__ == "__main__":
