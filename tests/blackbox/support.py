@@ -250,12 +250,13 @@ class Client:
     """One connection that is kept; a request that breaks raises OSError or
     http.client.HTTPException and leaves it unknown what the server did."""
 
-    def __init__(self, port, token):
+    def __init__(self, port, token, scheme="Token"):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         self.token = token
+        self.scheme = scheme
 
     def ask(self, method, path, body=None):
-        headers = {"Authorization": f"Token {self.token}"} if self.token else {}
+        headers = {"Authorization": f"{self.scheme} {self.token}"} if self.token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body).encode("utf-8")
