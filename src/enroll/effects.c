@@ -91,16 +91,12 @@ static bool becomes_inactive(const struct enroll_seat *s)
     return becomes_masters(s) && !s->is_wanted;
 }
 
+/* Seats that are missing get numbers from the first on. */
 static enum nst_err insert_seats(struct enroll_seat *seat, size_t count,
-                                 const struct enroll_place *at)
+                                 const struct enroll_place *at, int64_t first)
 {
     struct nst_sql q;
-    int64_t id = 0, missing = 0;
-    for (size_t i = 0; i < count; i++)
-        missing += seat[i].user != 0 && seat[i].id == 0;
-    if (missing == 0)
-        return NST_OK;
-    NST_TRY(nst_next_id(&id, at->db, "course_enrollment", missing));
+    int64_t id = first;
     nst_sql_init(&q, at->arena);
     q.value[q.count++] = NST_TEXT(at->course_key);
     q.value[q.count++] = NST_INT(at->now);
@@ -120,12 +116,17 @@ static enum nst_err insert_seats(struct enroll_seat *seat, size_t count,
         nst_sql_add(&q, ", $1, 'masters', $2)");
         between = ", (";
     }
-    return nst_sql_exec(NULL, at->db, &q);
+    return id > first ? nst_sql_exec(NULL, at->db, &q) : NST_OK;
 }
 
+/* Programs share accounts and runs, but not a row that their writers would wait for:
+ * the counter of seats is one. It is taken before the seats are read, or two programs
+ * would both find a seat missing, and one of them would fail. */
 enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t count,
                                const struct enroll_place *at)
 {
+    int64_t first = 0;
+    NST_TRY(nst_next_id(&first, at->db, "course_enrollment", (int64_t)count));
     NST_TRY(read_seats(seat, count, at));
     for (size_t i = 0; i < count; i++)
         if (seat[i].id != 0 && seat[i].is_active && seat[i].is_paid)
@@ -135,7 +136,7 @@ enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t count,
                 becomes_active));
     NST_TRY(set(at, "UPDATE course_enrollment SET mode = 'masters', is_active = FALSE", seat, count,
                 becomes_inactive));
-    return insert_seats(seat, count, at);
+    return insert_seats(seat, count, at, first);
 }
 
 static bool is_to_be_active(const struct enroll_seat *s)
