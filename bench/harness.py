@@ -141,19 +141,25 @@ def write_lines(path, lines):
 
 
 class Site:
-    """An installation: `nestor init` and the administrator's token."""
+    """An installation: `nestor init` and the administrator's token. `database` has the
+    `url` of a PostgreSQL database; None is SQLite."""
 
-    def __init__(self, nestor, folder):
+    def __init__(self, nestor, folder, database=None):
         self.nestor = nestor
+        self.database = database
         self.data = os.path.join(folder, "data")
         token_file = os.path.join(folder, "token")
-        check([nestor, "init", "--data", self.data, "--admin", "admin",
+        check([nestor, "init", *self.where(), "--admin", "admin",
                "--admin-token-file", token_file])
         with open(token_file, encoding="ascii") as f:
             self.authorization = "Token " + f.read().strip()
 
+    def where(self):
+        there = ["--data", self.data]
+        return there + (["--database", self.database.url] if self.database else [])
+
     def load(self, path):
-        check([self.nestor, "import", "--data", self.data, path])
+        check([self.nestor, "import", *self.where(), path])
 
     def serve(self, *settings):
         return Server(self, settings)
@@ -203,7 +209,7 @@ class Server(Program):
 
     def __init__(self, site, settings):
         self.site = site
-        command = [site.nestor, "serve", "--data", site.data, "--listen", "127.0.0.1:0",
+        command = [site.nestor, "serve", *site.where(), "--listen", "127.0.0.1:0",
                    "--set", "log.access=false"]
         for setting in settings:
             command += ["--set", setting]
