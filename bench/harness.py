@@ -161,8 +161,8 @@ class Site:
     def load(self, path):
         check([self.nestor, "import", *self.where(), path])
 
-    def serve(self, *settings):
-        return Server(self, settings)
+    def serve(self, *settings, env=None):
+        return Server(self, settings, env)
 
 
 def end(process):
@@ -178,9 +178,10 @@ class Program:
     """A program that listens and has its own way to tell the port; for a with
     statement. Its diagnostics are what `nestor serve` logs."""
 
-    def __init__(self, command):
+    def __init__(self, command, env=None):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env={**os.environ, **(env or {})})
         self.port = self.find_port()
         if self.port is None:
             raise Failure(f"{command[0]} ended with {self.process.wait()} before it listened")
@@ -207,13 +208,13 @@ class Program:
 class Server(Program):
     """`nestor serve` on a free port, with a log that stays almost empty."""
 
-    def __init__(self, site, settings):
+    def __init__(self, site, settings, env=None):
         self.site = site
         command = [site.nestor, "serve", *site.where(), "--listen", "127.0.0.1:0",
                    "--set", "log.access=false"]
         for setting in settings:
             command += ["--set", setting]
-        super().__init__(command)
+        super().__init__(command, env)
 
     def find_port(self):
         for line in self.process.stderr:
