@@ -91,13 +91,14 @@ class Server:
             return f.read().strip()
 
     def run(self, action, *words):
-        """A command on this database that has to succeed."""
+        """A command on this database that has to succeed; returns what it prints."""
         command = [self.nestor, action, *self.where, *words]
         p = subprocess.run(command, capture_output=True, text=True, errors="replace",
                            timeout=PATIENCE, env=environment(), check=False)
         if p.returncode != 0:
             raise ServerError(f"`nestor {action}` ended with {p.returncode}:\n"
                               f"{p.stderr or p.stdout}")
+        return p.stdout
 
     def serve(self, settings):
         command = [self.nestor, "serve", *self.where, "--listen", "127.0.0.1:0"]

@@ -1,7 +1,7 @@
 """The documentation is true: the shell blocks marked `sh test` run in their order,
-a block `json result` behind one is what it prints; the pieces of the tutorial are
-the example, byte for byte; the page of settings is what the program says; links
-and paths lead somewhere.
+a block `json result` or `text result` behind one is what it prints; the pieces of
+the tutorial are the example, byte for byte; the page of settings is what the program
+says; links and paths lead somewhere.
 
 Usage: docs_test.py --nestor PATH [-k TEXT]. The library and its pkg-config file
 are looked for in the build tree of PATH. Ends with the totals.
@@ -20,6 +20,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+UNIVERSITY = os.path.join(ROOT, "examples", "university")
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 from http_match import match_body  # noqa: E402
 from http_server import Server, environment  # noqa: E402
@@ -54,6 +55,8 @@ def blocks_of(page):
             blocks.append(Block(found[2], text.count("\n", 0, found.start()) + 1))
         elif found[1] == "json result":
             blocks[-1].result = found[2].strip()
+        elif found[1] == "text result":
+            blocks[-1].result = "(text) " + found[2].strip()
     return blocks
 
 
@@ -138,23 +141,43 @@ def tutorial(nestor):
                          "PATH": folder + os.pathsep + os.environ["PATH"]})
 
 
+def university(server):
+    """What `./run` adds to an installation; returns the secret of its client."""
+    server.run("load", os.path.join(UNIVERSITY, "university.json"))
+    for kind, name in (("program", "learners"), ("course", "seats")):
+        server.run("enroll", kind, "--quiet", "--outcomes",
+                   os.path.join(server.work, f"{name}.outcomes.csv"),
+                   os.path.join(UNIVERSITY, f"{name}.csv"))
+    return server.run("client", "add", "demo", "--user", "admin").strip()
+
+
 def readme(nestor):
     server = Server(nestor)
     try:
-        variables = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": server.admin}
+        secret = university(server)
+        variables = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": server.admin,
+                     "SECRET": secret}
         problems = run_page("README.md", variables)
-        return problems + server.stop([server.admin])
+        return problems + server.stop([server.admin, secret])
     finally:
         if server.process.poll() is None:
             server.kill()
 
 
-def operations(nestor):
+def on_path(nestor, page, variables):
+    """A page that calls the program by its name."""
     with tempfile.TemporaryDirectory(prefix="nestor-path-") as folder:
         os.symlink(nestor, os.path.join(folder, "nestor"))
-        return run_page("docs/operations.md",
-                        {"PORT": str(free_port()), "DATA": "WORK/data",
-                         "PATH": folder + os.pathsep + os.environ["PATH"]})
+        return run_page(page, {"DATA": "WORK/data", **variables,
+                               "PATH": folder + os.pathsep + os.environ["PATH"]})
+
+
+def operations(nestor):
+    return on_path(nestor, "docs/operations.md", {"PORT": str(free_port())})
+
+
+def demo(nestor):
+    return on_path(nestor, "examples/university/README.md", {"UNIVERSITY": UNIVERSITY})
 
 
 def pieces(_):
@@ -179,7 +202,8 @@ def pages():
     for folder, _, files in os.walk(os.path.join(ROOT, "docs")):
         found += [os.path.relpath(os.path.join(folder, f), ROOT) for f in sorted(files)
                   if f.endswith(".md")]
-    return found + ["examples/hello/README.md", "tests/README.md"]
+    return found + ["examples/hello/README.md", "examples/university/README.md",
+                    "tests/README.md"]
 
 
 def links(_):
@@ -207,6 +231,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("paths exist", places),
          ("the commands of README.md work", readme),
          ("the commands of docs/operations.md work", operations),
+         ("the commands of examples/university/README.md work", demo),
          ("the commands of docs/tutorial.md work", tutorial))
 
 
