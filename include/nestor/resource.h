@@ -35,6 +35,9 @@ struct nst_texts {
     const char *not_object_key; /* the key that carries not_object */
 };
 
+/* The texts of Django REST framework, for faces that have none of their own. */
+extern const struct nst_texts nst_default_texts;
+
 struct nst_face {
     const char *name;
     const char *mount;       /* "/guide"; NULL: internal, never routed from outside */

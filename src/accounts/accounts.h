@@ -129,6 +129,14 @@ struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *jwt, in
  * Errors: NST_E_UNAUTHENTICATED, NST_E_FORBIDDEN. */
 nst_phase nst_authenticate_edx;
 
+/* The error body of such faces: one object, `{"developer_message": ...}` first. The
+ * framework's key "detail" leaves as "developer_message"; a key that ends in "_json"
+ * carries the JSON of its member instead of a text. */
+void nst_edx_error(struct nst_req *rq, enum nst_err err);
+
+/* Such faces have no headers of lists. */
+void nst_edx_paginate(struct nst_req *rq, const struct nst_page *page);
+
 /* True when the caller is restricted and restrictions are enforced (A23, A24). */
 bool nst_is_barred(const struct nst_req *rq);
 

@@ -180,3 +180,42 @@ enum nst_err nst_authenticate_edx(struct nst_req *rq)
         return refuse(rq, "Authentication credentials were not provided.");
     return NST_OK;
 }
+
+/* ---- Errors ---- */
+
+#define JSON_MARK "_json"
+
+static void put_problem(struct nst_buf *out, const struct nst_problem *p)
+{
+    bool is_json = nst_str_ends(p->key, NST_STR(JSON_MARK));
+    struct nst_str key = nst_str_slice(p->key, 0, p->key.n - (is_json ? sizeof(JSON_MARK) - 1 : 0));
+    if (nst_str_eq(key, NST_STR("detail")))
+        key = NST_STR("developer_message");
+    nst_put_char(out, out->n == 0 ? '{' : ',');
+    nst_json_put_str(out, key);
+    nst_put_char(out, ':');
+    if (is_json)
+        nst_put(out, p->text);
+    else
+        nst_json_put_str(out, p->text);
+}
+
+/* T13: no 401 carries WWW-Authenticate. */
+void nst_edx_error(struct nst_req *rq, enum nst_err err)
+{
+    struct nst_exchange *x = rq->x;
+    const struct nst_problem plain = { .key = NST_STR("developer_message"),
+                                       .text = nst_str_z(nst_err_message(err)) };
+    x->status = nst_err_status(err);
+    x->content_type = NST_STR("application/json");
+    for (const struct nst_problem *p = rq->problem != NULL ? rq->problem : &plain; p != NULL;
+         p = p->next)
+        put_problem(&x->out, p);
+    nst_put_char(&x->out, '}');
+}
+
+void nst_edx_paginate(struct nst_req *rq, const struct nst_page *page)
+{
+    (void)rq;
+    (void)page;
+}

@@ -139,55 +139,6 @@ static enum nst_err authenticate(struct nst_req *rq)
     return nst_allows_anonymous(rq) ? NST_OK : nst_authenticate_edx(rq);
 }
 
-/* A key that ends in "_json" carries JSON instead of a text. */
-static void put_problem(struct nst_buf *out, const struct nst_problem *p)
-{
-    bool is_json = nst_str_ends(p->key, NST_STR("_json"));
-    nst_json_put_str(out, nst_str_slice(p->key, 0, p->key.n - (is_json ? 5 : 0)));
-    nst_put_char(out, ':');
-    if (is_json)
-        nst_put(out, p->text);
-    else
-        nst_json_put_str(out, p->text);
-}
-
-/* T13: no 401 carries WWW-Authenticate. */
-static void render_error(struct nst_req *rq, enum nst_err err)
-{
-    struct nst_buf *out = &rq->x->out;
-    const struct nst_problem plain = { .key = NST_STR("developer_message"),
-                                       .text = nst_str_z(nst_err_message(err)) };
-    const struct nst_problem *p = rq->problem != NULL ? rq->problem : &plain;
-    rq->x->status = nst_err_status(err);
-    rq->x->content_type = NST_STR("application/json");
-    nst_put_char(out, '{');
-    for (; p != NULL; p = p->next) {
-        put_problem(out, p);
-        if (p->next != NULL)
-            nst_put_char(out, ',');
-    }
-    nst_put_char(out, '}');
-}
-
-/* These faces have no lists. */
-static void paginate(struct nst_req *rq, const struct nst_page *page)
-{
-    (void)rq;
-    (void)page;
-}
-
-static const struct nst_texts texts = {
-    .required = "This field is required.",
-    .blank = "This field may not be blank.",
-    .null = "This field may not be null.",
-    .pattern = "Enter a valid value.",
-    .invalid = "Invalid value.",
-    .choice = "\"%s\" is not a valid choice.",
-    .twice = "Given twice with different values.",
-    .not_object = "Invalid data",
-    .not_object_key = "developer_message",
-};
-
 #define BODY_MAX 16384
 
 /* What a route allows is no secret: OPTIONS is answered without credentials. */
@@ -207,9 +158,9 @@ const struct nst_face nst_accounts_face = {
     .doc = "Signing in and out.",
     .phase = phases,
     .authenticate = authenticate,
-    .error = render_error,
-    .paginate = paginate,
-    .text = &texts,
+    .error = nst_edx_error,
+    .paginate = nst_edx_paginate,
+    .text = &nst_default_texts,
     .ignores_slash = true,
     .body_limit = BODY_MAX,
 };
@@ -219,9 +170,9 @@ const struct nst_face nst_oauth2_face = {
     .mount = "/oauth2",
     .doc = "Access tokens for registered clients.",
     .phase = phases,
-    .error = render_error,
-    .paginate = paginate,
-    .text = &texts,
+    .error = nst_edx_error,
+    .paginate = nst_edx_paginate,
+    .text = &nst_default_texts,
     .ignores_slash = true,
     .body_limit = BODY_MAX,
 };

@@ -211,35 +211,9 @@ static enum nst_err present(struct nst_req *rq)
 
 /* ---- Errors (sections 4 and 5) ---- */
 
-static void put_problem(struct nst_buf *out, const struct nst_problem *p)
-{
-    static const char raw[] = "developer_message_json";
-    bool is_raw = nst_str_eq(p->key, NST_STR("developer_message_json"));
-    struct nst_str key = is_raw ? nst_str_slice(p->key, 0, sizeof(raw) - 6) : p->key;
-    if (nst_str_eq(key, NST_STR("detail")))
-        key = NST_STR("developer_message");
-    nst_put_char(out, out->n == 0 ? '{' : ',');
-    nst_json_put_str(out, key);
-    nst_put_char(out, ':');
-    if (is_raw)
-        nst_put(out, p->text);
-    else
-        nst_json_put_str(out, p->text);
-}
-
 static void render_error(struct nst_req *rq, enum nst_err err)
 {
-    const struct nst_problem plain = {
-        .key = NST_STR_INIT("developer_message"),
-        .text = nst_str_z(nst_err_message(err)),
-    };
-    struct nst_exchange *x = rq->x;
-    x->status = nst_err_status(err);
-    x->content_type = NST_STR("application/json");
-    for (const struct nst_problem *p = rq->problem != NULL ? rq->problem : &plain; p != NULL;
-         p = p->next)
-        put_problem(&x->out, p);
-    nst_put_char(&x->out, '}');
+    nst_edx_error(rq, err);
     dress(rq);
 }
 
@@ -259,12 +233,6 @@ enum nst_err enroll_invalid_record(struct nst_req *rq)
     return nst_answer_json(rq, 422);
 }
 
-static void no_pages(struct nst_req *rq, const struct nst_page *page)
-{
-    (void)rq;
-    (void)page;
-}
-
 /* ---- The face (section 3: order of checks) ---- */
 
 static nst_phase *const phases[] = {
@@ -277,18 +245,6 @@ static nst_phase *const phases[] = {
     NULL,
 };
 
-static const struct nst_texts texts = {
-    .required = "This field is required.",
-    .blank = "This field may not be blank.",
-    .null = "This field may not be null.",
-    .pattern = "Enter a valid value.",
-    .invalid = "Invalid value.",
-    .choice = "\"%s\" is not a valid choice.",
-    .twice = "Given twice with different values.",
-    .not_object = "Invalid data",
-    .not_object_key = "developer_message",
-};
-
 const struct nst_face enroll_face = {
     .name = "enrollments",
     .mount = "/api/program_enrollments/v1",
@@ -297,10 +253,10 @@ const struct nst_face enroll_face = {
     .route = route,
     .authenticate = nst_authenticate_edx,
     .error = render_error,
-    .paginate = no_pages,
+    .paginate = nst_edx_paginate,
     .time = NST_TIME_SECOND_Z,
     .inserts_slash = true,
     .redirects_every_method = true,
-    .text = &texts,
+    .text = &nst_default_texts,
     .body_limit = (size_t)1 << 20,
 };

@@ -10,7 +10,7 @@
 #define ENROLL_KEY_MAX     255 /* code points of a learner's key (P24) */
 #define ENROLL_NUMBER_BITS 39  /* of a row's number below its program's */
 
-extern const struct nst_face enroll_face;
+extern const struct nst_face enroll_face, enroll_catalog_face;
 
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const enroll_resources[];

@@ -2,24 +2,30 @@
  * what is stored, in one statement for any number. */
 #include "history.h"
 
-static const char *const head[] = {
-    [ENROLL_PROGRAM_ROW] =
-        "INSERT INTO program_enrollment_history (program_id, id, change, external_user_key, "
-        "user_id, curriculum_uuid, status, kind, reason, changed_at, changed_by) "
-        "SELECT e.program_id, e.id, (SELECT coalesce(max(h.change), 0) + 1 "
-        "FROM program_enrollment_history h WHERE h.program_id = e.program_id AND h.id = e.id), "
-        "e.external_user_key, e.user_id, e.curriculum_uuid, e.status",
-    [ENROLL_COURSE_ROW] =
-        "INSERT INTO program_course_enrollment_history (program_id, id, change, "
-        "program_enrollment_id, course_enrollment_id, course_key, status, kind, reason, "
-        "changed_at, changed_by) SELECT e.program_id, e.id, (SELECT coalesce(max(h.change), 0) + 1 "
-        "FROM program_course_enrollment_history h WHERE h.program_id = e.program_id "
-        "AND h.id = e.id), e.program_enrollment_id, e.course_enrollment_id, e.course_key, e.status",
+/* The parts of the statement around the number of the change and what is bound. */
+struct parts {
+    const char *into, *number, *columns, *from;
 };
 
-static const char *const tail[] = {
-    [ENROLL_PROGRAM_ROW] = " FROM program_enrollment e WHERE e.program_id = ",
-    [ENROLL_COURSE_ROW] = " FROM program_course_enrollment e WHERE e.program_id = ",
+static const struct parts parts[] = {
+    [ENROLL_PROGRAM_ROW] = {
+        .into = "INSERT INTO program_enrollment_history (program_id, id, change, "
+                "external_user_key, user_id, curriculum_uuid, status, kind, reason, changed_at, "
+                "changed_by) SELECT e.program_id, e.id, ",
+        .number = "(SELECT coalesce(max(h.change), 0) + 1 FROM program_enrollment_history h "
+                  "WHERE h.program_id = e.program_id AND h.id = e.id)",
+        .columns = ", e.external_user_key, e.user_id, e.curriculum_uuid, e.status",
+        .from = " FROM program_enrollment e WHERE e.program_id = ",
+    },
+    [ENROLL_COURSE_ROW] = {
+        .into = "INSERT INTO program_course_enrollment_history (program_id, id, change, "
+                "program_enrollment_id, course_enrollment_id, course_key, status, kind, reason, "
+                "changed_at, changed_by) SELECT e.program_id, e.id, ",
+        .number = "(SELECT coalesce(max(h.change), 0) + 1 FROM program_course_enrollment_history h "
+                  "WHERE h.program_id = e.program_id AND h.id = e.id)",
+        .columns = ", e.program_enrollment_id, e.course_enrollment_id, e.course_key, e.status",
+        .from = " FROM program_course_enrollment e WHERE e.program_id = ",
+    },
 };
 
 static void put_cast(struct nst_sql *q, struct nst_value value, const char *type)
@@ -32,12 +38,16 @@ static void put_cast(struct nst_sql *q, struct nst_value value, const char *type
 void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
                     const struct enroll_note *note)
 {
-    nst_sql_add(q, head[row]);
+    /* A new row has no history, since numbers are never given out again. */
+    bool is_new = note->kind[0] == '+';
+    nst_sql_add(q, parts[row].into);
+    nst_sql_add(q, is_new ? "1" : parts[row].number);
+    nst_sql_add(q, parts[row].columns);
     put_cast(q, NST_TEXT(nst_str_z(note->kind)), "text");
     put_cast(q, NST_TEXT(nst_str_z(note->reason)), "text");
     put_cast(q, NST_INT(note->now), "bigint");
     put_cast(q, note->author != 0 ? NST_INT(note->author) : NST_NULL, "bigint");
-    nst_sql_add(q, tail[row]);
+    nst_sql_add(q, parts[row].from);
     nst_sql_bind(q, NST_INT(program));
 }
 

@@ -137,18 +137,6 @@ static const struct nst_texts guide_texts = {
     .not_object_key = "non_field_errors",
 };
 
-static const struct nst_texts v2_texts = {
-    .required = "This field is required.",
-    .blank = "This field may not be blank.",
-    .null = "This field may not be null.",
-    .pattern = "Enter a valid value.",
-    .invalid = "Invalid value.",
-    .choice = "\"%s\" is not a valid choice.",
-    .twice = "Given twice with different values.",
-    .not_object = "Invalid data",
-    .not_object_key = "non_field_errors",
-};
-
 #define BODY_MAX ((size_t)2 << 20) /* one concept with hundreds of names fits many times */
 
 const struct ocl_face ocl_guide = {
@@ -188,7 +176,7 @@ const struct ocl_face ocl_v2 = {
         .time = NST_TIME_MICRO_Z,
         .identity = NST_DECIMAL,
         .inserts_slash = true,
-        .text = &v2_texts,
+        .text = &nst_default_texts,
         .body_limit = BODY_MAX,
     },
     .reads_anonymously = true,
@@ -204,7 +192,7 @@ const struct ocl_face ocl_import = {
         .error = render_error,
         .paginate = paginate,
         .time = NST_TIME_MICRO_Z,
-        .text = &v2_texts,
+        .text = &nst_default_texts,
     },
     .lists_retired = true,
 };

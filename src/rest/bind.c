@@ -9,6 +9,18 @@
 
 #define TEXT_MAX 65535 /* code points of a field that states no maximum */
 
+const struct nst_texts nst_default_texts = {
+    .required = "This field is required.",
+    .blank = "This field may not be blank.",
+    .null = "This field may not be null.",
+    .pattern = "Enter a valid value.",
+    .invalid = "Invalid value.",
+    .choice = "\"%s\" is not a valid choice.",
+    .twice = "Given twice with different values.",
+    .not_object = "Invalid data",
+    .not_object_key = "non_field_errors",
+};
+
 static void *member_of(const struct nst_field *f, void *row)
 {
     return (char *)row + f->offset;

@@ -31,6 +31,11 @@ ACCOUNTS = {"/accounts/sign-in/", "/accounts/sign-out/", "/accounts/whoami/",
             "/oauth2/access_token/"}
 ENROLL = {"/api/program_enrollments/v1/programs/{program}/" + rest
           for rest in ("enrollments/", "courses/{course}/enrollments/")}
+CATALOG = {"/api/catalog/v1/" + rest for rest in (
+    "load/", "users/", "users/{username}/", "oauth2_clients/", "oauth2_clients/{client_id}/",
+    "organizations/", "organizations/{key}/", "social_auth/", "programs/", "programs/{uuid}/",
+    "course_overviews/", "course_overviews/{key}/", "course_enrollments/", "program_enrollments/",
+    "program_course_enrollments/")}
 BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/orgs/",
         "/users/{user}/orgs/", "/sources/", "/concepts/", "/orgs/{org}/members/",
         "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
@@ -286,7 +291,7 @@ class Cases:
             text = good(site.run("openapi", where=False)).stdout
             document = json.loads(text, object_pairs_hook=without_twins)
             wanted = {"/guide" + p for p in BOTH | GUIDE_ONLY} | {"/v2" + p for p in BOTH | V2_ONLY}
-            wanted |= ACCOUNTS | ENROLL
+            wanted |= ACCOUNTS | ENROLL | CATALOG
             paths = set(document["paths"])
             assert wanted == paths, f"missing {wanted - paths}, surplus {paths - wanted}"
             site.init()

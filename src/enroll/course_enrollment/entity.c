@@ -1,6 +1,7 @@
 /* Program course enrolments as documents list them. An item names its program
  * enrolment by as many members as it takes, and may say whether it is linked. */
 #include "enroll/fixture/entity.h"
+#include "enroll/catalog/api.h"
 #include "enroll/history.h"
 
 enum {
@@ -185,4 +186,15 @@ const struct enroll_entity enroll_entity_course_enrollment = {
     .after = course_after,
     .remove = course_remove,
     .doc = "Learners of programs in course runs.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("program_course_enrollments",
+                        "Program course enrollments of all programs."),
+};
+
+const struct nst_resource enroll_course_enrollment_entity = {
+    .name = "program_course_enrollments",
+    NST_ROUTES(routes),
+    .doc = "Program course enrollments of all programs.",
 };

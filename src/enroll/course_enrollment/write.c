@@ -3,6 +3,7 @@
 #include "course_enrollment.h"
 
 #include "enroll/effects.h"
+#include "enroll/history.h"
 #include "nestor/base/log.h"
 
 bool enroll_is_text(const struct nst_json *v, const char *text)
@@ -93,21 +94,10 @@ static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
 /* One history row for each row that was written just now. */
 static enum nst_err insert_history(struct course_write *w, struct nst_req *rq)
 {
+    const struct enroll_note note = { w->is_patch ? "~" : "+", NULL, rq->now, rq->caller.id };
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "INSERT INTO program_course_enrollment_history (program_id, id, change, "
-                    "program_enrollment_id, course_enrollment_id, course_key, status, kind, "
-                    "changed_at, changed_by) SELECT e.program_id, e.id, (SELECT "
-                    "coalesce(max(h.change), 0) + 1 FROM program_course_enrollment_history h "
-                    "WHERE h.program_id = e.program_id AND h.id = e.id), e.program_enrollment_id, "
-                    "e.course_enrollment_id, e.course_key, e.status, ");
-    nst_sql_add(&q, w->is_patch ? "'~', " : "'+', ");
-    nst_sql_add(&q, "CAST(");
-    nst_sql_bind(&q, NST_INT(rq->now));
-    nst_sql_add(&q, " AS bigint), CAST(");
-    nst_sql_bind(&q, NST_INT(rq->caller.id));
-    nst_sql_add(&q, " AS bigint) FROM program_course_enrollment e WHERE e.program_id = ");
-    nst_sql_bind(&q, NST_INT(w->program.id));
+    enroll_history(&q, ENROLL_COURSE_ROW, w->program.id, &note);
     nst_sql_add(&q, " AND e.id IN (");
     for (size_t i = 0; i < w->batch.count; i++) {
         const struct enroll_record *r = &w->batch.record[i];

@@ -1,6 +1,7 @@
 /* Courses that are known: runs of programs, and others that a document lists. */
 #include "course_overview.h"
 
+#include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
 enum { KEY };
@@ -64,5 +65,16 @@ const struct enroll_entity enroll_entity_course_overview = {
                .count = NST_COUNT(overview_member),
                .may_be_text = true },
     .remove = overview_remove,
+    .doc = "Courses that are known.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("course_overviews", "Courses that are known."),
+    ENROLL_CATALOG_DETAIL("course_overviews", "key", "One course."),
+};
+
+const struct nst_resource enroll_course_overview = {
+    .name = "course_overviews",
+    NST_ROUTES(routes),
     .doc = "Courses that are known.",
 };

@@ -1,4 +1,5 @@
 /* The LMS's own course enrolments, as documents list them. */
+#include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 #include "enroll/history.h"
 
@@ -68,4 +69,14 @@ const struct enroll_entity enroll_entity_lms_enrollment = {
     .stamps = "created_at",
     .remove = lms_remove,
     .doc = "The LMS's own enrolments of accounts in courses.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("course_enrollments", "The LMS's own course enrollments."),
+};
+
+const struct nst_resource enroll_lms_enrollment = {
+    .name = "course_enrollments",
+    NST_ROUTES(routes),
+    .doc = "The LMS's own course enrollments.",
 };

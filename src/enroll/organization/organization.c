@@ -1,5 +1,6 @@
 /* Organisations: owners of programs, with the providers by which their learners sign
  * in. Giving providers replaces them all. */
+#include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
 enum { KEY, NAME, SAML_SLUG, SAML_PROVIDERS };
@@ -147,4 +148,15 @@ const struct enroll_entity enroll_entity_organization = {
     .after = organization_after,
     .remove = organization_remove,
     .doc = "Owners of programs, and how their learners sign in.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("organizations", "Owners of programs, with their SAML providers."),
+    ENROLL_CATALOG_DETAIL("organizations", "key", "One organisation."),
+};
+
+const struct nst_resource enroll_organization = {
+    .name = "organizations",
+    NST_ROUTES(routes),
+    .doc = "Owners of programs, with their SAML providers.",
 };

@@ -2,6 +2,7 @@
  * list that a document gives replaces the one there is. */
 #include "lists.h"
 
+#include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
 enum {
@@ -188,4 +189,15 @@ const struct enroll_entity enroll_entity_program = {
     .remove = program_remove,
     .is_bare = program_is_bare,
     .doc = "Degrees, with their owners, curricula, courses and runs.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("programs", "Programs with their lists."),
+    ENROLL_CATALOG_DETAIL("programs", "uuid", "One program."),
+};
+
+const struct nst_resource enroll_program = {
+    .name = "programs",
+    NST_ROUTES(routes),
+    .doc = "Programs with their lists.",
 };

@@ -1,6 +1,7 @@
 /* Program enrolments as documents list them: no effect but the row itself and its
  * history. */
 #include "enroll/fixture/entity.h"
+#include "enroll/catalog/api.h"
 #include "enroll/history.h"
 
 enum { PROGRAM, EXTERNAL_USER_KEY, CURRICULUM_UUID, STATUS, USER, PROGRAM_UUID };
@@ -117,4 +118,14 @@ const struct enroll_entity enroll_entity_program_enrollment = {
     .after = enrollment_after,
     .remove = enrollment_remove,
     .doc = "Learners in programs.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("program_enrollments", "Program enrollments of all programs."),
+};
+
+const struct nst_resource enroll_program_enrollment_entity = {
+    .name = "program_enrollments",
+    NST_ROUTES(routes),
+    .doc = "Program enrollments of all programs.",
 };

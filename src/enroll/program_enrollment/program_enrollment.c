@@ -3,6 +3,8 @@
 #include "program_enrollment.h"
 #include "uuid.h"
 
+#include "enroll/history.h"
+
 #include <string.h>
 
 /* ---- Validation ---- */
@@ -123,14 +125,13 @@ static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq
 /* New numbers follow each other: the rows of this batch are those from the first. */
 static enum nst_err insert_history(struct nst_req *rq, const struct enroll_program *p)
 {
-    return nst_exec_with(
-        NULL, rq->db,
-        "INSERT INTO program_enrollment_history (program_id, id, change, external_user_key, "
-        "user_id, curriculum_uuid, status, kind, changed_at, changed_by) "
-        "SELECT program_id, id, 1, external_user_key, user_id, curriculum_uuid, status, '+', "
-        "CAST($1 AS bigint), CAST($2 AS bigint) FROM program_enrollment "
-        "WHERE program_id = $3 AND id >= $4",
-        NST_INT(rq->now), NST_INT(rq->caller.id), NST_INT(p->id), NST_INT(p->number));
+    const struct enroll_note note = { "+", NULL, rq->now, rq->caller.id };
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    enroll_history(&q, ENROLL_PROGRAM_ROW, p->id, &note);
+    nst_sql_add(&q, " AND e.id >= ");
+    nst_sql_bind(&q, NST_INT(p->number));
+    return nst_sql_exec(NULL, rq->db, &q);
 }
 
 static enum nst_err save(struct enroll_batch *b, struct nst_req *rq, const struct enroll_program *p)

@@ -1,5 +1,6 @@
 /* Links between accounts and the keys by which an organisation knows them. A new
  * link attaches what waits for its learner (section 10). */
+#include "enroll/catalog/api.h"
 #include "enroll/effects.h"
 #include "enroll/fixture/entity.h"
 
@@ -63,5 +64,15 @@ const struct enroll_entity enroll_entity_social_auth = {
     .resolve = social_auth_resolve,
     .after = social_auth_after,
     .remove = social_auth_remove,
+    .doc = "Which account a learner's key belongs to.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("social_auth", "Which account a learner's key belongs to."),
+};
+
+const struct nst_resource enroll_social_auth = {
+    .name = "social_auth",
+    NST_ROUTES(routes),
     .doc = "Which account a learner's key belongs to.",
 };

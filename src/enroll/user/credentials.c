@@ -1,5 +1,6 @@
 /* Login sessions and OAuth 2 clients of documents. Their rows have no numbers: the
  * key itself, hashed, tells them apart within a document. */
+#include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
 #include "accounts/accounts.h"
@@ -126,4 +127,15 @@ const struct enroll_entity enroll_entity_client = {
     .apply = client_apply,
     .remove = client_remove,
     .doc = "Programs that exchange an id and a secret for access tokens.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("oauth2_clients", "Programs that fetch access tokens."),
+    ENROLL_CATALOG_DETAIL("oauth2_clients", "client_id", "One client."),
+};
+
+const struct nst_resource enroll_client = {
+    .name = "oauth2_clients",
+    NST_ROUTES(routes),
+    .doc = "Programs that fetch access tokens.",
 };

@@ -1,5 +1,6 @@
 /* Users as documents know them: callers and learners. The rows are the accounts of
  * all faces; here `is_active` says whether an account is enabled. */
+#include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
 #include "accounts/accounts.h"
@@ -131,5 +132,16 @@ const struct enroll_entity enroll_entity_user = {
     .touched = "updated_at",
     .after = user_after,
     .remove = user_remove,
+    .doc = "Callers and learners.",
+};
+
+static const struct nst_route routes[] = {
+    ENROLL_CATALOG_LIST("users", "Callers and learners."),
+    ENROLL_CATALOG_DETAIL("users", "username", "One account."),
+};
+
+const struct nst_resource enroll_user = {
+    .name = "users",
+    NST_ROUTES(routes),
     .doc = "Callers and learners.",
 };

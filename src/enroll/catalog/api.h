@@ -1,0 +1,37 @@
+/* The catalog's own API, under /api/catalog/v1/: administrators read the entities of
+ * fixture documents, load them and remove them. The form is that of `nestor load`. */
+#ifndef ENROLL_CATALOG_API_H
+#define ENROLL_CATALOG_API_H
+
+#include "enroll/app.h"
+
+/* Views of an entity, which is the one that the first segment of the path names.
+ *
+ * List: `{"next", "results"}`, `limit` (100, at most 1000) and `offset`; a query
+ * parameter named as a member of the natural key limits the list to that value.
+ * Detail and removal by the natural key, where it is one member.
+ * Put: a body of one item, or a list of them, applied as `nestor load` would; answers
+ * what was made, changed, unchanged. */
+nst_view enroll_catalog_list, enroll_catalog_detail, enroll_catalog_put, enroll_catalog_remove;
+
+/* Apply a whole document. */
+nst_view enroll_catalog_load;
+
+/* Superusers only, and not through a restricted token. */
+nst_permission enroll_is_administrator;
+
+/* Routes of an entity: of its list, and of one row where one member is the key. */
+#define ENROLL_CATALOG_LIST(name, what) \
+    { \
+        &enroll_catalog_face, "/" name "/", \
+            .get = { enroll_catalog_list, enroll_is_administrator }, \
+            .post = { enroll_catalog_put, enroll_is_administrator }, .doc = what \
+    }
+#define ENROLL_CATALOG_DETAIL(name, key, what) \
+    { \
+        &enroll_catalog_face, "/" name "/:" key "?/", \
+            .get = { enroll_catalog_detail, enroll_is_administrator }, \
+            .delete = { enroll_catalog_remove, enroll_is_administrator }, .doc = what \
+    }
+
+#endif
