@@ -83,6 +83,18 @@ void nst_json_put_bool(struct nst_buf *b, bool value);
 /* Append v compactly, members in their order. v == NULL gives null. */
 void nst_json_put(struct nst_buf *b, const struct nst_json *v);
 
+/* How far an indented text has come that arrives in parts; zeroed but for indent at
+ * its start. */
+struct nst_json_layout {
+    unsigned indent; /* blanks a level, 0..8; 0 copies */
+    size_t depth;
+    bool is_opened; /* a bracket came last: what is empty stays on its line */
+};
+
+/* Append one part of a text as nst_json_put_indented would have shown the whole. A
+ * part ends anywhere but inside a string. */
+void nst_json_put_part(struct nst_buf *b, struct nst_json_layout *layout, struct nst_str part);
+
 /* Append the well-formed JSON text compact once more, indented by `indent`
  * blanks a level (0..8; 0 copies it): `": "` after names, a line per item. */
 void nst_json_put_indented(struct nst_buf *b, struct nst_str text, unsigned indent);

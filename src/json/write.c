@@ -187,30 +187,41 @@ static size_t put_token(struct nst_buf *b, struct nst_str s, size_t at)
     return end;
 }
 
-void nst_json_put_indented(struct nst_buf *b, struct nst_str s, unsigned indent)
+/* The line break that stands before the token c, if any. */
+static void put_break(struct nst_buf *b, struct nst_json_layout *l, char c)
 {
-    if (indent == 0) {
-        nst_put(b, s);
+    bool closes = c == ']' || c == '}';
+    l->depth -= closes && l->depth > 0;
+    if (closes != l->is_opened)
+        put_line(b, l->depth * l->indent);
+    l->is_opened = false;
+}
+
+void nst_json_put_part(struct nst_buf *b, struct nst_json_layout *l, struct nst_str part)
+{
+    if (l->indent == 0) {
+        nst_put(b, part);
         return;
     }
-    size_t depth = 0;
-    for (size_t at = skip_blanks(s, 0); at < s.n && !b->is_full; at = skip_blanks(s, at)) {
-        char c = s.p[at];
-        if (c == ']' || c == '}')
-            put_line(b, --depth * indent);
-        at = put_token(b, s, at);
+    for (size_t at = skip_blanks(part, 0); at < part.n && !b->is_full; at = skip_blanks(part, at)) {
+        char c = part.p[at];
+        put_break(b, l, c);
+        at = put_token(b, part, at);
         if (c == '[' || c == '{') {
-            at = skip_blanks(s, at);
-            if (at < s.n && (s.p[at] == ']' || s.p[at] == '}'))
-                nst_put_char(b, s.p[at++]);
-            else
-                put_line(b, ++depth * indent);
+            l->depth++;
+            l->is_opened = true;
         } else if (c == ',') {
-            put_line(b, depth * indent);
+            put_line(b, l->depth * l->indent);
         } else if (c == ':') {
             nst_put_char(b, ' ');
         }
     }
+}
+
+void nst_json_put_indented(struct nst_buf *b, struct nst_str text, unsigned indent)
+{
+    struct nst_json_layout layout = { .indent = indent };
+    nst_json_put_part(b, &layout, text);
 }
 
 struct nst_json *nst_json_get(const struct nst_json *v, struct nst_str name)

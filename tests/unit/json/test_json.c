@@ -561,6 +561,27 @@ static void test_put_indented__drops_blanks(void **state)
                     NST_STR("[\n {\n  \"a b\": 1\n },\n []\n]"));
 }
 
+/* Wherever a text is cut outside its strings, its parts give what the whole gives. */
+static void test_put_part__is_the_whole(void **state)
+{
+    (void)state;
+    struct nst_str text = NST_STR("{\"a\":[],\"b\":{},\"c\":[[1.5],{\"d\":null},[]],\"e\":{}}");
+    struct nst_buf whole, parts;
+    nst_buf_init(&whole, arena, BUF_MAX);
+    nst_json_put_indented(&whole, text, 3);
+    bool in_string = false;
+    for (size_t cut = 0; cut <= text.n; cut++) {
+        in_string ^= cut > 0 && text.p[cut - 1] == '"';
+        if (in_string)
+            continue;
+        struct nst_json_layout layout = { .indent = 3 };
+        nst_buf_init(&parts, arena, BUF_MAX);
+        nst_json_put_part(&parts, &layout, nst_str_slice(text, 0, cut));
+        nst_json_put_part(&parts, &layout, nst_str_slice(text, cut, text.n));
+        assert_text(nst_buf_str(&parts), nst_buf_str(&whole));
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -594,6 +615,7 @@ int main(int argc, char **argv)
         CASE(test_put__values),
         CASE(test_put_indented__layout),
         CASE(test_put_indented__drops_blanks),
+        CASE(test_put_part__is_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
