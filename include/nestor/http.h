@@ -7,7 +7,8 @@
  *
  * Life of an exchange: headers arrive and pass the guard; the application is
  * asked for its body limit; the body arrives; the application handles it, at
- * once or later from another thread; the answer leaves; the arena is reset. */
+ * once or later from another thread; the answer leaves, whole or piece by piece;
+ * the arena is reset. */
 #ifndef NESTOR_HTTP_H
 #define NESTOR_HTTP_H
 
@@ -23,6 +24,18 @@ struct nst_http_loop;
 struct nst_http_header {
     struct nst_str name, value;
 };
+
+struct nst_exchange;
+
+enum nst_http_next {
+    NST_HTTP_ANSWERED, /* the answer, or its next piece, is filled in */
+    NST_HTTP_LATER     /* nst_http_resume will be called, from any thread */
+};
+
+/* Makes the next piece of an answer, when the one before has left: replaces x->out,
+ * and sets x->more to NULL with the last piece or x->is_broken when there can be
+ * none. Runs on the loop's thread and must not block. */
+typedef enum nst_http_next nst_http_more(struct nst_exchange *x);
 
 /* One request and its answer. The first part is filled before the application
  * sees it and does not change; the second is the application's to fill. */
@@ -40,6 +53,13 @@ struct nst_exchange {
 
     unsigned status;    /* 0 until answered */
     struct nst_buf out; /* body; its maximum is NST_HTTP_ANSWER_MAX */
+
+    /* NULL: out is the whole answer. Else it is the first piece of one whose length
+     * nobody knows yet: sent chunked, to HTTP/1.0 until the connection closes, and
+     * never compressed. No deadline cuts it while the client goes on reading. */
+    nst_http_more *more;
+    bool is_broken; /* reset the connection, so that no client takes it for complete */
+
     struct nst_http_header header[NST_HTTP_HEADERS_OUT];
     unsigned header_count;
     struct nst_str content_type; /* null: none is sent */
@@ -61,11 +81,6 @@ unsigned nst_http_request_header_count(const struct nst_exchange *x, const char 
  * must live in x's arena or a const table. Control characters in value are
  * dropped. More than NST_HTTP_HEADERS_OUT: asserts. */
 void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value);
-
-enum nst_http_next {
-    NST_HTTP_ANSWERED, /* the answer is filled in */
-    NST_HTTP_LATER     /* nst_http_resume will be called, from any thread */
-};
 
 /* What the application brings. All functions run on the loop's thread and must
  * not block. */
@@ -96,8 +111,8 @@ struct nst_http_app {
 /* What loop_start returned, for x's loop. */
 void *nst_http_loop_state(const struct nst_exchange *x);
 
-/* The answer of an exchange that was left for LATER is filled in. Any thread,
- * exactly once, also while the server is stopping and when the client has gone:
+/* The answer of an exchange, or the piece, that was left for LATER is filled in. Any
+ * thread, once for each LATER, also while the server is stopping and when the client has gone:
  * until then the exchange belongs to the application. */
 void nst_http_resume(struct nst_exchange *x);
 

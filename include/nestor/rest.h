@@ -53,6 +53,7 @@ struct nst_req {
     unsigned depth;
     struct nst_json *body; /* parsed in the bind phase; NULL before and without one */
     struct nst_problem *problem;
+    struct nst_stream *stream; /* the answer goes on in pieces; NULL: it does not */
     const char *missing; /* the resource of the path that was not found */
     int64_t now;
     void *prepared;    /* for the action's gather and prepare */
@@ -188,6 +189,24 @@ enum nst_err nst_answer_empty(struct nst_req *rq, unsigned status);
 
 /* Answer 200 with the JSON that the view wrote to rq->x->out. */
 enum nst_err nst_answer_json(struct nst_req *rq, unsigned status);
+
+/* ---- Answering in pieces ---- */
+
+#define NST_PIECE_MAX ((size_t)1 << 20) /* bytes; a view aims at a tenth */
+
+/* Append the next piece of a streamed answer to rq->x->out, and set *is_last with the
+ * last one. Every piece is a read of its own: the connection has no memory of the
+ * ones before, and no transaction is open while the client takes what it has.
+ *   rq     of the request that began the stream; rq->arena is empty each time
+ *   state  where the stream stands; changed to where it will stand after this piece.
+ *          What changes is inside: the piece may be made again from the former state
+ * Errors: any; the connection is cut, since the status has left already. */
+typedef enum nst_err nst_piece(bool *is_last, struct nst_req *rq, void *state);
+
+/* Let the answer go on: rq->x->out holds the first piece, `piece` makes the others.
+ * The request's arena and what it holds stay as they are until the end.
+ *   state  of `size` bytes, in the request's arena */
+void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, size_t size);
 
 /* ---- Generic views: the five actions ---- */
 

@@ -49,8 +49,11 @@ struct exchange {
     uint64_t content_length;
     enum nst_err failed; /* found while the body came; answered after it */
     bool is_http_1_0;
-    bool is_later; /* the application answers by nst_http_resume */
-    bool is_done;  /* and has done so */
+    bool is_later;  /* the application answers by nst_http_resume */
+    bool is_done;   /* and has done so */
+    bool is_stream; /* the answer leaves in pieces */
+    size_t taken;   /* bytes of the present piece that libmicrohttpd has */
+    uint64_t sent;  /* and of the pieces before it */
     char id[17];
     unsigned in_count;
     struct nst_http_header in[]; /* request headers; options.header_fields of them */
@@ -125,6 +128,10 @@ enum MHD_Result nst_http_reply(struct exchange *x);
 /* Answer past libmicrohttpd, which accepts none in the middle of a request, and
  * shut the socket down. x may be NULL when the headers never became complete. */
 void nst_http_reply_late(struct conn *c, enum nst_err err);
+
+/* Shut the connection down; one with a part of a stream is reset, since its end
+ * could be taken for the end of the answer. */
+void nst_http_cut(struct conn *c);
 
 /* Write the access log line of x. */
 void nst_http_log(const struct exchange *x, enum MHD_RequestTerminationCode how);

@@ -150,7 +150,7 @@ static void shut_all(struct nst_http_loop *l)
 {
     for (struct conn *c = l->newest; c != NULL; c = c->older) {
         if (c->state != CONN_CLOSING)
-            shutdown(c->fd, SHUT_RDWR);
+            nst_http_cut(c);
         c->state = CONN_CLOSING;
     }
 }

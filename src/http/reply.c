@@ -1,5 +1,5 @@
 /* Answers: from the filled-in exchange to libmicrohttpd, compressed where that
- * pays, and the access log. An answer that comes in the middle of a request,
+ * pays, or piece by piece; and the access log. An answer that comes in the middle of a request,
  * where libmicrohttpd takes none, is written to the socket directly. */
 #include "internal.h"
 
@@ -57,6 +57,7 @@ void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail)
     pub->status = 0;
     pub->header_count = 0;
     pub->content_type = (struct nst_str){ NULL, 0 };
+    pub->more = NULL;
     nst_buf_init(&pub->out, pub->arena, NST_HTTP_ANSWER_MAX);
     pub->loop->server->app->error(pub, err, detail);
     if (pub->status == 0)
@@ -95,8 +96,8 @@ static void mark_etag(struct nst_exchange *x)
 
 static bool may_compress(struct nst_exchange *x)
 {
-    return x->out.n >= x->loop->server->options.gzip_from && x->content_type.p != NULL &&
-           is_text(x->content_type) && x->status != 206 &&
+    return x->more == NULL && x->out.n >= x->loop->server->options.gzip_from &&
+           x->content_type.p != NULL && is_text(x->content_type) && x->status != 206 &&
            find_header(x, NST_STR("Content-Encoding")) == NULL;
 }
 
@@ -155,8 +156,80 @@ static void check_answer(struct exchange *x)
                 NST_LOG_STR("request", x->pub.id));
         nst_http_fail(x, NST_E_INTERNAL, NULL);
     }
-    if (has_no_body(x->pub.status))
+    if (has_no_body(x->pub.status)) {
         x->pub.out.n = 0;
+        x->pub.more = NULL;
+    }
+}
+
+/* ---- Streams ---- */
+
+#define BLOCK_BYTES ((size_t)32 << 10) /* at a time to a client of HTTP/1.0 */
+
+/* Asks until there is something to send. Returns false when it will come later. */
+static bool next_piece(struct exchange *x)
+{
+    struct nst_exchange *pub = &x->pub;
+    while (x->taken == pub->out.n && pub->more != NULL && !pub->is_broken) {
+        x->sent += x->taken;
+        x->taken = 0;
+        x->is_done = false;
+        if (pub->more(pub) == NST_HTTP_LATER) {
+            MHD_suspend_connection(x->mhd);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What libmicrohttpd calls when the socket takes more. */
+static ssize_t read_piece(void *arg, uint64_t at, char *to, size_t max)
+{
+    struct exchange *x = arg;
+    struct nst_exchange *pub = &x->pub;
+    (void)at;
+    if (x->conn->state == CONN_CLOSING)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (!next_piece(x))
+        return 0;
+    if (pub->is_broken || pub->out.is_full) {
+        nst_log(NST_LOG_ERROR, "answer broken off", NST_LOG_STR("path", pub->path),
+                NST_LOG_STR("request", pub->id));
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    size_t n = pub->out.n - x->taken;
+    if (n == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    n = n < max ? n : max;
+    memcpy(to, pub->out.p + x->taken, n);
+    x->taken += n;
+    return (ssize_t)n;
+}
+
+/* x lives until libmicrohttpd says that the request is completed, which is the last
+ * that is heard of the response. */
+static struct MHD_Response *make_response(struct exchange *x)
+{
+    struct nst_exchange *pub = &x->pub;
+    if (pub->more == NULL)
+        return MHD_create_response_from_buffer(pub->out.n, pub->out.p, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_piece, x, NULL);
+    x->is_stream = !nst_str_eq(pub->method, NST_STR("HEAD"));
+    /* libmicrohttpd 0.9.75 would put a last chunk behind the headers, which the client
+     * would take for the next answer. */
+    if (!x->is_stream && r != NULL) {
+        MHD_set_response_options(r, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+        pub->out.n = 0;
+    }
+    return r;
+}
+
+void nst_http_cut(struct conn *c)
+{
+    static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+    if (c->x == NULL || !c->x->is_stream || connect(c->fd, &nowhere, sizeof(nowhere)) != 0)
+        shutdown(c->fd, SHUT_RDWR);
 }
 
 enum MHD_Result nst_http_reply(struct exchange *x)
@@ -164,8 +237,7 @@ enum MHD_Result nst_http_reply(struct exchange *x)
     struct nst_exchange *pub = &x->pub;
     check_answer(x);
     compress(pub);
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(pub->out.n, pub->out.p, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r = make_response(x);
     if (r == NULL)
         return MHD_NO;
     if (pub->content_type.p != NULL)
@@ -227,10 +299,11 @@ void nst_http_log(const struct exchange *x, enum MHD_RequestTerminationCode how)
     const struct nst_exchange *pub = &x->pub;
     if (!pub->loop->server->options.access_log || !nst_log_is_on(NST_LOG_INFO))
         return;
+    uint64_t bytes = x->is_stream ? x->sent + x->taken : pub->out.n;
     bool is_whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     nst_log(NST_LOG_INFO, is_whole ? "request" : "request cut", NST_LOG_STR("method", pub->method),
             NST_LOG_STR("path", pub->path), NST_LOG_INT("status", pub->status),
-            NST_LOG_INT("bytes", (int64_t)pub->out.n),
-            NST_LOG_INT("us", nst_ticks() - pub->started), NST_LOG_STR("peer", pub->peer),
-            NST_LOG_STR("user", pub->user), NST_LOG_STR("request", pub->id));
+            NST_LOG_INT("bytes", (int64_t)bytes), NST_LOG_INT("us", nst_ticks() - pub->started),
+            NST_LOG_STR("peer", pub->peer), NST_LOG_STR("user", pub->user),
+            NST_LOG_STR("request", pub->id));
 }

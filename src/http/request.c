@@ -228,6 +228,8 @@ void nst_http_completed(void *arg, struct MHD_Connection *mhd, void **context,
     struct conn *c = nst_http_conn_of(mhd);
     (void)arg;
     if (x != NULL) {
+        if (x->is_stream && how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+            nst_http_cut(c);
         nst_http_log(x, how);
         if (c->loop->server->app->finished != NULL)
             c->loop->server->app->finished(&x->pub);

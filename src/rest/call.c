@@ -15,6 +15,7 @@ enum nst_err nst_run_phases(struct nst_req *rq)
     if (e == NST_E_RETRY)
         return e;
     if (e != NST_OK) {
+        rq->stream = NULL;
         rq->x->status = 0;
         rq->x->out.n = 0;
         rq->face->error(rq, e);
@@ -28,6 +29,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->problem = NULL;
     rq->missing = NULL;
     rq->body = NULL;
+    rq->stream = NULL;
     rq->action = NULL;
     rq->caller = rq->is_internal ? rq->caller : (struct nst_caller){ 0 };
     rq->x->status = 0;

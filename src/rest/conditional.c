@@ -121,7 +121,8 @@ enum nst_err nst_phase_cached(struct nst_req *rq)
 
 enum nst_err nst_phase_etag(struct nst_req *rq)
 {
-    if (rq->method != NST_GET || rq->x->status != 200 || rq->x->out.n == 0 || rq->is_internal)
+    if (rq->method != NST_GET || rq->x->status != 200 || rq->x->out.n == 0 || rq->is_internal ||
+        rq->stream != NULL)
         return NST_OK;
     struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");

@@ -153,6 +153,13 @@ void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resou
 /* The Location of a row: its field `url`. */
 struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const void *row);
 
+/* Make the next piece of a stream, for nst_http_more.
+ *   reader  a connection in its tick's transaction, for making it at once; NULL: the
+ *           store's threads make it later
+ *   err     of entering that transaction */
+enum nst_http_next nst_stream_next(struct nst_stream *s, struct nst_store *store,
+                                   struct nst_db *reader, enum nst_err err);
+
 /* The part of a request that is run by a face: phases, then the error. */
 enum nst_err nst_run_phases(struct nst_req *rq);
 

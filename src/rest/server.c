@@ -194,6 +194,31 @@ static void set_user(struct job *job)
         job->rq.x->user = job->rq.caller.name;
 }
 
+/* Enter the transaction of this tick; what the loop remembers goes when the data may
+ * have changed. */
+static enum nst_err enter(struct loop *loop)
+{
+    bool changed = false;
+    enum nst_err e = nst_reader_enter(loop->reader, &changed);
+    if (changed || nst_cache_is_full(loop->cache))
+        nst_cache_drop(loop->cache);
+    return e;
+}
+
+static enum nst_http_next more(struct nst_exchange *x)
+{
+    struct loop *loop = nst_http_loop_state(x);
+    const struct job *job = x->app;
+    enum nst_err e = loop->reader != NULL ? enter(loop) : NST_OK;
+    return nst_stream_next(job->rq.stream, job->server->options.store, loop->reader, e);
+}
+
+static void begin_stream(struct job *job)
+{
+    if (job->rq.stream != NULL)
+        job->rq.x->more = more;
+}
+
 /* The store has the outcome: a failure of its own (commit, full queue) replaces
  * what the phases had to say. */
 static void finish(enum nst_err err, void *arg)
@@ -202,6 +227,8 @@ static void finish(enum nst_err err, void *arg)
     struct nst_exchange *x = job->rq.x;
     if (x->status == 0 || (err != NST_OK && x->status < 400))
         fail_plainly(x, err != NST_OK ? err : NST_E_INTERNAL);
+    else
+        begin_stream(job);
     set_user(job);
     nst_http_resume(x);
 }
@@ -252,16 +279,15 @@ static bool wants_prepare(const struct job *job)
 
 static enum nst_http_next run_inline(struct job *job, struct loop *loop)
 {
-    bool changed = false;
-    enum nst_err e = nst_reader_enter(loop->reader, &changed);
-    if (changed || nst_cache_is_full(loop->cache))
-        nst_cache_drop(loop->cache);
+    enum nst_err e = enter(loop);
     job->rq.cache = loop->cache;
     job->mark = nst_arena_mark(job->rq.arena);
     if (e == NST_OK)
         e = run(loop->reader, job);
     if (job->rq.x->status == 0)
         fail_plainly(job->rq.x, e == NST_OK ? NST_E_INTERNAL : e);
+    else
+        begin_stream(job);
     set_user(job);
     return NST_HTTP_ANSWERED;
 }

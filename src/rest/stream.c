@@ -1,0 +1,87 @@
+/* Answers in pieces. Each piece is a read of its own, on the loop or on a thread of the
+ * store; memory is one arena, emptied between pieces. What a piece changes counts only
+ * once its read has ended well, since the store may run it again. */
+#include "model.h"
+
+#include "nestor/base/log.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define SCRATCH_FIRST ((size_t)512 << 10) /* holds a usual piece and what it takes */
+
+struct nst_stream {
+    struct nst_req rq;
+    nst_piece *piece;
+    void *state, *trial;
+    size_t size;
+    bool is_last; /* according to the trial */
+    struct nst_arena *scratch;
+};
+
+static void free_scratch(void *arg)
+{
+    nst_arena_free(arg);
+}
+
+void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, size_t size)
+{
+    assert(!rq->is_internal);
+    struct nst_stream *s = NST_NEW(rq->arena, struct nst_stream);
+    s->piece = piece;
+    s->state = state;
+    s->trial = nst_alloc(rq->arena, size);
+    s->size = size;
+    rq->stream = s;
+    s->rq = *rq;
+    s->rq.cache = NULL;
+}
+
+static enum nst_err make_piece(struct nst_db *db, void *arg)
+{
+    struct nst_stream *s = arg;
+    nst_arena_reset(s->scratch);
+    nst_buf_init(&s->rq.x->out, s->scratch, NST_PIECE_MAX);
+    memcpy(s->trial, s->state, s->size);
+    s->is_last = false;
+    s->rq.db = db;
+    return s->piece(&s->is_last, &s->rq, s->trial);
+}
+
+static void take_piece(struct nst_stream *s, enum nst_err err)
+{
+    struct nst_exchange *x = s->rq.x;
+    if (err != NST_OK) {
+        x->is_broken = true;
+        nst_log(NST_LOG_ERROR, "a piece of an answer failed",
+                NST_LOG_STR("reason", nst_str_z(nst_err_message(err))),
+                NST_LOG_STR("request", x->id));
+        return;
+    }
+    memcpy(s->state, s->trial, s->size);
+    if (s->is_last)
+        x->more = NULL;
+}
+
+static void after_piece(enum nst_err err, void *arg)
+{
+    struct nst_stream *s = arg;
+    take_piece(s, err);
+    nst_http_resume(s->rq.x);
+}
+
+enum nst_http_next nst_stream_next(struct nst_stream *s, struct nst_store *store,
+                                   struct nst_db *reader, enum nst_err err)
+{
+    if (s->scratch == NULL) {
+        s->scratch = nst_arena_new(SCRATCH_FIRST);
+        s->rq.arena = s->scratch;
+        nst_arena_defer(s->rq.x->arena, free_scratch, s->scratch);
+    }
+    if (reader == NULL) {
+        nst_store_submit(store, NST_MODE_READ, make_piece, after_piece, s);
+        return NST_HTTP_LATER;
+    }
+    take_piece(s, err == NST_OK ? make_piece(reader, s) : err);
+    return NST_HTTP_ANSWERED;
+}
