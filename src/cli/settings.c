@@ -41,6 +41,8 @@ const struct cli_setting cli_settings[] = {
       .doc = "Which edition of the program enrollments API is served." },
     { "enroll.username_param_grants", CLI_SWITCH, "false",
       .doc = "Let `?username=` of the caller's own name open every program (unsafe)." },
+    { "enroll.page_max", CLI_NUMBER, "0", 0, 1000000000,
+      .doc = "Rows of a page of enrolments at most; 0: as many as a client asks for." },
     { "db.pool", CLI_NUMBER, "8", 1, 1000, .doc = "PostgreSQL connections." },
     { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
     { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },

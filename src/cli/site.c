@@ -105,6 +105,7 @@ static bool configure_accounts(struct cli_options *o, const struct cli_verb *ver
     }
     const struct enroll_settings enroll = {
         .username_param_grants = cli_is_on(&o->config, "enroll.username_param_grants"),
+        .page_max = cli_number(&o->config, "enroll.page_max"),
     };
     enroll_configure(&enroll);
     settings.password_min = cli_number(&o->config, "auth.password.min_length");

@@ -11,6 +11,11 @@ void enroll_configure(const struct enroll_settings *given)
     settings = *given;
 }
 
+int64_t enroll_page_max(void)
+{
+    return settings.page_max;
+}
+
 /* ---- Routing (section 2): on the percent-decoded path ---- */
 
 static bool is_uuid_text(struct nst_str s)
@@ -176,22 +181,39 @@ static void add_allow(struct nst_req *rq)
     nst_http_add_header(rq->x, "Allow", nst_allowed_methods(rq));
 }
 
+struct nst_json_layout enroll_layout(struct nst_req *rq)
+{
+    return (struct nst_json_layout){ .indent = wanted_indent(rq) };
+}
+
+static bool has_separators(struct nst_str text)
+{
+    return memmem(text.p, text.n, "\xE2\x80", 2) != NULL;
+}
+
+void enroll_put_dressed(struct nst_buf *out, struct nst_json_layout *layout, struct nst_str part)
+{
+    struct nst_buf escaped;
+    if (has_separators(part)) {
+        nst_buf_init(&escaped, out->arena, part.n * 2);
+        escape_separators(&escaped, part);
+        part = nst_buf_str(&escaped);
+    }
+    nst_json_put_part(out, layout, part);
+}
+
+/* A stream has dressed its first piece by itself, as it does the others. */
 static void dress(struct nst_req *rq)
 {
     struct nst_buf plain = rq->x->out;
     struct nst_str text = nst_buf_str(&plain);
-    unsigned indent = wanted_indent(rq);
+    struct nst_json_layout layout = enroll_layout(rq);
     if (rq->endpoint != NULL)
         add_allow(rq);
-    if (memmem(text.p, text.n, "\xE2\x80", 2) != NULL) {
-        nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
-        escape_separators(&rq->x->out, text);
-        text = nst_buf_str(&rq->x->out);
-    }
-    if (indent > 0 && text.n > 0) {
-        nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
-        nst_json_put_indented(&rq->x->out, text, indent);
-    }
+    if (rq->stream != NULL || (layout.indent == 0 && !has_separators(text)))
+        return;
+    nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
+    enroll_put_dressed(&rq->x->out, &layout, text);
 }
 
 /* OPTIONS is answered here, before the view. */

@@ -15,12 +15,15 @@ extern const struct nst_face enroll_face, enroll_catalog_face;
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const enroll_resources[];
 
-/* Whether a learner's own `?username=` opens everything (A21); set once before the
- * server starts. */
+/* Set once before the server starts. */
 struct enroll_settings {
-    bool username_param_grants;
+    bool username_param_grants; /* a learner's own `?username=` opens everything (A21) */
+    int64_t page_max;           /* rows of a page at most; 0: as many as there are (L17) */
 };
 void enroll_configure(const struct enroll_settings *settings);
+
+/* The configured page_max. */
+int64_t enroll_page_max(void);
 
 /* ---- Answers ---- */
 
@@ -30,6 +33,12 @@ NST_CHECKED enum nst_err enroll_fail(struct nst_req *rq, enum nst_err err, const
 
 /* 422 with the JSON string "invalid enrollment record" (IER); nothing is stored. */
 NST_CHECKED enum nst_err enroll_invalid_record(struct nst_req *rq);
+
+/* The layout that the Accept header asks for (T6), at the start of a text. */
+struct nst_json_layout enroll_layout(struct nst_req *rq);
+
+/* Append a part of a body as it leaves: indented, separators escaped (T6, T7). */
+void enroll_put_dressed(struct nst_buf *out, struct nst_json_layout *layout, struct nst_str part);
 
 /* ---- The catalog ---- */
 
@@ -79,7 +88,7 @@ struct enroll_batch {
 NST_CHECKED enum nst_err enroll_read_batch(struct enroll_batch *b, bool *answered,
                                            struct nst_req *rq, const char *member);
 
-/* A well-formed key without the blanks of section 6.2 at its ends. */
+/* s without the blanks of section 6.2 at its ends; any bytes. */
 struct nst_str enroll_trim_key(struct nst_str s);
 
 /* True for records that name the same learner (P27, P29). */

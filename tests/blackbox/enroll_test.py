@@ -6,6 +6,7 @@ Usage: enroll_test.py --nestor PATH
 import hashlib
 import http.client
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -211,6 +212,36 @@ def pages(caller):
     assert back == every, (len(back), len(every))
 
 
+# (query as sent, query of the link without `cursor=cD0...`); the size is always 1
+LINKS = [
+    ("b=2&a=1&b=1", "a=1&b=2&b=1&cursor=*&page_size=1"),
+    ("x=a+b%20c&y=&z", "cursor=*&page_size=1&x=a+b+c&y=&z="),
+    ("=v&&=&a", "=v&=&a=&cursor=*&page_size=1"),
+    ("cursor=zz&%63ursor=&B=1&a=1", "B=1&a=1&cursor=*&page_size=1"),
+    ("q=%ff%C3%A9%c3", "cursor=*&page_size=1&q=%FF%C3%A9%C3"),
+    ("q=%2B%25%zz~_.-%2f", "cursor=*&page_size=1&q=%2B%25%25zz~_.-%2F"),
+    ("d=a=b&d=", "cursor=*&d=a%3Db&d=&page_size=1"),
+    ("&".join(f"n{i:03}" for i in range(600, 0, -1)),
+     "&".join(["cursor=*", *(f"n{i:03}=" for i in range(1, 601)), "page_size=1"])),
+]
+
+
+def links(caller):
+    """Links keep the query, sorted by name, in form encoding (L5, L13, L26)."""
+    for sent, want in LINKS:
+        status, _, text = caller.ask("GET", f"{P}?{sent}&page_size=1")
+        link = json.loads(text)["next"]
+        query = re.sub("cursor=[A-Za-z0-9%]+", "cursor=*", link.split("?", 1)[1])
+        assert (status, query) == (200, want), f"{sent[:80]}: {query[:300]}, not {want[:300]}"
+    escaped = C.replace("+", "%2b").replace("course-v1:", "course%2Dv1%3A")
+    link = json.loads(caller.ask("GET", escaped + "?page_size=1")[2])["next"]
+    assert link.startswith(f"http://127.0.0.1:{caller.connection.port}{C}?cursor="), link
+    page = json.loads(caller.ask("GET", P + "?page_size=2&page_size=1")[2])
+    assert len(page["results"]) == 1, page
+    nul = json.loads(caller.ask("GET", P + "?page_size=1&cursor=bz%000x")[2])   # o=1
+    assert "?cursor=cj0xJnA9" in nul["previous"], nul
+
+
 def stored(site):
     """Effects and history (section 10, P41's rows): who, when, what."""
     assert site.query("SELECT user_id, mode FROM course_enrollment") == [("1", "masters")]
@@ -262,6 +293,7 @@ def main():
                 tally.run(f"{name}: every record gets its outcome", table, caller)
                 tally.run(f"{name}: answers are dressed as contracted", headers, caller)
                 tally.run(f"{name}: pages show every row once, both ways", pages, caller)
+                tally.run(f"{name}: links keep the query byte by byte", links, caller)
                 tally.run(f"{name}: effects and history are stored", stored, site)
                 tally.run(f"{name}: clients at once make one row a key", together, site,
                           server.port)

@@ -525,9 +525,9 @@ static void test_put__values(void **state)
     nst_json_put_str_or_null(&b, NST_STR(""));
     nst_json_put(&b, NULL);
     assert_text(nst_buf_str(&b), NST_STR("truefalsenull\"\"null"));
-    assert_rewritten(
-        NST_STR(" { \"b\" : [ 1 , { } , [ ] , null , true , false ] , \"a\" : \"\\/\" } "),
-        NST_STR("{\"b\":[1,{},[],null,true,false],\"a\":\"/\"}"));
+    assert_rewritten(NST_STR(
+                         " { \"b\" : [ 1 , { } , [ ] , null , true , false ] , \"a\" : \"\\/\" } "),
+                     NST_STR("{\"b\":[1,{},[],null,true,false],\"a\":\"/\"}"));
     assert_rewritten(NST_STR("{\"a\":1,\"a\":2}"), NST_STR("{\"a\":1,\"a\":2}"));
 }
 
