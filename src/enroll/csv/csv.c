@@ -1,0 +1,268 @@
+/* Rows of comma-separated values. libcsv splits; what is here finds the numbers of
+ * the lines, bounds what a row may be, judges it, and goes on after a fault. */
+#include "csv.h"
+
+#include <csv.h>
+
+#define CHUNK 16384
+#define BOM   "\xEF\xBB\xBF" /* byte order mark of UTF-8 */
+
+struct enroll_csv {
+    struct csv_parser parser;
+    enroll_csv_source *source;
+    void *arg;
+    struct nst_arena *row_arena; /* of the fields of one row */
+    struct enroll_csv_row *row;  /* that is being read */
+    char chunk[CHUNK];
+    size_t at, filled; /* of the chunk */
+    size_t line;       /* of the next byte, from 1 */
+    size_t row_bytes;
+    uint64_t offset;  /* of the next byte in the file */
+    char last;        /* byte before the next one */
+    bool is_between;  /* no row has begun */
+    bool is_row_done; /* the parser has told so */
+    bool is_skipping; /* to the end of the line, after a fault of the parser */
+    bool has_begun, has_ended;
+};
+
+const char *enroll_csv_reason(enum enroll_csv_fault fault)
+{
+    static const char *const reason[] = {
+        [ENROLL_CSV_GOOD] = "",
+        [ENROLL_CSV_QUOTES] = "a quote stands where none may be",
+        [ENROLL_CSV_UNCLOSED] = "a quote is opened and never closed",
+        [ENROLL_CSV_TOO_LONG] = "a field is too long",
+        [ENROLL_CSV_TOO_MANY] = "there are too many fields",
+        [ENROLL_CSV_NUL] = "there is a NUL byte",
+        [ENROLL_CSV_ENCODING] = "it is not UTF-8",
+    };
+    return reason[fault];
+}
+
+/* ---- What libcsv tells ---- */
+
+static void take_field(void *text, size_t n, void *user)
+{
+    struct enroll_csv *c = user;
+    struct enroll_csv_row *row = c->row;
+    c->row_bytes += n;
+    if (c->row_bytes > ENROLL_CSV_ROW_MAX || n > ENROLL_CSV_FIELD_MAX)
+        row->fault = ENROLL_CSV_TOO_LONG;
+    else if (row->count == ENROLL_CSV_FIELDS)
+        row->fault = ENROLL_CSV_TOO_MANY;
+    if (row->fault != ENROLL_CSV_GOOD)
+        return;
+    struct nst_str field = { text != NULL ? text : "", n };
+    row->field[row->count++] = nst_str_copy(c->row_arena, field);
+}
+
+static void take_row(int terminator, void *user)
+{
+    struct enroll_csv *c = user;
+    (void)terminator;
+    c->is_row_done = true;
+}
+
+static void start_parser(struct enroll_csv *c)
+{
+    if (csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+        c->has_ended = true; /* it only refuses a NULL parser */
+}
+
+static void free_parser(void *parser)
+{
+    csv_free(parser);
+}
+
+/* ---- Reading ---- */
+
+static void free_arena(void *arena)
+{
+    nst_arena_free(arena);
+}
+
+struct enroll_csv *enroll_csv_new(struct nst_arena *a, enroll_csv_source *source, void *arg)
+{
+    struct enroll_csv *c = NST_NEW(a, struct enroll_csv);
+    c->source = source;
+    c->arg = arg;
+    c->row_arena = nst_arena_new(4096);
+    c->line = 1;
+    c->is_between = true;
+    start_parser(c);
+    nst_arena_defer(a, free_arena, c->row_arena);
+    nst_arena_defer(a, free_parser, &c->parser);
+    return c;
+}
+
+/* False when the source failed. */
+static bool fill(struct enroll_csv *c)
+{
+    ssize_t got = c->source(c->arg, c->chunk + c->filled, CHUNK - c->filled);
+    if (got > 0)
+        c->filled += (size_t)got;
+    c->has_ended |= got <= 0;
+    return got >= 0;
+}
+
+/* The first bytes: what kind of file it is. */
+static enum enroll_csv_step begin(struct enroll_csv *c)
+{
+    c->has_begun = true;
+    while (c->filled < 3 && !c->has_ended)
+        if (!fill(c))
+            return ENROLL_CSV_FAILED;
+    struct nst_str start = { c->chunk, c->filled };
+    if (nst_str_starts(start, NST_STR("\xFF\xFE")) || nst_str_starts(start, NST_STR("\xFE\xFF")))
+        return ENROLL_CSV_WIDE;
+    if (nst_str_starts(start, NST_STR(BOM)))
+        c->at = 3;
+    c->offset = c->at;
+    return ENROLL_CSV_ROW;
+}
+
+/* What is at hand, up to the end of its line. */
+static struct nst_str next_piece(const struct enroll_csv *c)
+{
+    size_t n = c->at;
+    while (n < c->filled && c->chunk[n] != '\n' && c->chunk[n] != '\r')
+        n++;
+    return (struct nst_str){ c->chunk + c->at, n + (n < c->filled) - c->at };
+}
+
+static bool is_line_end(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* Put the parser back to a line's start; the rest of this one is not looked at. */
+static void give_up(struct enroll_csv *c, enum enroll_csv_fault fault)
+{
+    if (c->row->fault == ENROLL_CSV_GOOD)
+        c->row->fault = fault;
+    csv_free(&c->parser);
+    start_parser(c);
+    c->is_skipping = true;
+}
+
+static void parse(struct enroll_csv *c, struct nst_str piece)
+{
+    size_t done = csv_parse(&c->parser, piece.p, piece.n, take_field, take_row, c);
+    if (done < piece.n)
+        give_up(c, ENROLL_CSV_QUOTES);
+    else if (c->parser.entry_pos > ENROLL_CSV_FIELD_MAX)
+        give_up(c, ENROLL_CSV_TOO_LONG);
+}
+
+static void begin_row(struct enroll_csv *c)
+{
+    nst_arena_reset(c->row_arena);
+    *c->row = (struct enroll_csv_row){ .line = c->line };
+    c->row_bytes = 0;
+    c->is_between = false;
+}
+
+/* Read one piece. A line end outside of quotes ends a row, so that a piece ends at
+ * most one. */
+static void read_piece(struct enroll_csv *c)
+{
+    struct nst_str piece = next_piece(c);
+    char end = piece.p[piece.n - 1];
+    bool is_second_half = piece.n == 1 && end == '\n' && c->last == '\r';
+    if (c->is_between)
+        begin_row(c);
+    c->row->last_line = c->line;
+    if (!c->is_skipping)
+        parse(c, piece);
+    c->at += piece.n;
+    c->offset += piece.n;
+    c->last = end;
+    if (!is_line_end(end))
+        return;
+    c->line += !is_second_half;
+    c->row->is_whole = true;
+    c->is_row_done |= c->is_skipping;
+    c->is_skipping = false;
+    c->is_between = c->is_row_done || !c->parser.quoted;
+}
+
+/* The end of the file ends a row, too. */
+static void finish(struct enroll_csv *c)
+{
+    if (c->is_between)
+        return;
+    c->row->is_whole = false;
+    if (csv_fini(&c->parser, take_field, take_row, c) != 0) {
+        c->row->fault = ENROLL_CSV_UNCLOSED;
+        c->is_row_done = true;
+    }
+    c->is_row_done |= c->is_skipping;
+    c->is_between = true;
+}
+
+static void judge(struct enroll_csv *c)
+{
+    struct enroll_csv_row *row = c->row;
+    row->end = c->offset;
+    if (row->fault != ENROLL_CSV_GOOD)
+        row->count = 0;
+    for (size_t i = 0; i < row->count; i++) {
+        if (nst_str_find(row->field[i], '\0') < row->field[i].n)
+            row->fault = ENROLL_CSV_NUL;
+        else if (row->fault == ENROLL_CSV_GOOD && !nst_utf8_valid(row->field[i]))
+            row->fault = ENROLL_CSV_ENCODING;
+    }
+}
+
+enum enroll_csv_step enroll_csv_next(struct enroll_csv_row *row, struct enroll_csv *c)
+{
+    c->row = row;
+    c->is_row_done = false;
+    enum enroll_csv_step step = c->has_begun ? ENROLL_CSV_ROW : begin(c);
+    if (step != ENROLL_CSV_ROW)
+        return step;
+    while (!c->is_row_done) {
+        if (c->at < c->filled) {
+            read_piece(c);
+        } else if (!c->has_ended) {
+            c->at = c->filled = 0;
+            if (!fill(c))
+                return ENROLL_CSV_FAILED;
+        } else if (!c->is_between) {
+            finish(c);
+        } else {
+            return ENROLL_CSV_END;
+        }
+    }
+    judge(c);
+    return ENROLL_CSV_ROW;
+}
+
+/* ---- Writing ---- */
+
+static bool needs_quotes(struct nst_str field)
+{
+    if (field.n == 0)
+        return false;
+    if (field.p[0] == ' ' || field.p[0] == '\t' || nst_str_starts(field, NST_STR(BOM)))
+        return true;
+    for (size_t i = 0; i < field.n; i++)
+        if (field.p[i] == '"' || field.p[i] == ',' || is_line_end(field.p[i]))
+            return true;
+    return field.p[field.n - 1] == ' ' || field.p[field.n - 1] == '\t';
+}
+
+void enroll_csv_put(struct nst_buf *out, struct nst_str field)
+{
+    if (!needs_quotes(field)) {
+        nst_put(out, field);
+        return;
+    }
+    nst_put_char(out, '"');
+    for (size_t i = 0; i < field.n; i++) {
+        if (field.p[i] == '"')
+            nst_put_char(out, '"');
+        nst_put_char(out, field.p[i]);
+    }
+    nst_put_char(out, '"');
+}

@@ -1,0 +1,65 @@
+/* Comma-separated values (RFC 4180), read row by row in constant memory.
+ *
+ * The reader is lenient where people's files differ without doubt about their
+ * meaning: a byte order mark, CR, LF or CRLF, blank lines, no line end at the
+ * end, blanks around a field that is not quoted. What is in doubt is a fault of
+ * its row, and the reader goes on with the next line. */
+#ifndef ENROLL_CSV_H
+#define ENROLL_CSV_H
+
+#include "nestor/base/buf.h"
+
+#include <sys/types.h>
+
+#define ENROLL_CSV_FIELDS    64              /* of a row at most */
+#define ENROLL_CSV_FIELD_MAX ((size_t)65536) /* bytes of a field; a block more is read */
+#define ENROLL_CSV_ROW_MAX   ((size_t)262144)
+
+struct enroll_csv;
+
+enum enroll_csv_fault {
+    ENROLL_CSV_GOOD,
+    ENROLL_CSV_QUOTES,   /* a quote where none may stand */
+    ENROLL_CSV_UNCLOSED, /* a quote that is open at the end of the file */
+    ENROLL_CSV_TOO_LONG, /* a field or the row */
+    ENROLL_CSV_TOO_MANY, /* fields */
+    ENROLL_CSV_NUL,      /* a NUL byte */
+    ENROLL_CSV_ENCODING, /* no UTF-8 */
+};
+
+/* A row. With a fault other than NUL and ENCODING it has no fields. */
+struct enroll_csv_row {
+    size_t line, last_line; /* where it begins and ends, from 1 */
+    uint64_t end;           /* bytes of the file up to its end, the first line end included */
+    bool is_whole;          /* a line end stands after it */
+    enum enroll_csv_fault fault;
+    struct nst_str field[ENROLL_CSV_FIELDS]; /* valid until the next row is read */
+    size_t count;
+};
+
+enum enroll_csv_step {
+    ENROLL_CSV_ROW,
+    ENROLL_CSV_END,
+    ENROLL_CSV_WIDE,   /* the file begins with a byte order mark of UTF-16 */
+    ENROLL_CSV_FAILED, /* the source failed */
+};
+
+/* Where bytes come from: at most n into `to`. Returns their number, 0 at the end,
+ * -1 when it cannot be read. */
+typedef ssize_t enroll_csv_source(void *arg, char *to, size_t n);
+
+/* Make a reader that lives in a and takes no more from it later than the bounds
+ * above ask for. Nothing is read yet. */
+struct enroll_csv *enroll_csv_new(struct nst_arena *a, enroll_csv_source *source, void *arg);
+
+/* Read the next row that is not blank into *row. To be called until it returns
+ * something else than ENROLL_CSV_ROW. Blocks as the source does. */
+enum enroll_csv_step enroll_csv_next(struct enroll_csv_row *row, struct enroll_csv *c);
+
+/* A sentence about a fault; "" for none. */
+const char *enroll_csv_reason(enum enroll_csv_fault fault);
+
+/* Append a field, in quotes where it must be, also for blanks at its ends. */
+void enroll_csv_put(struct nst_buf *out, struct nst_str field);
+
+#endif
