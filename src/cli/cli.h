@@ -105,6 +105,11 @@ void cli_site_close(struct cli_site *site);
  * is not needed, nor is there a registry. */
 bool cli_site_open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb);
 
+/* Find the account that a verb writes as: --user, or the first superuser. Its name
+ * is in o->arena. Returns an exit code, after saying why there is none. */
+int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_options *o,
+                    const struct cli_verb *verb);
+
 /* Run work in one transaction and wait. */
 enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);
 

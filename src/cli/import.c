@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
-#define PROGRESS_EVERY (NST_SECOND / 2)
 
 /* ---- Outcomes ---- */
 
@@ -40,27 +39,10 @@ void import_record_batch(struct import *im, const struct import_batch *b)
         import_record(im, b->number[i], b->line[i].outcome, b->line[i].detail);
 }
 
-static void progress(struct import *im, bool is_last)
-{
-    int64_t now = nst_ticks();
-    if (im->is_quiet || (!is_last && now - im->shown < PROGRESS_EVERY))
-        return;
-    im->shown = now;
-    double seconds = (double)(now - im->started) / (double)NST_SECOND;
-    double rate = seconds > 0 ? (double)im->lines / seconds : 0;
-    bool is_terminal = isatty(STDERR_FILENO) != 0;
-    if (!is_terminal && !is_last)
-        return;
-    fprintf(stderr, "%s%zu lines", is_terminal ? "\r" : "", im->lines);
-    if (im->size > 0)
-        fprintf(stderr, " (%d %%)", (int)(im->bytes * 100 / im->size));
-    fprintf(stderr, ", %.0f/s%s", rate, is_last ? "\n" : "   ");
-}
-
 static int summary(struct import *im)
 {
     size_t errors = 0;
-    progress(im, true);
+    cli_progress_show(&im->progress, true);
     for (int i = 0; i < OCL_OUTCOME_COUNT; i++) {
         if (im->count[i] > 0)
             printf("%s: %zu\n", ocl_outcome_word((enum ocl_outcome)i), im->count[i]);
@@ -69,8 +51,8 @@ static int summary(struct import *im)
     if (im->dry_run)
         puts("dry run: nothing was stored");
     if (errors > 0)
-        printf("%zu of %zu lines were refused; %s says why, line by line\n", errors, im->lines,
-               im->errors_path);
+        printf("%zu of %zu lines were refused; %s says why, line by line\n", errors,
+               im->progress.count, im->errors_path);
     return errors > 0 || im->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -91,7 +73,7 @@ static bool send_batch(struct import *im)
     im->failed |= !good;
     next->count = 0;
     nst_arena_reset(next->arena);
-    progress(im, false);
+    cli_progress_show(&im->progress, false);
     return good;
 }
 
@@ -101,12 +83,12 @@ static bool take_line(struct import *im, struct nst_str text)
     struct nst_json *tree;
     struct nst_json_fault fault;
     im->number++;
-    im->bytes += (int64_t)text.n + 1;
+    im->progress.bytes += (int64_t)text.n + 1;
     if (im->number == 1 && nst_str_starts(text, NST_STR("\xEF\xBB\xBF")))
         text = nst_str_slice(text, 3, text.n);
     if (is_blank_line(text))
         return true;
-    im->lines++;
+    im->progress.count++;
     struct nst_str kept = nst_str_copy(b->arena, text);
     if (nst_json_read(&tree, &fault, b->arena, kept, NULL) != NST_OK) {
         import_record(im, im->number, OCL_INVALID,
@@ -168,7 +150,7 @@ static int import_file(struct import *im, const char *path)
     im->errors_path = im->o->errors != NULL ? im->o->errors
                       : is_stdin            ? "import.errors.jsonl"
                                             : nst_strf(im->o->arena, "%s.errors.jsonl", path).p;
-    im->size += is_stdin ? 0 : size_of(in);
+    im->progress.size += is_stdin ? 0 : size_of(in);
     bool good = read_lines(im, in);
     if (!is_stdin)
         fclose(in);
@@ -182,30 +164,6 @@ static int import_file(struct import *im, const char *path)
 }
 
 /* ---- Into a store ---- */
-
-static enum nst_err find_superuser(struct nst_db *db, void *arg)
-{
-    struct import *im = arg;
-    struct nst_rows *rows;
-    bool has_row = false;
-    struct nst_str name = nst_str_z(im->o->user);
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT id, username, is_staff, is_superuser FROM account "
-                           "WHERE is_active AND (username = $1 OR ($2 AND is_superuser)) "
-                           "ORDER BY id LIMIT 1",
-                           NST_TEXT(name.p != NULL ? name : NST_STR("")),
-                           NST_BOOL(name.p == NULL)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
-        im->caller =
-            (struct nst_caller){ .is_known = true,
-                                 .id = nst_rows_int(rows, 0),
-                                 .name = nst_str_copy(im->o->arena, nst_rows_text(rows, 1)),
-                                 .is_staff = nst_rows_bool(rows, 2),
-                                 .is_superuser = nst_rows_bool(rows, 3) };
-    nst_rows_end(rows);
-    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
-}
 
 static enum nst_err store_batch(struct nst_db *db, void *arg)
 {
@@ -279,14 +237,11 @@ static int import_to_store(struct import *im)
     im->site = &site;
     im->send = send_to_store;
     im->wait = wait_for_store;
-    int status;
-    if (nst_store_run(site.store, NST_MODE_READ, find_superuser, im) == NST_OK) {
+    int status = cli_find_author(&im->caller, &site, im->o, &cli_import);
+    if (status == EXIT_DONE) {
         im->importer = ocl_importer_new(site.registry, &im->caller);
         status = import_files(im);
         ocl_importer_free(im->importer);
-    } else {
-        status = cli_fail(&cli_import, "there is no %s",
-                          im->o->user != NULL ? "such user" : "superuser to import as");
     }
     cli_site_close(&site);
     return status;
@@ -297,8 +252,8 @@ static struct import *import_new(struct cli_options *o)
     struct import *im = NST_NEW(o->arena, struct import);
     im->o = o;
     im->dry_run = o->dry_run;
-    im->is_quiet = o->quiet;
-    im->started = nst_ticks();
+    im->progress =
+        (struct cli_progress){ .what = "lines", .started = nst_ticks(), .is_quiet = o->quiet };
     pthread_mutex_init(&im->lock, NULL);
     pthread_cond_init(&im->is_back, NULL);
     for (int i = 0; i < 2; i++) {

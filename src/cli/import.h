@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "ocl/import.h"
+#include "progress.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -36,12 +37,12 @@ struct import {
     size_t present; /* index of the batch that is being read into */
     pthread_mutex_t lock;
     pthread_cond_t is_back;
-    size_t number, lines, count[OCL_OUTCOME_COUNT];
-    int64_t bytes, size, started, shown;
+    struct cli_progress progress;
+    size_t number, count[OCL_OUTCOME_COUNT];
     const char *errors_path;
     FILE *errors;
-    bool dry_run, is_quiet, failed;
-    struct import_client *client; /* over HTTP only */
+    bool dry_run, failed;
+    struct cli_http *client; /* over HTTP only */
 };
 
 /* Count an outcome; errors go to the error file. */

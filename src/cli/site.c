@@ -197,3 +197,43 @@ enum nst_err cli_call(struct nst_req *rq, struct nst_db *db, enum nst_method met
     rq->x->arena = rq->arena;
     return nst_call(rq, GUIDE, method, path, body);
 }
+
+/* ---- Authors ---- */
+
+struct author {
+    struct nst_caller *caller;
+    struct cli_options *o;
+};
+
+static enum nst_err find_author(struct nst_db *db, void *arg)
+{
+    struct author *author = arg;
+    struct nst_rows *rows;
+    bool has_row = false;
+    struct nst_str name = nst_str_z(author->o->user);
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT id, username, is_staff, is_superuser FROM account "
+                           "WHERE is_active AND (username = $1 OR ($2 AND is_superuser)) "
+                           "ORDER BY id LIMIT 1",
+                           NST_TEXT(name.p != NULL ? name : NST_STR("")),
+                           NST_BOOL(name.p == NULL)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        *author->caller =
+            (struct nst_caller){ .is_known = true,
+                                 .id = nst_rows_int(rows, 0),
+                                 .name = nst_str_copy(author->o->arena, nst_rows_text(rows, 1)),
+                                 .is_staff = nst_rows_bool(rows, 2),
+                                 .is_superuser = nst_rows_bool(rows, 3) };
+    nst_rows_end(rows);
+    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+}
+
+int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_options *o,
+                    const struct cli_verb *verb)
+{
+    struct author author = { out, o };
+    if (nst_store_run(site->store, NST_MODE_READ, find_author, &author) == NST_OK)
+        return EXIT_DONE;
+    return cli_fail(verb, "there is no %s", o->user != NULL ? "such user" : "superuser to act as");
+}

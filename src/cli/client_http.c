@@ -1,0 +1,118 @@
+/* The client: libcurl, one handle, a small number of tries. */
+#include "client_http.h"
+
+#include "accounts/accounts.h"
+
+#include <curl/curl.h>
+#include <unistd.h>
+
+#define TRIES 6
+
+struct cli_http {
+    CURL *curl;
+    struct nst_str server, credentials;
+    struct nst_buf answer;
+};
+
+static size_t receive(char *data, size_t size, size_t n, void *user)
+{
+    struct cli_http *c = user;
+    nst_put(&c->answer, (struct nst_str){ data, size * n });
+    return c->answer.is_full ? 0 : size * n;
+}
+
+static struct curl_slist *headers_of(const struct cli_http *c, struct nst_arena *a,
+                                     const struct cli_request *r)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    if (!r->is_anonymous)
+        list =
+            curl_slist_append(list, nst_strf(a, "Authorization: %.*s", NST_FMT(c->credentials)).p);
+    if (r->type != NULL)
+        list = curl_slist_append(list, nst_strf(a, "Content-Type: %s", r->type).p);
+    return list;
+}
+
+/* One try; 0 when no answer came. */
+static long try(struct cli_http *c, struct nst_arena *a, const struct cli_request *r)
+{
+    struct curl_slist *headers = headers_of(c, a, r);
+    struct nst_str url = nst_strf(a, "%.*s%.*s", NST_FMT(c->server), NST_FMT(r->path));
+    long status = 0;
+    nst_buf_init(&c->answer, a, CLI_ANSWER_MAX);
+    curl_easy_reset(c->curl);
+    curl_easy_setopt(c->curl, CURLOPT_URL, url.p);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    if (r->body.p != NULL) {
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, r->body.p);
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+    }
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, r->method);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    if (curl_easy_perform(c->curl) == CURLE_OK)
+        curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    return status;
+}
+
+static bool may_pass(long status)
+{
+    return status == 0 || status == 503 || status == 429;
+}
+
+struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
+                                const struct cli_request *request)
+{
+    long status = 0;
+    for (unsigned i = 0; i < TRIES; i++) {
+        status = try(c, a, request);
+        if (!may_pass(status))
+            break;
+        if (i + 1 < TRIES)
+            sleep(1U << i);
+    }
+    return (struct cli_answer){ status, nst_buf_str(&c->answer) };
+}
+
+int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,
+                  const struct cli_answer *answer)
+{
+    if (answer->status == 0)
+        return cli_fail(verb, "%s does not answer", o->server);
+    return cli_fail(verb, "the server answered %ld: %.*s", answer->status,
+                    NST_FMT(nst_str_slice(answer->body, 0, CLI_ANSWER_SAID)));
+}
+
+int cli_http_token(struct nst_str *out, struct cli_options *o, const struct cli_verb *verb)
+{
+    if (o->token_file == NULL)
+        return cli_misuse(verb, "--server wants --token-file");
+    *out = cli_read_file(o->arena, o->token_file, NST_CARRIED_TOKEN_MAX);
+    return out->n > 0 ? EXIT_DONE : cli_fail(verb, "%s holds no token", o->token_file);
+}
+
+struct cli_http *cli_http_new(struct nst_arena *a, const char *server)
+{
+    struct cli_http *c = NST_NEW(a, struct cli_http);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    c->curl = curl_easy_init();
+    c->server = nst_str_z(server);
+    while (nst_str_ends(c->server, NST_STR("/")))
+        c->server.n--;
+    return c;
+}
+
+void cli_http_free(struct cli_http *c)
+{
+    if (c == NULL)
+        return;
+    curl_easy_cleanup(c->curl);
+    curl_global_cleanup();
+}
+
+void cli_http_authorize(struct cli_http *c, struct nst_str value)
+{
+    c->credentials = value;
+}
