@@ -6,12 +6,15 @@
 #include <curl/curl.h>
 #include <unistd.h>
 
-#define TRIES 6
+#define TRIES         6
+#define WAIT_MAX      60  /* seconds that an answer may ask to wait */
+#define STALL_SECONDS 120 /* without a byte: as if no answer had come */
 
 struct cli_http {
     CURL *curl;
     struct nst_str server, credentials;
     struct nst_buf answer;
+    curl_off_t wait; /* seconds that the last answer asked to wait; 0: it did not */
 };
 
 static size_t receive(char *data, size_t size, size_t n, void *user)
@@ -51,8 +54,13 @@ static long try(struct cli_http *c, struct nst_arena *a, const struct cli_reques
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-    if (curl_easy_perform(c->curl) == CURLE_OK)
+    curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+    c->wait = 0;
+    if (curl_easy_perform(c->curl) == CURLE_OK) {
         curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &c->wait);
+    }
     curl_slist_free_all(headers);
     return status;
 }
@@ -60,6 +68,14 @@ static long try(struct cli_http *c, struct nst_arena *a, const struct cli_reques
 static bool may_pass(long status)
 {
     return status == 0 || status == 503 || status == 429;
+}
+
+/* What the server asks for, else twice as long each time. */
+static unsigned pause_of(const struct cli_http *c, unsigned tried)
+{
+    if (c->wait > WAIT_MAX)
+        return WAIT_MAX;
+    return c->wait > 0 ? (unsigned)c->wait : 1U << tried;
 }
 
 struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
@@ -71,7 +87,7 @@ struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
         if (!may_pass(status))
             break;
         if (i + 1 < TRIES)
-            sleep(1U << i);
+            sleep(pause_of(c, i));
     }
     return (struct cli_answer){ status, nst_buf_str(&c->answer) };
 }

@@ -34,7 +34,8 @@ void cli_http_free(struct cli_http *c);
 void cli_http_authorize(struct cli_http *c, struct nst_str value);
 
 /* Send a request and wait for its answer, which is in a. It is sent again while
- * no answer comes or the server is busy, so it must be one that may be repeated. */
+ * no answer comes for two minutes, or the server is busy (429, 503; Retry-After is
+ * honoured): six times in all, so it must be one that may be repeated. */
 struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
                                 const struct cli_request *request);
 
