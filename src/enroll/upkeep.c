@@ -1,0 +1,195 @@
+/* Retirement of a person, and removal of what has waited too long for an account
+ * (section 9). */
+#include "upkeep.h"
+
+#include "history.h"
+
+#include "nestor/base/time.h"
+
+#define PAGE 100 /* enrolments to a transaction */
+
+/* A row that lost its key, in a list. */
+struct row {
+    struct row *next;
+    int64_t program, id;
+};
+
+/* Take the keys off the account's rows; *list is in a. */
+static enum nst_err take_keys(struct row **list, struct nst_db *db, struct nst_arena *a,
+                              int64_t account, int64_t now)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, db,
+                           "UPDATE program_enrollment SET external_user_key = NULL, "
+                           "modified_at = $1 WHERE user_id = $2 AND external_user_key IS NOT NULL "
+                           "RETURNING program_id, id",
+                           NST_INT(now), NST_INT(account)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; list = &(*list)->next) {
+        *list = NST_NEW(a, struct row);
+        (*list)->program = nst_rows_int(rows, 0);
+        (*list)->id = nst_rows_int(rows, 1);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+enum nst_err enroll_retire(size_t *rows, struct nst_db *db, struct nst_arena *a, int64_t account,
+                           int64_t author)
+{
+    const struct enroll_note note = {
+        .kind = "~", .reason = "retired", .now = nst_now(), .author = author
+    };
+    struct row *list = NULL;
+    NST_TRY(take_keys(&list, db, a, account, note.now));
+    *rows = 0;
+    for (const struct row *row = list; row != NULL; row = row->next, ++*rows)
+        NST_TRY(enroll_history_of(db, a, ENROLL_PROGRAM_ROW, row->program, row->id, &note));
+    /* Also what was written before the account was there. */
+    return nst_exec_with(
+        NULL, db,
+        "UPDATE program_enrollment_history SET external_user_key = NULL "
+        "WHERE external_user_key IS NOT NULL AND (user_id = $1 OR EXISTS (SELECT 1 "
+        "FROM program_enrollment e WHERE e.user_id = $1 "
+        "AND e.program_id = program_enrollment_history.program_id "
+        "AND e.id = program_enrollment_history.id))",
+        NST_INT(account));
+}
+
+/* ---- Waiting too long ---- */
+
+static enum nst_err count(int64_t *out, struct nst_db *db, const char *sql, int64_t before)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query(&rows, db, nst_str_z(sql), &NST_INT(before), 1));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && has_row)
+        *out = nst_rows_int(rows, 0);
+    nst_rows_end(rows);
+    return e;
+}
+
+enum nst_err enroll_count_expired(struct nst_db *db, struct enroll_expiry *x)
+{
+    NST_TRY(count(&x->removed, db,
+                  "SELECT count(*) FROM program_enrollment WHERE user_id IS NULL "
+                  "AND created_at < $1",
+                  x->before));
+    return count(&x->courses, db,
+                 "SELECT count(*) FROM program_course_enrollment c JOIN program_enrollment e "
+                 "ON e.program_id = c.program_id AND e.id = c.program_enrollment_id "
+                 "WHERE e.user_id IS NULL AND e.created_at < $1",
+                 x->before);
+}
+
+/* Rows of one program that a transaction takes. */
+struct page {
+    int64_t program, id[PAGE];
+    size_t count;
+};
+
+/* The next ones, all of the first program that has any. */
+static enum nst_err find_page(struct page *p, struct nst_db *db, const struct enroll_expiry *x)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT program_id, id FROM program_enrollment "
+                           "WHERE user_id IS NULL AND created_at < $1 "
+                           "AND (program_id, id) > ($2, $3) ORDER BY program_id, id LIMIT $4",
+                           NST_INT(x->before), NST_INT(x->program), NST_INT(x->id), NST_INT(PAGE)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        int64_t program = nst_rows_int(rows, 0);
+        if (p->count > 0 && program != p->program)
+            break;
+        p->program = program;
+        p->id[p->count++] = nst_rows_int(rows, 1);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+/* `text` with the program as $1 and " IN (numbers)" after it. */
+static void build(struct nst_sql *q, struct nst_arena *a, const char *text, const struct page *p)
+{
+    nst_sql_init(q, a);
+    q->value[q->count++] = NST_INT(p->program);
+    nst_sql_add(q, text);
+    nst_sql_add(q, " IN (");
+    for (size_t i = 0; i < p->count; i++) {
+        nst_sql_add(q, i > 0 ? ", " : "");
+        nst_sql_bind(q, NST_INT(p->id[i]));
+    }
+    nst_sql_add(q, ")");
+}
+
+static enum nst_err run(int64_t *changed, struct nst_db *db, struct nst_arena *a, const char *text,
+                        const struct page *p)
+{
+    struct nst_sql q;
+    build(&q, a, text, p);
+    return nst_sql_exec(changed, db, &q);
+}
+
+/* Remove the rows themselves; p keeps those that were still without account. */
+static enum nst_err remove_rows(struct page *p, struct nst_db *db, struct nst_arena *a)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    bool has_row = false;
+    build(&q, a, "DELETE FROM program_enrollment WHERE program_id = $1 AND user_id IS NULL AND id",
+          p);
+    nst_sql_add(&q, " RETURNING id");
+    NST_TRY(nst_sql_query(&rows, db, &q));
+    p->count = 0;
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row && p->count < PAGE) {
+        p->id[p->count++] = nst_rows_int(rows, 0);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+/* Under the lock of the program's row, since others may enrol in courses. */
+static enum nst_err remove_page(struct enroll_expiry *next, struct nst_db *db, struct nst_arena *a,
+                                struct page *p)
+{
+    NST_TRY(nst_exec_with(NULL, db, "UPDATE program SET next_number = next_number WHERE id = $1",
+                          NST_INT(p->program)));
+    NST_TRY(remove_rows(p, db, a));
+    next->removed += (int64_t)p->count;
+    if (p->count == 0)
+        return NST_OK;
+    int64_t courses = 0;
+    NST_TRY(run(NULL, db, a,
+                "DELETE FROM program_course_enrollment_history WHERE program_id = $1 "
+                "AND program_enrollment_id",
+                p));
+    NST_TRY(run(&courses, db, a,
+                "DELETE FROM program_course_enrollment WHERE program_id = $1 "
+                "AND program_enrollment_id",
+                p));
+    next->courses += courses;
+    return run(NULL, db, a, "DELETE FROM program_enrollment_history WHERE program_id = $1 AND id",
+               p);
+}
+
+enum nst_err enroll_expire(struct enroll_expiry *next, struct nst_db *db, struct nst_arena *a,
+                           const struct enroll_expiry *x)
+{
+    struct page p = { 0 };
+    *next = *x;
+    NST_TRY(find_page(&p, db, x));
+    next->is_done = p.count == 0;
+    if (next->is_done)
+        return NST_OK;
+    next->program = p.program;
+    next->id = p.id[p.count - 1];
+    return remove_page(next, db, a, &p);
+}
