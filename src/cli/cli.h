@@ -19,7 +19,8 @@ struct cli_verb {
 };
 
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
-    cli_load, cli_dump, cli_migrate, cli_config, cli_openapi, cli_doctor;
+    cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config, cli_openapi,
+    cli_doctor;
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
@@ -65,8 +66,9 @@ struct cli_options {
     struct nst_arena *arena;
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
-    const char *only, *output;
-    bool json, dry_run, quiet, staff, superuser, restricted;
+    const char *client_id, *client_secret_file; /* instead of token_file */
+    const char *only, *output, *format, *program, *course, *curriculum, *outcomes, *days;
+    bool json, dry_run, quiet, staff, superuser, restricted, resume, change, all, courses;
     struct cli_config config;
     char **rest;
     size_t rest_count;

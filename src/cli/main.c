@@ -6,18 +6,20 @@
 #include <string.h>
 
 static const struct cli_verb *const verbs[] = {
-    &cli_serve,  &cli_init,   &cli_load,    &cli_dump,    &cli_import, &cli_user, &cli_token,
-    &cli_client, &cli_config, &cli_migrate, &cli_openapi, &cli_doctor, NULL,
+    &cli_serve,  &cli_init,        &cli_load,    &cli_dump,   &cli_import,
+    &cli_enroll, &cli_enrollments, &cli_user,    &cli_token,  &cli_client,
+    &cli_config, &cli_migrate,     &cli_openapi, &cli_doctor, NULL,
 };
 
 static int help(FILE *out)
 {
     fputs("usage: nestor VERB [OPTION ...]\n\n"
-          "Serves nested, versioned resources over REST: the Open Concept Lab terminology API.\n\n"
+          "Serves nested, versioned resources over REST: the Open Concept Lab terminology API\n"
+          "and the program enrollments API of edX.\n\n"
           "Verbs:\n",
           out);
     for (size_t i = 0; verbs[i] != NULL; i++)
-        fprintf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+        fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
     fputs("\nFirst steps:\n"
           "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
           "  nestor serve --data ./data\n"

@@ -15,8 +15,8 @@ import sys
 from crash_test import HALVES
 from support import Site, Tally, arguments, engines
 
-VERBS = ("serve", "init", "import", "user", "token", "client", "config", "migrate", "openapi",
-         "doctor")
+VERBS = ("serve", "init", "import", "enroll", "enrollments", "user", "token", "client",
+         "config", "migrate", "openapi", "doctor")
 PASSWORD = "correct-horse-battery-7"
 
 OWNERS = ("/orgs/{org}/", "/users/{user}/", "/user/")

@@ -1,0 +1,31 @@
+/* The program enrollments API for verbs: of a server over HTTP, or of a database
+ * from inside the program. Both run the same views, and their answers look alike. */
+#ifndef NESTOR_CLI_API_H
+#define NESTOR_CLI_API_H
+
+#include "client_http.h"
+
+struct cli_api;
+
+struct cli_call {
+    enum nst_method method;
+    struct nst_str path; /* below the mount of the API: "/programs/..." */
+    struct nst_str body; /* JSON; null: none */
+};
+
+/* Connect to --server with --token-file or with --client-id and
+ * --client-secret-file; without --server open the database and find the author,
+ * who must be staff. Returns an exit code, after saying why. */
+int cli_api_open(struct cli_api **out, struct cli_options *o, const struct cli_verb *verb);
+
+/* Close it; NULL is allowed. */
+void cli_api_close(struct cli_api *api);
+
+/* Make a request; inside, it is one durable transaction.
+ *   out  its body is in a
+ * Returns EXIT_DONE for every answer that the caller is to judge, EXIT_FAILED after
+ * saying why the run must stop: nobody answers, or the credentials do not suffice. */
+int cli_api_call(struct cli_answer *out, struct cli_api *api, struct nst_arena *a,
+                 const struct cli_call *call);
+
+#endif

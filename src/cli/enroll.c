@@ -1,0 +1,265 @@
+/* nestor enroll: a registrar's CSV file becomes requests of the program enrollments
+ * API, to a server or to the views inside this program, in batches of 25. */
+#include "roster.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NOTES_MAX 10 /* rows whose fault is told on standard error */
+
+struct enrolling {
+    struct cli_options *o;
+    struct cli_api *api;
+    struct roster_file file;
+    struct roster_outcomes *outcomes;
+    struct roster_send_how how;
+    struct roster_row pending[ROSTER_PENDING]; /* texts are in how.arena */
+    size_t count, open;                        /* of pending; those without an outcome */
+    size_t notes;
+    struct cli_progress progress;
+};
+
+/* ---- A batch ---- */
+
+/* Code points that a server trims do not make two keys differ on P (P29). */
+static bool is_same_key(const struct enrolling *e, const struct roster_row *x,
+                        const struct roster_row *y)
+{
+    struct nst_str a = x->value[ROSTER_KEY], b = y->value[ROSTER_KEY];
+    if (!e->how.kind->is_course) {
+        a = enroll_trim_key(a);
+        b = enroll_trim_key(b);
+    }
+    return nst_str_eq(a, b);
+}
+
+static bool is_same_place(const struct roster_row *x, const struct roster_row *y)
+{
+    return nst_str_eq(x->value[ROSTER_PROGRAM], y->value[ROSTER_PROGRAM]) &&
+           nst_str_eq(x->value[ROSTER_COURSE], y->value[ROSTER_COURSE]);
+}
+
+/* May the row go into the present batch? A key that comes again waits for the next
+ * one, where it gets the outcome of its own. */
+static bool fits(const struct enrolling *e, const struct roster_row *row)
+{
+    if (e->count == ROSTER_PENDING)
+        return false;
+    if (row->outcome.p != NULL)
+        return true;
+    for (size_t i = 0; i < e->count; i++) {
+        const struct roster_row *other = &e->pending[i];
+        if (other->outcome.p == NULL && (!is_same_place(other, row) || is_same_key(e, other, row)))
+            return false;
+    }
+    return e->open < ENROLL_BATCH;
+}
+
+/* The batch that a run which was cut short may have sent without writing it down. */
+static void warn_of_conflicts(const struct enrolling *e)
+{
+    size_t first = 0, last = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        if (!nst_str_eq(e->pending[i].outcome, NST_STR("conflict")))
+            continue;
+        first = first == 0 ? e->pending[i].line : first;
+        last = e->pending[i].line;
+    }
+    if (first > 0)
+        fprintf(stderr,
+                "nestor enroll: note: lines %zu to %zu were perhaps sent by the run that was cut "
+                "short: a conflict there may be its own work\n",
+                first, last);
+}
+
+static int send_open(struct enrolling *e)
+{
+    struct roster_row *row[ENROLL_BATCH];
+    size_t n = 0;
+    for (size_t i = 0; i < e->count; i++)
+        if (e->pending[i].outcome.p == NULL)
+            row[n++] = &e->pending[i];
+    if (n == 0)
+        return EXIT_DONE;
+    if (!e->o->dry_run)
+        return roster_send(row, n, e->api, &e->how);
+    for (size_t i = 0; i < n; i++)
+        row[i]->outcome = row[i]->value[ROSTER_STATUS];
+    return EXIT_DONE;
+}
+
+/* Send what is pending and write it down, as far as it was answered. */
+static int flush(struct enrolling *e)
+{
+    int status = send_open(e);
+    size_t answered = 0;
+    while (answered < e->count && e->pending[answered].outcome.p != NULL)
+        answered++;
+    if (roster_outcomes_resumes(e->outcomes))
+        warn_of_conflicts(e);
+    if (!roster_outcomes_add(e->outcomes, e->pending, answered, e->how.arena))
+        status = EXIT_FAILED;
+    e->progress.count += answered;
+    e->count = e->open = 0;
+    nst_arena_reset(e->how.arena);
+    cli_progress_show(&e->progress, false);
+    return status;
+}
+
+/* ---- The rows ---- */
+
+static void note_fault(struct enrolling *e)
+{
+    const struct enroll_csv_row *row = &e->file.row;
+    const char *reason = row->fault != ENROLL_CSV_GOOD ? enroll_csv_reason(row->fault)
+                         : row->count < e->file.count  ? "there are too few fields"
+                         : row->count > e->file.count  ? "there are too many fields"
+                                                       : NULL;
+    if (reason == NULL || ++e->notes > NOTES_MAX)
+        return;
+    fprintf(stderr, "nestor enroll: line %zu: %s", row->line, reason);
+    if (row->last_line > row->line)
+        fprintf(stderr, "; the row goes on to line %zu", row->last_line);
+    fputs(e->notes == NOTES_MAX ? "\n(further faults stand in the outcomes only)\n" : "\n", stderr);
+}
+
+static int take_row(struct enrolling *e)
+{
+    struct roster_row row;
+    bool is_other = false;
+    roster_file_take(&row, &e->file, e->how.arena, e->how.kind);
+    if (roster_outcomes_has(&is_other, e->outcomes, &row)) {
+        nst_arena_reset(e->how.arena); /* nothing is pending yet */
+        return !is_other ? EXIT_DONE
+                         : cli_fail(&cli_enroll,
+                                    "the outcomes are those of another file: line "
+                                    "%zu has another key",
+                                    row.line);
+    }
+    note_fault(e);
+    if (!fits(e, &row)) {
+        int status = flush(e);
+        if (status != EXIT_DONE)
+            return status;
+        /* Its texts went with the batch. */
+        roster_file_take(&row, &e->file, e->how.arena, e->how.kind);
+    }
+    e->open += row.outcome.p == NULL;
+    e->pending[e->count++] = row;
+    return EXIT_DONE;
+}
+
+static int read_rows(struct enrolling *e)
+{
+    enum enroll_csv_step step;
+    int status = EXIT_DONE;
+    while ((step = enroll_csv_next(&e->file.row, e->file.csv)) == ENROLL_CSV_ROW) {
+        e->progress.bytes = (int64_t)e->file.row.end;
+        status = take_row(e);
+        if (status != EXIT_DONE)
+            return status;
+    }
+    int error = errno;
+    status = flush(e);
+    if (step == ENROLL_CSV_FAILED)
+        status = cli_fail(&cli_enroll, "reading failed: %s", strerror(error));
+    return status;
+}
+
+static int run_rows(struct enrolling *e)
+{
+    int status = read_rows(e);
+    cli_progress_show(&e->progress, true);
+    int counted = roster_outcomes_sum_up(e->outcomes);
+    if (status != EXIT_DONE)
+        fputs("nestor enroll: stopped. What the outcomes tell is done; the same command with "
+              "--resume goes on.\n",
+              stderr);
+    return status != EXIT_DONE ? status : counted;
+}
+
+/* ---- The verb ---- */
+
+static int open_all(struct enrolling *e)
+{
+    int status = roster_file_open(&e->file, e->o, e->how.kind);
+    if (status == EXIT_DONE && !e->o->dry_run)
+        status = cli_api_open(&e->api, e->o, &cli_enroll);
+    if (status == EXIT_DONE)
+        status = roster_outcomes_open(&e->outcomes, e->o, e->how.kind);
+    return status;
+}
+
+static int run_kind(struct cli_options *o, const struct roster_kind *kind)
+{
+    struct enrolling *e = NST_NEW(o->arena, struct enrolling);
+    e->o = o;
+    e->how = (struct roster_send_how){ .verb = &cli_enroll,
+                                       .kind = kind,
+                                       .method = o->change ? NST_PATCH : NST_POST,
+                                       .arena = nst_arena_new((size_t)1 << 18) };
+    int status = open_all(e);
+    e->progress = (struct cli_progress){
+        .what = "rows", .size = e->file.size, .started = nst_ticks(), .is_quiet = o->quiet
+    };
+    if (status == EXIT_DONE)
+        status = run_rows(e);
+    roster_outcomes_close(e->outcomes);
+    cli_api_close(e->api);
+    roster_file_close(&e->file);
+    nst_arena_free(e->how.arena);
+    return status;
+}
+
+static const struct roster_kind *kind_named(const char *name)
+{
+    for (size_t i = 0; i < NST_COUNT(roster_kinds); i++)
+        if (strcmp(roster_kinds[i].name, name) == 0)
+            return &roster_kinds[i];
+    return NULL;
+}
+
+static int enroll_run(int argc, char **argv)
+{
+    struct cli_options o;
+    int status;
+    if (!cli_options_parse(&o, &cli_enroll, argc, argv)) {
+        status = o.status;
+    } else if (o.rest_count < 1 || kind_named(o.rest[0]) == NULL) {
+        status = cli_misuse(&cli_enroll, "program or course?");
+    } else if (o.rest_count < 2) {
+        status = cli_misuse(&cli_enroll, "a FILE is needed");
+    } else if (o.change && !kind_named(o.rest[0])->is_course) {
+        status = cli_misuse(&cli_enroll, "--change is for course rows");
+    } else {
+        status = run_kind(&o, kind_named(o.rest[0]));
+    }
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_enroll = {
+    .name = "enroll",
+    .usage = "enroll program|course FILE.csv [--data DIR | --server URL --token-file FILE] "
+             "[--change] [--outcomes FILE] [--resume] [--dry-run] [--json]",
+    .summary = "enrol the learners of a CSV file in programs or course runs",
+    .help =
+        "Columns of a program file: program, external_user_key, status, curriculum_uuid; of a\n"
+        "course file: program, course, student_key, status (docs/enrollments.md). --program UUID,\n"
+        "--course KEY and --curriculum UUID stand in for a column that is not there.\n"
+        "Each row gets an outcome in FILE.csv.outcomes.csv. A run that was cut short goes on\n"
+        "with --resume. --change changes the status of course rows that are there. --dry-run\n"
+        "only looks at the file.\n"
+        "A database is written as --user NAME, who must be staff (default: the first\n"
+        "superuser). A server takes --token-file FILE, or --client-id ID and\n"
+        "--client-secret-file FILE, with which tokens are fetched.\n"
+        "Exit codes: 0 every row succeeded, 1 some did not or the run stopped, 2 wrong usage.\n\n"
+        "Examples:\n"
+        "  nestor enroll program learners.csv --data ./data\n"
+        "  nestor enroll course maps.csv --course course-v1:HillsU+MAP1+2019 --data ./data\n"
+        "  nestor enroll course --change maps.csv --server https://lms.example.org \\\n"
+        "      --client-id registrar --client-secret-file registrar.secret --resume\n",
+    .words = 2,
+    .run = enroll_run,
+};

@@ -1,0 +1,309 @@
+/* nestor enrollments export: rows of a database or pages of a server, as CSV or JSON
+ * lines, to a file that gets its name when it is whole. */
+#include "enrollments.h"
+
+#include "api.h"
+#include "enroll/app.h"
+#include "enroll/course_key/course_key.h"
+#include "enroll/csv/csv.h"
+#include "enroll/upkeep.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COLUMNS_MAX 8
+
+/* What stands under the columns of a row; null texts are empty cells, or null. */
+struct cells {
+    struct nst_str text[COLUMNS_MAX];
+    bool is_bool[COLUMNS_MAX]; /* true and false as they are */
+};
+
+struct exporting {
+    struct cli_options *o;
+    const char *const *column; /* NULL-terminated */
+    bool is_json, is_course;
+    struct nst_str program, course;
+    FILE *out;
+    const char *part; /* the file while it is written; NULL: standard output */
+    struct nst_arena *arena;
+    bool has_written;
+    bool has_failed; /* writing; said already */
+};
+
+static const char *const program_columns[] = { "program",  "external_user_key",
+                                               "status",   "curriculum_uuid",
+                                               "username", "created",
+                                               "modified", NULL };
+static const char *const course_columns[] = { "program", "course",   "student_key", "status",
+                                              "mode",    "username", NULL };
+static const char *const server_columns[] = { "student_key", "status", "account_exists",
+                                              "curriculum_uuid", NULL };
+
+/* ---- Writing ---- */
+
+static bool put(struct exporting *x, struct nst_str text)
+{
+    x->has_written = true;
+    if (fwrite(text.p, 1, text.n, x->out) == text.n)
+        return true;
+    cli_fail(&cli_enrollments, "writing failed: %s", strerror(errno));
+    x->has_failed = true;
+    return false;
+}
+
+static void put_cell(struct nst_buf *line, const struct exporting *x, const struct cells *cells,
+                     size_t i)
+{
+    if (i > 0)
+        nst_put_char(line, ',');
+    if (!x->is_json) {
+        enroll_csv_put(line, cells->text[i]);
+        return;
+    }
+    nst_putf(line, "\"%s\":", x->column[i]);
+    if (cells->is_bool[i])
+        nst_put(line, cells->text[i]);
+    else
+        nst_json_put_str_or_null(line, cells->text[i]);
+}
+
+static bool put_row(struct exporting *x, const struct cells *cells)
+{
+    struct nst_mark mark = nst_arena_mark(x->arena);
+    struct nst_buf line;
+    nst_buf_init(&line, x->arena, SIZE_MAX / 4);
+    nst_put_z(&line, x->is_json ? "{" : "");
+    for (size_t i = 0; x->column[i] != NULL; i++)
+        put_cell(&line, x, cells, i);
+    nst_put_z(&line, x->is_json ? "}\n" : "\n");
+    bool good = put(x, nst_buf_str(&line));
+    nst_arena_rewind(x->arena, mark);
+    return good;
+}
+
+static bool put_header(struct exporting *x)
+{
+    struct cells names = { 0 };
+    if (x->is_json)
+        return true;
+    for (size_t i = 0; x->column[i] != NULL; i++)
+        names.text[i] = nst_str_z(x->column[i]);
+    return put_row(x, &names);
+}
+
+/* ---- From a database ---- */
+
+static struct nst_str time_text(struct nst_arena *a, int64_t t)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 64);
+    nst_put_time(&b, t, NST_TIME_MICRO_Z);
+    return nst_buf_str(&b);
+}
+
+static bool take_row(void *arg, const struct enroll_export_row *row)
+{
+    struct exporting *x = arg;
+    struct nst_mark mark = nst_arena_mark(x->arena);
+    const struct cells program = { .text = { row->program, row->key, row->status, row->curriculum,
+                                             row->username, time_text(x->arena, row->created),
+                                             time_text(x->arena, row->modified) } };
+    const struct cells course = { .text = { row->program, row->course, row->key, row->status,
+                                            row->mode, row->username } };
+    bool good = put_row(x, x->is_course ? &course : &program);
+    nst_arena_rewind(x->arena, mark);
+    return good;
+}
+
+/* A lost connection runs the work again: what was written is taken back, which only
+ * a file allows. */
+static bool start_over(struct exporting *x)
+{
+    if (!x->has_written)
+        return true;
+    x->has_written = false;
+    return x->part != NULL && fseeko(x->out, 0, SEEK_SET) == 0 && ftruncate(fileno(x->out), 0) == 0;
+}
+
+static enum nst_err export_rows(struct nst_db *db, void *arg)
+{
+    struct exporting *x = arg;
+    const struct enroll_export what = { .program = x->program,
+                                        .course = x->course,
+                                        .is_course = x->is_course,
+                                        .sink = take_row,
+                                        .arg = x };
+    if (!start_over(x))
+        return NST_E_INTERNAL;
+    return put_header(x) ? enroll_export(db, &what) : NST_E_PRECONDITION;
+}
+
+static int export_from_site(struct exporting *x, struct cli_site *site)
+{
+    enum nst_err e = nst_store_run(site->store, NST_MODE_READ, export_rows, x);
+    if (e == NST_E_NOT_FOUND)
+        return cli_fail(&cli_enrollments, "there is no program \"%.*s\"", NST_FMT(x->program));
+    if (e != NST_OK && !x->has_failed)
+        return cli_fail(&cli_enrollments, "%s", nst_err_message(e));
+    return e == NST_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- From a server ---- */
+
+static struct nst_str first_page(const struct exporting *x)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, x->o->arena, SIZE_MAX / 4);
+    nst_put_lit(&b, "/programs/");
+    nst_put_percent(&b, x->program, "");
+    if (x->course.p != NULL) {
+        nst_put_lit(&b, "/courses/");
+        nst_put_percent(&b, x->course, "");
+    }
+    nst_put_lit(&b, "/enrollments/?page_size=1000");
+    return nst_buf_str(&b);
+}
+
+/* What follows the mount in a link: the rest of it is the server's idea of its own
+ * address, and the token is for the one that was given. */
+static struct nst_str path_in(struct nst_str link)
+{
+    struct nst_str mount = nst_str_z(enroll_face.mount);
+    for (size_t i = 0; i + mount.n <= link.n; i++)
+        if (memcmp(link.p + i, mount.p, mount.n) == 0)
+            return nst_str_slice(link, i + mount.n, link.n);
+    return (struct nst_str){ 0 };
+}
+
+static bool put_results(struct exporting *x, const struct nst_json *results)
+{
+    const struct nst_json *item = results != NULL ? results->first : NULL;
+    bool good = true;
+    for (; item != NULL && good; item = item->next) {
+        struct cells cells = { 0 };
+        for (size_t i = 0; x->column[i] != NULL; i++) {
+            const struct nst_json *v = nst_json_get(item, nst_str_z(x->column[i]));
+            cells.is_bool[i] = v != NULL && v->kind == NST_JSON_BOOL;
+            if (cells.is_bool[i])
+                cells.text[i] = v->boolean ? NST_STR("true") : NST_STR("false");
+            else if (v != NULL && v->kind == NST_JSON_STRING)
+                cells.text[i] = v->text;
+        }
+        good = put_row(x, &cells);
+    }
+    return good;
+}
+
+/* One page; *path becomes that of the next, null after the last. */
+static int export_page(struct exporting *x, struct cli_api *api, struct nst_buf *path)
+{
+    struct cli_answer answer;
+    struct nst_json *tree = NULL;
+    const struct cli_call call = { .method = NST_GET, .path = nst_buf_str(path) };
+    int status = cli_api_call(&answer, api, x->arena, &call);
+    if (status != EXIT_DONE)
+        return status;
+    if (answer.status != 200 || nst_json_read(&tree, NULL, x->arena, answer.body, NULL) != NST_OK)
+        return cli_http_fail(x->o, &cli_enrollments, &answer);
+    if (!put_results(x, nst_json_get(tree, NST_STR("results"))))
+        return EXIT_FAILED;
+    const struct nst_json *next = nst_json_get(tree, NST_STR("next"));
+    path->n = 0;
+    if (next != NULL && next->kind == NST_JSON_STRING)
+        nst_put(path, path_in(next->text));
+    return EXIT_DONE;
+}
+
+static int export_from_server(struct exporting *x)
+{
+    struct cli_api *api = NULL;
+    struct nst_buf path;
+    int status = cli_api_open(&api, x->o, &cli_enrollments);
+    nst_buf_init(&path, x->o->arena, SIZE_MAX / 4);
+    nst_put(&path, first_page(x));
+    if (status == EXIT_DONE && !put_header(x))
+        status = EXIT_FAILED;
+    while (status == EXIT_DONE && path.n > 0) {
+        status = export_page(x, api, &path);
+        nst_arena_reset(x->arena);
+    }
+    cli_api_close(api);
+    return status;
+}
+
+/* ---- The action ---- */
+
+const char *cli_export_fault(const struct cli_options *o)
+{
+    bool has_program = o->rest_count > 1;
+    if (has_program && (o->rest_count != 3 || strcmp(o->rest[1], "program") != 0))
+        return "export takes: program UUID";
+    if (has_program && o->all)
+        return "a program, or --all?";
+    if (o->format != NULL && strcmp(o->format, "csv") != 0 && strcmp(o->format, "jsonl") != 0)
+        return "--format is csv or jsonl";
+    if (o->server != NULL && (!has_program || (o->courses && o->course == NULL)))
+        return "a server lists one program, and of its courses one at a time";
+    return NULL;
+}
+
+static bool open_output(struct exporting *x)
+{
+    x->out = stdout;
+    if (x->o->output == NULL)
+        return true;
+    x->part = nst_strf(x->o->arena, "%s.part", x->o->output).p;
+    x->out = fopen(x->part, "we");
+    if (x->out == NULL)
+        cli_fail(&cli_enrollments, "%s cannot be made: %s", x->part, strerror(errno));
+    return x->out != NULL;
+}
+
+/* The file gets its name only when all of it is on the disk. */
+static int close_output(struct exporting *x, int status)
+{
+    bool good = fflush(x->out) == 0 && (x->part == NULL || fsync(fileno(x->out)) == 0);
+    if (x->part != NULL)
+        good = fclose(x->out) == 0 && good;
+    if (status == EXIT_DONE && good && x->part != NULL)
+        good = rename(x->part, x->o->output) == 0;
+    if (!good && !x->has_failed)
+        cli_fail(&cli_enrollments, "writing failed: %s", strerror(errno));
+    status = good ? status : EXIT_FAILED;
+    if (status != EXIT_DONE && x->part != NULL)
+        unlink(x->part);
+    if (status != EXIT_DONE)
+        cli_fail(&cli_enrollments, "the export is not whole");
+    return status;
+}
+
+static int prepare(struct exporting *x, struct cli_options *o)
+{
+    x->o = o;
+    x->is_json = o->format != NULL && strcmp(o->format, "jsonl") == 0;
+    x->is_course = o->courses || o->course != NULL;
+    x->program = o->rest_count == 3 ? nst_str_z(o->rest[2]) : (struct nst_str){ 0 };
+    x->column = o->server != NULL ? server_columns
+                : x->is_course    ? course_columns
+                                  : program_columns;
+    if (o->course != NULL && !enroll_course_key_parse(&x->course, o->arena, nst_str_z(o->course)))
+        return cli_misuse(&cli_enrollments, "\"%s\" is no course key", o->course);
+    return EXIT_DONE;
+}
+
+int cli_export(struct cli_site *site, struct cli_options *o)
+{
+    struct exporting x = { 0 };
+    int status = prepare(&x, o);
+    if (status != EXIT_DONE)
+        return status;
+    if (!open_output(&x))
+        return EXIT_FAILED;
+    x.arena = nst_arena_new((size_t)1 << 18);
+    status = site != NULL ? export_from_site(&x, site) : export_from_server(&x);
+    nst_arena_free(x.arena);
+    return close_output(&x, status);
+}

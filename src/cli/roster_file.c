@@ -1,0 +1,186 @@
+/* A registrar's CSV file: its columns, and what can be told of a row without asking
+ * anybody. */
+#include "roster.h"
+
+#include "enroll/course_key/course_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OF(member) offsetof(struct cli_options, member)
+
+const struct roster_kind roster_kinds[2] = {
+    { .name = "program",
+      .column = { { ROSTER_PROGRAM, { "program" }, OF(program), "--program" },
+                  { ROSTER_KEY, { "external_user_key", "student_key" }, 0, NULL },
+                  { ROSTER_STATUS, { "status" }, 0, NULL },
+                  { ROSTER_CURRICULUM, { "curriculum_uuid" }, OF(curriculum), "--curriculum" } } },
+    { .name = "course",
+      .column = { { ROSTER_PROGRAM, { "program" }, OF(program), "--program" },
+                  { ROSTER_COURSE,
+                    { "course", "course_key", "course_id" },
+                    OF(course),
+                    "--course" },
+                  { ROSTER_KEY, { "student_key", "external_user_key" }, 0, NULL },
+                  { ROSTER_STATUS, { "status" }, 0, NULL } },
+      .is_course = true },
+};
+
+static int refuse(const struct roster_file *f, const char *what, struct nst_str detail)
+{
+    fprintf(stderr, "nestor enroll: %.*s: %s%.*s\n", NST_FMT(f->path), what, NST_FMT(detail));
+    return EXIT_USAGE;
+}
+
+/* ---- Columns ---- */
+
+static struct nst_str folded(struct nst_arena *a, struct nst_str name)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, ENROLL_CSV_FIELD_MAX);
+    name = nst_str_trim(name);
+    for (size_t i = 0; i < name.n; i++)
+        nst_put_char(&b, nst_lower(name.p[i]));
+    return nst_buf_str(&b);
+}
+
+static const struct roster_column *column_named(const struct roster_kind *kind, struct nst_str name)
+{
+    for (size_t i = 0; i < NST_COUNT(kind->column); i++)
+        for (const char *const *alias = kind->column[i].name; *alias != NULL; alias++)
+            if (nst_str_eq(nst_str_z(*alias), name))
+                return &kind->column[i];
+    return NULL;
+}
+
+static int read_names(struct roster_file *f, struct nst_arena *a, const struct roster_kind *kind)
+{
+    f->count = f->row.count;
+    for (size_t i = 0; i < f->row.count; i++) {
+        struct nst_str name = folded(a, f->row.field[i]);
+        const struct roster_column *column = column_named(kind, name);
+        if (column == NULL)
+            fprintf(stderr, "nestor enroll: note: column \"%.*s\" is ignored\n", NST_FMT(name));
+        else if (f->at[column->value] >= 0)
+            return refuse(f, "there are two columns for ", nst_str_z(column->name[0]));
+        else
+            f->at[column->value] = (int)i;
+    }
+    return EXIT_DONE;
+}
+
+static const char *option_of(const struct cli_options *o, const struct roster_column *column)
+{
+    return column->option == 0 ? NULL : *(const char *const *)((const char *)o + column->option);
+}
+
+static int check_column(struct roster_file *f, struct cli_options *o,
+                        const struct roster_column *column)
+{
+    const char *given = option_of(o, column);
+    bool is_there = f->at[column->value] >= 0;
+    f->given[column->value] = nst_str_z(given);
+    if (is_there && given != NULL)
+        return refuse(f, "there is a column for what an option gives: ", nst_str_z(column->flag));
+    if (is_there || given != NULL)
+        return EXIT_DONE;
+    struct nst_str hint =
+        nst_strf(o->arena, "%s%s%s", column->name[0], column->flag != NULL ? ", and no " : "",
+                 column->flag != NULL ? column->flag : "");
+    return refuse(f, "there is no column ", hint);
+}
+
+static int read_header(struct roster_file *f, struct cli_options *o, const struct roster_kind *kind)
+{
+    enum enroll_csv_step step = enroll_csv_next(&f->row, f->csv);
+    if (step == ENROLL_CSV_WIDE)
+        return refuse(f, "the file is in UTF-16; save it as CSV in UTF-8", NST_STR(""));
+    if (step == ENROLL_CSV_FAILED)
+        return cli_fail(&cli_enroll, "%.*s cannot be read: %s", NST_FMT(f->path), strerror(errno));
+    if (step == ENROLL_CSV_END)
+        return refuse(f, "the file is empty: a line with the names of the columns is wanted",
+                      NST_STR(""));
+    if (f->row.fault != ENROLL_CSV_GOOD)
+        return refuse(f, "the line with the names of the columns cannot be read: ",
+                      nst_str_z(enroll_csv_reason(f->row.fault)));
+    int status = read_names(f, o->arena, kind);
+    for (size_t i = 0; i < NST_COUNT(kind->column) && status == EXIT_DONE; i++)
+        status = check_column(f, o, &kind->column[i]);
+    return status;
+}
+
+/* ---- The file ---- */
+
+static ssize_t read_file(void *arg, char *to, size_t n)
+{
+    struct roster_file *f = arg;
+    ssize_t got;
+    do
+        got = read(f->fd, to, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+int roster_file_open(struct roster_file *f, struct cli_options *o, const struct roster_kind *kind)
+{
+    struct stat info;
+    memset(f, 0, sizeof(*f));
+    f->path = nst_str_z(o->rest[1]);
+    for (size_t i = 0; i < ROSTER_VALUES; i++)
+        f->at[i] = -1;
+    f->fd = open(o->rest[1], O_RDONLY | O_CLOEXEC);
+    if (f->fd < 0)
+        return cli_fail(&cli_enroll, "%s cannot be read: %s", o->rest[1], strerror(errno));
+    f->size = fstat(f->fd, &info) == 0 ? info.st_size : 0;
+    f->csv = enroll_csv_new(o->arena, read_file, f);
+    return read_header(f, o, kind);
+}
+
+void roster_file_close(struct roster_file *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+}
+
+/* ---- Rows ---- */
+
+static bool is_program(struct nst_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (strchr("ABCDEFabcdef0123456789-", s.p[i]) == NULL)
+            return false;
+    return s.n > 0;
+}
+
+/* What no request could carry: in a path it would mean something else. */
+static struct nst_str judge(const struct roster_row *row, struct nst_arena *a,
+                            const struct roster_kind *kind)
+{
+    struct nst_str canonical;
+    if (!is_program(row->value[ROSTER_PROGRAM]))
+        return NST_STR("program-not-found");
+    if (kind->is_course && !enroll_course_key_parse(&canonical, a, row->value[ROSTER_COURSE]))
+        return NST_STR("invalid-course-key");
+    return (struct nst_str){ 0 };
+}
+
+void roster_file_take(struct roster_row *row, const struct roster_file *f, struct nst_arena *a,
+                      const struct roster_kind *kind)
+{
+    bool is_encoding = f->row.fault == ENROLL_CSV_ENCODING;
+    *row = (struct roster_row){ .line = f->row.line };
+    if (f->row.count != f->count || (f->row.fault != ENROLL_CSV_GOOD && !is_encoding)) {
+        row->outcome = is_encoding ? NST_STR("invalid-encoding") : NST_STR("invalid-row");
+        return;
+    }
+    for (size_t i = 0; i < ROSTER_VALUES; i++) {
+        struct nst_str value = f->at[i] >= 0 ? f->row.field[f->at[i]] : f->given[i];
+        if (nst_utf8_valid(value))
+            row->value[i] = nst_str_copy(a, value);
+    }
+    row->outcome = is_encoding ? NST_STR("invalid-encoding") : judge(row, a, kind);
+}
