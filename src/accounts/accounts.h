@@ -215,4 +215,12 @@ NST_CHECKED enum nst_err nst_password_hash(struct nst_str *out, struct nst_arena
  * known and unknown names must not differ. */
 bool nst_password_verify(struct nst_str hash, struct nst_str password);
 
+/* Before a password is looked at: refuses when sign-ins under this name, known or
+ * not, from this address have failed too often within a minute.
+ * Errors: NST_E_THROTTLED, with the header Retry-After. */
+NST_CHECKED enum nst_err nst_sign_in_throttle(struct nst_req *rq, struct nst_str username);
+
+/* After it was looked at: counts a failure, or forgets those before. Any thread. */
+void nst_sign_in_note(struct nst_req *rq, struct nst_str username, bool is_right);
+
 #endif

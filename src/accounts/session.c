@@ -161,6 +161,7 @@ enum nst_err nst_sign_in_gather(struct nst_req *rq)
         return refuse(rq, NST_E_FORBIDDEN, "Signing in from another site is not allowed.");
     if (s->username.n == 0 || s->password.n == 0 || s->password.n > NST_PASSWORD_MAX)
         return refuse(rq, NST_E_INVALID, "A username and a password are needed.");
+    NST_TRY(nst_sign_in_throttle(rq, s->username));
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT id, password FROM account WHERE username = $1 AND is_active "
                            "AND is_enabled",
@@ -178,6 +179,7 @@ enum nst_err nst_sign_in_prepare(struct nst_req *rq)
 {
     struct sign_in *s = rq->prepared;
     s->is_right = nst_password_verify(s->hash, s->password);
+    nst_sign_in_note(rq, s->username, s->is_right);
     return NST_OK;
 }
 

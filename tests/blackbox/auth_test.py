@@ -432,6 +432,24 @@ def test_permission_enforced(b, _):
         assert may_list(b, bob, query) is may, query
 
 
+def test_guessing(b, _):
+    """After twenty failures a name is refused for a while, on both faces; others are not."""
+    def sign_in(name, password, path="/accounts/sign-in/"):
+        return b.ask("POST", path, {"username": name, "password": password})[0]
+
+    def fail(name, times):
+        assert [sign_in(name, "wrong") for _ in range(times)] == [400] * times
+
+    fail("nobody", 20)
+    assert sign_in("nobody", "wrong") == 429
+    assert sign_in("nobody", "wrong", "/guide/api-token-auth/") == 429
+    fail("ada", 19)
+    assert sign_in("ada", PASSWORD) == 200
+    fail("ada", 20)
+    assert sign_in("ada", PASSWORD) == 429
+    assert sign_in("bob", "wrong") == 400
+
+
 def test_key_faults(site):
     """A key that cannot be used stops the server with a sentence."""
     key = Key(site, "small", "RS256")
@@ -491,6 +509,7 @@ def main():
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys, site)
             with site.serve(*settings(site), "--set", "auth.jwt.enforce_restricted=true", "--set",
                             "enroll.username_param_grants=true") as server:
+                tally.run(f"test_guessing[{engine}]", test_guessing, Browser(server), keys)
                 tally.run(f"test_permission_enforced[{engine}]", test_permission_enforced,
                           Browser(server), keys)
             tally.run(f"test_key_faults[{engine}]", test_key_faults, site)

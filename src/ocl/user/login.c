@@ -32,7 +32,7 @@ enum nst_err ocl_user_prepare(struct nst_req *rq)
 /* ---- A token for a password (G85) ---- */
 
 struct login {
-    struct nst_str password, hash;
+    struct nst_str name, password, hash;
     int64_t id, serial;
     bool is_right;
 };
@@ -51,19 +51,19 @@ static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const c
 enum nst_err ocl_login_gather(struct nst_req *rq)
 {
     struct login *l = NST_NEW(rq->arena, struct login);
-    struct nst_str name = { 0 };
     if (rq->body->kind != NST_JSON_OBJECT)
         return nst_fail(rq, NST_E_INVALID, rq->face->text->not_object_key,
                         nst_str_z(rq->face->text->not_object));
-    enum nst_err name_err = login_field(&name, rq, "username");
+    enum nst_err name_err = login_field(&l->name, rq, "username");
     enum nst_err password_err = login_field(&l->password, rq, "password");
     if (name_err != NST_OK || password_err != NST_OK)
         return NST_E_INVALID;
+    NST_TRY(nst_sign_in_throttle(rq, l->name));
     struct nst_sql q;
     struct ocl_user *u;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, " AND account.username = ");
-    nst_sql_bind(&q, NST_TEXT(name));
+    nst_sql_bind(&q, NST_TEXT(l->name));
     nst_sql_add(&q, " AND account.is_enabled");
     NST_TRY(nst_load_where((void **)&u, rq, &ocl_user, NST_LOAD_ALL, &q));
     if (u != NULL) {
@@ -79,6 +79,7 @@ enum nst_err ocl_login_prepare(struct nst_req *rq)
 {
     struct login *l = rq->prepared;
     l->is_right = nst_password_verify(l->hash, l->password);
+    nst_sign_in_note(rq, l->name, l->is_right);
     return NST_OK;
 }
 
