@@ -6,6 +6,7 @@
 
 #include <rhonabwy.h>
 #include <sodium.h>
+#include <stdatomic.h>
 
 #define VERSION_MAJOR "1" /* of the claims; supported with every minor number */
 #define VERSION       VERSION_MAJOR ".2.0"
@@ -35,11 +36,20 @@ struct key {
                               thing to share between threads */
 };
 
-static struct {
+struct keys {
     struct nst_jwt_settings given;
     struct key key[NST_JWT_KEYS + 1];
     unsigned count;
-} jwt;
+};
+
+/* Replaced as a whole; those who read the former one may go on with it. */
+static const struct keys nobody;
+static _Atomic(const struct keys *) believed = &nobody;
+
+static const struct nst_jwt_settings *believed_settings(void)
+{
+    return &atomic_load(&believed)->given;
+}
 
 /* ---- Base64url ---- */
 
@@ -114,13 +124,13 @@ static bool is_usable(const char *json, const struct algorithm *algorithm)
     return (type & R_KEY_TYPE_RSA) != 0 && bits >= RSA_BITS_MIN;
 }
 
-static const char *add_key(struct nst_arena *a, const struct nst_json *jwk)
+static const char *add_key(struct keys *keys, struct nst_arena *a, const struct nst_json *jwk)
 {
-    if (jwt.count == NST_JWT_KEYS)
+    if (keys->count == NST_JWT_KEYS)
         return "the key set has too many keys";
     if (nst_str_eq(text_of(jwk, "use"), NST_STR("enc")))
         return NULL;
-    struct key *key = &jwt.key[jwt.count];
+    struct key *key = &keys->key[keys->count];
     *key = (struct key){ .algorithm = algorithm_of(jwk), .kid = text_of(jwk, "kid") };
     if (key->algorithm == NULL)
         return "a key of the set is for none of HS256, RS256, RS512 and ES256";
@@ -133,11 +143,11 @@ static const char *add_key(struct nst_arena *a, const struct nst_json *jwk)
         if (!is_usable(key->jwk, key->algorithm))
             return "a public key of the set is broken or too short";
     }
-    jwt.count++;
+    keys->count++;
     return NULL;
 }
 
-static const char *add_set(struct nst_arena *a, struct nst_str text)
+static const char *add_set(struct keys *out, struct nst_arena *a, struct nst_str text)
 {
     struct nst_json *set;
     if (nst_json_read(&set, NULL, a, text, NULL) != NST_OK)
@@ -146,7 +156,7 @@ static const char *add_set(struct nst_arena *a, struct nst_str text)
     if (keys == NULL || keys->kind != NST_JSON_ARRAY)
         return "the key set has no list \"keys\"";
     for (const struct nst_json *jwk = keys->first; jwk != NULL; jwk = jwk->next) {
-        const char *fault = add_key(a, jwk);
+        const char *fault = add_key(out, a, jwk);
         if (fault != NULL)
             return fault;
     }
@@ -155,22 +165,23 @@ static const char *add_set(struct nst_arena *a, struct nst_str text)
 
 const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct nst_arena *a)
 {
-    jwt.given = *settings;
-    jwt.count = 0;
+    struct keys *keys = NST_NEW(a, struct keys);
+    keys->given = *settings;
     if (r_global_init() != RHN_OK)
         return "librhonabwy cannot start";
     if (settings->secret.n > 0 && settings->secret.n < NST_JWT_SECRET_MIN)
         return "the shared secret is too short: HS256 needs 32 bytes";
     if (settings->jwks.n > 0) {
-        const char *fault = add_set(a, settings->jwks);
+        const char *fault = add_set(keys, a, settings->jwks);
         if (fault != NULL)
             return fault;
     }
     if (settings->secret.n > 0)
-        jwt.key[jwt.count++] =
+        keys->key[keys->count++] =
             (struct key){ .algorithm = &algorithms[0], .secret = settings->secret };
-    if (jwt.count > 0 && nst_str_trim(settings->issuers).n == 0)
+    if (keys->count > 0 && nst_str_trim(settings->issuers).n == 0)
         return "there are keys, but auth.jwt.issuer names nobody to believe";
+    atomic_store(&believed, keys);
     return NULL;
 }
 
@@ -219,12 +230,13 @@ static bool is_header_plain(const struct nst_json *header)
 static bool is_signed(struct nst_arena *a, const struct nst_json *header, struct nst_str token,
                       struct nst_str signature)
 {
+    const struct keys *keys = atomic_load(&believed);
     struct nst_str alg = text_of(header, "alg"), kid = text_of(header, "kid");
     struct nst_str signed_part = { token.p, token.n - signature.n - 1 };
     if (decode(a, signature).n == 0)
         return false;
-    for (unsigned i = 0; i < jwt.count; i++) {
-        const struct key *key = &jwt.key[i];
+    for (unsigned i = 0; i < keys->count; i++) {
+        const struct key *key = &keys->key[i];
         bool fits = nst_str_eq(nst_str_z(key->algorithm->name), alg) &&
                     (kid.p == NULL || key->kid.p == NULL || nst_str_eq(kid, key->kid));
         if (fits && (key->secret.p != NULL ? is_secret_right(a, key, signed_part, signature)
@@ -257,12 +269,12 @@ static bool is_among(struct nst_str words, struct nst_str word)
 static bool is_for_us(const struct nst_json *claims)
 {
     const struct nst_json *aud = nst_json_get(claims, NST_STR("aud"));
-    if (jwt.given.audience.n == 0)
+    if (believed_settings()->audience.n == 0)
         return true;
     if (aud == NULL || aud->kind != NST_JSON_ARRAY)
-        return nst_str_eq(text_of(claims, "aud"), jwt.given.audience);
+        return nst_str_eq(text_of(claims, "aud"), believed_settings()->audience);
     for (const struct nst_json *one = aud->first; one != NULL; one = one->next)
-        if (one->kind == NST_JSON_STRING && nst_str_eq(one->text, jwt.given.audience))
+        if (one->kind == NST_JSON_STRING && nst_str_eq(one->text, believed_settings()->audience))
             return true;
     return false;
 }
@@ -279,7 +291,7 @@ static bool is_later(const struct nst_json *claims, const char *name, int64_t no
     int64_t when = 0;
     if (nst_json_get(claims, nst_str_z(name)) == NULL)
         return false;
-    return !time_of(&when, claims, name) || when > now + jwt.given.leeway;
+    return !time_of(&when, claims, name) || when > now + believed_settings()->leeway;
 }
 
 static enum nst_jwt_verdict judge(int64_t *expires, const struct nst_json *claims, int64_t now)
@@ -288,12 +300,12 @@ static enum nst_jwt_verdict judge(int64_t *expires, const struct nst_json *claim
     if (!time_of(&exp, claims, "exp") || !time_of(&iat, claims, "iat") ||
         is_later(claims, "iat", now) || is_later(claims, "nbf", now))
         return NST_JWT_WRONG;
-    if (exp + jwt.given.leeway <= now)
+    if (exp + believed_settings()->leeway <= now)
         return NST_JWT_EXPIRED;
-    if (!is_among(jwt.given.issuers, text_of(claims, "iss")) || !is_for_us(claims) ||
+    if (!is_among(believed_settings()->issuers, text_of(claims, "iss")) || !is_for_us(claims) ||
         !is_version_supported(claims))
         return NST_JWT_WRONG;
-    *expires = (exp + jwt.given.leeway) * NST_SECOND;
+    *expires = (exp + believed_settings()->leeway) * NST_SECOND;
     return NST_JWT_GOOD;
 }
 
@@ -351,13 +363,13 @@ struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *of, int
                               int64_t seconds)
 {
     struct nst_buf b;
-    struct nst_str issuers = nst_str_trim(jwt.given.issuers);
+    struct nst_str issuers = nst_str_trim(believed_settings()->issuers);
     nst_buf_init(&b, a, CLAIMS_MAX);
     nst_put_lit(&b, "{\"iss\":");
     nst_json_put_str(&b, nst_str_cut(&issuers, ' '));
-    if (jwt.given.audience.n > 0) {
+    if (believed_settings()->audience.n > 0) {
         nst_put_lit(&b, ",\"aud\":");
-        nst_json_put_str(&b, jwt.given.audience);
+        nst_json_put_str(&b, believed_settings()->audience);
     }
     nst_put_lit(&b, ",\"iat\":");
     nst_put_int(&b, now / NST_SECOND);
@@ -375,13 +387,14 @@ struct nst_str nst_jwt_sign(struct nst_arena *a, struct nst_str claims)
 {
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
     struct nst_buf b;
-    if (jwt.given.secret.n == 0)
+    struct nst_str secret = believed_settings()->secret;
+    if (secret.n == 0)
         return (struct nst_str){ 0 };
     nst_buf_init(&b, a, (size_t)CLAIMS_MAX * 2);
     put_encoded(&b, NST_STR("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
     nst_put_char(&b, '.');
     put_encoded(&b, claims);
-    authenticate(mac, jwt.given.secret, nst_buf_str(&b));
+    authenticate(mac, secret, nst_buf_str(&b));
     nst_put_char(&b, '.');
     put_encoded(&b, (struct nst_str){ (const char *)mac, sizeof(mac) });
     return nst_buf_str(&b);

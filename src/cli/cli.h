@@ -115,8 +115,13 @@ int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_op
 /* Run work in one transaction and wait. */
 enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);
 
-/* Read the keys that auth.jwt.* names, from files and, for `nestor serve` alone,
- * from addresses. Returns false after saying why. */
+/* Read the keys that auth.jwt.* names, from files and addresses, and believe them.
+ * Returns what is wrong, owned by o's arena, and leaves the former keys; NULL when
+ * nothing is. May be called again while the server runs. */
+const char *cli_keys_read(struct cli_options *o);
+
+/* The same for `nestor serve`, nothing for other verbs. Returns false after saying
+ * why. */
 bool cli_keys_configure(struct cli_options *o, const struct cli_verb *verb);
 
 /* The registry of the whole program: all faces and resources. */

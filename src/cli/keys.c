@@ -54,16 +54,15 @@ static const char *fetch(struct nst_buf *body, struct nst_arena *a, struct nst_s
     return status == 200 ? NULL : "the answer is not 200";
 }
 
-static bool read_set(struct nst_str *out, struct cli_options *o, const struct cli_verb *verb)
+/* NULL, or what is wrong. */
+static const char *read_set(struct nst_str *out, struct cli_options *o)
 {
     struct nst_str from = cli_text(&o->config, "auth.jwt.jwks");
     bool is_plain = nst_str_starts(from, NST_STR("http://"));
-    if (from.n == 0 || verb != &cli_serve)
-        return true;
-    if (is_plain && !is_local(from)) {
-        cli_fail(verb, "auth.jwt.jwks: http:// is for this machine alone; elsewhere use https://");
-        return false;
-    }
+    if (from.n == 0)
+        return NULL;
+    if (is_plain && !is_local(from))
+        return "auth.jwt.jwks: http:// is for this machine alone; elsewhere use https://";
     const char *fault = NULL;
     if (is_plain || nst_str_starts(from, NST_STR("https://"))) {
         struct nst_buf body;
@@ -74,12 +73,12 @@ static bool read_set(struct nst_str *out, struct cli_options *o, const struct cl
         *out = cli_read_file(o->arena, nst_str_to_z(o->arena, from), SET_MAX);
         fault = out->p == NULL ? strerror(errno) : NULL;
     }
-    if (fault != NULL)
-        cli_fail(verb, "auth.jwt.jwks: %.*s cannot be read: %s", NST_FMT(from), fault);
-    return fault == NULL;
+    if (fault == NULL)
+        return NULL;
+    return nst_strf(o->arena, "auth.jwt.jwks: %.*s cannot be read: %s", NST_FMT(from), fault).p;
 }
 
-bool cli_keys_configure(struct cli_options *o, const struct cli_verb *verb)
+const char *cli_keys_read(struct cli_options *o)
 {
     struct nst_str file = cli_text(&o->config, "auth.jwt.secret_file");
     struct nst_jwt_settings settings = {
@@ -87,20 +86,24 @@ bool cli_keys_configure(struct cli_options *o, const struct cli_verb *verb)
         .audience = cli_text(&o->config, "auth.jwt.audience"),
         .leeway = cli_number(&o->config, "auth.jwt.leeway_seconds"),
     };
-    if (verb != &cli_serve)
-        return true;
     if (file.n > 0) {
         settings.secret = cli_read_file(o->arena, nst_str_to_z(o->arena, file), SECRET_MAX);
-        if (settings.secret.p == NULL) {
-            cli_fail(verb, "auth.jwt.secret_file: %.*s cannot be read: %s", NST_FMT(file),
-                     strerror(errno));
-            return false;
-        }
+        if (settings.secret.p == NULL)
+            return nst_strf(o->arena, "auth.jwt.secret_file: %.*s cannot be read: %s",
+                            NST_FMT(file), strerror(errno))
+                .p;
     }
-    if (!read_set(&settings.jwks, o, verb))
-        return false;
-    const char *fault = nst_jwt_configure(&settings, o->arena);
+    const char *fault = read_set(&settings.jwks, o);
     if (fault != NULL)
-        cli_fail(verb, "auth.jwt: %s", fault);
+        return fault;
+    fault = nst_jwt_configure(&settings, o->arena);
+    return fault != NULL ? nst_strf(o->arena, "auth.jwt: %s", fault).p : NULL;
+}
+
+bool cli_keys_configure(struct cli_options *o, const struct cli_verb *verb)
+{
+    const char *fault = verb == &cli_serve ? cli_keys_read(o) : NULL;
+    if (fault != NULL)
+        cli_fail(verb, "%s", fault);
     return fault == NULL;
 }

@@ -44,10 +44,20 @@ static void block_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
-static int serve_site(const struct cli_options *o, struct cli_site *site, const sigset_t *signals)
+static void read_keys_again(struct cli_options *o)
+{
+    const char *fault = cli_keys_read(o);
+    if (fault == NULL)
+        nst_log(NST_LOG_INFO, "keys read again", NST_LOG_INT("signal", SIGHUP));
+    else
+        nst_log(NST_LOG_ERROR, "keys not read again", NST_LOG_STR("why", nst_str_z(fault)));
+}
+
+static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
     const struct nst_server_options options = server_options(o, site);
     struct nst_server *server;
@@ -57,7 +67,8 @@ static int serve_site(const struct cli_options *o, struct cli_site *site, const 
                         NST_FMT(options.http.listen));
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
             NST_LOG_INT("port", nst_server_port(server)));
-    sigwait(signals, &signal);
+    while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
+        read_keys_again(o);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
     nst_server_stop(server);
     return EXIT_DONE;
@@ -87,7 +98,8 @@ const struct cli_verb cli_serve = {
     .usage = "serve [--data DIR] [--listen ADDRESS:PORT] [--database URL] [--set NAME=VALUE]",
     .summary = "answer requests",
     .help = "Opens the installation in DIR (default: ./data) and serves it until SIGTERM or\n"
-            "SIGINT; requests in flight are answered first. The log goes to standard error.\n\n"
+            "SIGINT; requests in flight are answered first. The log goes to standard error.\n"
+            "SIGHUP makes it read the keys of web tokens again.\n\n"
             "Examples:\n"
             "  nestor serve --data ./data\n"
             "  nestor serve --data ./data --listen 127.0.0.1:9000 --set ocl.root=v2\n"

@@ -58,7 +58,7 @@ const struct cli_setting cli_settings[] = {
       .doc = "File with the shared secret of HS256, 32 bytes or more; also signs." },
     { "auth.jwt.jwks", CLI_TEXT, "",
       .doc = "JWK set with public keys: a file, https://..., or http:// on this machine; read at "
-             "the start of the server." },
+             "the start of the server and on SIGHUP." },
     { "auth.jwt.leeway_seconds", CLI_NUMBER, "1", 0, 300, .doc = "How far clocks may differ." },
     { "auth.jwt.enforce_restricted", CLI_SWITCH, "false",
       .doc = "Bar restricted applications from routes that declare no scopes." },

@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -492,6 +493,27 @@ def test_keys_from_address(site, keys):
         source.server_close()
 
 
+# rows: A1
+def test_keys_again(site, keys):
+    """SIGHUP: new keys count at once, a broken set leaves those before."""
+    def write(*these):
+        return site.write("changing.json", json.dumps({"keys": [k.public() for k in these]}))
+
+    with site.serve(*settings(site, jwks=write(keys[0]))) as server:
+        b = Browser(server)
+        assert b.whoami("JWT " + signed(keys[0])) == ADA
+        assert b.whoami("JWT " + signed(keys[1])) == WRONG
+        write(keys[1])
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("keys read again")
+        assert b.whoami("JWT " + signed(keys[1])) == ADA
+        assert b.whoami("JWT " + signed(keys[0], claims(jti="another"))) == WRONG
+        site.write("changing.json", "{")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("keys not read again")
+        assert b.whoami("JWT " + signed(keys[1], claims(jti="another"))) == ADA
+
+
 def main():
     options = arguments(__doc__)
     tally = Tally()
@@ -513,6 +535,7 @@ def main():
                 tally.run(f"test_permission_enforced[{engine}]", test_permission_enforced,
                           Browser(server), keys)
             tally.run(f"test_key_faults[{engine}]", test_key_faults, site)
+            tally.run(f"test_keys_again[{engine}]", test_keys_again, site, keys)
             tally.run(f"test_keys_from_address[{engine}]", test_keys_from_address, site, keys)
             with site.serve(*settings(site)) as server:
                 tally.run(f"test_deleted[{engine}]", test_deleted, Browser(server), keys, site)
