@@ -140,6 +140,7 @@ struct nst_store {
     pthread_t *thread;
     unsigned thread_count;
     _Atomic uint64_t commits;
+    _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
     _Atomic int64_t fail_in;
     pthread_mutex_t log_lock;
     char *log_path;   /* NESTOR_SQL_LOG, or NULL */
@@ -168,5 +169,9 @@ enum nst_err nst_pg_connect(struct nst_db *db);
 
 /* Run one job in its own transaction, again as needed; job->err is the outcome. */
 void nst_pg_run(struct nst_db *db, struct nst_job *job);
+
+/* A write took so many statements on this connection: have the server look at the
+ * tables anew when it is time. Blocks then. */
+void nst_pg_note_write(struct nst_db *db, uint64_t statements);
 
 #endif

@@ -118,8 +118,12 @@ static void *pool_loop(void *arg)
     struct nst_db *db = nst_pg_new(store);
     struct nst_job *job;
     while ((job = nst_queue_take(&store->writes, 1)) != NULL) {
+        bool is_write = job->kind == NST_JOB_WRITE;
+        uint64_t before = db->statements;
         nst_pg_run(db, job);
         nst_job_finish(job);
+        if (is_write)
+            nst_pg_note_write(db, db->statements - before);
     }
     db->engine->close(db);
     return NULL;

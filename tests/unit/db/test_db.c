@@ -551,6 +551,44 @@ static void test_pg__read_cannot_write(void **state)
     assert_int_equal(count_rows(f->store), 0);
 }
 
+#define ENOUGH_STATEMENTS 600
+
+static enum nst_err insert_many(struct nst_db *db, void *arg)
+{
+    (void)arg;
+    for (int64_t i = 0; i < ENOUGH_STATEMENTS; i++)
+        NST_TRY(insert(db, i));
+    return NST_OK;
+}
+
+static enum nst_err read_estimate(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query(&rows, db,
+                      NST_STR("SELECT CAST(reltuples AS bigint) FROM pg_class "
+                              "WHERE oid = CAST('t' AS regclass)"),
+                      NULL, 0));
+    bool has_row;
+    enum nst_err err = nst_rows_next(&has_row, rows);
+    *(int64_t *)arg = err == NST_OK && has_row ? nst_rows_int(rows, 0) : -1;
+    nst_rows_end(rows);
+    return err;
+}
+
+/* Without it a plan made for an empty table stays until autovacuum comes by. */
+static void test_pg__growth_renews_statistics(void **state)
+{
+    struct fixture *f = *state;
+    int64_t rows = 0;
+    if (!f->place.is_remote)
+        skip();
+    assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, insert_many, NULL), NST_OK);
+    nst_store_close(f->store); /* it ends what it does after a write */
+    f->store = place_open(&f->place, 0);
+    assert_int_equal(nst_store_run(f->store, NST_MODE_READ, read_estimate, &rows), NST_OK);
+    assert_int_equal(rows, ENOUGH_STATEMENTS);
+}
+
 /* ---- Migrations ---- */
 
 static const struct nst_migration steps[] = {
@@ -654,6 +692,7 @@ static int run_all(const char *name)
         TEST(test_pg__deadlock_is_run_again),
         TEST(test_pg__lost_connection_is_run_again),
         TEST(test_pg__read_cannot_write),
+        TEST(test_pg__growth_renews_statistics),
         TEST(test_migrate__fresh_again_broken_newer),
         TEST(test_migrate__two_at_once),
         TEST(test_store__logs_each_text_once),
