@@ -214,9 +214,9 @@ static int run_kind(struct cli_options *o, const struct roster_kind *kind)
 
 static const struct roster_kind *kind_named(const char *name)
 {
-    for (size_t i = 0; i < NST_COUNT(roster_kinds); i++)
-        if (strcmp(roster_kinds[i].name, name) == 0)
-            return &roster_kinds[i];
+    for (size_t i = 0; i < NST_COUNT(cli_roster_kinds); i++)
+        if (strcmp(cli_roster_kinds[i].name, name) == 0)
+            return &cli_roster_kinds[i];
     return NULL;
 }
 

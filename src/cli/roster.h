@@ -34,7 +34,7 @@ struct roster_kind {
     bool is_course;
 };
 
-extern const struct roster_kind roster_kinds[2];
+extern const struct roster_kind cli_roster_kinds[2];
 
 /* A row, and what became of it. */
 struct roster_row {

@@ -13,7 +13,7 @@
 
 #define OF(member) offsetof(struct cli_options, member)
 
-const struct roster_kind roster_kinds[2] = {
+const struct roster_kind cli_roster_kinds[2] = {
     { .name = "program",
       .column = { { ROSTER_PROGRAM, { "program" }, OF(program), "--program" },
                   { ROSTER_KEY, { "external_user_key", "student_key" }, 0, NULL },
