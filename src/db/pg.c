@@ -29,6 +29,9 @@ static bool is_state(const char *state, const char *const *list)
  * going down or starting. */
 static const char *const retried[] = { "40001", "40P01", "25006", "57P01", "57P02", "57P03", NULL };
 
+/* A row, or an object of a migration that another process made at the same time. */
+static const char *const conflicting[] = { "23505", "42710", "42P07", NULL };
+
 /* The states after which only another connection helps. */
 static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03", NULL };
 
@@ -51,7 +54,7 @@ static enum nst_err failure(struct nst_db *db, const PGresult *result)
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     state = state != NULL ? state : "";
-    if (strcmp(state, "23505") == 0)
+    if (is_state(state, conflicting))
         return NST_E_CONFLICT;
     if (PQstatus(db->handle) != CONNECTION_OK || is_state(state, retried)) {
         db->lost = NST_E_RETRY;
