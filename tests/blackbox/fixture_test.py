@@ -234,6 +234,25 @@ def copied(site, nestor, cluster):
     assert p.returncode == 2 and "sessions" in p.stderr, p.stderr
 
 
+def interleaved(nestor, cluster):
+    """What was made in several steps comes out of a dump in one, in the same order."""
+    with Site(nestor, cluster) as site, Site(nestor, cluster) as other:
+        load(site, {"course_overviews": [OTHER], "programs": [{"uuid": "b"}, {"uuid": "a"}]})
+        load(site, {"programs": [{"uuid": "c", "courses": [{"key": "C", "course_runs": [RUN]}]}],
+                    "program_enrollments": [enrollment(f"k{i}", "abc"[i % 3]) for i in range(9)],
+                    "program_course_enrollments": [seat(f"k{i}", "abc"[i % 3], OTHER)
+                                                   for i in (8, 1, 3, 0, 2)]})
+        text = dump(site)
+        now = json.loads(text)
+        assert [o["key"] for o in now["course_overviews"]] == [OTHER, RUN]
+        assert [e["external_user_key"] for e in now["program_enrollments"]] == \
+            [f"k{i}" for i in range(9)]
+        assert [e["external_user_key"] for e in now["program_course_enrollments"]] == \
+            ["k8", "k1", "k3", "k0", "k2"]
+        load(other, text)
+        assert dump(other) == text
+
+
 def changed(site):
     """What is given is set, what is left out stays; one history row a changed row."""
     out, _ = load(site, {
@@ -613,6 +632,8 @@ def main():
                 tally.run(f"{name}: {title}", case, site)
             tally.run(f"{name}: a dump makes the same database", copied, site, chosen.nestor,
                       cluster)
+        tally.run(f"{name}: a dump keeps the order of what was made in steps", interleaved,
+                  chosen.nestor, cluster)
     return tally.finish()
 
 

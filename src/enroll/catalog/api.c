@@ -112,7 +112,10 @@ enum nst_err enroll_catalog_list(struct nst_req *rq)
     nst_sql_init(&q, rq->arena);
     enroll_entity_select(&q, entity);
     put_filters(&q, rq, entity);
-    nst_putf(&q.text, " ORDER BY %s LIMIT ", entity->order);
+    if (entity->number != NULL)
+        nst_putf(&q.text, " ORDER BY %s LIMIT ", entity->order);
+    else
+        nst_putf(&q.text, " ORDER BY %s.id LIMIT ", entity->table);
     nst_sql_bind(&q, NST_INT(limit + 1));
     nst_sql_add(&q, " OFFSET ");
     nst_sql_bind(&q, NST_INT(offset));

@@ -176,7 +176,7 @@ static enum nst_err course_remove(bool *is_gone, struct enroll_load *l, struct e
 const struct enroll_entity enroll_entity_course_enrollment = {
     .name = "program_course_enrollments",
     .table = "program_course_enrollment",
-    .order = "program_course_enrollment.created_at, program_course_enrollment.id",
+    .order = ENROLL_BY_AGE("program_course_enrollment"),
     .key = "program enrollment and course_key",
     .shape = ENROLL_SHAPE(course_member),
     .stamps = "created_at, modified_at",

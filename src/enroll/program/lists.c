@@ -8,10 +8,11 @@
 
 #define OF_PROGRAM INT64_C(-1)
 
-/* Whose courses. */
+/* Whose courses; `load` only where they are replaced. */
 struct owner {
     struct nst_db *db;
     int64_t program, curriculum;
+    struct enroll_load *load;
 };
 
 /* ---- As stored ---- */
@@ -87,7 +88,7 @@ static enum nst_err print_courses_of(struct nst_buf *out, const struct owner *o)
 static enum nst_err print_curriculum(struct nst_buf *out, struct nst_rows *rows,
                                      const struct owner *o)
 {
-    const struct owner own = { o->db, o->program, nst_rows_int(rows, 2) };
+    const struct owner own = { o->db, o->program, nst_rows_int(rows, 2), NULL };
     nst_put_lit(out, "{\"uuid\":");
     nst_json_put_str(out, nst_rows_text(rows, 0));
     nst_put_lit(out, ",\"is_active\":");
@@ -110,7 +111,7 @@ enum nst_err enroll_print_owners(struct nst_buf *out, struct nst_db *db, int64_t
 
 enum nst_err enroll_print_curricula(struct nst_buf *out, struct nst_db *db, int64_t id)
 {
-    const struct owner o = { db, id, OF_PROGRAM };
+    const struct owner o = { db, id, OF_PROGRAM, NULL };
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT uuid, is_active, position FROM curriculum "
@@ -121,7 +122,7 @@ enum nst_err enroll_print_curricula(struct nst_buf *out, struct nst_db *db, int6
 
 enum nst_err enroll_print_courses(struct nst_buf *out, struct nst_db *db, int64_t id)
 {
-    const struct owner o = { db, id, OF_PROGRAM };
+    const struct owner o = { db, id, OF_PROGRAM, NULL };
     return print_courses_of(out, &o);
 }
 
@@ -200,7 +201,7 @@ static enum nst_err insert_run(const struct owner *o, int64_t course, int64_t po
     enum nst_err e = NST_OK;
     if (run->kind == NST_JSON_OBJECT)
         title = enroll_inner_text(run, "title");
-    if (enroll_course_key_parse(&parsed, a, key))
+    if (enroll_course_key_parse(&parsed, a, key) && !enroll_lists_course(o->load, parsed))
         e = enroll_know_course(o->db, parsed);
     if (e == NST_OK)
         e = nst_exec_with(NULL, o->db,
@@ -246,20 +247,21 @@ static enum nst_err run_all(struct nst_db *db, int64_t program, const char *cons
     return NST_OK;
 }
 
-enum nst_err enroll_replace_owners(struct nst_db *db, int64_t program, const struct nst_json *list)
+enum nst_err enroll_replace_owners(struct enroll_load *l, int64_t program,
+                                   const struct nst_json *list)
 {
     static const char *const clear[] = { "DELETE FROM program_owner WHERE program_id = $1", NULL };
     int64_t position = 0;
-    NST_TRY(run_all(db, program, clear));
+    NST_TRY(run_all(enroll_load_db(l), program, clear));
     for (const struct nst_json *v = list->first; v != NULL; v = v->next)
-        NST_TRY(nst_exec_with(NULL, db,
+        NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
                               "INSERT INTO program_owner (program_id, position, organization_key) "
                               "VALUES ($1, $2, $3)",
                               NST_INT(program), NST_INT(position++), NST_TEXT(v->text)));
     return NST_OK;
 }
 
-enum nst_err enroll_replace_curricula(struct nst_db *db, int64_t program,
+enum nst_err enroll_replace_curricula(struct enroll_load *l, int64_t program,
                                       const struct nst_json *list)
 {
     static const char *const clear[] = {
@@ -268,10 +270,10 @@ enum nst_err enroll_replace_curricula(struct nst_db *db, int64_t program,
         "DELETE FROM curriculum WHERE program_id = $1",
         NULL,
     };
-    struct owner o = { db, program, 0 };
-    NST_TRY(run_all(db, program, clear));
+    struct owner o = { enroll_load_db(l), program, 0, l };
+    NST_TRY(run_all(enroll_load_db(l), program, clear));
     for (const struct nst_json *v = list->first; v != NULL; v = v->next, o.curriculum++) {
-        NST_TRY(nst_exec_with(NULL, db,
+        NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
                               "INSERT INTO curriculum (program_id, position, uuid, is_active) "
                               "VALUES ($1, $2, $3, $4)",
                               NST_INT(program), NST_INT(o.curriculum),
@@ -281,14 +283,15 @@ enum nst_err enroll_replace_curricula(struct nst_db *db, int64_t program,
     return NST_OK;
 }
 
-enum nst_err enroll_replace_courses(struct nst_db *db, int64_t program, const struct nst_json *list)
+enum nst_err enroll_replace_courses(struct enroll_load *l, int64_t program,
+                                    const struct nst_json *list)
 {
     static const char *const clear[] = {
         "DELETE FROM program_course_run WHERE program_id = $1 AND curriculum = -1",
         "DELETE FROM program_course WHERE program_id = $1 AND curriculum = -1",
         NULL,
     };
-    const struct owner o = { db, program, OF_PROGRAM };
-    NST_TRY(run_all(db, program, clear));
+    const struct owner o = { enroll_load_db(l), program, OF_PROGRAM, l };
+    NST_TRY(run_all(enroll_load_db(l), program, clear));
     return insert_courses(&o, list);
 }

@@ -4,8 +4,7 @@
 #ifndef ENROLL_PROGRAM_LISTS_H
 #define ENROLL_PROGRAM_LISTS_H
 
-#include "nestor/db.h"
-#include "nestor/json.h"
+#include "enroll/fixture/entity.h"
 
 /* Append the stored list of a program as compact JSON, every default written out.
  * Errors: those of nst_query. */
@@ -19,12 +18,12 @@ void enroll_put_curricula(struct nst_buf *out, const struct nst_json *list);
 void enroll_put_courses(struct nst_buf *out, const struct nst_json *list);
 
 /* Store the list of a document in the place of the one there is. Runs whose keys
- * parse become known courses. Errors: those of nst_query. */
-NST_CHECKED enum nst_err enroll_replace_owners(struct nst_db *db, int64_t program,
+ * parse become known courses, unless the document lists them itself. Errors: those of nst_query. */
+NST_CHECKED enum nst_err enroll_replace_owners(struct enroll_load *l, int64_t program,
                                                const struct nst_json *list);
-NST_CHECKED enum nst_err enroll_replace_curricula(struct nst_db *db, int64_t program,
+NST_CHECKED enum nst_err enroll_replace_curricula(struct enroll_load *l, int64_t program,
                                                   const struct nst_json *list);
-NST_CHECKED enum nst_err enroll_replace_courses(struct nst_db *db, int64_t program,
+NST_CHECKED enum nst_err enroll_replace_courses(struct enroll_load *l, int64_t program,
                                                 const struct nst_json *list);
 
 #endif

@@ -99,7 +99,7 @@ static bool program_is_bare(struct nst_rows *rows)
 static const struct list {
     size_t member;
     void (*put)(struct nst_buf *out, const struct nst_json *list);
-    enum nst_err (*replace)(struct nst_db *db, int64_t program, const struct nst_json *list);
+    enum nst_err (*replace)(struct enroll_load *l, int64_t program, const struct nst_json *list);
 } lists[] = {
     { AUTHORING_ORGANIZATIONS, enroll_put_owners, enroll_replace_owners },
     { CURRICULA, enroll_put_curricula, enroll_replace_curricula },
@@ -123,7 +123,7 @@ static enum nst_err give_list(enum enroll_change *change, struct enroll_load *l,
         return NST_OK;
     if (*change == ENROLL_UNCHANGED)
         *change = ENROLL_CHANGED;
-    return list->replace(enroll_load_db(l), item->id, given);
+    return list->replace(l, item->id, given);
 }
 
 /* N8: kept, but no request will ever find it. */

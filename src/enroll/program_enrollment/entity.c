@@ -106,8 +106,7 @@ static enum nst_err enrollment_remove(bool *is_gone, struct enroll_load *l,
 const struct enroll_entity enroll_entity_program_enrollment = {
     .name = "program_enrollments",
     .table = "program_enrollment",
-    /* Numbers of several programs do not tell their common order. */
-    .order = "program_enrollment.created_at, program_enrollment.id",
+    .order = ENROLL_BY_AGE("program_enrollment"),
     .key = "program, external_user_key and curriculum_uuid",
     .shape = ENROLL_SHAPE(enrollment_member),
     .stamps = "created_at, modified_at",
