@@ -166,13 +166,18 @@ NST_CHECKED enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id)
 
 enum nst_put { NST_PUT_SAME, NST_PUT_MADE, NST_PUT_CHANGED };
 
-/* Let the account have exactly these bearer tokens of those that no client asked
- * for: of the ones that expire, or of the ones that never do.
- *   out    NST_PUT_SAME when it had them
- *   list   account and kind are filled in here; at most 64
+/* Bearer tokens that no client asked for: those that expire, or those that never do. */
+struct nst_bearers {
+    const struct nst_token *list; /* account and kind are filled in */
+    size_t count;                 /* at most 64 */
+    bool expire;
+};
+
+/* Let the account have exactly these, of their sort.
+ *   out  NST_PUT_SAME when it had them
  * Errors: NST_E_CONFLICT when a token is another account's: nothing was written. */
 NST_CHECKED enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t account,
-                                         bool expiring, const struct nst_token *list, size_t count);
+                                         const struct nst_bearers *given);
 
 /* A login session as its cookie and CSRF token name it. */
 struct nst_session_given {

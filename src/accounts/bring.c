@@ -7,16 +7,17 @@
 
 #define BEARERS_MAX 64
 
+/* What is given, and how each token is stored. */
 struct bearers {
-    const struct nst_token *list;
+    const struct nst_bearers *given;
+    int64_t account;
     struct nst_str hash[BEARERS_MAX];
-    size_t count;
 };
 
 static bool has(const struct bearers *b, struct nst_str hash, int64_t expires)
 {
-    for (size_t i = 0; i < b->count; i++)
-        if (nst_str_eq(b->hash[i], hash) && b->list[i].expires == expires)
+    for (size_t i = 0; i < b->given->count; i++)
+        if (nst_str_eq(b->hash[i], hash) && b->given->list[i].expires == expires)
             return true;
     return false;
 }
@@ -25,22 +26,21 @@ static bool has(const struct bearers *b, struct nst_str hash, int64_t expires)
     "FROM token WHERE account_id = $1 AND kind = $2 AND name IS NULL " \
     "AND (expires_at IS NOT NULL) = $3"
 
-static enum nst_err is_same(bool *out, struct nst_db *db, int64_t account, bool expiring,
-                            const struct bearers *b)
+static enum nst_err is_same(bool *out, struct nst_db *db, const struct bearers *b)
 {
     struct nst_rows *rows;
     bool has_row = false;
     size_t found = 0;
     *out = true;
-    NST_TRY(nst_query_with(&rows, db, "SELECT hash, expires_at " OWN_BEARERS, NST_INT(account),
-                           NST_INT(NST_TOKEN_BEARER), NST_BOOL(expiring)));
+    NST_TRY(nst_query_with(&rows, db, "SELECT hash, expires_at " OWN_BEARERS, NST_INT(b->account),
+                           NST_INT(NST_TOKEN_BEARER), NST_BOOL(b->given->expire)));
     enum nst_err e = nst_rows_next(&has_row, rows);
     for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
         *out &= has(b, nst_rows_text(rows, 0), nst_rows_int(rows, 1));
         found++;
     }
     nst_rows_end(rows);
-    *out &= found == b->count;
+    *out &= found == b->given->count;
     return e;
 }
 
@@ -53,36 +53,35 @@ static enum nst_err is_taken(bool *out, struct nst_db *db, struct nst_str hash)
     return e;
 }
 
-static enum nst_err replace(struct nst_db *db, int64_t account, bool expiring,
-                            const struct bearers *b)
+static enum nst_err replace(struct nst_db *db, const struct bearers *b)
 {
     int64_t now = nst_now();
-    NST_TRY(nst_exec_with(NULL, db, "DELETE " OWN_BEARERS, NST_INT(account),
-                          NST_INT(NST_TOKEN_BEARER), NST_BOOL(expiring)));
-    for (size_t i = 0; i < b->count; i++) {
-        struct nst_token t = b->list[i];
+    NST_TRY(nst_exec_with(NULL, db, "DELETE " OWN_BEARERS, NST_INT(b->account),
+                          NST_INT(NST_TOKEN_BEARER), NST_BOOL(b->given->expire)));
+    for (size_t i = 0; i < b->given->count; i++) {
+        struct nst_token t = b->given->list[i];
         bool taken = false;
         NST_TRY(is_taken(&taken, db, b->hash[i]));
         if (taken)
             return NST_E_CONFLICT;
-        t.account = account;
+        t.account = b->account;
         t.kind = NST_TOKEN_BEARER;
         NST_TRY(nst_token_store(db, &t, now));
     }
     return NST_OK;
 }
 
-enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t account, bool expiring,
-                             const struct nst_token *list, size_t count)
+enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t account,
+                             const struct nst_bearers *given)
 {
     struct nst_arena *a = nst_arena_new(4096);
-    struct bearers b = { .list = list, .count = count };
+    struct bearers b = { .given = given, .account = account };
     bool same = false;
-    for (size_t i = 0; i < count; i++)
-        b.hash[i] = nst_secret_hash(a, list[i].token);
-    enum nst_err e = is_same(&same, db, account, expiring, &b);
+    for (size_t i = 0; i < given->count; i++)
+        b.hash[i] = nst_secret_hash(a, given->list[i].token);
+    enum nst_err e = is_same(&same, db, &b);
     if (e == NST_OK && !same)
-        e = replace(db, account, expiring, &b);
+        e = replace(db, &b);
     *out = same ? NST_PUT_SAME : NST_PUT_CHANGED;
     nst_arena_free(a);
     return e;

@@ -51,13 +51,13 @@ void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
     nst_sql_bind(q, NST_INT(program));
 }
 
-enum nst_err enroll_history_of(struct nst_db *db, struct nst_arena *a, enum enroll_row row,
-                               int64_t program, int64_t id, const struct enroll_note *note)
+enum nst_err enroll_history_of(struct nst_db *db, struct nst_arena *a,
+                               struct enroll_written written, const struct enroll_note *note)
 {
     struct nst_sql q;
     nst_sql_init(&q, a);
-    enroll_history(&q, row, program, note);
+    enroll_history(&q, written.row, written.program, note);
     nst_sql_add(&q, " AND e.id = ");
-    nst_sql_bind(&q, NST_INT(id));
+    nst_sql_bind(&q, NST_INT(written.id));
     return nst_sql_exec(NULL, db, &q);
 }

@@ -7,6 +7,12 @@
 /* Of which table, below its program. */
 enum enroll_row { ENROLL_PROGRAM_ROW, ENROLL_COURSE_ROW };
 
+/* One row. */
+struct enroll_written {
+    enum enroll_row row;
+    int64_t program, id;
+};
+
 struct enroll_note {
     const char *kind;   /* "+" made, "~" changed, "-" removed */
     const char *reason; /* NULL: a request */
@@ -19,9 +25,9 @@ struct enroll_note {
 void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
                     const struct enroll_note *note);
 
-/* The same for one row, run. Errors: those of nst_query. */
+/* The same for one row, run. Memory comes from a. Errors: those of nst_query. */
 NST_CHECKED enum nst_err enroll_history_of(struct nst_db *db, struct nst_arena *a,
-                                           enum enroll_row row, int64_t program, int64_t id,
+                                           struct enroll_written written,
                                            const struct enroll_note *note);
 
 #endif

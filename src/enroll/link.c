@@ -48,7 +48,8 @@ static enum nst_err write_history(const struct linking *l, enum enroll_row row,
                                   const struct waiting *w)
 {
     const struct enroll_note note = { "~", REASON, l->now, 0 };
-    return enroll_history_of(l->db, l->arena, row, w->program, w->id, &note);
+    return enroll_history_of(l->db, l->arena, (struct enroll_written){ row, w->program, w->id },
+                             &note);
 }
 
 /* ---- Course rows ---- */

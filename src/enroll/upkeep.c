@@ -46,7 +46,8 @@ enum nst_err enroll_retire(size_t *rows, struct nst_db *db, struct nst_arena *a,
     NST_TRY(take_keys(&list, db, a, account, note.now));
     *rows = 0;
     for (const struct row *row = list; row != NULL; row = row->next, ++*rows)
-        NST_TRY(enroll_history_of(db, a, ENROLL_PROGRAM_ROW, row->program, row->id, &note));
+        NST_TRY(enroll_history_of(
+            db, a, (struct enroll_written){ ENROLL_PROGRAM_ROW, row->program, row->id }, &note));
     /* Also what was written before the account was there. */
     return nst_exec_with(
         NULL, db,

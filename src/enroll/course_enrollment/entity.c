@@ -16,8 +16,6 @@ enum {
     LINK_ID,
 };
 
-#define REASON "fixture document"
-
 #define OF_ENROLLMENT(column) \
     "(SELECT e." column " FROM program_enrollment e " \
     "WHERE e.program_id = program_course_enrollment.program_id " \
@@ -152,21 +150,16 @@ static enum nst_err course_before_write(struct enroll_load *l, struct enroll_ite
 static enum nst_err course_after(enum enroll_change *change, struct enroll_load *l,
                                  struct enroll_item *item)
 {
-    const struct enroll_note note = { *change == ENROLL_MADE ? "+" : "~", REASON,
-                                      enroll_load_now(l), 0 };
     if (*change == ENROLL_UNCHANGED)
         return NST_OK;
-    return enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), ENROLL_COURSE_ROW,
-                             enroll_number(item, PROGRAM), item->id, &note);
+    return enroll_item_history(l, item, ENROLL_COURSE_ROW, *change == ENROLL_MADE ? "+" : "~");
 }
 
 static enum nst_err course_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
 {
-    const struct enroll_note note = { "-", REASON, enroll_load_now(l), 0 };
     int64_t program = enroll_number(item, PROGRAM);
     (void)is_gone;
-    NST_TRY(enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), ENROLL_COURSE_ROW, program,
-                              item->id, &note));
+    NST_TRY(enroll_item_history(l, item, ENROLL_COURSE_ROW, "-"));
     return nst_exec_with(NULL, enroll_load_db(l),
                          "DELETE FROM program_course_enrollment WHERE program_id = $1 "
                          "AND id = $2",

@@ -21,7 +21,7 @@ static const struct enroll_member lms_member[] = {
 /* A course row that is linked. */
 struct linked {
     struct linked *next;
-    int64_t program, id;
+    struct enroll_written row;
 };
 
 static enum nst_err find_linked(struct linked **list, struct enroll_load *l, int64_t enrollment)
@@ -35,7 +35,9 @@ static enum nst_err find_linked(struct linked **list, struct enroll_load *l, int
     enum nst_err e = nst_rows_next(&has_row, rows);
     for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
         struct linked *one = NST_NEW(enroll_load_scratch(l), struct linked);
-        *one = (struct linked){ *list, nst_rows_int(rows, 0), nst_rows_int(rows, 1) };
+        *one =
+            (struct linked){ *list,
+                             { ENROLL_COURSE_ROW, nst_rows_int(rows, 0), nst_rows_int(rows, 1) } };
         *list = one;
     }
     nst_rows_end(rows);
@@ -54,8 +56,7 @@ static enum nst_err lms_remove(bool *is_gone, struct enroll_load *l, struct enro
                           "modified_at = $1 WHERE course_enrollment_id = $2",
                           NST_INT(note.now), NST_INT(item->id)));
     for (; list != NULL; list = list->next)
-        NST_TRY(enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), ENROLL_COURSE_ROW,
-                                  list->program, list->id, &note));
+        NST_TRY(enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), list->row, &note));
     return nst_exec_with(NULL, enroll_load_db(l), "DELETE FROM course_enrollment WHERE id = $1",
                          NST_INT(item->id));
 }

@@ -253,11 +253,11 @@ enum nst_err enroll_replace_owners(struct enroll_load *l, int64_t program,
     static const char *const clear[] = { "DELETE FROM program_owner WHERE program_id = $1", NULL };
     int64_t position = 0;
     NST_TRY(run_all(enroll_load_db(l), program, clear));
-    for (const struct nst_json *v = list->first; v != NULL; v = v->next)
+    for (const struct nst_json *v = list->first; v != NULL; v = v->next, position++)
         NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
                               "INSERT INTO program_owner (program_id, position, organization_key) "
                               "VALUES ($1, $2, $3)",
-                              NST_INT(program), NST_INT(position++), NST_TEXT(v->text)));
+                              NST_INT(program), NST_INT(position), NST_TEXT(v->text)));
     return NST_OK;
 }
 

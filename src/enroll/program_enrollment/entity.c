@@ -6,8 +6,6 @@
 
 enum { PROGRAM, EXTERNAL_USER_KEY, CURRICULUM_UUID, STATUS, USER, PROGRAM_UUID };
 
-#define REASON "fixture document"
-
 static const struct enroll_member enrollment_member[] = {
     [PROGRAM] = { "program", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
                   .column = "program_id", .form = &enroll_form_program,
@@ -70,19 +68,16 @@ static enum nst_err enrollment_before_write(struct enroll_load *l, struct enroll
 static enum nst_err enrollment_after(enum enroll_change *change, struct enroll_load *l,
                                      struct enroll_item *item)
 {
-    const struct enroll_note note = { *change == ENROLL_MADE ? "+" : "~", REASON,
-                                      enroll_load_now(l), 0 };
     if (*change == ENROLL_UNCHANGED)
         return NST_OK;
-    return enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), ENROLL_PROGRAM_ROW,
-                             enroll_number(item, PROGRAM), item->id, &note);
+    return enroll_item_history(l, item, ENROLL_PROGRAM_ROW, *change == ENROLL_MADE ? "+" : "~");
 }
 
 /* Its course rows go with it; the LMS's course enrolments stay. */
 static enum nst_err enrollment_remove(bool *is_gone, struct enroll_load *l,
                                       struct enroll_item *item)
 {
-    const struct enroll_note note = { "-", REASON, enroll_load_now(l), 0 };
+    const struct enroll_note note = { "-", ENROLL_REASON, enroll_load_now(l), 0 };
     int64_t program = enroll_number(item, PROGRAM);
     struct nst_db *db = enroll_load_db(l);
     struct nst_sql q;
@@ -92,8 +87,7 @@ static enum nst_err enrollment_remove(bool *is_gone, struct enroll_load *l,
     nst_sql_add(&q, " AND e.program_enrollment_id = ");
     nst_sql_bind(&q, NST_INT(item->id));
     NST_TRY(nst_sql_exec(NULL, db, &q));
-    NST_TRY(enroll_history_of(db, enroll_load_scratch(l), ENROLL_PROGRAM_ROW, program, item->id,
-                              &note));
+    NST_TRY(enroll_item_history(l, item, ENROLL_PROGRAM_ROW, "-"));
     NST_TRY(nst_exec_with(NULL, db,
                           "DELETE FROM program_course_enrollment WHERE program_id = $1 "
                           "AND program_enrollment_id = $2",

@@ -38,16 +38,14 @@ static void note(enum enroll_change *change, enum nst_put put)
 /* ---- Tokens ---- */
 
 static enum nst_err put_tokens(enum enroll_change *change, struct enroll_load *l,
-                               struct enroll_item *item, const struct nst_token *list, size_t count)
+                               struct enroll_item *item, const struct nst_bearers *given)
 {
     enum nst_put put = NST_PUT_SAME;
-    size_t member = count == 1 && list[0].expires == 0 ? TOKEN : TOKENS;
-    enum nst_err e =
-        nst_bearers_put(&put, enroll_load_db(l), item->id, member == TOKENS, list, count);
+    enum nst_err e = nst_bearers_put(&put, enroll_load_db(l), item->id, given);
     note(change, put);
     if (e != NST_E_CONFLICT)
         return e;
-    enroll_fault(l, item, member, "this token is taken");
+    enroll_fault(l, item, given->expire ? TOKENS : TOKEN, "this token is taken");
     return NST_OK;
 }
 
@@ -66,7 +64,8 @@ static enum nst_err put_list(enum enroll_change *change, struct enroll_load *l,
         if (!nst_time_parse(&list[n].expires, enroll_inner_text(v, "expires")))
             return NST_E_INTERNAL;
     }
-    return put_tokens(change, l, item, list, n);
+    const struct nst_bearers given = { list, n, true };
+    return put_tokens(change, l, item, &given);
 }
 
 /* ---- Hooks ---- */
@@ -99,7 +98,8 @@ static enum nst_err user_after(enum enroll_change *change, struct enroll_load *l
         NST_TRY(put_password(change, l, item));
     if (enroll_is_given(item, TOKEN)) {
         const struct nst_token token = { .token = enroll_text(item, TOKEN) };
-        NST_TRY(put_tokens(change, l, item, &token, 1));
+        const struct nst_bearers given = { &token, 1, false };
+        NST_TRY(put_tokens(change, l, item, &given));
     }
     return enroll_is_given(item, TOKENS) ? put_list(change, l, item) : NST_OK;
 }
