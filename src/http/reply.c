@@ -148,14 +148,19 @@ static bool has_no_body(unsigned status)
     return status < 200 || status == 204 || status == 304;
 }
 
+static bool is_too_large(const struct nst_exchange *x)
+{
+    if (x->out.is_full)
+        nst_log(NST_LOG_ERROR, "answer too large", NST_LOG_STR("path", x->path),
+                NST_LOG_STR("request", x->id));
+    return x->out.is_full;
+}
+
 static void check_answer(struct exchange *x)
 {
     assert(x->pub.status != 0);
-    if (x->pub.out.is_full) {
-        nst_log(NST_LOG_ERROR, "answer too large", NST_LOG_STR("path", x->pub.path),
-                NST_LOG_STR("request", x->pub.id));
+    if (is_too_large(&x->pub))
         nst_http_fail(x, NST_E_INTERNAL, NULL);
-    }
     if (has_no_body(x->pub.status)) {
         x->pub.out.n = 0;
         x->pub.more = NULL;
@@ -192,11 +197,8 @@ static ssize_t read_piece(void *arg, uint64_t at, char *to, size_t max)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (!next_piece(x))
         return 0;
-    if (pub->is_broken || pub->out.is_full) {
-        nst_log(NST_LOG_ERROR, "answer broken off", NST_LOG_STR("path", pub->path),
-                NST_LOG_STR("request", pub->id));
+    if (pub->is_broken || is_too_large(pub))
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
     size_t n = pub->out.n - x->taken;
     if (n == 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
