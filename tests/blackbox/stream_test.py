@@ -13,10 +13,17 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from urllib.parse import quote
 
-from enroll_test import CU, P, SEED, TOKEN, UUID, C, Caller
 from support import PATIENCE, Site, Tally, arguments, engines
+
+TOKEN = "registrar-token-for-tests"
+UUID = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
+CU = "0a3d7c52-7d67-4a6e-9a5b-6a52d6b3a001"
+RUN = "course-v1:HillsU+MAP1+2019"
+P = f"/api/program_enrollments/v1/programs/{UUID}/enrollments/"
+C = f"/api/program_enrollments/v1/programs/{UUID}/courses/{RUN}/enrollments/"
 
 ROWS = 20_000
 MANY = 150_000          # for measuring memory
@@ -24,7 +31,7 @@ PROGRAM = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a22"
 ALL = "?page_size=1000000000"
 LINE = "\u2028"         # leaves as an escape
 STEP = 7                # numbers have gaps, as after deletions
-BASE = 1 << 40          # below the numbers of the second program
+BASE = 1 << 38          # below the numbers that the API gives to rows
 WINDOW = 16 << 10       # of a client that reads slowly: what the kernel may keep for it
 
 NUMBERS = {False: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0}) ",
@@ -37,8 +44,11 @@ INSERT INTO program_enrollment (id, program_id, program_uuid, external_user_key,
 MEMBERS = """
 INSERT INTO program_course_enrollment (id, program_id, program_enrollment_id, course_key, status,
   created_at, modified_at)
-  SELECT i, 1, i * {step}, '{run}', CASE WHEN i % 2 = 0 THEN 'active' ELSE 'inactive' END, 0, 0
-  FROM n"""
+  SELECT i, {program}, i * {step}, '{run}',
+    CASE WHEN i % 2 = 0 THEN 'active' ELSE 'inactive' END, 0, 0 FROM n"""
+
+OPEN = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+  AND state LIKE 'idle in transaction%'"""
 
 
 def execute(site, *statements):
@@ -54,16 +64,36 @@ def execute(site, *statements):
 
 def fill(site):
     """Two programs: one with ROWS learners, all in a run as well, one with MANY."""
+    document = {"users": [{"username": "registrar", "is_staff": True, "token": TOKEN}],
+                "course_overviews": [RUN], "programs": [{"uuid": UUID}, {"uuid": PROGRAM}]}
+    p = site.run("load", site.write("catalog.json", json.dumps(document)))
+    assert p.returncode == 0, p.stderr
+    small, large = (site.query(f"SELECT id FROM program WHERE uuid = '{uuid}'")[0][0]
+                    for uuid in (UUID, PROGRAM))
     count = NUMBERS[bool(site.database)]
-    run = C.split("/courses/")[1].split("/")[0]
-    more = f"""INSERT INTO program (id, uuid, title, type, marketing_slug, is_empty, next_number)
-        VALUES (3, '{PROGRAM}', 'Large', '', '', FALSE, 1)"""
-    execute(site, SEED, more,
-            count.format(ROWS) + LEARNERS.format(base=0, step=STEP, program=1, uuid=UUID, cu=CU,
-                                                 key=f"learner{LINE}-"),
-            count.format(ROWS) + MEMBERS.format(step=STEP, run=run),
-            count.format(MANY) + LEARNERS.format(base=BASE, step=1, program=3, uuid=PROGRAM,
+    execute(site,
+            count.format(ROWS) + LEARNERS.format(base=0, step=STEP, program=small, uuid=UUID,
+                                                 cu=CU, key=f"learner{LINE}-"),
+            count.format(ROWS) + MEMBERS.format(program=small, step=STEP, run=RUN),
+            count.format(MANY) + LEARNERS.format(base=BASE, step=1, program=large, uuid=PROGRAM,
                                                  cu=CU, key="somebody-"))
+
+
+class Caller:
+    """The registrar on a connection that is kept."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def ask(self, method, path, body=None, **headers):
+        headers = {k.replace("_", "-"): v for k, v in headers.items()}
+        headers["Authorization"] = f"Bearer {TOKEN}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body)
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        return response.status, response.headers, response.read()
 
 
 def row(i, status="enrolled"):
@@ -217,10 +247,9 @@ def slowly(site, server):
     body = [{"external_user_key": "late", "status": "enrolled", "curriculum_uuid": CU}]
     assert caller.ask("POST", path, body)[0] == 201
     execute(site, f"DELETE FROM program_enrollment WHERE id = {BASE + MANY}")
-    if site.database:
-        waiting = site.query("SELECT count(*) FROM pg_stat_activity WHERE datname = "
-                             "current_database() AND state LIKE 'idle in transaction%'")
-        assert waiting == [("0",)], waiting
+    until = time.monotonic() + PATIENCE
+    while site.database and site.query(OPEN) != [("0",)]:   # others end; its own would not
+        assert time.monotonic() < until, "a transaction is held for the slow client"
     for least in range(100_000, 1_000_000, 20_000):
         raw.read_some(least)
         assert caller.ask("GET", P + "?page_size=10")[0] == 200
