@@ -54,7 +54,7 @@ struct nst_req {
     struct nst_json *body; /* parsed in the bind phase; NULL before and without one */
     struct nst_problem *problem;
     struct nst_stream *stream; /* the answer goes on in pieces; NULL: it does not */
-    const char *missing; /* the resource of the path that was not found */
+    const char *missing;       /* the resource of the path that was not found */
     int64_t now;
     void *prepared;    /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
@@ -251,6 +251,7 @@ void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
 struct nst_server_options {
     struct nst_http_options http;
     const struct nst_face *root; /* the face that also answers at "/"; may be NULL */
+    size_t body_bytes;           /* of a body at most, where a face allows more; 0: no such limit */
     bool trusts_proxy;           /* believe X-Forwarded-Proto: only behind a proxy that sets it */
     struct nst_store *store;
     struct nst_registry *registry;

@@ -27,6 +27,8 @@ const struct cli_setting cli_settings[] = {
       .doc = "Bytes of request line and headers." },
     { "http.header_fields", CLI_NUMBER, "100", 8, 1000, .doc = "Header fields of a request." },
     { "http.target_bytes", CLI_NUMBER, "4096", 256, 16384, .doc = "Bytes of a request target." },
+    { "http.body_bytes", CLI_NUMBER, "16777216", 262144, 16777216,
+      .doc = "Bytes of a request body at most; most routes allow less by themselves." },
     { "http.idle_seconds", CLI_NUMBER, "60", 1, 86400,
       .doc = "How long a connection may wait without a request." },
     { "http.request_seconds", CLI_NUMBER, "30", 1, 3600,

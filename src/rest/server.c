@@ -149,18 +149,22 @@ static void make_request(struct nst_exchange *x)
         job->rq.endpoint = NULL;
 }
 
-static size_t limit_of(const struct nst_req *rq)
+/* A route that states its own limit keeps it; that of a face can be lowered. */
+static size_t limit_of(const struct job *job)
 {
-    if (rq->face == NULL)
+    const struct nst_endpoint *e = job->rq.endpoint;
+    size_t most = job->server->options.body_bytes;
+    if (job->rq.face == NULL)
         return OPERATIONS_BODY_MAX;
-    const struct nst_endpoint *e = rq->endpoint;
-    return e != NULL && e->route->body_limit > 0 ? e->route->body_limit : rq->face->body_limit;
+    if (e != NULL && e->route->body_limit > 0)
+        return e->route->body_limit;
+    return most > 0 && most < job->rq.face->body_limit ? most : job->rq.face->body_limit;
 }
 
 static size_t body_limit(struct nst_exchange *x)
 {
     make_request(x);
-    return limit_of(&((const struct job *)x->app)->rq);
+    return limit_of(x->app);
 }
 
 /* ---- Running ---- */
@@ -376,7 +380,7 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
     rq.problem = NULL;
     if (err == NST_E_TOO_LARGE && detail == NULL) /* T15 */
         detail =
-            nst_strf(x->arena, "%s The limit is %zu bytes.", nst_err_message(err), limit_of(&rq)).p;
+            nst_strf(x->arena, "%s The limit is %zu bytes.", nst_err_message(err), limit_of(job)).p;
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
     rq.face->error(&rq, err);

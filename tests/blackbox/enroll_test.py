@@ -121,6 +121,15 @@ def bodies_have_a_limit(_, server):
     connection.close()
 
 
+# rows: T15
+def limit_is_a_setting(caller):
+    """A server that is told 256 KiB reads that much and no more."""
+    limit = 256 << 10
+    assert caller.expect(422, "POST", p_path(), b" " * (limit - 2) + b"[]") == {}
+    answer = caller.expect(413, "POST", p_path(), b" " * (limit - 1) + b"[]")
+    assert str(limit) in answer["developer_message"], answer
+
+
 # rows: P39
 def conflicts_need_no_provider(site, server):
     """First on a new server: a look-up would be logged."""
@@ -314,6 +323,8 @@ def main():
             with site.serve() as server:
                 for case in CASES:
                     tally.run(f"{case.__name__}[{name}]", case, site, server)
+            with site.serve("--set", "http.body_bytes=262144") as server:
+                tally.run(f"limit_is_a_setting[{name}]", limit_is_a_setting, Caller(server))
     return tally.finish()
 
 
