@@ -75,6 +75,9 @@ static int doctor(struct cli_options *o, struct cli_site *site)
     if (!nst_str_starts(listen, NST_STR("127.")) && !nst_str_starts(listen, NST_STR("[::1]")) &&
         !nst_str_starts(listen, NST_STR("localhost")))
         finding(&faults, "it listens beyond this machine without TLS; put a proxy in front");
+    if (cli_is_on(&o->config, "enroll.username_param_grants")) /* A21 */
+        finding(&faults, "enroll.username_param_grants is on: any learner can read and write every "
+                         "program");
     if (faults == 0)
         puts("Nothing to complain about.");
     return faults == 0 ? EXIT_DONE : EXIT_FAILED;

@@ -323,6 +323,8 @@ class Cases:
             found = site.run("doctor")
             assert found.returncode == 1 and "secret.key" in found.stdout, found.stdout
             os.chmod(secret, 0o600)
+            found = site.run("doctor", "--set", "enroll.username_param_grants=true")
+            assert found.returncode == 1 and "username_param_grants" in found.stdout, found.stdout
             found = site.run("doctor", "--listen", "0.0.0.0:8000")
             assert found.returncode == 1 and "beyond this machine" in found.stdout, found.stdout
             site.write("data/secret.key", "short")
