@@ -130,6 +130,15 @@ struct nst_queue {
 /* Up to max jobs as a list; waits for the first. NULL: closed and empty. */
 struct nst_job *nst_queue_take(struct nst_queue *q, unsigned max);
 
+/* PostgreSQL: commits that did not wait for the disk, and who does it for them. */
+struct nst_syncs {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    uint64_t committed, synced; /* numbers of commits: the last, the last on the disk */
+    bool is_running;
+    _Atomic unsigned writers; /* that have a transaction */
+};
+
 struct nst_store {
     struct nst_store_options options;
     char *url;
@@ -140,6 +149,7 @@ struct nst_store {
     pthread_t *thread;
     unsigned thread_count;
     _Atomic uint64_t commits;
+    struct nst_syncs syncs;
     _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
     _Atomic int64_t fail_in;
     pthread_mutex_t log_lock;

@@ -1,5 +1,10 @@
 /* Transactions on PostgreSQL: one connection and one transaction a job. What the
- * server asks to be repeated is run again here, never by handlers. */
+ * server asks to be repeated is run again here, never by handlers.
+ *
+ * Writers of one owner wait for each other's commits, so that the server has none
+ * to sync together. Hence, while there are several, a write commits without waiting
+ * for the disk, which lets the next one go on, and is answered after a later sync:
+ * one serves all that have committed before it. */
 #include "internal.h"
 
 #include "nestor/base/random.h"
@@ -39,18 +44,65 @@ static enum nst_err commit(struct nst_db *db)
     return err;
 }
 
-static enum nst_err run_once(struct nst_db *db, struct nst_job *job)
+/* A transaction of its own that syncs, and with it all that stands before it in the
+ * server's log; it needs something to write there. */
+static enum nst_err sync_log(struct nst_db *db)
 {
+    enum nst_err err = db->engine->script(db, "SELECT pg_logical_emit_message(TRUE, 'nestor', '')");
+    if (err == NST_OK)
+        return NST_OK;
+    db->lost = NST_OK; /* what was committed is never run again */
+    nst_log(NST_LOG_ERROR, "no sync after a commit, the outcome is unknown",
+            NST_LOG_INT("statements", (int64_t)db->statements));
+    return NST_E_DB;
+}
+
+/* Wait until what this thread has committed is on the disk. Whoever finds nobody
+ * syncing does it for all that wait. */
+static enum nst_err wait_for_sync(struct nst_db *db)
+{
+    struct nst_syncs *s = &db->store->syncs;
+    enum nst_err err = NST_OK;
+    pthread_mutex_lock(&s->lock);
+    uint64_t mine = ++s->committed;
+    while (s->synced < mine && err == NST_OK) {
+        if (s->is_running) {
+            pthread_cond_wait(&s->ended, &s->lock);
+            continue;
+        }
+        uint64_t all = s->committed;
+        s->is_running = true;
+        pthread_mutex_unlock(&s->lock);
+        err = sync_log(db);
+        pthread_mutex_lock(&s->lock);
+        s->is_running = false;
+        if (err == NST_OK)
+            s->synced = all;
+        pthread_cond_broadcast(&s->ended);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+enum begin { BEGIN_READ, BEGIN_ALONE, BEGIN_AMONG_OTHERS };
+
+static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin how)
+{
+    static const char *const begin[] = {
+        [BEGIN_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        [BEGIN_ALONE] = "BEGIN",
+        [BEGIN_AMONG_OTHERS] = "BEGIN; SET LOCAL synchronous_commit = off",
+    };
     db->lost = NST_OK;
     NST_TRY(nst_pg_connect(db));
-    bool is_read = job->kind == NST_JOB_READ;
-    NST_TRY(db->engine->script(db, is_read ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-                                           : "BEGIN"));
+    NST_TRY(db->engine->script(db, begin[how]));
     enum nst_err err = job->work(db, job->arg);
     nst_db_tidy(db);
     bool is_alive = PQstatus(db->handle) == CONNECTION_OK;
-    if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR)
-        return commit(db);
+    if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR) {
+        NST_TRY(commit(db));
+        return how == BEGIN_AMONG_OTHERS ? wait_for_sync(db) : NST_OK;
+    }
     /* Whatever the work made of it, the server asked for another run. */
     if (db->lost == NST_OK && err == NST_OK)
         err = NST_E_DB;
@@ -71,12 +123,24 @@ static void back_off(unsigned attempt)
     nanosleep(&pause, NULL);
 }
 
+/* A writer that is alone has its commit wait for the disk: one round trip less. */
+static enum nst_err run_counted(struct nst_db *db, struct nst_job *job)
+{
+    struct nst_syncs *s = &db->store->syncs;
+    if (job->kind == NST_JOB_READ)
+        return run_once(db, job, BEGIN_READ);
+    unsigned others = atomic_fetch_add(&s->writers, 1);
+    enum nst_err err = run_once(db, job, others == 0 ? BEGIN_ALONE : BEGIN_AMONG_OTHERS);
+    atomic_fetch_sub(&s->writers, 1);
+    return err;
+}
+
 void nst_pg_run(struct nst_db *db, struct nst_job *job)
 {
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (attempt > 0)
             back_off(attempt);
-        job->err = run_once(db, job);
+        job->err = run_counted(db, job);
         if (job->err != NST_E_RETRY)
             return;
     }

@@ -211,6 +211,8 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     queue_init(&store->writes, store->options.queue);
     queue_init(&store->jobs, store->options.queue);
     pthread_mutex_init(&store->log_lock, NULL);
+    pthread_mutex_init(&store->syncs.lock, NULL);
+    pthread_cond_init(&store->syncs.ended, NULL);
     const char *path = getenv("NESTOR_SQL_LOG");
     if (path != NULL && *path != '\0')
         store->log_path = copy_z(path, strlen(path));
@@ -257,6 +259,8 @@ void nst_store_close(struct nst_store *store)
     queue_release(&store->writes);
     queue_release(&store->jobs);
     pthread_mutex_destroy(&store->log_lock);
+    pthread_mutex_destroy(&store->syncs.lock);
+    pthread_cond_destroy(&store->syncs.ended);
     free(store->thread);
     free(store->logged);
     free(store->log_path);
