@@ -1,10 +1,9 @@
 """A university for tests at scale of the program enrollments API: programs with one
 run in common, learners with and without an account, a caller who may do
-everything. Seeded beside the server, before it starts.
+everything. It is loaded before the server starts.
 """
-import hashlib
-import shutil
-import sqlite3
+import json
+import os
 import subprocess
 
 from support import Client
@@ -36,52 +35,30 @@ def c_record(key, status="active"):
     return {"student_key": key, "status": status}
 
 
-def rows(values):
-    return ", ".join(f"({', '.join(str(v) for v in row)})" for row in values)
+def document(programs, accounts, learners=0):
+    """What `nestor load` takes. Programs are numbered from 1, as a new database numbers
+    them; account n has the key a<n>; the first program has the learners, without account."""
+    people = [f"a{i}" for i in range(1, accounts + 1)]
+    return {
+        "users": [{"username": "registrar", "is_staff": True, "token": TOKEN}]
+                 + [{"username": name} for name in people],
+        "organizations": [{"key": "HillsU", "saml_slug": "hills"}],
+        "social_auth": [{"username": name, "uid": f"hills:{name}"} for name in people],
+        "programs": [{"uuid": program_uuid(i), "authoring_organizations": ["HillsU"],
+                      "courses": [{"key": "HillsU+MAP1", "course_runs": [RUN]}]}
+                     for i in range(1, programs + 1)],
+        "program_enrollments": [{"program": program_uuid(1), **p_record(f"learner{i}")}
+                                for i in range(1, learners + 1)],
+    }
 
 
-def script(programs, accounts):
-    """Programs are numbered from 1; account n of the university has the key a<n>."""
-    numbers = range(1, programs + 1)
-    people = range(1, accounts + 1)
-    token = hashlib.sha256(TOKEN.encode()).hexdigest()
-    yield "INSERT INTO catalog_organization (id, key, name) VALUES (1, 'HillsU', 'Hills')"
-    yield ("INSERT INTO saml_provider (organization_id, position, slug, enabled) "
-           "VALUES (1, 0, 'hills', TRUE)")
-    yield ("INSERT INTO program (id, uuid, title, type, marketing_slug, is_empty, next_number) "
-           "VALUES " + rows((i, f"'{program_uuid(i)}'", "''", "''", "''", "FALSE", 1)
-                            for i in numbers))
-    yield ("INSERT INTO program_owner (program_id, position, organization_key) VALUES "
-           + rows((i, 0, "'HillsU'") for i in numbers))
-    yield ("INSERT INTO program_course_run (program_id, curriculum, course, position, key, title, "
-           "parsed) VALUES " + rows((i, -1, 0, 0, f"'{RUN}'", "''", f"'{RUN}'") for i in numbers))
-    yield f"INSERT INTO course_overview (id, key, display_name) VALUES (1, '{RUN}', '')"
-    yield ("INSERT INTO token (hash, account_id, kind, created_at, expires_at) "
-           f"VALUES ('{token}', 1, 3, 0, 9000000000000000000)")
-    if accounts == 0:
-        return
-    yield ("INSERT INTO account (id, username, token_serial, is_staff, is_superuser, is_active, "
-           "created_at, updated_at) VALUES "
-           + rows((1000 + i, f"'a{i}'", 0, "FALSE", "FALSE", "TRUE", 0, 0) for i in people))
-    yield ("INSERT INTO social_auth (id, account_id, provider, uid) VALUES "
-           + rows((i, 1000 + i, "'tpa-saml'", f"'hills:a{i}'") for i in people))
-
-
-def execute(site, statements):
-    """Runs statements beside the server, in one transaction."""
-    text = "BEGIN;\n" + ";\n".join(statements) + ";\nCOMMIT;\n"
-    if site.database:
-        psql = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
-        subprocess.run([psql, site.database.url, "-qX", "-v", "ON_ERROR_STOP=1", "-f", "-"],
-                       input=text, text=True, check=True, capture_output=True)
-        return
-    db = sqlite3.connect(f"{site.data}/nestor.db")
-    db.executescript(text)
-    db.close()
-
-
-def seed(site, programs=1, accounts=0):
-    execute(site, script(programs, accounts))
+def seed(site, *sizes):
+    """Sizes are those of the document."""
+    path = os.path.join(site.data, "university.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(document(*sizes), f)
+    subprocess.run([site.nestor, "load", *site.where(), path], check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 def client(server):
