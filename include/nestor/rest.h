@@ -103,6 +103,10 @@ bool nst_allows_anonymous(const struct nst_req *rq);
  * NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
 
+/* Append the absolute address of this request, up to and with `?` or `&`, without the
+ * parameters that the names (separated by `|`) say: what follows takes their place. */
+void nst_put_address(struct nst_buf *out, const struct nst_req *rq, const char *without);
+
 /* True for `true`, `True` and `1` (V201). */
 bool nst_query_is_true(struct nst_req *rq, const char *name);
 

@@ -83,20 +83,8 @@ static void render_error(struct nst_req *rq, enum nst_err err)
 static void put_link(struct nst_req *rq, const char *header, int64_t page)
 {
     struct nst_buf b;
-    struct nst_str rest = rq->x->query;
     nst_buf_init(&b, rq->arena, 65536);
-    nst_put_z(&b, rq->is_tls ? "https://" : "http://");
-    nst_put(&b, rq->x->host);
-    nst_put(&b, rq->x->path);
-    nst_put_char(&b, '?');
-    while (rest.p != NULL && rest.n > 0) {
-        struct nst_str pair = nst_str_cut(&rest, '&'), value = pair;
-        struct nst_str name = nst_str_cut(&value, '=');
-        if (nst_str_eq(name, NST_STR("page")) || nst_str_eq(name, NST_STR("offset")))
-            continue;
-        nst_put(&b, pair);
-        nst_put_char(&b, '&');
-    }
+    nst_put_address(&b, rq, "page|offset");
     nst_put_lit(&b, "page=");
     nst_put_int(&b, page);
     nst_http_add_header(rq->x, header, nst_buf_str(&b));

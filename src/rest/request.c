@@ -38,6 +38,31 @@ struct nst_str nst_query_value(struct nst_req *rq, const char *name)
     return found;
 }
 
+static bool is_listed(const char *names, struct nst_str name)
+{
+    struct nst_str rest = nst_str_z(names);
+    while (rest.p != NULL)
+        if (nst_str_eq(nst_str_cut(&rest, '|'), name))
+            return true;
+    return false;
+}
+
+void nst_put_address(struct nst_buf *out, const struct nst_req *rq, const char *without)
+{
+    struct nst_str rest = rq->x->query;
+    nst_put_z(out, rq->is_tls ? "https://" : "http://");
+    nst_put(out, rq->x->host);
+    nst_put(out, rq->x->path);
+    nst_put_char(out, '?');
+    while (rest.p != NULL && rest.n > 0) {
+        struct nst_str pair = nst_str_cut(&rest, '&'), value = pair;
+        if (is_listed(without, nst_str_cut(&value, '=')))
+            continue;
+        nst_put(out, pair);
+        nst_put_char(out, '&');
+    }
+}
+
 bool nst_query_is_true(struct nst_req *rq, const char *name)
 {
     struct nst_str v = nst_query_value(rq, name);

@@ -80,21 +80,9 @@ static enum nst_err put_rows(size_t *count, struct nst_req *rq, const struct nst
 
 static void put_next(struct nst_buf *out, struct nst_req *rq, int64_t limit, int64_t offset)
 {
-    struct nst_str rest = rq->x->query;
     struct nst_buf url;
     nst_buf_init(&url, rq->arena, 65536);
-    nst_put_z(&url, rq->is_tls ? "https://" : "http://");
-    nst_put(&url, rq->x->host);
-    nst_put(&url, rq->x->path);
-    nst_put_char(&url, '?');
-    while (rest.p != NULL && rest.n > 0) {
-        struct nst_str pair = nst_str_cut(&rest, '&'), value = pair;
-        struct nst_str name = nst_str_cut(&value, '=');
-        if (nst_str_eq(name, NST_STR("limit")) || nst_str_eq(name, NST_STR("offset")))
-            continue;
-        nst_put(&url, pair);
-        nst_put_char(&url, '&');
-    }
+    nst_put_address(&url, rq, "limit|offset");
     nst_putf(&url, "limit=%lld&offset=%lld", (long long)limit, (long long)offset);
     nst_json_put_str(out, nst_buf_str(&url));
 }
