@@ -259,9 +259,13 @@ static enum nst_err allow(struct nst_req *rq)
 static const struct nst_route routes[] = {
     { &enroll_face, "/programs/:program?/courses/:course?/enrollments/", .get = { list, allow },
       .post = { create, allow }, .patch = { change, allow },
-      .doc = "Learners of a program in one of its runs. GET: a page of them. POST: enrol up to "
-             "25. PATCH: change their status. The answer maps every key to its status or to "
-             "duplicated, conflict, invalid-status, not-in-program, not-found." },
+      .doc = "Learners of a program in one of its course runs. GET: a page of them, as of the "
+             "program, with status active or inactive. POST: enrol up to 25, PATCH: change their "
+             "status; a list of student_key and status. The answer maps every key to its status, "
+             "or to duplicated, conflict (POST: enrolled already), not-found (PATCH: not "
+             "enrolled), not-in-program or invalid-status. 200: all were written, 207: some, 422: "
+             "none, or the request is invalid, 413: more than 25. 401: not authenticated, 403: not "
+             "allowed, 404: no such program or course, or the course is not in the program." },
 };
 
 static const struct nst_field fields[] = {

@@ -244,8 +244,14 @@ static enum nst_err allow(struct nst_req *rq)
 static const struct nst_route routes[] = {
     { &enroll_face, "/programs/:program?/enrollments/", .get = { list, allow },
       .post = { create, allow },
-      .doc = "Learners of a program. GET: a page of them. POST: enrol up to 25; the answer maps "
-             "every key to its status or to duplicated, conflict, invalid-status." },
+      .doc = "Learners of a program. GET: a page of them (`page_size`, 100 by default, and "
+             "`cursor`), each with student_key, status, account_exists and curriculum_uuid. POST: "
+             "enrol up to 25, a list of external_user_key, status (enrolled, pending, suspended, "
+             "withdrawn) and curriculum_uuid. The answer maps every key to its status, or to "
+             "duplicated (twice in the request), conflict (enrolled in this program already) or "
+             "invalid-status. 201: all were enrolled, 207: some, 422: none, or the request is "
+             "invalid, 413: more than 25. 401: not authenticated, 403: not allowed, 404: no such "
+             "program." },
 };
 
 static const struct nst_field fields[] = {
