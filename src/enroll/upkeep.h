@@ -24,8 +24,8 @@ struct enroll_export {
     void *arg;
 };
 
-/* Hand every row to the sink, by program and number, in constant memory; consistent
- * when the transaction is.
+/* Hand every row to the sink in constant memory: by program and number, course rows
+ * by program, course and number. Consistent when the transaction is.
  * Errors: NST_E_NOT_FOUND for a program that is not there, NST_E_PRECONDITION when
  * the sink ended it; those of nst_query. */
 NST_CHECKED enum nst_err enroll_export(struct nst_db *db, const struct enroll_export *what);

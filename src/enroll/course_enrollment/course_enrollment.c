@@ -49,20 +49,21 @@ static bool is_asked(const struct enroll_record *r)
 }
 
 /* Keys are compared raw here (C11): the value bound is the trimmed one, so what it
- * finds is compared with the key as it was sent. */
+ * finds is compared with the key as it was sent. The highest number wins (C18). */
 static void match_enrollment(struct enroll_batch *b, struct nst_rows *rows)
 {
     struct nst_str key = nst_rows_text(rows, 1);
+    int64_t id = nst_rows_int(rows, 0);
     for (size_t i = 0; i < b->count; i++) {
         struct enroll_record *r = &b->record[i];
-        if (!is_asked(r) || !nst_str_eq(r->name, key))
+        if (!is_asked(r) || !nst_str_eq(r->name, key) || id < r->enrollment)
             continue;
-        r->enrollment = nst_rows_int(rows, 0);
+        r->enrollment = id;
         r->user = nst_rows_int(rows, 2);
     }
 }
 
-/* C18: the highest number wins, since it comes last. */
+/* Without ORDER BY: SQLite would walk the whole program in that order. */
 static enum nst_err find_enrollments(struct course_write *w, struct nst_req *rq)
 {
     struct nst_sql q;
@@ -74,7 +75,6 @@ static enum nst_err find_enrollments(struct course_write *w, struct nst_req *rq)
     nst_sql_bind(&q, NST_INT(w->program.id));
     nst_sql_add(&q, " AND external_user_key");
     enroll_bind_values(&q, &w->batch, is_asked);
-    nst_sql_add(&q, " ORDER BY id");
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     enum nst_err e = nst_rows_next(&has_row, rows);
     while (e == NST_OK && has_row) {
