@@ -35,7 +35,7 @@ def c_record(key, status="active"):
     return {"student_key": key, "status": status}
 
 
-def document(programs, accounts, learners=0):
+def document(programs=1, accounts=0, learners=0):
     """What `nestor load` takes. Programs are numbered from 1, as a new database numbers
     them; account n has the key a<n>; the first program has the learners, without account."""
     people = [f"a{i}" for i in range(1, accounts + 1)]
