@@ -242,7 +242,7 @@ static int enroll_run(int argc, char **argv)
 const struct cli_verb cli_enroll = {
     .name = "enroll",
     .usage = "enroll program|course FILE.csv [--data DIR | --server URL --token-file FILE] "
-             "[--change] [--outcomes FILE] [--resume] [--dry-run] [--json]",
+             "[--change] [--outcomes FILE] [--resume] [--dry-run] [--json] [--quiet]",
     .summary = "enrol the learners of a CSV file in programs or course runs",
     .help =
         "Columns of a program file: program, external_user_key, status, curriculum_uuid; of a\n"

@@ -80,7 +80,8 @@ static enum nst_err load_work(struct nst_db *db, void *arg)
     enum nst_err e = enroll_load(&load->report, db, load->arena, load->document, &options);
     if (shows)
         fputs("\r", stderr);
-    return e;
+    /* Rolled back, like any failure. */
+    return e == NST_OK && load->o->dry_run ? NST_E_PRECONDITION : e;
 }
 
 static const char *const change_word[] = {
@@ -136,12 +137,15 @@ static int finish_load(const struct load *load, enum nst_err e)
     if (e == NST_E_CONFLICT)
         return cli_fail(&cli_load, "somebody else wrote at the same time: nothing was written; "
                                    "try again");
-    if (e != NST_OK)
+    bool is_dry = e == NST_E_PRECONDITION && load->o->dry_run;
+    if (e != NST_OK && !is_dry)
         return cli_fail(&cli_load, "nothing was written: %s", nst_err_message(e));
     for (size_t i = 0; i < r->warnings; i++)
         fprintf(stderr, "%s: warning: %.*s\n", load->path, NST_FMT(r->warning[i]));
     if (!load->o->quiet)
         print_report(load);
+    if (is_dry && !load->o->json)
+        puts("dry run: nothing was stored");
     return EXIT_DONE;
 }
 
@@ -163,7 +167,8 @@ static bool may_create(const char *path)
 static int load_site(struct load *load)
 {
     struct cli_site site;
-    if (!cli_site_open(&site, load->o, &cli_load, may_create(load->o->data)))
+    bool makes = !load->o->dry_run && may_create(load->o->data);
+    if (!cli_site_open(&site, load->o, &cli_load, makes))
         return EXIT_FAILED;
     load->arena = nst_arena_new(65536);
     int status = finish_load(load, cli_run(&site, load_work, load));
@@ -192,13 +197,14 @@ static int load_run(int argc, char **argv)
 
 const struct cli_verb cli_load = {
     .name = "load",
-    .usage = "load [--data DIR] [--database URL] [--json] [--quiet] FILE",
+    .usage = "load [--data DIR] [--database URL] [--dry-run] [--json] [--quiet] FILE",
     .summary = "bring the enrollments data to what a document says",
     .help = "Reads one JSON document (docs/contracts/fixture.md; - is standard input) with users,\n"
             "organizations, programs, enrollments and what belongs to them, and applies all of\n"
             "it in one transaction, or nothing. Loading it again changes nothing. Works while a\n"
             "server runs. A DIR that is empty or not there is made an installation first.\n"
-            "Faults are told with their place in the document, at most 20.\n\n"
+            "Faults are told with their place in the document, at most 20. --dry-run tells them\n"
+            "and the counts, and stores nothing.\n\n"
             "Examples:\n"
             "  nestor load --data ./data examples/university/university.json\n"
             "  nestor dump --data ./data | nestor load --data ./copy -\n",

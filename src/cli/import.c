@@ -294,7 +294,7 @@ static int import_run(int argc, char **argv)
 const struct cli_verb cli_import = {
     .name = "import",
     .usage = "import [--data DIR | --server URL --token-file FILE] [--dry-run] [--errors FILE] "
-             "[--user NAME] FILE ...",
+             "[--user NAME] [--quiet] FILE ...",
     .summary = "import lines of organisations, sources, concepts and versions",
     .help =
         "Reads JSON lines (docs/import.md); - is standard input. Lines that are refused go to\n"

@@ -102,7 +102,7 @@ static int init_run(int argc, char **argv)
 const struct cli_verb cli_init = {
     .name = "init",
     .usage = "init --data DIR --admin NAME --admin-token-file FILE [--email ADDRESS] "
-             "[--database URL]",
+             "[--database URL] [--quiet]",
     .summary = "make a new installation with its first administrator",
     .help = "Makes DIR with the database and the secret that tokens are derived with, a user NAME\n"
             "with all rights, and the organisation OCL with NAME as member. The token of NAME is\n"

@@ -101,6 +101,24 @@ static bool set_option(struct reading *r, const struct option *option, const cha
     return add_flag(r, nst_str_to_z(r->o->arena, flag));
 }
 
+static bool names(const char *text, const char *option)
+{
+    size_t length = strlen(option);
+    for (const char *at = strstr(text, option); at != NULL; at = strstr(at + 1, option))
+        if (at[length] != '-' && (at[length] < 'a' || at[length] > 'z'))
+            return true;
+    return false;
+}
+
+/* Does the verb take the option? Settings, and which installation is meant, can be
+ * said to all of them; of the rest those that its help names: what would have no effect
+ * is refused, and what has one is documented. */
+static bool takes(const struct cli_verb *verb, const struct option *option)
+{
+    return option->setting != NULL || strcmp(option->name, "--data") == 0 ||
+           names(verb->usage, option->name) || names(verb->help, option->name);
+}
+
 static void print_help(const struct cli_verb *verb)
 {
     printf("usage: nestor %s\n\n%s.\n\n%s", verb->usage, verb->summary, verb->help);
@@ -120,6 +138,10 @@ static bool read_option(struct reading *r, int *i, int argc, char **argv)
     }
     if (option == NULL && !is_set) {
         r->o->status = cli_misuse(r->verb, "there is no option %.*s", (int)length, word);
+        return false;
+    }
+    if (option != NULL && !takes(r->verb, option)) {
+        r->o->status = cli_misuse(r->verb, "%s is not for this verb", option->name);
         return false;
     }
     if (option != NULL && option->is_switch)

@@ -386,6 +386,20 @@ def absent(site):
     load(site, {"sessions": DOCUMENT["sessions"], "oauth2_clients": DOCUMENT["oauth2_clients"]})
 
 
+def dry(site):
+    """A dry run tells what would be, and changes nothing; an installation is not made."""
+    before = dump(site)
+    out, _ = load(site, {"users": [{"username": "dry"}, {"username": "ann"}]}, "--dry-run")
+    assert out.splitlines() == ["users: 1 made, 0 changed, 1 unchanged",
+                                "dry run: nothing was stored"], out
+    assert dump(site) == before
+    p = site.run("load", "--data", site.path("none"), "--dry-run", site.write("e.json", "{}"),
+                 where=False)
+    assert p.returncode == 1 and not os.path.exists(site.path("none")), p.stderr
+    p = site.run("dump", "--dry-run")
+    assert p.returncode == 2 and "--dry-run is not for this verb" in p.stderr, p.stderr
+
+
 def numbers(site):
     """A deleted row's id is never given out again."""
     load(site, {"program_enrollments": [enrollment("n1")]})
@@ -623,6 +637,7 @@ def main():
                     ("what is no JSON is told with line and column", malformed),
                     ("a folder of somebody else is left alone", strangers),
                     ("credentials of a document work", credentials),
+                    ("a dry run stores nothing", dry),
                     ("new links attach what waits", linked),
                     ("what must be absent goes", absent),
                     ("numbers are never given out again", numbers),
