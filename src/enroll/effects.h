@@ -35,6 +35,8 @@ NST_CHECKED enum nst_err enroll_follow_status(const struct enroll_seat *seat, si
  * `uid` (`<slug>:<external key>`) names, in programs of the slug's organisation, and
  * let their waiting course rows take effect as POST does. A row that would give the
  * account two rows for one program and curriculum stays as it is, and is logged.
+ * The caller has taken the rows of these programs, or it would miss who enrols
+ * meanwhile.
  * Errors: those of nst_query. Some statements for each waiting row. */
 NST_CHECKED enum nst_err enroll_link_account(struct nst_db *db, struct nst_arena *a,
                                              int64_t account, struct nst_str uid, int64_t now);

@@ -14,6 +14,7 @@ from university import c_path, c_record, p_path, p_record
 CLIENTS = 64
 BATCHES = 4  # of each client
 BATCH = 25
+LINKS = CLIENTS * BATCHES
 KEYS = 400   # of each program; as many accounts, each the learner of both
 PROGRAMS = (1, 2)
 READERS = 4
@@ -156,12 +157,37 @@ def storm(server):
     at_once(server, change)
 
 
+# rows: C20 P40
+def links(site, server):
+    """Accounts are linked while their learners are enrolled, in programs and in the run:
+    whoever comes second finds what the first one has stored."""
+    names = [f"late{i}" for i in range(LINKS)]
+    university.load(site, "accounts.json", {"users": [{"username": name} for name in names]})
+    linker = threading.Thread(target=university.load, args=(site, "links.json", {"social_auth": [
+        {"username": name, "uid": f"hills:{name}"} for name in names]}))
+
+    def enrol(caller, n, i):
+        name = names[n + CLIENTS * i]
+        for program in PROGRAMS:
+            caller.expect(201, "POST", p_path(program), [p_record(name)])
+            caller.expect(200, "POST", c_path(program), [c_record(name)])
+
+    linker.start()
+    try:
+        at_once(server, enrol)
+    finally:
+        linker.join()
+    alone = site.query("SELECT external_user_key FROM program_enrollment "
+                       "WHERE user_id IS NULL ORDER BY id")
+    assert not alone, f"{len(alone)} without account: {alone[:5]}"
+
+
 TABLES = ("program_enrollment", "program_course_enrollment")
 
 
 def stored(site):
     """One row a key, one history row a change, the last of which says what is there."""
-    count = str(KEYS * len(PROGRAMS))
+    count = str((KEYS + LINKS) * len(PROGRAMS))
     for table in TABLES:
         assert site.query(f"SELECT count(*) FROM {table}") == [(count,)], table
         gaps = site.query(f"SELECT program_id, id FROM {table}_history GROUP BY program_id, id "
@@ -177,7 +203,8 @@ def stored(site):
     same = site.query(
         "SELECT a.id, a.change FROM program_course_enrollment_history a "
         "JOIN program_course_enrollment_history b ON b.program_id = a.program_id "
-        "AND b.id = a.id AND b.change = a.change + 1 WHERE a.status = b.status")
+        "AND b.id = a.id AND b.change = a.change + 1 WHERE a.status = b.status "
+        "AND b.reason IS NULL")
     assert not same, f"written again: {same[:5]}"
     twice = site.query("SELECT user_id FROM course_enrollment GROUP BY user_id HAVING count(*) > 1")
     assert not twice, f"two seats: {twice[:5]}"
@@ -201,6 +228,8 @@ def main():
                           learners, server)
                 tally.run(f"{name}: {CLIENTS} clients make one course row a learner", seats, server)
                 tally.run(f"{name}: a storm of changes is answered in full", storm, server)
+                tally.run(f"{name}: links that are loaded meanwhile reach every learner", links,
+                          site, server)
                 tally.run(f"{name}: every change has its history", stored, site)
     return tally.finish()
 

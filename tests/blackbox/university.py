@@ -52,13 +52,17 @@ def document(programs=1, accounts=0, learners=0):
     }
 
 
-def seed(site, *sizes):
-    """Sizes are those of the document."""
-    path = os.path.join(site.data, "university.json")
+def load(site, name, content):
+    path = os.path.join(site.data, name)
     with open(path, "w", encoding="utf-8") as f:
-        json.dump(document(*sizes), f)
+        json.dump(content, f)
     subprocess.run([site.nestor, "load", *site.where(), path], check=True,
                    stdout=subprocess.DEVNULL)
+
+
+def seed(site, *sizes):
+    """Sizes are those of the document."""
+    load(site, "university.json", document(*sizes))
 
 
 def client(server):

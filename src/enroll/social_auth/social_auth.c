@@ -42,6 +42,7 @@ static enum nst_err social_auth_after(enum enroll_change *change, struct enroll_
 {
     if (*change == ENROLL_UNCHANGED)
         return NST_OK;
+    NST_TRY(enroll_hold_programs(l)); /* or who enrols meanwhile would not be attached */
     return enroll_link_account(enroll_load_db(l), enroll_load_scratch(l),
                                enroll_number(item, USERNAME), enroll_text(item, UID),
                                enroll_load_now(l));
