@@ -130,12 +130,20 @@ struct nst_queue {
 /* Up to max jobs as a list; waits for the first. NULL: closed and empty. */
 struct nst_job *nst_queue_take(struct nst_queue *q, unsigned max);
 
+/* A commit that others may see already, while it is not on the disk yet. */
+struct nst_flight {
+    struct nst_flight *next;
+    uint64_t number;
+};
+
 /* PostgreSQL: commits that did not wait for the disk, and who does it for them. */
 struct nst_syncs {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     uint64_t committed, synced; /* numbers of commits: the last, the last on the disk */
     bool is_running;
+    struct nst_flight *first, **end; /* by number, the last of which is `flights` */
+    uint64_t flights;
     _Atomic unsigned writers; /* that have a transaction */
 };
 

@@ -4,7 +4,8 @@
  * Writers of one owner wait for each other's commits, so that the server has none
  * to sync together. Hence, while there are several, a write commits without waiting
  * for the disk, which lets the next one go on, and is answered after a later sync:
- * one serves all that have committed before it. */
+ * one serves all that have committed before it. A read that may have seen such a
+ * commit is answered after that sync, too. */
 #include "internal.h"
 
 #include "nestor/base/random.h"
@@ -84,6 +85,51 @@ static enum nst_err wait_for_sync(struct nst_db *db)
     return err;
 }
 
+/* From before a commit until it is on the disk. */
+static void take_off(struct nst_syncs *s, struct nst_flight *flight)
+{
+    pthread_mutex_lock(&s->lock);
+    *flight = (struct nst_flight){ .number = ++s->flights };
+    *s->end = flight;
+    s->end = &flight->next;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void land(struct nst_syncs *s, struct nst_flight *flight)
+{
+    struct nst_flight **at = &s->first;
+    pthread_mutex_lock(&s->lock);
+    while (*at != flight)
+        at = &(*at)->next;
+    *at = flight->next;
+    if (s->end == &flight->next)
+        s->end = at;
+    pthread_cond_broadcast(&s->ended);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* What this read has seen is answered when it is durable. Commits that begin later
+ * are not waited for, so that reads come through among many writes. */
+static void wait_for_flights(struct nst_syncs *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t last = s->flights;
+    while (s->first != NULL && s->first->number <= last)
+        pthread_cond_wait(&s->ended, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static enum nst_err commit_among_others(struct nst_db *db)
+{
+    struct nst_flight flight;
+    take_off(&db->store->syncs, &flight);
+    enum nst_err err = commit(db);
+    if (err == NST_OK)
+        err = wait_for_sync(db);
+    land(&db->store->syncs, &flight);
+    return err;
+}
+
 enum begin { BEGIN_READ, BEGIN_ALONE, BEGIN_AMONG_OTHERS };
 
 static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin how)
@@ -100,8 +146,12 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
     nst_db_tidy(db);
     bool is_alive = PQstatus(db->handle) == CONNECTION_OK;
     if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR) {
+        if (how == BEGIN_AMONG_OTHERS)
+            return commit_among_others(db);
         NST_TRY(commit(db));
-        return how == BEGIN_AMONG_OTHERS ? wait_for_sync(db) : NST_OK;
+        if (how == BEGIN_READ)
+            wait_for_flights(&db->store->syncs);
+        return NST_OK;
     }
     /* Whatever the work made of it, the server asked for another run. */
     if (db->lost == NST_OK && err == NST_OK)

@@ -213,6 +213,7 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     pthread_mutex_init(&store->log_lock, NULL);
     pthread_mutex_init(&store->syncs.lock, NULL);
     pthread_cond_init(&store->syncs.ended, NULL);
+    store->syncs.end = &store->syncs.first;
     const char *path = getenv("NESTOR_SQL_LOG");
     if (path != NULL && *path != '\0')
         store->log_path = copy_z(path, strlen(path));
