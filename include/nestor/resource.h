@@ -52,7 +52,7 @@ struct nst_face {
     enum nst_spelling spelling;
     enum nst_time_style time;
     enum nst_identity_style identity;
-    bool lists_as_text; /* string lists leave comma-separated */
+    bool lists_as_text;          /* string lists leave comma-separated */
     bool inserts_slash;          /* GET without the trailing slash is redirected */
     bool redirects_every_method; /* ... and so is every other method */
     bool ignores_slash;          /* a path is served with and without it */
@@ -139,6 +139,10 @@ struct nst_route {
     struct nst_action get, post, put, patch, delete;
     size_t body_limit; /* 0: the face's */
     const char *doc;
+    /* For OpenAPI, where no serializer says it: append the members `parameters`,
+     * `requestBody` and `responses` of a method, a comma before each. NULL: they follow
+     * from the serializers. */
+    void (*describe)(struct nst_buf *out, const struct nst_route *route, enum nst_method method);
 };
 
 /* ---- Resources ---- */

@@ -148,6 +148,16 @@ static void put_answer(struct nst_buf *out, const struct nst_endpoint *e, enum n
     nst_put_lit(out, "},\"4XX\":{\"description\":\"The request is refused; the body says why.\"}}");
 }
 
+static void put_by_serializers(struct nst_buf *out, const struct nst_endpoint *e,
+                               enum nst_method method)
+{
+    if (method == NST_POST && !e->is_detail)
+        put_body(out, e, NST_CREATE);
+    else if (method == NST_POST || method == NST_PUT || method == NST_PATCH)
+        put_body(out, e, NST_UPDATE);
+    put_answer(out, e, method);
+}
+
 static void put_endpoint(struct nst_buf *out, const struct nst_endpoint *e)
 {
     put_comma(out);
@@ -159,11 +169,10 @@ static void put_endpoint(struct nst_buf *out, const struct nst_endpoint *e)
         nst_putf(out, ",\"%s\":{\"summary\":", method_name[i]);
         nst_json_put_str(out, nst_str_z(e->route->doc));
         nst_putf(out, ",\"tags\":[\"%s\"]", e->route->face->name);
-        if (i == NST_POST && !e->is_detail)
-            put_body(out, e, NST_CREATE);
-        else if (i == NST_POST || i == NST_PUT || i == NST_PATCH)
-            put_body(out, e, NST_UPDATE);
-        put_answer(out, e, (enum nst_method)i);
+        if (e->route->describe != NULL)
+            e->route->describe(out, e->route, (enum nst_method)i);
+        else
+            put_by_serializers(out, e, (enum nst_method)i);
         nst_put_char(out, '}');
     }
     nst_put_char(out, '}');

@@ -267,7 +267,8 @@ const struct nst_face enroll_catalog_face = {
 
 static const struct nst_route routes[] = {
     { &enroll_catalog_face, "/load/", .post = { enroll_catalog_load, enroll_is_administrator },
-      .doc = "Apply a fixture document, whole or not at all." },
+      .doc = "Apply a fixture document, whole or not at all.",
+      .describe = enroll_catalog_describe_load },
 };
 
 const struct nst_resource enroll_catalog = {

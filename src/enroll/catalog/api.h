@@ -20,18 +20,26 @@ nst_view enroll_catalog_load;
 /* Superusers only, and not through a restricted token. */
 nst_permission enroll_is_administrator;
 
+/* What OpenAPI says of an entity's routes, and of loading (struct nst_route). */
+void enroll_catalog_describe(struct nst_buf *out, const struct nst_route *route,
+                             enum nst_method method);
+void enroll_catalog_describe_load(struct nst_buf *out, const struct nst_route *route,
+                                  enum nst_method method);
+
 /* Routes of an entity: of its list, and of one row where one member is the key. */
 #define ENROLL_CATALOG_LIST(name, what) \
     { \
         &enroll_catalog_face, "/" name "/", \
             .get = { enroll_catalog_list, enroll_is_administrator }, \
-            .post = { enroll_catalog_put, enroll_is_administrator }, .doc = what \
+            .post = { enroll_catalog_put, enroll_is_administrator }, .doc = what, \
+            .describe = enroll_catalog_describe \
     }
 #define ENROLL_CATALOG_DETAIL(name, key, what) \
     { \
         &enroll_catalog_face, "/" name "/:" key "?/", \
             .get = { enroll_catalog_detail, enroll_is_administrator }, \
-            .delete = { enroll_catalog_remove, enroll_is_administrator }, .doc = what \
+            .delete = { enroll_catalog_remove, enroll_is_administrator }, .doc = what, \
+            .describe = enroll_catalog_describe \
     }
 
 #endif

@@ -2,6 +2,8 @@
  * pass 2 decides row by row in memory (section 7); write.c writes the outcome. */
 #include "course_enrollment.h"
 
+#include "enroll/describe.h"
+
 /* ---- Pass 1 ---- */
 
 static bool is_good_key(const struct enroll_record *r)
@@ -265,7 +267,8 @@ static const struct nst_route routes[] = {
              "or to duplicated, conflict (POST: enrolled already), not-found (PATCH: not "
              "enrolled), not-in-program or invalid-status. 200: all were written, 207: some, 422: "
              "none, or the request is invalid, 413: more than 25. 401: not authenticated, 403: not "
-             "allowed, 404: no such program or course, or the course is not in the program." },
+             "allowed, 404: no such program or course, or the course is not in the program.",
+      .describe = enroll_describe_course },
 };
 
 static const struct nst_field fields[] = {

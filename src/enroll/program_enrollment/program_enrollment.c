@@ -3,6 +3,7 @@
 #include "program_enrollment.h"
 #include "uuid.h"
 
+#include "enroll/describe.h"
 #include "enroll/history.h"
 
 #include <string.h>
@@ -251,7 +252,8 @@ static const struct nst_route routes[] = {
              "duplicated (twice in the request), conflict (enrolled in this program already) or "
              "invalid-status. 201: all were enrolled, 207: some, 422: none, or the request is "
              "invalid, 413: more than 25. 401: not authenticated, 403: not allowed, 404: no such "
-             "program." },
+             "program.",
+      .describe = enroll_describe_program },
 };
 
 static const struct nst_field fields[] = {
