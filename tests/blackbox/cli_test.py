@@ -302,6 +302,30 @@ class Cases:
                 for path, operations in document["paths"].items():
                     self.check_methods(client, path, operations)
 
+    def test_openapi_describes_bodies_and_answers(self):
+        with self.site() as site:
+            document = json.loads(good(site.run("openapi", where=False)).stdout)
+        schemas = document["components"]["schemas"]
+        for ref in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)):
+            assert ref in schemas, f"{ref} is nowhere"
+        for path, operations in document["paths"].items():
+            for method in set(operations) - {"parameters"}:
+                assert operations[method]["responses"], f"{method} {path} has no answer"
+        program, course = sorted(ENROLL, key=len)
+        for path, method, key, statuses in (
+                (program, "post", "external_user_key",
+                 ["enrolled", "pending", "suspended", "withdrawn"]),
+                (course, "post", "student_key", ["active", "inactive"]),
+                (course, "patch", "student_key", ["active", "inactive"])):
+            operation = document["paths"][path][method]
+            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            assert (body["type"], body["maxItems"]) == ("array", 25), body
+            assert body["items"]["properties"]["status"]["enum"] == statuses, body
+            assert key in body["items"]["required"], body
+            assert {"207", "413", "422"} < set(operation["responses"]), operation["responses"]
+        runs = document["paths"]["/api/catalog/v1/programs/"]["post"]["requestBody"]["content"]
+        assert "course_runs" in json.dumps(runs), runs
+
     def check_methods(self, client, path, operations):
         """What the document offers is what the server allows."""
         named = path.replace("{program}", "00000000-0000").replace("{course}", "a+b+c")
