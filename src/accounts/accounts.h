@@ -89,9 +89,10 @@ struct nst_jwt_settings {
 
 /* Set before the server starts, and again when keys have changed: whoever verifies
  * uses the former keys or the new ones, so that `a` must live as long as the process.
- * A fault leaves the former. One thread at a time. Without keys every token is
- * refused. What a key of a set is good for follows from the key: its `alg`, else RS512
- * for RSA, ES256 for P-256, HS256 for secrets; other keys are a fault.
+ * A fault leaves the former; a token that was good by keys that are gone is so no
+ * more. One thread at a time. Without keys every token is refused. What a key of a set
+ * is good for follows from the key: its `alg`, else RS512 for RSA, ES256 for P-256,
+ * HS256 for secrets; other keys are a fault.
  * Returns what is wrong, as a sentence in a; NULL when nothing is. */
 const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct nst_arena *a);
 

@@ -82,15 +82,18 @@ static enum nst_err authenticate_jwt(struct nst_req *rq, const struct credential
         return refuse(rq, "Invalid Authorization header. Credentials string should not contain "
                           "spaces.");
     struct nst_str seen_as = nst_seen_as(digest, 'J', c->word[1]);
+    unsigned keys = nst_jwt_generation();
     const struct nst_known *cached = nst_cache_get(rq->cache, seen_as);
-    if (cached != NULL && cached->expires <= rq->now)
+    bool is_verified = cached != NULL && cached->keys == keys;
+    if (is_verified && cached->expires <= rq->now)
         return refuse_jwt(rq, NST_JWT_EXPIRED);
-    if (cached != NULL) {
+    if (is_verified) {
         nst_known_accept(rq, cached);
         return NST_OK;
     }
     struct nst_known *k = NST_NEW(rq->arena, struct nst_known);
     NST_TRY(learn_jwt(k, rq, c->word[1]));
+    k->keys = keys;
     nst_cache_put(rq->cache, seen_as, k, sizeof(*k));
     nst_known_accept(rq, k);
     return NST_OK;

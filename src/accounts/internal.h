@@ -20,9 +20,13 @@ struct nst_known {
     bool is_active;  /* false: deleted */
     bool is_enabled; /* false: switched off, which only some classes mind */
     int64_t expires; /* microseconds; 0: never */
+    unsigned keys;   /* of a web token: nst_jwt_generation when it was verified */
     struct nst_caller caller;
     char name[256 * 4];
 };
+
+/* Which keys are believed now: another number for each nst_jwt_configure. */
+unsigned nst_jwt_generation(void);
 
 /* The columns that nst_known_read takes, from 0; more may follow, from NST_KNOWN_COUNT. */
 #define NST_KNOWN_COLUMNS \

@@ -2,7 +2,7 @@
  * Header and claims are read here, bounded; the algorithm is the key's, and a
  * token that names another one is refused before any arithmetic. Secrets are
  * verified by libsodium, in constant time; public keys by librhonabwy. */
-#include "accounts.h"
+#include "internal.h"
 
 #include <rhonabwy.h>
 #include <sodium.h>
@@ -39,7 +39,7 @@ struct key {
 struct keys {
     struct nst_jwt_settings given;
     struct key key[NST_JWT_KEYS + 1];
-    unsigned count;
+    unsigned count, generation;
 };
 
 /* Replaced as a whole; those who read the former one may go on with it. */
@@ -49,6 +49,11 @@ static _Atomic(const struct keys *) believed = &nobody;
 static const struct nst_jwt_settings *believed_settings(void)
 {
     return &atomic_load(&believed)->given;
+}
+
+unsigned nst_jwt_generation(void)
+{
+    return atomic_load(&believed)->generation;
 }
 
 /* ---- Base64url ---- */
@@ -167,6 +172,7 @@ const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct ns
 {
     struct keys *keys = NST_NEW(a, struct keys);
     keys->given = *settings;
+    keys->generation = nst_jwt_generation() + 1;
     if (r_global_init() != RHN_OK)
         return "librhonabwy cannot start";
     if (settings->secret.n > 0 && settings->secret.n < NST_JWT_SECRET_MIN)

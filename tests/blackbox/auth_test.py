@@ -495,18 +495,22 @@ def test_keys_from_address(site, keys):
 
 # rows: A1
 def test_keys_again(site, keys):
-    """SIGHUP: new keys count at once, a broken set leaves those before."""
+    """SIGHUP: new keys count at once, also for tokens that were seen; a broken set leaves
+    those before."""
     def write(*these):
         return site.write("changing.json", json.dumps({"keys": [k.public() for k in these]}))
 
     with site.serve(*settings(site, jwks=write(keys[0]))) as server:
         b = Browser(server)
-        assert b.whoami("JWT " + signed(keys[0])) == ADA
+        seen = signed(keys[0])
+        assert b.whoami("JWT " + seen) == ADA
+        assert b.whoami("JWT " + seen) == ADA
         assert b.whoami("JWT " + signed(keys[1])) == WRONG
         write(keys[1])
         server.process.send_signal(signal.SIGHUP)
         server.wait_for("keys read again")
         assert b.whoami("JWT " + signed(keys[1])) == ADA
+        assert b.whoami("JWT " + seen) == WRONG
         assert b.whoami("JWT " + signed(keys[0], claims(jti="another"))) == WRONG
         site.write("changing.json", "{")
         server.process.send_signal(signal.SIGHUP)
