@@ -1,5 +1,5 @@
 /* nestor enrollments export: rows of a database or pages of a server, as CSV or JSON
- * lines, to a file that gets its name when it is whole. */
+ * lines. */
 #include "enrollments.h"
 
 #include "api.h"
@@ -7,11 +7,9 @@
 #include "enroll/course_key/course_key.h"
 #include "enroll/csv/csv.h"
 #include "enroll/upkeep.h"
+#include "output.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define COLUMNS_MAX 8
 
@@ -26,11 +24,8 @@ struct exporting {
     const char *const *column; /* NULL-terminated */
     bool is_json, is_course;
     struct nst_str program, course;
-    FILE *out;
-    const char *part; /* the file while it is written; NULL: standard output */
+    struct cli_output out;
     struct nst_arena *arena;
-    bool has_written;
-    bool has_failed; /* writing; said already */
 };
 
 static const char *const program_columns[] = { "program",  "external_user_key",
@@ -43,16 +38,6 @@ static const char *const server_columns[] = { "student_key", "status", "account_
                                               "curriculum_uuid", NULL };
 
 /* ---- Writing ---- */
-
-static bool put(struct exporting *x, struct nst_str text)
-{
-    x->has_written = true;
-    if (fwrite(text.p, 1, text.n, x->out) == text.n)
-        return true;
-    cli_fail(&cli_enrollments, "writing failed: %s", strerror(errno));
-    x->has_failed = true;
-    return false;
-}
 
 static void put_cell(struct nst_buf *line, const struct exporting *x, const struct cells *cells,
                      size_t i)
@@ -79,7 +64,7 @@ static bool put_row(struct exporting *x, const struct cells *cells)
     for (size_t i = 0; x->column[i] != NULL; i++)
         put_cell(&line, x, cells, i);
     nst_put_z(&line, x->is_json ? "}\n" : "\n");
-    bool good = put(x, nst_buf_str(&line));
+    bool good = cli_output_put(&x->out, nst_buf_str(&line));
     nst_arena_rewind(x->arena, mark);
     return good;
 }
@@ -118,16 +103,6 @@ static bool take_row(void *arg, const struct enroll_export_row *row)
     return good;
 }
 
-/* A lost connection runs the work again: what was written is taken back, which only
- * a file allows. */
-static bool start_over(struct exporting *x)
-{
-    if (!x->has_written)
-        return true;
-    x->has_written = false;
-    return x->part != NULL && fseeko(x->out, 0, SEEK_SET) == 0 && ftruncate(fileno(x->out), 0) == 0;
-}
-
 static enum nst_err export_rows(struct nst_db *db, void *arg)
 {
     struct exporting *x = arg;
@@ -136,7 +111,7 @@ static enum nst_err export_rows(struct nst_db *db, void *arg)
                                         .is_course = x->is_course,
                                         .sink = take_row,
                                         .arg = x };
-    if (!start_over(x))
+    if (!cli_output_restart(&x->out))
         return NST_E_INTERNAL;
     return put_header(x) ? enroll_export(db, &what) : NST_E_PRECONDITION;
 }
@@ -146,7 +121,7 @@ static int export_from_site(struct exporting *x, struct cli_site *site)
     enum nst_err e = nst_store_run(site->store, NST_MODE_READ, export_rows, x);
     if (e == NST_E_NOT_FOUND)
         return cli_fail(&cli_enrollments, "there is no program \"%.*s\"", NST_FMT(x->program));
-    if (e != NST_OK && !x->has_failed)
+    if (e != NST_OK && !x->out.has_failed)
         return cli_fail(&cli_enrollments, "%s", nst_err_message(e));
     return e == NST_OK ? EXIT_DONE : EXIT_FAILED;
 }
@@ -250,36 +225,6 @@ const char *cli_export_fault(const struct cli_options *o)
     return NULL;
 }
 
-static bool open_output(struct exporting *x)
-{
-    x->out = stdout;
-    if (x->o->output == NULL)
-        return true;
-    x->part = nst_strf(x->o->arena, "%s.part", x->o->output).p;
-    x->out = fopen(x->part, "we");
-    if (x->out == NULL)
-        cli_fail(&cli_enrollments, "%s cannot be made: %s", x->part, strerror(errno));
-    return x->out != NULL;
-}
-
-/* The file gets its name only when all of it is on the disk. */
-static int close_output(struct exporting *x, int status)
-{
-    bool good = fflush(x->out) == 0 && (x->part == NULL || fsync(fileno(x->out)) == 0);
-    if (x->part != NULL)
-        good = fclose(x->out) == 0 && good;
-    if (status == EXIT_DONE && good && x->part != NULL)
-        good = rename(x->part, x->o->output) == 0;
-    if (!good && !x->has_failed)
-        cli_fail(&cli_enrollments, "writing failed: %s", strerror(errno));
-    status = good ? status : EXIT_FAILED;
-    if (status != EXIT_DONE && x->part != NULL)
-        unlink(x->part);
-    if (status != EXIT_DONE)
-        cli_fail(&cli_enrollments, "the export is not whole");
-    return status;
-}
-
 static int prepare(struct exporting *x, struct cli_options *o)
 {
     x->o = o;
@@ -300,10 +245,11 @@ int cli_export(struct cli_site *site, struct cli_options *o)
     int status = prepare(&x, o);
     if (status != EXIT_DONE)
         return status;
-    if (!open_output(&x))
+    if (!cli_output_open(&x.out, o->arena, o->output, &cli_enrollments))
         return EXIT_FAILED;
     x.arena = nst_arena_new((size_t)1 << 18);
     status = site != NULL ? export_from_site(&x, site) : export_from_server(&x);
     nst_arena_free(x.arena);
-    return close_output(&x, status);
+    status = cli_output_close(&x.out, status);
+    return status == EXIT_DONE ? status : cli_fail(&cli_enrollments, "the export is not whole");
 }

@@ -3,11 +3,11 @@
 #include "cli.h"
 
 #include "enroll/fixture/fixture.h"
+#include "output.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -216,24 +216,21 @@ const struct cli_verb cli_load = {
 
 struct dump {
     struct cli_options *o;
-    FILE *out;
-    bool is_begun;
+    struct cli_output out;
 };
 
 static bool put(struct nst_str text, void *arg)
 {
-    const struct dump *dump = arg;
-    return fwrite(text.p, 1, text.n, dump->out) == text.n;
+    struct dump *dump = arg;
+    return cli_output_put(&dump->out, text);
 }
 
-/* What is printed cannot be taken back: a second run of this work is a failure. */
 static enum nst_err dump_work(struct nst_db *db, void *arg)
 {
     struct dump *dump = arg;
     const struct enroll_sink sink = { put, dump };
-    if (dump->is_begun)
+    if (!cli_output_restart(&dump->out))
         return NST_E_DB;
-    dump->is_begun = true;
     return enroll_dump(db, nst_str_z(dump->o->only), &sink);
 }
 
@@ -254,35 +251,26 @@ static bool are_known(const char *only)
 static int dump_site(struct dump *dump)
 {
     struct cli_site site;
-    const char *path = dump->o->output != NULL ? dump->o->output : "standard output";
     if (!cli_site_open_store(&site, dump->o, &cli_dump))
         return EXIT_FAILED;
     enum nst_err e = nst_store_run(site.store, NST_MODE_READ, dump_work, dump);
     cli_site_close(&site);
-    if (e != NST_OK && e != NST_E_FULL)
+    if (e != NST_OK && !dump->out.has_failed)
         return cli_fail(&cli_dump, "the database cannot be read: %s", nst_err_message(e));
-    if (e == NST_E_FULL || fflush(dump->out) != 0)
-        return cli_fail(&cli_dump, "%s cannot be written: %s", path, strerror(errno));
-    return EXIT_DONE;
+    return e == NST_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int dump_to(struct dump *dump)
 {
-    if (dump->o->output == NULL)
-        return dump_site(dump);
-    dump->out = fopen(dump->o->output, "we");
-    if (dump->out == NULL)
-        return cli_fail(&cli_dump, "%s cannot be written: %s", dump->o->output, strerror(errno));
-    int status = dump_site(dump);
-    if (fclose(dump->out) != 0 && status == EXIT_DONE)
-        status = cli_fail(&cli_dump, "%s cannot be written: %s", dump->o->output, strerror(errno));
-    return status;
+    if (!cli_output_open(&dump->out, dump->o->arena, dump->o->output, &cli_dump))
+        return EXIT_FAILED;
+    return cli_output_close(&dump->out, dump_site(dump));
 }
 
 static int dump_run(int argc, char **argv)
 {
     struct cli_options o;
-    struct dump dump = { .o = &o, .out = stdout };
+    struct dump dump = { .o = &o };
     int status = EXIT_USAGE;
     if (!cli_options_parse(&o, &cli_dump, argc, argv))
         status = o.status;
@@ -298,9 +286,9 @@ const struct cli_verb cli_dump = {
     .summary = "print the enrollments data as a document that load reads",
     .help = "Prints one consistent state, also while a server writes. Passwords, tokens, client\n"
             "secrets and sessions are left out: they cannot be read back. --only limits it to\n"
-            "some arrays.\n\n"
+            "some arrays. --output replaces FILE when all of it is written.\n\n"
             "Examples:\n"
-            "  nestor dump --data ./data > now.json\n"
+            "  nestor dump --data ./data --output now.json\n"
             "  nestor dump --data ./data --only program_enrollments,course_enrollments\n"
             "  nestor dump --database postgresql:///nestor?host=/run/postgresql > now.json\n",
     .run = dump_run,

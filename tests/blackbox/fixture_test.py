@@ -234,6 +234,25 @@ def copied(site, nestor, cluster):
     assert p.returncode == 2 and "sessions" in p.stderr, p.stderr
 
 
+def text_of(file):
+    with open(file, encoding="utf-8") as f:
+        return f.read()
+
+
+def put_into_file(site):
+    """A dump replaces a file when it is whole, for its owner's eyes; one that fails leaves it."""
+    file = site.write("dump.json", "of yesterday")
+    p = site.run("dump", "--database", site.path("nowhere.db"), "--output", file, where=False)
+    assert p.returncode == 1 and text_of(file) == "of yesterday", p.stderr
+    text = dump(site)
+    assert dump(site, "--output", file) == "" and text_of(file) == text
+    os.chmod(file, 0o644)
+    dump(site, "--output", file)
+    assert os.stat(file).st_mode & 0o777 == 0o600 and not os.path.exists(file + ".part")
+    p = site.run("dump", "--output", site.path("none/dump.json"))
+    assert p.returncode == 1 and "cannot be written" in p.stderr, p.stderr
+
+
 def interleaved(nestor, cluster):
     """What was made in several steps comes out of a dump in one, in the same order."""
     with Site(nestor, cluster) as site, Site(nestor, cluster) as other:
@@ -637,6 +656,7 @@ def main():
                     ("what is no JSON is told with line and column", malformed),
                     ("a folder of somebody else is left alone", strangers),
                     ("credentials of a document work", credentials),
+                    ("a dump into a file is whole or not there", put_into_file),
                     ("a dry run stores nothing", dry),
                     ("new links attach what waits", linked),
                     ("what must be absent goes", absent),
