@@ -187,9 +187,12 @@ static int export_page(struct exporting *x, struct cli_api *api, struct nst_buf 
         return EXIT_FAILED;
     const struct nst_json *next = nst_json_get(tree, NST_STR("next"));
     path->n = 0;
-    if (next != NULL && next->kind == NST_JSON_STRING)
-        nst_put(path, path_in(next->text));
-    return EXIT_DONE;
+    if (next == NULL || next->kind != NST_JSON_STRING)
+        return EXIT_DONE;
+    nst_put(path, path_in(next->text));
+    return path->n > 0 ? EXIT_DONE
+                       : cli_fail(&cli_enrollments, "the next page is not one of this API: %.*s",
+                                  NST_FMT(next->text));
 }
 
 static int export_from_server(struct exporting *x)

@@ -468,6 +468,12 @@ class Cases:
                                                     account_exists=False, curriculum_uuid=CU)
                 self.export(r, "program", "0000", *way, where=False, status=1)
 
+    def test_an_export_does_not_end_at_a_page_that_it_cannot_find(self):
+        with self.site() as r, Stub() as stub:
+            got = self.export(r, "program", UUID, "--server", stub.url, "--token-file",
+                              r.site.write("token", TOKEN), where=False, status=1)
+            assert len(got.splitlines()) == 2 and len(stub.seen) == 1, (got, stub.seen)
+
     def test_a_retired_person_keeps_no_key(self):
         with self.site() as r:
             self.filled(r)
@@ -550,6 +556,9 @@ class Stub:
             def do_POST(self):  # pylint: disable=invalid-name
                 stub.answer(self)
 
+            def do_GET(self):  # pylint: disable=invalid-name
+                stub.list(self)
+
             def log_message(self, *_):  # pylint: disable=arguments-differ
                 pass
 
@@ -580,6 +589,12 @@ class Stub:
         word = "conflict" if step == 422 else "enrolled"
         keys = [r["external_user_key"] for r in json.loads(body)]
         self.send(h, step, {k: word for k in keys})
+
+    def list(self, h):
+        """A page whose link was made by a proxy that moves the API."""
+        self.seen.append("list")
+        link = f"http://{h.headers['Host']}/elsewhere/?cursor=x"
+        self.send(h, 200, {"next": link, "results": [{"student_key": "1001"}]})
 
     def send(self, h, status, document):
         data = json.dumps(document).encode()
