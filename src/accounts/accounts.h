@@ -15,6 +15,7 @@
 #define NST_CARRIED_TOKEN_MIN 40 /* characters of a token brought along */
 #define NST_CARRIED_TOKEN_MAX 512
 #define NST_PASSWORD_MAX      1024 /* bytes; longer ones are refused, never cut */
+#define NST_BEARERS_MAX       64   /* bearer tokens of one account that an operator brings */
 
 /* What accounts need to know; set once before the server starts. */
 struct nst_accounts_settings {
@@ -170,7 +171,7 @@ enum nst_put { NST_PUT_SAME, NST_PUT_MADE, NST_PUT_CHANGED };
 /* Bearer tokens that no client asked for: those that expire, or those that never do. */
 struct nst_bearers {
     const struct nst_token *list; /* account and kind are filled in */
-    size_t count;                 /* at most 64 */
+    size_t count;                 /* at most NST_BEARERS_MAX */
     bool expire;
 };
 

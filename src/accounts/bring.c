@@ -3,15 +3,15 @@
  * changed anything, so that a document can be loaded again. */
 #include "internal.h"
 
-/* ---- Bearer tokens ---- */
+#include <assert.h>
 
-#define BEARERS_MAX 64
+/* ---- Bearer tokens ---- */
 
 /* What is given, and how each token is stored. */
 struct bearers {
     const struct nst_bearers *given;
     int64_t account;
-    struct nst_str hash[BEARERS_MAX];
+    struct nst_str hash[NST_BEARERS_MAX];
 };
 
 static bool has(const struct bearers *b, struct nst_str hash, int64_t expires)
@@ -77,6 +77,7 @@ enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t accou
     struct nst_arena *a = nst_arena_new(4096);
     struct bearers b = { .given = given, .account = account };
     bool same = false;
+    assert(given->count <= NST_BEARERS_MAX);
     for (size_t i = 0; i < given->count; i++)
         b.hash[i] = nst_secret_hash(a, given->list[i].token);
     enum nst_err e = is_same(&same, db, &b);

@@ -5,8 +5,6 @@
 
 #include "accounts/accounts.h"
 
-#define TOKENS_MAX 64 /* of a user in one document */
-
 enum { USERNAME, EMAIL, IS_STAFF, IS_SUPERUSER, IS_ACTIVE, PASSWORD, TOKEN, TOKENS };
 
 static const struct enroll_member token_member[] = {
@@ -53,10 +51,10 @@ static enum nst_err put_tokens(enum enroll_change *change, struct enroll_load *l
 static enum nst_err put_list(enum enroll_change *change, struct enroll_load *l,
                              struct enroll_item *item)
 {
-    struct nst_token list[TOKENS_MAX] = { 0 };
+    struct nst_token list[NST_BEARERS_MAX] = { 0 };
     size_t n = 0;
-    if (item->value[TOKENS].json->count > TOKENS_MAX) {
-        enroll_fault(l, item, TOKENS, "more than %d tokens", TOKENS_MAX);
+    if (item->value[TOKENS].json->count > NST_BEARERS_MAX) {
+        enroll_fault(l, item, TOKENS, "more than %d tokens", NST_BEARERS_MAX);
         return NST_OK;
     }
     for (const struct nst_json *v = item->value[TOKENS].json->first; v != NULL; v = v->next, n++) {
@@ -75,12 +73,12 @@ static enum nst_err put_password(enum enroll_change *change, struct enroll_load 
 {
     enum nst_put put = NST_PUT_SAME;
     struct nst_str password = enroll_text(item, PASSWORD);
-    if (password.n > NST_PASSWORD_MAX || !enroll_count_password(l)) {
-        enroll_fault(l, item, PASSWORD,
-                     password.n > NST_PASSWORD_MAX ? "longer than 1024 bytes"
-                                                   : "too many passwords in one document");
+    if (password.n > NST_PASSWORD_MAX)
+        enroll_fault(l, item, PASSWORD, "longer than %d bytes", NST_PASSWORD_MAX);
+    else if (!enroll_count_password(l))
+        enroll_fault(l, item, PASSWORD, "too many passwords in one document");
+    if (item->is_faulty)
         return NST_OK;
-    }
     NST_TRY(nst_password_put(&put, enroll_load_db(l), enroll_load_scratch(l), item->id, password));
     note(change, put);
     return NST_OK;
