@@ -40,6 +40,10 @@ void nst_known_read(struct nst_known *k, struct nst_rows *rows);
 /* Make k the caller of the request. */
 void nst_known_accept(struct nst_req *rq, const struct nst_known *k);
 
+/* A member of the body that is a text, without NUL and halves of surrogate pairs; null
+ * when there is none. */
+struct nst_str nst_body_text(const struct nst_req *rq, const char *name);
+
 /* Value of a cookie of the request; null when it was not sent. */
 struct nst_str nst_cookie(const struct nst_req *rq, const char *name);
 

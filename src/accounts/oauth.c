@@ -46,14 +46,6 @@ static enum nst_err refuse(struct nst_req *rq, enum nst_err err, const char *cod
     return nst_fail_bare(rq, err, "error", nst_str_z(code));
 }
 
-static struct nst_str field_of(struct nst_req *rq, const char *name)
-{
-    const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    bool is_text = v != NULL && v->kind == NST_JSON_STRING && !v->has_surrogate &&
-                   nst_str_find(v->text, '\0') == v->text.n;
-    return is_text ? v->text : (struct nst_str){ 0 };
-}
-
 /* A client as it was found: whom it speaks for. */
 struct speaker {
     struct nst_str id;
@@ -65,8 +57,8 @@ static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
 {
     struct nst_rows *rows;
     bool found = false, is_right = false;
-    struct nst_str given = nst_secret_hash(rq->arena, field_of(rq, "client_secret"));
-    s->id = field_of(rq, "client_id");
+    struct nst_str given = nst_secret_hash(rq->arena, nst_body_text(rq, "client_secret"));
+    s->id = nst_body_text(rq, "client_id");
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT oauth_client.secret_hash, oauth_client.is_restricted, "
                            "account.id, account.username FROM oauth_client "
@@ -118,8 +110,8 @@ enum nst_err nst_access_token_view(struct nst_req *rq)
 {
     struct speaker speaker = { 0 };
     struct nst_str token = { 0 };
-    bool is_jwt = nst_str_eq_nocase(field_of(rq, "token_type"), NST_STR("jwt"));
-    if (!nst_str_eq(field_of(rq, "grant_type"), NST_STR("client_credentials")))
+    bool is_jwt = nst_str_eq_nocase(nst_body_text(rq, "token_type"), NST_STR("jwt"));
+    if (!nst_str_eq(nst_body_text(rq, "grant_type"), NST_STR("client_credentials")))
         return refuse(rq, NST_E_INVALID, "unsupported_grant_type");
     NST_TRY(find_client(&speaker, rq));
     if (!is_jwt) {

@@ -120,6 +120,14 @@ enum nst_err nst_authenticate_session(struct nst_req *rq)
 
 /* ---- Signing in ---- */
 
+struct nst_str nst_body_text(const struct nst_req *rq, const char *name)
+{
+    const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
+    bool is_text = v != NULL && v->kind == NST_JSON_STRING && !v->has_surrogate &&
+                   nst_str_find(v->text, '\0') == v->text.n;
+    return is_text ? v->text : (struct nst_str){ 0 };
+}
+
 struct sign_in {
     struct nst_str username, password, hash;
     int64_t account;
@@ -141,22 +149,14 @@ static bool is_foreign(struct nst_req *rq)
            !nst_str_eq(origin, nst_strf(rq->arena, "https%.*s", NST_FMT(own)));
 }
 
-static struct nst_str field_of(struct nst_req *rq, const char *name)
-{
-    const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    bool is_text = v != NULL && v->kind == NST_JSON_STRING && !v->has_surrogate &&
-                   nst_str_find(v->text, '\0') == v->text.n;
-    return is_text ? v->text : (struct nst_str){ 0 };
-}
-
 enum nst_err nst_sign_in_gather(struct nst_req *rq)
 {
     struct sign_in *s = NST_NEW(rq->arena, struct sign_in);
     struct nst_rows *rows;
     bool found = false;
     rq->prepared = s;
-    s->username = field_of(rq, "username");
-    s->password = field_of(rq, "password");
+    s->username = nst_body_text(rq, "username");
+    s->password = nst_body_text(rq, "password");
     if (is_foreign(rq))
         return refuse(rq, NST_E_FORBIDDEN, "Signing in from another site is not allowed.");
     if (s->username.n == 0 || s->password.n == 0 || s->password.n > NST_PASSWORD_MAX)
