@@ -1,5 +1,5 @@
 /* Course keys: one pass over the text, without a regular expression. What is a word
- * character is decided by the Unicode category, as the original's `\w` does. */
+ * character is decided by the Unicode category; the original's `\w` is that of Python. */
 #include "course_key.h"
 
 #include <string.h>
@@ -13,6 +13,8 @@
 #define NEW_MARKS      "-~.:"
 #define OLD_MARKS      ".%-"
 
+/* Letters and numbers of every script, and `_`: no combining marks and no other
+ * connectors, although Unicode's own notion of a word has both. */
 static bool is_word(utf8proc_int32_t c)
 {
     switch (utf8proc_category(c)) {
@@ -21,16 +23,12 @@ static bool is_word(utf8proc_int32_t c)
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
     case UTF8PROC_CATEGORY_NO:
-    case UTF8PROC_CATEGORY_PC:
         return true;
     default:
-        return false;
+        return c == '_';
     }
 }
 

@@ -28,7 +28,8 @@ static void takes_keys_as_they_are(void **state)
     static const char *const good[] = {
         "course-v1:HillsU+MAP1+2019",
         "course-v1:a-b~c.d:e+f_g+h",
-        "course-v1:\xc3\x89" "cole+\xe6\x95\xb0\xe5\xad\xa6+e\xcc\x81",
+        "course-v1:\xc3\x89"
+        "cole+\xe6\x95\xb0\xe5\xad\xa6+\xd9\xa3\xe2\x85\xa7\xc2\xb2_",
         "course-v1:a+b+c+branch@draft",
         "course-v1:a+b+c+version@" DIGITS,
         "course-v1:a+b+c+branch@draft+version@" DIGITS,
@@ -68,6 +69,8 @@ static void refuses_what_is_no_key(void **state)
         "course-v1:a+b+c+version@" DIGITS "0",
         "course-v1:a+b+c+version@" DIGITS "+branch@x",
         "course-v1:a+b+c+version@" DIGITS "+",
+        "course-v1:a+b+e\xcc\x81",
+        "course-v1:a+b+x\xe2\x80\xbfy",
         "course-v1:a b+c+d",
         " course-v1:a+b+c",
         "course-v1:a+b+c ",
