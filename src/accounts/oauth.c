@@ -46,6 +46,35 @@ static enum nst_err refuse(struct nst_req *rq, enum nst_err err, const char *cod
     return nst_fail_bare(rq, err, "error", nst_str_z(code));
 }
 
+/* Half of a Basic credential: form-encoded within (RFC 6749, 2.3.1). */
+static struct nst_str half_of(struct nst_req *rq, struct nst_str half)
+{
+    struct nst_str text = nst_percent_decode(rq->arena, half, true);
+    bool is_text = nst_utf8_valid(text) && nst_str_find(text, '\0') == text.n;
+    return is_text ? text : (struct nst_str){ 0 };
+}
+
+/* Id and secret as the client shows them: in a Basic header, which counts when it is
+ * there, or in the body. Null where there is none. */
+static void read_credential(struct nst_str *id, struct nst_str *secret, struct nst_req *rq)
+{
+    struct nst_str coded = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
+    if (!nst_str_eq_nocase(nst_str_cut(&coded, ' '), NST_STR("Basic"))) {
+        *id = nst_body_text(rq, "client_id");
+        *secret = nst_body_text(rq, "client_secret");
+        return;
+    }
+    coded = nst_str_trim(coded);
+    char *plain = nst_alloc_text(rq->arena, coded.n);
+    struct nst_str rest = { plain, 0 };
+    *id = *secret = (struct nst_str){ 0 };
+    if (sodium_base642bin((unsigned char *)plain, coded.n, coded.p, coded.n, NULL, &rest.n, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0)
+        return;
+    *id = half_of(rq, nst_str_cut(&rest, ':'));
+    *secret = half_of(rq, rest);
+}
+
 /* A client as it was found: whom it speaks for. */
 struct speaker {
     struct nst_str id;
@@ -57,8 +86,9 @@ static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
 {
     struct nst_rows *rows;
     bool found = false, is_right = false;
-    struct nst_str given = nst_secret_hash(rq->arena, nst_body_text(rq, "client_secret"));
-    s->id = nst_body_text(rq, "client_id");
+    struct nst_str secret;
+    read_credential(&s->id, &secret, rq);
+    struct nst_str given = nst_secret_hash(rq->arena, secret);
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT oauth_client.secret_hash, oauth_client.is_restricted, "
                            "account.id, account.username FROM oauth_client "
@@ -172,7 +202,7 @@ const struct nst_face nst_oauth2_face = {
 static const struct nst_route token_route[] = {
     { &nst_oauth2_face, "/access_token/",
       .post = { nst_access_token_view, nst_everybody, NST_ANONYMOUS },
-      .doc = "Exchange a client's id and secret for an access token." },
+      .doc = "Exchange a client's id and secret, in the body or as HTTP Basic, for a token." },
 };
 
 const struct nst_resource nst_access_token = {
