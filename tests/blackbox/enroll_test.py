@@ -196,6 +196,21 @@ def changes_follow(site, server):
     assert "ann" not in seats(site)
 
 
+# rows: C15 C20
+def later_row_of_an_account_counts(site, server):
+    """Two keys of one account share its seat; rows of a batch take effect in their order."""
+    caller, run = Caller(server), "course-v1:HillsU+MAP2+2019"
+    load_document(site, "two-keys.json", users=[{"username": "flo"}], program_enrollments=[
+        {"program": MAIN, "external_user_key": key, "curriculum_uuid": cu, "user": "flo"}
+        for key, cu in (("flo-1", CU), ("flo-2", CU[:-1] + "2"))])
+    caller.expect(200, "POST", c_path(run), [s("flo-1"), s("flo-2", "inactive")])
+    assert seats(site, run)["flo"] == ("masters", False), seats(site, run)
+    caller.expect(200, "PATCH", c_path(run), [s("flo-1", "inactive"), s("flo-2")])
+    assert seats(site, run)["flo"] == ("masters", True), seats(site, run)
+    caller.expect(200, "PATCH", c_path(run), [s("flo-1"), s("flo-2", "inactive")])
+    assert seats(site, run)["flo"] == ("masters", False), seats(site, run)
+
+
 HISTORY = ("SELECT h.kind, h.status, a.username FROM program_course_enrollment_history h "
            "JOIN program_enrollment p ON p.id = h.program_enrollment_id AND "
            "p.program_id = h.program_id LEFT JOIN account a ON a.id = h.changed_by "
@@ -308,8 +323,8 @@ def links(_, server):
 
 CASES = (conflicts_need_no_provider, broken_chain_is_logged_once, redirect_is_logged,
          bodies_have_a_limit, course_rows_take_effect, changes_follow,
-         history_has_what_was_written, long_lists, links, rows_that_vanish,
-         rows_before_vanish)
+         later_row_of_an_account_counts, history_has_what_was_written, long_lists, links,
+         rows_that_vanish, rows_before_vanish)
 
 
 def main():

@@ -44,12 +44,18 @@ static int64_t seat_of(const struct enroll_seat *seat, size_t count, int64_t use
     return 0;
 }
 
+/* A seat that is there has its id; one that may have to be made, only its user. */
+static bool is_one_seat(const struct enroll_seat *a, const struct enroll_seat *b)
+{
+    return a->id == b->id && (a->id != 0 || a->user == b->user);
+}
+
 static size_t merge_seats(struct enroll_seat *seat, size_t count)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         size_t k = 0;
-        while (k < n && seat[k].user != seat[i].user)
+        while (k < n && !is_one_seat(&seat[k], &seat[i]))
             k++;
         seat[k] = seat[i];
         n += k == n;
@@ -169,7 +175,7 @@ enum nst_err enroll_change_rows(struct course_write *w, struct nst_req *rq)
 {
     const struct enroll_place at = { rq->db, rq->arena, w->key, rq->now };
     struct enroll_seat seat[ENROLL_BATCH];
-    size_t count = collect_seats(seat, &w->batch, true);
+    size_t count = merge_seats(seat, collect_seats(seat, &w->batch, true));
     NST_TRY(set_status(w, rq, true));
     NST_TRY(set_status(w, rq, false));
     NST_TRY(enroll_follow_status(seat, count, &at));
