@@ -24,7 +24,7 @@ const struct cli_setting cli_settings[] = {
     { "http.per_address", CLI_NUMBER, "0", 0, 1000000,
       .doc = "Connections of one address; 0: no limit." },
     { "http.header_bytes", CLI_NUMBER, "8192", 1024, 32768,
-      .doc = "Bytes of request line and headers." },
+      .doc = "Bytes of request line and headers; cookies count twice." },
     { "http.header_fields", CLI_NUMBER, "100", 8, 1000, .doc = "Header fields of a request." },
     { "http.target_bytes", CLI_NUMBER, "4096", 256, 16384, .doc = "Bytes of a request target." },
     { "http.body_bytes", CLI_NUMBER, "16777216", 262144, 16777216,

@@ -23,8 +23,9 @@
 #define MILLISECOND (NST_SECOND / 1000)
 
 /* What a connection's buffer holds beside the headers: libmicrohttpd's entries
- * for the fields (56 bytes each) and later the headers of the answer. With more
- * or longer fields than fit it answers 431 by itself, before our limits do. */
+ * for fields and cookies (56 bytes each) and later the headers of the answer. It
+ * also copies a Cookie field. With more than fit it answers 431 by itself, before
+ * our limits do; room for any Cookie would nearly double an idle connection. */
 #define BUFFER_EXTRA ((size_t)2048)
 
 static void write_peer(struct conn *c, const struct sockaddr *a)
