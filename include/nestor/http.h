@@ -44,7 +44,7 @@ struct nst_exchange {
     struct nst_str method;   /* as sent: "GET" */
     struct nst_str path;     /* not decoded, starts with '/' */
     struct nst_str query;    /* after '?', not decoded; null when there is none */
-    struct nst_str host;     /* Host header */
+    struct nst_str host;     /* Host header; without one, address and port of this end */
     struct nst_str body;     /* whole; empty until handle is called */
     struct nst_str peer;     /* address of the other end, text */
     struct nst_str id;       /* of the request: in the log and X-Request-Id */

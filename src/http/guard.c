@@ -9,9 +9,13 @@
  * libmicrohttpd cannot read at all it answers itself. */
 #include "internal.h"
 
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define METHOD_MAX     32
 #define REQUEST_ID_MAX 64
@@ -193,6 +197,20 @@ static const char *check_framing(struct exchange *x, const struct framing *f)
     return NULL;
 }
 
+/* Links need a host, also when the client named none: where it came in. */
+static struct nst_str own_address(const struct exchange *x)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof(a);
+    char host[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE], port[sizeof("65535")];
+    if (getsockname(x->conn->fd, (struct sockaddr *)&a, &n) != 0 ||
+        getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return NST_STR("localhost");
+    bool is_v6 = a.ss_family == AF_INET6;
+    return nst_strf(x->pub.arena, "%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+}
+
 static void take_id(struct exchange *x, struct nst_str sent)
 {
     if (sent.n > 0 && sent.n <= REQUEST_ID_MAX && is_all(sent, C_ID))
@@ -227,7 +245,7 @@ enum nst_err nst_http_guard(struct exchange *x, const char **detail, const char 
     struct framing f = { 0 };
     take_framing(&f, x);
     take_id(x, f.id);
-    x->pub.host = f.host;
+    x->pub.host = f.host.n > 0 ? f.host : own_address(x);
     enum nst_err err = check_sizes(x, &w, (size_t)(version - 1 - url), detail);
     if (err != NST_OK)
         return err;

@@ -197,6 +197,10 @@ def host():
             c.send("GET / HTTP/1.0\r\n\r\n")
             equal(c.answer().status, 200)
             assert c.is_closed()
+        for start in ("GET /seen HTTP/1.0\r\n", "GET /seen HTTP/1.1\r\nHost:\r\n"):
+            with Client(s) as c:
+                c.send(start + "\r\n")
+                equal(c.answer().body.split(b"|")[3], b"127.0.0.1:%d" % s.port)
 
 
 @case
