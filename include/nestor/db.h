@@ -97,6 +97,10 @@ void nst_rows_end(struct nst_rows *rows);
 NST_CHECKED enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
                                   const struct nst_value *values, unsigned count);
 
+/* Does the statement find a row? Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_exists(bool *out, struct nst_db *db, struct nst_str sql,
+                                    const struct nst_value *values, unsigned count);
+
 /* Shorthands for constant text: values are listed, at least one.
  * nst_exec_with(NULL, db, "UPDATE t SET a = $1", NST_INT(1)) */
 #define nst_query_with(rows, db, literal, ...) \
@@ -105,6 +109,10 @@ NST_CHECKED enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct ns
 #define nst_exec_with(changed, db, literal, ...) \
     nst_exec((changed), (db), NST_STR(literal), (const struct nst_value[]){ __VA_ARGS__ }, \
              sizeof((const struct nst_value[]){ __VA_ARGS__ }) / sizeof(struct nst_value))
+
+#define nst_exists_with(out, db, literal, ...) \
+    nst_exists((out), (db), NST_STR(literal), (const struct nst_value[]){ __VA_ARGS__ }, \
+               sizeof((const struct nst_value[]){ __VA_ARGS__ }) / sizeof(struct nst_value))
 
 /* The built statement q: query, execute, and the first column of the first row
  * as a number (*out keeps its value when there is no row; *found may be NULL). */

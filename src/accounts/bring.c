@@ -44,15 +44,6 @@ static enum nst_err is_same(bool *out, struct nst_db *db, const struct bearers *
     return e;
 }
 
-static enum nst_err is_taken(bool *out, struct nst_db *db, struct nst_str hash)
-{
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db, "SELECT 1 FROM token WHERE hash = $1", NST_TEXT(hash)));
-    enum nst_err e = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return e;
-}
-
 static enum nst_err replace(struct nst_db *db, const struct bearers *b)
 {
     int64_t now = nst_now();
@@ -61,7 +52,8 @@ static enum nst_err replace(struct nst_db *db, const struct bearers *b)
     for (size_t i = 0; i < b->given->count; i++) {
         struct nst_token t = b->given->list[i];
         bool taken = false;
-        NST_TRY(is_taken(&taken, db, b->hash[i]));
+        NST_TRY(nst_exists_with(&taken, db, "SELECT 1 FROM token WHERE hash = $1",
+                                NST_TEXT(b->hash[i])));
         if (taken)
             return NST_E_CONFLICT;
         t.account = b->account;

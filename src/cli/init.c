@@ -16,11 +16,7 @@ struct init {
 
 static enum nst_err has_accounts(bool *out, struct nst_db *db)
 {
-    struct nst_rows *rows;
-    NST_TRY(nst_query(&rows, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0));
-    enum nst_err e = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return e;
+    return nst_exists(out, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0);
 }
 
 static struct nst_json *object(struct nst_arena *a, const char *const pairs[][2])

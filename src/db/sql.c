@@ -135,6 +135,17 @@ enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
     return err;
 }
 
+enum nst_err nst_exists(bool *out, struct nst_db *db, struct nst_str sql,
+                        const struct nst_value *values, unsigned count)
+{
+    struct nst_rows *rows;
+    *out = false;
+    NST_TRY(nst_query(&rows, db, sql, values, count));
+    enum nst_err err = nst_rows_next(out, rows);
+    nst_rows_end(rows);
+    return err;
+}
+
 /* A text that did not fit its buffer is a fault of the program or of a request
  * without a bound: never run half a statement. */
 static enum nst_err check_text(const struct nst_sql *q)

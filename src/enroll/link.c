@@ -87,14 +87,10 @@ static enum nst_err link_course_rows(const struct linking *l, const struct waiti
 
 static enum nst_err is_taken(bool *out, const struct linking *l, const struct waiting *w)
 {
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, l->db,
+    return nst_exists_with(out, l->db,
                            "SELECT 1 FROM program_enrollment WHERE program_id = $1 "
                            "AND user_id = $2 AND curriculum_uuid = $3",
-                           NST_INT(w->program), NST_INT(l->account), NST_TEXT(w->text)));
-    enum nst_err e = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return e;
+                           NST_INT(w->program), NST_INT(l->account), NST_TEXT(w->text));
 }
 
 static enum nst_err link_enrollment(const struct linking *l, const struct waiting *w)

@@ -66,15 +66,8 @@ static const struct {
 
 enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t user)
 {
-    struct nst_rows *rows;
-    enum nst_err e =
-        nst_query_with(&rows, rq->db, "SELECT 1 FROM member WHERE org_id = $1 AND user_id = $2",
-                       NST_INT(org), NST_INT(user));
-    if (e != NST_OK)
-        return e;
-    e = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return e;
+    return nst_exists_with(out, rq->db, "SELECT 1 FROM member WHERE org_id = $1 AND user_id = $2",
+                           NST_INT(org), NST_INT(user));
 }
 
 static enum nst_err has_right(bool *out, struct nst_req *rq, const struct ocl_source *s,

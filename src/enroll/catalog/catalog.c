@@ -55,27 +55,16 @@ enum nst_err enroll_parse_course(struct nst_str *out, struct nst_req *rq)
                        "invalid_course_key");
 }
 
-static enum nst_err has_row(bool *out, struct nst_rows *rows)
-{
-    enum nst_err e = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return e;
-}
-
 enum nst_err enroll_course_is_known(bool *out, struct nst_req *rq, struct nst_str key)
 {
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, rq->db, "SELECT 1 FROM course_overview WHERE key = $1",
-                           NST_TEXT(key)));
-    return has_row(out, rows);
+    return nst_exists_with(out, rq->db, "SELECT 1 FROM course_overview WHERE key = $1",
+                           NST_TEXT(key));
 }
 
 enum nst_err enroll_course_is_in(bool *out, struct nst_req *rq, int64_t program, struct nst_str key)
 {
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, rq->db,
+    return nst_exists_with(out, rq->db,
                            "SELECT 1 FROM program_course_run WHERE program_id = $1 "
                            "AND parsed = $2 AND curriculum = -1 LIMIT 1",
-                           NST_INT(program), NST_TEXT(key)));
-    return has_row(out, rows);
+                           NST_INT(program), NST_TEXT(key));
 }

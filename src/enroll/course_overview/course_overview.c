@@ -19,15 +19,12 @@ static const struct enroll_member overview_member[] = {
 
 enum nst_err enroll_know_course(struct nst_db *db, struct nst_str key)
 {
-    struct nst_rows *rows;
     bool is_known = false;
     int64_t id = 0;
-    NST_TRY(
-        nst_query_with(&rows, db, "SELECT 1 FROM course_overview WHERE key = $1", NST_TEXT(key)));
-    enum nst_err e = nst_rows_next(&is_known, rows);
-    nst_rows_end(rows);
-    if (e != NST_OK || is_known)
-        return e;
+    NST_TRY(nst_exists_with(&is_known, db, "SELECT 1 FROM course_overview WHERE key = $1",
+                            NST_TEXT(key)));
+    if (is_known)
+        return NST_OK;
     NST_TRY(nst_next_id(&id, db, "course_overview", 1));
     return nst_exec_with(NULL, db,
                          "INSERT INTO course_overview (id, key, display_name) VALUES ($1, $2, '')",

@@ -41,15 +41,11 @@ static bool enrollment_finds(const struct enroll_item *item, size_t member)
 
 static enum nst_err is_taken(bool *out, struct enroll_load *l, const struct enroll_item *item)
 {
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, enroll_load_db(l),
+    return nst_exists_with(out, enroll_load_db(l),
                            "SELECT 1 FROM program_enrollment WHERE program_id = $1 "
                            "AND user_id = $2 AND curriculum_uuid = $3 AND id <> $4",
                            item->value[PROGRAM].bound, item->value[USER].bound,
-                           item->value[CURRICULUM_UUID].bound, NST_INT(item->id)));
-    enum nst_err e = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return e;
+                           item->value[CURRICULUM_UUID].bound, NST_INT(item->id));
 }
 
 static enum nst_err enrollment_before_write(struct enroll_load *l, struct enroll_item *item)

@@ -180,10 +180,14 @@ static enum nst_err built_work(struct nst_db *db, void *arg)
     NST_TRY(nst_sql_int(&n, &found, db, &q));
     assert_false(found);
     assert_int_equal(n, 42);
+    NST_TRY(nst_exists_with(&found, db, "SELECT 1 FROM t WHERE id = $1", NST_INT(41)));
+    assert_true(found);
+    NST_TRY(nst_exists_with(&found, db, "SELECT 1 FROM t WHERE id = $1", NST_INT(1)));
+    assert_false(found);
     return NST_OK;
 }
 
-static void test_sql__builds_and_reads_a_number(void **state)
+static void test_sql__builds_and_reads_numbers_and_existence(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, built_work, f->place.arena), NST_OK);
@@ -679,7 +683,7 @@ static int run_all(const char *name)
         TEST(test_db__values_round_trip),
         TEST(test_db__two_cursors_of_one_text),
         TEST(test_db__cache_is_bounded),
-        TEST(test_sql__builds_and_reads_a_number),
+        TEST(test_sql__builds_and_reads_numbers_and_existence),
         TEST(test_db__savepoints_nest_around_a_conflict),
         TEST(test_db__bad_statement_and_wrong_count),
         TEST(test_store__failing_work_leaves_its_neighbours),
