@@ -148,20 +148,12 @@ void roster_file_close(struct roster_file *f)
 
 /* ---- Rows ---- */
 
-static bool is_program(struct nst_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (strchr("ABCDEFabcdef0123456789-", s.p[i]) == NULL)
-            return false;
-    return s.n > 0;
-}
-
 /* What no request could carry: in a path it would mean something else. */
 static struct nst_str judge(const struct roster_row *row, struct nst_arena *a,
                             const struct roster_kind *kind)
 {
     struct nst_str canonical;
-    if (!is_program(row->value[ROSTER_PROGRAM]))
+    if (!enroll_is_program_text(row->value[ROSTER_PROGRAM]))
         return NST_STR("program-not-found");
     if (kind->is_course && !enroll_course_key_parse(&canonical, a, row->value[ROSTER_COURSE]))
         return NST_STR("invalid-course-key");

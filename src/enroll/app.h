@@ -25,6 +25,13 @@ void enroll_configure(const struct enroll_settings *settings);
 /* The configured page_max. */
 int64_t enroll_page_max(void);
 
+/* Can it stand in a path as a program: hex digits and hyphens, one or more (N6)? */
+bool enroll_is_program_text(struct nst_str s);
+
+/* The permission of the face's routes: the face has asked already, before it judges
+ * the method (section 3). */
+nst_permission enroll_is_permitted;
+
 /* ---- Answers ---- */
 
 /* Error bodies of section 5: the message, with its code unless NULL. */

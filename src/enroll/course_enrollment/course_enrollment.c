@@ -252,15 +252,10 @@ static enum nst_err list(struct nst_req *rq)
     return enroll_answer_page(rq, &page);
 }
 
-static enum nst_err allow(struct nst_req *rq)
-{
-    (void)rq; /* the face has asked already: before the method (section 3) */
-    return NST_OK;
-}
-
 static const struct nst_route routes[] = {
-    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/", .get = { list, allow },
-      .post = { create, allow }, .patch = { change, allow },
+    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/",
+      .get = { list, enroll_is_permitted }, .post = { create, enroll_is_permitted },
+      .patch = { change, enroll_is_permitted },
       .doc = "Learners of a program in one of its course runs. GET: a page of them, as of the "
              "program, with status active or inactive. POST: enrol up to 25, PATCH: change their "
              "status; a list of student_key and status. The answer maps every key to its status, "

@@ -236,15 +236,9 @@ static enum nst_err list(struct nst_req *rq)
     return enroll_answer_page(rq, &page);
 }
 
-static enum nst_err allow(struct nst_req *rq)
-{
-    (void)rq; /* the face has asked already: before the method (section 3) */
-    return NST_OK;
-}
-
 static const struct nst_route routes[] = {
-    { &enroll_face, "/programs/:program?/enrollments/", .get = { list, allow },
-      .post = { create, allow },
+    { &enroll_face, "/programs/:program?/enrollments/", .get = { list, enroll_is_permitted },
+      .post = { create, enroll_is_permitted },
       .doc = "Learners of a program. GET: a page of them (`page_size`, 100 by default, and "
              "`cursor`), each with student_key, status, account_exists and curriculum_uuid. POST: "
              "enrol up to 25, a list of external_user_key, status (enrolled, pending, suspended, "
