@@ -194,6 +194,21 @@ void cli_api_close(struct cli_api *api)
         cli_site_close(&api->site);
 }
 
+struct nst_str cli_api_path(struct nst_arena *a, struct nst_str program, struct nst_str course,
+                            const char *query)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, SIZE_MAX / 4);
+    nst_put_lit(&b, "/programs/");
+    nst_put_percent(&b, program, "");
+    if (course.p != NULL) {
+        nst_put_lit(&b, "/courses/");
+        nst_put_percent(&b, course, "");
+    }
+    nst_putf(&b, "/enrollments/%s", query);
+    return nst_buf_str(&b);
+}
+
 int cli_api_call(struct cli_answer *out, struct cli_api *api, struct nst_arena *a,
                  const struct cli_call *call)
 {

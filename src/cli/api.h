@@ -21,6 +21,11 @@ int cli_api_open(struct cli_api **out, struct cli_options *o, const struct cli_v
 /* Close it; NULL is allowed. */
 void cli_api_close(struct cli_api *api);
 
+/* The path of the enrolments of a program or, unless `course` is null, of its course.
+ *   query  "" or "?name=value", encoded */
+struct nst_str cli_api_path(struct nst_arena *a, struct nst_str program, struct nst_str course,
+                            const char *query);
+
 /* Make a request; inside, it is one durable transaction.
  *   out  its body is in a
  * Returns EXIT_DONE for every answer that the caller is to judge, EXIT_FAILED after

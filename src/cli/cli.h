@@ -135,8 +135,9 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace);
  * cannot be read (errno is set). */
 struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max);
 
-/* A request of the guide face from inside the program, as `caller`.
- *   answer  the body, in a; may be NULL */
+/* A request of the guide face from inside the program, in the transaction of db.
+ *   rq    with arena, registry and caller; rq->x is made anew and holds the answer
+ *   body  NULL: none */
 enum nst_err cli_call(struct nst_req *rq, struct nst_db *db, enum nst_method method,
                       struct nst_str path, struct nst_json *body);
 

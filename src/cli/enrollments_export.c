@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define COLUMNS_MAX 8
+#define SERVER_PAGE "?page_size=1000"
 
 /* What stands under the columns of a row; null texts are empty cells, or null. */
 struct cells {
@@ -128,20 +129,6 @@ static int export_from_site(struct exporting *x, struct cli_site *site)
 
 /* ---- From a server ---- */
 
-static struct nst_str first_page(const struct exporting *x)
-{
-    struct nst_buf b;
-    nst_buf_init(&b, x->o->arena, SIZE_MAX / 4);
-    nst_put_lit(&b, "/programs/");
-    nst_put_percent(&b, x->program, "");
-    if (x->course.p != NULL) {
-        nst_put_lit(&b, "/courses/");
-        nst_put_percent(&b, x->course, "");
-    }
-    nst_put_lit(&b, "/enrollments/?page_size=1000");
-    return nst_buf_str(&b);
-}
-
 /* What follows the mount in a link: the rest of it is the server's idea of its own
  * address, and the token is for the one that was given. */
 static struct nst_str path_in(struct nst_str link)
@@ -201,7 +188,7 @@ static int export_from_server(struct exporting *x)
     struct nst_buf path;
     int status = cli_api_open(&api, x->o, &cli_enrollments);
     nst_buf_init(&path, x->o->arena, SIZE_MAX / 4);
-    nst_put(&path, first_page(x));
+    nst_put(&path, cli_api_path(x->arena, x->program, x->course, SERVER_PAGE));
     if (status == EXIT_DONE && !put_header(x))
         status = EXIT_FAILED;
     while (status == EXIT_DONE && path.n > 0) {

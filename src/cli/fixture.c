@@ -4,6 +4,7 @@
 
 #include "enroll/fixture/fixture.h"
 #include "output.h"
+#include "progress.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,10 +65,11 @@ struct load {
     struct enroll_report report;
 };
 
-static void progress(size_t items, void *arg)
+static void show(size_t items, void *arg)
 {
-    (void)arg;
-    fprintf(stderr, "\r%zu rows", items);
+    struct cli_progress *progress = arg;
+    progress->count = items;
+    cli_progress_show(progress, false);
 }
 
 /* May run again: what an earlier run built goes first. */
@@ -75,7 +77,9 @@ static enum nst_err load_work(struct nst_db *db, void *arg)
 {
     struct load *load = arg;
     bool shows = isatty(STDERR_FILENO) != 0 && !load->o->quiet;
-    const struct enroll_load_options options = { .progress = shows ? progress : NULL };
+    struct cli_progress progress = { .what = "rows", .started = nst_ticks() };
+    const struct enroll_load_options options = { .progress = shows ? show : NULL,
+                                                 .arg = &progress };
     nst_arena_reset(load->arena);
     enum nst_err e = enroll_load(&load->report, db, load->arena, load->document, &options);
     if (shows)

@@ -25,19 +25,11 @@ static struct nst_str body_of(struct roster_row *const *row, size_t count,
     return nst_buf_str(&b);
 }
 
+/* The row of a program file has no course. */
 static struct nst_str path_of(const struct roster_row *row, const struct roster_send_how *how,
                               const char *query)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, how->arena, SIZE_MAX / 4);
-    nst_put_lit(&b, "/programs/");
-    nst_put_percent(&b, row->value[ROSTER_PROGRAM], "");
-    if (how->kind->is_course) {
-        nst_put_lit(&b, "/courses/");
-        nst_put_percent(&b, row->value[ROSTER_COURSE], "");
-    }
-    nst_putf(&b, "/enrollments/%s", query);
-    return nst_buf_str(&b);
+    return cli_api_path(how->arena, row->value[ROSTER_PROGRAM], row->value[ROSTER_COURSE], query);
 }
 
 /* ---- What was not found ---- */
