@@ -104,16 +104,13 @@ static int open_server(struct cli_api *api)
 {
     struct cli_options *o = api->o;
     struct nst_str token;
-    int status = EXIT_DONE;
+    int status;
     if ((o->client_id != NULL) != (o->client_secret_file != NULL))
         return cli_misuse(api->verb, "--client-id and --client-secret-file go together");
-    if (o->client_id != NULL) {
-        api->secret = cli_read_file(o->arena, o->client_secret_file, SECRET_MAX);
-        if (api->secret.n == 0)
-            return cli_fail(api->verb, "%s holds no secret", o->client_secret_file);
-    } else {
+    if (o->client_id != NULL)
+        status = cli_http_secret(&api->secret, o, api->verb, o->client_secret_file, SECRET_MAX);
+    else
         status = cli_http_token(&token, o, api->verb);
-    }
     if (status != EXIT_DONE)
         return status;
     api->http = cli_http_new(o->arena, o->server);

@@ -4,6 +4,8 @@
 #include "accounts/accounts.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TRIES         6
@@ -101,12 +103,20 @@ int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,
                     NST_FMT(nst_str_slice(answer->body, 0, CLI_ANSWER_SAID)));
 }
 
+int cli_http_secret(struct nst_str *out, struct cli_options *o, const struct cli_verb *verb,
+                    const char *path, size_t max)
+{
+    *out = cli_read_file(o->arena, path, max);
+    if (out->p == NULL)
+        return cli_fail(verb, "%s cannot be read: %s", path, strerror(errno));
+    return out->n > 0 ? EXIT_DONE : cli_fail(verb, "%s is empty", path);
+}
+
 int cli_http_token(struct nst_str *out, struct cli_options *o, const struct cli_verb *verb)
 {
     if (o->token_file == NULL)
         return cli_misuse(verb, "--server wants --token-file");
-    *out = cli_read_file(o->arena, o->token_file, NST_CARRIED_TOKEN_MAX);
-    return out->n > 0 ? EXIT_DONE : cli_fail(verb, "%s holds no token", o->token_file);
+    return cli_http_secret(out, o, verb, o->token_file, NST_CARRIED_TOKEN_MAX);
 }
 
 struct cli_http *cli_http_new(struct nst_arena *a, const char *server)

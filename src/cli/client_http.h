@@ -43,6 +43,11 @@ struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
 int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,
                   const struct cli_answer *answer);
 
+/* Read a file of at most `max` bytes that holds a credential, which may not be empty.
+ * Returns an exit code, after saying why. */
+int cli_http_secret(struct nst_str *out, struct cli_options *o, const struct cli_verb *verb,
+                    const char *path, size_t max);
+
 /* Read the token of --token-file. Returns an exit code, after saying why. */
 int cli_http_token(struct nst_str *out, struct cli_options *o, const struct cli_verb *verb);
 

@@ -17,6 +17,7 @@ extern const struct nst_migration nestor_migrations[];
 extern const unsigned nestor_migration_count;
 
 #define SECRET_FILE_MAX 4096
+#define READ_STEP       ((size_t)4096)
 
 /* The resources of all applications, one list. */
 static const struct nst_resource *const *all_resources(struct nst_arena *a)
@@ -57,22 +58,32 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
     return close(fd) == 0 && good;
 }
 
+static ssize_t read_some(struct nst_buf *out, int fd)
+{
+    if (!nst_buf_reserve(out, READ_STEP)) {
+        errno = EFBIG;
+        return -1;
+    }
+    ssize_t got = read(fd, out->p + out->n, READ_STEP);
+    out->n += got > 0 ? (size_t)got : 0;
+    return got;
+}
+
 struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max)
 {
+    struct nst_buf text;
+    ssize_t got;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return (struct nst_str){ 0 };
-    char *text = nst_alloc_text(a, max + 1);
-    size_t n = 0;
-    ssize_t got;
-    while (n <= max && (got = read(fd, text + n, max + 1 - n)) > 0)
-        n += (size_t)got;
+    nst_buf_init(&text, a, max + READ_STEP);
+    do
+        got = read_some(&text, fd);
+    while (got > 0 || (got < 0 && errno == EINTR));
+    int error = got < 0 ? errno : text.n > max ? EFBIG : 0;
     close(fd);
-    if (n > max) {
-        errno = EFBIG;
-        return (struct nst_str){ 0 };
-    }
-    return nst_str_trim((struct nst_str){ text, n });
+    errno = error;
+    return error == 0 ? nst_str_trim(nst_buf_str(&text)) : (struct nst_str){ 0 };
 }
 
 /* ---- The secret that tokens are derived with ---- */

@@ -215,6 +215,8 @@ class Cases:
                 site.write("bad.token", text)
                 refused(site.run("token add --user admin", "--from-file", site.path("bad.token")),
                         1, "bad.token")
+            refused(site.run("token add --user admin", "--from-file", site.data), 1,
+                    "Is a directory")
             refused(site.run("token create --user admin --name n --expires tomorrow"), 2,
                     "--expires")
 

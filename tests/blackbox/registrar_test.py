@@ -379,6 +379,8 @@ class Cases:
         path = r.file(HEAD + p("zz"))
         for words, status, why in (
                 (("--token-file", bad), 1, "does not know the token"),
+                (("--client-id", "registrar", "--client-secret-file", r.site.path("gone")), 1,
+                 "No such file"),
                 (("--client-id", "registrar", "--client-secret-file", bad), 1, "registrar"),
                 (("--client-id", "registrar"), 2, "go together"),
                 ((), 2, "--token-file")):
