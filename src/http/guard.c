@@ -200,7 +200,7 @@ static const char *check_framing(struct exchange *x, const struct framing *f)
 /* Links need a host, also when the client named none: where it came in. */
 static struct nst_str own_address(const struct exchange *x)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = { 0 };
     socklen_t n = sizeof(a);
     char host[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE], port[sizeof("65535")];
     if (getsockname(x->conn->fd, (struct sockaddr *)&a, &n) != 0 ||
