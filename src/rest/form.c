@@ -1,5 +1,5 @@
 /* Form bodies as JSON objects of strings, so that fields need no second way in:
- * application/x-www-form-urlencoded and multipart/form-data (text parts only). */
+ * application/x-www-form-urlencoded and multipart/form-data. */
 #include "model.h"
 
 #define FORM_FIELDS_MAX 1000
@@ -9,15 +9,20 @@ static enum nst_err malformed(struct nst_req *rq, const char *why)
     return nst_fail_bare(rq, NST_E_MALFORMED, "detail", nst_str_z(why));
 }
 
+/* A file need not be text: validation then refuses it as it does half a surrogate pair. */
 static enum nst_err add_member(struct nst_json *object, struct nst_req *rq, struct nst_str name,
-                               struct nst_str value)
+                               struct nst_str value, bool is_file)
 {
-    if (!nst_utf8_valid(name) || !nst_utf8_valid(value))
+    bool is_text = nst_utf8_valid(value);
+    if (!nst_utf8_valid(name) || (!is_text && !is_file))
         return malformed(rq, "Form parse error - a field is no UTF-8");
     if (object->count == FORM_FIELDS_MAX)
         return malformed(rq, "Form parse error - too many fields");
     struct nst_json *v = NST_NEW(rq->arena, struct nst_json);
-    *v = (struct nst_json){ .kind = NST_JSON_STRING, .name = name, .text = value };
+    *v = (struct nst_json){ .kind = NST_JSON_STRING,
+                            .name = name,
+                            .text = is_text ? value : NST_STR(""),
+                            .has_surrogate = !is_text };
     struct nst_json **at = &object->first;
     while (*at != NULL)
         at = &(*at)->next;
@@ -37,7 +42,7 @@ static enum nst_err read_urlencoded(struct nst_json *object, struct nst_req *rq)
         struct nst_str name = nst_percent_decode(rq->arena, nst_str_cut(&value, '='), true);
         if (value.p == NULL)
             value = NST_STR("");
-        e = add_member(object, rq, name, nst_percent_decode(rq->arena, value, true));
+        e = add_member(object, rq, name, nst_percent_decode(rq->arena, value, true), false);
     }
     return e;
 }
@@ -67,14 +72,14 @@ static size_t find(struct nst_str text, struct nst_str what)
     return at != NULL ? (size_t)(at - text.p) : text.n;
 }
 
-/* The name of a part, from its header block; null when it has none. */
-static struct nst_str part_name(struct nst_str headers)
+/* What a part says about itself in its header block; null when it says nothing. */
+static struct nst_str part_disposition(struct nst_str headers)
 {
     while (headers.p != NULL) {
         struct nst_str value = nst_str_cut(&headers, '\n');
         struct nst_str name = nst_str_trim(nst_str_cut(&value, ':'));
         if (nst_str_eq_nocase(name, NST_STR("Content-Disposition")))
-            return parameter(value, "name");
+            return value;
     }
     return (struct nst_str){ 0 };
 }
@@ -82,10 +87,12 @@ static struct nst_str part_name(struct nst_str headers)
 static enum nst_err read_part(struct nst_json *object, struct nst_req *rq, struct nst_str part)
 {
     size_t gap = find(part, NST_STR("\r\n\r\n"));
-    struct nst_str name = part_name(nst_str_slice(part, 0, gap));
+    struct nst_str disposition = part_disposition(nst_str_slice(part, 0, gap));
+    struct nst_str name = parameter(disposition, "name");
     if (gap == part.n || name.p == NULL)
         return malformed(rq, "Multipart form parse error - a part has no name");
-    return add_member(object, rq, name, nst_str_slice(part, gap + 4, part.n));
+    return add_member(object, rq, name, nst_str_slice(part, gap + 4, part.n),
+                      parameter(disposition, "filename").p != NULL);
 }
 
 static enum nst_err read_multipart(struct nst_json *object, struct nst_req *rq, struct nst_str type)
