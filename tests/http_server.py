@@ -16,6 +16,7 @@ import zlib
 from dataclasses import dataclass
 
 PATIENCE = 30  # seconds; only a broken server makes anybody wait so long
+PSQL = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
 REPORTS = ("Sanitizer", "runtime error:", "Assertion `")
 
 
@@ -52,8 +53,7 @@ class Database:
         self.url = re.sub(r"^(\w+://[^/?]*)/?[^?]*", rf"\1/{self.name}", cluster)
 
     def psql(self, statement):
-        command = [shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql", self.cluster,
-                   "-qX", "-v", "ON_ERROR_STOP=1", "-c", statement]
+        command = [PSQL, self.cluster, "-qX", "-v", "ON_ERROR_STOP=1", "-c", statement]
         p = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         if p.returncode != 0:
             raise ServerError(f"psql: {p.stderr.strip()}")

@@ -10,8 +10,6 @@ import hmac
 import http.client
 import http.server
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -284,29 +282,15 @@ def test_clients(b, _, site):
     assert site.query(f"SELECT kind FROM token WHERE hash = '{held}'") == [("3",)]
     assert site.query("SELECT count(*) FROM oauth_client WHERE secret_hash = "
                       f"'{plain['client_secret']}'") == [("0",)]
-    change(site, f"UPDATE token SET expires_at = 1 WHERE hash = '{held}'")
+    site.execute(f"UPDATE token SET expires_at = 1 WHERE hash = '{held}'")
     assert b.whoami("Bearer " + bearer) == \
         coded("token_expired", "The provided access token has expired and is no longer valid.")
-    change(site, f"UPDATE token SET expires_at = NULL WHERE hash = '{held}'")
+    site.execute(f"UPDATE token SET expires_at = NULL WHERE hash = '{held}'")
     assert b.whoami("Bearer " + bearer) == ADA
     assert site.run("client remove", "barred").returncode == 0
     assert site.run("client remove", "barred").returncode == 1
     assert b.whoami("Bearer " + other) == unknown
     assert b.fetch_token(**restricted) == refused
-
-
-def change(site, sql):
-    """Write beside the server."""
-    if site.database:
-        psql = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
-        subprocess.run([psql, site.database.url, "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql],
-                       check=True, capture_output=True)
-        return
-    import sqlite3  # pylint: disable=import-outside-toplevel
-    db = sqlite3.connect(os.path.join(site.data, "nestor.db"), timeout=30)
-    db.execute(sql)
-    db.commit()
-    db.close()
 
 
 # rows: A14-A16
@@ -362,10 +346,10 @@ def test_deleted(b, _, site):
     """Who is deleted is not there, whatever proves the identity."""
     b.ask("POST", "/accounts/sign-in/", {"username": "ada", "password": PASSWORD})
     assert b.whoami() == ADA
-    change(site, "UPDATE account SET is_active = FALSE WHERE username = 'ada'")
+    site.execute("UPDATE account SET is_active = FALSE WHERE username = 'ada'")
     assert b.whoami() == said("Authentication credentials were not provided.")
     assert b.whoami("JWT " + token())[0] == 403
-    change(site, "UPDATE account SET is_active = TRUE WHERE username = 'ada'")
+    site.execute("UPDATE account SET is_active = TRUE WHERE username = 'ada'")
     # Erasing an account takes its sessions along.
     with_token = {"Authorization": "Token " + site.token}
     status, _body = b.ask("DELETE", "/guide/users/ada/?hardDelete=true", **with_token)
@@ -379,10 +363,10 @@ def test_switched_off(b, _, site):
     key = b.ask("POST", "/guide/api-token-auth/", with_password)[1]["token"]
     assert b.ask("POST", "/accounts/sign-in/", with_password)[0] == 200
     bearer = "for-tests-only"
-    change(site, "INSERT INTO token (hash, account_id, kind, created_at) SELECT "
+    site.execute("INSERT INTO token (hash, account_id, kind, created_at) SELECT "
                  f"'{hashlib.sha256(bearer.encode()).hexdigest()}', id, 3, 0 FROM account "
                  "WHERE username = 'ada'")
-    change(site, "UPDATE account SET is_enabled = FALSE WHERE username = 'ada'")
+    site.execute("UPDATE account SET is_enabled = FALSE WHERE username = 'ada'")
     for authorization in (None, "JWT " + token(), "Bearer " + bearer):
         assert b.whoami(authorization) == ADA, authorization
     assert b.ask("GET", "/guide/user/", Authorization="Token " + key) == \
@@ -390,7 +374,7 @@ def test_switched_off(b, _, site):
     refused = "Unable to log in with provided credentials."
     assert b.ask("POST", "/guide/api-token-auth/", with_password) == (400, {"non_field_errors": [refused]})
     assert Browser(b).ask("POST", "/accounts/sign-in/", with_password) == said(refused, 400)
-    change(site, "UPDATE account SET is_enabled = TRUE WHERE username = 'ada'")
+    site.execute("UPDATE account SET is_enabled = TRUE WHERE username = 'ada'")
     assert b.ask("GET", "/guide/user/", Authorization="Token " + key)[0] == 200
 
 

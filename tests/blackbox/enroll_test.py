@@ -12,7 +12,7 @@ import re
 import sys
 import urllib.parse
 
-from support import Site, Tally, arguments, engines
+from support import Client, Site, Tally, arguments, engines
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENROLL = os.path.join(HERE, "..", "..", "src", "enroll")
@@ -47,26 +47,16 @@ def cursor(text):
     return "cursor=" + urllib.parse.quote(base64.b64encode(text.encode()).decode(), safe="")
 
 
-class Caller:
+class Caller(Client):
     """The registrar on one connection."""
 
     def __init__(self, server):
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-
-    def ask(self, method, path, body=None):
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            body = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
-        self.connection.request(method, path, body, headers)
-        response = self.connection.getresponse()
-        data = response.read()
-        return response.status, response.headers, json.loads(data) if data else None
+        super().__init__(server.port, TOKEN, "Bearer")
 
     def expect(self, status, method, path, body=None):
-        got, _, answer = self.ask(method, path, body)
-        assert got == status, f"{method} {path}: {got} {answer}, not {status}"
-        return answer
+        """The JSON of the answer; None without a body."""
+        answer = super().expect(status, method, path, body)
+        return answer.json() if answer.body else None
 
     def page(self, link):
         """A page by a link, absolute or not."""

@@ -8,15 +8,12 @@ import base64
 import http.client
 import json
 import os
-import shutil
 import socket
-import sqlite3
-import subprocess
 import sys
 import time
 from urllib.parse import quote
 
-from support import PATIENCE, Site, Tally, arguments, engines
+from support import PATIENCE, Client, Site, Tally, arguments, engines
 
 TOKEN = "registrar-token-for-tests"
 UUID = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
@@ -51,17 +48,6 @@ OPEN = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database
   AND state LIKE 'idle in transaction%'"""
 
 
-def execute(site, *statements):
-    if site.database:
-        psql = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
-        subprocess.run([psql, site.database.url, "-qX", "-v", "ON_ERROR_STOP=1", "-c",
-                        ";\n".join(statements)], check=True, capture_output=True)
-        return
-    db = sqlite3.connect(f"{site.data}/nestor.db")
-    db.executescript(";\n".join(statements))
-    db.close()
-
-
 def fill(site):
     """Two programs: one with ROWS learners, all in a run as well, one with MANY."""
     document = {"users": [{"username": "registrar", "is_staff": True, "token": TOKEN}],
@@ -71,29 +57,22 @@ def fill(site):
     small, large = (site.query(f"SELECT id FROM program WHERE uuid = '{uuid}'")[0][0]
                     for uuid in (UUID, PROGRAM))
     count = NUMBERS[bool(site.database)]
-    execute(site,
-            count.format(ROWS) + LEARNERS.format(base=0, step=STEP, program=small, uuid=UUID,
-                                                 cu=CU, key=f"learner{LINE}-"),
-            count.format(ROWS) + MEMBERS.format(program=small, step=STEP, run=RUN),
-            count.format(MANY) + LEARNERS.format(base=BASE, step=1, program=large, uuid=PROGRAM,
-                                                 cu=CU, key="somebody-"))
+    site.execute(count.format(ROWS) + LEARNERS.format(base=0, step=STEP, program=small, uuid=UUID,
+                                                      cu=CU, key=f"learner{LINE}-"),
+                 count.format(ROWS) + MEMBERS.format(program=small, step=STEP, run=RUN),
+                 count.format(MANY) + LEARNERS.format(base=BASE, step=1, program=large,
+                                                      uuid=PROGRAM, cu=CU, key="somebody-"))
 
 
-class Caller:
+class Caller(Client):
     """The registrar on a connection that is kept."""
 
     def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        super().__init__(port, TOKEN, "Bearer")
 
     def ask(self, method, path, body=None, **headers):
-        headers = {k.replace("_", "-"): v for k, v in headers.items()}
-        headers["Authorization"] = f"Bearer {TOKEN}"
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            body = json.dumps(body)
-        self.connection.request(method, path, body, headers)
-        response = self.connection.getresponse()
-        return response.status, response.headers, response.read()
+        a = super().ask(method, path, body, **headers)
+        return a.status, a.headers, a.body
 
 
 def row(i, status="enrolled"):
@@ -246,7 +225,7 @@ def slowly(site, server):
     caller = Caller(server.port)
     body = [{"external_user_key": "late", "status": "enrolled", "curriculum_uuid": CU}]
     assert caller.ask("POST", path, body)[0] == 201
-    execute(site, f"DELETE FROM program_enrollment WHERE id = {BASE + MANY}")
+    site.execute(f"DELETE FROM program_enrollment WHERE id = {BASE + MANY}")
     until = time.monotonic() + PATIENCE
     while site.database and site.query(OPEN) != [("0",)]:   # others end; its own would not
         assert time.monotonic() < until, "a transaction is held for the slow client"

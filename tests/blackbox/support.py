@@ -20,7 +20,7 @@ import traceback
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from http_server import PATIENCE, REPORTS, Database, environment  # noqa: E402
+from http_server import PATIENCE, PSQL, REPORTS, Database, environment  # noqa: E402
 
 TABLES = ("account", "token", "org", "member", "repo", "repo_version", "concept_version",
           "nst_counter")
@@ -141,8 +141,7 @@ class Site:
         """Rows of a SELECT, read beside the server; numbers and texts only."""
         if self.database:
             url = database or self.database.url
-            psql = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
-            p = subprocess.run([psql, url, "-qXAt", "-F", "\x1f", "-R", "\x1e", "-P", "null=\\N",
+            p = subprocess.run([PSQL, url, "-qXAt", "-F", "\x1f", "-R", "\x1e", "-P", "null=\\N",
                                 "-v", "ON_ERROR_STOP=1", "-c", sql], capture_output=True,
                                text=True, timeout=PATIENCE, check=True)
             lines = p.stdout.rstrip("\n")
@@ -152,6 +151,17 @@ class Site:
             return [tuple("\\N" if v is None else str(v) for v in row) for row in db.execute(sql)]
         finally:
             db.close()
+
+    def execute(self, *statements):
+        """Write beside the server, in one transaction on PostgreSQL."""
+        script = ";\n".join(statements)
+        if self.database:
+            subprocess.run([PSQL, self.database.url, "-qX", "-v", "ON_ERROR_STOP=1", "-c", script],
+                           timeout=PATIENCE, check=True, capture_output=True)
+            return
+        db = sqlite3.connect(os.path.join(self.data, "nestor.db"), timeout=PATIENCE)
+        db.executescript(script)
+        db.close()
 
     def dump(self, **where):
         """Every row of every table, in an order of its own."""
@@ -248,18 +258,21 @@ class Answer:
 
 class Client:
     """One connection that is kept; a request that breaks raises OSError or
-    http.client.HTTPException and leaves it unknown what the server did."""
+    http.client.HTTPException and leaves it unknown what the server did. A body of bytes
+    goes as it is, another as JSON; `Accept_Encoding=` names a header."""
 
     def __init__(self, port, token, scheme="Token"):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         self.token = token
         self.scheme = scheme
 
-    def ask(self, method, path, body=None):
-        headers = {"Authorization": f"{self.scheme} {self.token}"} if self.token else {}
+    def ask(self, method, path, body=None, **headers):
+        headers = {k.replace("_", "-"): v for k, v in headers.items()}
+        if self.token:
+            headers["Authorization"] = f"{self.scheme} {self.token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
-            body = json.dumps(body).encode("utf-8")
+            body = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
         self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
         data = response.read()
