@@ -7,7 +7,7 @@
  *
  * Where work runs. On SQLite reads run on the caller's own reader connection,
  * inside one read transaction a tick; writes run one after another on one
- * writer thread, each in a savepoint, many to one durable commit. On PostgreSQL
+ * writer thread, many to one durable commit, then each in a savepoint. On PostgreSQL
  * both run on a pool of threads, one connection and one transaction each, and
  * are run again after a serialization failure, a deadlock or a lost connection:
  * hence work functions may be called more than once and must keep what they

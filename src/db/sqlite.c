@@ -374,24 +374,40 @@ static enum nst_err check_foreign_keys(struct nst_db *db)
     return NST_E_DB;
 }
 
-static void run_in_savepoint(struct nst_db *db, struct nst_job *job)
+/* Run the work inside the open transaction; false when it has ended that. */
+static bool run_work(struct nst_db *db, struct nst_job *job)
 {
-    job->err = control(db, NST_STR("SAVEPOINT nst_work"));
-    if (job->err != NST_OK)
-        return;
     job->err = job->work(db, job->arg);
     nst_db_tidy(db);
     if (sqlite3_get_autocommit(db->handle)) {
         db->lost = db->lost != NST_OK ? db->lost : NST_E_DB;
         job->err = job->err != NST_OK ? job->err : db->lost;
-        return;
+        return false;
     }
     if (job->err == NST_OK)
         job->err = check_foreign_keys(db);
+    return true;
+}
+
+static void run_in_savepoint(struct nst_db *db, struct nst_job *job)
+{
+    job->err = control(db, NST_STR("SAVEPOINT nst_work"));
+    if (job->err != NST_OK || !run_work(db, job))
+        return;
     if (job->err != NST_OK && control(db, NST_STR("ROLLBACK TO nst_work")) != NST_OK)
         db->lost = NST_E_DB;
     if (control(db, NST_STR("RELEASE nst_work")) != NST_OK)
         db->lost = NST_E_DB;
+}
+
+/* Work that is alone fails together with its transaction and needs no savepoint. Large
+ * work must not have one: at the end of each statement SQLite walks over all pages that
+ * the savepoint keeps. */
+static void run_alone(struct nst_db *db, struct nst_job *job)
+{
+    (void)run_work(db, job);
+    if (job->err != NST_OK && db->lost == NST_OK)
+        db->lost = job->err;
 }
 
 static enum nst_err commit(struct nst_db *db)
@@ -427,9 +443,11 @@ struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
     db->lost = NST_OK;
     struct nst_job *rest = jobs;
     struct nst_job **cut = &rest;
+    void (*run)(struct nst_db *, struct nst_job *) =
+        jobs->next == NULL ? run_alone : run_in_savepoint;
     while (*cut != NULL && db->lost == NST_OK) {
         struct nst_job *job = *cut;
-        run_in_savepoint(db, job);
+        run(db, job);
         cut = &job->next;
     }
     struct nst_job *unrun = *cut;
