@@ -31,14 +31,27 @@ NST_CHECKED enum nst_err enroll_take_seats(struct enroll_seat *seat, size_t coun
 NST_CHECKED enum nst_err enroll_follow_status(const struct enroll_seat *seat, size_t count,
                                               const struct enroll_place *at);
 
-/* An account appears (section 10): attach the waiting enrolments of the learner that
- * `uid` (`<slug>:<external key>`) names, in programs of the slug's organisation, and
- * let their waiting course rows take effect as POST does. A row that would give the
- * account two rows for one program and curriculum stays as it is, and is logged.
+/* An account that appears for a learner.
+ *   uid         `<slug>:<external key>`
+ *   now         microseconds
+ *   is_settled  true for an enrolment of the learner that is to be left alone; NULL: none */
+struct enroll_arrival {
+    int64_t account;
+    struct nst_str uid;
+    int64_t now;
+    bool (*is_settled)(void *arg, struct nst_str program, struct nst_str key,
+                       struct nst_str curriculum);
+    void *arg;
+};
+
+/* An account appears (section 10): attach the waiting enrolments of the learner in
+ * programs of the slug's organisation, and let their waiting course rows take effect as
+ * POST does. A row that would give the account two rows for one program and curriculum
+ * stays as it is, and is logged.
  * The caller has taken the rows of these programs, or it would miss who enrols
  * meanwhile.
  * Errors: those of nst_query. Some statements for each waiting row. */
 NST_CHECKED enum nst_err enroll_link_account(struct nst_db *db, struct nst_arena *a,
-                                             int64_t account, struct nst_str uid, int64_t now);
+                                             const struct enroll_arrival *who);
 
 #endif

@@ -12,7 +12,7 @@ struct waiting {
     struct waiting *next;
     int64_t program, id;
     struct nst_str text; /* curriculum, or course key */
-    bool is_wanted;
+    struct nst_str more; /* uuid of the program, or status */
 };
 
 /* Whose rows they become, and when. */
@@ -36,7 +36,7 @@ static enum nst_err collect(struct waiting **list, const struct linking *l, cons
             .program = nst_rows_int(rows, 0),
             .id = nst_rows_int(rows, 1),
             .text = nst_str_copy(l->arena, nst_rows_text(rows, 2)),
-            .is_wanted = nst_str_eq(nst_rows_text(rows, 3), NST_STR("active")),
+            .more = nst_str_copy(l->arena, nst_rows_text(rows, 3)),
         };
         end = &(*end)->next;
     }
@@ -57,7 +57,8 @@ static enum nst_err write_history(const struct linking *l, enum enroll_row row,
 static enum nst_err link_course_row(const struct linking *l, const struct waiting *w)
 {
     const struct enroll_place at = { l->db, l->arena, w->text, l->now };
-    struct enroll_seat seat = { .user = l->account, .is_wanted = w->is_wanted };
+    struct enroll_seat seat = { .user = l->account,
+                                .is_wanted = nst_str_eq(w->more, NST_STR("active")) };
     NST_TRY(enroll_take_seats(&seat, 1, &at));
     NST_TRY(nst_exec_with(NULL, l->db,
                           "UPDATE program_course_enrollment SET course_enrollment_id = $1, "
@@ -111,18 +112,18 @@ static enum nst_err link_enrollment(const struct linking *l, const struct waitin
     return link_course_rows(l, w);
 }
 
-enum nst_err enroll_link_account(struct nst_db *db, struct nst_arena *a, int64_t account,
-                                 struct nst_str uid, int64_t now)
+enum nst_err enroll_link_account(struct nst_db *db, struct nst_arena *a,
+                                 const struct enroll_arrival *who)
 {
-    const struct linking l = { db, a, account, now };
-    struct nst_str key = uid, slug = nst_str_cut(&key, ':');
+    const struct linking l = { db, a, who->account, who->now };
+    struct nst_str key = who->uid, slug = nst_str_cut(&key, ':');
     struct waiting *list;
     struct nst_sql q;
     if (key.n == 0)
         return NST_OK;
     nst_sql_init(&q, a);
-    nst_sql_add(&q, "SELECT e.program_id, e.id, e.curriculum_uuid, e.status "
-                    "FROM program_enrollment e WHERE e.user_id IS NULL "
+    nst_sql_add(&q, "SELECT e.program_id, e.id, e.curriculum_uuid, "
+                    "e.program_uuid FROM program_enrollment e WHERE e.user_id IS NULL "
                     "AND e.external_user_key = ");
     nst_sql_bind(&q, NST_TEXT(key));
     nst_sql_add(&q, " AND EXISTS (SELECT 1 FROM program_owner o JOIN catalog_organization g "
@@ -133,6 +134,7 @@ enum nst_err enroll_link_account(struct nst_db *db, struct nst_arena *a, int64_t
     nst_sql_add(&q, ") ORDER BY e.program_id, e.id");
     NST_TRY(collect(&list, &l, &q));
     for (; list != NULL; list = list->next)
-        NST_TRY(link_enrollment(&l, list));
+        if (who->is_settled == NULL || !who->is_settled(who->arg, list->more, key, list->text))
+            NST_TRY(link_enrollment(&l, list));
     return NST_OK;
 }

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 from support import Site, Tally, arguments, engines, environment
 
@@ -368,6 +369,10 @@ def linked(site):
     seats = [(e["username"], e["course_key"], e["mode"], e["is_active"])
              for e in now["course_enrollments"]]
     assert ("di", RUN, "masters", True) in seats and ("di", OTHER, "masters", False) in seats
+    # What the document says of the user is said of the course rows, too.
+    assert not [s for s in seats if s[0] == "cy"], seats
+    assert not any(e["course_enrollment"] for e in now["program_course_enrollments"]
+                   if e["external_user_key"] == "500")
     # A row made by a load has no effect on course enrollments.
     load(site, {"program_enrollments": [enrollment("502", user="cy", cu=CU2)],
                 "program_course_enrollments": [seat("502", course=OTHER)]})
@@ -375,6 +380,29 @@ def linked(site):
                 if e["external_user_key"] == "502" and e["course_enrollment"]]
     assert ("cy", OTHER) not in [(e["username"], e["course_key"])
                                  for e in json.loads(dump(site))["course_enrollments"]]
+
+
+def many(nestor, cluster):
+    """Attaching waiting rows takes no longer for one when there are many: a load is one
+    transaction, and its cost must not grow with what it has written so far."""
+    keys = [str(i) for i in range(20000)]
+    waiting = {
+        "users": [{"username": f"u{key}"} for key in keys],
+        "organizations": DOCUMENT["organizations"],
+        "programs": [{"uuid": P1, "authoring_organizations": ["HillsU"],
+                      "courses": [{"key": "c", "course_runs": [RUN]}]}],
+        "program_enrollments": [enrollment(key) for key in keys],
+        "program_course_enrollments": [seat(key) for key in keys]}
+    links = {"social_auth": [{"username": f"u{key}", "uid": f"hills:{key}"} for key in keys]}
+    with Site(nestor, cluster) as site:
+        times = []
+        for document in (waiting, links):
+            start = time.monotonic()
+            load(site, document)
+            times.append(time.monotonic() - start)
+        rows = json.loads(dump(site))["program_course_enrollments"]
+        assert all(e["course_enrollment"] for e in rows), rows[:3]
+        assert times[1] < 2.5 * times[0], times
 
 
 def absent(site):
@@ -396,13 +424,43 @@ def absent(site):
     kinds = site.query("SELECT kind FROM program_course_enrollment_history h WHERE h.id IN (SELECT "
                        "id FROM program_course_enrollment_history WHERE kind = '-') "
                        "ORDER BY h.id, h.change")
-    assert [k for k, in kinds] == ["+", "~", "-", "+", "~", "-", "+", "~", "-", "+", "-"], kinds
+    assert [k for k, in kinds] == ["+", "-", "+", "~", "-", "+", "~", "-", "+", "-"], kinds
     out, _ = load(site, {"absent": gone})
     assert "removed" not in out, out
     load(site, {"absent": {"sessions": [{"sessionid": "s" * 20}],
                            "oauth2_clients": [{"client_id": "alpha"}]}})
     assert [c["client_id"] for c in json.loads(dump(site))["oauth2_clients"]] == ["zeta"]
     load(site, {"sessions": DOCUMENT["sessions"], "oauth2_clients": DOCUMENT["oauth2_clients"]})
+
+
+def moved(site):
+    """Another account, or none: links to the former one's course enrollments go."""
+    def links():
+        return {(e["external_user_key"], e["course_key"]): e["course_enrollment"]
+                for e in json.loads(dump(site))["program_course_enrollments"]
+                if e["external_user_key"] in ("510", "511")}
+
+    load(site, {
+        "users": [{"username": "eve"}, {"username": "fay"}],
+        "course_enrollments": [{"username": user, "course_key": course} for user, course in
+                               [("eve", RUN), ("eve", OTHER), ("fay", RUN)]],
+        "program_enrollments": [enrollment(key, user="eve", cu=cu)
+                                for key, cu in (("510", CU), ("511", CU2))],
+        "program_course_enrollments": [seat(key, course=course) for key in ("510", "511")
+                                       for course in (RUN, OTHER)]})
+    assert all(links().values()), links()
+    load(site, {"program_enrollments": [enrollment("510", user="fay"),
+                                        enrollment("511", user=None, cu=CU2)]})
+    assert links() == {("510", RUN): True, ("510", OTHER): False,
+                       ("511", RUN): False, ("511", OTHER): False}, links()
+    kinds = site.query("SELECT kind FROM program_course_enrollment_history WHERE "
+                       "course_enrollment_id IS NULL AND kind = '~'")
+    assert len(kinds) == 3, kinds
+    load(site, {"absent": {
+        "program_enrollments": [enrollment("510"), enrollment("511", cu=CU2)],
+        "course_enrollments": [{"username": user, "course_key": course} for user, course in
+                               [("eve", RUN), ("eve", OTHER), ("fay", RUN)]],
+        "users": [{"username": "eve"}, {"username": "fay"}]}})
 
 
 def dry(site):
@@ -660,6 +718,7 @@ def main():
                     ("a dry run stores nothing", dry),
                     ("new links attach what waits", linked),
                     ("what must be absent goes", absent),
+                    ("links follow the account of their enrollment", moved),
                     ("numbers are never given out again", numbers),
                     ("what is given is changed, the rest stays", changed),
                     ("a load in which a call fails leaves nothing", failing),
@@ -669,6 +728,7 @@ def main():
                       cluster)
         tally.run(f"{name}: a dump keeps the order of what was made in steps", interleaved,
                   chosen.nestor, cluster)
+        tally.run(f"{name}: many links cost no more than few", many, chosen.nestor, cluster)
     return tally.finish()
 
 

@@ -61,11 +61,37 @@ static enum nst_err enrollment_before_write(struct enroll_load *l, struct enroll
     return enroll_next_number(&item->id, l, enroll_number(item, PROGRAM));
 }
 
+/* Course rows that are linked go over to the new account's course enrolments; where it
+ * has none, nothing is left to link to. */
+static enum nst_err move_links(struct enroll_load *l, const struct enroll_item *item)
+{
+    const struct enroll_note note = { "~", ENROLL_REASON, enroll_load_now(l), 0 };
+    const struct nst_value now = NST_INT(note.now), program = NST_INT(enroll_number(item, PROGRAM));
+    struct nst_sql q;
+    NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
+                          "UPDATE program_course_enrollment SET modified_at = $1, "
+                          "course_enrollment_id = (SELECT c.id FROM course_enrollment c "
+                          "WHERE c.user_id = $2 "
+                          "AND c.course_key = program_course_enrollment.course_key) "
+                          "WHERE program_id = $3 AND program_enrollment_id = $4 "
+                          "AND course_enrollment_id IS NOT NULL",
+                          now, item->value[USER].bound, program, NST_INT(item->id)));
+    nst_sql_init(&q, enroll_load_scratch(l));
+    enroll_history(&q, ENROLL_COURSE_ROW, program.number, &note);
+    nst_sql_add(&q, " AND e.program_enrollment_id = ");
+    nst_sql_bind(&q, NST_INT(item->id));
+    nst_sql_add(&q, " AND e.modified_at = "); /* no other item has this time */
+    nst_sql_bind(&q, now);
+    return nst_sql_exec(NULL, enroll_load_db(l), &q);
+}
+
 static enum nst_err enrollment_after(enum enroll_change *change, struct enroll_load *l,
                                      struct enroll_item *item)
 {
     if (*change == ENROLL_UNCHANGED)
         return NST_OK;
+    if (*change == ENROLL_CHANGED && (item->changed >> USER & 1) != 0)
+        NST_TRY(move_links(l, item));
     return enroll_item_history(l, item, ENROLL_PROGRAM_ROW, *change == ENROLL_MADE ? "+" : "~");
 }
 

@@ -37,15 +37,35 @@ static enum nst_err social_auth_resolve(struct enroll_load *l, struct enroll_ite
     return NST_OK;
 }
 
+/* Of which item of which load. */
+struct telling {
+    const struct enroll_item *item;
+    struct enroll_load *load;
+};
+
+static bool says_otherwise(void *arg, struct nst_str program, struct nst_str key,
+                           struct nst_str curriculum)
+{
+    const struct telling *t = arg;
+    const struct enroll_learner learner = { program, key, curriculum };
+    return enroll_gives_other_user(t->load, &learner, t->item->value[USERNAME].json->text);
+}
+
 static enum nst_err social_auth_after(enum enroll_change *change, struct enroll_load *l,
                                       struct enroll_item *item)
 {
     if (*change == ENROLL_UNCHANGED)
         return NST_OK;
     NST_TRY(enroll_hold_programs(l)); /* or who enrols meanwhile would not be attached */
-    return enroll_link_account(enroll_load_db(l), enroll_load_scratch(l),
-                               enroll_number(item, USERNAME), enroll_text(item, UID),
-                               enroll_load_now(l));
+    struct telling telling = { item, l };
+    const struct enroll_arrival who = {
+        .account = enroll_number(item, USERNAME),
+        .uid = enroll_text(item, UID),
+        .now = enroll_load_now(l),
+        .is_settled = says_otherwise,
+        .arg = &telling,
+    };
+    return enroll_link_account(enroll_load_db(l), enroll_load_scratch(l), &who);
 }
 
 static enum nst_err social_auth_remove(bool *is_gone, struct enroll_load *l,
