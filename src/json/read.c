@@ -319,6 +319,13 @@ static size_t token_end(struct nst_str t, size_t at)
     return end;
 }
 
+/* Does yajl stand on the quote that ends a good string, which is what it did not
+ * expect? */
+static bool is_closing(struct nst_str t, size_t at, size_t end)
+{
+    return at + 1 == end && t.p[at] == '"' && t.p[at - 1] != '\\';
+}
+
 /* Where the offence is when yajl stopped having consumed `at` bytes: that is
  * the bad byte of a string, otherwise somewhere behind the token's start. */
 static size_t find_offence(const char **reason, struct nst_str t, size_t at)
@@ -329,7 +336,7 @@ static size_t find_offence(const char **reason, struct nst_str t, size_t at)
     size_t start = 0;
     while (start < t.n) {
         size_t end = token_end(t, start);
-        if (t.p[start] == '"' && at > start && at < end) {
+        if (t.p[start] == '"' && at > start && at < end && !is_closing(t, at, end)) {
             bool is_control = (unsigned char)t.p[at] < 0x20;
             *reason = is_control ? "control character in a string" : "bad escape in a string";
             return at;

@@ -296,6 +296,8 @@ static void test_read__tells_where_and_why(void **state)
     assert_fault(NST_STR("\xEF\xBB\xBF[]"), 1, 1, "unexpected token");
     assert_fault(NST_STR("[1\n"), 2, 1, "the text ends too early");
     assert_fault(NST_STR("\"ab"), 1, 4, "the text ends too early");
+    assert_fault(NST_STR("{\"a\":\"b\" \"c\"}"), 1, 10, "unexpected token");
+    assert_fault(NST_STR("[\"a\\q\"]"), 1, 5, "bad escape in a string");
     assert_fault(NST_STR("{}\n{}"), 2, 1, "text after the value");
     assert_fault(NST_STR("1 2"), 1, 3, "text after the value");
     assert_fault(NST_STR("[1] \"ab"), 1, 5, "text after the value");
