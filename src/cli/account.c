@@ -150,7 +150,8 @@ static enum nst_err user_add(struct nst_db *db, void *arg)
     body->kind = NST_JSON_OBJECT;
     member(body, a, "username", t->name);
     member(body, a, "name", t->o->name != NULL ? t->o->name : t->name);
-    member(body, a, "email", t->o->email != NULL ? t->o->email : "");
+    member(body, a, "email",
+           t->o->email != NULL ? t->o->email : nst_strf(a, "%s@localhost", t->name).p);
     enum nst_err e = cli_call(&rq, db, NST_POST, NST_STR("/users/"), body);
     if (e != NST_OK) {
         t->problem = nst_buf_str(&rq.x->out);

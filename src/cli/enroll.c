@@ -85,7 +85,7 @@ static int send_open(struct enrolling *e)
     if (!e->o->dry_run)
         return roster_send(row, n, e->api, &e->how);
     for (size_t i = 0; i < n; i++)
-        row[i]->outcome = row[i]->value[ROSTER_STATUS];
+        row[i]->outcome = roster_file_foretell(row[i], e->how.arena, e->how.kind);
     return EXIT_DONE;
 }
 

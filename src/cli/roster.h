@@ -31,6 +31,7 @@ struct roster_column {
 struct roster_kind {
     const char *name;
     struct roster_column column[4];
+    const char *status[4]; /* NULL-terminated unless full */
     bool is_course;
 };
 
@@ -66,6 +67,11 @@ void roster_file_close(struct roster_file *f);
  * outcome already. */
 void roster_file_take(struct roster_row *row, const struct roster_file *f, struct nst_arena *a,
                       const struct roster_kind *kind);
+
+/* What the row alone tells of its outcome: what it is refused for on any database, or
+ * its status. For rows that have no outcome yet. */
+struct nst_str roster_file_foretell(const struct roster_row *row, struct nst_arena *a,
+                                    const struct roster_kind *kind);
 
 /* ---- Outcomes (roster_outcomes.c) ---- */
 

@@ -212,7 +212,9 @@ static bool from_file(struct cli_config *c, const char *file)
     struct file_reading reading = { c, true };
     int fault = ini_parse(file, file_line, &reading);
     if (fault > 0)
-        fprintf(stderr, "nestor: %s: line %d cannot be read\n", file, fault);
+        fprintf(stderr, "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
+    if (!reading.good)
+        fprintf(stderr, "nestor: %s has settings that cannot be used\n", file);
     return fault <= 0 && reading.good;
 }
 

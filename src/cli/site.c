@@ -246,5 +246,9 @@ int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_op
     struct author author = { out, o };
     if (nst_store_run(site->store, NST_MODE_READ, find_author, &author) == NST_OK)
         return EXIT_DONE;
-    return cli_fail(verb, "there is no %s", o->user != NULL ? "such user" : "superuser to act as");
+    if (o->user != NULL)
+        return cli_fail(verb, "there is no user \"%s\"", o->user);
+    return cli_fail(verb,
+                    "there is no superuser to act as; --user NAME names somebody who is staff, "
+                    "`nestor user add NAME --superuser` makes one");
 }

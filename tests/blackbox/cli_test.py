@@ -228,6 +228,7 @@ class Cases:
             site.write("password", PASSWORD + "\n")
             good(site.run("user add ada --name Ada --email ada@example.org --staff"))
             refused(site.run("user add ada --email again@example.org"), 1, "refused")
+            good(site.run("user add bea --superuser"))  # as docs/catalog.md says it
             rows = [r.split("\t") for r in good(site.run("user list")).stdout.splitlines()]
             assert ["ada", "Ada", "ada@example.org", "staff"] in rows, rows
             assert ["admin", "superuser"] in [[r[0], r[3]] for r in rows], rows
@@ -277,7 +278,7 @@ class Cases:
             refused(site.run("config", "--set", "no-value"), 2, "name=value")
             refused(site.run("serve", env={"NESTOR_OCL_ROOT": "v3"}), 2, "environment", "ocl.root")
             site.write("data/nestor.conf", "ocl.rot = v2\n")
-            refused(site.run("serve"), 2, "file", "did you mean \"ocl.root\"")
+            refused(site.run("serve"), 2, "data/nestor.conf", "did you mean \"ocl.root\"")
 
     def test_the_root_can_be_v2(self):
         with self.site() as site:
@@ -475,7 +476,7 @@ class Cases:
         with self.site() as site:
             site.init()
             refused(site.run("import", site.path("nowhere")), 1, "nowhere", "cannot be read")
-            refused(site.run("import - --user nobody", stdin=""), 1, "no such user")
+            refused(site.run("import - --user nobody", stdin=""), 1, "no user \"nobody\"")
 
     # ---- serve ----
 

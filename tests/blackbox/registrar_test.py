@@ -242,6 +242,15 @@ class Cases:
             told = json.loads(run.stdout)
             assert told == {"rows": 3, "succeeded": 2, "dry_run": False, "file": named,
                             "outcomes": {"enrolled": 1, "pending": 1, "conflict": 1}}, told
+            # What a row alone tells is told, what the database would say is not.
+            for kind, text, words in (
+                    ("program", HEAD + p("a", "enroled") + p("") + p("b", cu="no-uuid") + p("c"),
+                     {"invalid-status": 1, "invalid-enrollment-record": 2, "enrolled": 1}),
+                    ("course", "program,course,student_key,status\n" + c("a", "enrolled") + c("") + c("x" * 300),
+                     {"invalid-status": 1, "invalid-enrollment-record": 1, "active": 1})):
+                trial = r.enroll(kind, r.file(text), "--dry-run", "--json")
+                assert trial.returncode == 1, trial.stdout
+                assert json.loads(trial.stdout)["outcomes"] == words, trial.stdout
             trial = r.enroll("program", r.file(HEAD + "x\n"), "--dry-run", "--json")
             assert trial.returncode == 1, trial.stdout
             assert json.loads(trial.stdout)["outcomes"] == {"invalid-row": 1}, trial.stdout
@@ -254,7 +263,7 @@ class Cases:
             who = r.site.query("SELECT a.username FROM program_enrollment_history h "
                                "JOIN account a ON a.id = h.changed_by")
             assert who == [("reg",)], who
-            for name, why in (("ann", "not staff"), ("nobody", "no such user")):
+            for name, why in (("ann", "not staff"), ("nobody", "no user \"nobody\"")):
                 run = r.enroll("program", r.file(HEAD + p("b")), "--user", name)
                 assert run.returncode == 1 and why in run.stderr, run.stderr
             assert r.keys() == ["a"]
