@@ -104,6 +104,10 @@ static enum nst_err enrollment_remove(bool *is_gone, struct enroll_load *l,
     struct nst_db *db = enroll_load_db(l);
     struct nst_sql q;
     (void)is_gone;
+    NST_TRY(enroll_refuse_given(l, item, &enroll_entity_course_enrollment,
+                                "SELECT c.id FROM program_course_enrollment c "
+                                "JOIN program_enrollment e ON e.program_id = c.program_id "
+                                "AND e.id = c.program_enrollment_id WHERE e.id = $1"));
     nst_sql_init(&q, enroll_load_scratch(l));
     enroll_history(&q, ENROLL_COURSE_ROW, program, &note);
     nst_sql_add(&q, " AND e.program_enrollment_id = ");
