@@ -14,7 +14,6 @@ enum {
     CURRICULA,
     COURSES,
     EMPTY,
-    MEMBERS,
 };
 
 static const struct enroll_member organization_member[] = {
@@ -89,9 +88,12 @@ static enum nst_err program_resolve(struct enroll_load *l, struct enroll_item *i
     return NST_OK;
 }
 
+/* Of a row as it is shown: behind its number and the members that are no lists. */
+#define EMPTY_COLUMN 5
+
 static bool program_is_bare(struct nst_rows *rows)
 {
-    return nst_rows_bool(rows, 5);
+    return nst_rows_bool(rows, EMPTY_COLUMN);
 }
 
 /* ---- Lists ---- */

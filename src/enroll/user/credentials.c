@@ -23,9 +23,10 @@ enum { S_USERNAME, S_SESSIONID, S_CSRFTOKEN, S_EXPIRES };
 
 static const struct enroll_member session_member[] = {
     [S_USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED, .refers = &enroll_to_user },
-    [S_SESSIONID] = { "sessionid", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY,
+    [S_SESSIONID] = { "sessionid", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_INPUT,
                       .form = &enroll_form_some },
-    [S_CSRFTOKEN] = { "csrftoken", ENROLL_TEXT, ENROLL_REQUIRED, .form = &enroll_form_csrf },
+    [S_CSRFTOKEN] = { "csrftoken", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_INPUT,
+                      .form = &enroll_form_csrf },
     [S_EXPIRES] = { "expires", ENROLL_TIME },
 };
 
