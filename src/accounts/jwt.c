@@ -39,12 +39,13 @@ struct key {
 struct keys {
     struct nst_jwt_settings given;
     struct key key[NST_JWT_KEYS + 1];
-    unsigned count, generation;
+    unsigned count;
 };
 
 /* Replaced as a whole; those who read the former one may go on with it. */
 static const struct keys nobody;
 static _Atomic(const struct keys *) believed = &nobody;
+static _Atomic unsigned generation; /* counted once they are replaced */
 
 static const struct nst_jwt_settings *believed_settings(void)
 {
@@ -53,7 +54,7 @@ static const struct nst_jwt_settings *believed_settings(void)
 
 unsigned nst_jwt_generation(void)
 {
-    return atomic_load(&believed)->generation;
+    return atomic_load(&generation);
 }
 
 /* ---- Base64url ---- */
@@ -172,7 +173,6 @@ const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct ns
 {
     struct keys *keys = NST_NEW(a, struct keys);
     keys->given = *settings;
-    keys->generation = nst_jwt_generation() + 1;
     if (r_global_init() != RHN_OK)
         return "librhonabwy cannot start";
     if (settings->secret.n > 0 && settings->secret.n < NST_JWT_SECRET_MIN)
@@ -188,6 +188,7 @@ const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct ns
     if (keys->count > 0 && nst_str_trim(settings->issuers).n == 0)
         return "there are keys, but auth.jwt.issuer names nobody to believe";
     atomic_store(&believed, keys);
+    atomic_fetch_add(&generation, 1);
     return NULL;
 }
 
