@@ -103,7 +103,7 @@ static int call_server(struct cli_answer *out, struct cli_api *api, struct nst_a
 static int open_server(struct cli_api *api)
 {
     struct cli_options *o = api->o;
-    struct nst_str token;
+    struct nst_str token = { 0 };
     int status;
     if ((o->client_id != NULL) != (o->client_secret_file != NULL))
         return cli_misuse(api->verb, "--client-id and --client-secret-file go together");
