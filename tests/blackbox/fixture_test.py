@@ -385,7 +385,7 @@ def linked(site):
 def many(nestor, cluster):
     """Attaching waiting rows takes no longer for one when there are many: a load is one
     transaction, and its cost must not grow with what it has written so far."""
-    keys = [str(i) for i in range(20000)]
+    keys = [str(i) for i in range(10000 if cluster else 20000)]
     waiting = {
         "users": [{"username": f"u{key}"} for key in keys],
         "organizations": DOCUMENT["organizations"],
