@@ -125,6 +125,14 @@ static bool clashes_with(const struct enroll_batch *b, int64_t user, struct nst_
     return false;
 }
 
+static bool has_users(const struct enroll_batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (has_user(&b->record[i]))
+            return true;
+    return false;
+}
+
 enum nst_err enroll_find_clash(bool *clash, const struct enroll_batch *b, struct nst_req *rq,
                                int64_t program)
 {
@@ -132,6 +140,8 @@ enum nst_err enroll_find_clash(bool *clash, const struct enroll_batch *b, struct
     struct nst_rows *rows;
     bool has_row = false;
     *clash = clashes_in_batch(b);
+    if (!has_users(b))
+        return NST_OK;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT user_id, curriculum_uuid FROM program_enrollment WHERE program_id = ");
     nst_sql_bind(&q, NST_INT(program));
