@@ -62,10 +62,10 @@ static void bind_uids(struct nst_sql *q, struct nst_req *rq, const struct enroll
     nst_sql_add(q, ")");
 }
 
-static bool is_any_left(const struct enroll_batch *b)
+static bool is_any(const struct enroll_batch *b, enroll_wants *wants)
 {
     for (size_t i = 0; i < b->count; i++)
-        if (enroll_may_exist(&b->record[i]))
+        if (wants(&b->record[i]))
             return true;
     return false;
 }
@@ -77,7 +77,7 @@ enum nst_err enroll_find_accounts(struct enroll_batch *b, struct nst_req *rq,
     struct nst_rows *rows;
     struct nst_str slug = { 0 };
     bool has_row = false;
-    if (!is_any_left(b))
+    if (!is_any(b, enroll_may_exist))
         return NST_OK;
     NST_TRY(find_provider(&slug, rq, p->id));
     if (slug.p == NULL) {
@@ -125,14 +125,6 @@ static bool clashes_with(const struct enroll_batch *b, int64_t user, struct nst_
     return false;
 }
 
-static bool has_users(const struct enroll_batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        if (has_user(&b->record[i]))
-            return true;
-    return false;
-}
-
 enum nst_err enroll_find_clash(bool *clash, const struct enroll_batch *b, struct nst_req *rq,
                                int64_t program)
 {
@@ -140,7 +132,7 @@ enum nst_err enroll_find_clash(bool *clash, const struct enroll_batch *b, struct
     struct nst_rows *rows;
     bool has_row = false;
     *clash = clashes_in_batch(b);
-    if (!has_users(b))
+    if (!is_any(b, has_user))
         return NST_OK;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT user_id, curriculum_uuid FROM program_enrollment WHERE program_id = ");
