@@ -88,13 +88,6 @@ static enum nst_err load_work(struct nst_db *db, void *arg)
     return e == NST_OK && load->o->dry_run ? NST_E_PRECONDITION : e;
 }
 
-static const char *const change_word[] = {
-    [ENROLL_MADE] = "made",
-    [ENROLL_CHANGED] = "changed",
-    [ENROLL_UNCHANGED] = "unchanged",
-    [ENROLL_REMOVED] = "removed",
-};
-
 static void print_tally(const char *name, const struct enroll_tally *tally)
 {
     printf("%s: %lld made, %lld changed, %lld unchanged", name,
@@ -105,30 +98,23 @@ static void print_tally(const char *name, const struct enroll_tally *tally)
     putchar('\n');
 }
 
-static void print_tally_json(const char *name, const struct enroll_tally *tally,
-                             const char *between)
+static void print_json(const struct load *load)
 {
-    printf("%s\"%s\": {", between, name);
-    for (int i = 0; i < ENROLL_CHANGES; i++)
-        printf("%s\"%s\": %lld", i > 0 ? ", " : "", change_word[i], (long long)tally->count[i]);
-    putchar('}');
+    struct nst_buf b;
+    nst_buf_init(&b, load->arena, NST_HTTP_ANSWER_MAX);
+    enroll_put_tallies(&b, &load->report);
+    printf("{%.*s}\n", NST_FMT(nst_buf_str(&b)));
 }
 
 static void print_report(const struct load *load)
 {
-    const char *between = "{";
-    for (size_t i = 0; i < ENROLL_ENTITIES; i++) {
-        const struct enroll_tally *tally = &load->report.tally[i];
-        if (!tally->is_given)
-            continue;
-        if (load->o->json)
-            print_tally_json(enroll_entities[i]->name, tally, between);
-        else
-            print_tally(enroll_entities[i]->name, tally);
-        between = ", ";
+    if (load->o->json) {
+        print_json(load);
+        return;
     }
-    if (load->o->json)
-        puts(between[0] == '{' ? "{}" : "}");
+    for (size_t i = 0; i < ENROLL_ENTITIES; i++)
+        if (load->report.tally[i].is_given)
+            print_tally(enroll_entities[i]->name, &load->report.tally[i]);
 }
 
 static int finish_load(const struct load *load, enum nst_err e)

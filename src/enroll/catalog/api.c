@@ -144,20 +144,6 @@ static void put_texts(struct nst_buf *out, const struct nst_str *list, size_t co
     nst_put_char(out, ']');
 }
 
-static void put_tallies(struct nst_buf *out, const struct enroll_report *r)
-{
-    static const char *const word[] = { "made", "changed", "unchanged", "removed" };
-    for (size_t i = 0; i < ENROLL_ENTITIES; i++) {
-        if (!r->tally[i].is_given)
-            continue;
-        nst_putf(out, "\"%s\":{", enroll_entities[i]->name);
-        for (int k = 0; k < ENROLL_CHANGES; k++)
-            nst_putf(out, "%s\"%s\":%lld", k > 0 ? "," : "", word[k],
-                     (long long)r->tally[i].count[k]);
-        nst_put_lit(out, "},");
-    }
-}
-
 /* 400 with every fault and its place, and nothing is written; or what was done. */
 static enum nst_err apply(struct nst_req *rq, const struct nst_json *document)
 {
@@ -174,7 +160,8 @@ static enum nst_err apply(struct nst_req *rq, const struct nst_json *document)
     }
     NST_TRY(e);
     nst_put_char(out, '{');
-    put_tallies(out, r);
+    enroll_put_tallies(out, r);
+    nst_put_z(out, out->n > 1 ? "," : "");
     nst_put_lit(out, "\"warnings\":");
     put_texts(out, r->warning, r->warnings);
     nst_put_char(out, '}');
