@@ -31,7 +31,7 @@ struct roster_column {
 struct roster_kind {
     const char *name;
     struct roster_column column[4];
-    const char *status[4]; /* NULL-terminated unless full */
+    const char *const *statuses; /* NULL-terminated */
     bool is_course;
 };
 

@@ -21,7 +21,7 @@ const struct roster_kind cli_roster_kinds[2] = {
                   { ROSTER_KEY, { "external_user_key", "student_key" }, 0, NULL },
                   { ROSTER_STATUS, { "status" }, 0, NULL },
                   { ROSTER_CURRICULUM, { "curriculum_uuid" }, OF(curriculum), "--curriculum" } },
-      .status = { "enrolled", "pending", "suspended", "withdrawn" } },
+      .statuses = enroll_statuses },
     { .name = "course",
       .column = { { ROSTER_PROGRAM, { "program" }, OF(program), "--program" },
                   { ROSTER_COURSE,
@@ -30,7 +30,7 @@ const struct roster_kind cli_roster_kinds[2] = {
                     "--course" },
                   { ROSTER_KEY, { "student_key", "external_user_key" }, 0, NULL },
                   { ROSTER_STATUS, { "status" }, 0, NULL } },
-      .status = { "active", "inactive" },
+      .statuses = enroll_course_statuses,
       .is_course = true },
 };
 
@@ -181,14 +181,6 @@ void roster_file_take(struct roster_row *row, const struct roster_file *f, struc
     row->outcome = is_encoding ? NST_STR("invalid-encoding") : judge(row, a, kind);
 }
 
-static bool is_status(struct nst_str word, const struct roster_kind *kind)
-{
-    for (size_t i = 0; i < NST_COUNT(kind->status) && kind->status[i] != NULL; i++)
-        if (nst_str_eq(word, nst_str_z(kind->status[i])))
-            return true;
-    return false;
-}
-
 /* P14, P17, P21, P24; C5, C12. */
 struct nst_str roster_file_foretell(const struct roster_row *row, struct nst_arena *a,
                                     const struct roster_kind *kind)
@@ -196,7 +188,7 @@ struct nst_str roster_file_foretell(const struct roster_row *row, struct nst_are
     const struct nst_json curriculum = { .kind = NST_JSON_STRING,
                                          .text = row->value[ROSTER_CURRICULUM] };
     struct nst_str key, canonical;
-    if (!is_status(row->value[ROSTER_STATUS], kind))
+    if (enroll_word(kind->statuses, row->value[ROSTER_STATUS]) == NULL)
         return NST_STR("invalid-status");
     bool is_good = kind->is_course
                        ? nst_str_trim(row->value[ROSTER_KEY]).n > 0

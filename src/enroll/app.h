@@ -70,6 +70,14 @@ NST_CHECKED enum nst_err enroll_course_is_known(bool *out, struct nst_req *rq, s
 NST_CHECKED enum nst_err enroll_course_is_in(bool *out, struct nst_req *rq, int64_t program,
                                              struct nst_str key);
 
+/* ---- Words ---- */
+
+/* The statuses of P and of C, NULL-terminated. */
+extern const char *const enroll_statuses[], *const enroll_course_statuses[];
+
+/* The member of a NULL-terminated list that is the word; NULL when none is. */
+const char *enroll_word(const char *const *words, struct nst_str word);
+
 /* ---- Records of a batch ---- */
 
 /* One record: its key under the name that answers use, and as stored. */

@@ -6,6 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Words ---- */
+
+const char *const enroll_statuses[] = { "enrolled", "pending", "suspended", "withdrawn", NULL };
+const char *const enroll_course_statuses[] = { "active", "inactive", NULL };
+
+const char *enroll_word(const char *const *words, struct nst_str word)
+{
+    for (; *words != NULL; words++)
+        if (nst_str_eq(nst_str_z(*words), word))
+            return *words;
+    return NULL;
+}
+
 /* ---- Names and values of keys ---- */
 
 /* Code points that are cut off at both ends of a key. */

@@ -11,4 +11,7 @@ void enroll_describe_program(struct nst_buf *out, const struct nst_route *route,
 void enroll_describe_course(struct nst_buf *out, const struct nst_route *route,
                             enum nst_method method);
 
+/* Append a NULL-terminated list of words as the items of a JSON array. */
+void enroll_put_words(struct nst_buf *out, const char *const *words);
+
 #endif

@@ -1,19 +1,10 @@
 /* OpenAPI of the catalog's API: the items of documents, from the entities' tables. */
 #include "api.h"
 
+#include "enroll/describe.h"
 #include "enroll/fixture/fixture.h"
 
 static void put_item(struct nst_buf *out, const struct enroll_shape *shape);
-
-static void put_enum(struct nst_buf *out, const char *choices)
-{
-    struct nst_str rest = nst_str_z(choices);
-    nst_put_lit(out, ",\"enum\":[");
-    while (rest.p != NULL) {
-        nst_json_put_str(out, nst_str_trim(nst_str_cut(&rest, ',')));
-        nst_put_z(out, rest.p != NULL ? "," : "]");
-    }
-}
 
 static void put_member(struct nst_buf *out, const struct enroll_member *m)
 {
@@ -26,8 +17,11 @@ static void put_member(struct nst_buf *out, const struct enroll_member *m)
              is_nullable ? ",\"null\"]" : "");
     if (m->kind == ENROLL_TIME)
         nst_put_lit(out, ",\"format\":\"date-time\"");
-    if (m->choices != NULL)
-        put_enum(out, m->choices);
+    if (m->choices != NULL) {
+        nst_put_lit(out, ",\"enum\":[");
+        enroll_put_words(out, m->choices);
+        nst_put_char(out, ']');
+    }
     if ((m->flags & ENROLL_INPUT) != 0)
         nst_put_lit(out, ",\"writeOnly\":true");
     if (m->of != NULL) {

@@ -40,7 +40,7 @@ static const struct enroll_member course_member[] = {
                        "WHERE e.program_id = program_course_enrollment.program_id "
                        "AND e.id = program_course_enrollment.program_enrollment_id)" },
     [STATUS] = { "status", ENROLL_TEXT, .column = "status", .fallback = "active",
-                 .choices = "active, inactive" },
+                 .choices = enroll_course_statuses },
     [COURSE_ENROLLMENT] = { "course_enrollment", ENROLL_BOOL,
                             .show = "(program_course_enrollment.course_enrollment_id "
                                     "IS NOT NULL)" },

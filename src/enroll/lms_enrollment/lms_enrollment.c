@@ -5,6 +5,10 @@
 
 enum { USERNAME, COURSE_KEY };
 
+static const char *const modes[] = {
+    "audit", "honor", "verified", "professional", "no-id-professional", "credit", "masters", NULL
+};
+
 static const struct enroll_member lms_member[] = {
     [USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
                    .column = "user_id", .refers = &enroll_to_user,
@@ -13,8 +17,7 @@ static const struct enroll_member lms_member[] = {
     [COURSE_KEY] = { "course_key", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
                      .column = "course_key", .form = &enroll_form_course,
                      .refers = &enroll_to_course },
-    { "mode", ENROLL_TEXT, .column = "mode", .fallback = "audit",
-      .choices = "audit, honor, verified, professional, no-id-professional, credit, masters" },
+    { "mode", ENROLL_TEXT, .column = "mode", .fallback = "audit", .choices = modes },
     { "is_active", ENROLL_BOOL, .column = "is_active", .fallback = "true" },
 };
 

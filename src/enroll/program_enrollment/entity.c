@@ -17,7 +17,7 @@ static const struct enroll_member enrollment_member[] = {
                           ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND, .column = "curriculum_uuid",
                           .form = &enroll_form_canonical_uuid },
     [STATUS] = { "status", ENROLL_TEXT, .column = "status", .fallback = "enrolled",
-                 .choices = "enrolled, pending, suspended, withdrawn" },
+                 .choices = enroll_statuses },
     [USER] = { "user", ENROLL_TEXT, ENROLL_KEY | ENROLL_NULL, .column = "user_id",
                .refers = &enroll_to_user,
                .show = "(SELECT account.username FROM account "

@@ -10,14 +10,9 @@
 
 /* ---- Validation ---- */
 
-static const char *const statuses[] = { "enrolled", "pending", "suspended", "withdrawn" };
-
 static const char *status_of(const struct nst_json *v)
 {
-    for (size_t i = 0; i < NST_COUNT(statuses); i++)
-        if (v->kind == NST_JSON_STRING && nst_str_eq(v->text, nst_str_z(statuses[i])))
-            return statuses[i];
-    return NULL;
+    return v->kind == NST_JSON_STRING ? enroll_word(enroll_statuses, v->text) : NULL;
 }
 
 static bool is_good_key(const struct enroll_record *r)
