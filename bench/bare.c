@@ -1,6 +1,6 @@
 /* Our HTTP layer with nothing in front of it: one loop that answers every request
  * with the same body of 1 KB. What it costs more than bench-raw is the price of
- * libmicrohttpd and of the guard; what the server costs more than this is ours.
+ * reading strictly and of a whole head; what the server costs more is of its views.
  *
  *   bench-bare    prints its port, serves 127.0.0.1 until it is killed */
 #include "nestor/http.h"

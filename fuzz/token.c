@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct fuzz_site *site = fuzz_site();
     struct nst_arena *a = nst_arena_new(65536);
-    struct nst_http_loop loop = { 0 };
+    static struct nst_http_loop loop;
     struct exchange *x = nst_alloc(a, sizeof(struct exchange) + sizeof(struct nst_http_header));
     struct nst_buf value;
     nst_buf_init(&value, a, size * NST_TOKEN_CHARS + 1);
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     x->pub.arena = a;
     x->pub.loop = &loop;
-    x->in_count = 1;
+    x->head.fields = 1;
     x->in[0] = (struct nst_http_header){ NST_STR("authorization"), nst_buf_str(&value) };
     struct nst_req rq = { .arena = a,
                           .x = &x->pub,

@@ -1,14 +1,15 @@
-/* HTTP: listeners, event loops and the exchange of one request and answer.
+/* HTTP/1.1: listeners, event loops and the exchange of one request and answer.
  *
- * One event loop a core, each with its own SO_REUSEPORT listener and its own
- * libmicrohttpd daemon in external epoll mode; no libmicrohttpd type is visible
- * here. The header guard, the limits, the deadlines, gzip and the access log
- * live behind this header; what a request means lives in front of it.
+ * One event loop a core, each with its own SO_REUSEPORT listener. The strict
+ * reader, the limits, the deadlines, gzip, ranges of files and the access log
+ * live behind this header; what a request means lives in front of it. TLS and
+ * HTTP/2 are a proxy's. docs/http.md has the states of a connection and who owns
+ * which buffer.
  *
- * Life of an exchange: headers arrive and pass the guard; the application is
- * asked for its body limit; the body arrives; the application handles it, at
- * once or later from another thread; the answer leaves, whole or piece by piece;
- * the arena is reset. */
+ * Life of an exchange: the head arrives and is read; the application is asked
+ * for its body limit; the body arrives; the application handles it, at once or
+ * later from another thread; the answer leaves, whole or piece by piece; the
+ * arena is reset. */
 #ifndef NESTOR_HTTP_H
 #define NESTOR_HTTP_H
 
@@ -20,6 +21,7 @@ struct nst_http_loop;
 
 #define NST_HTTP_HEADERS_OUT 32
 #define NST_HTTP_ANSWER_MAX  ((size_t)64 << 20) /* bytes of one buffered answer */
+#define NST_HTTP_BODY_RATE   1000               /* bytes a second that a body must bring */
 
 struct nst_http_header {
     struct nst_str name, value;
@@ -44,7 +46,8 @@ struct nst_exchange {
     struct nst_str method;   /* as sent: "GET" */
     struct nst_str path;     /* not decoded, starts with '/' */
     struct nst_str query;    /* after '?', not decoded; null when there is none */
-    struct nst_str host;     /* Host header; without one, address and port of this end */
+    struct nst_str host;     /* of an absolute target, else the Host header; without one,
+                              * address and port of this end */
     struct nst_str body;     /* whole; empty until handle is called */
     struct nst_str peer;     /* address of the other end, text */
     struct nst_str id;       /* of the request: in the log and X-Request-Id */
@@ -54,10 +57,12 @@ struct nst_exchange {
     unsigned status;    /* 0 until answered */
     struct nst_buf out; /* body; its maximum is NST_HTTP_ANSWER_MAX */
 
-    /* NULL: out is the whole answer. Else it is the first piece of one whose length
-     * nobody knows yet: sent chunked, to HTTP/1.0 until the connection closes, and
-     * never compressed. No deadline cuts it while the client goes on reading. */
+    /* NULL: out is the whole answer. Else it is the first piece of one that is never
+     * compressed. No deadline cuts it while the client goes on reading. */
     nst_http_more *more;
+    /* Bytes of all pieces together, when they are known: then they are sent with
+     * Content-Length. 0: chunked, and to HTTP/1.0 until the connection closes. */
+    uint64_t length;
     bool is_broken; /* reset the connection, so that no client takes it for complete */
 
     struct nst_http_header header[NST_HTTP_HEADERS_OUT];
@@ -70,17 +75,20 @@ struct nst_exchange {
 };
 
 /* Value of a request header (name without case); null when absent. When it was
- * sent several times the first counts: the guard refuses it where that matters.
+ * sent several times the first counts: where that matters it was refused.
  * An exchange made inside the program (loop NULL) has no headers. */
 struct nst_str nst_http_request_header(const struct nst_exchange *x, const char *name);
-
-/* Number of times the header was sent. */
-unsigned nst_http_request_header_count(const struct nst_exchange *x, const char *name);
 
 /* Add an answer header; name must be a literal, value is kept by reference and
  * must live in x's arena or a const table. Control characters in value are
  * dropped. More than NST_HTTP_HEADERS_OUT: asserts. */
 void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value);
+
+/* Answer with the first `size` bytes of a file: by sendfile, and by ranges when the
+ * client asks for one (RFC 9110, 14; If-Range against the ETag or Last-Modified that x
+ * has by then). Set status 200, content_type and headers before; out must be empty.
+ * Takes fd over. x must belong to a connection. Does not block. */
+void nst_http_answer_file(struct nst_exchange *x, int fd, uint64_t size);
 
 /* What the application brings. All functions run on the loop's thread and must
  * not block. */
@@ -92,8 +100,8 @@ struct nst_http_app {
     /* Handle a complete request. */
     enum nst_http_next (*handle)(struct nst_exchange *x);
 
-    /* Fill the answer for an error that the HTTP layer found (413, 414, 431, 400
-     * of the guard, 408, 503 while stopping); `detail` is a sentence or NULL. */
+    /* Fill the answer for an error that the HTTP layer found (400, 408, 413, 414, 416,
+     * 431, 505, and 500 for an answer that is too large); `detail` is a sentence or NULL. */
     void (*error)(struct nst_exchange *x, enum nst_err err, const char *detail);
 
     /* The exchange is over; release what hangs on x->app. May be NULL. */
@@ -117,15 +125,18 @@ void *nst_http_loop_state(const struct nst_exchange *x);
 void nst_http_resume(struct nst_exchange *x);
 
 struct nst_http_options {
-    struct nst_str listen;    /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
+    struct nst_str listen;    /* "127.0.0.1:8000", "[::1]:8000", "localhost:8000" (127.0.0.1),
+                               * ":8000" (every address), "unix:PATH"; port 0: any free one */
     unsigned loops;           /* 0: one a core */
-    unsigned connections;     /* at most, in all; 0: 10000 */
+    unsigned connections;     /* at most, in all; 0: 10000; fewer when there are fewer files */
     unsigned per_address;     /* connections of one IPv4 address or IPv6 /64; 0: no limit */
-    size_t header_bytes;      /* 0: 8192; request line and headers together */
-    unsigned header_fields;   /* 0: 100 */
-    size_t target_bytes;      /* request target; 0: 4096; beyond: 414 */
-    unsigned idle_seconds;    /* keep-alive without a request; 0: 60 */
-    unsigned request_seconds; /* first byte to complete request; 0: 30; then 408 and close */
+    size_t header_bytes;      /* request line and headers together; 0: 16384; beyond: 431 */
+    unsigned header_fields;   /* 0: 100; beyond: 431 */
+    size_t target_bytes;      /* request target; 0: 8000; beyond: 414 */
+    unsigned idle_seconds;    /* keep-alive without a request, or a client that takes nothing
+                               * of its answer; 0: 60 */
+    unsigned request_seconds; /* for a head to arrive, and again for a body, which may go on as
+                               * long as NST_HTTP_BODY_RATE is kept; 0: 30; then 408 and close */
     unsigned drain_seconds;   /* on stop: time for requests in flight; 0: 10 */
     size_t gzip_from;         /* smallest text or JSON body to compress; 0: 1024; SIZE_MAX:
                                * never. A strong ETag "a" then leaves as "a-gzip": strip the
@@ -134,7 +145,8 @@ struct nst_http_options {
 };
 
 /* Bind and start the loops. Ignores SIGPIPE in the whole process and raises the
- * soft limit of open files.
+ * soft limit of open files. Sockets that systemd hands over (LISTEN_FDS) take the
+ * place of o->listen.
  *   out   set on NST_OK; stop with nst_http_stop
  *   app   must outlive the server
  * Errors: NST_E_BUSY when the address is taken, NST_E_INVALID when it cannot be
@@ -142,7 +154,7 @@ struct nst_http_options {
 NST_CHECKED enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options *o,
                                         const struct nst_http_app *app);
 
-/* The port in use. */
+/* The port in use; 0 for a Unix socket. */
 unsigned nst_http_port(const struct nst_http *h);
 
 /* Stop listening, answer what is in flight, close. After drain_seconds the

@@ -205,7 +205,6 @@ struct nst_resource {
     const char *doc;
 };
 
-#define NST_COUNT(array)       (sizeof(array) / sizeof(*(array)))
 #define NST_FIELDS(array)      .field = (array), .field_count = NST_COUNT(array)
 #define NST_SERIALIZERS(array) .serializer = (array), .serializer_count = NST_COUNT(array)
 #define NST_ROUTES(array)      .route = (array), .route_count = NST_COUNT(array)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 const struct cli_setting cli_settings[] = {
-    { "listen", CLI_TEXT, "127.0.0.1:8000", .doc = "Address and port to serve on." },
+    { "listen", CLI_TEXT, "127.0.0.1:8000",
+      .doc = "Where to serve: ADDRESS:PORT, localhost:PORT, :PORT for every address of this "
+             "machine, or unix:PATH." },
     { "database", CLI_TEXT, "",
       .doc = "postgresql://... or a file; empty: nestor.db in the data "
              "folder." },
@@ -20,20 +22,24 @@ const struct cli_setting cli_settings[] = {
     { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request." },
     { "http.loops", CLI_NUMBER, "0", 0, 256, .doc = "Event loops; 0: one a core." },
     { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
-      .doc = "Connections at a time, in all." },
+      .doc = "Connections at a time, in all; fewer where fewer files may be open." },
     { "http.per_address", CLI_NUMBER, "0", 0, 1000000,
       .doc = "Connections of one address; 0: no limit." },
-    { "http.header_bytes", CLI_NUMBER, "8192", 1024, 32768,
-      .doc = "Bytes of request line and headers; cookies count twice." },
-    { "http.header_fields", CLI_NUMBER, "100", 8, 1000, .doc = "Header fields of a request." },
-    { "http.target_bytes", CLI_NUMBER, "4096", 256, 16384, .doc = "Bytes of a request target." },
+    { "http.header_bytes", CLI_NUMBER, "16384", 1024, 65536,
+      .doc = "Bytes of request line and headers together; beyond: 431." },
+    { "http.header_fields", CLI_NUMBER, "100", 8, 1000,
+      .doc = "Header fields of a request; beyond: 431." },
+    { "http.target_bytes", CLI_NUMBER, "8000", 256, 32768,
+      .doc = "Bytes of a request target; beyond: 414." },
     { "http.body_bytes", CLI_NUMBER, "16777216", 262144, 16777216,
       .doc = "Bytes of a request body at most; most routes allow less by themselves." },
     { "http.idle_seconds", CLI_NUMBER, "60", 1, 86400,
-      .doc = "How long a connection may wait without a request." },
+      .doc = "How long a connection may wait without a request, or a client take nothing of its "
+             "answer." },
     { "http.request_seconds", CLI_NUMBER, "30", 1, 3600,
-      .doc = "How long a request may take to arrive." },
-    { "http.drain_seconds", CLI_NUMBER, "10", 0, 3600,
+      .doc = "How long the head of a request may take to arrive, and its body, which may go on "
+             "while it brings 1,000 bytes a second." },
+    { "http.drain_seconds", CLI_NUMBER, "10", 1, 3600,
       .doc = "How long to finish requests on stop." },
     { "http.gzip_from", CLI_NUMBER, "1024", 0, 1000000000,
       .doc = "Smallest answer to compress, in bytes." },

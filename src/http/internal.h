@@ -1,84 +1,123 @@
 /* What the files of the HTTP layer share: the server, its loops, connections
- * and exchanges. */
+ * and exchanges. docs/http.md draws the states and the owners of buffers. */
 #ifndef NESTOR_HTTP_INTERNAL_H
 #define NESTOR_HTTP_INTERNAL_H
 
-#include "nestor/http.h"
+#include "reader.h"
 
 #include <arpa/inet.h>
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
 
-/* Beyond a body's limit this much is read and thrown away, so that a client
- * that sends first and reads later sees the 413. */
-#define HTTP_DISCARD_MAX ((size_t)1 << 20)
+/* After the last answer so much is read and thrown away, so that a client that
+ * sends first and reads later sees the answer: as large as any body may be. */
+#define HTTP_DISCARD_MAX ((size_t)16 << 20)
+
+/* Room for parts of a body behind the largest head. */
+#define HTTP_BODY_ROOM ((size_t)16 << 10)
+
+#define HTTP_OUT_MAX       6  /* parts of an answer that one call sends */
+#define HTTP_LISTENERS_MAX 16 /* of a loop; systemd may hand over several */
+
+/* The system calls that meet the network, for tests to replace. */
+struct nst_http_calls {
+    ssize_t (*read)(int fd, void *to, size_t n);
+    ssize_t (*writev)(int fd, const struct iovec *part, int count);
+    ssize_t (*sendfile)(int out, int in, off_t *at, size_t n);
+    int (*accept4)(int fd, struct sockaddr *a, socklen_t *n, int flags);
+    int (*epoll_wait)(int epoll, struct epoll_event *event, int max, int milliseconds);
+};
+extern struct nst_http_calls nst_http_calls;
 
 struct libdeflate_compressor;
 struct exchange;
+struct http_peer;
 
 enum conn_state {
-    CONN_IDLE,      /* between requests; perhaps part of a request line is here */
-    CONN_READING,   /* a request has begun */
-    CONN_ANSWERING, /* it is complete; the answer is being made or sent */
-    CONN_CLOSING    /* shut down by us; libmicrohttpd will notice */
+    CONN_WAITING, /* between requests; holds no buffer */
+    CONN_HEAD,    /* a request has begun */
+    CONN_BODY,    /* its head is complete */
+    CONN_WORKING, /* the application has it, or is asked for the next piece */
+    CONN_SENDING, /* the answer, or a piece of it, leaves */
+    CONN_CLOSING, /* we said all; what the client still sends is thrown away */
+    CONN_GONE,    /* closed; freed at the end of the round */
+    CONN_STATES
 };
 
 struct conn {
-    struct conn *newer, *older; /* all connections of the loop */
+    struct conn *newer, *older; /* in the list of the state */
     struct nst_http_loop *loop;
-    struct exchange *x; /* the request in work; NULL while idle */
-    enum conn_state state;
+    struct http_peer *counted;
+    struct exchange *x; /* NULL while WAITING, CLOSING and GONE */
+    size_t taken;       /* bytes since `since` */
+    size_t discarded;   /* bytes thrown away */
+    int64_t since;      /* nst_ticks() when state was entered or last did something */
     int fd;
-    int64_t since;     /* nst_ticks() when state was entered */
-    uint64_t received; /* bytes the kernel had received at the last sweep */
-    bool is_counted;   /* received is valid for this idle period */
-    char *query;       /* into libmicrohttpd's buffer; NULL: none */
-    char query_first;  /* the byte at *query, see nst_http_hide_query */
+    uint32_t watched; /* events that epoll reports */
+    enum conn_state state;
+    bool may_read;   /* epoll said so, and nothing was read since */
+    bool is_blocked; /* to go on when epoll says that the socket takes more */
+    bool is_lost;    /* broken while WORKING; not watched any more */
     char peer[INET6_ADDRSTRLEN];
 };
 
+struct conn_list {
+    struct conn *oldest, *newest;
+};
+
+enum body_kind { BODY_NONE, BODY_WHOLE, BODY_CHUNKED, BODY_COUNTED, BODY_TO_CLOSE, BODY_FILE };
+
+/* A request, the bytes it came in, and its answer. */
 struct exchange {
     struct nst_exchange pub; /* first: the public pointer is cast back */
     struct exchange *next;   /* in the pool or in the list of resumed ones */
     struct conn *conn;
-    struct MHD_Connection *mhd;
+    char *bytes;     /* room for the largest head and HTTP_BODY_ROOM */
+    size_t from, to; /* what is unread of them */
+    struct nst_http_head head;
+    struct nst_http_chunks chunks;
     struct nst_buf body;
     size_t body_limit;
-    size_t discarded;
-    uint64_t content_length;
-    enum nst_err failed; /* found while the body came; answered after it */
-    bool is_http_1_0;
-    bool is_later;  /* the application answers by nst_http_resume */
-    bool is_done;   /* and has done so */
-    bool is_stream; /* the answer leaves in pieces */
-    size_t taken;   /* bytes of the present piece that libmicrohttpd has */
-    uint64_t sent;  /* and of the pieces before it */
+
+    /* The answer on its way. */
+    struct iovec out[HTTP_OUT_MAX]; /* what is left of the parts from out_at on */
+    unsigned out_at, out_count;
+    enum body_kind kind;
+    bool has_begun;      /* its head is in out, or has left */
+    bool keeps_alive;    /* the connection, after it */
+    uint64_t sent;       /* bytes of the body in out or beyond */
+    char chunk_size[20]; /* the line in front of the present piece */
+    int file;            /* -1: none */
+    off_t file_at;
+    uint64_t file_left;
+
     char id[17];
-    unsigned in_count;
-    struct nst_http_header in[]; /* request headers; options.header_fields of them */
+    struct nst_http_header in[]; /* limits.fields of them */
 };
 
 struct nst_http_loop {
     struct nst_http *server;
-    struct MHD_Daemon *mhd;
     pthread_t thread;
-    int listener, poll, wake;
+    int poll, wake;
+    int listener[HTTP_LISTENERS_MAX];
+    unsigned listeners;
     void *state; /* of the application */
-    struct conn *newest;
+    struct conn_list conns[CONN_STATES];
     struct exchange *pool;
     unsigned pooled;
-    unsigned busy; /* exchanges in work */
     _Atomic(struct exchange *) resumed;
-    int64_t now; /* nst_ticks() at the last wake-up */
-    int64_t sweep_at;
-    int64_t drain_until;
+    int64_t now;       /* nst_ticks() at the last wake-up */
+    int64_t accept_at; /* when to listen again; 0: listening */
+    int64_t drain_until, close_until;
     bool is_draining;
     uint64_t id_next;
+    int64_t date_until; /* when date_line is a second old */
+    char date_line[40];
     struct libdeflate_compressor *compressor;
+    char scratch[HTTP_BODY_ROOM]; /* for what is thrown away */
 };
-
-struct peer;
 
 #define HTTP_PEER_BUCKETS 1024
 
@@ -87,80 +126,105 @@ struct http_peers {
     pthread_mutex_t lock;
     uint64_t seed;
     unsigned connections;
-    struct peer *bucket[HTTP_PEER_BUCKETS];
+    struct http_peer *bucket[HTTP_PEER_BUCKETS];
 };
 
 struct nst_http {
     struct nst_http_options options; /* defaults filled in */
+    struct nst_http_limits limits;
     const struct nst_http_app *app;
     unsigned port;
+    bool has_file;    /* of a Unix socket, to be removed */
     unsigned started; /* loops whose thread runs */
     atomic_bool is_stopping;
     struct http_peers peers;
     struct nst_http_loop loop[];
 };
 
-/* loop.c: make a loop on its listening socket, run it in its own thread,
- * release it. The thread ends by itself after nst_http_loop_wake once the server is
- * stopping and the requests in flight are answered. */
-NST_CHECKED enum nst_err nst_http_loop_init(struct nst_http_loop *l, struct nst_http *h,
-                                            int listener);
+/* listen.c: open what o->listen or systemd names and share it out over the
+ * loops; sets the port. Errors: those of nst_http_start, logged. */
+NST_CHECKED enum nst_err nst_http_listen(struct nst_http *h);
+
+/* listen.c: remove the file of a Unix socket. */
+void nst_http_unlisten(const struct nst_http *h);
+
+/* loop.c: make a loop, run it in its own thread, release it. The thread ends by
+ * itself after nst_http_loop_wake once the server is stopping and the requests in
+ * flight are answered. */
+NST_CHECKED enum nst_err nst_http_loop_init(struct nst_http_loop *l, struct nst_http *h);
 NST_CHECKED enum nst_err nst_http_loop_start(struct nst_http_loop *l);
 void nst_http_loop_wake(struct nst_http_loop *l);
 void nst_http_loop_release(struct nst_http_loop *l);
 
-/* guard.c: fill x from the request and decide whether it is well-formed.
- * Returns NST_OK, or the error with *detail set to a sentence. `url` and
- * `version` are libmicrohttpd's own pointers into the request as received. */
-NST_CHECKED enum nst_err nst_http_guard(struct exchange *x, const char **detail, const char *url,
-                                        const char *method, const char *version);
+/* conn.c: take over an accepted socket; close it. A closed connection is GONE and
+ * lives until the end of the round. */
+void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *peer,
+                        struct http_peer *counted);
+void nst_http_conn_close(struct conn *c);
 
-/* Whether the comma-separated list holds the token, without case; parameters
- * are cut, and q=0 counts as absent. */
-bool nst_http_list_has(struct nst_str list, const char *token);
+/* conn.c: go on, after epoll reported events (0: for another reason), until there is
+ * something to wait for. */
+void nst_http_conn_advance(struct conn *c, uint32_t events);
 
-/* reply.c: have the application fill in an error; mark x to be closed. */
+/* conn.c: note that c is in a state, or has done something in it. */
+void nst_http_conn_enter(struct conn *c, enum conn_state state);
+
+/* conn.c: what is due when a state has lasted too long; how long that is, in
+ * microseconds, 0 for ever. */
+void nst_http_conn_expire(struct conn *c);
+int64_t nst_http_conn_patience(const struct nst_http_loop *l, enum conn_state state);
+
+/* conn.c: end the connection whatever it does. While WORKING only the socket is
+ * shut: the exchange is the application's. */
+void nst_http_conn_cut(struct conn *c);
+
+/* conn.c: the application has answered c's exchange. */
+void nst_http_conn_resume(struct conn *c);
+
+/* answer.c: have the application fill in an error. */
 void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail);
 
-/* Hand x's answer to libmicrohttpd. */
-enum MHD_Result nst_http_reply(struct exchange *x);
+/* answer.c: put the head of the filled-in answer, and its body or first piece, into
+ * out. */
+void nst_http_answer(struct exchange *x);
 
-/* Answer past libmicrohttpd, which accepts none in the middle of a request, and
- * shut the socket down. x may be NULL when the headers never became complete. */
-void nst_http_reply_late(struct conn *c, enum nst_err err);
+/* answer.c: put the piece that the application has made into out, or mark the answer
+ * broken when it cannot be completed. */
+void nst_http_put_piece(struct exchange *x);
 
-/* Shut the connection down; one with a part of a stream is reset, since its end
- * could be taken for the end of the answer. */
-void nst_http_cut(struct conn *c);
+/* answer.c: append to out by reference. */
+void nst_http_push(struct exchange *x, struct nst_str part);
 
-/* Write the access log line of x. */
-void nst_http_log(const struct exchange *x, enum MHD_RequestTerminationCode how);
+/* answer.c: the answer header of that name (without case), or NULL. */
+struct nst_http_header *nst_http_find_header(struct nst_exchange *x, const char *name);
 
-/* peers.c: count a new connection, or refuse it for a limit; and its end. Any
- * thread. */
-void nst_http_peers_init(struct http_peers *p);
-bool nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a);
-void nst_http_peers_leave(struct nst_http *h, const struct sockaddr *a);
-void nst_http_peers_release(struct http_peers *p);
+/* file.c: narrow the file to the range that was asked for, with status and
+ * headers. */
+void nst_http_apply_range(struct exchange *x);
 
-/* request.c: an exchange for c from the pool, and back; its end. */
+/* file.c: send as much of the file as the socket takes.
+ * Returns bytes sent, 0 when it takes none now, -1 when the connection or the
+ * file is broken. */
+ssize_t nst_http_send_file(struct exchange *x);
+
+/* exchange.c: an exchange for c from the pool, and back; its end. Renewed, it is ready
+ * for the next request, whose first bytes it has. */
 struct exchange *nst_http_exchange_take(struct conn *c);
+void nst_http_exchange_renew(struct exchange *x);
 void nst_http_exchange_release(struct exchange *x);
 void nst_http_exchange_free(struct exchange *x);
 
-/* request.c: what libmicrohttpd calls: with the request line; to decode the
- * target; with the headers, each part of the body, and at its end; and when the
- * answer has left or the connection broke. */
-void *nst_http_hide_query(void *arg, const char *uri, struct MHD_Connection *mhd);
-size_t nst_http_keep_escapes(void *arg, struct MHD_Connection *mhd, char *text);
-enum MHD_Result nst_http_handle(void *arg, struct MHD_Connection *mhd, const char *url,
-                                const char *method, const char *version, const char *data,
-                                size_t *n, void **context);
-void nst_http_completed(void *arg, struct MHD_Connection *mhd, void **context,
-                        enum MHD_RequestTerminationCode how);
+/* exchange.c: fill in the public part when the head is read or refused. */
+void nst_http_exchange_begin(struct exchange *x);
 
-/* request.c: our side of a connection; note that it is in a new state. */
-struct conn *nst_http_conn_of(struct MHD_Connection *mhd);
-void nst_http_conn_enter(struct conn *c, enum conn_state state);
+/* exchange.c: write the access log line of x. */
+void nst_http_log(const struct exchange *x, bool is_whole);
+
+/* peers.c: count a new connection; NULL when it is refused for a limit. And its
+ * end. Any thread. */
+void nst_http_peers_init(struct http_peers *p);
+struct http_peer *nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a);
+void nst_http_peers_leave(struct nst_http *h, struct http_peer *p);
+void nst_http_peers_release(struct http_peers *p);
 
 #endif

@@ -1,6 +1,5 @@
-/* How many connections there are, in all and of each address, over all loops.
- * libmicrohttpd counts too, but each daemon by itself, and the kernel spreads
- * one client's connections over the loops by chance. */
+/* How many connections there are, in all and of each address, over all loops: the
+ * kernel spreads one client's connections over them by chance. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -10,8 +9,8 @@
 
 #define KEY_SIZE 9 /* the family and eight bytes */
 
-struct peer {
-    struct peer *next;
+struct http_peer {
+    struct http_peer *next;
     unsigned count;
     unsigned char key[KEY_SIZE];
 };
@@ -33,7 +32,7 @@ static void write_key(unsigned char key[KEY_SIZE], const struct sockaddr *a)
 }
 
 /* Seeded, so that nobody can choose addresses that share a bucket. */
-static struct peer **bucket_of(struct http_peers *p, const unsigned char key[KEY_SIZE])
+static struct http_peer **bucket_of(struct http_peers *p, const unsigned char key[KEY_SIZE])
 {
     uint64_t hash = p->seed;
     for (int i = 0; i < KEY_SIZE; i++)
@@ -42,9 +41,9 @@ static struct peer **bucket_of(struct http_peers *p, const unsigned char key[KEY
 }
 
 /* The link to the address's entry, or to the end of its chain. */
-static struct peer **find(struct http_peers *p, const unsigned char key[KEY_SIZE])
+static struct http_peer **find(struct http_peers *p, const unsigned char key[KEY_SIZE])
 {
-    struct peer **at = bucket_of(p, key);
+    struct http_peer **at = bucket_of(p, key);
     while (*at != NULL && memcmp((*at)->key, key, KEY_SIZE) != 0)
         at = &(*at)->next;
     return at;
@@ -56,51 +55,48 @@ void nst_http_peers_init(struct http_peers *p)
     nst_random(&p->seed, sizeof(p->seed));
 }
 
-static struct peer *peer_new(const unsigned char key[KEY_SIZE])
+static struct http_peer *peer_new(const unsigned char key[KEY_SIZE])
 {
-    struct peer *p = calloc(1, sizeof(*p));
+    struct http_peer *p = calloc(1, sizeof(*p));
     if (p == NULL)
         abort();
     memcpy(p->key, key, KEY_SIZE);
     return p;
 }
 
-static bool count_address(struct nst_http *h, const struct sockaddr *a)
+/* Behind a Unix socket is one proxy, whose clients have no addresses here. */
+static bool may_enter(const struct nst_http *h, const struct http_peer *p)
+{
+    const struct nst_http_options *o = &h->options;
+    bool is_counted = o->per_address != 0 && p != NULL && p->key[0] != AF_UNIX;
+    return h->peers.connections < o->connections && (!is_counted || p->count < o->per_address);
+}
+
+struct http_peer *nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a)
 {
     unsigned char key[KEY_SIZE];
     write_key(key, a);
-    struct peer **at = find(&h->peers, key);
-    struct peer *p = *at != NULL ? *at : peer_new(key);
-    *at = p;
-    if (p->count >= h->options.per_address)
-        return false;
-    p->count++;
-    return true;
-}
-
-bool nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a)
-{
     pthread_mutex_lock(&h->peers.lock);
-    bool may_enter = h->peers.connections < h->options.connections &&
-                     (h->options.per_address == 0 || count_address(h, a));
-    h->peers.connections += may_enter;
+    struct http_peer **at = find(&h->peers, key), *p = *at;
+    if (!may_enter(h, p)) {
+        p = NULL;
+    } else {
+        if (p == NULL)
+            *at = p = peer_new(key);
+        p->count++;
+        h->peers.connections++;
+    }
     pthread_mutex_unlock(&h->peers.lock);
-    return may_enter;
+    return p;
 }
 
-void nst_http_peers_leave(struct nst_http *h, const struct sockaddr *a)
+void nst_http_peers_leave(struct nst_http *h, struct http_peer *p)
 {
     pthread_mutex_lock(&h->peers.lock);
     h->peers.connections--;
-    if (h->options.per_address != 0) {
-        unsigned char key[KEY_SIZE];
-        write_key(key, a);
-        struct peer **at = find(&h->peers, key);
-        struct peer *gone = *at;
-        if (gone != NULL && --gone->count == 0) {
-            *at = gone->next;
-            free(gone);
-        }
+    if (--p->count == 0) {
+        *find(&h->peers, p->key) = p->next;
+        free(p);
     }
     pthread_mutex_unlock(&h->peers.lock);
 }

@@ -22,11 +22,13 @@
     X(TOO_LARGE, 413, "too_large", "The request body is too large.") \
     X(URI_TOO_LONG, 414, "uri_too_long", "The request URI is too long.") \
     X(MEDIA_TYPE, 415, "unsupported_media_type", "Unsupported media type in request.") \
+    X(RANGE, 416, "range_not_satisfiable", "The range lies beyond the end.") \
     X(UNPROCESSABLE, 422, "unprocessable", "The request could not be processed.") \
     X(THROTTLED, 429, "throttled", "Request was throttled.") \
     X(HEADERS, 431, "headers_too_large", "The request headers are too large.") \
     X(INTERNAL, 500, "internal", "The server failed; the log has the details.") \
     X(DB, 500, "storage", "The store failed; the log has the details.") \
+    X(VERSION, 505, "http_version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.") \
     X(BUSY, 503, "busy", "The server is busy; try again.") \
     X(FULL, 507, "full", "The store is full.") \
     X(RETRY, 503, "retry", "The transaction has to run again.")

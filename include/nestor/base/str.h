@@ -28,6 +28,9 @@ struct nst_str {
 /* Arguments for a `%.*s` conversion. */
 #define NST_FMT(s) (int)(s).n, (s).p != NULL ? (s).p : ""
 
+/* Number of members of an array. */
+#define NST_COUNT(array) (sizeof(array) / sizeof(*(array)))
+
 /* View a NUL-terminated string; NULL gives the null string. */
 struct nst_str nst_str_z(const char *z);
 

@@ -1,0 +1,394 @@
+/* Answers: from the filled-in exchange to the bytes that leave, compressed where that
+ * pays, whole or piece by piece. */
+#include "internal.h"
+
+#include <assert.h>
+#include <libdeflate.h>
+#include <string.h>
+
+#include "nestor/base/log.h"
+#include "nestor/base/time.h"
+
+#define GZIP_LEVEL  1
+#define GZIP_SUFFIX "-gzip\""
+#define HEAD_GUESS  ((size_t)768)
+#define HEAD_MAX    ((size_t)1 << 20)
+
+/* ---- Headers ---- */
+
+/* Drop what would end the line; copies only when there is something to drop. */
+static struct nst_str clean_value(struct nst_exchange *x, struct nst_str value)
+{
+    struct nst_buf b = { 0 };
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        bool is_control = (c < 0x20 && c != '\t') || c == 0x7F;
+        if (is_control && b.max == 0) {
+            nst_buf_init(&b, x->arena, value.n);
+            nst_put(&b, nst_str_slice(value, 0, i));
+        } else if (!is_control && b.max > 0) {
+            nst_put_char(&b, (char)c);
+        }
+    }
+    return b.max > 0 ? nst_buf_str(&b) : value;
+}
+
+void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value)
+{
+    assert(x->header_count < NST_HTTP_HEADERS_OUT);
+    x->header[x->header_count++] =
+        (struct nst_http_header){ nst_str_z(name), clean_value(x, value) };
+}
+
+struct nst_http_header *nst_http_find_header(struct nst_exchange *x, const char *name)
+{
+    struct nst_str wanted = nst_str_z(name);
+    for (unsigned i = 0; i < x->header_count; i++)
+        if (nst_str_eq_nocase(x->header[i].name, wanted))
+            return &x->header[i];
+    return NULL;
+}
+
+/* What every answer says, unless the application says otherwise: JSON is never to be
+ * taken for a page, nor shown inside one. */
+static const struct {
+    const char *name;
+    struct nst_str line;
+} defaults[] = {
+    { "X-Content-Type-Options", NST_STR_INIT("X-Content-Type-Options: nosniff\r\n") },
+    { "Referrer-Policy", NST_STR_INIT("Referrer-Policy: same-origin\r\n") },
+    { "X-Frame-Options", NST_STR_INIT("X-Frame-Options: DENY\r\n") },
+    { "Content-Security-Policy",
+      NST_STR_INIT("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n") },
+};
+
+static void put_line(struct nst_buf *b, struct nst_str name, struct nst_str value)
+{
+    nst_put(b, name);
+    nst_put_lit(b, ": ");
+    nst_put(b, value);
+    nst_put_lit(b, "\r\n");
+}
+
+/* ---- Failures ---- */
+
+void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail)
+{
+    struct nst_exchange *pub = &x->pub;
+    pub->status = 0;
+    pub->header_count = 0;
+    pub->content_type = (struct nst_str){ NULL, 0 };
+    pub->more = NULL;
+    nst_buf_init(&pub->out, pub->arena, NST_HTTP_ANSWER_MAX);
+    pub->loop->server->app->error(pub, err, detail);
+    if (pub->status == 0)
+        pub->status = nst_err_status(err);
+}
+
+static bool is_too_large(const struct nst_exchange *x)
+{
+    if (x->out.is_full)
+        nst_log(NST_LOG_ERROR, "answer too large", NST_LOG_STR("path", x->path),
+                NST_LOG_STR("request", x->id));
+    return x->out.is_full;
+}
+
+/* ---- Compression ---- */
+
+/* Text and JSON shrink; pictures and archives do not. */
+static bool is_text(struct nst_str type)
+{
+    struct nst_str rest = type;
+    struct nst_str name = nst_str_trim(nst_str_cut(&rest, ';'));
+    return nst_str_starts(name, NST_STR("text/")) || nst_str_ends(name, NST_STR("json")) ||
+           nst_str_ends(name, NST_STR("xml")) || nst_str_ends(name, NST_STR("javascript"));
+}
+
+static void vary_on_encoding(struct nst_exchange *x)
+{
+    struct nst_http_header *vary = nst_http_find_header(x, "Vary");
+    if (vary == NULL && x->header_count < NST_HTTP_HEADERS_OUT)
+        nst_http_add_header(x, "Vary", NST_STR("Accept-Encoding"));
+    else if (vary != NULL && !nst_http_list_has(vary->value, "Accept-Encoding") &&
+             !nst_http_list_has(vary->value, "*"))
+        vary->value = nst_strf(x->arena, "%.*s, Accept-Encoding", NST_FMT(vary->value));
+}
+
+/* The two representations differ in bytes, hence need two strong tags: `"a"`
+ * leaves as `"a-gzip"`. Who compares If-None-Match strips the suffix first. */
+static struct nst_str gzip_tag(struct nst_exchange *x, struct nst_str tag)
+{
+    if (tag.n < 2 || tag.p[0] != '"')
+        return tag;
+    return nst_strf(x->arena, "%.*s" GZIP_SUFFIX, (int)tag.n - 1, tag.p);
+}
+
+static bool names_tag(struct nst_str list, struct nst_str tag)
+{
+    while (list.p != NULL) {
+        struct nst_str one = nst_str_trim(nst_str_cut(&list, ','));
+        if (nst_str_starts(one, NST_STR("W/")))
+            one = nst_str_slice(one, 2, one.n);
+        if (nst_str_eq(one, tag))
+            return true;
+    }
+    return false;
+}
+
+/* X60, RFC 9110, 15.4.5: a 304 has the tag that its client holds, and the Vary of
+ * the 200. */
+static void revalidate(struct nst_exchange *x)
+{
+    struct nst_http_header *etag = nst_http_find_header(x, "ETag");
+    if (etag == NULL)
+        return;
+    vary_on_encoding(x);
+    struct nst_str compressed = gzip_tag(x, etag->value);
+    if (names_tag(nst_http_request_header(x, "If-None-Match"), compressed))
+        etag->value = compressed;
+}
+
+static bool may_compress(struct nst_exchange *x)
+{
+    return x->more == NULL && x->out.n >= x->loop->server->options.gzip_from &&
+           x->content_type.p != NULL && is_text(x->content_type) && x->status != 206 &&
+           nst_http_find_header(x, "Content-Encoding") == NULL;
+}
+
+static void compress(struct nst_exchange *x)
+{
+    if (!may_compress(x))
+        return;
+    vary_on_encoding(x);
+    struct nst_str accepted = nst_http_request_header(x, "Accept-Encoding");
+    if (x->header_count == NST_HTTP_HEADERS_OUT || !nst_http_list_has(accepted, "gzip"))
+        return;
+    struct nst_http_loop *l = x->loop;
+    if (l->compressor == NULL)
+        l->compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
+    if (l->compressor == NULL)
+        return;
+    char *small = nst_alloc_text(x->arena, x->out.n);
+    size_t n = libdeflate_gzip_compress(l->compressor, x->out.p, x->out.n, small, x->out.n);
+    if (n == 0)
+        return; /* it would have become larger */
+    x->out.p = small;
+    x->out.n = n;
+    nst_http_add_header(x, "Content-Encoding", NST_STR("gzip"));
+    struct nst_http_header *etag = nst_http_find_header(x, "ETag");
+    if (etag != NULL)
+        etag->value = gzip_tag(x, etag->value);
+}
+
+/* ---- The head ---- */
+
+static const char *const status_text[] = {
+    "200 OK",
+    "201 Created",
+    "202 Accepted",
+    "204 No Content",
+    "206 Partial Content",
+    "207 Multi-Status",
+    "208 Already Reported",
+    "301 Moved Permanently",
+    "302 Found",
+    "303 See Other",
+    "304 Not Modified",
+    "307 Temporary Redirect",
+    "308 Permanent Redirect",
+    "400 Bad Request",
+    "401 Unauthorized",
+    "403 Forbidden",
+    "404 Not Found",
+    "405 Method Not Allowed",
+    "406 Not Acceptable",
+    "408 Request Timeout",
+    "409 Conflict",
+    "410 Gone",
+    "411 Length Required",
+    "412 Precondition Failed",
+    "413 Content Too Large",
+    "414 URI Too Long",
+    "415 Unsupported Media Type",
+    "416 Range Not Satisfiable",
+    "417 Expectation Failed",
+    "422 Unprocessable Content",
+    "428 Precondition Required",
+    "429 Too Many Requests",
+    "431 Request Header Fields Too Large",
+    "500 Internal Server Error",
+    "501 Not Implemented",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway Timeout",
+    "505 HTTP Version Not Supported",
+    "507 Insufficient Storage",
+};
+
+static void put_status(struct nst_buf *b, unsigned status)
+{
+    char number[] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                      (char)('0' + status % 10) };
+    nst_put_lit(b, "HTTP/1.1 ");
+    for (size_t i = 0; i < NST_COUNT(status_text); i++) {
+        if (memcmp(status_text[i], number, sizeof(number)) == 0) {
+            nst_put_z(b, status_text[i]);
+            nst_put_lit(b, "\r\n");
+            return;
+        }
+    }
+    nst_put(b, (struct nst_str){ number, sizeof(number) });
+    nst_put_lit(b, " \r\n");
+}
+
+/* Made anew when the second has changed. */
+static struct nst_str date_line(struct nst_http_loop *l, struct nst_arena *a)
+{
+    if (l->now >= l->date_until) {
+        struct nst_buf b;
+        int64_t now = nst_now();
+        nst_buf_init(&b, a, sizeof(l->date_line));
+        nst_put_lit(&b, "Date: ");
+        nst_put_http_date(&b, now);
+        nst_put_lit(&b, "\r\n");
+        assert(b.n < sizeof(l->date_line));
+        memcpy(l->date_line, b.p, b.n);
+        l->date_line[b.n] = '\0';
+        l->date_until = l->now + NST_SECOND - now % NST_SECOND;
+    }
+    return nst_str_z(l->date_line);
+}
+
+/* RFC 9112, 6.3: what tells the client where the answer ends. */
+static void put_framing(struct nst_buf *b, const struct exchange *x)
+{
+    uint64_t n = x->kind == BODY_COUNTED ? x->pub.length : x->pub.out.n;
+    if (x->kind == BODY_FILE)
+        n = x->file_left;
+    if (x->kind == BODY_CHUNKED) {
+        nst_put_lit(b, "Transfer-Encoding: chunked\r\n");
+    } else if (x->kind != BODY_NONE && x->kind != BODY_TO_CLOSE) {
+        nst_put_lit(b, "Content-Length: ");
+        nst_put_int(b, (int64_t)n);
+        nst_put_lit(b, "\r\n");
+    }
+    if (!x->keeps_alive)
+        nst_put_lit(b, "Connection: close\r\n");
+    else if (x->head.is_http_1_0)
+        nst_put_lit(b, "Connection: keep-alive\r\n");
+}
+
+static struct nst_str head_of(struct exchange *x)
+{
+    struct nst_exchange *pub = &x->pub;
+    struct nst_buf b;
+    nst_buf_init(&b, pub->arena, HEAD_MAX);
+    (void)nst_buf_reserve(&b, HEAD_GUESS);
+    put_status(&b, pub->status);
+    nst_put(&b, date_line(pub->loop, pub->arena));
+    if (pub->content_type.p != NULL)
+        put_line(&b, NST_STR("Content-Type"), clean_value(pub, pub->content_type));
+    put_framing(&b, x);
+    put_line(&b, NST_STR("X-Request-Id"), pub->id);
+    for (unsigned i = 0; i < pub->header_count; i++)
+        put_line(&b, pub->header[i].name, pub->header[i].value);
+    for (size_t i = 0; i < NST_COUNT(defaults); i++)
+        if (nst_http_find_header(pub, defaults[i].name) == NULL)
+            nst_put(&b, defaults[i].line);
+    nst_put_lit(&b, "\r\n");
+    assert(!b.is_full);
+    return nst_buf_str(&b);
+}
+
+/* ---- The whole ---- */
+
+void nst_http_push(struct exchange *x, struct nst_str part)
+{
+    if (part.n == 0)
+        return;
+    assert(x->out_count < HTTP_OUT_MAX);
+    x->out[x->out_count++] = (struct iovec){ (void *)(uintptr_t)part.p, part.n };
+}
+
+static void put_chunk(struct exchange *x)
+{
+    struct nst_exchange *pub = &x->pub;
+    bool is_last = pub->more == NULL;
+    if (pub->out.n > 0) {
+        struct nst_buf size = { .p = x->chunk_size, .cap = sizeof(x->chunk_size) };
+        nst_put_hex(&size, pub->out.n, 8);
+        nst_put_lit(&size, "\r\n");
+        nst_http_push(x, nst_buf_str(&size));
+        nst_http_push(x, nst_buf_str(&pub->out));
+        nst_http_push(x, is_last ? NST_STR("\r\n0\r\n\r\n") : NST_STR("\r\n"));
+    } else if (is_last) {
+        nst_http_push(x, NST_STR("0\r\n\r\n"));
+    }
+}
+
+/* The pieces must add up to what Content-Length said. */
+static bool adds_up(const struct exchange *x)
+{
+    uint64_t left = x->pub.length - x->sent;
+    return x->pub.more != NULL ? x->pub.out.n <= left : x->pub.out.n == left;
+}
+
+void nst_http_put_piece(struct exchange *x)
+{
+    struct nst_exchange *pub = &x->pub;
+    if (pub->is_broken || is_too_large(pub) || (x->kind == BODY_COUNTED && !adds_up(x))) {
+        pub->is_broken = true;
+        return;
+    }
+    if (x->kind == BODY_CHUNKED)
+        put_chunk(x);
+    else
+        nst_http_push(x, nst_buf_str(&pub->out));
+    x->sent += pub->out.n;
+    pub->out.n = 0;
+}
+
+static bool has_no_body(unsigned status)
+{
+    return status == 204 || status == 304;
+}
+
+static enum body_kind kind_of(const struct exchange *x)
+{
+    if (has_no_body(x->pub.status))
+        return BODY_NONE;
+    if (x->file >= 0)
+        return BODY_FILE;
+    if (x->pub.more == NULL)
+        return BODY_WHOLE;
+    if (x->pub.length > 0)
+        return BODY_COUNTED;
+    return x->head.is_http_1_0 ? BODY_TO_CLOSE : BODY_CHUNKED;
+}
+
+void nst_http_answer(struct exchange *x)
+{
+    struct nst_exchange *pub = &x->pub;
+    assert(pub->status != 0);
+    if (is_too_large(pub))
+        nst_http_fail(x, NST_E_INTERNAL, NULL);
+    if (x->file >= 0)
+        nst_http_apply_range(x);
+    if (pub->status == 304)
+        revalidate(pub);
+    else
+        compress(pub);
+    x->kind = kind_of(x);
+    x->keeps_alive = x->head.keeps_alive && !pub->must_close && !pub->loop->is_draining &&
+                     x->kind != BODY_TO_CLOSE;
+    nst_http_push(x, head_of(x));
+    x->has_begun = true;
+    if (x->kind == BODY_NONE || nst_str_eq(pub->method, NST_STR("HEAD"))) {
+        pub->more = NULL;
+        pub->out.n = 0;
+        x->file_left = 0;
+        x->kind = BODY_NONE;
+    } else {
+        nst_http_put_piece(x);
+    }
+}
