@@ -96,6 +96,32 @@ struct nst_str nst_str_cut(struct nst_str *rest, char sep)
     return piece;
 }
 
+/* q=0, q=0.0 ... in the parameters of a list member. */
+static bool is_refused(struct nst_str parameters)
+{
+    while (parameters.p != NULL) {
+        struct nst_str one = nst_str_trim(nst_str_cut(&parameters, ';'));
+        if (!nst_str_starts(one, NST_STR("q=")) && !nst_str_starts(one, NST_STR("Q=")))
+            continue;
+        size_t i = 2;
+        while (i < one.n && (one.p[i] < '1' || one.p[i] > '9'))
+            i++;
+        return i == one.n;
+    }
+    return false;
+}
+
+bool nst_list_has(struct nst_str list, const char *token)
+{
+    while (list.p != NULL) {
+        struct nst_str rest = nst_str_cut(&list, ',');
+        struct nst_str name = nst_str_trim(nst_str_cut(&rest, ';'));
+        if (nst_str_eq_nocase(name, nst_str_z(token)))
+            return !is_refused(rest);
+    }
+    return false;
+}
+
 bool nst_str_int(int64_t *out, struct nst_str s)
 {
     bool negative = s.n > 0 && s.p[0] == '-';

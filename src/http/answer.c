@@ -14,8 +14,6 @@
 #define HEAD_GUESS  ((size_t)768)
 #define HEAD_MAX    ((size_t)1 << 20)
 
-/* ---- Headers ---- */
-
 /* Drop what would end the line; copies only when there is something to drop. */
 static struct nst_str clean_value(struct nst_exchange *x, struct nst_str value)
 {
@@ -70,8 +68,6 @@ static void put_line(struct nst_buf *b, struct nst_str name, struct nst_str valu
     nst_put_lit(b, "\r\n");
 }
 
-/* ---- Failures ---- */
-
 void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail)
 {
     struct nst_exchange *pub = &x->pub;
@@ -109,8 +105,8 @@ static void vary_on_encoding(struct nst_exchange *x)
     struct nst_http_header *vary = nst_http_find_header(x, "Vary");
     if (vary == NULL && x->header_count < NST_HTTP_HEADERS_OUT)
         nst_http_add_header(x, "Vary", NST_STR("Accept-Encoding"));
-    else if (vary != NULL && !nst_http_list_has(vary->value, "Accept-Encoding") &&
-             !nst_http_list_has(vary->value, "*"))
+    else if (vary != NULL && !nst_list_has(vary->value, "Accept-Encoding") &&
+             !nst_list_has(vary->value, "*"))
         vary->value = nst_strf(x->arena, "%.*s, Accept-Encoding", NST_FMT(vary->value));
 }
 
@@ -123,18 +119,6 @@ static struct nst_str gzip_tag(struct nst_exchange *x, struct nst_str tag)
     return nst_strf(x->arena, "%.*s" GZIP_SUFFIX, (int)tag.n - 1, tag.p);
 }
 
-static bool names_tag(struct nst_str list, struct nst_str tag)
-{
-    while (list.p != NULL) {
-        struct nst_str one = nst_str_trim(nst_str_cut(&list, ','));
-        if (nst_str_starts(one, NST_STR("W/")))
-            one = nst_str_slice(one, 2, one.n);
-        if (nst_str_eq(one, tag))
-            return true;
-    }
-    return false;
-}
-
 /* X60, RFC 9110, 15.4.5: a 304 has the tag that its client holds, and the Vary of
  * the 200. */
 static void revalidate(struct nst_exchange *x)
@@ -143,27 +127,22 @@ static void revalidate(struct nst_exchange *x)
     if (etag == NULL)
         return;
     vary_on_encoding(x);
-    struct nst_str compressed = gzip_tag(x, etag->value);
-    if (names_tag(nst_http_request_header(x, "If-None-Match"), compressed))
-        etag->value = compressed;
-}
-
-static bool may_compress(struct nst_exchange *x)
-{
-    return x->more == NULL && x->out.n >= x->loop->server->options.gzip_from &&
-           x->content_type.p != NULL && is_text(x->content_type) && x->status != 206 &&
-           nst_http_find_header(x, "Content-Encoding") == NULL;
+    struct nst_str held = nst_http_request_header(x, "If-None-Match");
+    struct nst_str tag = gzip_tag(x, etag->value);
+    if (held.n > 0 && memmem(held.p, held.n, tag.p, tag.n) != NULL)
+        etag->value = tag;
 }
 
 static void compress(struct nst_exchange *x)
 {
-    if (!may_compress(x))
+    struct nst_http_loop *l = x->loop;
+    if (x->more != NULL || x->out.n < l->server->options.gzip_from || !is_text(x->content_type) ||
+        x->status == 206 || nst_http_find_header(x, "Content-Encoding") != NULL)
         return;
     vary_on_encoding(x);
     struct nst_str accepted = nst_http_request_header(x, "Accept-Encoding");
-    if (x->header_count == NST_HTTP_HEADERS_OUT || !nst_http_list_has(accepted, "gzip"))
+    if (x->header_count == NST_HTTP_HEADERS_OUT || !nst_list_has(accepted, "gzip"))
         return;
-    struct nst_http_loop *l = x->loop;
     if (l->compressor == NULL)
         l->compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
     if (l->compressor == NULL)
@@ -182,81 +161,45 @@ static void compress(struct nst_exchange *x)
 
 /* ---- The head ---- */
 
-static const char *const status_text[] = {
-    "200 OK",
-    "201 Created",
-    "202 Accepted",
-    "204 No Content",
-    "206 Partial Content",
-    "207 Multi-Status",
-    "208 Already Reported",
-    "301 Moved Permanently",
-    "302 Found",
-    "303 See Other",
-    "304 Not Modified",
-    "307 Temporary Redirect",
-    "308 Permanent Redirect",
-    "400 Bad Request",
-    "401 Unauthorized",
-    "403 Forbidden",
-    "404 Not Found",
-    "405 Method Not Allowed",
-    "406 Not Acceptable",
-    "408 Request Timeout",
-    "409 Conflict",
-    "410 Gone",
-    "411 Length Required",
-    "412 Precondition Failed",
-    "413 Content Too Large",
-    "414 URI Too Long",
-    "415 Unsupported Media Type",
-    "416 Range Not Satisfiable",
-    "417 Expectation Failed",
-    "422 Unprocessable Content",
-    "428 Precondition Required",
-    "429 Too Many Requests",
-    "431 Request Header Fields Too Large",
-    "500 Internal Server Error",
-    "501 Not Implemented",
-    "502 Bad Gateway",
-    "503 Service Unavailable",
-    "504 Gateway Timeout",
-    "505 HTTP Version Not Supported",
-    "507 Insufficient Storage",
-};
+static const char statuses[] =
+    "200 OK\r\n201 Created\r\n202 Accepted\r\n204 No Content\r\n206 Partial Content\r\n"
+    "207 Multi-Status\r\n208 Already Reported\r\n301 Moved Permanently\r\n302 Found\r\n"
+    "303 See Other\r\n304 Not Modified\r\n307 Temporary Redirect\r\n308 Permanent Redirect\r\n"
+    "400 Bad Request\r\n401 Unauthorized\r\n403 Forbidden\r\n404 Not Found\r\n"
+    "405 Method Not Allowed\r\n406 Not Acceptable\r\n408 Request Timeout\r\n409 Conflict\r\n"
+    "410 Gone\r\n411 Length Required\r\n412 Precondition Failed\r\n413 Content Too Large\r\n"
+    "414 URI Too Long\r\n415 Unsupported Media Type\r\n416 Range Not Satisfiable\r\n"
+    "422 Unprocessable Content\r\n428 Precondition Required\r\n429 Too Many Requests\r\n"
+    "431 Request Header Fields Too Large\r\n500 Internal Server Error\r\n501 Not Implemented\r\n"
+    "502 Bad Gateway\r\n503 Service Unavailable\r\n504 Gateway Timeout\r\n"
+    "505 HTTP Version Not Supported\r\n507 Insufficient Storage\r\n";
 
 static void put_status(struct nst_buf *b, unsigned status)
 {
-    char number[] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
-                      (char)('0' + status % 10) };
+    const char digit[] = "0123456789";
+    const char number[] = { digit[status / 100 % 10], digit[status / 10 % 10], digit[status % 10],
+                            ' ', '\0' };
+    const char *line = strstr(statuses, number);
     nst_put_lit(b, "HTTP/1.1 ");
-    for (size_t i = 0; i < NST_COUNT(status_text); i++) {
-        if (memcmp(status_text[i], number, sizeof(number)) == 0) {
-            nst_put_z(b, status_text[i]);
-            nst_put_lit(b, "\r\n");
-            return;
-        }
-    }
-    nst_put(b, (struct nst_str){ number, sizeof(number) });
-    nst_put_lit(b, " \r\n");
+    if (line != NULL)
+        nst_put(b, (struct nst_str){ line, (size_t)(strchr(line, '\n') + 1 - line) });
+    else
+        nst_putf(b, "%s\r\n", number);
 }
 
 /* Made anew when the second has changed. */
-static struct nst_str date_line(struct nst_http_loop *l, struct nst_arena *a)
+static struct nst_str date_line(struct nst_http_loop *l)
 {
     if (l->now >= l->date_until) {
-        struct nst_buf b;
         int64_t now = nst_now();
-        nst_buf_init(&b, a, sizeof(l->date_line));
+        struct nst_buf b = { .p = l->date_line, .cap = sizeof(l->date_line) };
         nst_put_lit(&b, "Date: ");
         nst_put_http_date(&b, now);
         nst_put_lit(&b, "\r\n");
-        assert(b.n < sizeof(l->date_line));
-        memcpy(l->date_line, b.p, b.n);
-        l->date_line[b.n] = '\0';
+        l->date_n = b.n;
         l->date_until = l->now + NST_SECOND - now % NST_SECOND;
     }
-    return nst_str_z(l->date_line);
+    return (struct nst_str){ l->date_line, l->date_n };
 }
 
 /* RFC 9112, 6.3: what tells the client where the answer ends. */
@@ -285,7 +228,7 @@ static struct nst_str head_of(struct exchange *x)
     nst_buf_init(&b, pub->arena, HEAD_MAX);
     (void)nst_buf_reserve(&b, HEAD_GUESS);
     put_status(&b, pub->status);
-    nst_put(&b, date_line(pub->loop, pub->arena));
+    nst_put(&b, date_line(pub->loop));
     if (pub->content_type.p != NULL)
         put_line(&b, NST_STR("Content-Type"), clean_value(pub, pub->content_type));
     put_framing(&b, x);
@@ -326,18 +269,13 @@ static void put_chunk(struct exchange *x)
     }
 }
 
-/* The pieces must add up to what Content-Length said. */
-static bool adds_up(const struct exchange *x)
-{
-    uint64_t left = x->pub.length - x->sent;
-    return x->pub.more != NULL ? x->pub.out.n <= left : x->pub.out.n == left;
-}
-
 void nst_http_put_piece(struct exchange *x)
 {
     struct nst_exchange *pub = &x->pub;
-    if (pub->is_broken || is_too_large(pub) || (x->kind == BODY_COUNTED && !adds_up(x))) {
-        pub->is_broken = true;
+    uint64_t left = pub->length - x->sent;
+    bool fits = pub->more != NULL ? pub->out.n <= left : pub->out.n == left;
+    if (pub->is_broken || is_too_large(pub) || (x->kind == BODY_COUNTED && !fits)) {
+        pub->is_broken = true; /* also when the pieces do not add up to Content-Length */
         return;
     }
     if (x->kind == BODY_CHUNKED)
@@ -348,14 +286,9 @@ void nst_http_put_piece(struct exchange *x)
     pub->out.n = 0;
 }
 
-static bool has_no_body(unsigned status)
-{
-    return status == 204 || status == 304;
-}
-
 static enum body_kind kind_of(const struct exchange *x)
 {
-    if (has_no_body(x->pub.status))
+    if (x->pub.status == 204 || x->pub.status == 304)
         return BODY_NONE;
     if (x->file >= 0)
         return BODY_FILE;

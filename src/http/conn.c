@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -12,87 +13,41 @@
 
 #include "nestor/base/time.h"
 
-#define BODY_RESERVE   ((size_t)64 << 10) /* taken before the first byte of a body came */
-#define LINGER_SECONDS 2                  /* for a client to see that we have closed */
-#define STEPS_MAX      64                 /* without a look at other connections */
+#define BODY_RESERVE ((size_t)64 << 10) /* taken before the first byte of a body came */
+#define STEPS_MAX    64                 /* without a look at other connections */
 
 struct nst_http_calls nst_http_calls = { read, writev, sendfile, accept4, epoll_wait };
 
 /* ---- Opening and closing ---- */
 
-static void unlink_conn(struct conn *c)
-{
-    struct conn_list *list = &c->loop->conns[c->state];
-    if (c->newer != NULL)
-        c->newer->older = c->older;
-    else
-        list->newest = c->older;
-    if (c->older != NULL)
-        c->older->newer = c->newer;
-    else
-        list->oldest = c->newer;
-}
-
-static void link_conn(struct conn *c)
-{
-    struct conn_list *list = &c->loop->conns[c->state];
-    c->newer = NULL;
-    c->older = list->newest;
-    if (c->older != NULL)
-        c->older->newer = c;
-    else
-        list->oldest = c;
-    list->newest = c;
-}
-
 /* Each list stays in the order of `since`, so that the oldest expires first. */
 void nst_http_conn_enter(struct conn *c, enum conn_state state)
 {
-    unlink_conn(c);
+    TAILQ_REMOVE(&c->loop->conns[c->state], c, link);
+    TAILQ_INSERT_TAIL(&c->loop->conns[state], c, link);
     c->state = state;
     c->since = c->loop->now;
     c->taken = 0;
-    link_conn(c);
-}
-
-static void write_peer(struct conn *c, const struct sockaddr *a)
-{
-    if (a->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, a, sizeof(in));
-        inet_ntop(AF_INET, &in.sin_addr, c->peer, sizeof(c->peer));
-    } else if (a->sa_family == AF_INET6) {
-        struct sockaddr_in6 in;
-        memcpy(&in, a, sizeof(in));
-        inet_ntop(AF_INET6, &in.sin6_addr, c->peer, sizeof(c->peer));
-    } else {
-        memcpy(c->peer, "unix", sizeof("unix"));
-    }
 }
 
 void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *peer,
                         struct http_peer *counted)
 {
-    struct conn *c = calloc(1, sizeof(*c));
+    struct conn *c = malloc(sizeof(*c));
     if (c == NULL)
         abort();
-    c->loop = l;
-    c->fd = fd;
-    c->counted = counted;
-    c->watched = EPOLLIN;
-    c->since = l->now;
-    write_peer(c, peer);
-    link_conn(c);
+    *c = (struct conn){
+        .loop = l, .fd = fd, .counted = counted, .watched = EPOLLIN, .since = l->now
+    };
+    socklen_t n =
+        peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    if (peer->sa_family == AF_UNIX ||
+        getnameinfo(peer, n, c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST) != 0)
+        memcpy(c->peer, "unix", sizeof("unix"));
+    TAILQ_INSERT_TAIL(&l->conns[CONN_WAITING], c, link);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
     if (epoll_ctl(l->poll, EPOLL_CTL_ADD, fd, &event) != 0)
-        nst_http_conn_close(c);
-}
-
-void nst_http_conn_close(struct conn *c)
-{
-    close(c->fd);
-    nst_http_peers_leave(c->loop->server, c->counted);
-    nst_http_conn_enter(c, CONN_GONE);
+        nst_http_conn_cut(c);
 }
 
 static void end_exchange(struct exchange *x, bool is_whole)
@@ -107,26 +62,13 @@ static void end_exchange(struct exchange *x, bool is_whole)
         close(x->file);
 }
 
-static void drop_exchange(struct conn *c)
-{
-    nst_http_exchange_release(c->x);
-    c->x = NULL;
-}
-
-/* A reset, so that no client takes a part of an answer for the whole. */
-static void reset(const struct conn *c)
-{
-    static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
-    if (connect(c->fd, &nowhere, sizeof(nowhere)) != 0)
-        shutdown(c->fd, SHUT_RDWR);
-}
-
 void nst_http_conn_cut(struct conn *c)
 {
+    static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
     if (c->state == CONN_GONE || c->is_lost)
         return;
-    if (c->x != NULL && c->x->has_begun)
-        reset(c);
+    if (c->x != NULL && c->x->has_begun) /* a reset: no client takes a part for the whole */
+        (void)connect(c->fd, &nowhere, sizeof(nowhere));
     if (c->state == CONN_WORKING) {
         c->is_lost = true;
         epoll_ctl(c->loop->poll, EPOLL_CTL_DEL, c->fd, NULL);
@@ -135,17 +77,14 @@ void nst_http_conn_cut(struct conn *c)
     }
     if (c->x != NULL) {
         end_exchange(c->x, false);
-        drop_exchange(c);
+        nst_http_exchange_release(c->x);
     }
-    nst_http_conn_close(c);
+    close(c->fd);
+    nst_http_peers_leave(c->loop->server, c->counted);
+    nst_http_conn_enter(c, CONN_GONE);
 }
 
 /* ---- Reading ---- */
-
-static bool is_again(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK;
-}
 
 /* Returns the bytes read; 0 when there are none now, or c is cut: there never will be. */
 static size_t receive(struct conn *c, char *to, size_t room)
@@ -161,7 +100,7 @@ static size_t receive(struct conn *c, char *to, size_t room)
         c->taken += (size_t)n;
         return (size_t)n;
     }
-    if (n == 0 || !is_again(errno))
+    if (n == 0 || errno != EAGAIN)
         nst_http_conn_cut(c);
     return 0;
 }
@@ -188,11 +127,13 @@ static bool fill(struct conn *c)
     return n > 0;
 }
 
-/* ---- Handing over ---- */
-
+/* The application has filled in the answer, or its next piece. */
 static bool answer(struct conn *c)
 {
-    nst_http_answer(c->x);
+    if (c->x->has_begun)
+        nst_http_put_piece(c->x);
+    else
+        nst_http_answer(c->x);
     nst_http_conn_enter(c, CONN_SENDING);
     return true;
 }
@@ -266,7 +207,7 @@ static bool step_waiting(struct conn *c)
         return true;
     }
     if (c->x != NULL)
-        drop_exchange(c);
+        nst_http_exchange_release(c->x);
     return false;
 }
 
@@ -345,7 +286,7 @@ static bool flush(struct conn *c)
     do
         n = nst_http_calls.writev(c->fd, &x->out[x->out_at], (int)(x->out_count - x->out_at));
     while (n < 0 && errno == EINTR);
-    if (n < 0 && !is_again(errno)) {
+    if (n < 0 && errno != EAGAIN) {
         nst_http_conn_cut(c);
         return false;
     }
@@ -379,29 +320,11 @@ static bool finish(struct conn *c)
         nst_http_conn_enter(c, CONN_HEAD);
         return true;
     }
-    drop_exchange(c);
+    nst_http_exchange_release(x);
     if (!keeps_alive)
         shutdown(c->fd, SHUT_WR);
     nst_http_conn_enter(c, keeps_alive ? CONN_WAITING : CONN_CLOSING);
     return false;
-}
-
-static bool take_piece(struct conn *c)
-{
-    nst_http_put_piece(c->x);
-    nst_http_conn_enter(c, CONN_SENDING);
-    return true;
-}
-
-static bool send_file(struct conn *c)
-{
-    ssize_t n = nst_http_send_file(c->x);
-    c->is_blocked = n == 0;
-    if (n < 0)
-        nst_http_conn_cut(c);
-    else if (n > 0)
-        nst_http_conn_enter(c, CONN_SENDING);
-    return n > 0;
 }
 
 static bool step_sending(struct conn *c)
@@ -413,51 +336,47 @@ static bool step_sending(struct conn *c)
     }
     if (!flush(c))
         return false;
-    if (x->file_left > 0)
-        return send_file(c);
+    if (x->file_left > 0) {
+        ssize_t n = nst_http_send_file(x);
+        c->is_blocked = n == 0;
+        if (n < 0)
+            nst_http_conn_cut(c);
+        if (n > 0)
+            nst_http_conn_enter(c, CONN_SENDING);
+        return n > 0;
+    }
     if (x->pub.more == NULL)
         return finish(c);
     nst_http_conn_enter(c, CONN_WORKING);
-    return x->pub.more(&x->pub) == NST_HTTP_ANSWERED && take_piece(c);
+    return x->pub.more(&x->pub) == NST_HTTP_ANSWERED && answer(c);
 }
 
 static bool step_closing(struct conn *c)
 {
     c->discarded += receive(c, c->loop->scratch, sizeof(c->loop->scratch));
     if (c->state == CONN_CLOSING && c->discarded > HTTP_DISCARD_MAX)
-        nst_http_conn_close(c);
-    return false;
-}
-
-static bool step_nothing(struct conn *c)
-{
-    (void)c;
+        nst_http_conn_cut(c);
     return false;
 }
 
 static bool (*const step[CONN_STATES])(struct conn *) = {
     [CONN_WAITING] = step_waiting, [CONN_HEAD] = step_head,       [CONN_BODY] = step_body,
-    [CONN_WORKING] = step_nothing, [CONN_SENDING] = step_sending, [CONN_CLOSING] = step_closing,
-    [CONN_GONE] = step_nothing,
+    [CONN_SENDING] = step_sending, [CONN_CLOSING] = step_closing,
 };
 
 /* ---- Going on ---- */
-
-static uint32_t wanted(const struct conn *c)
-{
-    uint32_t out = c->is_blocked ? EPOLLOUT : 0;
-    if (c->state == CONN_WORKING)
-        return 0;
-    return c->state == CONN_SENDING ? out : EPOLLIN | out;
-}
 
 /* What is not wanted goes on being watched until it happens: a client that waits for
  * its answer sends nothing, so that most requests cost no call here. */
 static void watch(struct conn *c, uint32_t events)
 {
-    uint32_t want = wanted(c);
-    if (c->state == CONN_GONE || c->is_lost ||
-        ((want & ~c->watched) == 0 && (events & c->watched & ~want) == 0))
+    uint32_t want = c->is_blocked ? EPOLLOUT : 0;
+    if (c->state == CONN_WORKING)
+        want = 0;
+    else if (c->state != CONN_SENDING)
+        want |= EPOLLIN;
+    bool is_unwanted = (events & c->watched & ~want) != 0;
+    if (c->state == CONN_GONE || c->is_lost || ((want & ~c->watched) == 0 && !is_unwanted))
         return;
     struct epoll_event event = { .events = want, .data.ptr = c };
     c->watched = want;
@@ -473,7 +392,8 @@ void nst_http_conn_advance(struct conn *c, uint32_t events)
     if (is_over && c->state == CONN_WORKING)
         nst_http_conn_cut(c);
     unsigned steps = 0;
-    while (steps < STEPS_MAX && !(c->is_blocked && c->state == CONN_SENDING) && step[c->state](c))
+    while (steps < STEPS_MAX && !(c->is_blocked && c->state == CONN_SENDING) &&
+           step[c->state] != NULL && step[c->state](c))
         steps++;
     if (steps == STEPS_MAX) /* others have their turn; this one goes on by the next event */
         c->is_blocked = true;
@@ -488,35 +408,13 @@ void nst_http_conn_resume(struct conn *c)
         nst_http_conn_cut(c);
         return;
     }
-    if (c->x->has_begun)
-        (void)take_piece(c);
-    else
-        (void)answer(c);
+    (void)answer(c);
     nst_http_conn_advance(c, 0);
-}
-
-/* ---- Deadlines ---- */
-
-int64_t nst_http_conn_patience(const struct nst_http_loop *l, enum conn_state state)
-{
-    const struct nst_http_options *o = &l->server->options;
-    switch (state) {
-    case CONN_WAITING:
-    case CONN_SENDING:
-        return o->idle_seconds * NST_SECOND;
-    case CONN_HEAD:
-    case CONN_BODY:
-        return o->request_seconds * NST_SECOND;
-    case CONN_CLOSING:
-        return LINGER_SECONDS * NST_SECOND;
-    default:
-        return 0;
-    }
 }
 
 void nst_http_conn_expire(struct conn *c)
 {
-    size_t seconds = (size_t)(nst_http_conn_patience(c->loop, c->state) / NST_SECOND);
+    size_t seconds = (size_t)(c->loop->server->patience[c->state] / NST_SECOND);
     bool keeps_rate = c->taken >= seconds * NST_HTTP_BODY_RATE;
     if (keeps_rate && (c->state == CONN_BODY || c->state == CONN_CLOSING)) {
         nst_http_conn_enter(c, c->state);

@@ -3,7 +3,6 @@
  * idle connections hold none. */
 #include "internal.h"
 
-#include <net/if.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,19 +42,14 @@ static struct exchange *exchange_new(const struct nst_http_loop *l)
 
 void nst_http_exchange_renew(struct exchange *x)
 {
-    struct exchange old = *x;
     struct conn *c = x->conn;
-    memset(x, 0, sizeof(*x));
-    x->conn = c;
-    x->bytes = old.bytes;
-    x->from = old.from;
-    x->to = old.to;
-    x->file = -1;
-    x->pub.arena = old.pub.arena;
-    x->pub.loop = c->loop;
-    x->pub.peer = nst_str_z(c->peer);
-    nst_arena_reset(x->pub.arena);
-    nst_buf_init(&x->pub.out, x->pub.arena, NST_HTTP_ANSWER_MAX);
+    struct nst_arena *arena = x->pub.arena;
+    char *bytes = x->bytes;
+    size_t from = x->from, to = x->to;
+    *x = (struct exchange){ .conn = c, .bytes = bytes, .from = from, .to = to, .file = -1 };
+    x->pub = (struct nst_exchange){ .arena = arena, .loop = c->loop, .peer = nst_str_z(c->peer) };
+    nst_arena_reset(arena);
+    nst_buf_init(&x->pub.out, arena, NST_HTTP_ANSWER_MAX);
     nst_http_head_init(&x->head, &c->loop->server->limits, x->in);
     make_id(x);
 }
@@ -63,12 +57,10 @@ void nst_http_exchange_renew(struct exchange *x)
 struct exchange *nst_http_exchange_take(struct conn *c)
 {
     struct nst_http_loop *l = c->loop;
-    struct exchange *x = l->pool;
-    if (x != NULL) {
+    struct exchange *x = l->pool != NULL ? l->pool : exchange_new(l);
+    if (x == l->pool) {
         l->pool = x->next;
         l->pooled--;
-    } else {
-        x = exchange_new(l);
     }
     x->conn = c;
     x->from = x->to = 0;
@@ -85,6 +77,7 @@ void nst_http_exchange_free(struct exchange *x)
 void nst_http_exchange_release(struct exchange *x)
 {
     struct nst_http_loop *l = x->pub.loop;
+    x->conn->x = NULL;
     if (l->pooled == POOL_MAX) {
         nst_http_exchange_free(x);
         return;
@@ -94,8 +87,6 @@ void nst_http_exchange_release(struct exchange *x)
     l->pool = x;
     l->pooled++;
 }
-
-/* ---- What the application sees ---- */
 
 /* Links need a host, also when the client named none: where it came in. */
 static struct nst_str own_address(const struct exchange *x)

@@ -28,40 +28,28 @@ static bool if_range_holds(struct nst_exchange *x)
     return h != NULL && nst_str_eq(h->value, wanted);
 }
 
-static bool take_number(uint64_t *out, struct nst_str s)
+/* Digits alone; -1 for anything else. */
+static int64_t number_of(struct nst_str s)
 {
     int64_t n;
-    if (s.n == 0 || s.p[0] < '0' || s.p[0] > '9' || !nst_str_int(&n, s))
-        return false;
-    *out = (uint64_t)n;
-    return true;
+    return s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9' && nst_str_int(&n, s) ? n : -1;
 }
 
-enum range { RANGE_NONE, RANGE_GOOD, RANGE_BEYOND };
-
-/* RFC 9110, 14.1.2: one range of bytes, [*from, *to). What is malformed, or asks for
- * several, is as if it were not there. */
-static enum range read_range(uint64_t *from, uint64_t *to, struct nst_str text, uint64_t size)
+/* RFC 9110, 14.1.2: one range of bytes, as [*from, *to); beyond the end when that is
+ * empty. False: what is malformed, or asks for several, is as if it were not there. */
+static bool read_range(uint64_t *from, uint64_t *to, struct nst_str text, uint64_t size)
 {
-    if (!nst_str_starts(text, NST_STR("bytes=")))
-        return RANGE_NONE;
-    struct nst_str last = nst_str_slice(text, 6, text.n);
-    struct nst_str first = nst_str_cut(&last, '-');
-    uint64_t a, b = 0;
-    if (last.p == NULL || (last.n > 0 && !take_number(&b, last)))
-        return RANGE_NONE;
-    if (first.n == 0) { /* the last b bytes */
-        if (last.n == 0)
-            return RANGE_NONE;
-        *from = b < size ? size - b : 0;
-        *to = size;
-        return b > 0 && size > 0 ? RANGE_GOOD : RANGE_BEYOND;
-    }
-    if (!take_number(&a, first) || (last.n > 0 && b < a))
-        return RANGE_NONE;
-    *from = a;
-    *to = last.n > 0 && b < size ? b + 1 : size;
-    return a < size ? RANGE_GOOD : RANGE_BEYOND;
+    struct nst_str last = nst_str_slice(text, 6, text.n), first = nst_str_cut(&last, '-');
+    int64_t a = number_of(first), b = number_of(last);
+    if (!nst_str_starts(text, NST_STR("bytes=")) || last.p == NULL || (a < 0 && first.n > 0) ||
+        (b < 0 && last.n > 0) || (a < 0 && b < 0) || (a >= 0 && b >= 0 && b < a))
+        return false;
+    *to = a >= 0 && b >= 0 && (uint64_t)b < size ? (uint64_t)b + 1 : size;
+    if (a >= 0)
+        *from = (uint64_t)a < size ? (uint64_t)a : *to;
+    else /* the last b bytes */
+        *from = (uint64_t)b < size ? size - (uint64_t)b : 0;
+    return true;
 }
 
 static void refuse_range(struct exchange *x, uint64_t size)
@@ -83,14 +71,11 @@ void nst_http_apply_range(struct exchange *x)
     if (wanted.p == NULL || pub->status != 200 || !nst_str_eq(pub->method, NST_STR("GET")) ||
         !if_range_holds(pub))
         return;
-    switch (read_range(&from, &to, wanted, size)) {
-    case RANGE_NONE:
+    if (!read_range(&from, &to, wanted, size))
         return;
-    case RANGE_BEYOND:
+    if (from == to) {
         refuse_range(x, size);
         return;
-    case RANGE_GOOD:
-        break;
     }
     pub->status = 206;
     x->file_at = (off_t)from;

@@ -5,10 +5,12 @@
 
 #include "reader.h"
 
-#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/uio.h>
 
 /* After the last answer so much is read and thrown away, so that a client that
@@ -47,7 +49,7 @@ enum conn_state {
 };
 
 struct conn {
-    struct conn *newer, *older; /* in the list of the state */
+    TAILQ_ENTRY(conn) link; /* in the list of the state */
     struct nst_http_loop *loop;
     struct http_peer *counted;
     struct exchange *x; /* NULL while WAITING, CLOSING and GONE */
@@ -60,12 +62,11 @@ struct conn {
     bool may_read;   /* epoll said so, and nothing was read since */
     bool is_blocked; /* to go on when epoll says that the socket takes more */
     bool is_lost;    /* broken while WORKING; not watched any more */
-    char peer[INET6_ADDRSTRLEN];
+    char peer[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
 };
 
-struct conn_list {
-    struct conn *oldest, *newest;
-};
+/* Oldest first. */
+TAILQ_HEAD(conn_list, conn);
 
 enum body_kind { BODY_NONE, BODY_WHOLE, BODY_CHUNKED, BODY_COUNTED, BODY_TO_CLOSE, BODY_FILE };
 
@@ -115,37 +116,30 @@ struct nst_http_loop {
     uint64_t id_next;
     int64_t date_until; /* when date_line is a second old */
     char date_line[40];
+    size_t date_n;
     struct libdeflate_compressor *compressor;
     char scratch[HTTP_BODY_ROOM]; /* for what is thrown away */
-};
-
-#define HTTP_PEER_BUCKETS 1024
-
-/* See peers.c. Empty again when every connection is closed. */
-struct http_peers {
-    pthread_mutex_t lock;
-    uint64_t seed;
-    unsigned connections;
-    struct http_peer *bucket[HTTP_PEER_BUCKETS];
 };
 
 struct nst_http {
     struct nst_http_options options; /* defaults filled in */
     struct nst_http_limits limits;
     const struct nst_http_app *app;
+    int64_t patience[CONN_STATES]; /* microseconds that a state may last; 0: for ever */
     unsigned port;
     bool has_file;    /* of a Unix socket, to be removed */
     unsigned started; /* loops whose thread runs */
     atomic_bool is_stopping;
-    struct http_peers peers;
+    pthread_mutex_t peers_lock; /* for the two that follow; see peers.c */
+    unsigned connections;
+    void *peers;
     struct nst_http_loop loop[];
 };
 
-/* listen.c: open what o->listen or systemd names and share it out over the
- * loops; sets the port. Errors: those of nst_http_start, logged. */
+/* listen.c: open what o->listen or systemd names and share it out over the loops;
+ * sets the port. Errors: those of nst_http_start, logged. And at the end, remove the
+ * file of a Unix socket. */
 NST_CHECKED enum nst_err nst_http_listen(struct nst_http *h);
-
-/* listen.c: remove the file of a Unix socket. */
 void nst_http_unlisten(const struct nst_http *h);
 
 /* loop.c: make a loop, run it in its own thread, release it. The thread ends by
@@ -156,55 +150,38 @@ NST_CHECKED enum nst_err nst_http_loop_start(struct nst_http_loop *l);
 void nst_http_loop_wake(struct nst_http_loop *l);
 void nst_http_loop_release(struct nst_http_loop *l);
 
-/* conn.c: take over an accepted socket; close it. A closed connection is GONE and
- * lives until the end of the round. */
+/* conn.c: take over an accepted socket. Note that c is in a state, or has done
+ * something in it. */
 void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *peer,
                         struct http_peer *counted);
-void nst_http_conn_close(struct conn *c);
-
-/* conn.c: go on, after epoll reported events (0: for another reason), until there is
- * something to wait for. */
-void nst_http_conn_advance(struct conn *c, uint32_t events);
-
-/* conn.c: note that c is in a state, or has done something in it. */
 void nst_http_conn_enter(struct conn *c, enum conn_state state);
 
-/* conn.c: what is due when a state has lasted too long; how long that is, in
- * microseconds, 0 for ever. */
+/* conn.c: go on until there is something to wait for: after epoll reported events (0:
+ * for another reason); after the application has answered, or made the next piece;
+ * when a state has lasted longer than the server's patience. */
+void nst_http_conn_advance(struct conn *c, uint32_t events);
+void nst_http_conn_resume(struct conn *c);
 void nst_http_conn_expire(struct conn *c);
-int64_t nst_http_conn_patience(const struct nst_http_loop *l, enum conn_state state);
 
-/* conn.c: end the connection whatever it does. While WORKING only the socket is
- * shut: the exchange is the application's. */
+/* conn.c: end the connection, whatever it does; it is GONE, and lives until the end of
+ * the round. While WORKING only the socket is shut: the exchange is the application's. */
 void nst_http_conn_cut(struct conn *c);
 
-/* conn.c: the application has answered c's exchange. */
-void nst_http_conn_resume(struct conn *c);
-
-/* answer.c: have the application fill in an error. */
+/* answer.c: have the application fill in an error. Put the filled-in answer into out:
+ * its head, and its body or first piece; then each further piece. An answer that cannot
+ * be completed is marked broken. Append to out, by reference. */
 void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail);
-
-/* answer.c: put the head of the filled-in answer, and its body or first piece, into
- * out. */
 void nst_http_answer(struct exchange *x);
-
-/* answer.c: put the piece that the application has made into out, or mark the answer
- * broken when it cannot be completed. */
 void nst_http_put_piece(struct exchange *x);
-
-/* answer.c: append to out by reference. */
 void nst_http_push(struct exchange *x, struct nst_str part);
 
 /* answer.c: the answer header of that name (without case), or NULL. */
 struct nst_http_header *nst_http_find_header(struct nst_exchange *x, const char *name);
 
-/* file.c: narrow the file to the range that was asked for, with status and
- * headers. */
+/* file.c: narrow the file to the range that was asked for, with status and headers.
+ * Then send what the socket takes: bytes, 0 when it takes none now, -1 when the
+ * connection or the file is broken. */
 void nst_http_apply_range(struct exchange *x);
-
-/* file.c: send as much of the file as the socket takes.
- * Returns bytes sent, 0 when it takes none now, -1 when the connection or the
- * file is broken. */
 ssize_t nst_http_send_file(struct exchange *x);
 
 /* exchange.c: an exchange for c from the pool, and back; its end. Renewed, it is ready
@@ -214,17 +191,14 @@ void nst_http_exchange_renew(struct exchange *x);
 void nst_http_exchange_release(struct exchange *x);
 void nst_http_exchange_free(struct exchange *x);
 
-/* exchange.c: fill in the public part when the head is read or refused. */
+/* exchange.c: fill in the public part when the head is read or refused. At the end,
+ * write the line of the access log. */
 void nst_http_exchange_begin(struct exchange *x);
-
-/* exchange.c: write the access log line of x. */
 void nst_http_log(const struct exchange *x, bool is_whole);
 
 /* peers.c: count a new connection; NULL when it is refused for a limit. And its
  * end. Any thread. */
-void nst_http_peers_init(struct http_peers *p);
 struct http_peer *nst_http_peers_enter(struct nst_http *h, const struct sockaddr *a);
 void nst_http_peers_leave(struct nst_http *h, struct http_peer *p);
-void nst_http_peers_release(struct http_peers *p);
 
 #endif

@@ -5,17 +5,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "nestor/base/log.h"
 
 #define BACKLOG      1024
-#define HOST_MAX     64
 #define FIRST_PASSED 3 /* sd_listen_fds(3) */
 
 struct address {
@@ -28,75 +30,46 @@ struct address {
     socklen_t n;
 };
 
-/* ---- Parsing ---- */
-
-static bool parse_port(uint16_t *port, struct nst_str text)
+static bool parse_tcp(struct address *a, struct nst_str host, struct nst_str port)
 {
+    char name[64], number[6];
     int64_t n;
-    if (text.n == 0 || text.p[0] < '0' || text.p[0] > '9' || !nst_str_int(&n, text) || n > 65535)
+    struct addrinfo *found,
+        hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_family = AF_INET };
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
+        hints.ai_family = AF_INET6;
+        host = nst_str_slice(host, 1, host.n - 1);
+    } else if (nst_str_eq(host, NST_STR("localhost"))) {
+        host = NST_STR("127.0.0.1");
+    } else if (host.n == 0) {
+        host = NST_STR("0.0.0.0");
+    }
+    if (host.n >= sizeof(name) || port.n == 0 || port.n >= sizeof(number) || port.p[0] == '+' ||
+        !nst_str_int(&n, port) || n < 0 || n > 65535)
         return false;
-    *port = htons((uint16_t)n);
-    return true;
-}
-
-static bool parse_unix(struct address *a, struct nst_str path)
-{
-    if (path.n == 0 || path.n >= sizeof(a->to.un.sun_path) || memchr(path.p, 0, path.n) != NULL)
+    snprintf(name, sizeof(name), "%.*s", NST_FMT(host));
+    snprintf(number, sizeof(number), "%.*s", NST_FMT(port));
+    if (getaddrinfo(name, number, &hints, &found) != 0)
         return false;
-    a->to.un.sun_family = AF_UNIX;
-    memcpy(a->to.un.sun_path, path.p, path.n);
-    a->n = sizeof(a->to.un);
+    a->n = found->ai_addrlen;
+    memcpy(&a->to, found->ai_addr, a->n);
+    freeaddrinfo(found);
     return true;
-}
-
-static bool parse_v6(struct address *a, const char *host, uint16_t port)
-{
-    a->to.v6.sin6_family = AF_INET6;
-    a->to.v6.sin6_port = port;
-    a->n = sizeof(a->to.v6);
-    return inet_pton(AF_INET6, host, &a->to.v6.sin6_addr) == 1;
-}
-
-static bool parse_v4(struct address *a, const char *host, uint16_t port)
-{
-    const char *number = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    a->to.v4.sin_family = AF_INET;
-    a->to.v4.sin_port = port;
-    a->n = sizeof(a->to.v4);
-    return *number == '\0' || inet_pton(AF_INET, number, &a->to.v4.sin_addr) == 1;
 }
 
 /* The forms that nst_http_options has for `listen`. */
 static bool parse_address(struct address *a, struct nst_str s)
 {
-    char host[HOST_MAX] = "";
-    memset(a, 0, sizeof(*a));
-    if (nst_str_starts(s, NST_STR("unix:")))
-        return parse_unix(a, nst_str_slice(s, 5, s.n));
+    *a = (struct address){ .to.un.sun_family = AF_UNIX, .n = sizeof(a->to.un) };
+    if (nst_str_starts(s, NST_STR("unix:"))) {
+        size_t n = s.n - 5;
+        memcpy(a->to.un.sun_path, s.p + 5, n < sizeof(a->to.un.sun_path) ? n : 0);
+        return n > 0 && n < sizeof(a->to.un.sun_path) && memchr(s.p, '\0', s.n) == NULL;
+    }
     size_t colon = s.n;
     while (colon > 0 && s.p[colon - 1] != ':')
         colon--;
-    if (colon == 0 || colon > sizeof(host))
-        return false;
-    struct nst_str name = nst_str_slice(s, 0, colon - 1);
-    uint16_t port;
-    if (!parse_port(&port, nst_str_slice(s, colon, s.n)))
-        return false;
-    bool is_v6 = name.n > 2 && name.p[0] == '[' && name.p[name.n - 1] == ']';
-    if (is_v6)
-        name = nst_str_slice(name, 1, name.n - 1);
-    memcpy(host, name.p, name.n);
-    return is_v6 ? parse_v6(a, host, port) : parse_v4(a, host, port);
-}
-
-/* ---- Opening ---- */
-
-static int close_keeping_errno(int fd)
-{
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return colon > 0 && parse_tcp(a, nst_str_slice(s, 0, colon - 1), nst_str_slice(s, colon, s.n));
 }
 
 static bool set_flag(int fd, int level, int flag)
@@ -105,25 +78,25 @@ static bool set_flag(int fd, int level, int flag)
     return setsockopt(fd, level, flag, &on, sizeof(on)) == 0;
 }
 
-/* TCP_NODELAY is inherited by what is accepted. */
-static bool set_flags(int fd, int family, bool is_shared)
-{
-    if (family == AF_UNIX)
-        return true;
-    return set_flag(fd, SOL_SOCKET, SO_REUSEADDR) && set_flag(fd, IPPROTO_TCP, TCP_NODELAY) &&
-           (!is_shared || set_flag(fd, SOL_SOCKET, SO_REUSEPORT)) &&
-           (family == AF_INET || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY));
-}
-
-/* A listening socket, or -1 with errno set. */
+/* A listening socket, or -1 with errno set. TCP_NODELAY is inherited by what it
+ * accepts. */
 static int open_socket(const struct address *a, bool is_shared)
 {
-    int fd = socket(a->to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int family = a->to.any.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    bool is_open = set_flags(fd, a->to.any.sa_family, is_shared) &&
-                   bind(fd, &a->to.any, a->n) == 0 && listen(fd, BACKLOG) == 0;
-    return is_open ? fd : close_keeping_errno(fd);
+    bool is_set =
+        family == AF_UNIX ||
+        (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) && set_flag(fd, IPPROTO_TCP, TCP_NODELAY) &&
+         (!is_shared || set_flag(fd, SOL_SOCKET, SO_REUSEPORT)) &&
+         (family == AF_INET || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)));
+    if (is_set && bind(fd, &a->to.any, a->n) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
 }
 
 /* SO_REUSEPORT would let a second server of the same user join in silently.
@@ -140,10 +113,11 @@ static bool is_free(const struct address *a)
  * listens on is in the way. */
 static bool clear_way(const struct address *a)
 {
+    struct stat st;
+    if (lstat(a->to.un.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return true; /* nothing, or something that is not ours to remove */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return false;
-    bool is_dead = connect(fd, &a->to.any, a->n) != 0 && errno == ECONNREFUSED;
+    bool is_dead = fd >= 0 && connect(fd, &a->to.any, a->n) != 0 && errno == ECONNREFUSED;
     close(fd);
     return !is_dead || unlink(a->to.un.sun_path) == 0;
 }
@@ -156,25 +130,16 @@ static enum nst_err failure(struct nst_str what)
     return reason == EADDRINUSE ? NST_E_BUSY : NST_E_INTERNAL;
 }
 
-/* ---- Sharing out ---- */
-
-static void give(struct nst_http_loop *l, int fd)
-{
-    l->listener[l->listeners++] = fd;
-}
-
 /* One socket for all loops; takes fd over. */
 static enum nst_err share(struct nst_http *h, int fd)
 {
-    for (unsigned i = 1; i < h->options.loops; i++) {
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (copy < 0) {
-            close_keeping_errno(fd);
+    for (unsigned i = 0; i < h->options.loops; i++) {
+        struct nst_http_loop *l = &h->loop[i];
+        int copy = i == 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (copy < 0)
             return failure(h->options.listen);
-        }
-        give(&h->loop[i], copy);
+        l->listener[l->listeners++] = copy;
     }
-    give(&h->loop[0], fd);
     return NST_OK;
 }
 
@@ -186,7 +151,7 @@ static enum nst_err listen_apart(struct nst_http *h, struct address *a)
         int fd = open_socket(a, true);
         if (fd < 0)
             return failure(h->options.listen);
-        give(&h->loop[i], fd);
+        h->loop[i].listener[h->loop[i].listeners++] = fd;
         /* The first one of port 0 has found the port for all. */
         if (getsockname(fd, &a->to.any, &a->n) != 0)
             return failure(h->options.listen);
@@ -195,26 +160,13 @@ static enum nst_err listen_apart(struct nst_http *h, struct address *a)
     return NST_OK;
 }
 
-static enum nst_err listen_on_file(struct nst_http *h, const struct address *a)
-{
-    int fd = clear_way(a) ? open_socket(a, false) : -1;
-    return fd < 0 ? failure(h->options.listen) : share(h, fd);
-}
-
-/* ---- systemd ---- */
-
-static int64_t number_of(const char *variable)
-{
-    const char *text = getenv(variable);
-    int64_t n;
-    return text != NULL && nst_str_int(&n, nst_str_z(text)) ? n : 0;
-}
-
 /* How many sockets systemd has opened for this process. */
 static unsigned passed(void)
 {
-    int64_t n = number_of("LISTEN_FDS");
-    if (n <= 0 || number_of("LISTEN_PID") != getpid())
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    int64_t owner, n;
+    if (pid == NULL || fds == NULL || !nst_str_int(&owner, nst_str_z(pid)) ||
+        !nst_str_int(&n, nst_str_z(fds)) || owner != getpid() || n <= 0)
         return 0;
     return n < HTTP_LISTENERS_MAX ? (unsigned)n : HTTP_LISTENERS_MAX;
 }
@@ -251,9 +203,9 @@ enum nst_err nst_http_listen(struct nst_http *h)
     }
     if (a.to.any.sa_family != AF_UNIX)
         return listen_apart(h, &a);
-    NST_TRY(listen_on_file(h, &a));
-    h->has_file = true;
-    return NST_OK;
+    int fd = clear_way(&a) ? open_socket(&a, false) : -1;
+    h->has_file = fd >= 0;
+    return fd < 0 ? failure(h->options.listen) : share(h, fd);
 }
 
 void nst_http_unlisten(const struct nst_http *h)

@@ -31,24 +31,18 @@ static bool watch(const struct nst_http_loop *l, void *what, int fd, uint32_t ev
     return epoll_ctl(l->poll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
-/* A listener that loops share wakes only one of them. */
-static bool listen_again(struct nst_http_loop *l)
+/* A listener that loops share wakes only one of them. While there is no file left,
+ * accept4 would fail at once, again and again: the loop does not listen then. */
+static bool set_listening(struct nst_http_loop *l, bool is_on)
 {
-    bool is_good = true;
-    for (unsigned i = 0; i < l->listeners; i++)
-        is_good &= watch(l, &l->listener[i], l->listener[i], EPOLLIN | EPOLLEXCLUSIVE);
-    l->accept_at = is_good ? 0 : l->now + PAUSE;
-    return is_good;
-}
-
-/* Without a free file accept4 would fail at once, again and again. */
-static void pause_listening(struct nst_http_loop *l, int reason)
-{
-    nst_log(NST_LOG_WARN, "no more connections for a moment",
-            NST_LOG_STR("reason", nst_str_z(strerrordesc_np(reason))));
-    for (unsigned i = 0; i < l->listeners; i++)
-        epoll_ctl(l->poll, EPOLL_CTL_DEL, l->listener[i], NULL);
-    l->accept_at = l->now + PAUSE;
+    for (unsigned i = 0; i < l->listeners; i++) {
+        if (!is_on)
+            epoll_ctl(l->poll, EPOLL_CTL_DEL, l->listener[i], NULL);
+        else if (!watch(l, &l->listener[i], l->listener[i], EPOLLIN | EPOLLEXCLUSIVE))
+            is_on = false;
+    }
+    l->accept_at = is_on ? 0 : l->now + PAUSE;
+    return is_on;
 }
 
 static void accept_some(struct nst_http_loop *l, int listener)
@@ -58,11 +52,14 @@ static void accept_some(struct nst_http_loop *l, int listener)
         socklen_t size = sizeof(a);
         struct sockaddr *peer = (struct sockaddr *)&a;
         int fd = nst_http_calls.accept4(listener, peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED || errno == EPROTO))
             continue;
+        if (fd < 0 && errno == EAGAIN)
+            return;
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                pause_listening(l, errno);
+            nst_log(NST_LOG_WARN, "no more connections for a moment",
+                    NST_LOG_STR("reason", nst_str_z(strerrordesc_np(errno))));
+            (void)set_listening(l, false);
             return;
         }
         struct http_peer *counted = nst_http_peers_enter(l->server, peer);
@@ -75,28 +72,20 @@ static void accept_some(struct nst_http_loop *l, int listener)
 
 /* ---- A round ---- */
 
-static void earlier(int64_t *wait, int64_t until)
-{
-    if (until < *wait)
-        *wait = until;
-}
-
 /* Milliseconds until something is due, rounded up. */
 static int next_wait(const struct nst_http_loop *l)
 {
-    int64_t until = l->now + WAIT_MAX;
+    const int64_t mark[] = { l->accept_at, l->drain_until, l->close_until };
+    int64_t due = l->now + WAIT_MAX;
+    for (size_t i = 0; i < NST_COUNT(mark); i++)
+        due = mark[i] != 0 && mark[i] < due ? mark[i] : due;
     for (enum conn_state s = 0; s < CONN_STATES; s++) {
-        int64_t patience = nst_http_conn_patience(l, s);
-        if (patience > 0 && l->conns[s].oldest != NULL)
-            earlier(&until, l->conns[s].oldest->since + patience);
+        int64_t patience = l->server->patience[s];
+        const struct conn *oldest = TAILQ_FIRST(&l->conns[s]);
+        if (patience > 0 && oldest != NULL && oldest->since + patience < due)
+            due = oldest->since + patience;
     }
-    if (l->accept_at != 0)
-        earlier(&until, l->accept_at);
-    if (l->is_draining && l->drain_until != 0)
-        earlier(&until, l->drain_until);
-    if (l->close_until != 0)
-        earlier(&until, l->close_until);
-    int64_t wait = until - nst_ticks();
+    int64_t wait = due - nst_ticks();
     return wait <= 0 ? 0 : (int)((wait + MILLISECOND - 1) / MILLISECOND);
 }
 
@@ -136,25 +125,23 @@ static void resume_all(struct nst_http_loop *l)
 static void expire(struct nst_http_loop *l)
 {
     for (enum conn_state s = 0; s < CONN_STATES; s++) {
-        int64_t patience = nst_http_conn_patience(l, s);
-        struct conn *c = l->conns[s].oldest;
-        while (patience > 0 && c != NULL && l->now - c->since >= patience) {
+        int64_t patience = l->server->patience[s];
+        struct conn *c;
+        while (patience > 0 && (c = TAILQ_FIRST(&l->conns[s])) != NULL &&
+               l->now - c->since >= patience)
             nst_http_conn_expire(c);
-            c = l->conns[s].oldest;
-        }
     }
     if (l->accept_at != 0 && l->now >= l->accept_at && !l->is_draining)
-        (void)listen_again(l);
+        (void)set_listening(l, true);
 }
 
 static void free_gone(struct nst_http_loop *l)
 {
-    struct conn *newer;
-    for (struct conn *c = l->conns[CONN_GONE].oldest; c != NULL; c = newer) {
-        newer = c->newer;
+    struct conn *c;
+    while ((c = TAILQ_FIRST(&l->conns[CONN_GONE])) != NULL) {
+        TAILQ_REMOVE(&l->conns[CONN_GONE], c, link);
         free(c);
     }
-    l->conns[CONN_GONE] = (struct conn_list){ 0 };
 }
 
 /* ---- Stopping ---- */
@@ -177,32 +164,32 @@ static void begin_drain(struct nst_http_loop *l)
     l->drain_until = l->now + l->server->options.drain_seconds * NST_SECOND;
 }
 
-/* Whether a request has come that epoll had no time to tell of. */
-static void look_again(struct nst_http_loop *l)
+/* Cut the connections of a state, or see whether a request has come on them that epoll
+ * had no time to tell of. Either may leave the state. */
+static void each(struct nst_http_loop *l, enum conn_state state, bool is_end)
 {
-    struct conn *newer;
-    for (struct conn *c = l->conns[CONN_WAITING].oldest; c != NULL; c = newer) {
-        newer = c->newer;
-        nst_http_conn_advance(c, EPOLLIN);
+    struct conn *next;
+    for (struct conn *c = TAILQ_FIRST(&l->conns[state]); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (is_end)
+            nst_http_conn_cut(c);
+        else
+            nst_http_conn_advance(c, EPOLLIN);
     }
 }
 
 static void cut_all(struct nst_http_loop *l)
 {
-    for (enum conn_state s = 0; s < CONN_GONE; s++) {
-        struct conn *newer;
-        for (struct conn *c = l->conns[s].oldest; c != NULL; c = newer) {
-            newer = c->newer;
-            nst_http_conn_cut(c);
-        }
-    }
+    for (enum conn_state s = 0; s < CONN_GONE; s++)
+        each(l, s, true);
 }
 
 static unsigned in_flight(const struct nst_http_loop *l)
 {
+    const struct conn *c;
     unsigned count = 0;
     for (enum conn_state s = CONN_HEAD; s <= CONN_SENDING; s++)
-        for (const struct conn *c = l->conns[s].oldest; c != NULL; c = c->newer)
+        TAILQ_FOREACH (c, &l->conns[s], link)
             count++;
     return count;
 }
@@ -212,12 +199,12 @@ static unsigned in_flight(const struct nst_http_loop *l)
 static bool is_drained(struct nst_http_loop *l)
 {
     if (in_flight(l) == 0)
-        look_again(l);
+        each(l, CONN_WAITING, false);
     unsigned count = in_flight(l);
     if (count == 0 && l->close_until == 0)
         l->close_until = l->now + FAREWELL;
     if (count == 0)
-        return l->conns[CONN_CLOSING].oldest == NULL || l->now >= l->close_until;
+        return TAILQ_EMPTY(&l->conns[CONN_CLOSING]) || l->now >= l->close_until;
     if (l->drain_until != 0 && l->now >= l->drain_until) {
         nst_log(NST_LOG_WARN, "stopping with requests in flight", NST_LOG_INT("count", count));
         cut_all(l);
@@ -244,12 +231,12 @@ static void *run(void *arg)
             app->tick_end(l->state);
     } while (!l->is_draining || !is_drained(l));
     cut_all(l);
+    if (app->tick_end != NULL)
+        app->tick_end(l->state);
     if (app->loop_stop != NULL)
         app->loop_stop(l->state);
     return NULL;
 }
-
-/* ---- From other threads ---- */
 
 void nst_http_resume(struct nst_exchange *pub)
 {
@@ -271,30 +258,32 @@ void nst_http_loop_wake(struct nst_http_loop *l)
     (void)!write(l->wake, &one, sizeof(one));
 }
 
-/* ---- Its life ---- */
+static enum nst_err not_started(int reason)
+{
+    nst_log(NST_LOG_ERROR, "loop not started",
+            NST_LOG_STR("reason", nst_str_z(strerrordesc_np(reason))));
+    return NST_E_INTERNAL;
+}
 
 enum nst_err nst_http_loop_init(struct nst_http_loop *l, struct nst_http *h)
 {
     l->server = h;
+    for (enum conn_state s = 0; s < CONN_STATES; s++)
+        TAILQ_INIT(&l->conns[s]);
     l->now = nst_ticks();
     nst_random(&l->id_next, sizeof(l->id_next));
     l->poll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (l->poll >= 0 && l->wake >= 0 && watch(l, &l->wake, l->wake, EPOLLIN) && listen_again(l))
+    if (l->poll >= 0 && l->wake >= 0 && watch(l, &l->wake, l->wake, EPOLLIN) &&
+        set_listening(l, true))
         return NST_OK;
-    nst_log(NST_LOG_ERROR, "loop not started",
-            NST_LOG_STR("reason", nst_str_z(strerrordesc_np(errno))));
-    return NST_E_INTERNAL;
+    return not_started(errno);
 }
 
 enum nst_err nst_http_loop_start(struct nst_http_loop *l)
 {
     int failure = pthread_create(&l->thread, NULL, run, l);
-    if (failure == 0)
-        return NST_OK;
-    nst_log(NST_LOG_ERROR, "loop not started",
-            NST_LOG_STR("reason", nst_str_z(strerrordesc_np(failure))));
-    return NST_E_INTERNAL;
+    return failure == 0 ? NST_OK : not_started(failure);
 }
 
 void nst_http_loop_release(struct nst_http_loop *l)

@@ -6,11 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define METHOD_MAX  32
-#define VERSION_MAX 8 /* "HTTP/1.1" */
-
-#define SIZE_DIGITS_MAX 32 /* of a chunk, with leading zeros */
-
 enum class {
     C_TOKEN = 1, /* of a method or field name, RFC 9110, 5.6.2 */
     C_VALUE = 2, /* of a field value, RFC 9110, 5.5 */
@@ -22,36 +17,26 @@ enum class {
 };
 
 /* Classes of bytes, filled before main. */
-static unsigned char class_of[256];
-
-static bool is_alnum(int c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-static unsigned classes(int c)
-{
-    bool is_visible = c > 0x20 && c != 0x7F, is_blank = c == ' ' || c == '\t';
-    unsigned set = is_blank ? C_BLANK | C_VALUE : 0;
-    if (is_alnum(c) || (c != 0 && c < 0x80 && strchr("!#$%&'*+-.^_`|~", c) != NULL))
-        set |= C_TOKEN;
-    if (is_visible)
-        set |= C_VALUE;
-    if (is_visible && c != '#')
-        set |= C_TARGET;
-    if (is_visible && c < 0x80 && strchr("/\\?#@,\"<>", c) == NULL)
-        set |= C_HOST;
-    if (is_alnum(c) && (c <= '9' || (c | 0x20) <= 'f'))
-        set |= C_HEX;
-    if (is_alnum(c) || c == '.' || c == '_' || c == '-')
-        set |= C_ID;
-    return set;
-}
+static unsigned char class_of[256] = { ['\t'] = C_BLANK | C_VALUE, [' '] = C_BLANK | C_VALUE };
 
 __attribute__((constructor)) static void fill_classes(void)
 {
-    for (int c = 0; c < 256; c++)
-        class_of[c] = (unsigned char)classes(c);
+    for (int c = 0x21; c < 256; c++) {
+        bool is_ascii = c < 0x7F, is_digit = c >= '0' && c <= '9';
+        bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        unsigned set = c != 0x7F ? C_VALUE : 0;
+        if (c != 0x7F && c != '#')
+            set |= C_TARGET;
+        if (is_letter || is_digit || (is_ascii && strchr("!#$%&'*+-.^_`|~", c) != NULL))
+            set |= C_TOKEN;
+        if (is_ascii && strchr("/\\?#@,\"<>", c) == NULL)
+            set |= C_HOST;
+        if (is_digit || (is_letter && (c | 0x20) <= 'f'))
+            set |= C_HEX;
+        if (is_letter || is_digit || c == '.' || c == '_' || c == '-')
+            set |= C_ID;
+        class_of[c] = (unsigned char)set;
+    }
 }
 
 static bool is_all(struct nst_str s, enum class wanted)
@@ -88,57 +73,66 @@ enum state {
 };
 
 /* Bytes of class `run` are walked over; an exit byte leads on; `falls` is where
- * any other byte is looked at again. All else is refused with the sentence. */
+ * any other byte is looked at again. All else is refused with the sentence, and so is
+ * a part that is shorter or longer than it may be (most 0: no limit here). */
 struct rule {
     unsigned char run;
     struct {
         char byte;
         unsigned char to;
     } exit[2];
-    unsigned char falls;
+    unsigned char falls, least, most;
     const char *sentence;
 };
 
-#define LINE_END "A line must end with CR and LF."
+#define LINE_END      "A line must end with CR and LF."
+#define BAD_FIELD     "A header field is malformed."
+#define BAD_CHUNK     "A chunk is malformed."
+#define TOO_LONG      "A chunk is longer than it says."
+#define BAD_EXTENSION "A chunk extension is malformed."
 
 static const struct rule rules[] = {
-    [START] = { 0, { { '\r', START_LF } }, METHOD, NULL },
-    [START_LF] = { 0, { { '\n', START } }, 0, LINE_END },
-    [METHOD] = { C_TOKEN, { { ' ', TARGET } }, 0, "The method is malformed." },
-    [TARGET] = { C_TARGET, { { ' ', VERSION } }, 0, "The request target is malformed." },
-    [VERSION] = { C_TARGET, { { '\r', LINE_LF } }, 0, "The request line is malformed." },
-    [LINE_LF] = { 0, { { '\n', FIELD } }, 0, LINE_END },
-    [FIELD] = { 0, { { '\r', HEAD_LF } }, NAME, NULL },
-    [NAME] = { C_TOKEN, { { ':', BLANK } }, 0, "A header field is malformed." },
-    [BLANK] = { C_BLANK, { { 0 } }, VALUE, NULL },
-    [VALUE] = { C_VALUE, { { '\r', VALUE_LF } }, 0, "A header field is malformed." },
-    [VALUE_LF] = { 0, { { '\n', FIELD } }, 0, "A header field is malformed." },
-    [HEAD_LF] = { 0, { { '\n', END } }, 0, LINE_END },
-    [SIZE] = { C_HEX, { { '\r', SIZE_LF }, { ';', EXTENSION } }, 0, "A chunk is malformed." },
-    [EXTENSION] = { C_VALUE, { { '\r', SIZE_LF } }, 0, "A chunk extension is malformed." },
-    [SIZE_LF] = { 0, { { '\n', DATA } }, 0, "A chunk is malformed." },
-    [DATA_CR] = { 0, { { '\r', DATA_LF } }, 0, "A chunk is longer than it says." },
-    [DATA_LF] = { 0, { { '\n', SIZE } }, 0, "A chunk is longer than it says." },
+    [START] = { 0, { { '\r', START_LF } }, METHOD, 0, 0, NULL },
+    [START_LF] = { 0, { { '\n', START } }, 0, 0, 0, LINE_END },
+    [METHOD] = { C_TOKEN, { { ' ', TARGET } }, 0, 1, 32, "The method is malformed." },
+    [TARGET] = { C_TARGET, { { ' ', VERSION } }, 0, 1, 0, "The request target is malformed." },
+    [VERSION] = { C_TARGET, { { '\r', LINE_LF } }, 0, 8, 8, "The request line is malformed." },
+    [LINE_LF] = { 0, { { '\n', FIELD } }, 0, 0, 0, LINE_END },
+    [FIELD] = { 0, { { '\r', HEAD_LF } }, NAME, 0, 0, NULL },
+    [NAME] = { C_TOKEN, { { ':', BLANK } }, 0, 1, 0, BAD_FIELD },
+    [BLANK] = { C_BLANK, { { 0 } }, VALUE, 0, 0, NULL },
+    [VALUE] = { C_VALUE, { { '\r', VALUE_LF } }, 0, 0, 0, BAD_FIELD },
+    [VALUE_LF] = { 0, { { '\n', FIELD } }, 0, 0, 0, BAD_FIELD },
+    [HEAD_LF] = { 0, { { '\n', END } }, 0, 0, 0, LINE_END },
+    [SIZE] = { C_HEX, { { '\r', SIZE_LF }, { ';', EXTENSION } }, 0, 1, 32, BAD_CHUNK },
+    [EXTENSION] = { C_VALUE, { { '\r', SIZE_LF } }, 0, 0, 0, BAD_EXTENSION },
+    [SIZE_LF] = { 0, { { '\n', DATA } }, 0, 0, 0, BAD_CHUNK },
+    [DATA_CR] = { 0, { { '\r', DATA_LF } }, 0, 0, 0, TOO_LONG },
+    [DATA_LF] = { 0, { { '\n', SIZE } }, 0, 0, 0, TOO_LONG },
 };
 
 enum step { STEP_WAITS, STEP_LEFT, STEP_FELL, STEP_STUCK };
 
-/* Walk as far as the rule of the state allows and take its exit. */
-static enum step walk(unsigned char *state, size_t *at, struct nst_str text)
+/* Walk as far as the rule of the state allows and take its exit.
+ *   part   bytes of the present part before text[*at] */
+static enum step walk(unsigned char *state, size_t *at, struct nst_str text, size_t part)
 {
     const struct rule *r = &rules[*state];
     size_t i = *at;
     while (i < text.n && (class_of[(unsigned char)text.p[i]] & r->run) != 0)
         i++;
+    part += i - *at;
     *at = i;
+    if (r->most != 0 && part > r->most)
+        return STEP_STUCK;
     if (i == text.n)
         return STEP_WAITS;
     for (unsigned k = 0; k < NST_COUNT(r->exit); k++) {
-        if (r->exit[k].to != NOWHERE && r->exit[k].byte == text.p[i]) {
-            *state = r->exit[k].to;
-            *at = i + 1;
-            return STEP_LEFT;
-        }
+        if (r->exit[k].to == NOWHERE || r->exit[k].byte != text.p[i] || part < r->least)
+            continue;
+        *state = r->exit[k].to;
+        *at = i + 1;
+        return STEP_LEFT;
     }
     if (r->falls == NOWHERE)
         return STEP_STUCK;
@@ -160,82 +154,57 @@ static bool malformed(struct nst_http_head *h, const char *detail)
     return refuse(h, NST_E_MALFORMED, detail);
 }
 
-static bool take_method(struct nst_http_head *h, struct nst_str part)
-{
-    h->method = part;
-    return (part.n > 0 && part.n <= METHOD_MAX) || malformed(h, rules[METHOD].sentence);
-}
-
-/* Length of "http://" or "https://" in front of an absolute target, else 0. */
-static size_t scheme_of(struct nst_str target)
-{
-    static const char *const scheme[] = { "http://", "https://" };
-    for (size_t i = 0; i < NST_COUNT(scheme); i++) {
-        size_t n = strlen(scheme[i]);
-        if (target.n >= n && strncasecmp(target.p, scheme[i], n) == 0)
-            return n;
-    }
-    return 0;
-}
-
 /* RFC 9112, 3.2: origin form, absolute form, and `*` of OPTIONS. */
 static bool take_target(struct nst_http_head *h, struct nst_str part)
 {
-    size_t scheme = scheme_of(part), end = scheme;
-    while (scheme > 0 && end < part.n && part.p[end] != '/' && part.p[end] != '?')
+    size_t scheme = 0, end;
+    if (part.n >= 7 && strncasecmp(part.p, "http://", 7) == 0)
+        scheme = 7;
+    else if (part.n >= 8 && strncasecmp(part.p, "https://", 8) == 0)
+        scheme = 8;
+    for (end = scheme; scheme > 0 && end < part.n && part.p[end] != '/' && part.p[end] != '?';)
         end++;
-    if (scheme > 0)
-        h->authority = nst_str_slice(part, scheme, end);
     struct nst_str rest = nst_str_slice(part, end, part.n);
     size_t mark = nst_str_find(rest, '?');
     bool is_options = nst_str_eq(h->method, NST_STR("OPTIONS"));
     h->path = nst_str_slice(rest, 0, mark);
     if (mark < rest.n)
         h->query = nst_str_slice(rest, mark + 1, rest.n);
-    if (scheme > 0 && h->path.n == 0)
+    if (scheme == 0)
+        return (h->path.n > 0 && h->path.p[0] == '/') ||
+               (is_options && nst_str_eq(rest, NST_STR("*"))) ||
+               malformed(h, rules[TARGET].sentence);
+    h->authority = nst_str_slice(part, scheme, end);
+    if (h->path.n == 0)
         h->path = is_options && h->query.p == NULL ? NST_STR("*") : NST_STR("/");
-    bool is_path = h->path.n > 0 && h->path.p[0] == '/';
-    bool is_server = is_options && nst_str_eq(rest, NST_STR("*"));
-    bool has_authority = scheme == 0 || (h->authority.n > 0 && is_all(h->authority, C_HOST));
-    if ((is_path || is_server || scheme > 0) && has_authority)
-        return true;
-    return malformed(h, rules[TARGET].sentence);
+    return (h->authority.n > 0 && is_all(h->authority, C_HOST)) ||
+           malformed(h, rules[TARGET].sentence);
 }
 
 static bool take_version(struct nst_http_head *h, struct nst_str part)
 {
-    bool is_version = part.n == VERSION_MAX && memcmp(part.p, "HTTP/", 5) == 0 &&
-                      part.p[6] == '.' && part.p[5] >= '0' && part.p[5] <= '9' &&
-                      part.p[7] >= '0' && part.p[7] <= '9';
+    bool is_version = memcmp(part.p, "HTTP/", 5) == 0 && part.p[6] == '.' && part.p[5] >= '0' &&
+                      part.p[5] <= '9' && part.p[7] >= '0' && part.p[7] <= '9';
     if (!is_version)
         return malformed(h, rules[VERSION].sentence);
     h->is_http_1_0 = part.p[7] == '0';
-    if (part.p[5] != '1' || part.p[7] > '1')
-        return refuse(h, NST_E_VERSION, NULL);
-    return true;
+    return (part.p[5] == '1' && part.p[7] <= '1') || refuse(h, NST_E_VERSION, NULL);
 }
 
-static bool take_name(struct nst_http_head *h, struct nst_str part)
-{
-    if (part.n == 0)
-        return malformed(h, rules[NAME].sentence);
-    if (h->fields == h->limits->fields)
-        return refuse(h, NST_E_HEADERS, "The request has too many header fields.");
-    h->field[h->fields].name = part;
-    return true;
-}
-
-/* Where a field goes that the layer itself needs. */
+/* Where a field goes that the layer itself needs, and of which bytes it must be to be
+ * taken at all. */
 static const struct {
     struct nst_str name;
     size_t offset;
+    enum class made_of;
 } named[] = {
-    { NST_STR_INIT("Host"), offsetof(struct nst_http_head, host) },
-    { NST_STR_INIT("Expect"), offsetof(struct nst_http_head, expect) },
-    { NST_STR_INIT("Connection"), offsetof(struct nst_http_head, connection) },
-    { NST_STR_INIT("X-Request-Id"), offsetof(struct nst_http_head, request_id) },
-    { NST_STR_INIT("Content-Length"), offsetof(struct nst_http_head, content_length) },
-    { NST_STR_INIT("Transfer-Encoding"), offsetof(struct nst_http_head, transfer_encoding) },
+    { NST_STR_INIT("Host"), offsetof(struct nst_http_head, host), C_VALUE },
+    { NST_STR_INIT("Expect"), offsetof(struct nst_http_head, expect), C_VALUE },
+    { NST_STR_INIT("Connection"), offsetof(struct nst_http_head, connection), C_VALUE },
+    { NST_STR_INIT("X-Request-Id"), offsetof(struct nst_http_head, request_id), C_ID },
+    { NST_STR_INIT("Content-Length"), offsetof(struct nst_http_head, content_length), C_VALUE },
+    { NST_STR_INIT("Transfer-Encoding"), offsetof(struct nst_http_head, transfer_encoding),
+      C_VALUE },
 };
 
 static void take_value(struct nst_http_head *h, struct nst_str part)
@@ -246,28 +215,27 @@ static void take_value(struct nst_http_head *h, struct nst_str part)
         if (f->name.n != named[i].name.n || !nst_str_eq_nocase(f->name, named[i].name))
             continue;
         struct nst_http_named *at = (struct nst_http_named *)(void *)((char *)h + named[i].offset);
-        if (at->count++ == 0)
+        if (at->count++ == 0 && is_all(f->value, named[i].made_of))
             at->value = f->value;
     }
 }
 
+/* The part of the state is complete. */
 static bool take(struct nst_http_head *h, enum state state, struct nst_str part)
 {
-    switch (state) {
-    case METHOD:
-        return take_method(h, part);
-    case TARGET:
+    if (state == TARGET)
         return take_target(h, part);
-    case VERSION:
+    if (state == VERSION)
         return take_version(h, part);
-    case NAME:
-        return take_name(h, part);
-    case VALUE:
+    if (state == NAME && h->fields == h->limits->fields)
+        return refuse(h, NST_E_HEADERS, "The request has too many header fields.");
+    if (state == NAME)
+        h->field[h->fields].name = part;
+    if (state == METHOD)
+        h->method = part;
+    if (state == VALUE)
         take_value(h, part);
-        return true;
-    default:
-        return true;
-    }
+    return true;
 }
 
 /* ---- The whole head ---- */
@@ -308,13 +276,16 @@ static bool connection_says(const struct nst_http_head *h, const char *token)
 {
     for (unsigned i = 0; h->connection.count > 0 && i < h->fields; i++)
         if (nst_str_eq_nocase(h->field[i].name, NST_STR("Connection")) &&
-            nst_http_list_has(h->field[i].value, token))
+            nst_list_has(h->field[i].value, token))
             return true;
     return false;
 }
 
 static bool judge(struct nst_http_head *h)
 {
+    /* Success would open a tunnel through a proxy in front, RFC 9110, 9.3.6. */
+    if (nst_str_eq(h->method, NST_STR("CONNECT")))
+        return malformed(h, "CONNECT is for proxies.");
     if (h->host.count > 1 || (h->host.count == 0 && !h->is_http_1_0))
         return malformed(h, "A request needs exactly one Host.");
     if (!is_all(h->host.value, C_HOST))
@@ -323,8 +294,6 @@ static bool judge(struct nst_http_head *h)
         return false;
     if (h->authority.p != NULL) /* RFC 9112, 3.2.2 */
         h->host.value = h->authority;
-    if (!is_all(h->request_id.value, C_ID))
-        h->request_id.value.n = 0;
     h->keeps_alive =
         !connection_says(h, "close") && (!h->is_http_1_0 || connection_says(h, "keep-alive"));
     h->expects_continue =
@@ -339,26 +308,15 @@ void nst_http_head_init(struct nst_http_head *h, const struct nst_http_limits *l
     h->path = NST_STR("/");
 }
 
-/* The part of the state is too long, whatever comes after it. */
-static bool is_within(struct nst_http_head *h, enum state state, struct nst_str part)
-{
-    if (state == TARGET && part.n > h->limits->target_bytes)
-        return refuse(h, NST_E_URI_TOO_LONG, NULL);
-    if (state == METHOD && part.n > METHOD_MAX)
-        return malformed(h, rules[METHOD].sentence);
-    if (state == VERSION && part.n > VERSION_MAX)
-        return malformed(h, rules[VERSION].sentence);
-    return true;
-}
-
 /* The path as far as it is known names the face that words the refusal. */
-static void keep_path(struct nst_http_head *h, enum state state, struct nst_str part)
+static enum nst_http_read refused(struct nst_http_head *h, enum state state, struct nst_str part)
 {
-    struct nst_str path = nst_str_slice(part, 0, nst_str_find(part, '?'));
-    if (state == TARGET && path.n > 0 && path.p[0] == '/')
-        h->path = path;
+    struct nst_str known = nst_str_slice(part, 0, h->limits->target_bytes);
+    if (state == TARGET)
+        h->path = nst_str_slice(known, 0, nst_str_find(known, '?'));
     if (h->path.n == 0 || (h->path.p[0] != '/' && h->path.p[0] != '*'))
         h->path = NST_STR("/");
+    return NST_HTTP_REFUSED;
 }
 
 enum nst_http_read nst_http_read_head(struct nst_http_head *h, struct nst_str text)
@@ -366,22 +324,21 @@ enum nst_http_read nst_http_read_head(struct nst_http_head *h, struct nst_str te
     struct nst_str seen = nst_str_slice(text, 0, h->limits->head_bytes);
     while (h->state != END) {
         enum state before = (enum state)h->state;
-        enum step step = walk(&h->state, &h->at, seen);
-        size_t end = step == STEP_LEFT ? h->at - 1 : h->at;
-        struct nst_str part = nst_str_slice(seen, h->mark, end);
-        bool is_good = is_within(h, before, part);
-        if (is_good && step == STEP_WAITS) {
-            if (text.n == seen.n)
-                return NST_HTTP_MORE;
+        enum step step = walk(&h->state, &h->at, seen, h->at - h->mark);
+        struct nst_str part = { seen.p + h->mark, h->at - h->mark - (step == STEP_LEFT) };
+        bool is_good;
+        if (before == TARGET && part.n > h->limits->target_bytes)
+            is_good = refuse(h, NST_E_URI_TOO_LONG, NULL);
+        else if (step == STEP_STUCK)
+            is_good = malformed(h, rules[before].sentence);
+        else if (step != STEP_WAITS)
+            is_good = take(h, before, part);
+        else if (text.n == seen.n)
+            return NST_HTTP_MORE;
+        else
             is_good = refuse(h, NST_E_HEADERS, NULL);
-        } else if (is_good) {
-            is_good =
-                step == STEP_STUCK ? malformed(h, rules[before].sentence) : take(h, before, part);
-        }
-        if (!is_good) {
-            keep_path(h, before, part);
-            return NST_HTTP_REFUSED;
-        }
+        if (!is_good)
+            return refused(h, before, part);
         h->mark = h->at;
     }
     return judge(h) ? NST_HTTP_DONE : NST_HTTP_REFUSED;
@@ -394,50 +351,30 @@ void nst_http_chunks_init(struct nst_http_chunks *c, const struct nst_http_limit
     *c = (struct nst_http_chunks){ .limits = limits, .state = SIZE };
 }
 
-static unsigned hex_digit(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c | 0x20) - 'a' + 10;
-}
-
-static void add_size(struct nst_http_chunks *c, struct nst_str digits)
-{
-    for (size_t i = 0; i < digits.n; i++)
-        c->left = c->left > UINT64_MAX >> 4 ? UINT64_MAX : c->left << 4 | hex_digit(digits.p[i]);
-}
-
-/* What is no data is bounded, too: who sends it wants something else. */
-static bool is_bounded(struct nst_http_chunks *c, enum state before, size_t n)
-{
-    if (before == EXTENSION || (before >= FIELD && before <= HEAD_LF))
-        c->overhead += n;
-    c->trailers += before == NAME && c->state == BLANK;
-    if (c->overhead > c->limits->head_bytes || c->trailers > c->limits->fields ||
-        (before == SIZE && c->part > SIZE_DIGITS_MAX))
-        c->detail = "The body has too much beside its data.";
-    return c->detail == NULL;
-}
-
 /* One step through what stands between the data. Returns false when it is refused. */
 static bool step_between(struct nst_http_chunks *c, struct nst_str *in)
 {
     enum state before = (enum state)c->state;
     size_t at = 0;
-    enum step step = walk(&c->state, &at, *in);
-    size_t run = step == STEP_LEFT ? at - 1 : at;
-    c->part += run;
-    if (before == SIZE)
-        add_size(c, nst_str_slice(*in, 0, run));
+    enum step step = walk(&c->state, &at, *in, c->part);
+    size_t run = at - (step == STEP_LEFT);
+    for (size_t i = 0; before == SIZE && i < run && c->part + i < rules[SIZE].most; i++) {
+        unsigned byte = (unsigned char)in->p[i];
+        uint64_t digit = (byte & 15) + 9 * (byte >> 6); /* a letter has bit 6 */
+        c->left = c->left > UINT64_MAX >> 4 ? UINT64_MAX : c->left << 4 | digit;
+    }
     *in = nst_str_slice(*in, at, in->n);
-    bool is_empty = step == STEP_LEFT && c->part == 0 && (before == SIZE || before == NAME);
-    if (step == STEP_STUCK || is_empty)
+    c->part = c->state == before ? c->part + run : 0;
+    if (before == EXTENSION || (before >= FIELD && before <= HEAD_LF))
+        c->overhead += at;
+    c->trailers += before == NAME && step == STEP_LEFT;
+    if (step == STEP_STUCK)
         c->detail = rules[before].sentence;
-    if (!is_bounded(c, before, at))
-        return false;
-    if (c->state != before)
-        c->part = 0;
+    else if (c->overhead > c->limits->head_bytes || c->trailers > c->limits->fields)
+        c->detail = "The body has too much beside its data.";
     if (c->state == DATA && c->left == 0)
         c->state = FIELD;
-    return true;
+    return c->detail == NULL;
 }
 
 enum nst_http_read nst_http_read_chunks(struct nst_http_chunks *c, struct nst_str *data,
@@ -458,36 +395,4 @@ enum nst_http_read nst_http_read_chunks(struct nst_http_chunks *c, struct nst_st
             return NST_HTTP_REFUSED;
     }
     return c->state == END ? NST_HTTP_DONE : NST_HTTP_MORE;
-}
-
-/* ---- Lists ---- */
-
-static bool has_digit_above_zero(struct nst_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] >= '1' && s.p[i] <= '9')
-            return true;
-    return false;
-}
-
-/* q=0, q=0.0 ... in the parameters of a list member. */
-static bool is_refused(struct nst_str parameters)
-{
-    while (parameters.p != NULL) {
-        struct nst_str one = nst_str_trim(nst_str_cut(&parameters, ';'));
-        if (one.n >= 2 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=')
-            return !has_digit_above_zero(one);
-    }
-    return false;
-}
-
-bool nst_http_list_has(struct nst_str list, const char *token)
-{
-    while (list.p != NULL) {
-        struct nst_str rest = nst_str_cut(&list, ',');
-        struct nst_str name = nst_str_trim(nst_str_cut(&rest, ';'));
-        if (nst_str_eq_nocase(name, nst_str_z(token)))
-            return !is_refused(rest);
-    }
-    return false;
 }

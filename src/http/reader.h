@@ -1,17 +1,13 @@
 /* The strict reader of requests: RFC 9112 and RFC 9110, and nothing else.
  *
- * It reads a request line, fields and the chunks of a body as they come, out of
- * whatever buffer the connection has, and allocates nothing. The grammar is one
- * table in reader.c. What the grammar does not know is refused at the first byte
- * that does not fit, so that the verdict never depends on how the bytes were cut.
+ * It reads a request line, fields and the chunks of a body out of whatever buffer the
+ * connection has, and allocates nothing. The grammar is one table in reader.c. What it
+ * does not know is refused at the first byte that does not fit, so that the verdict
+ * never depends on how the bytes were cut. One leniency, which no two servers frame
+ * differently: a target may have any visible byte but '#', and bytes above 0x7F.
  *
- * Taken although RFC 3986 has no room for them, since clients send them and no
- * two servers frame them differently: bytes above 0x7F and any visible character
- * but '#' in a target.
- *
- * Lifecycle of a head: nst_http_head_init, nst_http_read_head with a text that
- * only grows at its end, until the result is not NST_HTTP_MORE. The strings point
- * into that text. */
+ * Lifecycle of a head: nst_http_head_init, then nst_http_read_head with a text that
+ * only grows at its end, until the result is not NST_HTTP_MORE. */
 #ifndef NESTOR_HTTP_READER_H
 #define NESTOR_HTTP_READER_H
 
@@ -88,9 +84,5 @@ void nst_http_chunks_init(struct nst_http_chunks *c, const struct nst_http_limit
  * chunk claims to be, before its bytes are there. */
 NST_CHECKED enum nst_http_read nst_http_read_chunks(struct nst_http_chunks *c, struct nst_str *data,
                                                     struct nst_str *in);
-
-/* Whether the comma-separated list holds the token, without case; parameters
- * are cut, and q=0 counts as absent. */
-bool nst_http_list_has(struct nst_str list, const char *token);
 
 #endif

@@ -8,39 +8,29 @@
 #include <unistd.h>
 
 #include "nestor/base/log.h"
+#include "nestor/base/time.h"
 
 #define LOOPS_MAX   256
 #define FILES_EXTRA 256 /* for the store, the log and the loops */
 
-static unsigned processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : (unsigned)n;
-}
+#define LINGER (2 * NST_SECOND) /* for a client to see that we have closed */
 
-static unsigned number_or(unsigned n, unsigned otherwise)
-{
-    return n != 0 ? n : otherwise;
-}
-
-static size_t size_or(size_t n, size_t otherwise)
-{
-    return n != 0 ? n : otherwise;
-}
+#define OR(value, otherwise) ((value) != 0 ? (value) : (otherwise))
 
 static struct nst_http_options with_defaults(struct nst_http_options o)
 {
-    o.loops = number_or(o.loops, processors());
-    o.connections = number_or(o.connections, 10000);
-    o.header_fields = number_or(o.header_fields, 100);
-    o.idle_seconds = number_or(o.idle_seconds, 60);
-    o.request_seconds = number_or(o.request_seconds, 30);
-    o.drain_seconds = number_or(o.drain_seconds, 10);
-    o.header_bytes = size_or(o.header_bytes, 16384);
-    o.target_bytes = size_or(o.target_bytes, 8000);
-    o.gzip_from = size_or(o.gzip_from, 1024);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    o.loops = OR(o.loops, processors < 1 ? 1 : (unsigned)processors);
     if (o.loops > LOOPS_MAX)
         o.loops = LOOPS_MAX;
+    o.connections = OR(o.connections, 10000);
+    o.header_bytes = OR(o.header_bytes, 16384);
+    o.header_fields = OR(o.header_fields, 100);
+    o.target_bytes = OR(o.target_bytes, 8000);
+    o.idle_seconds = OR(o.idle_seconds, 60);
+    o.request_seconds = OR(o.request_seconds, 30);
+    o.drain_seconds = OR(o.drain_seconds, 10);
+    o.gzip_from = OR(o.gzip_from, 1024);
     return o;
 }
 
@@ -50,13 +40,11 @@ static void fit_to_files(struct nst_http_options *o)
 {
     struct rlimit limit;
     rlim_t wanted = (rlim_t)o->connections + FILES_EXTRA;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
-            return;
-    }
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur >= wanted)
         return;
     rlim_t extra = limit.rlim_cur / 2 < FILES_EXTRA ? limit.rlim_cur / 2 : FILES_EXTRA;
@@ -77,7 +65,10 @@ static struct nst_http *server_new(const struct nst_http_options *o, const struc
     h->limits = (struct nst_http_limits){ options.header_bytes, options.target_bytes,
                                           options.header_fields };
     h->app = app;
-    nst_http_peers_init(&h->peers);
+    h->patience[CONN_WAITING] = h->patience[CONN_SENDING] = options.idle_seconds * NST_SECOND;
+    h->patience[CONN_HEAD] = h->patience[CONN_BODY] = options.request_seconds * NST_SECOND;
+    h->patience[CONN_CLOSING] = LINGER;
+    pthread_mutex_init(&h->peers_lock, NULL);
     for (unsigned i = 0; i < options.loops; i++)
         h->loop[i].poll = h->loop[i].wake = -1;
     return h;
@@ -123,6 +114,6 @@ void nst_http_stop(struct nst_http *h)
         pthread_join(h->loop[i].thread, NULL);
     for (unsigned i = 0; i < h->options.loops; i++)
         nst_http_loop_release(&h->loop[i]);
-    nst_http_peers_release(&h->peers);
+    pthread_mutex_destroy(&h->peers_lock);
     free(h);
 }

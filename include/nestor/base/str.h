@@ -64,6 +64,10 @@ size_t nst_str_find(struct nst_str s, char c);
  * follows sep, or the null string after the last piece. Call while rest->p. */
 struct nst_str nst_str_cut(struct nst_str *rest, char sep);
 
+/* Whether a comma-separated list of HTTP (RFC 9110, 5.6.1) has the token, without case;
+ * parameters are cut, and what has q=0 counts as absent. A null list has none. */
+bool nst_list_has(struct nst_str list, const char *token);
+
 /* Parse an optionally signed decimal integer that fills the whole of s.
  *   out    set only on success
  * Returns false for anything else, values beyond 64 bits included. */
