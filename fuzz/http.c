@@ -3,6 +3,7 @@
  * stands for the administrator's token. Every answer has a status line that is no
  * failure of the server's own, and the connection ends. */
 #include "fuzz.h"
+#include "nestor/base/time.h"
 #include "site.h"
 
 #include <arpa/inet.h>
@@ -42,26 +43,38 @@ static void start(void)
     atexit(stop);
 }
 
+/* On a busy machine ports, descriptors or room in the queue may be short for a moment. */
 static int dial(void)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons((uint16_t)nst_server_port(server)),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int64_t give_up = nst_ticks() + PATIENCE * NST_SECOND;
+    while (nst_ticks() < give_up) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+            return fd;
+        if (fd >= 0)
+            close(fd);
+        usleep(10000);
+    }
+    abort();
+}
+
+static void prepare(int fd)
+{
     struct timeval patience = { .tv_sec = PATIENCE };
     struct linger reset = { .l_onoff = 1 };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-        abort();
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     /* Thousands of connections a second would use up the ports in TIME_WAIT. */
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    return fd;
 }
 
 /* Sends all that the server takes, then reads to the end. */
 static struct nst_str talk(struct nst_arena *a, struct nst_str request)
 {
     int fd = dial();
+    prepare(fd);
     char *answer = nst_alloc_text(a, ANSWER_MAX);
     size_t n = 0;
     ssize_t got = 1;
