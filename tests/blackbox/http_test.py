@@ -490,6 +490,10 @@ def request_id():
             assert re.fullmatch("[0-9a-f]{16}", made), made
             seen.add(made)
         equal(len(seen), 5)
+        c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: a\"b\r\nX : y\r\n\r\n")
+        a = c.answer()
+        equal(a.status, 400)
+        assert re.fullmatch("[0-9a-f]{16}", a.header["x-request-id"]), a.head
 
 
 @case
