@@ -228,7 +228,8 @@ def malformed_request_line():
     end = " HTTP/1.1\r\nHost: a\r\n\r\n"
     with server() as s:
         for line in ("G@T /", "G\x01T /", "GET  /", "GET /a b", "GET /a\x01", "GET /a#b", "GET *",
-                     "GET a", "GET /\0a", "GET /a?\0", "GET http", "A" * 40 + " /"):
+                     "GET a", "GET /\0a", "GET /a?\0", "GET http", "A" * 40 + " /",
+                     "CONNECT a:80", "CONNECT /", "CONNECT http://a/"):
             try:
                 refused(s, line + end)
             except AssertionError as e:
