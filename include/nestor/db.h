@@ -64,6 +64,12 @@ void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
 /* Append `$n` and remember its value. */
 void nst_sql_bind(struct nst_sql *q, struct nst_value v);
 
+/* Let the SELECT that ends here hold its rows of the table until the transaction ends:
+ * whoever else holds or changes them waits, and a row that changed while this one waited
+ * is judged and read as it is now. Nothing is added on SQLite, where writers follow one
+ * another. In writes only. */
+void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table);
+
 /* ---- Running statements: on a connection, inside a transaction ---- */
 
 /* Run a statement and step through its rows.

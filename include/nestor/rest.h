@@ -126,8 +126,9 @@ struct nst_json *nst_body_member(struct nst_req *rq, const char *field);
 
 /* ---- Reading and writing rows ---- */
 
-/* Which columns to load. */
-enum nst_depth { NST_LOAD_CORE, NST_LOAD_ALL };
+/* Which columns to load; HELD: as CORE, and a write keeps the row for itself until its
+ * transaction ends (nst_sql_hold), as it does with the rows of its path. */
+enum nst_depth { NST_LOAD_CORE, NST_LOAD_ALL, NST_LOAD_HELD };
 
 /* Load the one row that q's conditions name (each starting with " AND ").
  *   row   set to a zeroed struct with the row, owned by rq; NULL if none
@@ -164,6 +165,10 @@ NST_CHECKED enum nst_err nst_insert_unless_there(bool *inserted, struct nst_req 
 /* Update the fields in row.set, and the automatic ones. */
 NST_CHECKED enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r,
                                         void *row);
+
+/* SQL for a stored time that shall become `time` ("$1") and never an earlier one. */
+#define NST_SQL_LATER(column, time) \
+    "CASE WHEN " column " > " time " THEN " column " ELSE " time " END"
 
 /* The answer of this face to a violated unique key of r. */
 NST_CHECKED enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst_resource *r,

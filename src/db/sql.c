@@ -31,6 +31,15 @@ void nst_sql_bind(struct nst_sql *q, struct nst_value v)
     nst_put_int(&q->text, q->count);
 }
 
+/* The key of a row never changes: rows that refer to it may be added meanwhile. */
+void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table)
+{
+    if (db->store->dialect == NST_SQLITE)
+        return;
+    nst_sql_add(q, " FOR NO KEY UPDATE OF ");
+    nst_sql_add(q, table);
+}
+
 struct nst_db *nst_db_new(struct nst_store *store, const struct nst_engine *engine)
 {
     struct nst_db *db = calloc(1, sizeof(*db));

@@ -68,6 +68,7 @@ struct nst_endpoint {
     struct nst_step *step;
     size_t count;
     bool is_detail; /* the last segment loads a row */
+    size_t held;    /* the first step whose row a write holds */
     const struct nst_action *action[NST_METHOD_COUNT];
     struct nst_str allow;
 };
@@ -141,11 +142,16 @@ struct nst_selection {
     struct nst_str select;
     uint64_t columns;
     const struct nst_sql *conditions;
+    bool is_held; /* until the transaction ends; in writes only */
 };
 
 /* Load one row; *row is NULL when there is none. Texts are copied to rq's arena. */
 enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model *m,
                           const struct nst_selection *what);
+
+/* True when this run may change the store: it is neither a reading request nor a first
+ * look before slow work. */
+bool nst_is_write(const struct nst_req *rq);
 
 /* Start conditions that name a row by its id. */
 void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r, int64_t id);

@@ -75,9 +75,17 @@ static struct nst_selection choose(struct nst_req *rq, const struct nst_model *m
     return (struct nst_selection){ shape->select, shape->columns, NULL };
 }
 
-static enum nst_err load_step(void **row, struct nst_req *rq, const struct nst_step *step,
-                              struct nst_str value, bool is_target)
+/* A segment that stands for a row. */
+struct named {
+    const struct nst_step *step;
+    struct nst_str value;
+    bool is_target; /* the path ends with it */
+    bool is_held;   /* by a write, for itself: see struct nst_endpoint */
+};
+
+static enum nst_err load_named(void **row, struct nst_req *rq, const struct named *n)
 {
+    const struct nst_step *step = n->step;
     const struct nst_model *m = step->model;
     const struct nst_resource *r = m->resource;
     struct nst_sql q;
@@ -93,26 +101,27 @@ static enum nst_err load_step(void **row, struct nst_req *rq, const struct nst_s
         nst_column_put(&q.text, r, key);
         nst_sql_add(&q, " = ");
         int64_t number = -1;
-        if (key->rep == NST_REP_INT && !nst_str_int(&number, value))
+        if (key->rep == NST_REP_INT && !nst_str_int(&number, n->value))
             number = -1;
-        nst_sql_bind(&q, key->rep == NST_REP_INT ? NST_INT(number) : NST_TEXT(value));
+        nst_sql_bind(&q, key->rep == NST_REP_INT ? NST_INT(number) : NST_TEXT(n->value));
     }
     if (e != NST_OK)
         return e;
-    struct nst_selection what = choose(rq, m, is_target);
+    struct nst_selection what = choose(rq, m, n->is_target);
     what.conditions = &q;
+    what.is_held = n->is_held;
     return nst_load_row(row, rq, m, &what);
 }
 
 /* Ancestors are the same for many requests: a loop keeps those it has read until
  * the data changes. */
-static struct nst_str ancestor_key(struct nst_req *rq, const struct nst_step *step,
-                                   struct nst_str value)
+static struct nst_str ancestor_key(struct nst_req *rq, const struct named *n)
 {
+    const struct nst_step *step = n->step;
     const struct nst_object *parent = nst_object(rq);
     struct nst_buf b;
     nst_buf_init(&b, rq->arena, 65536);
-    nst_put_lit(&b, "row ");
+    nst_put_z(&b, n->is_held ? "held " : "row ");
     nst_put_z(&b, rq->face->name);
     nst_put_char(&b, ' ');
     nst_put_z(&b, step->model->resource->name);
@@ -124,40 +133,38 @@ static struct nst_str ancestor_key(struct nst_req *rq, const struct nst_step *st
         nst_put_int(&b, ((const struct nst_row *)parent->row)->id);
     }
     nst_put_char(&b, '/');
-    nst_put(&b, value);
+    nst_put(&b, n->value);
     return nst_buf_str(&b);
 }
 
-static enum nst_err load_ancestor(void **row, struct nst_req *rq, const struct nst_step *step,
-                                  struct nst_str value)
+static enum nst_err load_ancestor(void **row, struct nst_req *rq, const struct named *n)
 {
-    struct nst_str key = ancestor_key(rq, step, value);
+    struct nst_str key = ancestor_key(rq, n);
     void *known = nst_cache_row(rq->cache, key);
     if (known != NULL) {
         *row = known;
         return NST_OK;
     }
-    NST_TRY(load_step(row, rq, step, value, false));
+    NST_TRY(load_named(row, rq, n));
     if (*row != NULL)
-        nst_cache_put_row(rq->cache, key, step->model, *row);
+        nst_cache_put_row(rq->cache, key, n->step->model, *row);
     return NST_OK;
 }
 
 /* Load what one segment names, put it into the chain, ask whether the caller may
  * see it: before anything under it is looked at. */
-static enum nst_err enter(struct nst_req *rq, const struct nst_step *step, struct nst_str value,
-                          bool is_last)
+static enum nst_err enter(struct nst_req *rq, const struct named *n)
 {
     void *row;
-    NST_TRY(!is_last && rq->cache != NULL ? load_ancestor(&row, rq, step, value)
-                                          : load_step(&row, rq, step, value, is_last));
-    const struct nst_resource *r = step->model->resource;
-    if (row == NULL && !(is_last && (rq->action->flags & NST_MAY_BE_ABSENT) != 0)) {
+    NST_TRY(!n->is_target && rq->cache != NULL ? load_ancestor(&row, rq, n)
+                                               : load_named(&row, rq, n));
+    const struct nst_resource *r = n->step->model->resource;
+    if (row == NULL && !(n->is_target && (rq->action->flags & NST_MAY_BE_ABSENT) != 0)) {
         rq->missing = r->name;
         return NST_E_NOT_FOUND;
     }
     assert(rq->depth < NST_CHAIN_MAX);
-    rq->chain[rq->depth++] = (struct nst_object){ step->model, row };
+    rq->chain[rq->depth++] = (struct nst_object){ n->step->model, row };
     return row != NULL && r->hook.may_view != NULL ? r->hook.may_view(rq, nst_object(rq)) : NST_OK;
 }
 
@@ -167,9 +174,14 @@ enum nst_err nst_phase_parents(struct nst_req *rq)
     unsigned var = 0;
     for (size_t i = 0; i < endpoint->count; i++) {
         const struct nst_step *step = &endpoint->step[i];
-        struct nst_str value = step->word.p == NULL ? rq->var[var++] : step->word;
+        const struct named n = {
+            .step = step,
+            .value = step->word.p == NULL ? rq->var[var++] : step->word,
+            .is_target = i + 1 == endpoint->count,
+            .is_held = i >= endpoint->held && nst_is_write(rq),
+        };
         if (step->kind == STEP_LOAD || step->kind == STEP_ALIAS)
-            NST_TRY(enter(rq, step, value, i + 1 == endpoint->count));
+            NST_TRY(enter(rq, &n));
     }
     return NST_OK;
 }

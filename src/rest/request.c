@@ -78,6 +78,11 @@ bool nst_allows_anonymous(const struct nst_req *rq)
     return action != NULL && (action->flags & NST_ANONYMOUS) != 0;
 }
 
+bool nst_is_write(const struct nst_req *rq)
+{
+    return rq->method != NST_GET && !rq->is_gathering;
+}
+
 struct nst_object *nst_object(struct nst_req *rq)
 {
     return rq->depth > 0 ? &rq->chain[rq->depth - 1] : NULL;

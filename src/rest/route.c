@@ -157,6 +157,23 @@ static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
     e->allow = nst_buf_str(&allow);
 }
 
+static bool loads(const struct nst_step *step)
+{
+    return step->kind == STEP_LOAD || step->kind == STEP_ALIAS;
+}
+
+/* A write holds the row that its path ends with, and the one around it, since what becomes
+ * of a row concerns its neighbours; where the path ends with no row, the last one: what is
+ * made lies in it. */
+static size_t first_held(const struct nst_endpoint *e)
+{
+    unsigned rows = e->is_detail ? 2 : 1;
+    size_t i = e->count;
+    while (i > 0 && rows > 0)
+        rows -= loads(&e->step[--i]);
+    return i;
+}
+
 static void add_path(struct nst_registry *reg, const struct nst_model *m,
                      const struct nst_route *route, struct nst_str path)
 {
@@ -172,8 +189,9 @@ static void add_path(struct nst_registry *reg, const struct nst_model *m,
         struct nst_step step = compile_step(reg, nst_str_cut(&rest, '/'));
         e->step[e->count++] = step;
         node = child_of(reg, node, step.word);
-        e->is_detail = step.kind == STEP_LOAD || step.kind == STEP_ALIAS;
+        e->is_detail = loads(&step);
     }
+    e->held = first_held(e);
     if (node->endpoint != NULL)
         fault(reg, path, "a path stands twice");
     node->endpoint = e;

@@ -54,6 +54,8 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
     nst_buf_reserve(&q.text, what->select.n + what->conditions->text.n);
     nst_sql_add_str(&q, what->select);
     nst_sql_add_str(&q, nst_buf_str(&what->conditions->text));
+    if (what->is_held)
+        nst_sql_hold(&q, rq->db, m->resource->table);
     enum nst_err e = nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->value,
                                what->conditions->count);
     if (e != NST_OK)
@@ -76,6 +78,7 @@ enum nst_err nst_load_where(void **row, struct nst_req *rq, const struct nst_res
         .select = depth == NST_LOAD_ALL ? m->select_all : m->select_core,
         .columns = depth == NST_LOAD_ALL ? m->all : m->core,
         .conditions = conditions,
+        .is_held = depth == NST_LOAD_HELD && nst_is_write(rq),
     };
     return nst_load_row(row, rq, m, &what);
 }
@@ -116,8 +119,9 @@ static void fill_auto(struct nst_req *rq, const struct nst_field *f, unsigned in
 {
     void *member = member_of(f, row);
     ((struct nst_row *)row)->null &= ~(UINT64_C(1) << index);
+    /* A clock that was set back makes no change older than the one before. */
     if (f->fill == NST_AUTO_CREATED || f->fill == NST_AUTO_UPDATED)
-        *(int64_t *)member = rq->now;
+        *(int64_t *)member = rq->now > *(int64_t *)member ? rq->now : *(int64_t *)member;
     else if (f->rep == NST_REP_STR)
         *(struct nst_str *)member = rq->caller.name;
     else

@@ -1,8 +1,6 @@
 /* The generic views: retrieve, create, update, destroy (soft). */
 #include "model.h"
 
-#include <assert.h>
-
 static enum nst_use detail_use(struct nst_req *rq, const struct nst_resource *r)
 {
     return r->hook.shape != NULL ? r->hook.shape(rq, NST_DETAIL) : NST_DETAIL;
@@ -25,7 +23,7 @@ static enum nst_err load_detail(void **row, struct nst_req *rq, const struct nst
     const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_DETAIL);
     struct nst_sql by_id;
     nst_sql_by_id(&by_id, rq, m->resource, id);
-    const struct nst_selection what = { shape->select, shape->columns, &by_id };
+    const struct nst_selection what = { shape->select, shape->columns, &by_id, false };
     return nst_load_row(row, rq, m, &what);
 }
 
@@ -40,7 +38,8 @@ enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, in
     enum nst_err e = load_detail(&row, rq, m, id);
     if (e != NST_OK)
         return e;
-    assert(row != NULL);
+    if (row == NULL)
+        return NST_E_NOT_FOUND;
     if (status == 201)
         nst_http_add_header(rq->x, "Location", nst_row_url(rq, m, row));
     nst_render(&rq->x->out, rq, r, NST_DETAIL, row);
@@ -92,15 +91,10 @@ enum nst_err nst_destroy(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
     const struct nst_resource *r = o->model->resource;
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "UPDATE ");
-    nst_sql_add(&q, r->table);
-    nst_sql_add(&q, " SET is_active = FALSE, updated_at = ");
-    nst_sql_bind(&q, NST_INT(rq->now));
-    nst_sql_add(&q, " WHERE id = ");
-    nst_sql_bind(&q, NST_INT(((struct nst_row *)o->row)->id));
-    enum nst_err e = nst_sql_exec(NULL, rq->db, &q);
+    const struct nst_field *f = &r->field[nst_field_index(r, NST_STR("is_active"))];
+    *(bool *)((char *)o->row + f->offset) = false;
+    nst_mark_set(r, o->row, "is_active");
+    enum nst_err e = nst_update_row(rq, r, o->row);
     if (e == NST_OK)
         e = run_hook(r->hook.after_destroy, rq, o->row);
     return e != NST_OK ? e : nst_answer_empty(rq, 204);

@@ -48,7 +48,6 @@ static void open_version(struct nst_req *rq, struct ocl_concept *c, int64_t rev,
     c->rev_from = rev;
     c->rev_to = OCL_OPEN;
     c->previous_id = previous;
-    c->version_created_at = rq->now;
     c->version_created_by = rq->caller.id;
     choose_display(rq, c);
 }
@@ -75,20 +74,17 @@ enum nst_err ocl_concept_open(struct nst_req *rq, void *row)
     return NST_OK;
 }
 
-/* Close the version that `c` was loaded from and store `c` as the next one. A
- * writer that came between makes the whole request run again. */
+/* Close the version that `c` was loaded from and store `c` as the next one. The source is
+ * held, so that nobody came between. */
 static enum nst_err store_next(struct nst_req *rq, struct ocl_concept *c, bool was_retired)
 {
     struct ocl_change change = { 0 };
-    int64_t closed = 0, former = c->row.id;
+    int64_t former = c->row.id;
     NST_TRY(ocl_source_advance(&change, rq, c->repo_id,
                                (struct ocl_delta){ 1, 0, (int)was_retired - (int)c->retired }));
-    NST_TRY(nst_exec_with(&closed, rq->db,
-                          "UPDATE concept_version SET rev_to = $1 WHERE repo_id = $2 AND id = $3 "
-                          "AND rev_to = " OCL_OPEN_SQL,
+    NST_TRY(nst_exec_with(NULL, rq->db,
+                          "UPDATE concept_version SET rev_to = $1 WHERE repo_id = $2 AND id = $3",
                           NST_INT(change.rev), NST_INT(c->repo_id), NST_INT(former)));
-    if (closed != 1)
-        return NST_E_RETRY;
     c->row.id = change.number;
     open_version(rq, c, change.rev, former);
     return nst_insert(rq, &ocl_concept, c);

@@ -44,8 +44,7 @@ struct ocl_run {
  * ends, and before anything else looks at the repository. */
 NST_CHECKED enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db);
 
-/* Take the repository's row for this transaction and open its next revision:
- * writers of one repository follow each other from here on.
+/* Open the next revision of the repository, which the request holds.
  * Errors: those of nst_query. */
 NST_CHECKED enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq,
                                             int64_t repo, struct ocl_delta delta);

@@ -168,7 +168,10 @@ static enum nst_err everybody(struct nst_req *rq)
 
 /* ---- Deleting (G102, G149) ---- */
 
+/* The sources first: who writes in one of them comes before this or finds it gone. */
 static const char *const purge[] = {
+    "UPDATE repo SET owner_is_active = FALSE WHERE owner_type = 'User' "
+    "AND owner_id = $1",
     "DELETE FROM concept_version WHERE repo_id IN (SELECT id FROM repo WHERE owner_type = 'User' "
     "AND owner_id = $1)",
     "DELETE FROM repo_version WHERE repo_id IN (SELECT id FROM repo WHERE owner_type = 'User' "
@@ -189,6 +192,7 @@ static enum nst_err user_destroy(struct nst_req *rq)
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id FROM account WHERE username = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[0]));
+    nst_sql_hold(&q, rq->db, "account");
     return ocl_purge_all(rq, &q, purge);
 }
 

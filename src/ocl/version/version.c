@@ -240,8 +240,8 @@ static enum nst_err unrelease_others(struct nst_req *rq, const struct ocl_versio
     if (!v->released || !ocl_face_of(rq)->releases_one)
         return NST_OK;
     return nst_exec_with(NULL, rq->db,
-                         "UPDATE repo_version SET released = FALSE, updated_at = $1 "
-                         "WHERE repo_id = $2 AND released AND id <> $3",
+                         "UPDATE repo_version SET released = FALSE, "
+                         "updated_at = " NST_SQL_LATER("updated_at", "$1") " WHERE repo_id = $2 AND released AND id <> $3",
                          NST_INT(rq->now), NST_INT(v->repo_id), NST_INT(v->row.id));
 }
 
@@ -251,8 +251,8 @@ static enum nst_err count_version(struct nst_req *rq, int64_t repo, int64_t chan
                          NST_INT(change), NST_INT(repo));
 }
 
-/* Freeze the content as it is now: the label takes the revision and its counts
- * after the repository's row is ours. */
+/* Freeze the content as it is now: the label takes the revision and its counts of the
+ * source, which the request holds. */
 static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
 {
     struct nst_rows *rows;

@@ -1,0 +1,318 @@
+"""Writers at the same time on the guide face: whatever they do to one another, every
+counter equals a recount, what one of two may do exactly one does, and the server lives.
+
+Usage: together_test.py --nestor PATH [--trials N] [--seconds N]
+
+The races run on PostgreSQL, where writers meet; the crowd runs on SQLite as well.
+--trials is the number of tries of each race (20), --seconds how long the crowd writes (4).
+"""
+import random
+import sys
+import threading
+import time
+
+from support import Site, Tally, arguments, engines
+
+CLIENTS = 16
+SEED = 20261128
+
+
+def together(*works):
+    """Run the functions at the same moment, each in a thread; their results in order."""
+    start, results = threading.Barrier(len(works)), [None] * len(works)
+
+    def run(i):
+        start.wait()
+        try:
+            results[i] = works[i]()
+        except Exception as e:  # pylint: disable=broad-except
+            results[i] = e
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(works))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    broken = [r for r in results if isinstance(r, Exception)]
+    assert not broken, f"{type(broken[0]).__name__}: {broken[0]}"
+    return results
+
+
+class Race:
+    """Two connections, and what came of the trials."""
+
+    def __init__(self, site, server, trials):
+        self.site, self.server, self.trials = site, server, trials
+        self.a, self.b = server.client(), server.client()
+        self.wrong = []
+
+    def ask(self, *requests):
+        """Both requests at once; the statuses."""
+        clients = (self.a, self.b)
+        answers = together(*(lambda c=c, r=r: c.ask(*r[:3], **(r[3] if len(r) > 3 else {}))
+                             for c, r in zip(clients, requests)))
+        return tuple(a.status for a in answers)
+
+    def judge(self, trial, what, is_right):
+        if not is_right:
+            self.wrong.append(f"{trial}: {what}")
+
+    def finish(self):
+        self.a.close()
+        self.b.close()
+        assert not self.wrong, f"{len(self.wrong)} of {self.trials} wrong: {self.wrong[:3]}"
+
+
+def race(site, server, trials, run):
+    r = Race(site, server, trials)
+    run(r)
+    r.finish()
+
+
+def user(r, name):
+    r.a.expect(201, "POST", "/guide/users/",
+               {"username": name, "name": name, "email": f"{name}@example.org"})
+
+
+def source(r, owner, name):
+    r.a.expect(201, "POST", f"/guide/{owner}/sources/", {"id": name, "name": name})
+
+
+# rows: G3 G10 G99
+# X4: two changes of what both have read
+def one_change_wins(r):
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Match", "name": "Match"})
+    user(r, "match")
+    source(r, "orgs/Match", "S")
+    r.a.expect(201, "POST", "/guide/orgs/Match/sources/S/versions/", {"id": "v1"})
+    r.a.expect(201, "POST", "/guide/orgs/Match/sources/S/concepts/",
+               {"id": "C", "conceptClass": "Misc", "names": [{"name": "c", "locale": "en"}]})
+    places = {"/guide/orgs/Match/": "name", "/guide/users/match/": "company",
+              "/guide/orgs/Match/sources/S/": "name",
+              "/guide/orgs/Match/sources/S/v1/": "description",
+              "/guide/orgs/Match/sources/S/concepts/C/": "datatype"}
+    for trial in range(r.trials):
+        for path, member in places.items():
+            tag = {"If-Match": r.a.expect(200, "GET", path).headers["ETag"]}
+            got = r.ask(*(("PUT", path, {member: f"{trial} {n}"}, tag) for n in "ab"))
+            r.judge(trial, f"{path} {got}", sorted(got) == [200, 412])
+
+
+# X4: acknowledged increments are all there
+def increments_add_up(r):
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Sum", "name": "0"})
+    path, done = "/guide/orgs/Sum/", []
+
+    def count(client):
+        mine = 0
+        while mine < r.trials:
+            answer = client.expect(200, "GET", path)
+            number = int(answer.json()["name"]) + 1
+            got = client.ask("PUT", path, {"name": str(number)}, If_Match=answer.headers["ETag"])
+            assert got.status in (200, 412), str(got)
+            mine += got.status == 200
+        done.append(mine)
+
+    together(lambda: count(r.a), lambda: count(r.b))
+    stored = int(r.a.expect(200, "GET", path).json()["name"])
+    r.judge("all", f"{stored} of {sum(done)}", stored == sum(done))
+
+
+# rows: G13
+# X5: two versions are released at once
+def one_release_stands(r):
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Release", "name": "Release"})
+    source(r, "orgs/Release", "S")
+    place = "/guide/orgs/Release/sources/S/"
+    for name in "ab":
+        r.a.expect(201, "POST", place + "versions/", {"id": name})
+    for trial in range(r.trials):
+        r.a.expect(201, "POST", place + "versions/", {"id": f"base{trial}", "released": True})
+        got = r.ask(*(("PUT", f"{place}{n}/", {"released": True}) for n in "ab"))
+        listed = r.a.expect(200, "GET", place + "versions/?limit=1000").json()
+        released = [v["id"] for v in listed if v["released"]]
+        r.judge(trial, f"{got} {released}", got == (200, 200) and len(released) == 1)
+
+
+# rows: G55 G60 G106
+# X6: an owner is deleted while it is given a source
+def none_lives_under_the_deleted(r):
+    lives = ("SELECT repo.id FROM repo LEFT JOIN org ON owner_type = 'Organization' AND "
+             "org.id = owner_id LEFT JOIN account ON owner_type = 'User' AND "
+             "account.id = owner_id WHERE repo.is_active AND owner_is_active AND "
+             "NOT coalesce(org.is_active, account.is_active, FALSE)")
+    for trial in range(r.trials):
+        r.a.expect(201, "POST", "/guide/orgs/", {"id": "Gone", "name": "Gone"})
+        user(r, "gone")
+        for owner in ("orgs/Gone", "users/gone"):
+            got = r.ask(("POST", f"/guide/{owner}/sources/", {"id": "S", "name": "S"}),
+                        ("DELETE", f"/guide/{owner}/", None))
+            r.judge(trial, f"{owner} {got}", got[0] in (201, 404) and got[1] == 204)
+        alive = r.site.query(lives)
+        r.judge(trial, f"alive: {alive}", not alive)
+        if alive:
+            r.site.execute("UPDATE repo SET owner_is_active = FALSE WHERE mnemonic = 'S' AND "
+                           "owner IN ('Gone', 'gone')")
+
+
+# rows: G102 G105 G106 G116 G149
+# X22 X27: a change beside the removal of the same thing
+def removal_beside_change(r):
+    for trial in range(r.trials):
+        hard = "?hardDelete=true" if trial % 2 else ""
+        r.a.expect(201, "POST", "/guide/orgs/", {"id": "Pair", "name": "Pair"})
+        user(r, "pair")
+        source(r, "orgs/Pair", "S")
+        source(r, "orgs/Pair", "T")
+        place = "/guide/orgs/Pair/sources/"
+        r.a.expect(201, "POST", place + "S/versions/", {"id": "v"})
+        pairs = [("PUT", place + "S/v/", {"description": "d"}, place + "S/v/"),
+                 ("POST", place + "S/versions/", {"id": "w"}, place + "S/" + hard),
+                 ("PUT", place + "T/", {"name": "d"}, place + "T/" + hard),
+                 ("PUT", "/guide/orgs/Pair/members/pair/", None, "/guide/users/pair/" + hard),
+                 ("PUT", "/guide/orgs/Pair/", {"name": "d"}, "/guide/orgs/Pair/" + hard)]
+        for method, path, body, removed in pairs:
+            got = r.ask((method, path, body), ("DELETE", removed, None))
+            r.judge(trial, f"{path} {got}", got[0] in (200, 201, 204, 404) and got[1] == 204)
+        user(r, "pair")
+        got = r.ask(("PUT", "/guide/users/pair/", {"company": "d"}),
+                    ("DELETE", "/guide/users/pair/" + hard, None))
+        r.judge(trial, f"user {got}", got[0] in (200, 404) and got[1] == 204)
+    r.a.expect(200, "GET", "/healthz")
+
+
+# rows: G2 G10 G98 G112 G119
+def one_creation_wins(r):
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Make", "name": "Make"})
+    source(r, "orgs/Make", "S")
+    place = "/guide/orgs/Make/sources/"
+    for trial in range(r.trials):
+        name = f"n{trial}"
+        bodies = [("/guide/orgs/", {"id": name, "name": name}),
+                  ("/guide/users/", {"username": name, "name": name, "email": "n@example.org"}),
+                  (place, {"id": name, "name": name}), (place + "S/versions/", {"id": name}),
+                  (place + "S/concepts/", {"id": name, "conceptClass": "Misc",
+                                           "names": [{"name": "c", "locale": "en"}]})]
+        for path, body in bodies:
+            got = r.ask(*[("POST", path, body)] * 2)
+            r.judge(trial, f"{path} {got}", sorted(got) == [201, 400])
+
+
+RACES = [("of two changes of one state one wins", one_change_wins),
+         ("acknowledged increments add up", increments_add_up),
+         ("of two releases one stands", one_release_stands),
+         ("nothing lives under an owner that was deleted meanwhile", none_lives_under_the_deleted),
+         ("a change beside a removal is done or not found", removal_beside_change),
+         ("of two creations of one thing one wins", one_creation_wins)]
+
+
+# ---- The crowd ----
+
+OWNERS = ["orgs/O1", "orgs/O2", "orgs/O3", "users/u1", "users/u2"]
+SOURCES = ["S1", "S2", "S3"]
+NAMES = [{"name": "c", "locale": "en"}]
+FINE = (200, 201, 204, 400, 404, 409, 412)
+
+
+def requests(dice):
+    """One request at random: a method, a path, a body."""
+    owner, name = dice.choice(OWNERS), dice.choice(SOURCES)
+    place = f"/guide/{owner}/sources/{name}/"
+    version, concept = f"v{dice.randrange(8)}", f"c{dice.randrange(10)}"
+    word = str(dice.randrange(1000))
+    kind, key = owner.split("/")
+    made = {"id": key, "name": key} if kind == "orgs" else {
+        "username": key, "name": key, "email": f"{key}@example.org"}
+    hard = "?hardDelete=true" if dice.random() < 0.3 else ""
+    return dice.choices([
+        ("POST", place + "concepts/", {"id": concept, "conceptClass": "Misc", "names": NAMES}),
+        ("PUT", f"{place}concepts/{concept}/", {"datatype": word}),
+        ("DELETE", f"{place}concepts/{concept}/", None),
+        ("POST", place + "versions/", {"id": version, "released": dice.random() < 0.5}),
+        ("PUT", f"{place}{version}/", {"released": True}),
+        ("DELETE", f"{place}{version}/", None),
+        ("PUT", place, {"name": word}),
+        ("POST", f"/guide/{owner}/sources/", {"id": name, "name": name}),
+        ("DELETE", place + hard, None),
+        ("PUT", f"/guide/{owner}/", {"company": word}),
+        ("POST", f"/guide/{kind}/", made),
+        ("DELETE", f"/guide/{owner}/{hard}", None),
+        ("PUT", f"/guide/orgs/O1/members/u{1 + dice.randrange(2)}/", None),
+        ("DELETE", f"/guide/orgs/O1/members/u{1 + dice.randrange(2)}/", None),
+    ], weights=[20, 20, 6, 8, 6, 4, 6, 6, 2, 3, 4, 1, 2, 2])[0]
+
+
+def crowd(server, seconds):
+    end, counts = time.monotonic() + seconds, {}
+
+    def write(n):
+        dice, client = random.Random(SEED + n), server.client()
+        while time.monotonic() < end:
+            method, path, body = requests(dice)
+            answer = client.ask(method, path, body)
+            assert answer.status in FINE, f"{method} {path}: {answer}"
+            counts[answer.status] = counts.get(answer.status, 0) + 1
+        client.close()
+
+    together(*(lambda n=n: write(n) for n in range(CLIENTS)))
+    print("     answers: " + ", ".join(f"{n} of {s}" for s, n in sorted(counts.items())))
+    assert counts.get(201, 0) > 0, counts
+
+
+OPEN = "9223372036854775807"
+LIVE = f"FROM concept_version c WHERE c.repo_id = repo.id AND c.rev_to = {OPEN}"
+HELD = ("FROM concept_version c WHERE c.repo_id = v.repo_id AND c.rev_from <= v.rev "
+        "AND c.rev_to > v.rev")
+RECOUNTS = {
+    "concepts of a source": f"SELECT id FROM repo WHERE concepts <> (SELECT count(*) {LIVE})",
+    "concepts not retired": "SELECT id FROM repo WHERE active_concepts <> "
+                            f"(SELECT count(*) {LIVE} AND NOT c.retired)",
+    "versions": "SELECT id FROM repo WHERE versions <> (SELECT count(*) FROM repo_version v "
+                "WHERE v.repo_id = repo.id AND v.is_active)",
+    "revisions": "SELECT id FROM repo WHERE rev <> (SELECT count(*) FROM concept_version c "
+                 "WHERE c.repo_id = repo.id)",
+    "concepts of a version": "SELECT id FROM repo_version v WHERE concepts <> "
+                             f"(SELECT count(*) {HELD})",
+    "active ones": "SELECT id FROM repo_version v WHERE active_concepts <> "
+                   f"(SELECT count(*) {HELD} AND NOT c.retired)",
+    "empty intervals": "SELECT id FROM concept_version WHERE rev_from >= rev_to",
+    "gaps and overlaps": "SELECT id FROM (SELECT c.id, c.rev_to, lead(c.rev_from) OVER "
+                         "(PARTITION BY c.repo_id, c.concept_id ORDER BY c.rev_from) AS next "
+                         f"FROM concept_version c) t WHERE rev_to <> coalesce(next, {OPEN})",
+    "twice released": "SELECT repo_id FROM repo_version WHERE is_active AND released "
+                      "GROUP BY repo_id HAVING count(*) > 1",
+    "active below the deleted": "SELECT repo.id FROM repo LEFT JOIN org ON owner_type = "
+                                "'Organization' AND org.id = owner_id LEFT JOIN account ON "
+                                "owner_type = 'User' AND account.id = owner_id WHERE "
+                                "owner_is_active AND NOT coalesce(org.is_active, "
+                                "account.is_active, FALSE)",
+    "members of nothing": "SELECT org_id FROM member WHERE org_id NOT IN (SELECT id FROM org) OR "
+                          "user_id NOT IN (SELECT id FROM account)",
+    "content of nothing": "SELECT id FROM repo_version WHERE repo_id NOT IN (SELECT id FROM repo) "
+                          "UNION ALL SELECT id FROM concept_version WHERE repo_id NOT IN "
+                          "(SELECT id FROM repo)",
+    "changed before created": "SELECT id FROM repo WHERE updated_at < created_at",
+}
+
+
+# rows: G13 G55 G107 G114 G126
+def recount(site):
+    wrong = {what: rows for what, sql in RECOUNTS.items() if (rows := site.query(sql))}
+    assert not wrong, wrong
+
+
+def main():
+    chosen = arguments(__doc__.splitlines()[0], trials=20, seconds=4)
+    tally = Tally()
+    for name, cluster in engines():
+        with Site(chosen.nestor, cluster) as site, site.init().serve() as server:
+            for title, run in RACES if cluster else []:
+                tally.run(f"{name}: {title} ({chosen.trials} trials)", race, site, server,
+                          chosen.trials, run)
+            tally.run(f"{name}: {CLIENTS} clients write at random", crowd, server, chosen.seconds)
+            tally.run(f"{name}: afterwards every counter equals a recount", recount, site)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
