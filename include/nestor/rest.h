@@ -58,6 +58,7 @@ struct nst_req {
     int64_t now;
     void *prepared;    /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
+    bool is_unmet;     /* a condition on what is not there: the request may only fail */
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
     bool is_internal;  /* no client: the caller is trusted to be who it is */
     void *context;     /* of internal requests: the application's own */

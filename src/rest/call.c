@@ -28,6 +28,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->depth = 0;
     rq->problem = NULL;
     rq->missing = NULL;
+    rq->is_unmet = false;
     rq->body = NULL;
     rq->stream = NULL;
     rq->action = NULL;

@@ -38,7 +38,7 @@ static bool tag_matches(struct nst_str list, struct nst_str tag)
 {
     while (list.p != NULL) {
         struct nst_str one = next_tag(&list);
-        if (nst_str_eq(one, tag) || nst_str_eq(one, NST_STR("*")))
+        if (nst_str_eq(one, NST_STR("*")) || (tag.n > 0 && nst_str_eq(one, tag)))
             return true;
     }
     return false;
@@ -134,25 +134,80 @@ enum nst_err nst_phase_etag(struct nst_req *rq)
     return NST_OK;
 }
 
-/* If-Match: the client changes the document that it knows, or nothing. */
-enum nst_err nst_phase_precondition(struct nst_req *rq)
+/* ---- Writes on a condition (RFC 9110, 13.1) ---- */
+
+/* What the address of a request stands for at this moment. */
+struct present {
+    bool is_there;
+    struct nst_str tag; /* null where it has no document */
+};
+
+/* Ask as a GET of this address would; what it fails with means that nothing is there. */
+static enum nst_err ask(struct present *out, struct nst_req *rq, const struct nst_action *get)
 {
-    struct nst_str wanted = nst_http_request_header(rq->x, "If-Match");
+    struct nst_req probe = *rq;
+    unsigned headers = rq->x->header_count;
+    probe.method = NST_GET;
+    probe.action = get;
+    probe.depth = 0;
+    enum nst_err e = nst_phase_parents(&probe);
+    e = e == NST_OK ? get->permit(&probe) : e;
+    if (e == NST_OK && rq->x->status == 0)
+        e = get->view(&probe);
+    out->is_there = e == NST_OK && rq->x->status < 300;
+    if (out->is_there && rq->x->out.n > 0 && probe.stream == NULL)
+        out->tag = tag_of(rq, nst_buf_str(&rq->x->out));
+    rq->x->status = 0;
+    rq->x->out.n = 0;
+    rq->x->header_count = headers;
+    rq->x->content_type = (struct nst_str){ 0 };
+    return e == NST_E_RETRY || nst_err_status(e) >= 500 ? e : NST_OK;
+}
+
+/* An address without GET stands for what its path named last. */
+static enum nst_err look_at_object(struct present *out, struct nst_req *rq)
+{
     const struct nst_object *o = nst_object(rq);
-    if (wanted.p == NULL || rq->method == NST_GET || !rq->endpoint->is_detail)
-        return NST_OK;
-    if (o == NULL || o->row == NULL)
-        return NST_E_PRECONDITION;
-    const struct nst_shape *shape = nst_shape_of(o->model, rq->face, NST_DETAIL);
+    const struct nst_shape *shape =
+        o != NULL ? nst_shape_of(o->model, rq->face, NST_DETAIL) : NULL;
     struct nst_sql by_id;
     struct nst_buf document;
-    void *row;
+    void *row = NULL;
+    if (shape == NULL || o->row == NULL)
+        return NST_OK;
     nst_sql_by_id(&by_id, rq, o->model->resource, ((struct nst_row *)o->row)->id);
-    const struct nst_selection what = { shape->select, shape->columns, &by_id };
-    enum nst_err e = nst_load_row(&row, rq, o->model, &what);
-    if (e != NST_OK || row == NULL)
-        return e != NST_OK ? e : NST_E_PRECONDITION;
+    const struct nst_selection what = { shape->select, shape->columns, &by_id, false };
+    NST_TRY(nst_load_row(&row, rq, o->model, &what));
+    if (row == NULL)
+        return NST_OK;
     nst_buf_init(&document, rq->arena, NST_HTTP_ANSWER_MAX);
     nst_shape_put(&document, rq->face, shape, row);
-    return tag_matches(wanted, tag_of(rq, nst_buf_str(&document))) ? NST_OK : NST_E_PRECONDITION;
+    *out = (struct present){ true, tag_of(rq, nst_buf_str(&document)) };
+    return NST_OK;
+}
+
+static bool holds(const struct present *now, struct nst_str if_match, struct nst_str if_none_match)
+{
+    if (if_match.p != NULL && !(now->is_there && tag_matches(if_match, now->tag)))
+        return false;
+    return if_none_match.p == NULL || !now->is_there || !tag_matches(if_none_match, now->tag);
+}
+
+/* The client changes the document that it knows, or nothing. What a POST to a list makes
+ * is not what it was sent to, so it has no condition. Where nothing is there, the view says
+ * first whether that is a failure of its own (404). */
+enum nst_err nst_phase_precondition(struct nst_req *rq)
+{
+    struct nst_str if_match = nst_http_request_header(rq->x, "If-Match");
+    struct nst_str if_none_match = nst_http_request_header(rq->x, "If-None-Match");
+    const struct nst_action *get = rq->endpoint->action[NST_GET];
+    struct present now = { 0 };
+    if ((if_match.p == NULL && if_none_match.p == NULL) || rq->method == NST_GET ||
+        rq->is_internal || (rq->method == NST_POST && get != NULL && !rq->endpoint->is_detail))
+        return NST_OK;
+    NST_TRY(get != NULL ? ask(&now, rq, get) : look_at_object(&now, rq));
+    if (holds(&now, if_match, if_none_match))
+        return NST_OK;
+    rq->is_unmet = true;
+    return now.is_there ? NST_E_PRECONDITION : NST_OK;
 }

@@ -234,9 +234,10 @@ enum nst_err nst_phase_bind(struct nst_req *rq)
 
 enum nst_err nst_phase_view(struct nst_req *rq)
 {
-    if (!rq->is_gathering)
-        return rq->action->view(rq);
-    return rq->action->gather != NULL ? rq->action->gather(rq) : NST_OK;
+    if (rq->is_gathering)
+        return rq->action->gather != NULL ? rq->action->gather(rq) : NST_OK;
+    NST_TRY(rq->action->view(rq));
+    return rq->is_unmet ? NST_E_PRECONDITION : NST_OK;
 }
 
 nst_phase *const nst_default_phases[] = {
