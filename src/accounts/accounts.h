@@ -208,6 +208,11 @@ NST_CHECKED enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, 
  * name is free, its tokens, sessions and links end. */
 NST_CHECKED enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now);
 
+/* Is there a superuser who may sign in?
+ *   is_held  asked after a change that may have taken one away: the answer stays true
+ *            until the transaction ends, whatever others do to superusers */
+NST_CHECKED enum nst_err nst_has_superuser(bool *out, struct nst_db *db, bool is_held);
+
 /* ---- Passwords ---- */
 
 /* Why the password is refused, as a sentence; NULL when it is good. Checks the

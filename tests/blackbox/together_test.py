@@ -198,12 +198,31 @@ def one_creation_wins(r):
             r.judge(trial, f"{path} {got}", sorted(got) == [201, 400])
 
 
+# X14: two superusers remove one another
+def one_superuser_stays(r):
+    names = ("first", "second")
+    r.site.execute("UPDATE account SET is_superuser = FALSE")
+    for trial in range(r.trials):
+        for name in names:
+            user(r, name)
+        r.site.execute("UPDATE account SET is_superuser = TRUE, is_staff = TRUE "
+                       "WHERE username IN ('first', 'second') AND is_active")
+        got = r.ask(*(("DELETE", f"/guide/users/{name}/", None) for name in names))
+        left = r.site.query("SELECT count(*) FROM account WHERE is_superuser AND is_active")
+        r.judge(trial, f"{got} {left}", sorted(got) == [204, 409] and left == [("1",)])
+        r.site.execute("UPDATE account SET is_superuser = FALSE",
+                       "UPDATE account SET is_active = FALSE WHERE username IN "
+                       "('first', 'second')")
+    r.site.execute("UPDATE account SET is_superuser = TRUE WHERE username = 'admin'")
+
+
 RACES = [("of two changes of one state one wins", one_change_wins),
          ("acknowledged increments add up", increments_add_up),
          ("of two releases one stands", one_release_stands),
          ("nothing lives under an owner that was deleted meanwhile", none_lives_under_the_deleted),
          ("a change beside a removal is done or not found", removal_beside_change),
-         ("of two creations of one thing one wins", one_creation_wins)]
+         ("of two creations of one thing one wins", one_creation_wins),
+         ("of two superusers that remove one another one stays", one_superuser_stays)]
 
 
 # ---- The crowd ----

@@ -184,16 +184,33 @@ static const char *const purge[] = {
     NULL,
 };
 
-static enum nst_err user_destroy(struct nst_req *rq)
+static enum nst_err erase(struct nst_req *rq)
 {
-    if (!ocl_wants_purge(rq))
-        return nst_destroy(rq);
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id FROM account WHERE username = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[0]));
     nst_sql_hold(&q, rq->db, "account");
     return ocl_purge_all(rq, &q, purge);
+}
+
+/* V215: nobody deletes themselves. Nor does the last superuser go, since nobody could
+ * administer afterwards. */
+static enum nst_err user_destroy(struct nst_req *rq)
+{
+    const struct ocl_user *u = nst_object(rq)->row;
+    bool was_superuser = u != NULL && u->is_superuser, stays = true;
+    if (u != NULL && u->row.id == rq->caller.id) {
+        nst_http_add_header(rq->x, "Allow", NST_STR("GET, POST, PUT, HEAD, OPTIONS"));
+        return nst_fail_bare(rq, NST_E_METHOD, "detail",
+                             NST_STR("Users cannot delete themselves."));
+    }
+    NST_TRY(ocl_wants_purge(rq) ? erase(rq) : nst_destroy(rq));
+    if (was_superuser)
+        NST_TRY(nst_has_superuser(&stays, rq->db, true));
+    return stays ? NST_OK
+                 : nst_fail_bare(rq, NST_E_CONFLICT, "detail",
+                                 NST_STR("The last superuser cannot be deleted."));
 }
 
 #define SELF \
