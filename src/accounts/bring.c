@@ -213,8 +213,8 @@ enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)
     for (size_t i = 0; i < NST_COUNT(forget); i++)
         NST_TRY(nst_exec(NULL, db, nst_str_z(forget[i]), &value, 1));
     return nst_exec_with(NULL, db,
-                         "UPDATE account SET is_active = FALSE, updated_at = "
-                         NST_SQL_LATER("updated_at", "$1") " WHERE id = $2",
+                         "UPDATE account SET is_active = FALSE, updated_at = " NST_SQL_LATER(
+                             "updated_at", "$1") " WHERE id = $2",
                          NST_INT(now), NST_INT(account));
 }
 

@@ -168,8 +168,7 @@ static enum nst_err ask(struct present *out, struct nst_req *rq, const struct ns
 static enum nst_err look_at_object(struct present *out, struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
-    const struct nst_shape *shape =
-        o != NULL ? nst_shape_of(o->model, rq->face, NST_DETAIL) : NULL;
+    const struct nst_shape *shape = o != NULL ? nst_shape_of(o->model, rq->face, NST_DETAIL) : NULL;
     struct nst_sql by_id;
     struct nst_buf document;
     void *row = NULL;

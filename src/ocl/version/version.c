@@ -241,7 +241,8 @@ static enum nst_err unrelease_others(struct nst_req *rq, const struct ocl_versio
         return NST_OK;
     return nst_exec_with(NULL, rq->db,
                          "UPDATE repo_version SET released = FALSE, "
-                         "updated_at = " NST_SQL_LATER("updated_at", "$1") " WHERE repo_id = $2 AND released AND id <> $3",
+                         "updated_at = " NST_SQL_LATER(
+                             "updated_at", "$1") " WHERE repo_id = $2 AND released AND id <> $3",
                          NST_INT(rq->now), NST_INT(v->repo_id), NST_INT(v->row.id));
 }
 
