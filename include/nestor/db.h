@@ -9,9 +9,11 @@
  * inside one read transaction a tick; writes run one after another on one
  * writer thread, many to one durable commit, then each in a savepoint. On PostgreSQL
  * both run on a pool of threads, one connection and one transaction each, and
- * are run again after a serialization failure, a deadlock or a lost connection:
- * hence work functions may be called more than once and must keep what they
- * build in memory that they reset at their start. */
+ * are run again after a serialization failure, a deadlock or a lost connection;
+ * writes leave some of the threads to reads. What waits too long, for a thread, a
+ * row or the server, ends as NST_E_BUSY. Work functions may therefore be
+ * called more than once and must keep what they build in memory that they reset at
+ * their start. */
 #ifndef NESTOR_DB_H
 #define NESTOR_DB_H
 
@@ -146,11 +148,16 @@ uint64_t nst_db_statements(const struct nst_db *db);
 
 struct nst_store_options {
     struct nst_str url; /* path of the SQLite file, or postgresql://... */
-    unsigned pool;      /* PostgreSQL threads; 0 means 8 */
+    unsigned pool;      /* PostgreSQL threads, a connection each; 0 means 8 */
+    unsigned readers;   /* of these, those that writes leave to reads; all but one at most */
     unsigned batch;     /* writes to a SQLite commit at most; 0 means 256 */
-    unsigned queue;     /* writes waiting at most; 0 means 10000; beyond: NST_E_BUSY */
+    unsigned queue;     /* waiting at most, reads and writes each; 0 means 10000 */
     size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB */
-    unsigned busy_ms;   /* wait for another process; 0 means 10000 */
+    unsigned busy_ms;   /* wait for another process, a held row, a thread; 0 means 10000 */
+    /* Of PostgreSQL: */
+    unsigned statement_ms;    /* a statement may take; 0: no limit. A server that is silent for
+                                 some seconds longer is given up */
+    unsigned connect_seconds; /* connecting may take; 0 means 5 */
 };
 
 /* Open the database (SQLite: make the file when it is missing, mode 0600) and

@@ -52,10 +52,19 @@ const struct cli_setting cli_settings[] = {
     { "enroll.page_max", CLI_NUMBER, "0", 0, 1000000000,
       .doc = "Rows of a page of enrolments at most; 0: as many as a client asks for." },
     { "db.pool", CLI_NUMBER, "8", 1, 1000, .doc = "PostgreSQL connections." },
+    { "db.readers", CLI_NUMBER, "2", 0, 1000,
+      .doc = "Of these, connections that writes never take, so that reads go on when writers wait "
+             "for each other." },
     { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
     { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },
     { "db.busy_ms", CLI_NUMBER, "10000", 0, 600000,
-      .doc = "How long to wait for another process that writes." },
+      .doc = "How long to wait for another process that writes, for a row that another writer "
+             "holds, or for a free connection; then the answer is 503." },
+    { "db.statement_seconds", CLI_NUMBER, "30", 0, 3600,
+      .doc = "How long a statement of the server may take on PostgreSQL; then the answer is 503. "
+             "0: no limit." },
+    { "db.connect_seconds", CLI_NUMBER, "5", 2, 600,
+      .doc = "How long connecting to PostgreSQL may take." },
     { "auth.password.min_length", CLI_NUMBER, "15", 8, 256,
       .doc = "Characters of a password at least." },
     { "auth.jwt.issuer", CLI_TEXT, "",

@@ -151,7 +151,12 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
         .pool = (unsigned)cli_number(&o->config, "db.pool"),
         .batch = (unsigned)cli_number(&o->config, "db.batch"),
         .queue = (unsigned)cli_number(&o->config, "db.queue"),
+        .readers = (unsigned)cli_number(&o->config, "db.readers"),
         .busy_ms = (unsigned)cli_number(&o->config, "db.busy_ms"),
+        .statement_ms = verb == &cli_serve
+                            ? (unsigned)cli_number(&o->config, "db.statement_seconds") * 1000
+                            : 0,
+        .connect_seconds = (unsigned)cli_number(&o->config, "db.connect_seconds"),
     };
     if (nst_store_open(&site->store, &options) != NST_OK) {
         cli_fail(verb, "the database cannot be opened; the log line above says why");

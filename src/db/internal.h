@@ -94,6 +94,9 @@ struct nst_db {
     int64_t version;  /* readers: SQLite's data_version */
     unsigned names;   /* PostgreSQL: statements named so far */
     bool is_usable;   /* PostgreSQL: the server can serve on this connection */
+    unsigned attempt; /* PostgreSQL: how often the present work has run before */
+    bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
+    bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
 };
 
 /* Make and free the part of a connection that both drivers share. */
@@ -117,18 +120,30 @@ struct nst_job {
     nst_work_done *done;
     void *arg;
     enum nst_err err;
+    int64_t since; /* nst_ticks when it was queued */
 };
 
+/* Jobs of one sort, the oldest first. */
+struct nst_lane {
+    struct nst_job *head, **tail;
+    unsigned count;
+};
+
+/* Writes have a lane of their own: only so many may run at a time, so that those which
+ * wait for each other leave threads to the others. */
 struct nst_queue {
     pthread_mutex_t lock;
     pthread_cond_t filled;
-    struct nst_job *head, **tail;
-    unsigned count, max;
+    struct nst_lane writes, others;
+    unsigned max; /* of a lane */
+    unsigned writing, writers;
     bool is_closed;
 };
 
-/* Up to max jobs as a list; waits for the first. NULL: closed and empty. */
+/* Up to max jobs of the lane whose turn it is, as a list; waits for the first. A list of
+ * writes is followed by nst_queue_wrote. NULL: closed, and nothing that may be taken. */
 struct nst_job *nst_queue_take(struct nst_queue *q, unsigned max);
+void nst_queue_wrote(struct nst_queue *q);
 
 /* A commit that others may see already, while it is not on the disk yet. */
 struct nst_flight {
@@ -184,6 +199,9 @@ struct nst_db *nst_pg_new(struct nst_store *store);
 
 /* Check that the server answers. */
 enum nst_err nst_pg_connect(struct nst_db *db);
+
+/* Lift the limits of time for the transaction of this work: it may take long. */
+enum nst_err nst_db_be_patient(struct nst_db *db);
 
 /* Run one job in its own transaction, again as needed; job->err is the outcome. */
 void nst_pg_run(struct nst_db *db, struct nst_job *job);

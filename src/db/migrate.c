@@ -64,6 +64,7 @@ static enum nst_err run_lines(struct nst_db *db, struct nst_arena *a, const char
 static enum nst_err create_table(struct nst_db *db, void *arg)
 {
     (void)arg;
+    NST_TRY(nst_db_be_patient(db));
     return db->engine->script(db, "CREATE TABLE IF NOT EXISTS nst_migration ("
                                   " number bigint PRIMARY KEY, name text NOT NULL,"
                                   " applied bigint NOT NULL)");
@@ -114,6 +115,7 @@ static enum nst_err next_step(struct nst_db *db, void *arg)
     struct progress *p = arg;
     p->has_run = false;
     int64_t newest;
+    NST_TRY(nst_db_be_patient(db));
     NST_TRY(newest_number(&newest, db));
     if (newest > (p->count > 0 ? (int64_t)p->steps[p->count - 1].number : 0))
         return refuse(p, newest);

@@ -3,7 +3,11 @@
  * Transactions are pg_run.c's. */
 #include "internal.h"
 
+#include "nestor/base/time.h"
+
+#include <errno.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 
 #define VALUES_MAX 65535
@@ -32,6 +36,13 @@ static const char *const retried[] = { "40001", "40P01", "25006", "57P01", "57P0
 /* A row, or an object of a migration that another process made at the same time. */
 static const char *const conflicting[] = { "23505", "42710", "42P07", NULL };
 
+/* A lock, or a statement, that took too long: whoever asked is told to come back. */
+static const char *const given_up[] = { "55P03", "57014", NULL };
+
+/* What a row refers to was removed meanwhile; a next run finds that it is gone. */
+#define REFERS_TO_NOTHING "23503"
+#define REFERS_ATTEMPTS   3
+
 /* The states after which only another connection helps. */
 static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03", NULL };
 
@@ -56,10 +67,17 @@ static enum nst_err failure(struct nst_db *db, const PGresult *result)
     state = state != NULL ? state : "";
     if (is_state(state, conflicting))
         return NST_E_CONFLICT;
-    if (PQstatus(db->handle) != CONNECTION_OK || is_state(state, retried)) {
+    if (db->is_hung)
+        return db->lost = NST_E_BUSY;
+    if (PQstatus(db->handle) != CONNECTION_OK || is_state(state, retried) ||
+        (strcmp(state, REFERS_TO_NOTHING) == 0 && db->attempt < REFERS_ATTEMPTS)) {
         db->lost = NST_E_RETRY;
         db->is_usable = db->is_usable && !is_state(state, disconnecting);
         return NST_E_RETRY;
+    }
+    if (is_state(state, given_up)) {
+        log_failure(db, result, state);
+        return db->lost = NST_E_BUSY;
     }
     log_failure(db, result, state);
     return strcmp(state, "53100") == 0 ? NST_E_FULL : NST_E_DB;
@@ -69,6 +87,57 @@ static bool is_good(const PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+/* ---- Waiting for the server ---- */
+
+#define GRACE_MS 2000 /* for the answer that a limit of the server's own has passed */
+
+/* False when the server has said nothing until then (nst_ticks; 0: no limit). */
+static bool wait_until(PGconn *handle, int64_t deadline, bool must_send)
+{
+    struct pollfd p = { .fd = PQsocket(handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
+    int64_t left = (deadline - nst_ticks()) / 1000;
+    int n = deadline == 0 ? poll(&p, 1, -1) : left > 0 ? poll(&p, 1, (int)left) : 0;
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* The next result of what was sent, NULL after the last. A server that is silent for
+ * longer than any statement may take hangs: its connection is given up. */
+static PGresult *next_result(struct nst_db *db)
+{
+    unsigned limit = db->is_patient ? 0 : db->store->options.statement_ms;
+    int64_t deadline = limit > 0 ? nst_ticks() + (limit + GRACE_MS) * INT64_C(1000) : 0;
+    int unsent;
+    while ((unsent = PQflush(db->handle)) > 0 || (unsent == 0 && PQisBusy(db->handle))) {
+        if (!wait_until(db->handle, deadline, unsent > 0)) {
+            nst_log(NST_LOG_ERROR, "the database server does not answer",
+                    NST_LOG_INT("ms", limit + GRACE_MS));
+            db->is_hung = true;
+            db->is_usable = false;
+            return NULL;
+        }
+        if (PQconsumeInput(db->handle) == 0)
+            break;
+    }
+    return PQgetResult(db->handle);
+}
+
+/* As PQexec and its like: the last result, or the first that failed. */
+static PGresult *await(struct nst_db *db, int is_sent)
+{
+    PGresult *last = NULL, *next;
+    if (is_sent == 0)
+        return NULL;
+    while ((next = next_result(db)) != NULL) {
+        if (last != NULL && !is_good(last)) {
+            PQclear(next);
+            continue;
+        }
+        PQclear(last);
+        last = next;
+    }
+    return last;
 }
 
 static enum nst_err check(struct nst_db *db, PGresult *result)
@@ -90,7 +159,7 @@ static void drop_statement(struct nst_stmt *stmt, void *arg)
         return;
     char sql[48];
     snprintf(sql, sizeof(sql), "DEALLOCATE nst_%u", stmt->name);
-    PQclear(PQexec(db->handle, sql));
+    PQclear(await(db, PQsendQuery(db->handle, sql)));
 }
 
 static unsigned oid_of(const struct nst_value *v)
@@ -131,8 +200,9 @@ static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst
         unsigned number = ++db->names;
         char name[24];
         snprintf(name, sizeof(name), "nst_%u", number);
-        enum nst_err err = check(db, PQprepare(db->handle, name, nst_str_to_z(db->scratch, sql),
-                                               (int)count, types));
+        enum nst_err err =
+            check(db, await(db, PQsendPrepare(db->handle, name, nst_str_to_z(db->scratch, sql),
+                                              (int)count, types)));
         if (err != NST_OK) {
             if (err != NST_E_RETRY)
                 nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
@@ -175,7 +245,8 @@ static enum nst_err run_prepared(struct nst_rows *rows, struct nst_str sql,
     NST_TRY(prepare(&rows->stmt, db, sql, values, count));
     char name[24];
     snprintf(name, sizeof(name), "nst_%u", rows->stmt->name);
-    PGresult *result = PQexecPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0);
+    PGresult *result =
+        await(db, PQsendQueryPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0));
     rows->result = result;
     rows->row = -1;
     rows->row_count = PQntuples(result);
@@ -249,7 +320,7 @@ static int64_t number(struct nst_rows *rows, unsigned column)
 
 static enum nst_err script(struct nst_db *db, const char *sql)
 {
-    return check(db, PQexec(db->handle, sql));
+    return check(db, await(db, PQsendQuery(db->handle, sql)));
 }
 
 static enum nst_err control(struct nst_db *db, struct nst_str sql)
@@ -300,6 +371,25 @@ static void ignore_notice(void *arg, const PGresult *result)
     (void)result;
 }
 
+/* What the URL says counts more than the limit that comes first. */
+static PGconn *connect_handle(const struct nst_store_options *o)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof(seconds), "%u", o->connect_seconds);
+    const char *const names[] = { "connect_timeout", "dbname", NULL };
+    const char *const values[] = { seconds, o->url.p, NULL };
+    return PQconnectdbParams(names, values, 1);
+}
+
+/* Limits of the session; a transaction may lift them for itself. */
+static enum nst_err set_limits(struct nst_db *db)
+{
+    char sql[96];
+    snprintf(sql, sizeof(sql), "SET lock_timeout = %u; SET statement_timeout = %u",
+             db->store->options.busy_ms, db->store->options.statement_ms);
+    return db->engine->script(db, sql);
+}
+
 enum nst_err nst_pg_connect(struct nst_db *db)
 {
     if (db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK)
@@ -307,13 +397,15 @@ enum nst_err nst_pg_connect(struct nst_db *db)
     PQfinish(db->handle);
     db->handle = NULL;
     nst_cache_clear(&db->cache);
-    db->handle = PQconnectdb(db->store->url);
+    db->handle = connect_handle(&db->store->options);
     if (PQstatus(db->handle) != CONNECTION_OK) {
         log_failure(db, NULL, "connect");
         disconnect(db);
         return NST_E_RETRY;
     }
     PQsetNoticeReceiver(db->handle, ignore_notice, NULL);
+    PQsetnonblocking(db->handle, 1);
     db->is_usable = true;
-    return NST_OK;
+    db->is_hung = false;
+    return set_limits(db);
 }

@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include "nestor/base/random.h"
+#include "nestor/base/time.h"
 
 #include <libpq-fe.h>
 #include <time.h>
@@ -19,7 +20,8 @@
 
 static void roll_back(struct nst_db *db)
 {
-    if (PQstatus(db->handle) == CONNECTION_OK && PQtransactionStatus(db->handle) != PQTRANS_IDLE &&
+    if (db->is_usable && PQstatus(db->handle) == CONNECTION_OK &&
+        PQtransactionStatus(db->handle) != PQTRANS_IDLE &&
         db->engine->control(db, NST_STR("ROLLBACK")) != NST_OK)
         db->is_usable = false;
 }
@@ -36,7 +38,7 @@ static enum nst_err commit(struct nst_db *db)
         return NST_E_DB;
     }
     enum nst_err err = db->engine->script(db, "COMMIT");
-    if (err == NST_E_RETRY && PQstatus(db->handle) != CONNECTION_OK) {
+    if (err != NST_OK && (!db->is_usable || PQstatus(db->handle) != CONNECTION_OK)) {
         db->lost = NST_OK;
         nst_log(NST_LOG_ERROR, "connection lost during commit, the outcome is unknown",
                 NST_LOG_INT("statements", (int64_t)db->statements));
@@ -149,7 +151,7 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
     NST_TRY(db->engine->script(db, begin[how]));
     enum nst_err err = job->work(db, job->arg);
     nst_db_tidy(db);
-    bool is_alive = PQstatus(db->handle) == CONNECTION_OK;
+    bool is_alive = db->is_usable && PQstatus(db->handle) == CONNECTION_OK;
     if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR) {
         if (how == BEGIN_AMONG_OTHERS)
             return commit_among_others(db);
@@ -158,10 +160,10 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
             wait_for_flights(&db->store->syncs);
         return NST_OK;
     }
-    /* Whatever the work made of it, the server asked for another run. */
+    /* Whatever the work made of it, the server asked for another run, or for patience. */
     if (db->lost == NST_OK && err == NST_OK)
         err = NST_E_DB;
-    enum nst_err outcome = db->lost != NST_OK ? NST_E_RETRY : err;
+    enum nst_err outcome = db->lost != NST_OK ? db->lost : err;
     roll_back(db);
     return outcome;
 }
@@ -190,15 +192,31 @@ static enum nst_err run_counted(struct nst_db *db, struct nst_job *job)
     return err;
 }
 
+enum nst_err nst_db_be_patient(struct nst_db *db)
+{
+    db->is_patient = true;
+    if (db->store->dialect == NST_SQLITE)
+        return NST_OK;
+    return db->engine->script(db, "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0");
+}
+
+/* A server that lets one attempt to connect wait for long does so with the next one. */
+static bool is_hopeless(const struct nst_db *db, const struct nst_job *job)
+{
+    return db->handle == NULL &&
+           nst_ticks() - job->since > db->store->options.busy_ms * INT64_C(1000);
+}
+
 void nst_pg_run(struct nst_db *db, struct nst_job *job)
 {
-    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (attempt > 0)
-            back_off(attempt);
+    for (db->attempt = 0; db->attempt < ATTEMPTS && !is_hopeless(db, job); db->attempt++) {
+        if (db->attempt > 0)
+            back_off(db->attempt);
+        db->is_patient = false;
         job->err = run_counted(db, job);
         if (job->err != NST_E_RETRY)
             return;
     }
-    nst_log(NST_LOG_ERROR, "transaction given up", NST_LOG_INT("attempts", ATTEMPTS));
+    nst_log(NST_LOG_ERROR, "transaction given up", NST_LOG_INT("attempts", db->attempt));
     job->err = NST_E_BUSY;
 }

@@ -10,7 +10,8 @@
 
 /* Only the tables where ours are: others in the database are not our business. */
 static const char renew[] =
-    "DO $$ BEGIN EXECUTE (SELECT 'ANALYZE ' || string_agg(format('%I.%I', schemaname, "
+    "SET LOCAL statement_timeout = 0; DO $$ BEGIN EXECUTE (SELECT 'ANALYZE ' || "
+    "string_agg(format('%I.%I', schemaname, "
     "tablename), ', ' ORDER BY tablename) FROM pg_tables WHERE schemaname = current_schema()); "
     "END $$";
 
@@ -28,6 +29,7 @@ void nst_pg_note_write(struct nst_db *db, uint64_t statements)
     uint64_t after = before + statements;
     if (after < FIRST_STATEMENTS || !passes_a_power_of_two(before, after))
         return;
+    db->is_patient = true;
     if (db->engine->script(db, renew) != NST_OK)
         nst_log(NST_LOG_WARN, "statistics not renewed", NST_LOG_INT("statements", (int64_t)after));
 }

@@ -3,18 +3,21 @@
  * transactions and job threads compute. */
 #include "internal.h"
 
+#include "nestor/base/time.h"
+
 #include <assert.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define POOL_DEFAULT  8
-#define POOL_MAX      256
-#define BATCH_DEFAULT 256
-#define QUEUE_DEFAULT 10000
-#define MMAP_DEFAULT  ((size_t)1 << 30)
-#define BUSY_DEFAULT  10000
+#define POOL_DEFAULT    8
+#define POOL_MAX        256
+#define BATCH_DEFAULT   256
+#define QUEUE_DEFAULT   10000
+#define MMAP_DEFAULT    ((size_t)1 << 30)
+#define BUSY_DEFAULT    10000
+#define CONNECT_DEFAULT 5
 
 static void *must(void *p)
 {
@@ -27,12 +30,14 @@ static void *must(void *p)
 
 /* ---- Queues ---- */
 
-static void queue_init(struct nst_queue *q, unsigned max)
+static void queue_init(struct nst_queue *q, unsigned max, unsigned writers)
 {
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->filled, NULL);
-    q->tail = &q->head;
+    q->writes.tail = &q->writes.head;
+    q->others.tail = &q->others.head;
     q->max = max;
+    q->writers = writers;
 }
 
 static void queue_close(struct nst_queue *q)
@@ -51,35 +56,58 @@ static void queue_release(struct nst_queue *q)
 
 static bool queue_add(struct nst_queue *q, struct nst_job *job)
 {
+    struct nst_lane *lane = job->kind == NST_JOB_WRITE ? &q->writes : &q->others;
     pthread_mutex_lock(&q->lock);
-    bool has_room = !q->is_closed && q->count < q->max;
+    bool has_room = !q->is_closed && lane->count < q->max;
     if (has_room) {
-        *q->tail = job;
-        q->tail = &job->next;
-        q->count++;
+        *lane->tail = job;
+        lane->tail = &job->next;
+        lane->count++;
         pthread_cond_signal(&q->filled);
     }
     pthread_mutex_unlock(&q->lock);
     return has_room;
 }
 
+/* The lane with the oldest job that may run now; NULL when there is none. */
+static struct nst_lane *next_lane(struct nst_queue *q)
+{
+    const struct nst_job *write = q->writing < q->writers ? q->writes.head : NULL;
+    const struct nst_job *other = q->others.head;
+    if (write != NULL && (other == NULL || write->since < other->since))
+        return &q->writes;
+    return other != NULL ? &q->others : NULL;
+}
+
 struct nst_job *nst_queue_take(struct nst_queue *q, unsigned max)
 {
+    struct nst_lane *lane;
+    struct nst_job *first = NULL, **cut = &first;
     pthread_mutex_lock(&q->lock);
-    while (q->head == NULL && !q->is_closed)
+    while ((lane = next_lane(q)) == NULL && !q->is_closed)
         pthread_cond_wait(&q->filled, &q->lock);
-    struct nst_job *first = q->head;
-    struct nst_job **cut = &first;
-    for (unsigned i = 0; i < max && *cut != NULL; i++) {
-        cut = &(*cut)->next;
-        q->count--;
+    if (lane != NULL) {
+        q->writing += lane == &q->writes;
+        first = lane->head;
+        for (unsigned i = 0; i < max && *cut != NULL; i++) {
+            cut = &(*cut)->next;
+            lane->count--;
+        }
+        lane->head = *cut;
+        if (lane->head == NULL)
+            lane->tail = &lane->head;
+        *cut = NULL;
     }
-    q->head = *cut;
-    if (q->head == NULL)
-        q->tail = &q->head;
-    *cut = NULL;
     pthread_mutex_unlock(&q->lock);
     return first;
+}
+
+void nst_queue_wrote(struct nst_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->writing--;
+    pthread_cond_signal(&q->filled);
+    pthread_mutex_unlock(&q->lock);
 }
 
 void nst_job_finish(struct nst_job *job)
@@ -93,6 +121,7 @@ static void submit(struct nst_queue *q, struct nst_job values)
 {
     struct nst_job *job = must(malloc(sizeof(*job)));
     *job = values;
+    job->since = nst_ticks();
     if (!queue_add(q, job)) {
         job->err = NST_E_BUSY;
         nst_job_finish(job);
@@ -108,8 +137,19 @@ static void *write_loop(void *arg)
     while ((jobs = nst_queue_take(&store->writes, store->options.batch)) != NULL) {
         while (jobs != NULL)
             jobs = nst_sqlite_group(store->writer, jobs);
+        nst_queue_wrote(&store->writes);
     }
     return NULL;
+}
+
+/* Whoever has waited too long for a connection is told so at once. */
+static void run_pooled(struct nst_db *db, struct nst_job *job)
+{
+    if (nst_ticks() - job->since > db->store->options.busy_ms * INT64_C(1000))
+        job->err = NST_E_BUSY;
+    else
+        nst_pg_run(db, job);
+    nst_job_finish(job);
 }
 
 static void *pool_loop(void *arg)
@@ -120,10 +160,11 @@ static void *pool_loop(void *arg)
     while ((job = nst_queue_take(&store->writes, 1)) != NULL) {
         bool is_write = job->kind == NST_JOB_WRITE;
         uint64_t before = db->statements;
-        nst_pg_run(db, job);
-        nst_job_finish(job);
-        if (is_write)
+        run_pooled(db, job);
+        if (is_write) {
+            nst_queue_wrote(&store->writes);
             nst_pg_note_write(db, db->statements - before);
+        }
     }
     db->engine->close(db);
     return NULL;
@@ -192,10 +233,12 @@ static void set_defaults(struct nst_store_options *o)
 {
     o->pool = o->pool == 0 ? POOL_DEFAULT : o->pool;
     o->pool = o->pool > POOL_MAX ? POOL_MAX : o->pool;
+    o->readers = o->readers < o->pool ? o->readers : o->pool - 1;
     o->batch = o->batch == 0 ? BATCH_DEFAULT : o->batch;
     o->queue = o->queue == 0 ? QUEUE_DEFAULT : o->queue;
     o->mmap = o->mmap == 0 ? MMAP_DEFAULT : o->mmap;
     o->busy_ms = o->busy_ms == 0 ? BUSY_DEFAULT : o->busy_ms;
+    o->connect_seconds = o->connect_seconds == 0 ? CONNECT_DEFAULT : o->connect_seconds;
 }
 
 static struct nst_store *new_store(const struct nst_store_options *options)
@@ -208,8 +251,8 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     bool is_remote = nst_str_starts(options->url, NST_STR("postgresql://")) ||
                      nst_str_starts(options->url, NST_STR("postgres://"));
     store->dialect = is_remote ? NST_POSTGRESQL : NST_SQLITE;
-    queue_init(&store->writes, store->options.queue);
-    queue_init(&store->jobs, store->options.queue);
+    queue_init(&store->writes, store->options.queue, store->options.pool - store->options.readers);
+    queue_init(&store->jobs, store->options.queue, 0);
     pthread_mutex_init(&store->log_lock, NULL);
     pthread_mutex_init(&store->syncs.lock, NULL);
     pthread_cond_init(&store->syncs.ended, NULL);

@@ -2,7 +2,14 @@
  * requests from inside the program. */
 #include "model.h"
 
+#define RETRY_AFTER  "1"  /* seconds: what is busy has been waited for already */
 #define ANSWER_FIRST 2048 /* bytes of an answer that are at hand from the start */
+
+void nst_say_when(struct nst_exchange *x, enum nst_err err)
+{
+    if (nst_err_status(err) == 503)
+        nst_http_add_header(x, "Retry-After", NST_STR(RETRY_AFTER));
+}
 
 enum nst_err nst_run_phases(struct nst_req *rq)
 {
@@ -18,6 +25,7 @@ enum nst_err nst_run_phases(struct nst_req *rq)
         rq->stream = NULL;
         rq->x->status = 0;
         rq->x->out.n = 0;
+        nst_say_when(rq->x, e);
         rq->face->error(rq, e);
     }
     return e;

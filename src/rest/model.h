@@ -169,6 +169,9 @@ enum nst_http_next nst_stream_next(struct nst_stream *s, struct nst_store *store
 /* The part of a request that is run by a face: phases, then the error. */
 enum nst_err nst_run_phases(struct nst_req *rq);
 
+/* Say when it is worth asking again, where the error is one that passes (503). */
+void nst_say_when(struct nst_exchange *x, enum nst_err err);
+
 /* Reset what an earlier run of the same request left behind. */
 void nst_req_rewind(struct nst_req *rq);
 

@@ -98,6 +98,8 @@ static void after_probe(enum nst_err err, void *arg)
         answer_text(x, 200, NST_STR("{\"status\":\"ok\"}"));
     else
         answer_text(x, 503, NST_STR("{\"status\":\"the store does not answer\"}"));
+    if (err != NST_OK)
+        nst_say_when(x, NST_E_BUSY);
     nst_http_resume(x);
 }
 
@@ -175,6 +177,7 @@ static void fail_plainly(struct nst_exchange *x, enum nst_err err)
 {
     x->status = nst_err_status(err);
     x->header_count = 0;
+    nst_say_when(x, err);
     x->content_type = NST_STR("application/json");
     x->out.n = 0;
     nst_put_lit(&x->out, "{\"detail\":");

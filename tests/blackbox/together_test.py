@@ -6,12 +6,15 @@ Usage: together_test.py --nestor PATH [--trials N] [--seconds N]
 The races run on PostgreSQL, where writers meet; the crowd runs on SQLite as well.
 --trials is the number of tries of each race (20), --seconds how long the crowd writes (4).
 """
+import os
 import random
+import signal
+import subprocess
 import sys
 import threading
 import time
 
-from support import Site, Tally, arguments, engines
+from support import PATIENCE, PSQL, Site, Tally, arguments, engines
 
 CLIENTS = 16
 SEED = 20261128
@@ -320,6 +323,137 @@ def recount(site):
     assert not wrong, wrong
 
 
+# ---- A database that hangs or falls ----
+
+LIMITS = {"db.busy_ms": 1500, "db.statement_seconds": 2, "db.connect_seconds": 2}
+SOURCE = "/guide/orgs/Hang/sources/S/"
+HELD_SECONDS = 4
+
+
+def make_source(site, server):
+    r = Race(site, server, 0)
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Hang", "name": "Hang"})
+    source(r, "orgs/Hang", "S")
+    r.finish()
+
+
+def until(what, is_so):
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.05)
+
+
+def backends(site):
+    """Processes of the database server that serve ours; psql's own is not among them."""
+    return [int(pid) for pid, in site.query(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid()")]
+
+
+# X23 X62: writers wait for a row that another session holds
+def writers_wait(site, server):
+    holder = subprocess.Popen([PSQL, site.database.url, "-qX", "-c",
+                               "BEGIN; UPDATE repo SET rev = rev WHERE mnemonic = 'S'; "
+                               f"SELECT pg_sleep({HELD_SECONDS})"], stdout=subprocess.DEVNULL)
+    until("held", lambda: site.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+
+    def write(client):
+        answer = client.ask("PUT", SOURCE, {"name": "waits"})
+        assert answer.status == 503 and answer.headers["Retry-After"], str(answer)
+
+    def read(client):
+        while holder.poll() is None:
+            start = time.monotonic()
+            client.expect(200, "GET", SOURCE)
+            client.expect(200, "GET", "/readyz")
+            assert time.monotonic() - start < 1, "a read waited"
+
+    together(lambda: read(server.client()),
+             *(lambda: write(server.client()) for _ in range(CLIENTS)))
+    server.client().expect(200, "PUT", SOURCE, {"name": "waited"})
+
+
+# X23: processes of the database server stand still
+def server_hangs(site, server):
+    server.client().expect(200, "GET", SOURCE)
+    stopped = backends(site)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        found = fill_pool(server)
+        assert time.monotonic() - start < 10, "it took too long"
+        assert {a.status for a in found} <= {200, 503}, [str(a) for a in found]
+        assert any(a.status == 503 and a.headers["Retry-After"] for a in found), "nothing hung"
+        server.client().expect(200, "GET", "/readyz")
+    finally:
+        for pid in stopped:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+    server.client().expect(200, "PUT", SOURCE, {"name": "goes on"})
+
+
+def fill_pool(server):
+    return together(*(lambda n=n: server.client().ask(
+        "PUT" if n % 2 else "GET", SOURCE, {"name": "all"} if n % 2 else None)
+        for n in range(CLIENTS)))
+
+
+# X27: the first request on each connection of before the fall
+def idle_connections_break(site, server):
+    fill_pool(server)
+    os.kill(backends(site)[0], signal.SIGKILL)
+    until("readiness", lambda: server.client().ask("GET", "/readyz").status == 200)
+    found = fill_pool(server)
+    assert {a.status for a in found} == {200}, [str(a) for a in found]
+
+
+# X27: a process of the database server is killed under load, and all of it starts anew
+def server_falls(site, server):
+    is_over, odd = threading.Event(), []
+
+    def write(n):
+        dice, client = random.Random(SEED + n), server.client()
+        while not is_over.is_set():
+            answer = client.ask(*requests(dice))
+            if answer.status == 503:
+                assert answer.headers["Retry-After"], str(answer.headers)
+            elif answer.status not in FINE:
+                odd.append(str(answer))
+        client.close()
+
+    def kill():
+        time.sleep(1)
+        os.kill(backends(site)[0], signal.SIGKILL)
+        until("readiness", lambda: server.client().ask("GET", "/readyz").status == 200)
+        time.sleep(1)
+        is_over.set()
+
+    together(kill, *(lambda n=n: write(n) for n in range(CLIENTS)))
+    unknown = server.text().count("the outcome is unknown")
+    assert len(odd) <= unknown, f"{len(odd)} failures, {unknown} commits cut: {odd[:3]}"
+    server.client().expect(200, "PUT", SOURCE, {"name": "is up"})
+
+
+def hard_times(tally, nestor, cluster):
+    with Site(nestor, cluster) as site:
+        flags = [w for name, n in LIMITS.items() for w in ("--set", f"{name}={n}")]
+        with site.init().serve(*flags) as server:
+            make_source(site, server)
+            tally.run("postgresql: writers that wait for a row leave reads alone", writers_wait,
+                      site, server)
+            tally.run("postgresql: a server that hangs is told by 503, and left", server_hangs,
+                      site, server)
+            tally.run("postgresql: connections that broke while idle are no failure",
+                      idle_connections_break, site, server)
+            tally.run("postgresql: a server that falls is told by 503, then all goes on",
+                      server_falls, site, server)
+            tally.run("postgresql: afterwards every counter equals a recount", recount, site)
+
+
 def main():
     chosen = arguments(__doc__.splitlines()[0], trials=20, seconds=4)
     tally = Tally()
@@ -330,6 +464,8 @@ def main():
                           chosen.trials, run)
             tally.run(f"{name}: {CLIENTS} clients write at random", crowd, server, chosen.seconds)
             tally.run(f"{name}: afterwards every counter equals a recount", recount, site)
+        if cluster:
+            hard_times(tally, chosen.nestor, cluster)
     return tally.finish()
 
 
