@@ -73,7 +73,7 @@ static const struct nst_field greeting_field[] = {
               .fallback = "en", .max = 35, .doc = "Language tag of the text."),
     NST_FIELD("is_active", greeting, is_active, &nst_bool, .fallback = "true",
               .doc = "False once deleted."),
-    NST_FIELD("created_at", greeting, created_at, &nst_datetime, .flags = NST_CORE,
+    NST_FIELD("created_at", greeting, created_at, &nst_datetime, .flags = NST_CORE | NST_FILTER,
               .fill = NST_AUTO_CREATED, .doc = "Time of creation."),
     NST_FIELD("updated_at", greeting, updated_at, &nst_datetime, .fill = NST_AUTO_UPDATED,
               .doc = "Time of the last change."),

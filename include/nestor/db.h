@@ -63,7 +63,8 @@ void nst_sql_init(struct nst_sql *q, struct nst_arena *a);
 void nst_sql_add(struct nst_sql *q, const char *text);
 void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
 
-/* Append `$n` and remember its value. */
+/* Append `$n` and remember its value. What asks for more than NST_SQL_VALUES fails with
+ * NST_E_DB when it is run. */
 void nst_sql_bind(struct nst_sql *q, struct nst_value v);
 
 /* Let the SELECT that ends here hold its rows of the table until the transaction ends:

@@ -25,7 +25,11 @@ void nst_sql_add_str(struct nst_sql *q, struct nst_str text)
 
 void nst_sql_bind(struct nst_sql *q, struct nst_value v)
 {
-    assert(q->count < NST_SQL_VALUES);
+    /* What asks for more than fits fails when it is run, as a text that is too long. */
+    if (q->count == NST_SQL_VALUES) {
+        q->text.is_full = true;
+        return;
+    }
     q->value[q->count++] = v;
     nst_put_char(&q->text, '$');
     nst_put_int(&q->text, q->count);

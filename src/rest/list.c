@@ -48,19 +48,24 @@ static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
     return nst_buf_str(&b);
 }
 
-static void put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
+/* A number, a time: compared as what it is. False when the word is none. */
+static bool put_number(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
+                       struct nst_str word)
+{
+    const struct nst_json given = { .kind = NST_JSON_STRING, .text = word };
+    int64_t number = 0;
+    nst_column_put(&q->text, rq->endpoint->model->resource, f);
+    nst_sql_add(q, " = ");
+    bool is_good = f->type->parse(rq, f, &given, &number);
+    nst_sql_bind(q, NST_INT(number));
+    return is_good;
+}
+
+static void put_text(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
                      struct nst_str word)
 {
-    const struct nst_resource *r = rq->endpoint->model->resource;
-    if (f->rep == NST_REP_BOOL) {
-        nst_column_put(&q->text, r, f);
-        nst_sql_add(q, " = ");
-        nst_sql_bind(q, NST_BOOL(nst_str_eq_nocase(word, NST_STR("true")) ||
-                                 nst_str_eq(word, NST_STR("1"))));
-        return;
-    }
     nst_sql_add(q, "lower(");
-    nst_column_put(&q->text, r, f);
+    nst_column_put(&q->text, rq->endpoint->model->resource, f);
     if (nst_str_find(word, '*') < word.n) {
         nst_sql_add(q, ") LIKE lower(");
         nst_sql_bind(q, NST_TEXT(like_pattern(rq->arena, word)));
@@ -72,20 +77,39 @@ static void put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_fie
     }
 }
 
-#define FILTER_WORDS 16 /* alternatives of one filter; more are ignored together */
+/* False when the field can have no such value. */
+static bool put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
+                     struct nst_str word)
+{
+    if (f->rep == NST_REP_INT)
+        return put_number(q, rq, f, word);
+    if (f->rep == NST_REP_STR) {
+        put_text(q, rq, f, word);
+        return true;
+    }
+    nst_column_put(&q->text, rq->endpoint->model->resource, f);
+    nst_sql_add(q, " = ");
+    nst_sql_bind(q, NST_BOOL(nst_str_eq_nocase(word, NST_STR("true")) ||
+                             nst_str_eq(word, NST_STR("1"))));
+    return true;
+}
 
-static void add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
+#define FILTER_WORDS  16 /* alternatives of one filter; more are ignored together */
+#define FILTER_VALUES (NST_SQL_VALUES - 32) /* of all filters; the rest is for the list itself */
+
+static bool add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
                        struct nst_str value)
 {
-    bool is_not = nst_str_starts(value, NST_STR("!"));
+    bool is_not = nst_str_starts(value, NST_STR("!")), is_good = true;
     if (is_not)
         value = nst_str_slice(value, 1, value.n);
     nst_sql_add(q, is_not ? " AND ((" : " AND (");
     for (unsigned n = 0; value.p != NULL && n < FILTER_WORDS; n++) {
         nst_sql_add(q, n == 0 ? "" : " OR ");
-        put_word(q, rq, f, nst_str_trim(nst_str_cut(&value, ',')));
+        is_good &= put_word(q, rq, f, nst_str_trim(nst_str_cut(&value, ',')));
     }
     nst_sql_add(q, is_not ? ") IS NOT TRUE)" : ")");
+    return is_good && q->count <= FILTER_VALUES;
 }
 
 static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
@@ -101,9 +125,8 @@ static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_re
         struct nst_str value = nst_query_value(rq, nst_str_to_z(rq->arena, camel));
         if (value.n == 0)
             continue;
-        if (nst_str_eq(value, NST_STR(NST_NO_TEXT)))
+        if (nst_str_eq(value, NST_STR(NST_NO_TEXT)) || !add_filter(q, rq, f, value))
             nst_add_problem(rq, camel, nst_str_z(rq->face->text->invalid), true);
-        add_filter(q, rq, f, value);
         *filtered = true;
     }
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
