@@ -67,6 +67,12 @@ void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
  * NST_E_DB when it is run. */
 void nst_sql_bind(struct nst_sql *q, struct nst_value v);
 
+/* A stored time that becomes `time` ("$1"), but never earlier than it was, whatever the
+ * clock says; the function binds the time. */
+#define NST_SQL_LATER(column, time) \
+    "CASE WHEN " column " > " time " THEN " column " ELSE " time " END"
+void nst_sql_later(struct nst_sql *q, const char *column, int64_t time);
+
 /* Let the SELECT that ends here hold its rows of the table until the transaction ends:
  * whoever else holds or changes them waits, and a row that changed while this one waited
  * is judged and read as it is now. Nothing is added on SQLite, where writers follow one

@@ -167,10 +167,6 @@ NST_CHECKED enum nst_err nst_insert_unless_there(bool *inserted, struct nst_req 
 NST_CHECKED enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r,
                                         void *row);
 
-/* SQL for a stored time that shall become `time` ("$1") and never an earlier one. */
-#define NST_SQL_LATER(column, time) \
-    "CASE WHEN " column " > " time " THEN " column " ELSE " time " END"
-
 /* The answer of this face to a violated unique key of r. */
 NST_CHECKED enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst_resource *r,
                                             enum nst_use use, void *row);

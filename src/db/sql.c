@@ -35,6 +35,15 @@ void nst_sql_bind(struct nst_sql *q, struct nst_value v)
     nst_put_int(&q->text, q->count);
 }
 
+void nst_sql_later(struct nst_sql *q, const char *column, int64_t time)
+{
+    nst_sql_add(q, "CASE WHEN ");
+    nst_sql_add(q, column);
+    nst_sql_add(q, " > ");
+    nst_sql_bind(q, NST_INT(time));
+    nst_putf(&q->text, " THEN %s ELSE $%u END", column, q->count);
+}
+
 /* The key of a row never changes: rows that refer to it may be added meanwhile. */
 void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table)
 {

@@ -22,8 +22,10 @@ static enum nst_err take_keys(struct row **list, struct nst_db *db, struct nst_a
     bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "UPDATE program_enrollment SET external_user_key = NULL, "
-                           "modified_at = $1 WHERE user_id = $2 AND external_user_key IS NOT NULL "
-                           "RETURNING program_id, id",
+                           "modified_at = " NST_SQL_LATER(
+                               "modified_at",
+                               "$1") " WHERE user_id = $2 AND external_user_key IS NOT NULL "
+                                     "RETURNING program_id, id",
                            NST_INT(now), NST_INT(account)));
     enum nst_err e = nst_rows_next(&has_row, rows);
     for (; e == NST_OK && has_row; list = &(*list)->next) {

@@ -323,6 +323,42 @@ def recount(site):
     assert not wrong, wrong
 
 
+# ---- A clock that was set back ----
+
+DAYS = 2 * 86400 * 10**6
+TIMES = {"org": "updated_at", "repo": "updated_at", "repo_version": "updated_at",
+         "concept_version": "version_created_at", "account": "updated_at"}
+
+
+# rows: G95
+# X40
+def time_goes_on(site, server):
+    client = server.client()
+    client.expect(201, "POST", "/guide/orgs/", {"id": "Time", "name": "Time"})
+    client.expect(201, "POST", "/guide/users/",
+                  {"username": "time", "name": "time", "email": "t@example.org"})
+    place = "/guide/orgs/Time/sources/"
+    for name in "ST":
+        client.expect(201, "POST", place, {"id": name, "name": name})
+    client.expect(201, "POST", place + "S/versions/", {"id": "v", "released": True})
+    client.expect(201, "POST", place + "S/versions/", {"id": "w"})
+    client.expect(201, "POST", place + "S/concepts/",
+                  {"id": "C", "conceptClass": "Misc", "names": NAMES})
+    site.execute(*(f"UPDATE {table} SET created_at = created_at + {DAYS}, "
+                   f"{column} = {column} + {DAYS}" for table, column in TIMES.items()))
+    client.expect(200, "PUT", "/guide/orgs/Time/", {"name": "t"})
+    client.expect(200, "PUT", "/guide/users/time/", {"company": "t"})
+    client.expect(200, "PUT", place + "S/", {"name": "t"})
+    client.expect(204, "DELETE", place + "T/")
+    client.expect(200, "PUT", place + "S/w/", {"released": True})
+    client.expect(200, "PUT", place + "S/concepts/C/", {"datatype": "t"})
+    client.expect(204, "DELETE", "/guide/users/time/")
+    for table, column in TIMES.items():
+        early = site.query(f"SELECT id FROM {table} WHERE {column} < created_at")
+        assert not early, f"{table}: {early}"
+    client.close()
+
+
 # ---- A database that hangs or falls ----
 
 LIMITS = {"db.busy_ms": 1500, "db.statement_seconds": 2, "db.connect_seconds": 2}
@@ -462,6 +498,8 @@ def main():
             for title, run in RACES if cluster else []:
                 tally.run(f"{name}: {title} ({chosen.trials} trials)", race, site, server,
                           chosen.trials, run)
+            tally.run(f"{name}: no change is older than the one before", time_goes_on, site,
+                      server)
             tally.run(f"{name}: {CLIENTS} clients write at random", crowd, server, chosen.seconds)
             tally.run(f"{name}: afterwards every counter equals a recount", recount, site)
         if cluster:

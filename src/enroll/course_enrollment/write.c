@@ -141,7 +141,7 @@ static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool 
     const char *between = " AND id IN (";
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "UPDATE program_course_enrollment SET modified_at = ");
-    nst_sql_bind(&q, NST_INT(rq->now));
+    nst_sql_later(&q, "modified_at", rq->now);
     nst_sql_add(&q, active ? ", status = 'active'" : ", status = 'inactive'");
     nst_sql_add(&q, " WHERE program_id = ");
     nst_sql_bind(&q, NST_INT(w->program.id));
