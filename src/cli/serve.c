@@ -104,6 +104,7 @@ const struct cli_verb cli_serve = {
             "Examples:\n"
             "  nestor serve --data ./data\n"
             "  nestor serve --data ./data --listen 127.0.0.1:9000 --set ocl.root=v2\n"
+            "  nestor serve --data ./data --listen unix:/run/nestor/http\n"
             "  nestor serve --data ./data --database postgresql:///nestor?host=/run/postgresql\n",
     .run = serve_run,
 };

@@ -42,7 +42,7 @@ const struct cli_setting cli_settings[] = {
     { "http.drain_seconds", CLI_NUMBER, "10", 1, 3600,
       .doc = "How long to finish requests on stop." },
     { "http.gzip_from", CLI_NUMBER, "1024", 0, 1000000000,
-      .doc = "Smallest answer to compress, in bytes." },
+      .doc = "Smallest answer to compress, in bytes; 0: none." },
     { "http.trust_proxy", CLI_SWITCH, "false",
       .doc = "A proxy in front sets X-Forwarded-Proto; links follow it." },
     { "enroll.profile", CLI_CHOICE, "original", .choices = "original",

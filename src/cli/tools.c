@@ -73,7 +73,7 @@ static int doctor(struct cli_options *o, struct cli_site *site)
         finding(&faults, "nestor.db can be read by others; `chmod 600` it");
     struct nst_str listen = cli_text(&o->config, "listen");
     if (!nst_str_starts(listen, NST_STR("127.")) && !nst_str_starts(listen, NST_STR("[::1]")) &&
-        !nst_str_starts(listen, NST_STR("localhost")))
+        !nst_str_starts(listen, NST_STR("localhost")) && !nst_str_starts(listen, NST_STR("unix:")))
         finding(&faults, "it listens beyond this machine without TLS; put a proxy in front");
     if (cli_is_on(&o->config, "enroll.username_param_grants")) /* A21 */
         finding(&faults, "enroll.username_param_grants is on: any learner can read and write every "

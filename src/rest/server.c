@@ -130,6 +130,14 @@ static enum nst_http_next answer_operation(struct nst_exchange *x, enum operatio
 
 /* ---- Receiving ---- */
 
+/* X65: of several proxies the first one met the client, and its word comes first. */
+static bool came_by_tls(const struct nst_exchange *x)
+{
+    struct nst_str words = nst_http_request_header(x, "X-Forwarded-Proto");
+    return words.p != NULL &&
+           nst_str_eq_nocase(nst_str_trim(nst_str_cut(&words, ',')), NST_STR("https"));
+}
+
 static void make_request(struct nst_exchange *x)
 {
     struct nst_server *s = server_of(x);
@@ -142,9 +150,7 @@ static void make_request(struct nst_exchange *x)
         .registry = s->options.registry,
         .face = face_of(s, x->path, &rest),
         .method = method_of(x->method),
-        .is_tls =
-            s->options.trusts_proxy &&
-            nst_str_eq_nocase(nst_http_request_header(x, "X-Forwarded-Proto"), NST_STR("https")),
+        .is_tls = s->options.trusts_proxy && came_by_tls(x),
     };
     x->app = job;
     if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)
