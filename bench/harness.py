@@ -46,6 +46,9 @@ def parser(prog, description):
                    help="length of one load (default: %(default)s)")
     p.add_argument("--work", metavar="DIR",
                    help="where the temporary data goes (default: the system's place)")
+    p.add_argument("--old", metavar="DIR",
+                   help="a release build of another version that takes turns, where the "
+                        "benchmark has a row for it")
     p.add_argument("--rows", action="store_true", help="leave out the head of the table")
     return p
 

@@ -1,9 +1,10 @@
 /* The floor of any HTTP server on this machine: one thread, one epoll, and a
- * prepared answer of 300 bytes for whatever ends with an empty line. It parses
- * nothing and checks nothing; bench/engine compares its cost with ours.
+ * prepared answer of 300 bytes for whatever ends with an empty line; `/stream` gets 10 MB.
+ * It parses nothing and checks nothing; bench/engine compares its cost with ours.
  *
  *   bench-raw    prints its port, serves 127.0.0.1 until it is killed */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #define ANSWER_BYTES  300
 #define REQUEST_BYTES 4096
 #define EVENTS        64
+#define PIECE_BYTES   65536
+#define PIECES        160 /* 10 MB */
 
 static char answer[ANSWER_BYTES];
 
@@ -63,6 +66,20 @@ static void accept_all(int epoll, int listener)
     }
 }
 
+/* The kernel's own limit: sent while nobody else is served. */
+static void stream(int fd)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\n";
+    static char piece[PIECE_BYTES];
+    require(fcntl(fd, F_SETFL, 0) == 0, "fcntl");
+    int is_good = send(fd, head, sizeof(head) - 1, MSG_NOSIGNAL | MSG_MORE) > 0;
+    for (int i = 0; is_good && i < PIECES; i++)
+        is_good = send(fd, piece, PIECE_BYTES, MSG_NOSIGNAL) == PIECE_BYTES;
+    require(fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "fcntl");
+    if (!is_good)
+        close(fd);
+}
+
 /* wrk sends a small request whole and waits for its answer: one read is one request. */
 static void serve(int fd)
 {
@@ -72,8 +89,10 @@ static void serve(int fd)
         close(fd);
         return;
     }
-    if (n >= 4 && memcmp(request + n - 4, "\r\n\r\n", 4) == 0 &&
-        send(fd, answer, ANSWER_BYTES, MSG_NOSIGNAL) != ANSWER_BYTES)
+    if (n >= 11 && memcmp(request, "GET /stream", 11) == 0)
+        stream(fd);
+    else if (n >= 4 && memcmp(request + n - 4, "\r\n\r\n", 4) == 0 &&
+             send(fd, answer, ANSWER_BYTES, MSG_NOSIGNAL) != ANSWER_BYTES)
         close(fd);
 }
 
