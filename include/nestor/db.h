@@ -160,8 +160,9 @@ struct nst_store_options {
     unsigned batch;     /* writes to a SQLite commit at most; 0 means 256 */
     unsigned queue;     /* waiting at most, reads and writes each; 0 means 10000 */
     size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB */
-    unsigned busy_ms;   /* wait for another process, a held row, a thread; 0 means 10000 */
+    unsigned busy_ms;   /* wait for another process, a thread; 0 means 10000 */
     /* Of PostgreSQL: */
+    unsigned lock_ms;         /* wait for a row that is held; 0: no limit */
     unsigned statement_ms;    /* a statement may take; 0: no limit. A server that is silent for
                                  some seconds longer is given up */
     unsigned connect_seconds; /* connecting may take; 0 means 5 */

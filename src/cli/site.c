@@ -138,6 +138,25 @@ static bool is_file(struct nst_str url)
     return !nst_str_starts(url, NST_STR("postgres"));
 }
 
+/* A command waits for a row or a statement as long as it takes: whoever runs it can end it. */
+static struct nst_store_options store_options(const struct cli_config *c, struct nst_str url,
+                                              bool is_server)
+{
+    unsigned busy = (unsigned)cli_number(c, "db.busy_ms");
+    unsigned statement = (unsigned)cli_number(c, "db.statement_seconds") * 1000;
+    return (struct nst_store_options){
+        .url = url,
+        .pool = (unsigned)cli_number(c, "db.pool"),
+        .readers = (unsigned)cli_number(c, "db.readers"),
+        .batch = (unsigned)cli_number(c, "db.batch"),
+        .queue = (unsigned)cli_number(c, "db.queue"),
+        .busy_ms = busy,
+        .lock_ms = is_server ? busy : 0,
+        .statement_ms = is_server ? statement : 0,
+        .connect_seconds = (unsigned)cli_number(c, "db.connect_seconds"),
+    };
+}
+
 static bool open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                        bool may_create)
 {
@@ -146,18 +165,7 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
         cli_fail(verb, "there is no database %.*s. `nestor init` makes one.", NST_FMT(url));
         return false;
     }
-    const struct nst_store_options options = {
-        .url = url,
-        .pool = (unsigned)cli_number(&o->config, "db.pool"),
-        .batch = (unsigned)cli_number(&o->config, "db.batch"),
-        .queue = (unsigned)cli_number(&o->config, "db.queue"),
-        .readers = (unsigned)cli_number(&o->config, "db.readers"),
-        .busy_ms = (unsigned)cli_number(&o->config, "db.busy_ms"),
-        .statement_ms = verb == &cli_serve
-                            ? (unsigned)cli_number(&o->config, "db.statement_seconds") * 1000
-                            : 0,
-        .connect_seconds = (unsigned)cli_number(&o->config, "db.connect_seconds"),
-    };
+    const struct nst_store_options options = store_options(&o->config, url, verb == &cli_serve);
     if (nst_store_open(&site->store, &options) != NST_OK) {
         cli_fail(verb, "the database cannot be opened; the log line above says why");
         return false;

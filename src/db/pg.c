@@ -386,7 +386,7 @@ static enum nst_err set_limits(struct nst_db *db)
 {
     char sql[96];
     snprintf(sql, sizeof(sql), "SET lock_timeout = %u; SET statement_timeout = %u",
-             db->store->options.busy_ms, db->store->options.statement_ms);
+             db->store->options.lock_ms, db->store->options.statement_ms);
     return db->engine->script(db, sql);
 }
 

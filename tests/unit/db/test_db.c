@@ -6,6 +6,7 @@
 #include "nestor/base/time.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -269,6 +270,20 @@ static enum nst_err gate_work(struct nst_db *db, void *arg)
     sem_post(&b->ready);
     sem_wait(&b->gate);
     return NST_OK;
+}
+
+/* As gate_work, with every row held through nst_sql_hold. */
+static enum nst_err hold_work(struct nst_db *db, void *arg)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    struct nst_sql q;
+    int64_t id;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT id FROM t");
+    nst_sql_hold(&q, db, "t");
+    enum nst_err e = nst_sql_int(&id, NULL, db, &q);
+    nst_arena_free(a);
+    return e == NST_OK ? gate_work(db, arg) : e;
 }
 
 static void gate_done(enum nst_err err, void *arg)
@@ -555,6 +570,76 @@ static void test_pg__read_cannot_write(void **state)
     assert_int_equal(count_rows(f->store), 0);
 }
 
+static struct nst_store *open_with(const struct fixture *f, struct nst_store_options o)
+{
+    struct nst_store *store = NULL;
+    o.url = f->place.url;
+    assert_int_equal(nst_store_open(&store, &o), NST_OK);
+    return store;
+}
+
+static void test_pg__writes_that_wait_leave_reads_alone(void **state)
+{
+    const struct nst_store_options o = { .pool = 3, .readers = 1 };
+    struct fixture *f = *state;
+    if (!f->place.is_remote)
+        skip();
+    struct nst_store *store = open_with(f, o);
+    struct item items[2];
+    struct batch b;
+    batch_init(&b, store);
+    for (int i = 0; i < 2; i++) {
+        nst_store_submit(store, NST_MODE_WRITE, gate_work, gate_done, &b);
+        sem_wait(&b.ready);
+    }
+    for (int i = 0; i < 2; i++) {
+        items[i] = (struct item){ .batch = &b, .id = i };
+        nst_store_submit(store, NST_MODE_WRITE, item_work, item_done, &items[i]);
+    }
+    assert_int_equal(count_rows(store), 0);
+    for (int i = 0; i < 2; i++)
+        sem_post(&b.gate);
+    wait_done(&b, 4);
+    assert_int_equal(count_rows(store), 2);
+    nst_store_close(store);
+    batch_release(&b);
+}
+
+/* A statement, a held row, a thread: each wait has its end. */
+static void test_pg__what_waits_too_long_is_busy(void **state)
+{
+    struct fixture *f = *state;
+    const struct nst_store_options o = {
+        .pool = 1, .busy_ms = 100, .lock_ms = 100, .statement_ms = 200
+    };
+    if (!f->place.is_remote)
+        skip();
+    struct nst_store *store = open_with(f, o);
+    struct item late = { .batch = NULL };
+    struct batch b;
+    batch_init(&b, store);
+    assert_int_equal(place_write(store, "SELECT pg_sleep(9)"), NST_E_BUSY);
+    assert_int_equal(place_write(store, "INSERT INTO t (id) VALUES (1)"), NST_OK);
+
+    nst_store_submit(f->store, NST_MODE_WRITE, hold_work, gate_done, &b);
+    sem_wait(&b.ready);
+    assert_int_equal(place_write(store, "DELETE FROM t"), NST_E_BUSY);
+    sem_post(&b.gate);
+    wait_done(&b, 1);
+
+    nst_store_submit(store, NST_MODE_WRITE, gate_work, gate_done, &b);
+    sem_wait(&b.ready);
+    late.batch = &b;
+    nst_store_submit(store, NST_MODE_WRITE, item_work, item_done, &late);
+    for (int64_t start = nst_ticks(); nst_ticks() - start < o.busy_ms * INT64_C(2000);)
+        sched_yield();
+    sem_post(&b.gate);
+    wait_done(&b, 2);
+    assert_int_equal(late.err, NST_E_BUSY);
+    nst_store_close(store);
+    batch_release(&b);
+}
+
 #define ENOUGH_STATEMENTS 600
 
 static enum nst_err insert_many(struct nst_db *db, void *arg)
@@ -696,6 +781,8 @@ static int run_all(const char *name)
         TEST(test_pg__deadlock_is_run_again),
         TEST(test_pg__lost_connection_is_run_again),
         TEST(test_pg__read_cannot_write),
+        TEST(test_pg__writes_that_wait_leave_reads_alone),
+        TEST(test_pg__what_waits_too_long_is_busy),
         TEST(test_pg__growth_renews_statistics),
         TEST(test_migrate__fresh_again_broken_newer),
         TEST(test_migrate__two_at_once),
