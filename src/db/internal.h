@@ -156,6 +156,7 @@ struct nst_syncs {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     uint64_t committed, synced; /* numbers of commits: the last, the last on the disk */
+    uint64_t given_up;          /* the last that a hanging server was asked to sync */
     bool is_running;
     struct nst_flight *first, **end; /* by number, the last of which is `flights` */
     uint64_t flights;

@@ -47,28 +47,32 @@ static enum nst_err commit(struct nst_db *db)
     return err;
 }
 
-/* A transaction of its own that syncs, and with it all that stands before it in the
- * server's log; it needs something to write there. */
-static enum nst_err sync_log(struct nst_db *db)
+/* What is committed, but not known to be on the disk, is never run again. */
+static enum nst_err lack_sync(struct nst_db *db)
 {
-    enum nst_err err = db->engine->script(db, "SELECT pg_logical_emit_message(TRUE, 'nestor', '')");
-    if (err == NST_OK)
-        return NST_OK;
-    db->lost = NST_OK; /* what was committed is never run again */
+    db->lost = NST_OK;
     nst_log(NST_LOG_ERROR, "no sync after a commit, the outcome is unknown",
             NST_LOG_INT("statements", (int64_t)db->statements));
     return NST_E_DB;
 }
 
+/* A transaction of its own that syncs, and with it all that stands before it in the
+ * server's log; it needs something to write there. */
+static enum nst_err sync_log(struct nst_db *db)
+{
+    return db->engine->script(db, "SELECT pg_logical_emit_message(TRUE, 'nestor', '')");
+}
+
 /* Wait until what this thread has committed is on the disk. Whoever finds nobody
- * syncing does it for all that wait. */
+ * syncing does it for all that wait; when the server hangs meanwhile, nobody waits for
+ * it again. */
 static enum nst_err wait_for_sync(struct nst_db *db)
 {
     struct nst_syncs *s = &db->store->syncs;
     enum nst_err err = NST_OK;
     pthread_mutex_lock(&s->lock);
     uint64_t mine = ++s->committed;
-    while (s->synced < mine && err == NST_OK) {
+    while (s->synced < mine && s->given_up < mine && err == NST_OK) {
         if (s->is_running) {
             pthread_cond_wait(&s->ended, &s->lock);
             continue;
@@ -81,10 +85,13 @@ static enum nst_err wait_for_sync(struct nst_db *db)
         s->is_running = false;
         if (err == NST_OK)
             s->synced = all;
+        else if (db->is_hung)
+            s->given_up = all;
         pthread_cond_broadcast(&s->ended);
     }
+    bool is_synced = s->synced >= mine;
     pthread_mutex_unlock(&s->lock);
-    return err;
+    return is_synced ? NST_OK : lack_sync(db);
 }
 
 /* From before a commit until it is on the disk. */
