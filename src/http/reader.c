@@ -29,7 +29,7 @@ __attribute__((constructor)) static void fill_classes(void)
             set |= C_TARGET;
         if (is_letter || is_digit || (is_ascii && strchr("!#$%&'*+-.^_`|~", c) != NULL))
             set |= C_TOKEN;
-        if (is_ascii && strchr("/\\?#@,\"<>", c) == NULL)
+        if (is_ascii && strchr("/\\?#@,\"<>^`{|}", c) == NULL)
             set |= C_HOST;
         if (is_digit || (is_letter && (c | 0x20) <= 'f'))
             set |= C_HEX;
@@ -154,7 +154,8 @@ static bool malformed(struct nst_http_head *h, const char *detail)
     return refuse(h, NST_E_MALFORMED, detail);
 }
 
-/* RFC 9112, 3.2: origin form, absolute form, and `*` of OPTIONS. */
+/* RFC 9112, 3.2: origin form, absolute form, and `*` of OPTIONS; CONNECT has none of
+ * them, and no body for those who know it. */
 static bool take_target(struct nst_http_head *h, struct nst_str part)
 {
     size_t scheme = 0, end;
@@ -168,6 +169,8 @@ static bool take_target(struct nst_http_head *h, struct nst_str part)
     size_t mark = nst_str_find(rest, '?');
     bool is_options = nst_str_eq(h->method, NST_STR("OPTIONS"));
     h->path = nst_str_slice(rest, 0, mark);
+    if (nst_str_eq(h->method, NST_STR("CONNECT")))
+        return malformed(h, rules[TARGET].sentence);
     if (mark < rest.n)
         h->query = nst_str_slice(rest, mark + 1, rest.n);
     if (scheme == 0)

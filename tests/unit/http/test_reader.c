@@ -122,7 +122,7 @@ static bool is_value(int c)
 
 static bool is_host(int c)
 {
-    return is_target(c) && c < 0x80 && strchr("/\\?@,\"<>", c) == NULL;
+    return is_target(c) && c < 0x80 && strchr("/\\?@,\"<>^`{|}", c) == NULL;
 }
 
 static bool is_hex(int c)
@@ -286,11 +286,30 @@ static void test_target__refused(void **state)
 {
     (void)state;
     static const char *const line[] = {
-        "GET a",        "GET *",           "GET a:80",         "GET ?a",      "OPTIONS *?",
-        "OPTIONS **",   "GET http:/a",     "GET http:///a",    "GET http://", "GET http://?a",
-        "GET ftp://a/", "GET http://b@a/", "GET http://a\\b/", "GET https:a", "GET ",
-        "GET /#",       "GET /a#b",        "GET /\x7F",        "GET /\t",     "OPTIONS http:// *",
+        "GET a",
+        "GET *",
+        "GET a:80",
+        "GET ?a",
+        "OPTIONS *?",
+        "OPTIONS **",
+        "GET http:/a",
+        "GET http:///a",
+        "GET http://",
+        "GET http://?a",
+        "GET ftp://a/",
+        "GET http://b@a/",
+        "GET http://a\\b/",
+        "GET https:a",
+        "GET ",
+        "GET /#",
+        "GET /a#b",
+        "GET /\x7F",
+        "GET /\t",
+        "OPTIONS http:// *",
         "GET  /",
+        "CONNECT /",
+        "CONNECT a:80",
+        "CONNECT http://a/",
     };
     for (size_t i = 0; i < NST_COUNT(line); i++)
         assert_refused(form("%s HTTP/1.1\r\n" HOST "\r\n", line[i]), NST_E_MALFORMED, TARGET);
