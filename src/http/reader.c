@@ -371,10 +371,10 @@ static bool step_between(struct nst_http_chunks *c, struct nst_str *in)
     if (before == EXTENSION || (before >= FIELD && before <= HEAD_LF))
         c->overhead += at;
     c->trailers += before == NAME && step == STEP_LEFT;
-    if (step == STEP_STUCK)
-        c->detail = rules[before].sentence;
-    else if (c->overhead > c->limits->head_bytes || c->trailers > c->limits->fields)
+    if (c->overhead > c->limits->head_bytes || c->trailers > c->limits->fields)
         c->detail = "The body has too much beside its data.";
+    else if (step == STEP_STUCK)
+        c->detail = rules[before].sentence;
     if (c->state == DATA && c->left == 0)
         c->state = FIELD;
     return c->detail == NULL;

@@ -489,6 +489,7 @@ static void test_limits__overhead_of_chunks(void **state)
         else
             assert_refused(text, NST_E_MALFORMED, MUCH);
     }
+    assert_refused(form(POST_CHUNKED "0;%s\n", many(101, 'a')), NST_E_MALFORMED, MUCH);
     /* Of all chunks together. */
     assert_refused(form(POST_CHUNKED "1;%s\r\na\r\n1;b\r\na\r\n0\r\n\r\n", many(98, 'a')),
                    NST_E_MALFORMED, MUCH);
