@@ -5,12 +5,17 @@ totals; exit status 1 when a case failed. Nothing waits for a fixed time except
 where a deadline itself is under test.
 """
 import gzip
+import http.client
 import json
+import os
 import re
+import resource
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from contextlib import contextmanager
 
@@ -22,9 +27,10 @@ PATIENCE = 10  # seconds; only a broken server makes anybody wait so long
 class Server:
     """One probe; stopping it checks that it ends well, hence leaks nothing."""
 
-    def __init__(self, *settings):
+    def __init__(self, *settings, **more):
         self.process = subprocess.Popen([PROBE, *settings], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        **more)
         self.port = int(self.process.stdout.readline())
         self.log = None
 
@@ -43,14 +49,20 @@ class Server:
         assert "Sanitizer" not in self.log, self.log
         return [json.loads(line) for line in self.log.splitlines()]
 
+    def cpu(self):
+        """Seconds of processor time so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
 
 @contextmanager
-def server(*settings):
-    s = Server(*settings)
+def server(*settings, **more):
+    s = Server(*settings, **more)
     try:
         yield s
         s.stop()
@@ -73,8 +85,14 @@ class Answer:
 class Client:
     """One connection and what was read beyond the last answer."""
 
-    def __init__(self, s):
-        self.socket, self.rest = s.connect(), b""
+    def __init__(self, s, path=None):
+        self.rest = b""
+        if path is None:
+            self.socket = s.connect()
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(PATIENCE)
+            self.socket.connect(path)
 
     def __enter__(self):
         return self
@@ -97,10 +115,33 @@ class Client:
         head, self.rest = self.rest.split(b"\r\n\r\n", 1)
         a = Answer(int(head.split(b" ")[1]), head.decode("latin-1"), b"")
         n = int(a.header.get("content-length", 0)) if has_body and a.status >= 200 else 0
+        if "transfer-encoding" in a.header and has_body:
+            a.body = b"".join(iter(self.chunk, b""))
+        else:
+            a.body = self.take(n)
+        return a
+
+    def take(self, n):
         while len(self.rest) < n:
             self.more()
-        a.body, self.rest = self.rest[:n], self.rest[n:]
-        return a
+        piece, self.rest = self.rest[:n], self.rest[n:]
+        return piece
+
+    def chunk(self):
+        while b"\r\n" not in self.rest:
+            self.more()
+        size, self.rest = self.rest.split(b"\r\n", 1)
+        piece = self.take(int(size, 16))
+        equal(self.take(2), b"\r\n")
+        return piece
+
+    def to_the_end(self):
+        """All that the server still says before it closes."""
+        try:
+            while True:
+                self.more()
+        except EOFError:
+            return self.take(len(self.rest))
 
     def is_closed(self):
         """True when the server closes and has nothing more to say."""
@@ -577,13 +618,7 @@ def connections_end_at(s, limit):
             assert c.is_closed()
     clients[0].socket.close()
 
-    def is_served():
-        with Client(s) as c:
-            try:
-                return c.get().status == 200
-            except (EOFError, ConnectionError):
-                return False
-    until(is_served)
+    until(lambda: is_served(s))
     for c in clients[1:]:
         c.socket.close()
 
@@ -709,6 +744,583 @@ def listen_addresses():
             p = subprocess.run([PROBE, f"listen={address}"], capture_output=True, text=True,
                                timeout=PATIENCE, check=False)
             equal((address, p.stdout.strip()), (address, key))
+
+
+# ---- Files ----
+
+@contextmanager
+def file_server(content, *settings):
+    with tempfile.TemporaryDirectory() as work:
+        path = os.path.join(work, "file")
+        with open(path, "wb") as f:
+            f.write(content)
+        with server(f"file={path}", *settings) as s:
+            s.file = path
+            yield s
+
+
+BYTES = bytes(i % 251 for i in range(300000))
+
+
+@case
+def file_whole():
+    for content in (BYTES, b"a", b""):
+        with file_server(content) as s, Client(s) as c:
+            a = c.get("/file")
+            equal((a.status, a.body, a.header["accept-ranges"]), (200, content, "bytes"))
+            c.send(request("/file", "HEAD"))
+            a = c.answer(has_body=False)
+            equal((a.status, a.header["content-length"]), (200, str(len(content))))
+            equal(c.get().body, b"hello")
+            c.send("GET /file HTTP/1.0\r\n\r\n")
+            equal(c.answer().body, content)
+            assert c.is_closed()
+
+
+@case
+def file_ranges():
+    """RFC 9110, 14: one range is honoured, what is malformed or several is ignored."""
+    size = len(BYTES)
+    good = {"bytes=0-0": (0, 1), "bytes=0-9": (0, 10), "bytes=100000-199999": (100000, 200000),
+            "bytes=299999-": (299999, size), "bytes=5-": (5, size), "bytes=-7": (size - 7, size),
+            "bytes=-300000": (0, size), "bytes=-999999": (0, size), "bytes=0-999999": (0, size),
+            "bytes=299999-299999": (299999, size)}
+    ignored = ("bytes=0-1,5-6", "bytes=5-4", "bytes=-", "bytes=", "bytes=a-b", "bytes=1-b",
+               "bytes=0x1-2", "lines=0-1", "bytes 0-1", "0-1", "bytes=+1-2", "bytes=1--2", "")
+    beyond = ("bytes=300000-", "bytes=300000-300001", "bytes=-0", "bytes=999999999999-")
+    with file_server(BYTES) as s, Client(s) as c:
+        for wanted, (start, end) in good.items():
+            a = c.get("/file", Range=wanted)
+            equal((wanted, a.status, a.body == BYTES[start:end]), (wanted, 206, True))
+            equal(a.header["content-range"], f"bytes {start}-{end - 1}/{size}")
+            assert "etag" in a.header and "accept-ranges" in a.header, a.head
+        for wanted in ignored:
+            a = c.get("/file", Range=wanted)
+            equal((wanted, a.status, a.body == BYTES), (wanted, 200, True))
+            assert "content-range" not in a.header
+        for wanted in beyond:
+            a = c.get("/file", Range=wanted)
+            equal((wanted, a.status), (wanted, 416))
+            equal(a.header["content-range"], f"bytes */{size}")
+        c.send(request("/file", "HEAD", Range="bytes=0-9"))
+        a = c.answer(has_body=False)
+        equal((a.status, a.header["content-length"]), (200, str(size)))
+        equal(c.get("/json?100", Range="bytes=0-9").status, 200)
+    with file_server(b"") as s, Client(s) as c:
+        for wanted, status in (("bytes=0-0", 416), ("bytes=-1", 416), ("bytes=1-0", 200)):
+            equal((wanted, c.get("/file", Range=wanted).status), (wanted, status))
+
+
+@case
+def file_range_if_unchanged():
+    date = "Sat, 28 Nov 2026 00:00:00 GMT"
+    with file_server(BYTES) as s, Client(s) as c:
+        for wanted, status in (('"file"', 206), ('"other"', 200), ('W/"file"', 200), (date, 206),
+                               ("Sat, 28 Nov 2026 00:00:01 GMT", 200), ("", 200), ("x", 200)):
+            a = c.get("/file", Range="bytes=0-9", If_Range=wanted)
+            equal((wanted, a.status), (wanted, status))
+        equal(c.get("/file", Range="bytes=300000-", If_Range='"other"').status, 200)
+
+
+@case
+def file_that_shrinks():
+    """No client takes a part of it for the whole, and nobody else is harmed."""
+    with file_server(bytes(50 << 20)) as s, Client(s) as c:
+        c.send(request("/file"))
+        c.more()
+        os.truncate(s.file, 1000)
+        try:
+            n = len(c.to_the_end())
+            assert n < 50 << 20, n
+        except ConnectionResetError:
+            pass
+        with Client(s) as other:
+            equal(other.get().body, b"hello")
+
+
+# ---- In pieces ----
+
+def pieces(count, size):
+    return b"".join(bytes(97 + (left + i) % 26 for i in range(size))
+                    for left in range(count, 0, -1))
+
+
+@case
+def streams():
+    for count, size in ((2, 1), (3, 100), (50, 7), (20, 100000)):
+        for path in ("/stream", "/stream/later", "/counted", "/counted/later"):
+            with server() as s, Client(s) as c:
+                query = f"{path}?{count}x{size}"
+                a = c.get(query)
+                equal((query, a.body == pieces(count, size)), (query, True))
+                is_counted = path.startswith("/counted")
+                equal(a.header.get("transfer-encoding"), None if is_counted else "chunked")
+                equal(a.header.get("content-length"), str(count * size) if is_counted else None)
+                c.send(request(query, "HEAD"))
+                equal(c.answer(has_body=False).header.get("content-length"),
+                      a.header.get("content-length"))
+                equal(c.get().body, b"hello")  # HEAD of a stream keeps the connection
+
+
+@case
+def streams_to_http_1_0():
+    """Without chunks, until the connection closes; with a length, it can be kept."""
+    for kept in ("", "Connection: keep-alive\r\n"):
+        with server() as s, Client(s) as c:
+            c.send(f"GET /counted?3x100 HTTP/1.0\r\n{kept}\r\n")
+            a = c.answer()
+            equal(a.body, pieces(3, 100))
+            equal(a.header["connection"], "keep-alive" if kept else "close")
+            if not kept:
+                assert c.is_closed()
+                continue
+            c.send(f"GET /stream?3x100 HTTP/1.0\r\n{kept}\r\n")
+            a = c.answer()
+            equal((a.header["connection"], a.header.get("transfer-encoding")), ("close", None))
+            equal(c.to_the_end(), pieces(3, 100))
+
+
+@case
+def broken_streams():
+    """Never taken for complete: more or fewer bytes than were stated, or a failure."""
+    with server() as s:
+        for path in ("/stream/broken?3x1000", "/counted/short?3x1000", "/counted/long?3x1000"):
+            with Client(s) as c:
+                c.send(request(path))
+                try:
+                    a = c.answer()
+                except (EOFError, ConnectionResetError):
+                    continue
+                raise AssertionError(f"{path}: complete with {len(a.body)} bytes")
+        with Client(s) as c:
+            equal(c.get().body, b"hello")
+
+
+@case
+def stream_waits_for_its_reader():
+    """What nobody reads is not made: a piece at a time, whatever the length. X77"""
+    with server() as s, Client(s) as c:
+        c.send(request("/stream?2000x100000"))
+        c.more()
+        before = s.memory()
+        with Client(s) as other:
+            for _ in range(20):
+                equal(other.get().body, b"hello")
+        assert s.memory() - before < 20000, s.memory() - before
+        a = c.answer()
+        equal(len(a.body), 200000000)
+
+
+# ---- Headers ----
+
+@case
+def default_headers():
+    """X79: on every answer, unless the application says otherwise."""
+    wanted = {"x-content-type-options": "nosniff", "referrer-policy": "same-origin",
+              "x-frame-options": "DENY",
+              "content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
+    with server() as s, Client(s) as c:
+        for path in ("/", "/none", "/nothing", "/stream?1x1"):
+            a = c.get(path)
+            for name, value in wanted.items():
+                equal((path, a.header.get(name)), (path, value))
+        a = c.get("/page")
+        equal(a.header["x-frame-options"], "SAMEORIGIN")
+        equal(a.header["content-security-policy"], "default-src 'self'")
+        equal(a.header["x-content-type-options"], "nosniff")
+        c.send("GET / HTTP/3.0\r\n\r\n")
+        a = c.answer()
+        equal((a.status, a.header["x-frame-options"]), (505, "DENY"))
+
+
+@case
+def revalidation_of_compressed():
+    """X60: a 304 has the tag that its client holds and the Vary of the 200."""
+    with server() as s, Client(s) as c:
+        for tag in ('"tag-gzip"', '"tag"'):
+            a = c.get("/json?5000", Accept_Encoding="gzip", If_None_Match=tag)
+            equal((a.status, a.header["etag"], a.header["vary"]), (304, tag, "Accept-Encoding"))
+            assert "content-length" not in a.header and "content-encoding" not in a.header
+        equal(c.get().body, b"hello")
+
+
+@case
+def large_heads():
+    """X47: 40 cookies, a target of 8,000 bytes; a byte more is told in one answer."""
+    cookies = "; ".join(f"cookie{i:02}={'v' * 82}" for i in range(40))
+    assert len(cookies) > 3700
+    target = "/seen?" + "q" * 7994
+    with server() as s:
+        with Client(s) as c:
+            equal(c.get("/seen", Cookie=cookies).status, 200)
+            a = c.get(target, Cookie=cookies)
+            equal((a.status, len(a.body.split(b"|")[2])), (200, 7995))
+        refused(s, request(target + "q"), 414)
+
+
+@case
+def odd_chunks():
+    """X48: what proxies read otherwise is refused; a blank behind `chunked` is not odd."""
+    h = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked{}\r\n\r\n"
+    with server() as s:
+        for chunk in ("3\nabc\r\n0\r\n\r\n", "3\r\nabc\n0\r\n\r\n", "3\r\nabc\r\n0\n\r\n",
+                      "3;a\nb\r\nabc\r\n0\r\n\r\n", "3;a\rb\r\nabc\r\n0\r\n\r\n",
+                      "3;a\0b\r\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n", " 3\r\nabc\r\n0\r\n\r\n",
+                      "+3\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n", "\r\n3\r\nabc\r\n0\r\n\r\n",
+                      "0\r\nA: b\r\n c\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n",
+                      "0\r\nA: \0\r\n\r\n", "0\r\nno colon\r\n\r\n"):
+            try:
+                refused(s, h.format("") + chunk)
+            except (AssertionError, TimeoutError, EOFError) as e:
+                raise AssertionError(f"{chunk!r}: {e}") from e
+        with Client(s) as c:
+            for blank in (" ", "\t", "  \t "):
+                c.send(h.format(blank) + "3\r\nabc\r\n0\r\n\r\n")
+                equal(c.answer().body, b"abc")
+
+
+@case
+def absolute_target():
+    """X65, RFC 9112, 3.2.2: the authority of the target counts, not the Host."""
+    with server() as s, Client(s) as c:
+        for target, seen in (("http://b:81/seen?x", b"/seen|?x|b:81"),
+                             ("HTTP://b/seen", b"/seen||b"), ("https://[::1]:8/seen?", b"/seen|?|[::1]:8")):
+            c.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+            equal(b"|".join(c.answer().body.split(b"|")[1:4]), seen)
+        for target in ("http://", "http:///seen", "http://u@b/seen", "ftp://b/seen", "b:80"):
+            refused(s, f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+
+
+# ---- Clients that misbehave ----
+
+@case
+def refusal_is_read():
+    """X46: of 30 clients that send 2 MB first and read later, 30 read the 413."""
+    body = "b" * 2000000
+    with server() as s:
+        for i in range(30):
+            with Client(s) as c:
+                try:
+                    c.send(request("/echo", "POST", body))
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+                equal((i, c.answer().status), (i, 413))
+                assert c.is_closed()
+
+
+@case
+def half_closed():
+    """Who says no more still gets the answers."""
+    with server() as s:
+        for data, wanted in ((request(), [b"hello"]), (request("/later"), [b"later"]),
+                             (request("/later") + request(), [b"later", b"hello"]),
+                             (request("/echo", "POST", "abc"), [b"abc"]),
+                             (request("/stream/later?3x1000"), [pieces(3, 1000)]),
+                             (request("/counted?40x100000"), [pieces(40, 100000)])):
+            with Client(s) as c:
+                c.send(data)
+                c.socket.shutdown(socket.SHUT_WR)
+                equal([c.answer().body for _ in wanted], wanted)
+                assert c.is_closed()
+
+
+@case
+def body_of_another_length():
+    """Shorter than stated: the connection ends, nothing is handled. Longer: the rest is
+    the next request."""
+    with server("log=1") as s:
+        for h in ("Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"):
+            with Client(s) as c:
+                c.send("POST /echo HTTP/1.1\r\nHost: a\r\n" + h)
+                c.socket.shutdown(socket.SHUT_WR)
+                assert c.is_closed()
+        with Client(s) as c:
+            c.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" + request())
+            equal([c.answer().body for _ in range(2)], [b"abc", b"hello"])
+        with Client(s) as c:
+            c.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcdef\r\n")
+            equal((c.answer().status, c.answer().status), (200, 400))
+            assert c.is_closed()
+
+
+@case
+def never_reads():
+    """Who sends and never reads is let go, and costs nobody anything meanwhile."""
+    with server("idle=1") as s, Client(s) as c, Client(s) as other:
+        c.socket.settimeout(0.2)
+        began = time.monotonic()
+        with_end = False
+        while time.monotonic() - began < PATIENCE and not with_end:
+            try:
+                c.send(request("/json?100000") * 100)
+            except TimeoutError:
+                equal(other.get().body, b"hello")
+            except (ConnectionResetError, BrokenPipeError):
+                with_end = True
+        assert with_end
+        assert s.cpu() < 3, s.cpu()
+
+
+@case
+def a_hundred_thousand_requests_at_once():
+    """In one write; all are answered in order, others have their turn meanwhile."""
+    count = 100000
+    with server() as s, Client(s) as c:
+        one = "GET /seen/{:06} HTTP/1.1\r\nHost: a\r\n\r\n"
+        data = "".join(one.format(i) for i in range(count)).encode()
+        sender = threading.Thread(target=c.send, args=(data,))
+        sender.start()
+        with Client(s) as other:
+            equal(other.get().body, b"hello")
+        left = count
+        seen, tail = 0, b""
+        while left > 0:
+            tail += c.socket.recv(1 << 20)
+            for found in re.finditer(rb"\nGET\|/seen/(\d{6})\|", tail):
+                equal(int(found.group(1)), seen)
+                seen += 1
+                left -= 1
+                end = found.end()
+            if seen:
+                tail = tail[end:]
+                end = 0
+        sender.join()
+
+
+@case
+def a_byte_a_second():
+    """For ever: the deadline ends it, others are served."""
+    with server("request=3") as s, Client(s) as c, Client(s) as other:
+        c.socket.settimeout(1)
+        status, began = None, time.monotonic()
+        for byte in request(X="y" * 100):
+            c.send(byte)
+            equal(other.get().body, b"hello")
+            try:
+                status = c.answer().status
+                break
+            except TimeoutError:
+                pass
+        equal(status, 408)
+        assert time.monotonic() - began < 6
+
+
+@case
+def resets_at_every_byte():
+    """A reset behind each byte of a script; no exchange is left over."""
+    scripts = [request("/later") + request("/echo", "POST", "abcdef") + request("/stream?3x10"),
+               "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + request("/stream/later?9x9999")]
+    with server() as s:
+        for script in scripts:
+            for n in range(1, len(script) + 1):
+                c = Client(s)
+                c.send(script[:n])
+                if n % 3 == 0:
+                    c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                        struct.pack("ii", 1, 0))
+                elif n % 3 == 1:
+                    c.socket.shutdown(socket.SHUT_RDWR)
+                c.socket.close()
+        with Client(s) as c:
+            until(lambda: c.get("/waiting").body == b"0")
+            equal(c.get().body, b"hello")
+
+
+# ---- Files of the process ----
+
+def limit_files(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@case
+def few_files():
+    """X12: with 64 files, three rounds of 200 connections harm nobody for long."""
+    s = Server(preexec_fn=limit_files(64, 64))
+    try:
+        for _ in range(3):
+            clients = []
+            for _ in range(200):
+                try:
+                    clients.append(Client(s))
+                except ConnectionError:
+                    pass
+            for c in clients:
+                c.socket.close()
+        began = time.monotonic()
+        until(lambda: is_served(s))
+        assert time.monotonic() - began < 2
+        s.begin_stop()
+        lines = s.stop()
+        assert any("fewer connections" in line["event"] and line["files"] == 64
+                   for line in lines), lines
+    finally:
+        s.process.kill()
+        s.process.wait()
+
+
+def is_served(s):
+    try:
+        with Client(s) as c:
+            return c.get().status == 200
+    except (EOFError, ConnectionError):
+        return False
+
+
+def leave_no_files(s):
+    """Takes all files of the running probe but for those that it has open now."""
+    used = len(os.listdir(f"/proc/{s.process.pid}/fd"))
+    _, hard = resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, (used, hard))
+    return hard
+
+
+@case
+def no_file_left():
+    """X12: listening pauses, without spinning, and goes on by itself."""
+    s = Server()
+    try:
+        with Client(s) as held:
+            held.get()
+            hard = leave_no_files(s)
+            with Client(s) as c:
+                c.send(request())
+                before = s.cpu()
+                c.socket.settimeout(1.5)
+                try:
+                    raise AssertionError(c.answer().status)
+                except TimeoutError:
+                    pass
+                assert s.cpu() - before < 0.5, s.cpu() - before
+                resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
+                c.socket.settimeout(2)
+                equal(c.answer().status, 200)
+            equal(held.get().body, b"hello")
+        s.begin_stop()
+        assert any("no more connections" in line["event"] for line in s.stop())
+    finally:
+        s.process.kill()
+        s.process.wait()
+
+
+# ---- Where it listens ----
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+@case
+def listen_by_name():
+    for form in ("localhost:{}", ":{}", "0.0.0.0:{}"):
+        port = free_port()
+        with server("listen=" + form.format(port)) as s, Client(s) as c:
+            equal((s.port, c.get().body), (port, b"hello"))
+            equal(c.get("/seen").body.split(b"|")[4], b"127.0.0.1")
+    with server("listen=[::1]:0") as s:
+        c = socket.create_connection(("::1", s.port), PATIENCE)
+        c.sendall(b"GET /seen HTTP/1.0\r\n\r\n")
+        answer = http.client.HTTPResponse(c)
+        answer.begin()
+        equal(answer.read().split(b"|")[3:5], [b"[::1]:%d" % s.port, b"::1"])
+        c.close()
+
+
+def cannot_start(key, address, **more):
+    p = subprocess.run([PROBE, f"listen={address}"], capture_output=True, text=True,
+                       timeout=PATIENCE, check=False, **more)
+    equal((address, p.stdout.strip()), (address, key))
+
+
+@case
+def listen_on_a_file():
+    with tempfile.TemporaryDirectory() as work:
+        path = os.path.join(work, "socket")
+        for loops in ("loops=1", "loops=3"):
+            with server(f"listen=unix:{path}", loops, "per_address=1") as s:
+                equal(s.port, 0)
+                cannot_start("busy", f"unix:{path}")
+                clients = [Client(s, path) for _ in range(5)]
+                for c in clients:
+                    equal(c.get("/seen").body.split(b"|")[3:5], [b"a", b"unix"])
+                    c.send("GET /seen HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+                    equal(c.answer().body.split(b"|")[3], b"localhost")
+                    c.send(request("/stream/later?30x100000"))
+                    equal(len(c.answer().body), 3000000)
+                    c.socket.close()
+                with Client(s, path) as c:
+                    c.send(request("/stream/broken?3x10"))
+                    try:
+                        raise AssertionError(c.answer().body)
+                    except (EOFError, ConnectionResetError):
+                        pass
+            assert not os.path.exists(path)
+        s = Server(f"listen=unix:{path}")
+        s.process.kill()
+        s.process.wait()
+        assert os.path.exists(path)  # stale
+        with server(f"listen=unix:{path}") as s, Client(s, path) as c:
+            equal(c.get().body, b"hello")
+        with open(path, "w", encoding="ascii") as f:
+            f.write("precious")
+        cannot_start("busy", f"unix:{path}")
+        with open(path, encoding="ascii") as f:
+            equal(f.read(), "precious")
+        cannot_start("invalid", "unix:")
+        cannot_start("invalid", "unix:" + "a" * 200)
+        cannot_start("internal", f"unix:{work}/none/socket")
+
+
+def activated(sockets, *settings, pid="$$"):
+    """The probe as systemd starts it: its sockets from 3 on."""
+    def place():
+        kept = [os.dup(s.fileno()) for s in sockets]
+        kept = [fd if fd > 20 else os.dup2(fd, 30 + i) for i, fd in enumerate(kept)]
+        for i, fd in enumerate(kept):
+            os.dup2(fd, 3 + i)
+    script = f'LISTEN_PID={pid} LISTEN_FDS={len(sockets)} exec "$@"'
+    return subprocess.Popen(["/bin/sh", "-c", script, "sh", PROBE, *settings],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, preexec_fn=place, close_fds=False)
+
+
+@case
+def systemd_activation():
+    with tempfile.TemporaryDirectory() as work:
+        path = os.path.join(work, "socket")
+        unix = socket.socket(socket.AF_UNIX)
+        unix.bind(path)
+        unix.listen(8)
+        sockets = [socket.create_server(("127.0.0.1", 0)), unix,
+                   socket.create_server(("127.0.0.1", 0))]
+        s = Server.__new__(Server)
+        s.process = activated(sockets, "loops=2", "listen=127.0.0.1:1")
+        s.port = int(s.process.stdout.readline())
+        try:
+            for one in (sockets[0], sockets[2]):
+                s.port = one.getsockname()[1]
+                for _ in range(10):
+                    with Client(s) as c:
+                        equal(c.get().body, b"hello")
+            with Client(s, path) as c:
+                equal(c.get().body, b"hello")
+            s.begin_stop()
+            s.stop()
+            assert os.path.exists(path)  # systemd's, not ours
+        finally:
+            s.process.kill()
+            s.process.wait()
+        s.process = activated(sockets, "listen=127.0.0.1:0", pid="1")
+        s.port = int(s.process.stdout.readline())
+        try:
+            assert s.port not in [one.getsockname()[1] for one in (sockets[0], sockets[2])]
+            s.begin_stop()
+            s.stop()
+        finally:
+            s.process.kill()
+            s.process.wait()
+            for one in sockets:
+                one.close()
 
 
 @case
