@@ -75,7 +75,8 @@ static void accept_some(struct nst_http_loop *l, int listener)
 /* Milliseconds until something is due, rounded up. */
 static int next_wait(const struct nst_http_loop *l)
 {
-    const int64_t mark[] = { l->accept_at, l->drain_until, l->close_until };
+    int64_t stop_at = l->close_until != 0 ? l->close_until : l->drain_until;
+    const int64_t mark[] = { l->accept_at, stop_at };
     int64_t due = l->now + WAIT_MAX;
     for (size_t i = 0; i < NST_COUNT(mark); i++)
         due = mark[i] != 0 && mark[i] < due ? mark[i] : due;
@@ -160,6 +161,7 @@ static void begin_drain(struct nst_http_loop *l)
     for (unsigned i = 0; i < l->listeners; i++)
         accept_some(l, l->listener[i]);
     close_listeners(l);
+    l->accept_at = 0; /* never again: else a pause that is over would be waited for */
     l->is_draining = true;
     l->drain_until = l->now + l->server->options.drain_seconds * NST_SECOND;
 }
@@ -201,7 +203,9 @@ static bool is_drained(struct nst_http_loop *l)
     if (in_flight(l) == 0)
         each(l, CONN_WAITING, false);
     unsigned count = in_flight(l);
-    if (count == 0 && l->close_until == 0)
+    if (count > 0)
+        l->close_until = 0; /* one has come late; the farewell begins anew after it */
+    else if (l->close_until == 0)
         l->close_until = l->now + FAREWELL;
     if (count == 0)
         return TAILQ_EMPTY(&l->conns[CONN_CLOSING]) || l->now >= l->close_until;

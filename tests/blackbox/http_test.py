@@ -1203,6 +1203,56 @@ def no_file_left():
         s.process.wait()
 
 
+@case
+def stop_without_a_file_left():
+    """X12: a paused listener does not make the drain spin."""
+    s = Server("drain=3", "loops=1")
+    try:
+        with Client(s) as held, Client(s) as waiting:
+            held.get("/waiting?hold")
+            waiting.send(request("/later"))
+            until(lambda: held.get("/waiting").body == b"1")
+            leave_no_files(s)
+            with Client(s) as refused_one:
+                until(lambda: held.get().status == 200)
+                s.begin_stop()
+                time.sleep(1.2)  # past the pause
+                before = s.cpu()
+                time.sleep(1)
+                assert s.cpu() - before < 0.3, s.cpu() - before
+                refused_one.socket.close()
+            held.get("/waiting?release")
+            equal(waiting.answer().body, b"later")
+        s.stop()
+    finally:
+        s.process.kill()
+        s.process.wait()
+
+
+@case
+def late_request_while_stopping():
+    """A request that comes after the farewell began is waited for without spinning."""
+    s = Server("drain=3")
+    try:
+        with Client(s) as lingers, Client(s) as late:
+            late.get()
+            lingers.send(request(Connection="close"))
+            lingers.answer()
+            s.begin_stop()
+            until(lambda: is_refused_by(s))
+            late.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+            time.sleep(0.8)  # past the farewell
+            before = s.cpu()
+            time.sleep(1)
+            assert s.cpu() - before < 0.3, s.cpu() - before
+            late.send("cd")
+            equal(late.answer().body, b"abcd")
+        s.stop()
+    finally:
+        s.process.kill()
+        s.process.wait()
+
+
 # ---- Where it listens ----
 
 def free_port():
