@@ -24,12 +24,12 @@
 #define ROUNDS    100000 /* more than any input needs */
 
 /* A promise of the layer. */
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "connection.c:%d: not so: %s\n", __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
+#define MUST(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "connection.c:%d: not so: %s\n", __LINE__, #condition); \
+            abort(); \
+        } \
     } while (0)
 
 /* The client, and what the application was asked. */
@@ -334,9 +334,7 @@ static void start(void)
     make_file();
     server = calloc(1, sizeof(*server) + sizeof(server->loop[0]));
     MUST(server != NULL);
-    server->options = (struct nst_http_options){
-        .loops = 1, .connections = 10, .gzip_from = 60
-    };
+    server->options = (struct nst_http_options){ .loops = 1, .connections = 10, .gzip_from = 60 };
     server->limits = (struct nst_http_limits){ 1024, 300, 20 };
     server->app = &fuzz_app;
     for (enum conn_state state = 0; state < CONN_STATES; state++)

@@ -965,8 +965,10 @@ def odd_chunks():
     with server() as s:
         for chunk in ("3\nabc\r\n0\r\n\r\n", "3\r\nabc\n0\r\n\r\n", "3\r\nabc\r\n0\n\r\n",
                       "3;a\nb\r\nabc\r\n0\r\n\r\n", "3;a\rb\r\nabc\r\n0\r\n\r\n",
-                      "3;a\0b\r\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n", " 3\r\nabc\r\n0\r\n\r\n",
-                      "+3\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n", "\r\n3\r\nabc\r\n0\r\n\r\n",
+                      "3;a\0b\r\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n",
+                      " 3\r\nabc\r\n0\r\n\r\n",
+                      "+3\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n",
+                      "\r\n3\r\nabc\r\n0\r\n\r\n",
                       "0\r\nA: b\r\n c\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n",
                       "0\r\nA: \0\r\n\r\n", "0\r\nno colon\r\n\r\n"):
             try:
@@ -984,7 +986,8 @@ def absolute_target():
     """X65, RFC 9112, 3.2.2: the authority of the target counts, not the Host."""
     with server() as s, Client(s) as c:
         for target, seen in (("http://b:81/seen?x", b"/seen|?x|b:81"),
-                             ("HTTP://b/seen", b"/seen||b"), ("https://[::1]:8/seen?", b"/seen|?|[::1]:8")):
+                             ("HTTP://b/seen", b"/seen||b"),
+                             ("https://[::1]:8/seen?", b"/seen|?|[::1]:8")):
             c.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
             equal(b"|".join(c.answer().body.split(b"|")[1:4]), seen)
         for target in ("http://", "http:///seen", "http://u@b/seen", "ftp://b/seen", "b:80"):
@@ -1110,7 +1113,8 @@ def resets_at_every_byte():
     """A reset behind each byte of a script; no exchange is left over."""
     scripts = [request("/later") + request("/echo", "POST", "abcdef") + request("/stream?3x10"),
                "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
-               "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + request("/stream/later?9x9999")]
+               "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+               + request("/stream/later?9x9999")]
     with server() as s:
         for script in scripts:
             for n in range(1, len(script) + 1):

@@ -134,7 +134,9 @@ static void *work(void *arg)
             continue;
         }
         pthread_mutex_unlock(&worker.lock);
-        nst_http_resume(app_work_once());
+        struct nst_exchange *x = app_work_once();
+        if (x != NULL)
+            nst_http_resume(x);
         pthread_mutex_lock(&worker.lock);
     }
     pthread_mutex_unlock(&worker.lock);
