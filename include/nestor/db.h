@@ -48,12 +48,10 @@ static inline struct nst_value nst_value_text(struct nst_str s)
 
 /* A statement being put together: text from the program, values from anywhere.
  * Conditions come from compiled tables only; request text is only ever bound. */
-#define NST_SQL_VALUES 192
-
 struct nst_sql {
     struct nst_buf text;
-    struct nst_value value[NST_SQL_VALUES];
-    unsigned count;
+    struct nst_value *bound; /* one a `$n`; grows in the arena of the text */
+    unsigned count, capacity;
 };
 
 /* Start an empty statement in a. */
@@ -63,8 +61,7 @@ void nst_sql_init(struct nst_sql *q, struct nst_arena *a);
 void nst_sql_add(struct nst_sql *q, const char *text);
 void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
 
-/* Append `$n` and remember its value. What asks for more than NST_SQL_VALUES fails with
- * NST_E_DB when it is run. */
+/* Append `$n` and remember its value. */
 void nst_sql_bind(struct nst_sql *q, struct nst_value v);
 
 /* A stored time that becomes `time` ("$1"), but never earlier than it was, whatever the
@@ -78,6 +75,11 @@ void nst_sql_later(struct nst_sql *q, const char *column, int64_t time);
  * is judged and read as it is now. Nothing is added on SQLite, where writers follow one
  * another. In writes only. */
 void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table);
+
+/* Remember the value of the next `$n`, which stands in the text already; those of
+ * another statement, whose text was appended. */
+void nst_sql_push(struct nst_sql *q, struct nst_value v);
+void nst_sql_push_all(struct nst_sql *q, const struct nst_sql *other);
 
 /* ---- Running statements: on a connection, inside a transaction ---- */
 
@@ -136,6 +138,12 @@ NST_CHECKED enum nst_err nst_sql_query(struct nst_rows **rows, struct nst_db *db
 NST_CHECKED enum nst_err nst_sql_exec(int64_t *changed, struct nst_db *db, const struct nst_sql *q);
 NST_CHECKED enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db,
                                      const struct nst_sql *q);
+
+/* Have the engine read the built statement q without running it.
+ *   why  set on NST_OK to why it cannot run, in q's arena; null when it can
+ * Errors: NST_E_RETRY, NST_E_DB for a connection that fails. Blocks on the database. */
+NST_CHECKED enum nst_err nst_sql_refused(struct nst_str *why, struct nst_db *db,
+                                         const struct nst_sql *q);
 
 /* Savepoints nest up to 8 deep; each begin is followed by one of the others. */
 NST_CHECKED enum nst_err nst_savepoint(struct nst_db *db);

@@ -62,7 +62,8 @@ struct nst_rows {
 };
 
 /* What a driver offers. `control` runs BEGIN, SAVEPOINT and the like, uncounted;
- * `script` runs one statement once, without a cache. */
+ * `script` runs one statement once, without a cache; `refused` is nst_sql_refused,
+ * and may leave the transaction in need of a rollback. */
 struct nst_engine {
     enum nst_err (*query)(struct nst_rows *rows, struct nst_str sql, const struct nst_value *values,
                           unsigned count);
@@ -75,6 +76,7 @@ struct nst_engine {
     struct nst_str (*text)(struct nst_rows *rows, unsigned column);
     enum nst_err (*control)(struct nst_db *db, struct nst_str sql);
     enum nst_err (*script)(struct nst_db *db, const char *sql);
+    enum nst_err (*refused)(struct nst_str *why, struct nst_db *db, const struct nst_sql *q);
     void (*close)(struct nst_db *db);
 };
 

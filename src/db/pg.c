@@ -331,6 +331,22 @@ static enum nst_err control(struct nst_db *db, struct nst_str sql)
     return err;
 }
 
+static enum nst_err refused(struct nst_str *why, struct nst_db *db, const struct nst_sql *q)
+{
+    struct nst_arena *a = q->text.arena;
+    Oid *types = NST_NEW_ARRAY(a, Oid, q->count + 1);
+    for (unsigned i = 0; i < q->count; i++)
+        types[i] = oid_of(&q->bound[i]);
+    PGresult *result = PQprepare(db->handle, "", nst_str_to_z(a, nst_buf_str(&q->text)),
+                                 (int)q->count, types);
+    if (PQstatus(db->handle) != CONNECTION_OK)
+        return check(db, result);
+    if (!is_good(result))
+        *why = nst_str_copy(a, nst_str_z(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+    PQclear(result);
+    return NST_OK;
+}
+
 /* ---- Connections ---- */
 
 static void close_connection(struct nst_db *db)
@@ -354,6 +370,7 @@ static const struct nst_engine pg_engine = {
     .text = text,
     .control = control,
     .script = script,
+    .refused = refused,
     .close = close_connection,
 };
 

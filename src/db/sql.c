@@ -9,8 +9,8 @@
 
 void nst_sql_init(struct nst_sql *q, struct nst_arena *a)
 {
+    *q = (struct nst_sql){ 0 };
     nst_buf_init(&q->text, a, SQL_MAX);
-    q->count = 0;
 }
 
 void nst_sql_add(struct nst_sql *q, const char *text)
@@ -23,14 +23,34 @@ void nst_sql_add_str(struct nst_sql *q, struct nst_str text)
     nst_put(&q->text, text);
 }
 
+#define VALUES_AT_FIRST 16
+
+static void grow(struct nst_sql *q)
+{
+    unsigned capacity = q->capacity > 0 ? q->capacity * 2 : VALUES_AT_FIRST;
+    struct nst_value *bound = NST_NEW_ARRAY(q->text.arena, struct nst_value, capacity);
+    if (q->count > 0)
+        memcpy(bound, q->bound, q->count * sizeof(*bound));
+    q->bound = bound;
+    q->capacity = capacity;
+}
+
+void nst_sql_push(struct nst_sql *q, struct nst_value v)
+{
+    if (q->count == q->capacity)
+        grow(q);
+    q->bound[q->count++] = v;
+}
+
+void nst_sql_push_all(struct nst_sql *q, const struct nst_sql *other)
+{
+    for (unsigned i = 0; i < other->count; i++)
+        nst_sql_push(q, other->bound[i]);
+}
+
 void nst_sql_bind(struct nst_sql *q, struct nst_value v)
 {
-    /* What asks for more than fits fails when it is run, as a text that is too long. */
-    if (q->count == NST_SQL_VALUES) {
-        q->text.is_full = true;
-        return;
-    }
-    q->value[q->count++] = v;
+    nst_sql_push(q, v);
     nst_put_char(&q->text, '$');
     nst_put_int(&q->text, q->count);
 }
@@ -181,13 +201,13 @@ static enum nst_err check_text(const struct nst_sql *q)
 enum nst_err nst_sql_query(struct nst_rows **rows, struct nst_db *db, const struct nst_sql *q)
 {
     NST_TRY(check_text(q));
-    return nst_query(rows, db, nst_buf_str(&q->text), q->value, q->count);
+    return nst_query(rows, db, nst_buf_str(&q->text), q->bound, q->count);
 }
 
 enum nst_err nst_sql_exec(int64_t *changed, struct nst_db *db, const struct nst_sql *q)
 {
     NST_TRY(check_text(q));
-    return nst_exec(changed, db, nst_buf_str(&q->text), q->value, q->count);
+    return nst_exec(changed, db, nst_buf_str(&q->text), q->bound, q->count);
 }
 
 enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db, const struct nst_sql *q)
@@ -202,6 +222,17 @@ enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db, const str
         *found = has_row;
     nst_rows_end(rows);
     return err;
+}
+
+/* Reading a wrong statement ends a transaction of PostgreSQL: hence the savepoint. */
+enum nst_err nst_sql_refused(struct nst_str *why, struct nst_db *db, const struct nst_sql *q)
+{
+    NST_TRY(check_text(q));
+    NST_TRY(nst_savepoint(db));
+    *why = (struct nst_str){ 0 };
+    enum nst_err err = db->engine->refused(why, db, q);
+    enum nst_err back = nst_savepoint_rollback(db);
+    return err != NST_OK ? err : back;
 }
 
 /* The three texts of each depth are constant, hence cached by the engine. */

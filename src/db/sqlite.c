@@ -216,6 +216,16 @@ static enum nst_err script(struct nst_db *db, const char *sql)
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? NST_OK : failure(db);
 }
 
+static enum nst_err refused(struct nst_str *why, struct nst_db *db, const struct nst_sql *q)
+{
+    struct nst_str text = to_question_marks(q->text.arena, nst_buf_str(&q->text));
+    sqlite3_stmt *handle = NULL;
+    if (sqlite3_prepare_v2(db->handle, text.p, (int)text.n, &handle, NULL) != SQLITE_OK)
+        *why = nst_str_copy(q->text.arena, nst_str_z(sqlite3_errmsg(db->handle)));
+    sqlite3_finalize(handle);
+    return NST_OK;
+}
+
 /* ---- Connections ---- */
 
 static void close_connection(struct nst_db *db)
@@ -237,6 +247,7 @@ static const struct nst_engine sqlite_engine = {
     .text = text,
     .control = control,
     .script = script,
+    .refused = refused,
     .close = close_connection,
 };
 

@@ -94,8 +94,7 @@ static bool put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_fie
     return true;
 }
 
-#define FILTER_WORDS  16 /* alternatives of one filter; more are ignored together */
-#define FILTER_VALUES (NST_SQL_VALUES - 32) /* of all filters; the rest is for the list itself */
+#define FILTER_WORDS 16 /* alternatives of one filter; more are ignored together */
 
 static bool add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
                        struct nst_str value)
@@ -109,7 +108,7 @@ static bool add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_f
         is_good &= put_word(q, rq, f, nst_str_trim(nst_str_cut(&value, ',')));
     }
     nst_sql_add(q, is_not ? ") IS NOT TRUE)" : ")");
-    return is_good && q->count <= FILTER_VALUES;
+    return is_good;
 }
 
 static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
@@ -196,8 +195,7 @@ static enum nst_err count_rows(int64_t *found, struct nst_req *rq, const struct 
     nst_sql_init(&q, rq->arena);
     nst_sql_add_str(&q, m->count_from);
     nst_sql_add_str(&q, nst_buf_str(&where->text));
-    for (unsigned i = 0; i < where->count; i++)
-        q.value[q.count++] = where->value[i];
+    nst_sql_push_all(&q, where);
     return nst_sql_int(found, NULL, rq->db, &q);
 }
 
@@ -257,8 +255,7 @@ static enum nst_err list_page(struct nst_req *rq, const struct nst_model *m, str
     nst_sql_init(&q, rq->arena);
     nst_sql_add_str(&q, shape->select);
     nst_sql_add_str(&q, nst_buf_str(&where->text));
-    for (unsigned i = 0; i < where->count; i++)
-        q.value[q.count++] = where->value[i];
+    nst_sql_push_all(&q, where);
     put_order(&q, rq, r);
     nst_sql_add(&q, " LIMIT ");
     nst_sql_bind(&q, NST_INT(page.limit));

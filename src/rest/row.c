@@ -56,7 +56,7 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
     nst_sql_add_str(&q, nst_buf_str(&what->conditions->text));
     if (what->is_held)
         nst_sql_hold(&q, rq->db, m->resource->table);
-    enum nst_err e = nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->value,
+    enum nst_err e = nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->bound,
                                what->conditions->count);
     if (e != NST_OK)
         return e;
@@ -166,7 +166,7 @@ static void build_insert(struct nst_sql *q, struct nst_req *rq, const struct nst
             continue;
         if (f->fill != NST_AUTO_NONE)
             fill_auto(rq, f, i, row);
-        q->value[q->count++] = value_of(f, i, row);
+        nst_sql_push(q, value_of(f, i, row));
     }
 }
 

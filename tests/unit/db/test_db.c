@@ -177,7 +177,7 @@ static enum nst_err built_work(struct nst_db *db, void *arg)
     NST_TRY(nst_sql_int(&n, &found, db, &q));
     assert_true(found);
     assert_int_equal(n, 42);
-    q.value[0] = NST_INT(1);
+    q.bound[0] = NST_INT(1);
     NST_TRY(nst_sql_int(&n, &found, db, &q));
     assert_false(found);
     assert_int_equal(n, 42);
@@ -192,6 +192,68 @@ static void test_sql__builds_and_reads_numbers_and_existence(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, built_work, f->place.arena), NST_OK);
+}
+
+#define MANY_VALUES 5000 /* the first 16 stand in the first room, the others in larger ones */
+
+static enum nst_err many_values_work(struct nst_db *db, void *arg)
+{
+    struct nst_sql list, q;
+    int64_t found = 0;
+    nst_sql_init(&list, arg);
+    for (int i = 1; i <= MANY_VALUES; i++) {
+        nst_sql_add(&list, i == 1 ? "(" : ", ");
+        nst_sql_bind(&list, NST_INT(i));
+    }
+    nst_sql_init(&q, arg);
+    nst_sql_add(&q, "SELECT CASE WHEN 5000 IN ");
+    nst_sql_add_str(&q, nst_buf_str(&list.text));
+    nst_sql_push_all(&q, &list);
+    nst_sql_add(&q, ") THEN 1 ELSE 0 END");
+    NST_TRY(nst_sql_int(&found, NULL, db, &q));
+    assert_int_equal(found, 1);
+    return NST_OK;
+}
+
+/* X73 */
+static void test_sql__takes_any_number_of_values(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(nst_store_run(f->store, NST_MODE_READ, many_values_work, f->place.arena),
+                     NST_OK);
+}
+
+static struct nst_str why_refused(struct nst_db *db, struct nst_arena *a, const char *sql)
+{
+    struct nst_sql q;
+    struct nst_str why;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, sql);
+    nst_sql_bind(&q, NST_INT(1));
+    assert_int_equal(nst_sql_refused(&why, db, &q), NST_OK);
+    return why;
+}
+
+/* The transaction lives on after a refusal, and a refused text is not run. */
+static enum nst_err refused_work(struct nst_db *db, void *arg)
+{
+    int64_t n = 0;
+    struct nst_sql q;
+    assert_null(why_refused(db, arg, "DELETE FROM t WHERE id = ").p);
+    struct nst_str why = why_refused(db, arg, "SELECT nonsense FROM t WHERE id = ");
+    assert_non_null(strstr(nst_str_to_z(arg, why), "nonsense"));
+    nst_sql_init(&q, arg);
+    nst_sql_add(&q, "SELECT count(*) FROM t");
+    NST_TRY(nst_sql_int(&n, NULL, db, &q));
+    assert_int_equal(n, 0);
+    return NST_OK;
+}
+
+/* X72 */
+static void test_sql__says_why_an_engine_refuses(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(nst_store_run(f->store, NST_MODE_READ, refused_work, f->place.arena), NST_OK);
 }
 
 /* ---- Savepoints and errors ---- */
@@ -769,6 +831,8 @@ static int run_all(const char *name)
         TEST(test_db__two_cursors_of_one_text),
         TEST(test_db__cache_is_bounded),
         TEST(test_sql__builds_and_reads_numbers_and_existence),
+        TEST(test_sql__takes_any_number_of_values),
+        TEST(test_sql__says_why_an_engine_refuses),
         TEST(test_db__savepoints_nest_around_a_conflict),
         TEST(test_db__bad_statement_and_wrong_count),
         TEST(test_store__failing_work_leaves_its_neighbours),
