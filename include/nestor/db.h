@@ -239,15 +239,18 @@ void nst_reader_leave(struct nst_db *db);
  * starts with `--sqlite:` or `--postgresql:` counts, without that mark, on that
  * engine only; other comment lines are dropped. */
 struct nst_migration {
-    unsigned number; /* ascending, from 1 */
+    unsigned number; /* from 1 */
     const char *name;
     const char *sql;
 };
 
-/* Bring the store to the newest number, one transaction a step.
+/* Run the steps that the store has not run yet, in the order of the list, one
+ * transaction a step. Beside its number the store keeps a checksum of each step's
+ * statements on its engine: comments and blanks at the ends of lines do not count.
  *   applied  number of steps run now; may be NULL
- * Errors: NST_E_CONFLICT when the database is newer than the program (logged in
- * a sentence), NST_E_DB. */
+ * Errors, each logged in a sentence: NST_E_CONFLICT when the database has a step that
+ * the program does not know, NST_E_INTERNAL when two steps have one number or one
+ * was changed after it ran, NST_E_DB. */
 NST_CHECKED enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
                                      const struct nst_migration *steps, unsigned count);
 

@@ -1,17 +1,21 @@
-/* Migrations: numbered steps, forward only, one transaction each. The number in
- * the database is read inside that transaction, behind a lock, so that several
- * processes may migrate at once. */
+/* Migrations: numbered steps, forward only, one transaction each. What the database
+ * has run is read inside that transaction, behind a lock, so that several processes
+ * may migrate at once. Steps are known by number, not by the highest one: a program
+ * may get its steps from several places. */
 #include "internal.h"
 
 #include "nestor/base/time.h"
 
-#define STEP_MAX ((size_t)1 << 20)
+#define STEP_MAX       ((size_t)1 << 20)
+#define CHECKSUM_CHARS 16
 
 struct progress {
+    struct nst_arena *arena; /* of the whole migration */
     const struct nst_migration *steps;
     unsigned count;
-    unsigned at;  /* step to run next */
-    bool has_run; /* the last transaction ran a step */
+    bool *is_done;        /* a step each: the store has run it */
+    bool lacks_checksums; /* of a step that it has run */
+    bool has_run;         /* the last transaction ran a step */
 };
 
 /* ---- Reading a step ---- */
@@ -59,50 +63,141 @@ static enum nst_err run_lines(struct nst_db *db, struct nst_arena *a, const char
     return run_statement(db, &text);
 }
 
-/* ---- Running the steps ---- */
-
-static enum nst_err create_table(struct nst_db *db, void *arg)
+/* Over the statements that this engine runs: a comment may be mended. */
+static struct nst_str checksum_of(struct nst_arena *a, const char *sql, enum nst_dialect dialect)
 {
-    (void)arg;
-    NST_TRY(nst_db_be_patient(db));
-    return db->engine->script(db, "CREATE TABLE IF NOT EXISTS nst_migration ("
-                                  " number bigint PRIMARY KEY, name text NOT NULL,"
-                                  " applied bigint NOT NULL)");
+    struct nst_str rest = nst_str_z(sql);
+    struct nst_buf text, hex;
+    nst_buf_init(&text, a, STEP_MAX);
+    nst_buf_init(&hex, a, CHECKSUM_CHARS + 1);
+    while (rest.p != NULL) {
+        struct nst_str line = nst_str_trim(choose(nst_str_cut(&rest, '\n'), dialect));
+        if (line.n == 0)
+            continue;
+        nst_put(&text, line);
+        nst_put_char(&text, '\n');
+    }
+    nst_put_hex(&hex, nst_str_hash(nst_buf_str(&text)), CHECKSUM_CHARS);
+    return nst_buf_str(&hex);
+}
+
+/* ---- What the store has run ---- */
+
+static enum nst_err has_checksums(bool *out, struct progress *p, struct nst_db *db)
+{
+    struct nst_sql q;
+    struct nst_str why_not;
+    nst_sql_init(&q, p->arena);
+    nst_sql_add(&q, "SELECT checksum FROM nst_migration");
+    NST_TRY(nst_sql_refused(&why_not, db, &q));
+    *out = why_not.p == NULL;
+    return NST_OK;
 }
 
 /* SQLite's writer holds the database's only write lock already. */
-static enum nst_err newest_number(int64_t *out, struct nst_db *db)
+static enum nst_err lock(struct nst_db *db)
 {
-    if (db->store->dialect == NST_POSTGRESQL)
-        NST_TRY(db->engine->script(db, "LOCK TABLE nst_migration IN EXCLUSIVE MODE"));
+    if (db->store->dialect == NST_SQLITE)
+        return NST_OK;
+    return db->engine->script(db, "LOCK TABLE nst_migration IN ACCESS EXCLUSIVE MODE");
+}
+
+/* The first programs kept no checksums: what a store has run then is believed. */
+static enum nst_err create_table(struct nst_db *db, void *arg)
+{
+    bool has = false;
+    NST_TRY(nst_db_be_patient(db));
+    NST_TRY(db->engine->script(db, "CREATE TABLE IF NOT EXISTS nst_migration ("
+                                   " number bigint PRIMARY KEY, name text NOT NULL,"
+                                   " applied bigint NOT NULL, checksum text)"));
+    NST_TRY(has_checksums(&has, arg, db));
+    if (has)
+        return NST_OK;
+    NST_TRY(lock(db));
+    NST_TRY(has_checksums(&has, arg, db));
+    if (has)
+        return NST_OK;
+    return db->engine->script(db, "ALTER TABLE nst_migration ADD COLUMN checksum text");
+}
+
+static enum nst_err refuse_newer(const struct progress *p, int64_t number)
+{
+    nst_log(NST_LOG_ERROR,
+            "the database was made by a newer version of this program; install that version",
+            NST_LOG_INT("database", number),
+            NST_LOG_INT("program", p->count > 0 ? p->steps[p->count - 1].number : 0));
+    return NST_E_CONFLICT;
+}
+
+static enum nst_err refuse_changed(const struct nst_migration *step)
+{
+    nst_log(NST_LOG_ERROR,
+            "a migration is not the one that the database ran; put it back and write a new one",
+            NST_LOG_INT("number", step->number), NST_LOG_STR("name", nst_str_z(step->name)));
+    return NST_E_INTERNAL;
+}
+
+static enum nst_err note_done(struct progress *p, struct nst_db *db, int64_t number,
+                              struct nst_str checksum)
+{
+    unsigned i = 0;
+    while (i < p->count && p->steps[i].number != number)
+        i++;
+    if (i == p->count)
+        return refuse_newer(p, number);
+    struct nst_str own = checksum_of(p->arena, p->steps[i].sql, db->store->dialect);
+    if (checksum.p != NULL && !nst_str_eq(checksum, own))
+        return refuse_changed(&p->steps[i]);
+    p->is_done[i] = true;
+    p->lacks_checksums |= checksum.p == NULL;
+    return NST_OK;
+}
+
+static enum nst_err read_done(struct progress *p, struct nst_db *db)
+{
     struct nst_rows *rows;
-    NST_TRY(nst_query(&rows, db, NST_STR("SELECT max(number) FROM nst_migration"), NULL, 0));
-    bool has_row;
+    bool has_row = false;
+    memset(p->is_done, 0, p->count * sizeof(*p->is_done));
+    NST_TRY(nst_query(&rows, db,
+                      NST_STR("SELECT number, checksum FROM nst_migration ORDER BY number DESC"),
+                      NULL, 0));
     enum nst_err err = nst_rows_next(&has_row, rows);
-    *out = err == NST_OK && has_row ? nst_rows_int(rows, 0) : 0;
+    while (err == NST_OK && has_row) {
+        err = note_done(p, db, nst_rows_int(rows, 0), nst_rows_text(rows, 1));
+        if (err == NST_OK)
+            err = nst_rows_next(&has_row, rows);
+    }
     nst_rows_end(rows);
     return err;
 }
 
-static enum nst_err refuse(const struct progress *p, int64_t newest)
+static enum nst_err add_checksums(struct nst_db *db, void *arg)
 {
-    nst_log(NST_LOG_ERROR,
-            "the database was made by a newer version of this program; install that version",
-            NST_LOG_INT("database", newest),
-            NST_LOG_INT("program", p->count > 0 ? p->steps[p->count - 1].number : 0));
-    return NST_E_CONFLICT;
+    struct progress *p = arg;
+    NST_TRY(nst_db_be_patient(db));
+    NST_TRY(lock(db));
+    for (unsigned i = 0; i < p->count; i++)
+        NST_TRY(nst_exec_with(
+            NULL, db,
+            "UPDATE nst_migration SET checksum = $1 WHERE number = $2 AND checksum IS NULL",
+            NST_TEXT(checksum_of(p->arena, p->steps[i].sql, db->store->dialect)),
+            NST_INT(p->steps[i].number)));
+    return NST_OK;
 }
+
+/* ---- Running the steps ---- */
 
 static enum nst_err run_step(struct nst_db *db, const struct nst_migration *step)
 {
     struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
     enum nst_err err = run_lines(db, a, step->sql);
-    nst_arena_free(a);
     if (err == NST_OK)
-        err = nst_exec_with(NULL, db,
-                            "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3)",
-                            NST_INT(step->number), NST_TEXT(nst_str_z(step->name)),
-                            NST_INT(nst_now()));
+        err = nst_exec_with(
+            NULL, db,
+            "INSERT INTO nst_migration (number, name, applied, checksum) VALUES ($1, $2, $3, $4)",
+            NST_INT(step->number), NST_TEXT(nst_str_z(step->name)), NST_INT(nst_now()),
+            NST_TEXT(checksum_of(a, step->sql, db->store->dialect)));
+    nst_arena_free(a);
     if (err != NST_OK && err != NST_E_RETRY)
         nst_log(NST_LOG_ERROR, "migration failed", NST_LOG_INT("number", step->number),
                 NST_LOG_STR("name", nst_str_z(step->name)));
@@ -113,37 +208,65 @@ static enum nst_err run_step(struct nst_db *db, const struct nst_migration *step
 static enum nst_err next_step(struct nst_db *db, void *arg)
 {
     struct progress *p = arg;
+    unsigned next = 0;
     p->has_run = false;
-    int64_t newest;
     NST_TRY(nst_db_be_patient(db));
-    NST_TRY(newest_number(&newest, db));
-    if (newest > (p->count > 0 ? (int64_t)p->steps[p->count - 1].number : 0))
-        return refuse(p, newest);
-    while (p->at < p->count && p->steps[p->at].number <= newest)
-        p->at++;
-    if (p->at == p->count)
+    NST_TRY(lock(db));
+    NST_TRY(read_done(p, db));
+    while (next < p->count && p->is_done[next])
+        next++;
+    if (next == p->count)
         return NST_OK;
-    NST_TRY(run_step(db, &p->steps[p->at]));
+    NST_TRY(run_step(db, &p->steps[next]));
     p->has_run = true;
     return NST_OK;
+}
+
+static bool stands_twice(const struct nst_migration *steps, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (steps[i].number == steps[k].number) {
+                nst_log(NST_LOG_ERROR, "two migrations have one number; give one another",
+                        NST_LOG_INT("number", steps[i].number),
+                        NST_LOG_STR("name", nst_str_z(steps[i].name)),
+                        NST_LOG_STR("other", nst_str_z(steps[k].name)));
+                return true;
+            }
+    return false;
+}
+
+static enum nst_err run_steps(unsigned *run, struct nst_store *store, struct progress *p)
+{
+    enum nst_err err = nst_store_run(store, NST_MODE_WRITE, create_table, p);
+    /* Two PostgreSQL sessions that create a table at once: one meets a conflict
+     * in the catalogue, and the table is there when it tries again. */
+    if (err == NST_E_CONFLICT)
+        err = nst_store_run(store, NST_MODE_WRITE, create_table, p);
+    do {
+        p->has_run = false;
+        if (err == NST_OK)
+            err = nst_store_run(store, NST_MODE_WRITE, next_step, p);
+        *run += err == NST_OK && p->has_run;
+    } while (err == NST_OK && p->has_run);
+    if (err == NST_OK && p->lacks_checksums)
+        err = nst_store_run(store, NST_MODE_WRITE, add_checksums, p);
+    return err;
 }
 
 enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
                          const struct nst_migration *steps, unsigned count)
 {
-    struct progress p = { .steps = steps, .count = count };
     unsigned run = 0;
-    enum nst_err err = nst_store_run(store, NST_MODE_WRITE, create_table, NULL);
-    /* Two PostgreSQL sessions that create a table at once: one meets a conflict
-     * in the catalogue, and the table is there when it tries again. */
-    if (err == NST_E_CONFLICT)
-        err = nst_store_run(store, NST_MODE_WRITE, create_table, NULL);
-    do {
-        p.has_run = false;
-        if (err == NST_OK)
-            err = nst_store_run(store, NST_MODE_WRITE, next_step, &p);
-        run += err == NST_OK && p.has_run;
-    } while (err == NST_OK && p.has_run);
+    if (stands_twice(steps, count))
+        return NST_E_INTERNAL;
+    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
+    struct progress p = { .arena = a,
+                          .steps = steps,
+                          .count = count,
+                          .is_done = NST_NEW_ARRAY(a, bool, count + 1) };
+    enum nst_err err = run_steps(&run, store, &p);
+    nst_arena_free(a);
     if (applied != NULL)
         *applied = run;
     return err;

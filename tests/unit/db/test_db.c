@@ -773,6 +773,49 @@ static void test_migrate__fresh_again_broken_newer(void **state)
                      f->place.is_remote ? NST_OK : NST_E_DB);
 }
 
+/* X72: a step that another part of a program brings later runs, whatever its number;
+ * one that is changed after it ran is noticed, its comments are not. */
+static void test_migrate__by_number_and_checksum(void **state)
+{
+    struct fixture *f = *state;
+    unsigned applied = 9;
+    const struct nst_migration late[] = { steps[1], steps[0] }, twice[] = { steps[0], steps[0] };
+    struct nst_migration commented = steps[0], changed = steps[0];
+    commented.sql = "CREATE TABLE m (id bigint PRIMARY KEY,\n -- why\n  name text);  \n"
+                    "--sqlite: CREATE TABLE only_sqlite (id bigint);\n"
+                    "--postgresql: CREATE TABLE only_postgresql (id bigint);\n"
+                    "INSERT INTO m VALUES (1, 'a;b');\n";
+    changed.sql = "CREATE TABLE m (id bigint PRIMARY KEY, name text, more text);\n";
+    assert_int_equal(nst_migrate(&applied, f->store, twice, 2), NST_E_INTERNAL);
+    assert_int_equal(nst_migrate(&applied, f->store, &steps[0], 1), NST_OK);
+    assert_int_equal(nst_migrate(&applied, f->store, &changed, 1), NST_E_INTERNAL);
+    assert_int_equal(nst_migrate(&applied, f->store, &commented, 1), NST_OK);
+    assert_int_equal(applied, 0);
+    assert_int_equal(nst_migrate(&applied, f->store, late, 2), NST_OK);
+    assert_int_equal(applied, 1);
+    assert_int_equal(place_write(f->store, "DELETE FROM nst_migration WHERE number = 1"), NST_OK);
+    assert_int_equal(place_write(f->store, "DROP TABLE m"), NST_OK);
+    assert_int_equal(
+        place_write(f->store, f->place.is_remote ? "DROP TABLE only_postgresql"
+                                                 : "DROP TABLE only_sqlite"),
+        NST_OK);
+    assert_int_equal(nst_migrate(&applied, f->store, late, 2), NST_OK);
+    assert_int_equal(applied, 1);
+}
+
+/* A database of the time before checksums gets them, of the steps as they are. */
+static void test_migrate__checksums_are_added(void **state)
+{
+    struct fixture *f = *state;
+    struct nst_migration changed = steps[0];
+    changed.sql = "CREATE TABLE m (id bigint);\n";
+    assert_int_equal(nst_migrate(NULL, f->store, steps, 1), NST_OK);
+    assert_int_equal(place_write(f->store, "ALTER TABLE nst_migration DROP COLUMN checksum"),
+                     NST_OK);
+    assert_int_equal(nst_migrate(NULL, f->store, steps, 1), NST_OK);
+    assert_int_equal(nst_migrate(NULL, f->store, &changed, 1), NST_E_INTERNAL);
+}
+
 struct migrator {
     struct fixture *fixture;
     unsigned applied;
@@ -849,6 +892,8 @@ static int run_all(const char *name)
         TEST(test_pg__what_waits_too_long_is_busy),
         TEST(test_pg__growth_renews_statistics),
         TEST(test_migrate__fresh_again_broken_newer),
+        TEST(test_migrate__by_number_and_checksum),
+        TEST(test_migrate__checksums_are_added),
         TEST(test_migrate__two_at_once),
         TEST(test_store__logs_each_text_once),
     };
