@@ -4,8 +4,9 @@
  * `struct nst_row`. Every member that the API or the store knows has one row of
  * type `struct nst_field`; parsing, validation, SQL, JSON and OpenAPI all walk
  * the same rows. NST_FIELD records offset and C type of the member: a member
- * type that no field type can hold does not compile, one that disagrees with
- * its field type fails at start-up. */
+ * type that no field type can hold does not compile. What else a row can say that
+ * is wrong stops the start, with one line in the log that names table, row and
+ * remedy. */
 #ifndef NESTOR_FIELD_H
 #define NESTOR_FIELD_H
 
@@ -44,9 +45,11 @@ struct nst_type {
     /* Append the value (not null) as JSON in the face's style. */
     void (*print)(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
                   const void *row);
+    /* Does a text have the form of the type? NULL: any has. */
+    bool (*fits)(struct nst_str text);
 };
 
-/* Text without further form; text matched against ids; addresses; whole numbers;
+/* Text without further form; text that is one segment of a path; addresses; whole numbers;
  * booleans; times; a free JSON value kept as text; a list of strings kept as
  * comma-separated text; a list of child objects kept as JSON text; the row's
  * number in the face's style (G94, V108). */
@@ -76,6 +79,7 @@ struct nst_field {
     const struct nst_type *type;
     enum nst_rep rep;
     size_t offset;  /* of the member in the struct */
+    size_t size;    /* of the struct; 0: no member of one */
     size_t created; /* nst_identity: offset of the creation time */
     unsigned flags; /* enum nst_field_flag */
     enum nst_auto fill;
@@ -96,15 +100,15 @@ struct nst_field {
 #define NST_FIELD(n, s, m, t, ...) \
     { \
         .name = (n), .type = (t), .rep = NST_REP_OF(((struct s *)0)->m), \
-        .offset = offsetof(struct s, m), __VA_ARGS__ \
+        .offset = offsetof(struct s, m), .size = sizeof(struct s), __VA_ARGS__ \
     }
 
 /* The row's number as `uuid`; c is the member that holds the creation time. */
 #define NST_IDENTITY(n, s, c, ...) \
     { \
         .name = (n), .type = &nst_identity, .rep = NST_REP_INT, \
-        .offset = offsetof(struct s, row.id), .created = offsetof(struct s, c), .column = "id", \
-        .flags = NST_CORE, __VA_ARGS__ \
+        .offset = offsetof(struct s, row.id), .size = sizeof(struct s), \
+        .created = offsetof(struct s, c), .column = "id", .flags = NST_CORE, __VA_ARGS__ \
     }
 
 /* A URL derived from other fields; null when one of them is null. */

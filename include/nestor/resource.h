@@ -35,9 +35,14 @@ struct nst_texts {
     const char *not_object_key; /* the key that carries not_object */
 };
 
-/* The texts of Django REST framework, for faces that have none of their own. */
+/* The texts of Django REST framework. */
 extern const struct nst_texts nst_default_texts;
 
+#define NST_BODY_DEFAULT 65536 /* bytes */
+
+/* How an API looks. A name and a sentence are enough: what is NULL or 0 is as
+ * nst_default_phases, nst_default_error, nst_default_paginate, nst_default_texts and
+ * NST_BODY_DEFAULT have it. */
 struct nst_face {
     const char *name;
     const char *mount;       /* "/guide"; NULL: internal, never routed from outside */
@@ -136,7 +141,11 @@ struct nst_action {
 struct nst_route {
     const struct nst_face *face;
     const char *path;
+#ifdef __cplusplus /* where `delete` is no name */
+    struct nst_action get, post, put, patch, delete_;
+#else
     struct nst_action get, post, put, patch, delete;
+#endif
     size_t body_limit; /* 0: the face's */
     const char *doc;
     /* For OpenAPI, where no serializer says it: append the members `parameters`,
@@ -176,7 +185,8 @@ struct nst_hooks {
     enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
     /* Choose the serializer of a list or detail by the query; NULL: as asked. */
     enum nst_use (*shape)(struct nst_req *rq, enum nst_use use);
-    /* Complete and check a new row; runs after validation. Sets row.id. */
+    /* Complete and check a new row; runs after validation. A row.id that is still 0
+     * then becomes the next number of the table. */
     enum nst_err (*before_create)(struct nst_req *rq, void *row);
     enum nst_err (*after_create)(struct nst_req *rq, void *row);
     /* `row` holds the stored values with the new ones set over them. */
@@ -193,7 +203,10 @@ struct nst_resource {
     const char *order; /* default order of lists, a unique key last */
     const char *key;   /* look-up field, where several resources share a table; NULL:
                           the field marked NST_KEY */
-    size_t size;       /* of the struct */
+    const char *parent; /* field that holds the number of the row above: below another
+                           resource, rows are found by it, and new ones get it; NULL:
+                           none, or hook.scope says where rows belong */
+    size_t size;        /* of the struct */
     const struct nst_field *field;
     size_t field_count;
     const struct nst_serializer *serializer;

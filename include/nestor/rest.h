@@ -222,6 +222,18 @@ nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
                                      const struct nst_object *parent);
 
+/* ---- What faces and routes have by default ---- */
+
+/* Errors as Django REST framework writes them: {"title": ["This field is required."]},
+ * {"detail": "Not found."}. */
+void nst_default_error(struct nst_req *rq, enum nst_err err);
+
+/* The number of rows in Total-Count, the neighbouring pages in Link (RFC 8288). */
+void nst_default_paginate(struct nst_req *rq, const struct nst_page *page);
+
+/* Everybody may; whoever is known; whoever is known and staff. */
+nst_permission nst_allow_any, nst_is_authenticated, nst_is_staff;
+
 /* ---- Phases ---- */
 
 /* A phase that answers (rq->x->status set) ends the request with success. */
@@ -236,7 +248,8 @@ extern nst_phase *const nst_default_phases[];
 /* ---- Bringing it together ---- */
 
 /* Compile and check the tables of all resources: names resolve, flags agree,
- * every action has a permission. Prints every fault to the log.
+ * every action has a permission. Every fault is a line "table_fault" in the log, which
+ * names table, row and remedy.
  *   resources  NULL-terminated
  * Errors: NST_E_INTERNAL when a table is wrong. The registry lives in a. */
 NST_CHECKED enum nst_err nst_registry_new(struct nst_registry **out, struct nst_arena *a,

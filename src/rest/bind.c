@@ -99,15 +99,19 @@ static bool is_listed(struct nst_str s, const char *words)
     return false;
 }
 
-static bool breaks_pattern(const struct nst_rule *rule, struct nst_str value)
+static bool breaks_pattern(const struct nst_slot *slot, struct nst_str value)
 {
-    return (rule->charset != NULL && !fits_charset(value, rule->charset)) ||
-           (rule->refused != NULL && is_listed(value, rule->refused));
+    const struct nst_rule *rule = slot->rule;
+    if (slot->field->type->fits != NULL && !slot->field->type->fits(value))
+        return true;
+    return rule != NULL &&
+           ((rule->charset != NULL && !fits_charset(value, rule->charset)) ||
+            (rule->refused != NULL && is_listed(value, rule->refused)));
 }
 
 static void complain_choice(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)
 {
-    struct nst_str format = nst_str_z(rq->face->text->choice), rest = format;
+    struct nst_str format = nst_str_z(nst_texts_of(rq->face)->choice), rest = format;
     struct nst_str before = nst_str_cut(&rest, '%');
     struct nst_str after = nst_str_slice(rest, 1, rest.n);
     nst_add_problem(rq, slot->name,
@@ -128,13 +132,13 @@ static void complain_length(struct nst_req *rq, const struct nst_slot *slot, uns
 static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)
 {
     const struct nst_rule *rule = slot->rule;
-    const struct nst_texts *text = rq->face->text;
+    const struct nst_texts *text = nst_texts_of(rq->face);
     unsigned max = slot->field->max > 0 ? slot->field->max : TEXT_MAX;
     size_t length = nst_utf8_count(value);
     bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
     if (must_hold && nst_str_trim(value).n == 0)
         complain(rq, slot, text->blank);
-    else if (rule != NULL && breaks_pattern(rule, value))
+    else if (breaks_pattern(slot, value))
         complain(rq, slot, text->pattern);
     else if (length > max)
         complain_length(rq, slot, max, length);
@@ -240,7 +244,7 @@ static void set_fallback(struct nst_req *rq, const struct nst_slot *slot, void *
 static void bind_null(struct nst_req *rq, const struct nst_slot *slot, void *row)
 {
     if (slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0)
-        complain(rq, slot, rq->face->text->null);
+        complain(rq, slot, nst_texts_of(rq->face)->null);
     else
         set_fallback(rq, slot, row);
 }
@@ -254,13 +258,13 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
     bool must_hold = slot->is_required || (f->flags & NST_NOT_EMPTY) != 0;
     if (slot->children != NULL) {
         if (v->kind == NST_JSON_ARRAY && v->count == 0 && must_hold)
-            complain(rq, slot, rq->face->text->required);
+            complain(rq, slot, nst_texts_of(rq->face)->required);
         else if (!bind_children(member, rq, slot, v))
-            complain(rq, slot, rq->face->text->invalid);
+            complain(rq, slot, nst_texts_of(rq->face)->invalid);
         return;
     }
     if (!f->type->parse(rq, f, v, member))
-        complain(rq, slot, rq->face->text->invalid);
+        complain(rq, slot, nst_texts_of(rq->face)->invalid);
     else if (f->rep == NST_REP_STR && f->type != &nst_json_value)
         check_text(rq, slot, *(struct nst_str *)member);
 }
@@ -270,12 +274,12 @@ static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row
     bool twice;
     const struct nst_json *v = find_member(slot, rq->body, &twice);
     if (twice) {
-        complain(rq, slot, rq->face->text->twice);
+        complain(rq, slot, nst_texts_of(rq->face)->twice);
         return;
     }
     if (v == NULL) {
         if (slot->is_required)
-            complain(rq, slot, rq->face->text->required);
+            complain(rq, slot, nst_texts_of(rq->face)->required);
         return;
     }
     ((struct nst_row *)row)->set |= UINT64_C(1) << slot->index;
@@ -290,11 +294,21 @@ enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *
     const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
     assert(shape != NULL && rq->body != NULL);
     if (rq->body->kind != NST_JSON_OBJECT)
-        return nst_fail(rq, NST_E_INVALID, rq->face->text->not_object_key,
-                        nst_str_z(rq->face->text->not_object));
+        return nst_fail(rq, NST_E_INVALID, nst_texts_of(rq->face)->not_object_key,
+                        nst_str_z(nst_texts_of(rq->face)->not_object));
     for (size_t i = 0; i < shape->count; i++)
         bind_slot(rq, &shape->slot[i], row);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+}
+
+/* The row that the path names above: below it, the new one will be found. */
+static void set_parent(struct nst_req *rq, const struct nst_model *m, void *row)
+{
+    const struct nst_object *above = nst_object(rq);
+    if (m->parent < 0 || above == NULL || above->model != m->above)
+        return;
+    *(int64_t *)member_of(&m->resource->field[m->parent], row) = ((struct nst_row *)above->row)->id;
+    ((struct nst_row *)row)->null &= ~(UINT64_C(1) << m->parent);
 }
 
 /* All fields start from their fallback, then those of the face's create
@@ -312,5 +326,6 @@ void *nst_row_new(struct nst_req *rq, const struct nst_resource *r)
     for (size_t i = 0; shape != NULL && i < shape->count; i++)
         if (shape->slot[i].rule != NULL)
             set_fallback(rq, &shape->slot[i], row);
+    set_parent(rq, m, row);
     return row;
 }

@@ -14,7 +14,8 @@ void nst_say_when(struct nst_exchange *x, enum nst_err err)
 enum nst_err nst_run_phases(struct nst_req *rq)
 {
     enum nst_err e = rq->endpoint == NULL ? NST_E_NOT_FOUND : NST_OK;
-    for (nst_phase *const *phase = rq->face->phase; e == NST_OK && *phase != NULL; phase++) {
+    nst_phase *const *phase = nst_phases_of(rq->face);
+    for (; e == NST_OK && *phase != NULL; phase++) {
         e = (*phase)(rq);
         if (rq->x->status != 0 && *phase != nst_phase_view)
             break;
@@ -26,7 +27,7 @@ enum nst_err nst_run_phases(struct nst_req *rq)
         rq->x->status = 0;
         rq->x->out.n = 0;
         nst_say_when(rq->x, e);
-        rq->face->error(rq, e);
+        nst_fail_as_face(rq, e);
     }
     return e;
 }

@@ -125,7 +125,7 @@ static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_re
         if (value.n == 0)
             continue;
         if (nst_str_eq(value, NST_STR(NST_NO_TEXT)) || !add_filter(q, rq, f, value))
-            nst_add_problem(rq, camel, nst_str_z(rq->face->text->invalid), true);
+            nst_add_problem(rq, camel, nst_str_z(nst_texts_of(rq->face)->invalid), true);
         *filtered = true;
     }
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
@@ -264,7 +264,7 @@ static enum nst_err list_page(struct nst_req *rq, const struct nst_model *m, str
     e = render_rows(&page, rq, shape, &q);
     if (e != NST_OK)
         return e;
-    rq->face->paginate(rq, &page);
+    nst_paginate_as_face(rq, &page);
     return nst_answer_json(rq, 200);
 }
 
@@ -272,11 +272,10 @@ enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
                          const struct nst_object *parent)
 {
     struct nst_sql where;
-    enum nst_err e = NST_OK;
+    const struct nst_model *m = nst_model_of(rq->registry, r);
     nst_sql_init(&where, rq->arena);
-    if (r->hook.scope != NULL)
-        e = r->hook.scope(&where, rq, parent);
-    return e != NST_OK ? e : list_page(rq, nst_model_of(rq->registry, r), &where);
+    NST_TRY(nst_scope(&where, rq, m, parent));
+    return list_page(rq, m, &where);
 }
 
 enum nst_err nst_list(struct nst_req *rq)

@@ -1,20 +1,7 @@
-/* Compiles resource tables into what requests walk, and refuses tables that
- * contradict themselves: a wrong table is a programming error and stops the
- * start, not a request. */
-#include "model.h"
+/* Compiles resource tables, which are checked before, into what requests walk. */
+#include "check.h"
 
-#include "nestor/base/log.h"
-
-#include <assert.h>
 #include <stdlib.h>
-
-static void fault(struct nst_registry *reg, const struct nst_resource *r, struct nst_str what,
-                  const char *why)
-{
-    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("resource", nst_str_z(r->name)),
-            NST_LOG_STR("what", what), NST_LOG_STR("why", nst_str_z(why)));
-    reg->faults++;
-}
 
 const struct nst_model *nst_model_of(const struct nst_registry *reg, const struct nst_resource *r)
 {
@@ -61,7 +48,7 @@ bool nst_is_stored(const struct nst_field *f)
     return f->column == NULL || (f->column[0] != '\0' && is_identifier(f->column));
 }
 
-static bool has_column(const struct nst_field *f)
+bool nst_has_column(const struct nst_field *f)
 {
     return f->link == NULL && f->constant == NULL && (f->column == NULL || f->column[0] != '\0');
 }
@@ -78,27 +65,23 @@ struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake)
 }
 
 /* "{a}x/{b}/" becomes (literal "", a) (literal "x/", b) (literal "/", none). */
-static void compile_link(struct nst_registry *reg, const struct nst_resource *r,
-                         struct nst_link *link, const char *template)
+static void compile_link(struct nst_model *m, struct nst_link *link, const char *template)
 {
     struct nst_str rest = nst_str_z(template);
-    link->piece = NST_NEW_ARRAY(reg->arena, struct nst_piece, rest.n + 1);
+    link->piece = NST_NEW_ARRAY(m->registry->arena, struct nst_piece, rest.n + 1);
     while (rest.p != NULL && rest.n > 0) {
         struct nst_piece *piece = &link->piece[link->count++];
         piece->literal = nst_str_cut(&rest, '{');
         piece->field = -1;
         if (rest.p == NULL)
             return;
-        struct nst_str name = nst_str_cut(&rest, '}');
-        piece->field = nst_field_index(r, name);
-        if (piece->field < 0)
-            fault(reg, r, name, "a link names no field");
+        piece->field = nst_field_index(m->resource, nst_str_cut(&rest, '}'));
     }
 }
 
 static uint64_t needs(const struct nst_model *m, unsigned i)
 {
-    uint64_t map = has_column(&m->resource->field[i]) ? UINT64_C(1) << i : 0;
+    uint64_t map = nst_has_column(&m->resource->field[i]) ? UINT64_C(1) << i : 0;
     const struct nst_link *link = &m->link[i];
     for (size_t k = 0; k < link->count; k++)
         if (link->piece[k].field >= 0)
@@ -150,59 +133,54 @@ static const struct nst_rule *find_rule(const struct nst_serializer *s, struct n
     return NULL;
 }
 
-/* One word of a serializer: "name", "name*", "shown=name". */
-static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struct nst_serializer *s,
-                         struct nst_str word)
+bool nst_next_word(struct nst_word *w, struct nst_str *rest)
 {
-    struct nst_registry *reg = m->registry;
-    const struct nst_resource *r = m->resource;
-    slot->is_required = nst_str_ends(word, NST_STR("*"));
-    if (slot->is_required)
-        word.n--;
-    struct nst_str name = word, shown = nst_str_cut(&name, '=');
-    bool is_verbatim = name.p != NULL;
-    if (!is_verbatim)
-        name = shown;
-    int index = nst_field_index(r, name);
-    if (index < 0) {
-        fault(reg, r, word, "a serializer names no field");
-        index = 0;
-    }
-    slot->index = (unsigned)index;
-    slot->model = m;
-    slot->is_verbatim = is_verbatim;
-    slot->field = &r->field[index];
+    struct nst_str word = { 0 };
+    while (word.n == 0 && rest->p != NULL)
+        word = nst_str_cut(rest, ' ');
+    if (word.n == 0)
+        return false;
+    *w = (struct nst_word){ .text = word, .is_required = nst_str_ends(word, NST_STR("*")) };
+    word.n -= w->is_required;
+    w->name = word;
+    w->shown = nst_str_cut(&w->name, '=');
+    w->is_verbatim = w->name.p != NULL;
+    if (!w->is_verbatim)
+        w->name = w->shown;
+    return true;
+}
+
+static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struct nst_serializer *s,
+                         const struct nst_word *w)
+{
+    struct nst_arena *a = m->registry->arena;
+    int index = nst_field_index(m->resource, w->name);
+    *slot = (struct nst_slot){
+        .index = (unsigned)index,
+        .model = m,
+        .is_required = w->is_required,
+        .is_verbatim = w->is_verbatim,
+        .field = &m->resource->field[index],
+        .children = m->children[index],
+        .rule = find_rule(s, w->name),
+        .snake = w->name,
+        .camel = nst_camel(a, w->name),
+    };
     slot->link = slot->field->link != NULL ? &m->link[index] : NULL;
-    slot->children = m->children[index];
-    slot->rule = find_rule(s, name);
-    slot->snake = name;
-    slot->camel = nst_camel(reg->arena, name);
-    if (is_verbatim)
-        slot->name = shown;
+    if (w->is_verbatim)
+        slot->name = w->shown;
     else
         slot->name = s->face->spelling == NST_CAMEL_CASE ? slot->camel : slot->snake;
-    slot->key = nst_strf(reg->arena, ",\"%.*s\":", NST_FMT(slot->name));
-    if (slot->is_required && s->use != NST_CREATE)
-        fault(reg, r, word, "only a create serializer can require");
-    if (s->use >= NST_CREATE && slot->field->column != NULL && !nst_is_stored(slot->field) &&
-        r->size > 0)
-        fault(reg, r, word, "what is not stored cannot be set");
+    slot->key = nst_strf(a, ",\"%.*s\":", NST_FMT(slot->name));
 }
 
-static size_t count_words(struct nst_str text)
+static size_t count_words(struct nst_str rest)
 {
+    struct nst_word w;
     size_t n = 0;
-    while (text.p != NULL)
-        n += nst_str_cut(&text, ' ').n > 0;
+    while (nst_next_word(&w, &rest))
+        n++;
     return n;
-}
-
-/* Input that is read twice would be complained of twice. */
-static void check_once(struct nst_model *m, const struct nst_shape *shape, struct nst_str word)
-{
-    for (size_t i = 0; shape->serializer->use >= NST_CREATE && i < shape->count; i++)
-        if (shape->slot[i].index == shape->slot[shape->count].index)
-            fault(m->registry, m->resource, word, "a field is set twice");
 }
 
 static void compile_serializer(struct nst_model *m, const struct nst_serializer *s)
@@ -210,58 +188,29 @@ static void compile_serializer(struct nst_model *m, const struct nst_serializer 
     struct nst_registry *reg = m->registry;
     struct nst_shape *shape = NST_NEW(reg->arena, struct nst_shape);
     struct nst_str rest = nst_str_z(s->fields);
+    struct nst_word w;
     shape->serializer = s;
     shape->slot = NST_NEW_ARRAY(reg->arena, struct nst_slot, count_words(rest) + 1);
     if (s->type != NULL)
         shape->type = nst_strf(reg->arena, "\"%s\"", s->type);
-    while (rest.p != NULL) {
-        struct nst_str word = nst_str_cut(&rest, ' ');
-        if (word.n == 0)
-            continue;
-        compile_slot(m, &shape->slot[shape->count], s, word);
-        check_once(m, shape, word);
+    while (nst_next_word(&w, &rest)) {
+        compile_slot(m, &shape->slot[shape->count], s, &w);
         shape->columns |= needs(m, shape->slot[shape->count].index);
         shape->count++;
     }
     shape->columns |= m->core;
-    for (const struct nst_rule *rule = s->rules; rule != NULL && rule->field != NULL; rule++)
-        if (nst_field_index(m->resource, nst_str_z(rule->field)) < 0)
-            fault(reg, m->resource, nst_str_z(rule->field), "a rule names no field");
     if (m->resource->size > 0)
         shape->select = select_of(reg, m, shape->columns);
     m->shape[nst_face_index(reg, s->face)][s->use] = shape;
 }
 
-static void check_field(struct nst_model *m, unsigned i)
-{
-    const struct nst_resource *r = m->resource;
-    const struct nst_field *f = &r->field[i];
-    struct nst_str name = nst_str_z(f->name);
-    bool is_held = has_column(f) && r->size > 0;
-    if (is_held && f->rep != f->type->rep)
-        fault(m->registry, r, name, "the struct member does not fit the field type");
-    if (nst_field_index(r, name) != (int)i)
-        fault(m->registry, r, name, "a field stands twice");
-    if ((f->type == &nst_child_list) != (f->children != NULL))
-        fault(m->registry, r, name, "a child list needs what its elements are");
-    if ((f->flags & NST_LAZY) != 0 && nst_is_stored(f))
-        fault(m->registry, r, name, "only an expression can be lazy");
-    if (f->doc == NULL)
-        fault(m->registry, r, name, "a field needs a sentence of documentation");
-}
-
 static void compile_fields(struct nst_model *m)
 {
     const struct nst_resource *r = m->resource;
-    if (r->field_count > NST_FIELD_MAX) {
-        fault(m->registry, r, NST_STR("fields"), "too many fields");
-        return;
-    }
     for (unsigned i = 0; i < r->field_count; i++) {
         const struct nst_field *f = &r->field[i];
-        check_field(m, i);
         if (f->link != NULL)
-            compile_link(m->registry, r, &m->link[i], f->link);
+            compile_link(m, &m->link[i], f->link);
         if (f->children != NULL)
             m->children[i] = nst_model_of(m->registry, f->children);
         bool is_key = r->key != NULL ? nst_str_eq(nst_str_z(r->key), nst_str_z(f->name))
@@ -270,6 +219,8 @@ static void compile_fields(struct nst_model *m)
             m->key = (int)i;
         if (f->type == &nst_identity)
             m->identity = (int)i;
+        if (r->parent != NULL && nst_str_eq(nst_str_z(r->parent), nst_str_z(f->name)))
+            m->parent = (int)i;
     }
     for (unsigned i = 0; i < r->field_count; i++) {
         unsigned flags = r->field[i].flags;
@@ -284,8 +235,6 @@ static void compile_model(struct nst_model *m)
     const struct nst_resource *r = m->resource;
     compile_fields(m);
     if (r->size > 0) {
-        if (m->identity < 0)
-            fault(m->registry, r, nst_str_z(r->name), "a stored resource needs its identity");
         m->select_core = select_of(m->registry, m, m->core);
         m->select_all = select_of(m->registry, m, m->all);
         struct nst_buf insert;
@@ -310,41 +259,41 @@ static void init_models(struct nst_registry *reg, const struct nst_resource *con
         size_t n = resources[i]->field_count + 1;
         m->resource = resources[i];
         m->registry = reg;
-        m->key = m->identity = -1;
+        m->key = m->identity = m->parent = -1;
         m->link = NST_NEW_ARRAY(reg->arena, struct nst_link, n);
         m->children = NST_NEW_ARRAY(reg->arena, const struct nst_model *, n);
+        m->shape = nst_alloc(reg->arena, (reg->faces + 1) * sizeof(*m->shape));
     }
 }
 
-static void check_face(struct nst_registry *reg, const struct nst_face *face)
+static void init_faces(struct nst_registry *reg, const struct nst_face *const *faces)
 {
-    bool is_whole = face->name != NULL && face->doc != NULL && face->phase != NULL &&
-                    face->error != NULL && face->paginate != NULL && face->text != NULL;
-    if (is_whole)
-        return;
-    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", nst_str_z(face->name)),
-            NST_LOG_STR("why", NST_STR("a face needs name, doc, phase, error, paginate and text")));
-    reg->faults++;
+    while (faces[reg->faces] != NULL)
+        reg->faces++;
+    reg->face = NST_NEW_ARRAY(reg->arena, const struct nst_face *, reg->faces + 1);
+    reg->root = NST_NEW_ARRAY(reg->arena, struct nst_node *, reg->faces + 1);
+    for (size_t i = 0; i < reg->faces; i++) {
+        reg->face[i] = faces[i];
+        reg->root[i] = NST_NEW(reg->arena, struct nst_node);
+    }
 }
 
+/* Wrong tables are not compiled: each fault is told once. */
 enum nst_err nst_registry_new(struct nst_registry **out, struct nst_arena *a,
                               const struct nst_resource *const *resources,
                               const struct nst_face *const *faces)
 {
     struct nst_registry *reg = NST_NEW(a, struct nst_registry);
     reg->arena = a;
-    for (; faces[reg->faces] != NULL; reg->faces++) {
-        assert(reg->faces < FACES_MAX);
-        reg->face[reg->faces] = faces[reg->faces];
-        reg->root[reg->faces] = NST_NEW(a, struct nst_node);
-    }
+    init_faces(reg, faces);
     init_models(reg, resources);
+    nst_check_tables(reg);
+    if (reg->faults > 0)
+        return NST_E_INTERNAL;
     for (size_t i = 0; i < reg->models; i++)
         compile_model(&reg->model[i]);
     for (size_t i = 0; i < reg->models; i++)
         nst_route_add(reg, &reg->model[i]);
-    for (size_t i = 0; i < reg->faces; i++)
-        check_face(reg, reg->face[i]);
     if (reg->faults > 0)
         return NST_E_INTERNAL;
     *out = reg;

@@ -5,7 +5,7 @@
 
 #include "nestor/rest.h"
 
-#define FACES_MAX 8
+#define NST_SEGMENTS_MAX 16 /* of a path */
 
 /* One piece of a link: literal text, then the value of a field (-1: none). */
 struct nst_piece {
@@ -32,6 +32,13 @@ struct nst_slot {
     struct nst_str snake, camel;
 };
 
+/* One word of a serializer: "name", "name*", "shown=name". */
+struct nst_word {
+    struct nst_str text; /* as it stands there */
+    struct nst_str name, shown;
+    bool is_required, is_verbatim;
+};
+
 struct nst_shape {
     const struct nst_serializer *serializer;
     struct nst_slot *slot;
@@ -46,10 +53,11 @@ struct nst_model {
     struct nst_registry *registry;
     struct nst_link *link; /* a link a field, empty without */
     const struct nst_model **children;
-    int key, identity;  /* indices; -1: none */
+    int key, identity, parent;     /* indices; -1: none */
+    const struct nst_model *above; /* whose rows the parent column names; NULL: none */
     uint64_t core, all; /* columns of the two load depths */
     struct nst_str select_core, select_all, count_from, insert;
-    struct nst_shape *shape[FACES_MAX][NST_USE_COUNT];
+    struct nst_shape *(*shape)[NST_USE_COUNT]; /* one a face */
 };
 
 enum nst_step_kind { STEP_LITERAL, STEP_LOAD, STEP_ALIAS, STEP_TEXT };
@@ -82,8 +90,9 @@ struct nst_node {
 
 struct nst_registry {
     struct nst_arena *arena;
-    const struct nst_face *face[FACES_MAX];
-    struct nst_node *root[FACES_MAX];
+    const char *title, *version; /* of the program, in its description */
+    const struct nst_face **face;
+    struct nst_node **root;
     size_t faces;
     struct nst_model *model;
     size_t models;
@@ -105,8 +114,12 @@ const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
 
-/* True when f is a column of the resource's own table. */
+/* True when f is a column of the resource's own table; a column or an expression. */
 bool nst_is_stored(const struct nst_field *f);
+bool nst_has_column(const struct nst_field *f);
+
+/* Take the next word off a serializer's fields. Returns false at their end. */
+bool nst_next_word(struct nst_word *w, struct nst_str *rest);
 
 /* Append the column or expression of a field, qualified by its table. */
 void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struct nst_field *f);
@@ -121,11 +134,23 @@ void nst_route_add(struct nst_registry *reg, const struct nst_model *m);
  * Errors: NST_E_NOT_FOUND. `path` is still percent-encoded. */
 enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path);
 
+/* What a face uses: its own, or the default. */
+nst_phase *const *nst_phases_of(const struct nst_face *face);
+const struct nst_texts *nst_texts_of(const struct nst_face *face);
+size_t nst_body_limit_of(const struct nst_face *face);
+void nst_fail_as_face(struct nst_req *rq, enum nst_err err);
+void nst_paginate_as_face(struct nst_req *rq, const struct nst_page *page);
+
 /* Append one SELECT for the columns in the map, up to and with WHERE. */
 void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t columns);
 
 /* Append the INSERT of all stored columns, `$1` and so on in the table's order. */
 void nst_insert_text(struct nst_buf *b, const struct nst_resource *r);
+
+/* The next numbers of a counter: its name, 1 + count, count. */
+#define NST_NEXT_ID \
+    "INSERT INTO nst_counter (name, next) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE " \
+    "SET next = nst_counter.next + $3 RETURNING next"
 
 /* Fill row from the present result row, columns in the order of the map. */
 void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row);
@@ -152,6 +177,11 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
 /* True when this run may change the store: it is neither a reading request nor a first
  * look before slow work. */
 bool nst_is_write(const struct nst_req *rq);
+
+/* Limit q to the children of parent (NULL: none in the path), by the scope hook and by
+ * the parent column. */
+enum nst_err nst_scope(struct nst_sql *q, struct nst_req *rq, const struct nst_model *m,
+                       const struct nst_object *parent);
 
 /* Start conditions that name a row by its id. */
 void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r, int64_t id);

@@ -89,10 +89,8 @@ static enum nst_err load_named(void **row, struct nst_req *rq, const struct name
     const struct nst_model *m = step->model;
     const struct nst_resource *r = m->resource;
     struct nst_sql q;
-    enum nst_err e = NST_OK;
     nst_sql_init(&q, rq->arena);
-    if (r->hook.scope != NULL)
-        e = r->hook.scope(&q, rq, nst_object(rq));
+    enum nst_err e = nst_scope(&q, rq, m, nst_object(rq));
     if (e == NST_OK && step->kind == STEP_ALIAS) {
         e = r->hook.alias(&q, rq, step->word);
     } else if (e == NST_OK) {

@@ -1,51 +1,15 @@
 /* Routes: a tree of path segments per face, built from the resources' tables
  * and walked once a request. Literals win over variables (G61). */
-#include "model.h"
-
-#include "nestor/base/log.h"
+#include "check.h"
 
 #include <assert.h>
-
-#define PATHS_MAX    32 /* alternatives of one route */
-#define SEGMENTS_MAX 16
-
-/* Expand the first "(a|b)" of path, recursively, into out. */
-static size_t expand(struct nst_arena *a, struct nst_str path, struct nst_str *out, size_t n)
-{
-    size_t open = nst_str_find(path, '(');
-    if (open == path.n) {
-        assert(n < PATHS_MAX);
-        out[n] = path;
-        return n + 1;
-    }
-    size_t close = nst_str_find(path, ')');
-    assert(close < path.n);
-    struct nst_str choices = nst_str_slice(path, open + 1, close);
-    struct nst_str before = nst_str_slice(path, 0, open);
-    struct nst_str after = nst_str_slice(path, close + 1, path.n);
-    while (choices.p != NULL) {
-        struct nst_str one = nst_str_cut(&choices, '|');
-        struct nst_str whole =
-            nst_strf(a, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(one), NST_FMT(after));
-        n = expand(a, whole, out, n);
-    }
-    return n;
-}
-
-static void fault(struct nst_registry *reg, struct nst_str what, const char *why)
-{
-    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("what", what),
-            NST_LOG_STR("why", nst_str_z(why)));
-    reg->faults++;
-}
 
 static const struct nst_model *model_named(struct nst_registry *reg, struct nst_str name)
 {
     for (size_t i = 0; i < reg->models; i++)
         if (nst_str_eq(nst_str_z(reg->model[i].resource->name), name))
             return &reg->model[i];
-    fault(reg, name, "a path names no resource");
-    return &reg->model[0];
+    return NULL;
 }
 
 static struct nst_step compile_step(struct nst_registry *reg, struct nst_str segment)
@@ -97,41 +61,6 @@ static struct nst_node *child_of(struct nst_registry *reg, struct nst_node *node
 static const char *const method_name[NST_METHOD_COUNT] = { "GET",   "POST",   "PUT",
                                                            "PATCH", "DELETE", "OPTIONS" };
 
-/* A generic view needs its serializer; inside the program nothing is rendered. */
-static bool lacks_serializer(const struct nst_endpoint *e, const struct nst_action *action)
-{
-    static const struct {
-        nst_view *view;
-        enum nst_use use;
-        bool renders;
-    } needed[] = {
-        { nst_list, NST_LIST, true },      { nst_retrieve, NST_DETAIL, true },
-        { nst_create, NST_CREATE, false }, { nst_create, NST_DETAIL, true },
-        { nst_update, NST_UPDATE, false }, { nst_update, NST_DETAIL, true },
-    };
-    const struct nst_model *m = e->is_detail ? e->step[e->count - 1].model : e->model;
-    bool is_inside = e->route->face->mount == NULL;
-    for (size_t i = 0; i < NST_COUNT(needed); i++)
-        if (action->view == needed[i].view && !(is_inside && needed[i].renders) &&
-            nst_shape_of(m, e->route->face, needed[i].use) == NULL)
-            return true;
-    return false;
-}
-
-static bool stores(const struct nst_resource *r, const char *name)
-{
-    int i = nst_field_index(r, nst_str_z(name));
-    return i >= 0 && nst_is_stored(&r->field[i]);
-}
-
-/* nst_destroy marks a row inactive, at a time. */
-static bool lacks_columns(const struct nst_endpoint *e, const struct nst_action *action)
-{
-    const struct nst_model *m = e->is_detail ? e->step[e->count - 1].model : e->model;
-    return action->view == nst_destroy &&
-           !(stores(m->resource, "is_active") && stores(m->resource, "updated_at"));
-}
-
 static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
 {
     const struct nst_route *r = e->route;
@@ -141,12 +70,6 @@ static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
     for (int i = NST_GET; i <= NST_DELETE; i++) {
         if (action[i]->view == NULL)
             continue;
-        if (action[i]->permit == NULL)
-            fault(reg, e->path, "a method without a permission");
-        if (lacks_serializer(e, action[i]))
-            fault(reg, e->path, "a generic view without its serializer");
-        if (lacks_columns(e, action[i]))
-            fault(reg, e->path, "nst_destroy needs the columns is_active and updated_at");
         e->action[i] = action[i];
         nst_put_z(&allow, method_name[i]);
         nst_put_lit(&allow, ", ");
@@ -174,28 +97,24 @@ static size_t first_held(const struct nst_endpoint *e)
     return i;
 }
 
-static void add_path(struct nst_registry *reg, const struct nst_model *m,
-                     const struct nst_route *route, struct nst_str path)
+/* Compile the segments of a path; false when one names no resource. */
+static bool compile_steps(struct nst_registry *reg, struct nst_endpoint *e)
 {
-    struct nst_endpoint *e = NST_NEW(reg->arena, struct nst_endpoint);
-    struct nst_node *node = reg->root[nst_face_index(reg, route->face)];
-    struct nst_str rest = nst_str_slice(path, 1, path.n);
-    e->route = route;
-    e->model = m;
-    e->path = path;
-    e->step = NST_NEW_ARRAY(reg->arena, struct nst_step, SEGMENTS_MAX);
+    struct nst_str rest = nst_str_slice(e->path, 1, e->path.n);
+    bool is_good = true;
+    e->step = NST_NEW_ARRAY(reg->arena, struct nst_step, e->path.n);
     while (rest.p != NULL && rest.n > 0) {
-        assert(e->count < SEGMENTS_MAX);
         struct nst_step step = compile_step(reg, nst_str_cut(&rest, '/'));
-        e->step[e->count++] = step;
-        node = child_of(reg, node, step.word);
         e->is_detail = loads(&step);
+        is_good &= !e->is_detail || step.model != NULL;
+        e->step[e->count++] = step;
     }
     e->held = first_held(e);
-    if (node->endpoint != NULL)
-        fault(reg, path, "a path stands twice");
-    node->endpoint = e;
-    fill_actions(reg, e);
+    return is_good;
+}
+
+static void keep(struct nst_registry *reg, struct nst_endpoint *e)
+{
     struct nst_endpoint **all =
         NST_NEW_ARRAY(reg->arena, struct nst_endpoint *, reg->endpoints + 1);
     for (size_t i = 0; i < reg->endpoints; i++)
@@ -204,14 +123,67 @@ static void add_path(struct nst_registry *reg, const struct nst_model *m,
     reg->endpoint = all;
 }
 
+static void add_path(struct nst_at at, const struct nst_model *m)
+{
+    struct nst_registry *reg = at.reg;
+    struct nst_endpoint *e = NST_NEW(reg->arena, struct nst_endpoint);
+    struct nst_node *node = reg->root[nst_face_index(reg, at.route->face)];
+    e->route = at.route;
+    e->model = m;
+    e->path = at.path;
+    at.endpoint = e;
+    at.row = nst_strf(reg->arena, "route %.*s", NST_FMT(at.path));
+    if (!nst_check_path(&at))
+        return;
+    if (!compile_steps(reg, e)) {
+        nst_refuse(&at, "a path names no resource", "correct it, or list the resource");
+        return;
+    }
+    for (size_t i = 0; i < e->count; i++)
+        node = child_of(reg, node, e->step[i].word);
+    if (node->endpoint != NULL)
+        nst_refuse(&at, "a path stands twice", "bring its methods together in one route");
+    node->endpoint = e;
+    nst_check_endpoint(&at);
+    fill_actions(reg, e);
+    keep(reg, e);
+}
+
+/* Add a path with the first of its "(a|b)" expanded, recursively. */
+static void add_alternatives(struct nst_at at, const struct nst_model *m)
+{
+    struct nst_str path = at.path;
+    size_t open = nst_str_find(path, '(');
+    if (open == path.n) {
+        add_path(at, m);
+        return;
+    }
+    size_t close = nst_str_find(path, ')');
+    struct nst_str choices = nst_str_slice(path, open + 1, close);
+    struct nst_str before = nst_str_slice(path, 0, open);
+    struct nst_str after = nst_str_slice(path, close + 1, path.n);
+    while (choices.p != NULL) {
+        struct nst_str one = nst_str_cut(&choices, '|');
+        at.path = nst_strf(at.reg->arena, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(one),
+                           NST_FMT(after));
+        add_alternatives(at, m);
+    }
+}
+
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m)
 {
     for (size_t i = 0; i < m->resource->route_count; i++) {
         const struct nst_route *route = &m->resource->route[i];
-        struct nst_str path[PATHS_MAX];
-        size_t n = expand(reg->arena, nst_str_z(route->path), path, 0);
-        for (size_t k = 0; k < n; k++)
-            add_path(reg, m, route, path[k]);
+        const struct nst_at at = {
+            .reg = reg,
+            .table = nst_str_z(m->resource->name),
+            .row = nst_strf(reg->arena, "route %s", route->path != NULL ? route->path : "?"),
+            .resource = m->resource,
+            .route = route,
+            .path = nst_str_z(route->path),
+        };
+        if (nst_check_route(&at))
+            add_alternatives(at, m);
     }
 }
 
@@ -244,13 +216,13 @@ struct nst_str nst_allowed_methods(const struct nst_req *rq)
 
 enum nst_err nst_route_tree(struct nst_req *rq, struct nst_str path)
 {
-    struct nst_str segment[SEGMENTS_MAX];
+    struct nst_str segment[NST_SEGMENTS_MAX];
     size_t n = 0;
     if (!nst_str_ends(path, NST_STR("/")) && !rq->face->ignores_slash)
         return NST_E_NOT_FOUND;
     struct nst_str rest = nst_str_slice(path, 1, path.n);
     while (rest.p != NULL && rest.n > 0) {
-        if (n == SEGMENTS_MAX)
+        if (n == NST_SEGMENTS_MAX)
             return NST_E_NOT_FOUND;
         segment[n] = nst_percent_decode(rq->arena, nst_str_cut(&rest, '/'), false);
         if (!nst_utf8_valid(segment[n]) || nst_str_find(segment[n], '\0') < segment[n].n)

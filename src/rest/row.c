@@ -83,6 +83,21 @@ enum nst_err nst_load_where(void **row, struct nst_req *rq, const struct nst_res
     return nst_load_row(row, rq, m, &what);
 }
 
+enum nst_err nst_scope(struct nst_sql *q, struct nst_req *rq, const struct nst_model *m,
+                       const struct nst_object *parent)
+{
+    const struct nst_resource *r = m->resource;
+    if (r->hook.scope != NULL)
+        NST_TRY(r->hook.scope(q, rq, parent));
+    if (m->parent < 0 || parent == NULL)
+        return NST_OK;
+    nst_sql_add(q, " AND ");
+    nst_column_put(&q->text, r, &r->field[m->parent]);
+    nst_sql_add(q, " = ");
+    nst_sql_bind(q, NST_INT(((const struct nst_row *)parent->row)->id));
+    return NST_OK;
+}
+
 void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r, int64_t id)
 {
     nst_sql_init(q, rq->arena);
@@ -153,11 +168,14 @@ void nst_insert_text(struct nst_buf *b, const struct nst_resource *r)
     nst_put_lit(b, ")");
 }
 
-/* The text is the model's; the values stand in the order of the table. */
-static void build_insert(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r,
-                         void *row)
+/* The text is the model's; the values stand in the order of the table. A row without
+ * a number gets the next of its table. */
+static enum nst_err build_insert(struct nst_sql *q, struct nst_req *rq,
+                                 const struct nst_resource *r, void *row)
 {
-    assert(((struct nst_row *)row)->id != 0);
+    struct nst_row *head = row;
+    if (head->id == 0)
+        NST_TRY(nst_next_id(&head->id, rq->db, r->table, 1));
     nst_sql_init(q, rq->arena);
     nst_sql_add_str(q, nst_model_of(rq->registry, r)->insert);
     for (unsigned i = 0; i < r->field_count; i++) {
@@ -168,12 +186,13 @@ static void build_insert(struct nst_sql *q, struct nst_req *rq, const struct nst
             fill_auto(rq, f, i, row);
         nst_sql_push(q, value_of(f, i, row));
     }
+    return NST_OK;
 }
 
 enum nst_err nst_insert(struct nst_req *rq, const struct nst_resource *r, void *row)
 {
     struct nst_sql q;
-    build_insert(&q, rq, r, row);
+    NST_TRY(build_insert(&q, rq, r, row));
     return nst_sql_exec(NULL, rq->db, &q);
 }
 
@@ -182,7 +201,7 @@ enum nst_err nst_insert_unless_there(bool *inserted, struct nst_req *rq,
 {
     struct nst_sql q;
     int64_t changed = 0;
-    build_insert(&q, rq, r, row);
+    NST_TRY(build_insert(&q, rq, r, row));
     nst_sql_add(&q, " ON CONFLICT ");
     nst_sql_add(&q, key);
     nst_sql_add(&q, " DO NOTHING");
@@ -237,12 +256,8 @@ enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, i
 {
     struct nst_rows *rows;
     bool has_row = false;
-    enum nst_err e =
-        nst_query_with(&rows, db,
-                       "INSERT INTO nst_counter (name, next) VALUES ($1, $2) "
-                       "ON CONFLICT (name) DO UPDATE "
-                       "SET next = nst_counter.next + $3 RETURNING next",
-                       NST_TEXT(nst_str_z(counter)), NST_INT(1 + count), NST_INT(count));
+    enum nst_err e = nst_query_with(&rows, db, NST_NEXT_ID, NST_TEXT(nst_str_z(counter)),
+                                    NST_INT(1 + count), NST_INT(count));
     if (e != NST_OK)
         return e;
     e = nst_rows_next(&has_row, rows);
@@ -253,6 +268,15 @@ enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, i
 }
 
 /* ---- Unique keys ---- */
+
+static void put_member(struct nst_buf *b, const struct nst_field *f, void *row)
+{
+    const void *member = member_of(f, row);
+    if (f->rep == NST_REP_STR)
+        nst_put(b, *(const struct nst_str *)member);
+    else
+        nst_put_int(b, f->rep == NST_REP_INT ? *(const int64_t *)member : *(const bool *)member);
+}
 
 /* Fill the {field} references of a text. */
 static struct nst_str fill_in(struct nst_req *rq, const struct nst_resource *r, const char *text,
@@ -265,9 +289,7 @@ static struct nst_str fill_in(struct nst_req *rq, const struct nst_resource *r, 
         nst_put(&b, nst_str_cut(&rest, '{'));
         if (rest.p == NULL)
             break;
-        int i = nst_field_index(r, nst_str_cut(&rest, '}'));
-        assert(i >= 0 && r->field[i].rep == NST_REP_STR);
-        nst_put(&b, *(struct nst_str *)member_of(&r->field[i], row));
+        put_member(&b, &r->field[nst_field_index(r, nst_str_cut(&rest, '}'))], row);
     }
     return nst_buf_str(&b);
 }

@@ -166,7 +166,8 @@ static size_t limit_of(const struct job *job)
         return OPERATIONS_BODY_MAX;
     if (e != NULL && e->route->body_limit > 0)
         return e->route->body_limit;
-    return most > 0 && most < job->rq.face->body_limit ? most : job->rq.face->body_limit;
+    size_t own = nst_body_limit_of(job->rq.face);
+    return most > 0 && most < own ? most : own;
 }
 
 static size_t body_limit(struct nst_exchange *x)
@@ -392,7 +393,7 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
             nst_strf(x->arena, "%s The limit is %zu bytes.", nst_err_message(err), limit_of(job)).p;
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
-    rq.face->error(&rq, err);
+    nst_fail_as_face(&rq, err);
 }
 
 /* ---- Loops ---- */

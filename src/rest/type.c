@@ -30,6 +30,13 @@ static bool parse_text(struct nst_req *rq, const struct nst_field *f, const stru
     }
 }
 
+/* What can stand between two slashes of a path, for every client and proxy. */
+static bool is_segment(struct nst_str text)
+{
+    return nst_str_find(text, '/') == text.n && !nst_str_eq(text, NST_STR(".")) &&
+           !nst_str_eq(text, NST_STR(".."));
+}
+
 static bool parse_int(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                       void *member)
 {
@@ -201,7 +208,8 @@ static void print_identity(struct nst_buf *out, const struct nst_face *face,
 #define STRING "\"type\":\"string\""
 
 const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_slug = { "slug", NST_REP_STR, "text", STRING, parse_text, print_text };
+const struct nst_type nst_slug = { "slug", NST_REP_STR, "text",    STRING,
+                                   parse_text, print_text,  is_segment };
 const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
 const struct nst_type nst_email = { "email",    NST_REP_STR, "text", STRING ",\"format\":\"email\"",
                                     parse_text, print_text };

@@ -1,0 +1,242 @@
+/* Checks faces and resources; fields, serializers and routes have files of their
+ * own. A wrong table is a programming error and stops the start, not a request:
+ * every fault is one line of the log, with what mends it. */
+#include "check.h"
+
+#include "nestor/base/log.h"
+
+void nst_refuse(const struct nst_at *at, const char *fault, const char *remedy)
+{
+    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("table", at->table),
+            NST_LOG_STR("row", at->row), NST_LOG_STR("fault", nst_str_z(fault)),
+            NST_LOG_STR("remedy", nst_str_z(remedy)));
+    at->reg->faults++;
+}
+
+bool nst_passes(const struct nst_at *at, const struct nst_check *check)
+{
+    for (; check->is_wrong != NULL; check++) {
+        if (!check->is_wrong(at))
+            continue;
+        nst_refuse(at, check->fault, check->remedy);
+        return false;
+    }
+    return true;
+}
+
+bool nst_lists_face(const struct nst_registry *reg, const struct nst_face *face)
+{
+    for (size_t i = 0; i < reg->faces; i++)
+        if (reg->face[i] == face)
+            return true;
+    return false;
+}
+
+bool nst_lists_resource(const struct nst_registry *reg, const struct nst_resource *r)
+{
+    for (size_t i = 0; i < reg->models; i++)
+        if (reg->model[i].resource == r)
+            return true;
+    return false;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && nst_str_eq(nst_str_z(a), nst_str_z(b));
+}
+
+/* ---- Faces ---- */
+
+static bool face_lacks_name(const struct nst_at *at)
+{
+    return at->face->name == NULL || at->face->doc == NULL;
+}
+
+static bool mount_is_malformed(const struct nst_at *at)
+{
+    struct nst_str mount = nst_str_z(at->face->mount);
+    return mount.p != NULL &&
+           (mount.n < 2 || mount.p[0] != '/' || nst_str_ends(mount, NST_STR("/")));
+}
+
+static bool face_is_second(const struct nst_at *at)
+{
+    for (size_t i = 0; i < at->index; i++)
+        if (is_same(at->reg->face[i]->name, at->face->name) ||
+            is_same(at->reg->face[i]->mount, at->face->mount))
+            return true;
+    return false;
+}
+
+static bool texts_are_missing(const struct nst_at *at)
+{
+    const struct nst_texts *t = at->face->text;
+    return t != NULL && (t->required == NULL || t->blank == NULL || t->null == NULL ||
+                         t->pattern == NULL || t->invalid == NULL || t->choice == NULL ||
+                         t->twice == NULL || t->not_object == NULL || t->not_object_key == NULL);
+}
+
+static bool choice_shows_no_value(const struct nst_at *at)
+{
+    return at->face->text != NULL && strstr(at->face->text->choice, "%s") == NULL;
+}
+
+static const struct nst_check face_checks[] = {
+    { face_lacks_name, "a face without name or doc", "give it .name and a sentence in .doc" },
+    { mount_is_malformed, "a mount that is no path", "begin .mount with a slash, end it without" },
+    { face_is_second, "two faces have one name or mount", "change one, or list it once" },
+    { texts_are_missing, "a text is missing", "write all of .text, or leave it out" },
+    { choice_shows_no_value, "the text `choice` shows no value", "write %s where it belongs" },
+    { 0 },
+};
+
+static void check_face(struct nst_registry *reg, size_t index)
+{
+    const struct nst_face *face = reg->face[index];
+    const struct nst_at at = {
+        .reg = reg,
+        .table = NST_STR("faces"),
+        .row = nst_strf(reg->arena, "face %s", face->name != NULL ? face->name : "?"),
+        .index = index,
+        .face = face,
+    };
+    nst_passes(&at, face_checks);
+}
+
+/* ---- Resources ---- */
+
+static bool resource_lacks_name(const struct nst_at *at)
+{
+    return at->resource->name == NULL || at->resource->doc == NULL;
+}
+
+static bool resource_is_second(const struct nst_at *at)
+{
+    for (size_t i = 0; i < at->index; i++)
+        if (is_same(at->reg->model[i].resource->name, at->resource->name))
+            return true;
+    return false;
+}
+
+static bool has_too_many_fields(const struct nst_at *at)
+{
+    return at->resource->field_count > NST_FIELD_MAX;
+}
+
+static bool lacks_size(const struct nst_at *at)
+{
+    for (size_t i = 0; at->resource->size == 0 && i < at->resource->field_count; i++)
+        if (at->resource->field[i].size > 0)
+            return true;
+    return false;
+}
+
+static bool lacks_table(const struct nst_at *at)
+{
+    return at->resource->size > 0 && at->resource->table == NULL;
+}
+
+static unsigned count_identities(const struct nst_resource *r)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < r->field_count; i++)
+        count += r->field[i].type == &nst_identity;
+    return count;
+}
+
+static bool lacks_identity(const struct nst_at *at)
+{
+    return at->resource->size > 0 && count_identities(at->resource) != 1;
+}
+
+static bool key_is_unknown(const struct nst_at *at)
+{
+    const char *key = at->resource->key;
+    return key != NULL && nst_field_index(at->resource, nst_str_z(key)) < 0;
+}
+
+static bool has_two_keys(const struct nst_at *at)
+{
+    unsigned count = 0;
+    for (size_t i = 0; at->resource->key == NULL && i < at->resource->field_count; i++)
+        count += (at->resource->field[i].flags & NST_KEY) != 0;
+    return count > 1;
+}
+
+static bool parent_is_no_number(const struct nst_at *at)
+{
+    const struct nst_resource *r = at->resource;
+    if (r->parent == NULL)
+        return false;
+    int i = nst_field_index(r, nst_str_z(r->parent));
+    return i < 0 || r->field[i].rep != NST_REP_INT || !nst_is_stored(&r->field[i]) ||
+           r->field[i].type == &nst_identity;
+}
+
+static const struct nst_check resource_checks[] = {
+    { resource_lacks_name, "a resource without name or doc",
+      "give it .name and a sentence in .doc" },
+    { resource_is_second, "two resources have this name", "rename one, or list it once" },
+    { has_too_many_fields, "more than 64 fields", "keep rare ones in one field of free JSON" },
+    { lacks_size, "fields of a struct, and no .size", "say .size = sizeof(struct ...)" },
+    { lacks_table, "a struct, and no .table", "name the table of the database in .table" },
+    { lacks_identity, "a stored resource needs its number, once", "add one NST_IDENTITY row" },
+    { key_is_unknown, ".key names no field", "name a field" },
+    { has_two_keys, "two fields have NST_KEY", "leave it to one" },
+    { parent_is_no_number, ".parent names no stored whole number",
+      "name a field of type nst_int that holds the number of the row above" },
+    { 0 },
+};
+
+/* ---- Sorts ---- */
+
+static bool sort_is_second(const struct nst_at *at)
+{
+    for (const struct nst_sort *s = at->resource->sort; s != at->sort; s++)
+        if (nst_str_eq_nocase(nst_str_z(s->name), nst_str_z(at->sort->name)))
+            return true;
+    return false;
+}
+
+static const struct nst_check sort_checks[] = {
+    { sort_is_second, "two sorts have this name", "take one out" },
+    { 0 },
+};
+
+static void check_sorts(struct nst_registry *reg, const struct nst_resource *r)
+{
+    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++) {
+        const struct nst_at at = {
+            .reg = reg,
+            .table = nst_str_z(r->name),
+            .row = nst_strf(reg->arena, "sort %s", s->name),
+            .resource = r,
+            .sort = s,
+        };
+        nst_passes(&at, sort_checks);
+    }
+}
+
+static void check_resource(struct nst_registry *reg, size_t index)
+{
+    const struct nst_resource *r = reg->model[index].resource;
+    const struct nst_at at = {
+        .reg = reg,
+        .table = nst_str_z(r->name != NULL ? r->name : "?"),
+        .row = NST_STR("resource"),
+        .index = index,
+        .resource = r,
+    };
+    if (!nst_passes(&at, resource_checks) || !nst_check_fields(reg, r))
+        return;
+    nst_check_serializers(reg, r);
+    check_sorts(reg, r);
+}
+
+void nst_check_tables(struct nst_registry *reg)
+{
+    for (size_t i = 0; i < reg->faces; i++)
+        check_face(reg, i);
+    for (size_t i = 0; i < reg->models; i++)
+        check_resource(reg, i);
+}

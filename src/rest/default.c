@@ -1,0 +1,131 @@
+/* What a face or a route uses when it has nothing of its own: the phases, the body of
+ * errors as Django REST framework writes it, the headers of lists, permissions. */
+#include "model.h"
+
+nst_phase *const *nst_phases_of(const struct nst_face *face)
+{
+    return face->phase != NULL ? face->phase : nst_default_phases;
+}
+
+const struct nst_texts *nst_texts_of(const struct nst_face *face)
+{
+    return face->text != NULL ? face->text : &nst_default_texts;
+}
+
+size_t nst_body_limit_of(const struct nst_face *face)
+{
+    return face->body_limit > 0 ? face->body_limit : NST_BODY_DEFAULT;
+}
+
+/* ---- Errors ---- */
+
+static bool was_named_before(const struct nst_problem *first, const struct nst_problem *p)
+{
+    for (; first != p; first = first->next)
+        if (nst_str_eq(first->key, p->key))
+            return true;
+    return false;
+}
+
+/* The texts of one key share a list. */
+static void put_texts(struct nst_buf *out, const struct nst_problem *p)
+{
+    struct nst_str key = p->key;
+    const char *between = "[";
+    for (; p != NULL; p = p->next) {
+        if (!nst_str_eq(p->key, key))
+            continue;
+        nst_put_z(out, between);
+        nst_json_put_str(out, p->text);
+        between = ",";
+    }
+    nst_put_char(out, ']');
+}
+
+static void put_problems(struct nst_buf *out, const struct nst_problem *first)
+{
+    const char *between = "{";
+    for (const struct nst_problem *p = first; p != NULL; p = p->next) {
+        if (was_named_before(first, p))
+            continue;
+        nst_put_z(out, between);
+        nst_json_put_str(out, p->key);
+        nst_put_char(out, ':');
+        if (p->is_list)
+            put_texts(out, p);
+        else
+            nst_json_put_str(out, p->text);
+        between = ",";
+    }
+    nst_put_char(out, '}');
+}
+
+void nst_default_error(struct nst_req *rq, enum nst_err err)
+{
+    struct nst_exchange *x = rq->x;
+    const struct nst_problem plain = { .key = NST_STR("detail"),
+                                       .text = nst_str_z(nst_err_message(err)) };
+    x->status = nst_err_status(err);
+    x->content_type = NST_STR("application/json");
+    if (err == NST_E_UNAUTHENTICATED)
+        nst_http_add_header(x, "WWW-Authenticate", NST_STR("Token"));
+    put_problems(&x->out, rq->problem != NULL ? rq->problem : &plain);
+}
+
+void nst_fail_as_face(struct nst_req *rq, enum nst_err err)
+{
+    if (rq->face->error != NULL)
+        rq->face->error(rq, err);
+    else
+        nst_default_error(rq, err);
+}
+
+/* ---- Lists ---- */
+
+static void put_link(struct nst_buf *out, const struct nst_req *rq, const char *rel, int64_t page)
+{
+    nst_put_z(out, out->n > 0 ? ", <" : "<");
+    nst_put_address(out, rq, "page|offset");
+    nst_putf(out, "page=%lld>; rel=\"%s\"", (long long)page, rel);
+}
+
+void nst_default_paginate(struct nst_req *rq, const struct nst_page *page)
+{
+    struct nst_buf links;
+    int64_t pages = page->found > 0 ? (page->found - 1) / page->limit + 1 : 1;
+    nst_buf_init(&links, rq->arena, 65536);
+    nst_http_add_header(rq->x, "Total-Count", nst_strf(rq->arena, "%lld", (long long)page->found));
+    if (page->number > 1 && page->number <= pages + 1)
+        put_link(&links, rq, "prev", page->number - 1);
+    if (page->number < pages)
+        put_link(&links, rq, "next", page->number + 1);
+    if (links.n > 0)
+        nst_http_add_header(rq->x, "Link", nst_buf_str(&links));
+}
+
+void nst_paginate_as_face(struct nst_req *rq, const struct nst_page *page)
+{
+    if (rq->face->paginate != NULL)
+        rq->face->paginate(rq, page);
+    else
+        nst_default_paginate(rq, page);
+}
+
+/* ---- Permissions ---- */
+
+enum nst_err nst_allow_any(struct nst_req *rq)
+{
+    (void)rq;
+    return NST_OK;
+}
+
+enum nst_err nst_is_authenticated(struct nst_req *rq)
+{
+    return rq->caller.is_known ? NST_OK : NST_E_UNAUTHENTICATED;
+}
+
+enum nst_err nst_is_staff(struct nst_req *rq)
+{
+    NST_TRY(nst_is_authenticated(rq));
+    return rq->caller.is_staff ? NST_OK : NST_E_FORBIDDEN;
+}
