@@ -256,6 +256,13 @@ NST_CHECKED enum nst_err nst_registry_new(struct nst_registry **out, struct nst_
                                           const struct nst_resource *const *resources,
                                           const struct nst_face *const *faces);
 
+/* Have the store read all statements that the tables imply, without running one: a
+ * column, condition, order or sort that is none is a line in the log as above.
+ * nst_server_start does it. Call it outside the store's threads; blocks on the database.
+ * Errors: NST_E_INTERNAL when a table is wrong; those of nst_store_run. */
+NST_CHECKED enum nst_err nst_registry_prove(struct nst_registry *registry,
+                                            struct nst_store *store);
+
 /* Run one request from inside the program: method and path of a face with a
  * body, as the caller given, in the transaction of db. The answer is in rq->x.
  *   rq      zeroed but for arena, x (zeroed but for arena), registry, db, caller
@@ -278,7 +285,8 @@ struct nst_server_options {
 
 struct nst_server;
 
-/* Serve the registry's faces, /healthz, /readyz and /openapi.json. */
+/* Serve the registry's faces, /healthz, /readyz and /openapi.json, once
+ * nst_registry_prove is content. */
 NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
                                           const struct nst_server_options *o);
 unsigned nst_server_port(const struct nst_server *s);

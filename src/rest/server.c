@@ -455,6 +455,7 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
 {
     if (sodium_init() < 0)
         return NST_E_INTERNAL;
+    NST_TRY(nst_registry_prove(o->registry, o->store));
     struct nst_arena *arena = nst_arena_new(65536);
     struct nst_server *s = NST_NEW(arena, struct nst_server);
     struct nst_buf b;
