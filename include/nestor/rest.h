@@ -271,6 +271,10 @@ NST_CHECKED enum nst_err nst_call(struct nst_req *rq, const struct nst_face *fac
                                   enum nst_method method, struct nst_str path,
                                   struct nst_json *body);
 
+/* Give the program's description a title and a version; both are kept by reference.
+ * NULL: "Nestor", "1". */
+void nst_registry_describe(struct nst_registry *registry, const char *title, const char *version);
+
 /* Write the OpenAPI 3.1 description of all mounted faces to out. */
 void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
 

@@ -122,10 +122,12 @@ static enum nst_err create_table(struct nst_db *db, void *arg)
 
 static enum nst_err refuse_newer(const struct progress *p, int64_t number)
 {
+    unsigned newest = 0;
+    for (unsigned i = 0; i < p->count; i++)
+        newest = p->steps[i].number > newest ? p->steps[i].number : newest;
     nst_log(NST_LOG_ERROR,
             "the database was made by a newer version of this program; install that version",
-            NST_LOG_INT("database", number),
-            NST_LOG_INT("program", p->count > 0 ? p->steps[p->count - 1].number : 0));
+            NST_LOG_INT("database", number), NST_LOG_INT("program", newest));
     return NST_E_CONFLICT;
 }
 

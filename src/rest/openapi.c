@@ -187,10 +187,24 @@ static void put_schemas(struct nst_buf *out, const struct nst_registry *reg)
                     put_schema(out, &reg->model[i], reg->model[i].shape[face][use]);
 }
 
+void nst_registry_describe(struct nst_registry *reg, const char *title, const char *version)
+{
+    reg->title = title;
+    reg->version = version;
+}
+
+static void put_info(struct nst_buf *out, const struct nst_registry *reg)
+{
+    nst_put_lit(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":");
+    nst_json_put_str(out, nst_str_z(reg->title != NULL ? reg->title : "Nestor"));
+    nst_put_lit(out, ",\"version\":");
+    nst_json_put_str(out, nst_str_z(reg->version != NULL ? reg->version : "1"));
+    nst_put_lit(out, "},\"tags\":[");
+}
+
 void nst_openapi(struct nst_buf *out, const struct nst_registry *reg)
 {
-    nst_put_lit(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Nestor\",\"version\":\"1\"},"
-                     "\"tags\":[");
+    put_info(out, reg);
     for (size_t i = 0; i < reg->faces; i++) {
         if (reg->face[i]->mount == NULL)
             continue;

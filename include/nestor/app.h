@@ -1,0 +1,48 @@
+/* A whole program out of tables: what it serves, its migrations, and `nst_main`, which
+ * is all that its `main` has to call. Programs that live in another way (settings,
+ * several servers) use the functions of nestor/rest.h themselves. */
+#ifndef NESTOR_APP_H
+#define NESTOR_APP_H
+
+#include "nestor/rest.h"
+
+/* A command of the program: `library DATABASE token anna`. */
+struct nst_command {
+    const char *name;
+    const char *usage; /* "token NAME [--staff]" */
+    const char *doc;   /* what it does, in a line */
+    /* argv[0] is the name. The store is up to date. Returns what the program ends with:
+     * 0 done, 1 failed, 2 wrong usage, which is answered with the usage. */
+    int (*run)(struct nst_store *store, int argc, char **argv);
+};
+
+struct nst_app {
+    const char *name;    /* of the program */
+    const char *title;   /* in its description; NULL: the name */
+    const char *version; /* "1.0.0" */
+    const struct nst_face *const *faces;
+    const struct nst_resource *const *resources;
+    const struct nst_migration *migrations;
+    unsigned migration_count;
+    const struct nst_command *commands; /* ends with a row without name; may be NULL */
+    const struct nst_app *const *uses;  /* apps whose tables and commands are its own, too */
+};
+
+/* Members of an app: lists that end by themselves. */
+#define NST_FACES(...)     .faces = (const struct nst_face *const[]){ __VA_ARGS__, NULL }
+#define NST_RESOURCES(...) .resources = (const struct nst_resource *const[]){ __VA_ARGS__, NULL }
+#define NST_USES(...)      .uses = (const struct nst_app *const[]){ __VA_ARGS__, NULL }
+#define NST_MIGRATIONS(array) \
+    .migrations = (array), .migration_count = (unsigned)NST_COUNT(array)
+
+/* Run the program until SIGTERM or SIGINT, which answer what is in flight first:
+ *   NAME DATABASE [--listen ADDRESS:PORT]    serve; 127.0.0.1:8080 if not said
+ *   NAME DATABASE COMMAND ...                run a command
+ *   NAME --help | --version
+ * DATABASE is a file for SQLite, or an address postgresql://... It is made or brought
+ * up to date; the table nst_counter comes with it. What was wrong stands on standard
+ * error, as the log does. Call it before any thread starts.
+ * Returns what main should: 0, 1 when something failed, 2 for wrong usage. */
+int nst_main(int argc, char **argv, const struct nst_app *app);
+
+#endif

@@ -1,0 +1,210 @@
+/* The main function of programs that are tables and nothing else: the command line,
+ * the store and its migrations, serving until a signal. */
+#include "nestor/app.h"
+
+#include "nestor/base/log.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+
+enum { DONE, FAILED, MISUSED };
+
+#define LISTEN_DEFAULT "127.0.0.1:8080"
+
+/* New rows are numbered in it. It comes last, since others may make it, and has a
+ * number that no program can have. */
+static const struct nst_migration counter_step = {
+    0, "counter",
+    "CREATE TABLE IF NOT EXISTS nst_counter (name text NOT NULL PRIMARY KEY, "
+    "next bigint NOT NULL);\n"
+};
+
+/* ---- The app and those that it uses, as one ---- */
+
+struct whole {
+    struct nst_arena *arena;
+    const struct nst_face **face;
+    const struct nst_resource **resource;
+    struct nst_migration *step;
+    const struct nst_command **command;
+    size_t faces, resources, commands;
+    unsigned steps;
+};
+
+static size_t count(const void *list)
+{
+    const void *const *item = list;
+    size_t n = 0;
+    while (item != NULL && item[n] != NULL)
+        n++;
+    return n;
+}
+
+/* Append `more` pointers and a NULL to a list of n. */
+static void *extended(struct nst_arena *a, const void *list, size_t n, const void *more,
+                      size_t more_n)
+{
+    const void **out = NST_NEW_ARRAY(a, const void *, n + more_n + 1);
+    if (n > 0)
+        memcpy(out, list, n * sizeof(*out));
+    if (more_n > 0)
+        memcpy(out + n, more, more_n * sizeof(*out));
+    return out;
+}
+
+static void add_steps(struct whole *w, const struct nst_migration *step, unsigned n)
+{
+    struct nst_migration *all = NST_NEW_ARRAY(w->arena, struct nst_migration, w->steps + n + 1);
+    if (w->steps > 0)
+        memcpy(all, w->step, w->steps * sizeof(*all));
+    if (n > 0)
+        memcpy(all + w->steps, step, n * sizeof(*all));
+    w->step = all;
+    w->steps += n;
+}
+
+static void add_app(struct whole *w, const struct nst_app *app)
+{
+    size_t faces = count(app->faces), resources = count(app->resources);
+    for (size_t i = 0; i < count(app->uses); i++)
+        add_app(w, app->uses[i]);
+    w->face = extended(w->arena, w->face, w->faces, app->faces, faces);
+    w->faces += faces;
+    w->resource = extended(w->arena, w->resource, w->resources, app->resources, resources);
+    w->resources += resources;
+    add_steps(w, app->migrations, app->migration_count);
+    for (const struct nst_command *c = app->commands; c != NULL && c->name != NULL; c++)
+        w->command = extended(w->arena, w->command, w->commands++, &c, 1);
+}
+
+/* ---- The command line ---- */
+
+static void put_usage(FILE *out, const struct nst_app *app, const struct whole *w)
+{
+    fprintf(out, "usage: %s DATABASE [--listen ADDRESS:PORT]\n", app->name);
+    for (size_t i = 0; i < w->commands; i++)
+        fprintf(out, "       %s DATABASE %s\n", app->name, w->command[i]->usage);
+}
+
+static void put_help(const struct nst_app *app, const struct whole *w)
+{
+    put_usage(stdout, app, w);
+    printf("\nServes on %s, or where --listen says, until SIGTERM or SIGINT. DATABASE is a file\n"
+           "for SQLite or an address postgresql://...; it is made or brought up to date.\n"
+           "The log goes to standard error.\n",
+           LISTEN_DEFAULT);
+    for (size_t i = 0; i < w->commands; i++)
+        printf("\n  %s\n      %s\n", w->command[i]->usage, w->command[i]->doc);
+}
+
+static int misuse(const struct nst_app *app, const struct whole *w)
+{
+    put_usage(stderr, app, w);
+    return MISUSED;
+}
+
+static const struct nst_command *find_command(const struct whole *w, const char *name)
+{
+    for (size_t i = 0; i < w->commands; i++)
+        if (strcmp(w->command[i]->name, name) == 0)
+            return w->command[i];
+    return NULL;
+}
+
+/* ---- Serving ---- */
+
+static int serve(const struct nst_server_options *o, const sigset_t *signals)
+{
+    struct nst_server *server;
+    int signal = 0;
+    if (nst_server_start(&server, o) != NST_OK)
+        return FAILED;
+    nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", o->http.listen),
+            NST_LOG_INT("port", nst_server_port(server)));
+    sigwait(signals, &signal);
+    nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
+    nst_server_stop(server);
+    return DONE;
+}
+
+/* The signals are blocked before any thread starts, so that they arrive in sigwait. */
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static int open_store(struct nst_store **store, const char *database, const struct whole *w)
+{
+    const struct nst_store_options options = { .url = nst_str_z(database) };
+    if (nst_store_open(store, &options) != NST_OK)
+        return FAILED;
+    if (nst_migrate(NULL, *store, w->step, w->steps) == NST_OK)
+        return DONE;
+    nst_store_close(*store);
+    return FAILED;
+}
+
+static int run_serve(const struct nst_app *app, const struct whole *w, const char *database,
+                     const char *listen)
+{
+    struct nst_server_options o = { .http.listen = nst_str_z(listen) };
+    sigset_t signals;
+    block_signals(&signals);
+    if (nst_registry_new(&o.registry, w->arena, w->resource, w->face) != NST_OK ||
+        open_store(&o.store, database, w) != DONE)
+        return FAILED;
+    nst_registry_describe(o.registry, app->title != NULL ? app->title : app->name, app->version);
+    int status = serve(&o, &signals);
+    nst_store_close(o.store);
+    return status;
+}
+
+static int run_command(const struct nst_command *command, const struct whole *w, int argc,
+                       char **argv)
+{
+    struct nst_store *store;
+    if (open_store(&store, argv[1], w) != DONE)
+        return FAILED;
+    int status = command->run(store, argc - 2, argv + 2);
+    nst_store_close(store);
+    return status;
+}
+
+static int run(int argc, char **argv, const struct nst_app *app, const struct whole *w)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        put_help(app, w);
+        return DONE;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("%s %s\n", app->name, app->version != NULL ? app->version : "");
+        return DONE;
+    }
+    if (argc < 2 || argv[1][0] == '-')
+        return misuse(app, w);
+    if (argc == 2)
+        return run_serve(app, w, argv[1], LISTEN_DEFAULT);
+    if (argc == 4 && strcmp(argv[2], "--listen") == 0)
+        return run_serve(app, w, argv[1], argv[3]);
+    const struct nst_command *command = find_command(w, argv[2]);
+    int status = command != NULL ? run_command(command, w, argc, argv) : MISUSED;
+    return status == MISUSED ? misuse(app, w) : status;
+}
+
+int nst_main(int argc, char **argv, const struct nst_app *app)
+{
+    struct nst_arena *arena = nst_arena_new(65536);
+    struct whole w = { .arena = arena };
+    int status = FAILED;
+    add_app(&w, app);
+    add_steps(&w, &counter_step, 1);
+    if (sodium_init() >= 0)
+        status = run(argc, argv, app, &w);
+    nst_arena_free(arena);
+    return status;
+}
