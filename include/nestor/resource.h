@@ -3,7 +3,9 @@
  * The vocabulary is Django REST framework's. A *serializer* is the list of
  * fields that one operation of one face reads or writes; a *view* is what a
  * method of a route does; a *permission* decides whether it may; a *face* is a
- * contract: names, styles, texts and order of checks, but no data. */
+ * contract: names, styles, texts and order of checks, but no data.
+ *
+ * A C++ program includes this within extern "C"; its tables stand in files of C. */
 #ifndef NESTOR_RESOURCE_H
 #define NESTOR_RESOURCE_H
 
