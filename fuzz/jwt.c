@@ -3,8 +3,8 @@
  * Any other is a token as it is sent: it is taken only when it is one that was signed with
  * a key of the set, at least as far as the signature goes. */
 #include "../tests/unit/accounts/tokens.h"
-#include "accounts/accounts.h"
 #include "fuzz.h"
+#include "nestor/accounts.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The installation behind the fuzz targets; see site.h. */
 #include "site.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 #include "nestor/base/log.h"
 
 #include <sodium.h>

@@ -33,14 +33,14 @@ class Layers(Checker):
     def includes(self, source, line):
         for path in ("include/nestor/base/str.h", "include/nestor/db.h", "include/nestor/json.h",
                      "include/nestor/rest.h", "src/ocl/app.h", "src/enroll/app.h",
-                     "src/cli/cli.h", "src/accounts/accounts.h"):
+                     "src/cli/cli.h", "include/nestor/accounts.h"):
             self.write(path, "")
         self.write(source, f"/* x */\n{line}\n")
         return self.check("check-layers", self.root)
 
     def test_leftwards_is_allowed(self):
         for source, line in (("src/rest/a.c", '#include "nestor/db.h"'),
-                             ("src/ocl/x/a.c", '#include "accounts/accounts.h"'),
+                             ("src/ocl/x/a.c", '#include "nestor/accounts.h"'),
                              ("src/ocl/x/b.c", '#include "ocl/app.h"'),
                              ("src/fhir/a.c", '#include "ocl/app.h"'),
                              ("src/db/a.c", "#include <sqlite3.h>"),
@@ -51,7 +51,7 @@ class Layers(Checker):
         for source, line in (("src/json/a.c", '#include "nestor/db.h"'),
                              ("src/base/a.c", '#include "nestor/json.h"'),
                              ("src/db/a.c", '#include "nestor/rest.h"'),
-                             ("src/rest/a.c", '#include "accounts/accounts.h"'),
+                             ("src/rest/a.c", '#include "nestor/accounts.h"'),
                              ("src/ocl/a.c", '#include "enroll/app.h"'),
                              ("src/ocl/a.c", '#include "../cli/cli.h"'),
                              ("src/rest/a.c", "#  include <sqlite3.h>"),

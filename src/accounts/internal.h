@@ -2,7 +2,7 @@
 #ifndef NESTOR_ACCOUNTS_INTERNAL_H
 #define NESTOR_ACCOUNTS_INTERNAL_H
 
-#include "accounts.h"
+#include "nestor/accounts.h"
 
 #define NST_SESSION_LIFE INT64_C(1209600) /* seconds: two weeks */
 

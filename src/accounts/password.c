@@ -1,6 +1,6 @@
 /* Passwords: policy after NIST SP 800-63B (length and a list of common ones, no
  * rules of composition), argon2id with 19 MiB and two passes. */
-#include "accounts.h"
+#include "nestor/accounts.h"
 
 #include <crack.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* nestor user, nestor token: accounts from the command line. */
 #include "cli.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 #include "ocl/user/user.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
  * it has run out, or as internal requests in a transaction each. */
 #include "api.h"
 
-#include "accounts/accounts.h"
 #include "enroll/app.h"
+#include "nestor/accounts.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* nestor client: programs that exchange an id and a secret for an access token. */
 #include "cli.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The client: libcurl, one handle, a small number of tries. */
 #include "client_http.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 #include <curl/curl.h>
 #include <errno.h>

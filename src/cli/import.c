@@ -2,7 +2,7 @@
  * batches; each line has its outcome, and a second run changes nothing. */
 #include "import.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 #include <errno.h>
 #include <stdlib.h>

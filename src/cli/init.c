@@ -1,7 +1,7 @@
 /* nestor init: a new installation with its first administrator. */
 #include "cli.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 #include <errno.h>
 #include <stdio.h>

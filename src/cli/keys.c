@@ -2,7 +2,7 @@
  * an address. Only the server fetches; the other verbs verify nothing. */
 #include "cli.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 #include <curl/curl.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* An installation: the data folder with its secret, and the store. */
 #include "cli.h"
 
-#include "accounts/accounts.h"
 #include "enroll/app.h"
+#include "nestor/accounts.h"
 #include "ocl/app.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef ENROLL_APP_H
 #define ENROLL_APP_H
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 #include "nestor/rest.h"
 
 #define ENROLL_BATCH       25  /* records of a write (P2, C3) */

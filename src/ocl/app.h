@@ -4,7 +4,7 @@
 #ifndef OCL_APP_H
 #define OCL_APP_H
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 #include "nestor/rest.h"
 
 /* A face of this application: names and texts, and its policies. */

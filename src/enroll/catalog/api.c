@@ -2,8 +2,8 @@
  * requests. */
 #include "api.h"
 
-#include "accounts/accounts.h"
 #include "enroll/fixture/fixture.h"
+#include "nestor/accounts.h"
 
 #define LIMIT         100
 #define LIMIT_MAX     1000

@@ -3,7 +3,7 @@
 #include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 static enum enroll_change change_of(enum nst_put put)
 {

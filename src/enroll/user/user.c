@@ -3,7 +3,7 @@
 #include "enroll/catalog/api.h"
 #include "enroll/fixture/entity.h"
 
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 
 enum { USERNAME, EMAIL, IS_STAFF, IS_SUPERUSER, IS_ACTIVE, PASSWORD, TOKEN, TOKENS };
 

@@ -1,6 +1,6 @@
 /* Web tokens: whose signatures are believed, and what the claims must say. */
 /* rows: A1 A4 A5 A6 */
-#include "accounts/accounts.h"
+#include "nestor/accounts.h"
 #include "tokens.h"
 
 #include <setjmp.h>
