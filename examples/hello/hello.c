@@ -82,6 +82,7 @@ static const struct nst_migration migration[] = {
       "  created_at bigint NOT NULL,\n"
       "  updated_at bigint NOT NULL\n"
       ");\n" },
+    { 0 },
 };
 
 /* ---- The program ---- */
@@ -92,7 +93,7 @@ static const struct nst_app hello = {
     .version = "1.0.0",
     NST_FACES(&hello_face),
     NST_RESOURCES(&greeting),
-    NST_MIGRATIONS(migration),
+    .migrations = migration,
 };
 
 int main(int argc, char **argv)

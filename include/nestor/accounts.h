@@ -28,6 +28,22 @@ void nst_accounts_configure(const struct nst_accounts_settings *settings);
 /* The configured minimum of a password, in code points. */
 int64_t nst_password_minimum(void);
 
+/* ---- For programs of others ---- */
+
+struct nst_app;
+
+/* The tables of accounts and tokens, and the command `token NAME [--staff | --revoke]`:
+ * an app lists it in .uses, and its face sets .authenticate = nst_authenticate_token.
+ * Numbers of migrations below 1000 are Nestor's. Library: nestor-accounts. */
+extern const struct nst_app nst_accounts_app;
+
+/* Find the account of that name, or make it; is_staff true makes it staff.
+ *   id        set on NST_OK
+ *   username  valid UTF-8, one segment of a path
+ *   now       microseconds */
+NST_CHECKED enum nst_err nst_account_put(int64_t *id, struct nst_db *db, struct nst_str username,
+                                         bool is_staff, int64_t now);
+
 /* ---- Tokens ---- */
 
 enum nst_token_kind {

@@ -15,10 +15,11 @@ enum { DONE, FAILED, MISUSED };
 
 /* New rows are numbered in it. It comes last, since others may make it, and has a
  * number that no program can have. */
-static const struct nst_migration counter_step = {
-    0, "counter",
-    "CREATE TABLE IF NOT EXISTS nst_counter (name text NOT NULL PRIMARY KEY, "
-    "next bigint NOT NULL);\n"
+static const struct nst_migration counter_step[] = {
+    { 0, "counter",
+      "CREATE TABLE IF NOT EXISTS nst_counter (name text NOT NULL PRIMARY KEY, "
+      "next bigint NOT NULL);\n" },
+    { 0 },
 };
 
 /* ---- The app and those that it uses, as one ---- */
@@ -54,8 +55,11 @@ static void *extended(struct nst_arena *a, const void *list, size_t n, const voi
     return out;
 }
 
-static void add_steps(struct whole *w, const struct nst_migration *step, unsigned n)
+static void add_steps(struct whole *w, const struct nst_migration *step)
 {
+    unsigned n = 0;
+    while (step != NULL && step[n].name != NULL)
+        n++;
     struct nst_migration *all = NST_NEW_ARRAY(w->arena, struct nst_migration, w->steps + n + 1);
     if (w->steps > 0)
         memcpy(all, w->step, w->steps * sizeof(*all));
@@ -74,7 +78,7 @@ static void add_app(struct whole *w, const struct nst_app *app)
     w->faces += faces;
     w->resource = extended(w->arena, w->resource, w->resources, app->resources, resources);
     w->resources += resources;
-    add_steps(w, app->migrations, app->migration_count);
+    add_steps(w, app->migrations);
     for (const struct nst_command *c = app->commands; c != NULL && c->name != NULL; c++)
         w->command = extended(w->arena, w->command, w->commands++, &c, 1);
 }
@@ -202,7 +206,7 @@ int nst_main(int argc, char **argv, const struct nst_app *app)
     struct whole w = { .arena = arena };
     int status = FAILED;
     add_app(&w, app);
-    add_steps(&w, &counter_step, 1);
+    add_steps(&w, counter_step);
     if (sodium_init() >= 0)
         status = run(argc, argv, app, &w);
     nst_arena_free(arena);
