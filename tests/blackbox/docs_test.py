@@ -130,15 +130,24 @@ def compiler(build):
     return cc, "" if sanitize == "none" else f"-g -fsanitize={sanitize}"
 
 
-def tutorial(nestor):
+def with_compiler(nestor, page):
+    """A page that builds a program of its own."""
     build = os.path.dirname(nestor)
     assert os.path.exists(os.path.join(build, "libnestor.a")), f"{build} has no libnestor.a"
     cc, flags = compiler(build)
     with tempfile.TemporaryDirectory(prefix="nestor-cc-") as folder:
         os.symlink(shutil.which(cc), os.path.join(folder, "cc"))
-        return run_page("docs/tutorial.md",
+        return run_page(page,
                         {"NESTOR": ROOT, "BUILD": build, "PORT": str(free_port()), "CFLAGS": flags,
                          "PATH": folder + os.pathsep + os.environ["PATH"]})
+
+
+def tutorial(nestor):
+    return with_compiler(nestor, "docs/tutorial.md")
+
+
+def library(nestor):
+    return with_compiler(nestor, "docs/library.md")
 
 
 def university(server):
@@ -232,7 +241,8 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the commands of README.md work", readme),
          ("the commands of docs/operations.md work", operations),
          ("the commands of examples/university/README.md work", demo),
-         ("the commands of docs/tutorial.md work", tutorial))
+         ("the commands of docs/tutorial.md work", tutorial),
+         ("the commands of docs/library.md work", library))
 
 
 def main():
