@@ -75,8 +75,8 @@ struct book {
 
 static const struct nst_field book_field[] = {
     NST_IDENTITY("id", book, created_at, .doc = "Number of the book."),
-    NST_FIELD("isbn", book, isbn, &nst_slug, .flags = NST_KEY | NST_CORE | NST_NOT_EMPTY,
-              .max = 17, .doc = "Its number in the trade."),
+    NST_FIELD("isbn", book, isbn, &nst_slug, .flags = NST_KEY | NST_CORE | NST_NOT_EMPTY, .max = 17,
+              .doc = "Its number in the trade."),
     NST_FIELD("title", book, title, &nst_text, .flags = NST_NOT_EMPTY, .max = 500,
               .doc = "Its title."),
     NST_FIELD("language", book, language, &nst_text, .flags = NST_NOT_EMPTY | NST_FILTER,

@@ -24,13 +24,25 @@ struct nst_app {
     const struct nst_resource *const *resources;
     const struct nst_migration *migrations; /* end with a row without name; may be NULL */
     const struct nst_command *commands;     /* the same */
-    const struct nst_app *const *uses; /* apps whose tables and commands are its own, too */
+    const struct nst_app *const *uses;      /* apps whose tables and commands are its own, too */
 };
 
 /* Members of an app: lists that end by themselves. */
-#define NST_FACES(...)     .faces = (const struct nst_face *const[]){ __VA_ARGS__, NULL }
-#define NST_RESOURCES(...) .resources = (const struct nst_resource *const[]){ __VA_ARGS__, NULL }
-#define NST_USES(...)      .uses = (const struct nst_app *const[]){ __VA_ARGS__, NULL }
+#define NST_FACES(...) \
+    .faces = (const struct nst_face *const[]) \
+    { \
+        __VA_ARGS__, NULL \
+    }
+#define NST_RESOURCES(...) \
+    .resources = (const struct nst_resource *const[]) \
+    { \
+        __VA_ARGS__, NULL \
+    }
+#define NST_USES(...) \
+    .uses = (const struct nst_app *const[]) \
+    { \
+        __VA_ARGS__, NULL \
+    }
 
 /* Run the program until SIGTERM or SIGINT, which answer what is in flight first:
  *   NAME DATABASE [--listen ADDRESS:PORT]    serve; 127.0.0.1:8080 if not said

@@ -198,13 +198,13 @@ struct nst_hooks {
 };
 
 struct nst_resource {
-    const char *name;  /* "source": names it in paths, too */
-    const char *table; /* what is written */
-    const char *from;  /* what is read; NULL: table */
-    const char *where; /* which rows count: "source.is_active"; NULL: all */
-    const char *order; /* default order of lists, a unique key last */
-    const char *key;   /* look-up field, where several resources share a table; NULL:
-                          the field marked NST_KEY */
+    const char *name;   /* "source": names it in paths, too */
+    const char *table;  /* what is written */
+    const char *from;   /* what is read; NULL: table */
+    const char *where;  /* which rows count: "source.is_active"; NULL: all */
+    const char *order;  /* default order of lists, a unique key last */
+    const char *key;    /* look-up field, where several resources share a table; NULL:
+                           the field marked NST_KEY */
     const char *parent; /* field that holds the number of the row above: below another
                            resource, rows are found by it, and new ones get it; NULL:
                            none, or hook.scope says where rows belong */

@@ -260,8 +260,7 @@ NST_CHECKED enum nst_err nst_registry_new(struct nst_registry **out, struct nst_
  * column, condition, order or sort that is none is a line in the log as above.
  * nst_server_start does it. Call it outside the store's threads; blocks on the database.
  * Errors: NST_E_INTERNAL when a table is wrong; those of nst_store_run. */
-NST_CHECKED enum nst_err nst_registry_prove(struct nst_registry *registry,
-                                            struct nst_store *store);
+NST_CHECKED enum nst_err nst_registry_prove(struct nst_registry *registry, struct nst_store *store);
 
 /* Run one request from inside the program: method and path of a face with a
  * body, as the caller given, in the transaction of db. The answer is in rq->x.

@@ -1,8 +1,8 @@
 /* Accounts as a part of programs of others: the tables, and a command that makes and
  * revokes tokens. Signing in with passwords or as edX does is for whoever registers the
  * faces and resources of it. */
-#include "internal.h"
 #include "nestor/app.h"
+#include "internal.h"
 #include "nestor/base/random.h"
 
 #include <stdio.h>

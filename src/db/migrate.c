@@ -263,10 +263,9 @@ enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
     if (stands_twice(steps, count))
         return NST_E_INTERNAL;
     struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
-    struct progress p = { .arena = a,
-                          .steps = steps,
-                          .count = count,
-                          .is_done = NST_NEW_ARRAY(a, bool, count + 1) };
+    struct progress p = {
+        .arena = a, .steps = steps, .count = count, .is_done = NST_NEW_ARRAY(a, bool, count + 1)
+    };
     enum nst_err err = run_steps(&run, store, &p);
     nst_arena_free(a);
     if (applied != NULL)

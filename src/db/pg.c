@@ -337,8 +337,8 @@ static enum nst_err refused(struct nst_str *why, struct nst_db *db, const struct
     Oid *types = NST_NEW_ARRAY(a, Oid, q->count + 1);
     for (unsigned i = 0; i < q->count; i++)
         types[i] = oid_of(&q->bound[i]);
-    PGresult *result = PQprepare(db->handle, "", nst_str_to_z(a, nst_buf_str(&q->text)),
-                                 (int)q->count, types);
+    PGresult *result =
+        PQprepare(db->handle, "", nst_str_to_z(a, nst_buf_str(&q->text)), (int)q->count, types);
     if (PQstatus(db->handle) != CONNECTION_OK)
         return check(db, result);
     if (!is_good(result))

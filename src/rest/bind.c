@@ -104,9 +104,8 @@ static bool breaks_pattern(const struct nst_slot *slot, struct nst_str value)
     const struct nst_rule *rule = slot->rule;
     if (slot->field->type->fits != NULL && !slot->field->type->fits(value))
         return true;
-    return rule != NULL &&
-           ((rule->charset != NULL && !fits_charset(value, rule->charset)) ||
-            (rule->refused != NULL && is_listed(value, rule->refused)));
+    return rule != NULL && ((rule->charset != NULL && !fits_charset(value, rule->charset)) ||
+                            (rule->refused != NULL && is_listed(value, rule->refused)));
 }
 
 static void complain_choice(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)

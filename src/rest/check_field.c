@@ -63,9 +63,8 @@ bool nst_is_fallback(struct nst_arena *a, const struct nst_resource *r, const st
         return nst_is_json(a, text);
     if (!f->type->parse(&rq, f, &v, &member))
         return false;
-    return f->type->rep != NST_REP_STR ||
-           ((f->type->fits == NULL || f->type->fits(v.text)) &&
-            (f->max == 0 || nst_utf8_count(v.text) <= f->max));
+    return f->type->rep != NST_REP_STR || ((f->type->fits == NULL || f->type->fits(v.text)) &&
+                                           (f->max == 0 || nst_utf8_count(v.text) <= f->max));
 }
 
 /* ---- Fields ---- */
@@ -170,8 +169,7 @@ static bool constant_is_broken(const struct nst_at *at)
 static bool fallback_is_broken(const struct nst_at *at)
 {
     const struct nst_field *f = at->field;
-    return f->fallback != NULL &&
-           !nst_is_fallback(at->reg->arena, at->resource, f, f->fallback);
+    return f->fallback != NULL && !nst_is_fallback(at->reg->arena, at->resource, f, f->fallback);
 }
 
 /* ---- Links ---- */

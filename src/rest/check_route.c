@@ -101,8 +101,8 @@ static bool has_too_many_variables(const struct nst_at *at)
 
 /* True when the question is answered with yes for a resource that the path loads;
  * `above` is what it loads before, or NULL. */
-static bool any_load(const struct nst_at *at, bool (*is_wrong)(const struct nst_step *step,
-                                                              const struct nst_model *above))
+static bool any_load(const struct nst_at *at,
+                     bool (*is_wrong)(const struct nst_step *step, const struct nst_model *above))
 {
     const struct nst_model *above = NULL;
     for (size_t i = 0; i < at->endpoint->count; i++) {
@@ -294,7 +294,7 @@ static void check_actions(struct nst_at at)
     const struct nst_route *r = at.endpoint->route;
     const struct nst_action *action[] = { &r->get, &r->post, &r->put, &r->patch, &r->delete };
     struct nst_str route = at.row;
-    for (size_t i = 0; i < NST_COUNT(action); i++) {
+    for (int i = NST_GET; i <= NST_DELETE; i++) {
         at.action = action[i];
         at.row = nst_strf(at.reg->arena, "%.*s %s", NST_FMT(route), method[i]);
         if (!is_empty(at.action))

@@ -143,8 +143,8 @@ static void check_words(struct nst_at at)
 {
     struct nst_str serializer = at.row, rest = nst_str_z(at.serializer->fields);
     while (nst_next_word(&at.word, &rest)) {
-        at.row = nst_strf(at.reg->arena, "%.*s, word %.*s", NST_FMT(serializer),
-                          NST_FMT(at.word.text));
+        at.row =
+            nst_strf(at.reg->arena, "%.*s, word %.*s", NST_FMT(serializer), NST_FMT(at.word.text));
         nst_passes(&at, word_checks);
     }
 }

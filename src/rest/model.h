@@ -55,7 +55,7 @@ struct nst_model {
     const struct nst_model **children;
     int key, identity, parent;     /* indices; -1: none */
     const struct nst_model *above; /* whose rows the parent column names; NULL: none */
-    uint64_t core, all; /* columns of the two load depths */
+    uint64_t core, all;            /* columns of the two load depths */
     struct nst_str select_core, select_all, count_from, insert;
     struct nst_shape *(*shape)[NST_USE_COUNT]; /* one a face */
 };

@@ -164,8 +164,8 @@ static void add_alternatives(struct nst_at at, const struct nst_model *m)
     struct nst_str after = nst_str_slice(path, close + 1, path.n);
     while (choices.p != NULL) {
         struct nst_str one = nst_str_cut(&choices, '|');
-        at.path = nst_strf(at.reg->arena, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(one),
-                           NST_FMT(after));
+        at.path =
+            nst_strf(at.reg->arena, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(one), NST_FMT(after));
         add_alternatives(at, m);
     }
 }

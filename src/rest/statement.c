@@ -10,8 +10,7 @@ struct proof {
 };
 
 /* Ask the store about a statement; refuse the row of p that it comes from. */
-static enum nst_err ask(bool *is_good, struct proof *p, const struct nst_sql *q,
-                        const char *remedy)
+static enum nst_err ask(bool *is_good, struct proof *p, const struct nst_sql *q, const char *remedy)
 {
     struct nst_str why;
     NST_TRY(nst_sql_refused(&why, p->db, q));

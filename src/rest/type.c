@@ -208,7 +208,7 @@ static void print_identity(struct nst_buf *out, const struct nst_face *face,
 #define STRING "\"type\":\"string\""
 
 const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_slug = { "slug", NST_REP_STR, "text",    STRING,
+const struct nst_type nst_slug = { "slug",     NST_REP_STR, "text",    STRING,
                                    parse_text, print_text,  is_segment };
 const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
 const struct nst_type nst_email = { "email",    NST_REP_STR, "text", STRING ",\"format\":\"email\"",

@@ -795,10 +795,9 @@ static void test_migrate__by_number_and_checksum(void **state)
     assert_int_equal(applied, 1);
     assert_int_equal(place_write(f->store, "DELETE FROM nst_migration WHERE number = 1"), NST_OK);
     assert_int_equal(place_write(f->store, "DROP TABLE m"), NST_OK);
-    assert_int_equal(
-        place_write(f->store, f->place.is_remote ? "DROP TABLE only_postgresql"
-                                                 : "DROP TABLE only_sqlite"),
-        NST_OK);
+    assert_int_equal(place_write(f->store, f->place.is_remote ? "DROP TABLE only_postgresql"
+                                                              : "DROP TABLE only_sqlite"),
+                     NST_OK);
     assert_int_equal(nst_migrate(&applied, f->store, late, 2), NST_OK);
     assert_int_equal(applied, 1);
 }

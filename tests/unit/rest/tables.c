@@ -26,8 +26,8 @@ static const struct nst_field book_field[BOOK_FIELDS] = {
     [BOOK_LANGUAGE] = NST_FIELD("language", book, language, &nst_text, .flags = NST_FILTER,
                                 .fallback = "en", .max = 8, .doc = "Language."),
     [BOOK_PAGES] = NST_FIELD("pages", book, pages, &nst_int, .doc = "How many pages."),
-    [BOOK_EXTRAS] = NST_FIELD("extras", book, extras, &nst_json_value, .fallback = "{}",
-                              .doc = "Anything."),
+    [BOOK_EXTRAS] =
+        NST_FIELD("extras", book, extras, &nst_json_value, .fallback = "{}", .doc = "Anything."),
     [BOOK_MARKS] = NST_FIELD("marks", book, marks, &nst_child_list, .doc = "Notes to pages."),
     [BOOK_SHELF] = NST_FIELD("shelf_id", book, shelf_id, &nst_int, .doc = "Its shelf."),
     [BOOK_SHELF_CODE] = NST_FIELD("shelf", book, title, &nst_slug, .column = "shelf.code",
@@ -72,28 +72,23 @@ static void fill_serializers(struct tables *t)
 static void fill_routes(struct tables *t)
 {
     const struct nst_face *f = &t->face;
-    t->shelf_route[0] = (struct nst_route){ f,
-                                            "/shelves/",
-                                            .get = { nst_list, nst_allow_any },
-                                            .post = { nst_create, nst_allow_any },
-                                            .doc = "Shelves." };
-    t->shelf_route[1] = (struct nst_route){
-        f, "/shelves/:shelf/", .get = { nst_retrieve, nst_allow_any }, .doc = "One shelf."
-    };
-    t->book_route[0] = (struct nst_route){ f,
-                                           "/shelves/:shelf/books/",
-                                           .get = { nst_list, nst_allow_any },
-                                           .post = { nst_create, nst_allow_any },
-                                           .doc = "Books of a shelf." };
+    t->shelf_route[0] =
+        (struct nst_route){ f, "/shelves/", .get = { nst_list, nst_allow_any },
+                            .post = { nst_create, nst_allow_any }, .doc = "Shelves." };
+    t->shelf_route[1] =
+        (struct nst_route){ f, "/shelves/:shelf/", .get = { nst_retrieve, nst_allow_any },
+                            .doc = "One shelf." };
+    t->book_route[0] =
+        (struct nst_route){ f, "/shelves/:shelf/books/", .get = { nst_list, nst_allow_any },
+                            .post = { nst_create, nst_allow_any }, .doc = "Books of a shelf." };
     t->book_route[1] = (struct nst_route){ f,
                                            "/shelves/:shelf/books/:book/",
                                            .get = { nst_retrieve, nst_allow_any },
                                            .put = { nst_update, nst_allow_any },
                                            .delete = { nst_destroy, nst_allow_any },
                                            .doc = "One book." };
-    t->book_route[2] = (struct nst_route){
-        f, "/books/", .get = { nst_list, nst_allow_any }, .doc = "Books of all shelves."
-    };
+    t->book_route[2] = (struct nst_route){ f, "/books/", .get = { nst_list, nst_allow_any },
+                                           .doc = "Books of all shelves." };
 }
 
 static void fill_resources(struct tables *t)

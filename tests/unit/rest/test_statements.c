@@ -136,12 +136,11 @@ static void test_prove__column_of_another_type(void **state)
 
 static int run_all(const char *name)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(test_prove__good_tables),
-        TEST(test_prove__no_counters),
-        TEST(test_prove__column_of_another_type),
+    const struct CMUnitTest tests[] = { TEST(test_prove__good_tables),
+                                        TEST(test_prove__no_counters),
+                                        TEST(test_prove__column_of_another_type),
 #define ENTRY(name, ...) TEST(test_prove__##name),
-        KINDS(ENTRY)
+                                        KINDS(ENTRY)
 #undef ENTRY
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

@@ -69,8 +69,8 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(mount_without_slash, "faces", "face library", ".mount", t->face.mount = "library") \
     X(mount_with_last_slash, "faces", "face library", ".mount", t->face.mount = "/library/") \
     X(face_listed_twice, "faces", "face library", "list it once", t->faces[1] = &t->face) \
-    X(two_faces_of_a_name, "faces", "face library", "change one", \
-      t->faces[1] = &t->other; t->other.name = "library") \
+    X(two_faces_of_a_name, "faces", "face library", "change one", t->faces[1] = &t->other; \
+      t->other.name = "library") \
     X(two_faces_of_a_mount, "faces", "face other", "change one", t->faces[1] = &t->other; \
       t->other.mount = "/library") \
     X(text_missing, "faces", "face library", ".text", t->face.text = &t->texts; \
@@ -86,8 +86,8 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(too_many_fields, "book", "resource", "free JSON", t->book.field_count = 65) \
     X(no_size, "book", "resource", "sizeof", t->book.size = 0) \
     X(size_of_another_struct, "shelf", "field id", "one struct", \
-      t->shelf.size = sizeof(struct book); t->shelf.field_count = 1; \
-      t->resources[1] = NULL) \
+      t->shelf.size = sizeof(struct book); \
+      t->shelf.field_count = 1; t->resources[1] = NULL) \
     X(field_of_another_struct, "book", "field title", "one struct", \
       FIELD(TITLE).size = sizeof(struct shelf)) \
     X(no_table, "book", "resource", ".table", t->book.table = NULL) \
@@ -112,8 +112,7 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(member_of_another_type, "book", "field pages", "int64_t", FIELD(PAGES).type = &nst_text) \
     X(child_list_without_children, "book", "field marks", ".children", \
       FIELD(MARKS).children = NULL) \
-    X(children_of_no_list, "book", "field extras", ".children", \
-      FIELD(EXTRAS).children = &t->mark) \
+    X(children_of_no_list, "book", "field extras", ".children", FIELD(EXTRAS).children = &t->mark) \
     X(children_not_listed, "book", "field marks", "add it", t->resources[2] = NULL) \
     X(two_sources, "book", "field kind", "keep one", FIELD(KIND).column = "title") \
     X(lazy_column, "book", "field title", "NST_LAZY", FIELD(TITLE).flags = NST_LAZY) \
@@ -143,7 +142,8 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
 
 #define SERIALIZERS(X) \
     X(serializer_of_unlisted_face, "book", "serializer other list", "add the face", \
-      SERIAL(LISTED).face = &t->other; t->book.route_count = 0) \
+      SERIAL(LISTED).face = &t->other; \
+      t->book.route_count = 0) \
     X(serializer_without_face, "book", "serializer ? list", "add the face", \
       SERIAL(LISTED).face = NULL) \
     X(serializer_of_no_use, "book", OWN "?", "nst_use", SERIAL(LISTED).use = NST_USE_COUNT) \
@@ -178,20 +178,24 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(duplicate_of_output, "book", OWN "list", "NST_CREATE", \
       SERIAL(LISTED).duplicate = SERIAL(MADE).duplicate) \
     X(rule_of_no_field, "shelf", OWN "create, rule kode", "correct", \
-      t->shelf_serializer[MADE].rules = t->rule; t->rule[0].field = "kode"; \
-      SERIAL(MADE).rules = SERIAL(CHANGED).rules = NULL) \
+      t->shelf_serializer[MADE].rules = t->rule; \
+      t->rule[0].field = "kode"; SERIAL(MADE).rules = SERIAL(CHANGED).rules = NULL) \
     X(rule_twice, "shelf", OWN "create, rule code", "together", \
-      t->shelf_serializer[MADE].rules = t->rule; SERIAL(MADE).rules = NULL; \
-      SERIAL(CHANGED).rules = NULL; t->rule[0] = (struct nst_rule){ "code", .refused = "new" }; \
-      t->rule[1] = t->rule[0]) \
+      t->shelf_serializer[MADE].rules = t->rule; \
+      SERIAL(MADE).rules = NULL; SERIAL(CHANGED).rules = NULL; \
+      t->rule[0] = (struct nst_rule){ "code", .refused = "new" }; t->rule[1] = t->rule[0]) \
     X(rule_for_no_text, "book", OWN "update, rule pages", "take them out", \
-      SERIAL(MADE).rules = NULL; t->rule[0] = (struct nst_rule){ "pages", .choices = "1|2" }) \
+      SERIAL(MADE).rules = NULL; \
+      t->rule[0] = (struct nst_rule){ "pages", .choices = "1|2" }) \
     X(charset_that_runs_backwards, "book", OWN "update, rule language", "turn", \
-      SERIAL(MADE).rules = NULL; t->rule[0].charset = "z-a") \
+      SERIAL(MADE).rules = NULL; \
+      t->rule[0].charset = "z-a") \
     X(rule_whose_fallback_is_too_long, "book", OWN "update, rule language", "length", \
-      SERIAL(MADE).rules = NULL; t->rule[0].fallback = "esperanto") \
+      SERIAL(MADE).rules = NULL; \
+      t->rule[0].fallback = "esperanto") \
     X(fallback_that_is_no_choice, "book", OWN "update, rule language", "add it", \
-      SERIAL(MADE).rules = NULL; t->rule[0].choices = "de|eo")
+      SERIAL(MADE).rules = NULL; \
+      t->rule[0].choices = "de|eo")
 
 #define ROUTES(X) \
     X(route_of_unlisted_face, "book", "route /books/", "add the face", \
@@ -206,15 +210,15 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
       "shorten", t->book_route[2].path = "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/") \
     X(path_of_many_variables, "book", "route /:a?/:b?/:c?/:d?/:e?/:f?/:g?/:h?/:i?/", "shorten", \
       t->book_route[2].path = "/:a?/:b?/:c?/:d?/:e?/:f?/:g?/:h?/:i?/") \
-    X(path_of_many_loads, "shelf", \
-      "route /:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/", "shorten", \
-      t->shelf_route[1].path = "/:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/"; \
+    X(path_of_many_loads, "shelf", "route /:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/", \
+      "shorten", t->shelf_route[1].path = "/:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/:shelf/"; \
       t->shelf.hook.scope = scope) \
     X(path_of_no_resource, "book", "route /:shelve/books/", "correct it", \
       t->book_route[2].path = "/:shelve/books/") \
     X(path_twice, "book", "route /shelves/", "together", t->book_route[2].path = "/shelves/") \
     X(path_with_a_resource_without_key, "shelf", "route /shelves/:shelf/", "NST_KEY", \
-      t->shelf_field[SHELF_CODE].flags = NST_CORE; t->book.route_count = 0) \
+      t->shelf_field[SHELF_CODE].flags = NST_CORE; \
+      t->book.route_count = 0) \
     X(alias_without_hook, "shelf", "route /mine~shelf/", ".hook.alias", \
       t->shelf_route[1].path = "/mine~shelf/") \
     X(nested_row_of_any_parent, "book", BOOKS ":book/", ".parent", t->book.parent = NULL; \
@@ -234,7 +238,8 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(gather_without_prepare, "book", "route /books/ GET", ".prepare", \
       t->book_route[2].get.gather = view) \
     X(view_without_serializer, "book", "route /books/ GET", "NST_LIST", \
-      t->book.serializer = &t->book_serializer[1]; t->book.serializer_count = 3; \
+      t->book.serializer = &t->book_serializer[1]; \
+      t->book.serializer_count = 3; \
       t->book_route[0].get = (struct nst_action){ view, nst_allow_any }) \
     X(list_without_order, "book", "route /books/ GET", ".order", t->book.order = NULL; \
       t->book_route[0].get = (struct nst_action){ view, nst_allow_any }) \
@@ -245,8 +250,8 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(retrieve_of_what_may_be_absent, "book", BOOKS ":book/ GET", "NST_MAY_BE_ABSENT", \
       t->book_route[1].get.flags = NST_MAY_BE_ABSENT) \
     X(list_without_struct, "mark", "route /marks/ GET", "write a view", \
-      t->book_route[2].path = "/marks/"; t->mark.route = &t->book_route[2]; \
-      t->mark.route_count = 1; t->book.route_count = 2)
+      t->book_route[2].path = "/marks/"; \
+      t->mark.route = &t->book_route[2]; t->mark.route_count = 1; t->book.route_count = 2)
 
 #define KINDS(X) FACES(X) RESOURCES(X) FIELDS(X) SERIALIZERS(X) ROUTES(X)
 
@@ -296,11 +301,10 @@ static void test_check__takes_any_number_of_faces(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check__good_tables_are_taken),
-        cmocka_unit_test(test_check__takes_any_number_of_faces),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_check__good_tables_are_taken),
+                                        cmocka_unit_test(test_check__takes_any_number_of_faces),
 #define ENTRY(name, ...) cmocka_unit_test(test_check__##name),
-        KINDS(ENTRY)
+                                        KINDS(ENTRY)
 #undef ENTRY
     };
     return cmocka_run_group_tests_name("tables", tests, NULL, NULL);
