@@ -84,49 +84,6 @@ void nst_http_conn_cut(struct conn *c)
     nst_http_conn_enter(c, CONN_GONE);
 }
 
-/* ---- Reading ---- */
-
-/* Returns the bytes read; 0 when there are none now, or c is cut: there never will be. */
-static size_t receive(struct conn *c, char *to, size_t room)
-{
-    ssize_t n;
-    if (!c->may_read)
-        return 0;
-    c->may_read = false;
-    do
-        n = nst_http_calls.read(c->fd, to, room);
-    while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        c->taken += (size_t)n;
-        return (size_t)n;
-    }
-    if (n == 0 || errno != EAGAIN)
-        nst_http_conn_cut(c);
-    return 0;
-}
-
-/* Move the request to the front of its bytes, where it has room to grow, and read
- * its head again: this happens once a request at most. */
-static void move_to_front(struct exchange *x)
-{
-    memmove(x->bytes, x->bytes + x->from, x->to - x->from);
-    x->to -= x->from;
-    x->from = 0;
-    nst_http_head_init(&x->head, x->head.limits, x->in);
-}
-
-static bool fill(struct conn *c)
-{
-    struct exchange *x = c->x;
-    size_t size = x->head.limits->head_bytes + HTTP_BODY_ROOM;
-    if (x->to == size)
-        move_to_front(x);
-    size_t n = receive(c, x->bytes + x->to, size - x->to);
-    if (n > 0)
-        x->to += n;
-    return n > 0;
-}
-
 /* The application has filled in the answer, or its next piece. */
 static bool answer(struct conn *c)
 {
@@ -154,6 +111,48 @@ static bool handle(struct conn *c)
     if (c->loop->server->app->handle(&c->x->pub) == NST_HTTP_LATER)
         return false;
     return answer(c);
+}
+
+/* Returns the bytes read; 0 when there are none now, or there never will be: then c is
+ * cut, or its unfinished request refused. */
+static size_t receive(struct conn *c, char *to, size_t room)
+{
+    ssize_t n;
+    if (!c->may_read)
+        return 0;
+    c->may_read = false;
+    do
+        n = nst_http_calls.read(c->fd, to, room);
+    while (n < 0 && errno == EINTR);
+    if (n == 0 && (c->state == CONN_HEAD || c->state == CONN_BODY))
+        (void)fail(c, NST_E_MALFORMED, "The request ended before it was complete.");
+    else if (n == 0 || (n < 0 && errno != EAGAIN))
+        nst_http_conn_cut(c);
+    size_t taken = n > 0 ? (size_t)n : 0;
+    c->taken += taken;
+    return taken;
+}
+
+/* Move the request to the front of its bytes, where it has room to grow, and read
+ * its head again: this happens once a request at most. */
+static void move_to_front(struct exchange *x)
+{
+    memmove(x->bytes, x->bytes + x->from, x->to - x->from);
+    x->to -= x->from;
+    x->from = 0;
+    nst_http_head_init(&x->head, x->head.limits, x->in);
+}
+
+static bool fill(struct conn *c)
+{
+    struct exchange *x = c->x;
+    size_t size = x->head.limits->head_bytes + HTTP_BODY_ROOM;
+    if (x->to == size)
+        move_to_front(x);
+    size_t n = receive(c, x->bytes + x->to, size - x->to);
+    if (n > 0)
+        x->to += n;
+    return n > 0 || c->state == CONN_SENDING;
 }
 
 static bool begin_body(struct conn *c)
@@ -234,7 +233,7 @@ static bool take_length(struct conn *c)
     size_t room = body->cap - body->n;
     size_t n = receive(c, body->p + body->n, room < left ? room : left);
     if (n == 0)
-        return false;
+        return c->state == CONN_SENDING;
     body->n += n;
     if (n < left)
         return true;

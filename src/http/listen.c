@@ -168,7 +168,7 @@ static unsigned passed(void)
     if (pid == NULL || fds == NULL || !nst_str_int(&owner, nst_str_z(pid)) ||
         !nst_str_int(&n, nst_str_z(fds)) || owner != getpid() || n <= 0)
         return 0;
-    return n < HTTP_LISTENERS_MAX ? (unsigned)n : HTTP_LISTENERS_MAX;
+    return (unsigned)n;
 }
 
 static enum nst_err listen_passed(struct nst_http *h, unsigned count)
@@ -177,7 +177,9 @@ static enum nst_err listen_passed(struct nst_http *h, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         int fd = FIRST_PASSED + (int)i;
         a.n = sizeof(a.to);
-        if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+        errno = E2BIG;
+        if (count > HTTP_LISTENERS_MAX || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+            fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || listen(fd, BACKLOG) != 0 ||
             getsockname(fd, &a.to.any, &a.n) != 0)
             return failure(NST_STR("LISTEN_FDS"));
         if (a.to.any.sa_family != AF_UNIX) {

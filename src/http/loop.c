@@ -203,12 +203,11 @@ static bool is_drained(struct nst_http_loop *l)
     if (in_flight(l) == 0)
         each(l, CONN_WAITING, false);
     unsigned count = in_flight(l);
-    if (count > 0)
-        l->close_until = 0; /* one has come late; the farewell begins anew after it */
-    else if (l->close_until == 0)
-        l->close_until = l->now + FAREWELL;
-    if (count == 0)
+    if (count == 0) {
+        l->close_until = l->close_until != 0 ? l->close_until : l->now + FAREWELL;
         return TAILQ_EMPTY(&l->conns[CONN_CLOSING]) || l->now >= l->close_until;
+    }
+    l->close_until = 0; /* when one has come late, the farewell begins anew after it */
     if (l->drain_until != 0 && l->now >= l->drain_until) {
         nst_log(NST_LOG_WARN, "stopping with requests in flight", NST_LOG_INT("count", count));
         cut_all(l);
@@ -300,8 +299,6 @@ void nst_http_loop_release(struct nst_http_loop *l)
     }
     if (l->compressor != NULL)
         libdeflate_free_compressor(l->compressor);
-    if (l->poll >= 0)
-        close(l->poll);
-    if (l->wake >= 0)
-        close(l->wake);
+    close(l->poll);
+    close(l->wake);
 }

@@ -169,7 +169,7 @@ static bool take_target(struct nst_http_head *h, struct nst_str part)
     size_t mark = nst_str_find(rest, '?');
     bool is_options = nst_str_eq(h->method, NST_STR("OPTIONS"));
     h->path = nst_str_slice(rest, 0, mark);
-    if (nst_str_eq(h->method, NST_STR("CONNECT")))
+    if (nst_str_eq(h->method, NST_STR("CONNECT"))) /* a tunnel: for proxies, RFC 9110, 9.3.6 */
         return malformed(h, rules[TARGET].sentence);
     if (mark < rest.n)
         h->query = nst_str_slice(rest, mark + 1, rest.n);
@@ -286,9 +286,6 @@ static bool connection_says(const struct nst_http_head *h, const char *token)
 
 static bool judge(struct nst_http_head *h)
 {
-    /* Success would open a tunnel through a proxy in front, RFC 9110, 9.3.6. */
-    if (nst_str_eq(h->method, NST_STR("CONNECT")))
-        return malformed(h, "CONNECT is for proxies.");
     if (h->host.count > 1 || (h->host.count == 0 && !h->is_http_1_0))
         return malformed(h, "A request needs exactly one Host.");
     if (!is_all(h->host.value, C_HOST))

@@ -21,8 +21,7 @@ static struct nst_http_options with_defaults(struct nst_http_options o)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     o.loops = OR(o.loops, processors < 1 ? 1 : (unsigned)processors);
-    if (o.loops > LOOPS_MAX)
-        o.loops = LOOPS_MAX;
+    o.loops = o.loops > LOOPS_MAX ? LOOPS_MAX : o.loops;
     o.connections = OR(o.connections, 10000);
     o.header_bytes = OR(o.header_bytes, 16384);
     o.header_fields = OR(o.header_fields, 100);

@@ -1029,13 +1029,15 @@ def half_closed():
 
 @case
 def body_of_another_length():
-    """Shorter than stated: the connection ends, nothing is handled. Longer: the rest is
-    the next request."""
+    """Shorter than stated, or a head that breaks off: who still listens is told, nothing is
+    handled. Longer: the rest is the next request."""
     with server("log=1") as s:
-        for h in ("Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"):
+        for h in ("Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc", "X"):
             with Client(s) as c:
                 c.send("POST /echo HTTP/1.1\r\nHost: a\r\n" + h)
                 c.socket.shutdown(socket.SHUT_WR)
+                a = c.answer()
+                equal((a.status, a.body[:10]), (400, b"malformed:"))
                 assert c.is_closed()
         with Client(s) as c:
             c.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" + request())
