@@ -108,10 +108,14 @@ struct nst_jwt_settings {
  * uses the former keys or the new ones, so that `a` must live as long as the process.
  * A fault leaves the former; a token that was good by keys that are gone is so no
  * more. One thread at a time. Without keys every token is refused. What a key of a set
- * is good for follows from the key: its `alg`, else RS512 for RSA, ES256 for P-256,
- * HS256 for secrets; other keys are a fault.
+ * is good for follows from the key: its `alg`, else RS256 and RS512 for RSA, ES256 for
+ * P-256, HS256 for secrets; other keys are a fault (A1).
  * Returns what is wrong, as a sentence in a; NULL when nothing is. */
 const char *nst_jwt_configure(const struct nst_jwt_settings *settings, struct nst_arena *a);
+
+/* The secret that web tokens are signed with where the operator names none: derived
+ * from the installation's own, 32 bytes in a. */
+struct nst_str nst_jwt_own_secret(struct nst_arena *a);
 
 /* What a good token says. */
 struct nst_jwt {

@@ -8,8 +8,8 @@
 #include <sodium.h>
 #include <stdatomic.h>
 
-#define VERSION_MAJOR "1" /* of the claims; supported with every minor number */
-#define VERSION       VERSION_MAJOR ".2.0"
+#define VERSION_MAJOR 1 /* of the claims; greater ones are refused */
+#define VERSION       "1.2.0"
 #define RSA_BITS_MIN  2048
 #define TIME_MAX      (INT64_C(1) << 40) /* seconds: beyond is no date */
 
@@ -20,7 +20,7 @@ struct algorithm {
     jwa_alg alg;
 };
 
-/* The first of a key type counts for keys that do not say. */
+/* A key that does not say which is good for all of its type. */
 static const struct algorithm algorithms[] = {
     { "HS256", "oct", NULL, R_JWA_ALG_HS256 },
     { "RS512", "RSA", NULL, R_JWA_ALG_RS512 },
@@ -38,7 +38,7 @@ struct key {
 
 struct keys {
     struct nst_jwt_settings given;
-    struct key key[NST_JWT_KEYS + 1];
+    struct key key[2 * NST_JWT_KEYS + 1]; /* once for each algorithm; then the shared secret */
     unsigned count;
 };
 
@@ -86,17 +86,12 @@ static struct nst_str text_of(const struct nst_json *object, const char *name)
     return v != NULL && v->kind == NST_JSON_STRING ? v->text : (struct nst_str){ 0 };
 }
 
-static const struct algorithm *algorithm_of(const struct nst_json *jwk)
+static bool is_for(const struct nst_json *jwk, const struct algorithm *it)
 {
-    struct nst_str alg = text_of(jwk, "alg"), kty = text_of(jwk, "kty"), crv = text_of(jwk, "crv");
-    for (size_t i = 0; i < NST_COUNT(algorithms); i++) {
-        const struct algorithm *it = &algorithms[i];
-        if (nst_str_eq(nst_str_z(it->kty), kty) &&
-            (it->crv == NULL || nst_str_eq(nst_str_z(it->crv), crv)) &&
-            (alg.p == NULL || nst_str_eq(nst_str_z(it->name), alg)))
-            return it;
-    }
-    return NULL;
+    struct nst_str alg = text_of(jwk, "alg");
+    return nst_str_eq(nst_str_z(it->kty), text_of(jwk, "kty")) &&
+           (it->crv == NULL || nst_str_eq(nst_str_z(it->crv), text_of(jwk, "crv"))) &&
+           (alg.p == NULL || nst_str_eq(nst_str_z(it->name), alg));
 }
 
 /* The public part alone: neither private numbers nor addresses to fetch from. */
@@ -130,27 +125,35 @@ static bool is_usable(const char *json, const struct algorithm *algorithm)
     return (type & R_KEY_TYPE_RSA) != 0 && bits >= RSA_BITS_MIN;
 }
 
+static const char *add_key_for(struct keys *keys, struct nst_arena *a, const struct nst_json *jwk,
+                               const struct algorithm *algorithm)
+{
+    struct key *key = &keys->key[keys->count++];
+    *key = (struct key){ .algorithm = algorithm, .kid = text_of(jwk, "kid") };
+    if (algorithm->alg == R_JWA_ALG_HS256) {
+        key->secret = decode(a, text_of(jwk, "k"));
+        return key->secret.n < NST_JWT_SECRET_MIN ? "a secret of the key set is too short" : NULL;
+    }
+    key->jwk = public_part(a, jwk, algorithm);
+    return is_usable(key->jwk, algorithm) ? NULL
+                                          : "a public key of the set is broken or too short";
+}
+
+/* A1: edX publishes RSA keys without `alg`, and signs with either hash. */
 static const char *add_key(struct keys *keys, struct nst_arena *a, const struct nst_json *jwk)
 {
-    if (keys->count == NST_JWT_KEYS)
-        return "the key set has too many keys";
+    unsigned before = keys->count;
     if (nst_str_eq(text_of(jwk, "use"), NST_STR("enc")))
         return NULL;
-    struct key *key = &keys->key[keys->count];
-    *key = (struct key){ .algorithm = algorithm_of(jwk), .kid = text_of(jwk, "kid") };
-    if (key->algorithm == NULL)
-        return "a key of the set is for none of HS256, RS256, RS512 and ES256";
-    if (key->algorithm->alg == R_JWA_ALG_HS256) {
-        key->secret = decode(a, text_of(jwk, "k"));
-        if (key->secret.n < NST_JWT_SECRET_MIN)
-            return "a secret of the key set is too short";
-    } else {
-        key->jwk = public_part(a, jwk, key->algorithm);
-        if (!is_usable(key->jwk, key->algorithm))
-            return "a public key of the set is broken or too short";
+    for (size_t i = 0; i < NST_COUNT(algorithms); i++) {
+        const char *fault = NULL;
+        if (is_for(jwk, &algorithms[i]))
+            fault = add_key_for(keys, a, jwk, &algorithms[i]);
+        if (fault != NULL)
+            return fault;
     }
-    keys->count++;
-    return NULL;
+    return keys->count > before ? NULL
+                                : "a key of the set is for none of HS256, RS256, RS512 and ES256";
 }
 
 static const char *add_set(struct keys *out, struct nst_arena *a, struct nst_str text)
@@ -161,6 +164,8 @@ static const char *add_set(struct keys *out, struct nst_arena *a, struct nst_str
     const struct nst_json *keys = nst_json_get(set, NST_STR("keys"));
     if (keys == NULL || keys->kind != NST_JSON_ARRAY)
         return "the key set has no list \"keys\"";
+    if (keys->count > NST_JWT_KEYS)
+        return "the key set has too many keys";
     for (const struct nst_json *jwk = keys->first; jwk != NULL; jwk = jwk->next) {
         const char *fault = add_key(out, a, jwk);
         if (fault != NULL)
@@ -286,10 +291,14 @@ static bool is_for_us(const struct nst_json *claims)
     return false;
 }
 
+/* A1: none counts as 1.0.0. */
 static bool is_version_supported(const struct nst_json *claims)
 {
+    int64_t major = 0;
     struct nst_str version = text_of(claims, "version");
-    return nst_str_eq(nst_str_cut(&version, '.'), NST_STR(VERSION_MAJOR));
+    if (nst_json_get(claims, NST_STR("version")) == NULL)
+        return true;
+    return nst_str_int(&major, nst_str_cut(&version, '.')) && major <= VERSION_MAJOR;
 }
 
 /* A date that is there lies in the future. */

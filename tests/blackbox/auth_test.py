@@ -158,7 +158,8 @@ def settings(site, jwks=None, **more):
 def test_good_tokens(b, keys):
     """Every algorithm, twice: verified and remembered."""
     for text in [token(), *(signed(k) for k in keys), signed(keys[0], kid="rs256"),
-                 token(claims(aud=["x", "lms-key"])), token(claims(version="1.9"))]:
+                 token(claims(aud=["x", "lms-key"])), token(claims(version="1.9")),
+                 token(claims(version=None)), token(claims(version="0.9"))]:
         for _ in range(2):
             assert b.whoami("JWT " + text) == ADA, text
             assert b.whoami("jWt " + text) == ADA, text
@@ -189,8 +190,8 @@ def test_wrong_tokens(b, keys):
              token(claims(iat=now + 600)), token(claims(nbf=now + 600)),
              token(claims(aud=None)), token(claims(aud="x")), token(claims(aud=["x"])),
              token(claims(iss=None)), token(claims(iss="x")), token(claims(iss="")),
-             token(claims(version=None)), token(claims(version="2.0.0")),
-             token(claims(version=1)), token(crit=["exp"]), token(zip="DEF"),
+             token(claims(version="2.0.0")), token(claims(version="10")),
+             token(claims(version=1)), token(claims(version="")), token(claims(version="x")), token(crit=["exp"]), token(zip="DEF"),
              token(claims(preferred_username="a\0")), token(claims(exp=1e300)),
              # The algorithm is the key's: neither another hash nor the key as a secret.
              signed(keys[0], alg="RS512"), signed(keys[0], kid="rs512"),
@@ -453,7 +454,8 @@ def test_key_faults(site):
 
 
 def test_keys_from_address(site, keys):
-    """The key set may be fetched from this machine."""
+    """The key set may be fetched from this machine; an RSA key without `alg` verifies both
+    of its hashes, and no key another type's."""  # X44
     body = json.dumps({"keys": [keys[1].public(alg=None)]}).replace(', "alg": null', "").encode()
 
     class Keys(http.server.BaseHTTPRequestHandler):
@@ -470,8 +472,16 @@ def test_keys_from_address(site, keys):
     try:
         address = f"http://127.0.0.1:{source.server_port}/jwks"
         with site.serve(*settings(site, jwks=address)) as server:
-            assert Browser(server).whoami("JWT " + signed(keys[1])) == ADA
-            assert Browser(server).whoami("JWT " + signed(keys[0])) == WRONG
+            b, kid = Browser(server), keys[1].kid
+            assert b.whoami("JWT " + signed(keys[1])) == ADA
+            assert b.whoami("JWT " + signed(keys[0])) == WRONG
+            shorter = Key.__new__(Key)
+            shorter.__dict__ = {**vars(keys[1]), "alg": "RS256"}
+            assert b.whoami("JWT " + signed(shorter)) == ADA
+            assert b.whoami("JWT " + signed(shorter, alg="RS512")) == WRONG
+            public = openssl("pkey", "-in", keys[1].file, "-pubout").decode()
+            assert b.whoami("JWT " + token(sign=lambda t: hs256(t, public), kid=kid)) == WRONG
+            assert b.whoami("JWT " + token(sign=lambda t: b"", alg="none", kid=kid)) == WRONG
     finally:
         source.shutdown()
         source.server_close()

@@ -108,8 +108,13 @@
     "In0.w_WLtcevlEC9UW8CnQ4XBVTR6gAA0w5A3eQ2hvDvltQ_9ag4tM5QIg0jLmf6SirK2f1f3bbz" \
     "fm2SUKZmXPhIYg"
 
+/* The first of them as edX publishes it: without `alg`. */
+#define JWT_OPEN_KEY_SET \
+    "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"rsa-512\",\"e\":\"AQAB\",\"n\":\"" JWT_RSA_512_N "\"}]}"
+
 #define JWT_KEY_SET \
-    "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"rsa-512\",\"e\":\"AQAB\",\"n\":\"" JWT_RSA_512_N "\"}," \
+    "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"rsa-512\",\"alg\":\"RS512\",\"e\":\"AQAB\",\"n\":\"" \
+    JWT_RSA_512_N "\"}," \
     "{\"kty\":\"RSA\",\"kid\":\"rsa-256\",\"alg\":\"RS256\",\"e\":\"AQAB\",\"n\":\"" JWT_RSA_256_N \
     "\"}," \
     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"p-256\",\"x\":\"" JWT_P256_X \
