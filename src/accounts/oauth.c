@@ -149,9 +149,11 @@ enum nst_err nst_access_token_view(struct nst_req *rq)
         return answer(rq, token, false);
     }
     token = nst_jwt_sign(rq->arena, nst_jwt_claims(rq->arena, &speaker.jwt, rq->now, JWT_LIFE));
-    if (token.p == NULL)
-        return refuse(rq, NST_E_INVALID, "unsupported_token_type");
-    return answer(rq, token, true);
+    if (token.p != NULL)
+        return answer(rq, token, true);
+    nst_add_problem(rq, NST_STR("error"), NST_STR("invalid_request"), false);
+    return nst_fail_bare(rq, NST_E_INVALID, "error_description",
+                         NST_STR("This server has no secret to sign web tokens with."));
 }
 
 /* ---- Faces ---- */

@@ -23,18 +23,30 @@ int64_t nst_password_minimum(void)
     return settings.password_min;
 }
 
-struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t serial)
+/* HMAC of the text with the installation's secret, in mac. */
+static void derive(unsigned char mac[crypto_auth_hmacsha256_BYTES], struct nst_str text)
 {
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
-    struct nst_str text = nst_strf(a, "token %lld %lld", (long long)account, (long long)serial);
     crypto_auth_hmacsha256_state state;
     crypto_auth_hmacsha256_init(&state, settings.secret, sizeof(settings.secret));
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)text.p, text.n);
     crypto_auth_hmacsha256_final(&state, mac);
+}
+
+struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t serial)
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
     struct nst_buf b;
+    derive(mac, nst_strf(a, "token %lld %lld", (long long)account, (long long)serial));
     nst_buf_init(&b, a, NST_TOKEN_CHARS + 1);
     nst_put_bytes_hex(&b, mac, NST_TOKEN_CHARS / 2);
     return nst_buf_str(&b);
+}
+
+struct nst_str nst_jwt_own_secret(struct nst_arena *a)
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    derive(mac, NST_STR("web tokens"));
+    return nst_str_copy(a, (struct nst_str){ (const char *)mac, sizeof(mac) });
 }
 
 struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str token)

@@ -85,6 +85,7 @@ const char *cli_keys_read(struct cli_options *o)
         .issuers = cli_text(&o->config, "auth.jwt.issuer"),
         .audience = cli_text(&o->config, "auth.jwt.audience"),
         .leeway = cli_number(&o->config, "auth.jwt.leeway_seconds"),
+        .secret = nst_jwt_own_secret(o->arena),
     };
     if (file.n > 0) {
         settings.secret = cli_read_file(o->arena, nst_str_to_z(o->arena, file), SECRET_MAX);
@@ -92,6 +93,8 @@ const char *cli_keys_read(struct cli_options *o)
             return nst_strf(o->arena, "auth.jwt.secret_file: %.*s cannot be read: %s",
                             NST_FMT(file), strerror(errno))
                 .p;
+        if (settings.secret.n == 0)
+            return nst_strf(o->arena, "auth.jwt.secret_file: %.*s is empty", NST_FMT(file)).p;
     }
     const char *fault = read_set(&settings.jwks, o);
     if (fault != NULL)

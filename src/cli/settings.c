@@ -67,12 +67,13 @@ const struct cli_setting cli_settings[] = {
       .doc = "How long connecting to PostgreSQL may take." },
     { "auth.password.min_length", CLI_NUMBER, "15", 8, 256,
       .doc = "Characters of a password at least." },
-    { "auth.jwt.issuer", CLI_TEXT, "",
+    { "auth.jwt.issuer", CLI_TEXT, "nestor",
       .doc = "Issuers of web tokens that are believed, separated by blanks; the first signs." },
     { "auth.jwt.audience", CLI_TEXT, "",
       .doc = "Audience that a web token must be for; empty: not checked." },
     { "auth.jwt.secret_file", CLI_TEXT, "",
-      .doc = "File with the shared secret of HS256, 32 bytes or more; also signs." },
+      .doc = "File with the shared secret of HS256, 32 bytes or more; also signs. Empty: a secret "
+             "that follows from secret.key." },
     { "auth.jwt.jwks", CLI_TEXT, "",
       .doc = "JWK set with public keys: a file, https://..., or http:// on this machine; read at "
              "the start of the server and on SIGHUP." },

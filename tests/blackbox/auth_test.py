@@ -448,7 +448,8 @@ def test_key_faults(site):
             ({"auth.jwt.jwks": site.path("absent")}, "cannot be read"),
             ({"auth.jwt.jwks": "http://keys.example/"}, "this machine alone"),
             ({"auth.jwt.jwks": "http://localhost.example/"}, "this machine alone"),
-            ({"auth.jwt.secret_file": short}, "too short"), ({"auth.jwt.issuer": ""}, "issuer")):
+            ({"auth.jwt.secret_file": short}, "too short"),
+            ({"auth.jwt.secret_file": site.write("empty", "")}, "is empty"), ({"auth.jwt.issuer": ""}, "issuer")):
         p = site.run("serve", *settings(site, **words), "--listen", "127.0.0.1:0")
         assert p.returncode == 1 and why in p.stderr, (words, p.stderr)
 
