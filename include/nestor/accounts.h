@@ -235,9 +235,13 @@ NST_CHECKED enum nst_err nst_has_superuser(bool *out, struct nst_db *db, bool is
 
 /* ---- Passwords ---- */
 
-/* Why the password is refused, as a sentence; NULL when it is good. Checks the
- * length and a dictionary of common passwords. Takes microseconds. */
-const char *nst_password_fault(struct nst_str password);
+#define NST_PASSWORD_FAULTS 2 /* at most, of one password */
+
+/* Why a new password is refused: its length, and a list of common ones, which counts
+ * whole words alone (V211). Takes microseconds.
+ *   out  set to the sentences, in a; room for NST_PASSWORD_FAULTS
+ * Returns how many there are; 0 when it is good. */
+size_t nst_password_faults(struct nst_str *out, struct nst_arena *a, struct nst_str password);
 
 /* Hash on a job thread: some 20 ms and 19 MiB.
  *   out   text in a

@@ -2,37 +2,67 @@
  * rules of composition), argon2id with 19 MiB and two passes. */
 #include "nestor/accounts.h"
 
+#include "nestor/base/log.h"
+
 #include <crack.h>
+#include <packer.h>
 #include <pthread.h>
 #include <sodium.h>
 
 #define ARGON_PASSES 2
 #define ARGON_BYTES  ((size_t)19 << 20)
 
-/* cracklib keeps its state in static variables. */
-static pthread_mutex_t crack_lock = PTHREAD_MUTEX_INITIALIZER;
+/* ---- The list of common ones: cracklib's, looked up as it is ---- */
 
-static const char *dictionary_fault(const char *password)
+#define NO_WORD "\x01" /* what no list has */
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t list_once = PTHREAD_ONCE_INIT;
+static PWDICT *list;
+
+static void open_list(void)
 {
-    pthread_mutex_lock(&crack_lock);
-    const char *why = FascistCheck(password, GetDefaultCracklibDict());
-    pthread_mutex_unlock(&crack_lock);
-    return why != NULL ? "This password is too common." : NULL;
+    const char *path = GetDefaultCracklibDict();
+    list = PWOpen(path, (char[]){ "r" });
+    if (list == NULL)
+        nst_log(NST_LOG_WARN, "no list of common passwords", NST_LOG_STR("path", nst_str_z(path)));
 }
 
-const char *nst_password_fault(struct nst_str password)
+/* X42: whole and without case. cracklib's other rules refuse good passphrases; where a
+ * word is not found, it answers a number that is of none. */
+static bool is_common(struct nst_str password)
 {
-    char text[NST_PASSWORD_MAX + 1];
-    if ((int64_t)nst_utf8_count(password) < nst_password_minimum())
-        return "This password is too short.";
+    char word[MAXWORDLEN] = { 0 };
+    if (password.n >= sizeof(word))
+        return false;
+    for (size_t i = 0; i < password.n; i++)
+        word[i] = nst_lower(password.p[i]);
+    pthread_once(&list_once, open_list);
+    if (list == NULL)
+        return false;
+    pthread_mutex_lock(&list_lock);
+    bool found = FindPW(list, word) != FindPW(list, (char[]){ NO_WORD });
+    pthread_mutex_unlock(&list_lock);
+    sodium_memzero(word, sizeof(word));
+    return found;
+}
+
+size_t nst_password_faults(struct nst_str *out, struct nst_arena *a, struct nst_str password)
+{
+    size_t n = 0;
+    int64_t least = nst_password_minimum();
+    if ((int64_t)nst_utf8_count(password) < least)
+        out[n++] = nst_strf(a,
+                            "This password is too short. It must contain at least %lld characters.",
+                            (long long)least);
     if (password.n > NST_PASSWORD_MAX)
-        return "This password is too long.";
-    memcpy(text, password.p, password.n);
-    text[password.n] = '\0';
-    const char *why = dictionary_fault(text);
-    sodium_memzero(text, sizeof(text));
-    return why;
+        out[n++] = NST_STR("This password is too long.");
+    if (is_common(password))
+        out[n++] = NST_STR("This password is too common.");
+    return n;
 }
+
+/* ---- Hashes ---- */
 
 enum nst_err nst_password_hash(struct nst_str *out, struct nst_arena *a, struct nst_str password)
 {

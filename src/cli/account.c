@@ -221,9 +221,12 @@ static int read_password(struct task *t)
     struct nst_str text = cli_read_file(t->o->arena, t->o->password_file, NST_PASSWORD_MAX);
     if (text.p == NULL)
         return cli_fail(&cli_user, "%s cannot be read: %s", t->o->password_file, strerror(errno));
-    const char *fault = nst_password_fault(text);
-    if (fault != NULL)
-        return cli_fail(&cli_user, "%s", fault);
+    struct nst_str fault[NST_PASSWORD_FAULTS];
+    size_t faults = nst_password_faults(fault, t->o->arena, text);
+    for (size_t i = 0; i < faults; i++)
+        cli_fail(&cli_user, "%.*s", NST_FMT(fault[i]));
+    if (faults > 0)
+        return EXIT_FAILED;
     return nst_password_hash(&t->password, t->o->arena, text) == NST_OK
                ? EXIT_DONE
                : cli_fail(&cli_user, "the password cannot be hashed: memory is short");

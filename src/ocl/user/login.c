@@ -12,15 +12,16 @@ enum nst_err ocl_user_gather(struct nst_req *rq)
 {
     struct ocl_user *u = nst_row_new(rq, &ocl_user);
     NST_TRY(nst_bind(u, rq, &ocl_user, NST_CREATE));
-    const char *fault = u->password.p != NULL ? nst_password_fault(u->password) : NULL;
     rq->prepared = NULL;
-    if (fault != NULL)
-        return nst_fail(rq, NST_E_INVALID, "password", nst_str_z(fault));
-    if (u->password.p != NULL) {
-        rq->prepared = NST_NEW(rq->arena, struct nst_str);
-        *(struct nst_str *)rq->prepared = u->password;
-    }
-    return NST_OK;
+    if (u->password.p == NULL)
+        return NST_OK;
+    struct nst_str fault[NST_PASSWORD_FAULTS];
+    size_t faults = nst_password_faults(fault, rq->arena, u->password);
+    for (size_t i = 0; i < faults; i++)
+        nst_add_problem(rq, NST_STR("password"), fault[i], true);
+    rq->prepared = NST_NEW(rq->arena, struct nst_str);
+    *(struct nst_str *)rq->prepared = u->password;
+    return faults == 0 ? NST_OK : NST_E_INVALID;
 }
 
 enum nst_err ocl_user_prepare(struct nst_req *rq)
