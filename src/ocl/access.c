@@ -186,7 +186,42 @@ enum nst_err ocl_member_or_staff(struct nst_req *rq)
 {
     bool granted;
     NST_TRY(owns(&granted, rq, nst_ancestor(rq, "org")));
-    return granted ? NST_OK : nst_answer_empty(rq, rq->caller.is_known ? 403 : 401);
+    return granted ? NST_OK : nst_answer_empty(rq, 403);
+}
+
+/* ---- Organisations: public access None hides them from all but staff and members ---- */
+
+static enum nst_err sees_org(bool *out, struct nst_req *rq)
+{
+    const struct nst_object *o = nst_ancestor(rq, "org");
+    *out = !nst_str_eq(((const struct ocl_org *)o->row)->public_access, NST_STR("None"));
+    return *out ? NST_OK : owns(out, rq, o);
+}
+
+enum nst_err ocl_may_view_org(struct nst_req *rq)
+{
+    bool granted;
+    NST_TRY(ocl_any_caller(rq));
+    NST_TRY(sees_org(&granted, rq));
+    return grant_if(rq, granted);
+}
+
+enum nst_err ocl_may_list_members(struct nst_req *rq)
+{
+    bool granted;
+    NST_TRY(sees_org(&granted, rq));
+    return granted ? NST_OK : NST_E_FORBIDDEN;
+}
+
+enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq)
+{
+    if (rq->caller.is_staff)
+        return NST_OK;
+    nst_sql_add(q, " AND (org.public_access <> 'None' OR EXISTS (SELECT 1 FROM member "
+                   "WHERE member.org_id = org.id AND member.user_id = ");
+    nst_sql_bind(q, NST_INT(rq->caller.is_known ? rq->caller.id : -1));
+    nst_sql_add(q, "))");
+    return NST_OK;
 }
 
 /* ---- Deleting: the row must be there, unless it is to be purged (G149) ---- */

@@ -77,8 +77,15 @@ nst_permission ocl_may_delete_owner, ocl_may_delete_user, ocl_may_delete_source;
 /* The edit right (G31) and private access (G30) on the source in the path. */
 nst_permission ocl_may_edit, ocl_has_private_access;
 
-/* Members and staff; others get 403 without a body (G65). */
+/* Members and staff; others get 403 without a body (G65, V222). */
 nst_permission ocl_member_or_staff;
+
+/* The organisation in the path is not hidden from the caller: for itself 401 or 403
+ * (V806), for the list of its members 403 (V222). */
+nst_permission ocl_may_view_org, ocl_may_list_members;
+
+/* The same as SQL for lists: " AND (...)" over the table `org`. */
+enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq);
 
 /* The view right (G31, V806) on a row that carries owner and public access, as
  * C for an object in hand ... */

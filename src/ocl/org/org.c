@@ -18,7 +18,8 @@ static const struct nst_field org_field[] = {
     NST_FIELD("company", ocl_org, company, &nst_text, .max = 255, .doc = "Legal name."),
     NST_FIELD("website", ocl_org, website, &nst_text, .max = 255, .doc = "Own page."),
     NST_FIELD("location", ocl_org, location, &nst_text, .max = 255, .doc = "Seat."),
-    NST_FIELD("public_access", ocl_org, public_access, &nst_text, .fallback = "View",
+    NST_FIELD("public_access", ocl_org, public_access, &nst_text, .flags = NST_CORE,
+              .fallback = "View",
               .doc = "What others may do: View, Edit or None."),
     NST_FIELD("description", ocl_org, description, &nst_text, .doc = "A few sentences."),
     NST_FIELD("text", ocl_org, text, &nst_text, .doc = "A longer text."),
@@ -87,14 +88,6 @@ static enum nst_err org_scope(struct nst_sql *q, struct nst_req *rq,
     return NST_OK;
 }
 
-/* V218: anonymous callers see public organisations only. */
-static enum nst_err org_visible(struct nst_sql *q, struct nst_req *rq)
-{
-    if (!rq->caller.is_known)
-        nst_sql_add(q, " AND org.public_access <> 'None'");
-    return NST_OK;
-}
-
 static enum nst_err org_before_create(struct nst_req *rq, void *row)
 {
     return nst_next_id(&((struct nst_row *)row)->id, rq->db, "org", 1);
@@ -153,7 +146,7 @@ static const struct nst_route org_route[] = {
     { GUIDE, "/orgs/", .get = { nst_list, ocl_any_token }, .post = { nst_create, ocl_any_token },
       .doc = "Organisations." },
     /* G64 */
-    { GUIDE, "/orgs/:org/", .get = { nst_retrieve, ocl_any_token }, .post = OWNED, .put = OWNED,
+    { GUIDE, "/orgs/:org/", .get = { nst_retrieve, ocl_may_view_org }, .post = OWNED, .put = OWNED,
       .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT },
       .doc = "One organisation." },
     /* G70 */
@@ -163,7 +156,7 @@ static const struct nst_route org_route[] = {
       .post = { nst_create, ocl_any_token }, .doc = "Organisations of the user of the token." },
     /* V219, V301, V302 */
     { V2, "/orgs/", .get = { nst_list, ocl_any_caller }, .doc = "Organisations." },
-    { V2, "/orgs/:org/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One organisation." },
+    { V2, "/orgs/:org/", .get = { nst_retrieve, ocl_may_view_org }, .doc = "One organisation." },
     { V2, "/(users/:user|user~user)/orgs/", .get = { nst_list, ocl_any_caller },
       .doc = "Organisations of a user." },
     { IMPORT, "/orgs/", .post = { nst_create, ocl_any_token }, .doc = "Organisation lines." },
@@ -190,7 +183,7 @@ const struct nst_resource ocl_org = {
     NST_ROUTES(org_route),
     .sort = org_sort,
     .hook = { .scope = org_scope,
-              .visible = org_visible,
+              .visible = ocl_visible_orgs,
               .before_create = org_before_create,
               .after_create = org_after_create,
               .after_destroy = org_after_destroy },

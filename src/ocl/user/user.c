@@ -251,9 +251,9 @@ static const struct nst_route user_route[] = {
     { V2, "/users/", .get = { nst_list, ocl_any_caller }, .doc = "Users." },
     { V2, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .doc = "One user." },
     { V2, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .doc = "The user of the token." },
-    { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_any_caller },
+    { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },
-    { V2, "/orgs/:org/(members|users)/:user?/", .get = { ocl_member, ocl_any_caller },
+    { V2, "/orgs/:org/(members|users)/:user?/", .get = { ocl_member, ocl_member_or_staff },
       .doc = "Membership of one user." },
 };
 
