@@ -90,6 +90,9 @@ NST_CHECKED enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, st
  * Errors: NST_E_UNAUTHENTICATED with the face's detail. */
 nst_phase nst_authenticate_token;
 
+/* The same, where `Authorization: Bearer <key>` names a token, too (V801). */
+nst_phase nst_authenticate_token_or_bearer;
+
 /* ---- JSON web tokens ---- */
 
 #define NST_JWT_KEYS       16 /* of a key set at most */

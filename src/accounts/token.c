@@ -192,13 +192,15 @@ static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k)
     return NST_OK;
 }
 
-/* The key of an `Authorization: Token` header; null when there is none. */
-static enum nst_err read_header(struct nst_str *key, struct nst_req *rq)
+/* The key of an `Authorization` header with the scheme Token, or `also`; null when there
+ * is none. */
+static enum nst_err read_header(struct nst_str *key, struct nst_req *rq, const char *also)
 {
     struct nst_str rest = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
     struct nst_str scheme = nst_str_cut(&rest, ' ');
     *key = (struct nst_str){ 0 };
-    if (!nst_str_eq_nocase(scheme, NST_STR("Token")))
+    if (!nst_str_eq_nocase(scheme, NST_STR("Token")) &&
+        !nst_str_eq_nocase(scheme, nst_str_z(also)))
         return NST_OK;
     *key = nst_str_trim(rest);
     if (key->n == 0)
@@ -230,10 +232,10 @@ struct nst_str nst_seen_as(unsigned char *digest, char kind, struct nst_str cred
     return (struct nst_str){ (const char *)digest, NST_SEEN_BYTES };
 }
 
-enum nst_err nst_authenticate_token(struct nst_req *rq)
+static enum nst_err authenticate(struct nst_req *rq, const char *also)
 {
     struct nst_str key;
-    enum nst_err e = read_header(&key, rq);
+    enum nst_err e = read_header(&key, rq, also);
     if (e != NST_OK || key.p == NULL)
         return e;
     unsigned char digest[NST_SEEN_BYTES];
@@ -250,4 +252,14 @@ enum nst_err nst_authenticate_token(struct nst_req *rq)
         return refuse(rq, "Invalid token.");
     nst_cache_put(rq->cache, known_as, k, sizeof(*k));
     return accept_caller(rq, k);
+}
+
+enum nst_err nst_authenticate_token(struct nst_req *rq)
+{
+    return authenticate(rq, "Token");
+}
+
+enum nst_err nst_authenticate_token_or_bearer(struct nst_req *rq)
+{
+    return authenticate(rq, "Bearer");
 }
