@@ -164,6 +164,9 @@ void nst_edx_error(struct nst_req *rq, enum nst_err err);
 /* Such faces have no headers of lists. */
 void nst_edx_paginate(struct nst_req *rq, const struct nst_page *page);
 
+/* The answer holds a secret: no cache may keep it. */
+void nst_no_store(struct nst_req *rq);
+
 /* True when the caller is restricted and restrictions are enforced (A23, A24). */
 bool nst_is_barred(const struct nst_req *rq);
 
@@ -256,12 +259,20 @@ NST_CHECKED enum nst_err nst_password_hash(struct nst_str *out, struct nst_arena
  * known and unknown names must not differ. */
 bool nst_password_verify(struct nst_str hash, struct nst_str password);
 
-/* Before a password is looked at: refuses when sign-ins under this name, known or
- * not, from this address have failed too often within a minute.
- * Errors: NST_E_THROTTLED, with the header Retry-After. */
-NST_CHECKED enum nst_err nst_sign_in_throttle(struct nst_req *rq, struct nst_str username);
+/* ---- Guessing ---- */
 
-/* After it was looked at: counts a failure, or forgets those before. Any thread. */
-void nst_sign_in_note(struct nst_req *rq, struct nst_str username, bool is_right);
+enum nst_attempt {
+    NST_ATTEMPT_USER = 'P',   /* a password, under a user's name */
+    NST_ATTEMPT_CLIENT = 'C', /* a secret, under a client's id */
+};
+
+/* Before a password or secret is looked at: counts an attempt under this name, known or
+ * not, from this address; refuses it when there were too many within a minute.
+ * Errors: NST_E_THROTTLED, with the header Retry-After. */
+NST_CHECKED enum nst_err nst_attempt_begin(struct nst_req *rq, enum nst_attempt kind,
+                                           struct nst_str name);
+
+/* It was right: forgets the attempts before. Any thread. */
+void nst_attempt_was_right(struct nst_req *rq, enum nst_attempt kind, struct nst_str name);
 
 #endif

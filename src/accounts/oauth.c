@@ -54,17 +54,25 @@ static struct nst_str half_of(struct nst_req *rq, struct nst_str half)
     return is_text ? text : (struct nst_str){ 0 };
 }
 
+/* What follows `Basic` in the header, which may be nothing; null without such a one. */
+static struct nst_str basic_credential(const struct nst_req *rq)
+{
+    struct nst_str coded = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
+    if (!nst_str_eq_nocase(nst_str_cut(&coded, ' '), NST_STR("Basic")))
+        return (struct nst_str){ 0 };
+    return coded.p != NULL ? nst_str_trim(coded) : NST_STR("");
+}
+
 /* Id and secret as the client shows them: in a Basic header, which counts when it is
  * there, or in the body. Null where there is none. */
 static void read_credential(struct nst_str *id, struct nst_str *secret, struct nst_req *rq)
 {
-    struct nst_str coded = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
-    if (!nst_str_eq_nocase(nst_str_cut(&coded, ' '), NST_STR("Basic"))) {
+    struct nst_str coded = basic_credential(rq);
+    if (coded.p == NULL) {
         *id = nst_body_text(rq, "client_id");
         *secret = nst_body_text(rq, "client_secret");
         return;
     }
-    coded = nst_str_trim(coded);
     char *plain = nst_alloc_text(rq->arena, coded.n);
     struct nst_str rest = { plain, 0 };
     *id = *secret = (struct nst_str){ 0 };
@@ -82,12 +90,23 @@ struct speaker {
     int64_t account;
 };
 
+/* RFC 6749, 5.2: who tried Basic is told that Basic is right. */
+static enum nst_err refuse_client(struct nst_req *rq)
+{
+    if (basic_credential(rq).p != NULL)
+        nst_http_add_header(rq->x, "WWW-Authenticate", NST_STR("Basic realm=\"nestor\""));
+    return refuse(rq, NST_E_UNAUTHENTICATED, "invalid_client");
+}
+
 static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
 {
     struct nst_rows *rows;
     bool found = false, is_right = false;
     struct nst_str secret;
     read_credential(&s->id, &secret, rq);
+    if (s->id.p == NULL || secret.p == NULL)
+        return refuse_client(rq);
+    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_CLIENT, s->id));
     struct nst_str given = nst_secret_hash(rq->arena, secret);
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT oauth_client.secret_hash, oauth_client.is_restricted, "
@@ -104,7 +123,9 @@ static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
     }
     nst_rows_end(rows);
     if (e == NST_OK && !is_right)
-        return refuse(rq, NST_E_UNAUTHENTICATED, "invalid_client");
+        return refuse_client(rq);
+    if (e == NST_OK)
+        nst_attempt_was_right(rq, NST_ATTEMPT_CLIENT, s->id);
     return e;
 }
 
@@ -127,7 +148,7 @@ static enum nst_err make_bearer(struct nst_str *out, struct nst_req *rq, const s
 static enum nst_err answer(struct nst_req *rq, struct nst_str token, bool is_jwt)
 {
     struct nst_buf *out = &rq->x->out;
-    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_no_store(rq);
     nst_http_add_header(rq->x, "Pragma", NST_STR("no-cache"));
     nst_put_lit(out, "{\"access_token\":");
     nst_json_put_str(out, token);

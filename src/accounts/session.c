@@ -34,6 +34,11 @@ static void set_cookie(struct nst_req *rq, const char *name, struct nst_str valu
                                  rq->is_tls ? "; Secure" : ""));
 }
 
+void nst_no_store(struct nst_req *rq)
+{
+    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+}
+
 bool nst_same_secret(struct nst_str a, struct nst_str b)
 {
     return a.n == b.n && a.n > 0 && sodium_memcmp(a.p, b.p, a.n) == 0;
@@ -161,7 +166,7 @@ enum nst_err nst_sign_in_gather(struct nst_req *rq)
         return refuse(rq, NST_E_FORBIDDEN, "Signing in from another site is not allowed.");
     if (s->username.n == 0 || s->password.n == 0 || s->password.n > NST_PASSWORD_MAX)
         return refuse(rq, NST_E_INVALID, "A username and a password are needed.");
-    NST_TRY(nst_sign_in_throttle(rq, s->username));
+    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_USER, s->username));
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT id, password FROM account WHERE username = $1 AND is_active "
                            "AND is_enabled",
@@ -179,7 +184,8 @@ enum nst_err nst_sign_in_prepare(struct nst_req *rq)
 {
     struct sign_in *s = rq->prepared;
     s->is_right = nst_password_verify(s->hash, s->password);
-    nst_sign_in_note(rq, s->username, s->is_right);
+    if (s->is_right)
+        nst_attempt_was_right(rq, NST_ATTEMPT_USER, s->username);
     return NST_OK;
 }
 
@@ -209,7 +215,7 @@ enum nst_err nst_sign_in(struct nst_req *rq)
     NST_TRY(open_session(rq, s, session, csrf));
     set_cookie(rq, "sessionid", session, NST_SESSION_LIFE);
     set_cookie(rq, "csrftoken", csrf, NST_SESSION_LIFE);
-    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_no_store(rq);
     nst_put_lit(&rq->x->out, "{\"username\":");
     nst_json_put_str(&rq->x->out, s->username);
     nst_put_lit(&rq->x->out, ",\"csrftoken\":");
@@ -231,7 +237,7 @@ enum nst_err nst_sign_out(struct nst_req *rq)
 enum nst_err nst_whoami(struct nst_req *rq)
 {
     struct nst_buf *out = &rq->x->out;
-    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_no_store(rq);
     nst_put_lit(out, "{\"username\":");
     nst_json_put_str(out, rq->caller.name);
     nst_put_lit(out, ",\"is_staff\":");

@@ -1,47 +1,50 @@
-/* Guessing passwords is slowed down: after some failures for one name from one
- * address, sign-ins of that pair are refused for a while, unlooked at. The table is
- * of the process and of fixed size, so that nobody can make it grow; two pairs of
- * one place displace each other, and nobody can choose pairs that do, since the hash
- * has a secret. */
+/* Guessing is slowed down: after some attempts under one name from one address, further
+ * ones are refused for a while, unlooked at. An attempt counts from its beginning, so
+ * that many at once are no way round, until one turns out right. The table is of the
+ * process and of fixed size, so that nobody can make it grow; two pairs of one place
+ * displace each other, and nobody can choose pairs that do, since the hash has a
+ * secret. Time is that of a clock that nobody sets. */
 #include "internal.h"
 
 #include <pthread.h>
 
 #define PLACES       4096
-#define FAILURES_MAX 20
+#define ATTEMPTS_MAX 20
 #define WINDOW       (INT64_C(60) * NST_SECOND)
 
 struct place {
     unsigned char pair[NST_SEEN_BYTES];
-    unsigned failures;
-    int64_t since; /* the first of them */
+    unsigned attempts;
+    int64_t since; /* the first of them, in ticks */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct place table[PLACES];
 
 /* The place of a name and the other end's address; held by the caller's lock. */
-static struct place *place_of(struct nst_req *rq, struct nst_str username)
+static struct place *place_of(struct nst_req *rq, enum nst_attempt kind, struct nst_str name)
 {
     unsigned char digest[NST_SEEN_BYTES];
     uint16_t number;
-    nst_seen_as(digest, 'P',
-                nst_strf(rq->arena, "%.*s %.*s", NST_FMT(rq->x->peer), NST_FMT(username)));
+    int64_t now = nst_ticks();
+    nst_seen_as(digest, (char)kind,
+                nst_strf(rq->arena, "%.*s %.*s", NST_FMT(rq->x->peer), NST_FMT(name)));
     memcpy(&number, digest, sizeof(number));
     struct place *p = &table[number % PLACES];
-    if (memcmp(p->pair, digest, sizeof(digest)) != 0 || p->since + WINDOW <= rq->now) {
-        *p = (struct place){ .since = rq->now };
+    if (memcmp(p->pair, digest, sizeof(digest)) != 0 || p->since + WINDOW <= now) {
+        *p = (struct place){ .since = now };
         memcpy(p->pair, digest, sizeof(digest));
     }
     return p;
 }
 
-enum nst_err nst_sign_in_throttle(struct nst_req *rq, struct nst_str username)
+enum nst_err nst_attempt_begin(struct nst_req *rq, enum nst_attempt kind, struct nst_str name)
 {
     pthread_mutex_lock(&lock);
-    const struct place *p = place_of(rq, username);
-    bool is_throttled = p->failures >= FAILURES_MAX;
-    int64_t seconds = (p->since + WINDOW - rq->now) / NST_SECOND + 1;
+    struct place *p = place_of(rq, kind, name);
+    bool is_throttled = p->attempts >= ATTEMPTS_MAX;
+    int64_t seconds = (p->since + WINDOW - nst_ticks()) / NST_SECOND + 1;
+    p->attempts += !is_throttled;
     pthread_mutex_unlock(&lock);
     if (!is_throttled)
         return NST_OK;
@@ -49,10 +52,9 @@ enum nst_err nst_sign_in_throttle(struct nst_req *rq, struct nst_str username)
     return NST_E_THROTTLED;
 }
 
-void nst_sign_in_note(struct nst_req *rq, struct nst_str username, bool is_right)
+void nst_attempt_was_right(struct nst_req *rq, enum nst_attempt kind, struct nst_str name)
 {
     pthread_mutex_lock(&lock);
-    struct place *p = place_of(rq, username);
-    p->failures = is_right ? 0 : p->failures + 1;
+    place_of(rq, kind, name)->attempts = 0;
     pthread_mutex_unlock(&lock);
 }

@@ -4,6 +4,7 @@ removal, and what the log keeps to itself.
 Usage: accounts_test.py --nestor PATH
 """
 import sys
+import threading
 
 from auth_test import Browser
 from support import Site, Tally, arguments, engines
@@ -25,6 +26,48 @@ def test_fresh_installation(b, site):
         (200, {"username": "admin", "is_staff": True, "is_restricted": False})
 
 
+def together(count, ask):
+    """What `count` callers get who ask at the same time."""
+    got, ready = [], threading.Barrier(count)
+
+    def run():
+        ready.wait()
+        got.append(ask())
+
+    callers = [threading.Thread(target=run) for _ in range(count)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    return got
+
+
+def test_guesses_at_once(b, _site):
+    """Attempts count from their beginning: of sixty at once twenty are looked at."""  # X18
+    def guess():
+        return Browser(b).ask("POST", "/accounts/sign-in/", {"username": "mallory",
+                                                             "password": "wrong"})[0]
+
+    got = together(60, guess)
+    assert got.count(400) + got.count(503) == 20 and got.count(429) == 40, got
+
+
+def test_guessed_secrets(b, site):
+    """Secrets of a client are guessed no faster than passwords; others go on."""  # X20
+    secret = done(site.run("client add", "guessed", "--user", "admin"))
+    other = done(site.run("client add", "other", "--user", "admin"))
+
+    def fetch(name, shown):
+        return b.fetch_token(grant_type="client_credentials", client_id=name,
+                             client_secret=shown)[0]
+
+    assert [fetch("guessed", "wrong") for _ in range(19)] == [401] * 19
+    assert fetch("guessed", secret) == 200, "a right one forgets those before"
+    assert [fetch("guessed", "wrong") for _ in range(20)] == [401] * 20
+    assert fetch("guessed", secret) == 429
+    assert [fetch("other", other) for _ in range(60)] == [200] * 60
+
+
 def main():
     options = arguments(__doc__)
     tally = Tally()
@@ -32,7 +75,8 @@ def main():
         with Site(options.nestor, cluster) as site:
             site.init()
             with site.serve() as server:
-                for case in (test_fresh_installation,):
+                for case in (test_fresh_installation, test_guesses_at_once,
+                             test_guessed_secrets):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
     return tally.finish()
 

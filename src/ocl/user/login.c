@@ -59,7 +59,7 @@ enum nst_err ocl_login_gather(struct nst_req *rq)
     enum nst_err password_err = login_field(&l->password, rq, "password");
     if (name_err != NST_OK || password_err != NST_OK)
         return NST_E_INVALID;
-    NST_TRY(nst_sign_in_throttle(rq, l->name));
+    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_USER, l->name));
     struct nst_sql q;
     struct ocl_user *u;
     nst_sql_init(&q, rq->arena);
@@ -80,7 +80,8 @@ enum nst_err ocl_login_prepare(struct nst_req *rq)
 {
     struct login *l = rq->prepared;
     l->is_right = nst_password_verify(l->hash, l->password);
-    nst_sign_in_note(rq, l->name, l->is_right);
+    if (l->is_right)
+        nst_attempt_was_right(rq, NST_ATTEMPT_USER, l->name);
     return NST_OK;
 }
 
@@ -92,6 +93,7 @@ enum nst_err ocl_login(struct nst_req *rq)
                         NST_STR("Unable to log in with provided credentials."));
     NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE account SET last_login = $1 WHERE id = $2",
                           NST_INT(rq->now), NST_INT(l->id)));
+    nst_no_store(rq);
     nst_put_lit(&rq->x->out, "{\"token\":");
     nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, l->id, l->serial));
     nst_put_char(&rq->x->out, '}');
@@ -110,7 +112,7 @@ enum nst_err ocl_sign_in(struct nst_req *rq)
     if (u == NULL)
         return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail",
                              NST_STR("This link is unknown, used or expired."));
-    nst_http_add_header(rq->x, "Cache-Control", NST_STR("no-store"));
+    nst_no_store(rq);
     nst_put_lit(&rq->x->out, "{\"username\":");
     nst_json_put_str(&rq->x->out, u->username);
     nst_put_lit(&rq->x->out, ",\"token\":");
