@@ -26,6 +26,25 @@ def test_fresh_installation(b, site):
         (200, {"username": "admin", "is_staff": True, "is_restricted": False})
 
 
+# rows: G26 G86
+def test_superusers_token(b, site):
+    """Staff see the tokens of all but superusers, who see all."""  # X81
+    done(site.run("user add", "clerk", "--staff"))
+    done(site.run("user add", "plain"))
+    clerk = {"Authorization": "Token " + done(site.run("token show", "--user", "clerk"))}
+    root = {"Authorization": "Token " + site.token}
+
+    def names(who):
+        return {row["user"] for row in b.ask("GET", "/guide/admin/tokens/", **who)[1]}
+
+    assert names(clerk) == {"clerk", "plain"}, names(clerk)
+    assert names(root) == {"admin", "clerk", "plain"}
+    assert b.ask("GET", "/guide/admin/tokens/plain/", **clerk)[0] == 200
+    assert b.ask("GET", "/guide/admin/tokens/nobody/", **clerk)[0] == 404
+    assert b.ask("GET", "/guide/admin/tokens/admin/", **root)[0] == 200
+    assert b.ask("GET", "/guide/admin/tokens/admin/", **clerk)[0] == 403
+
+
 def together(count, ask):
     """What `count` callers get who ask at the same time."""
     got, ready = [], threading.Barrier(count)
@@ -75,7 +94,7 @@ def main():
         with Site(options.nestor, cluster) as site:
             site.init()
             with site.serve() as server:
-                for case in (test_fresh_installation, test_guesses_at_once,
+                for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
                              test_guessed_secrets):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
     return tally.finish()

@@ -18,19 +18,24 @@ static void put_token(struct nst_req *rq, struct nst_rows *rows)
 }
 
 #define TOKENS \
-    "SELECT account.id, account.username, account.token_serial, token.created_at " \
-    "FROM account JOIN token ON token.account_id = account.id AND token.kind = 0 " \
-    "WHERE account.is_active AND account.id > $1 "
+    "SELECT account.id, account.username, account.token_serial, token.created_at, " \
+    "account.is_superuser FROM account JOIN token ON token.account_id = account.id " \
+    "AND token.kind = 0 WHERE account.is_active "
 #define TOKENS_PAGE 1000
 
+/* A superuser's token opens what staff may not open: superusers alone see it (X81). */
 enum nst_err ocl_token_list(struct nst_req *rq)
 {
     int64_t after = -1;
     struct nst_rows *rows;
     bool has_row = true;
+    nst_no_store(rq);
     nst_put_char(&rq->x->out, '[');
     nst_str_int(&after, nst_query_value(rq, "after"));
-    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "ORDER BY account.id LIMIT $2", NST_INT(after),
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           TOKENS "AND account.id > $1 AND ($2 OR NOT account.is_superuser) "
+                                  "ORDER BY account.id LIMIT $3",
+                           NST_INT(after), NST_BOOL(rq->caller.is_superuser),
                            NST_INT(TOKENS_PAGE)));
     enum nst_err e = nst_rows_next(&has_row, rows);
     while (e == NST_OK && has_row) {
@@ -48,13 +53,16 @@ enum nst_err ocl_token_detail(struct nst_req *rq)
 {
     struct nst_rows *rows;
     bool has_row = false;
-    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "AND account.username = $2", NST_INT(-1),
+    nst_no_store(rq);
+    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "AND account.username = $1",
                            NST_TEXT(rq->var[0])));
     enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
-        put_token(rq, rows);
-    nst_rows_end(rows);
     if (e == NST_OK && !has_row)
         e = NST_E_NOT_FOUND;
+    else if (e == NST_OK && nst_rows_bool(rows, 4) && !rq->caller.is_superuser)
+        e = NST_E_FORBIDDEN;
+    else if (e == NST_OK)
+        put_token(rq, rows);
+    nst_rows_end(rows);
     return e != NST_OK ? e : nst_answer_json(rq, 200);
 }
