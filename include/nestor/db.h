@@ -167,6 +167,7 @@ struct nst_store_options {
     unsigned readers;   /* of these, those that writes leave to reads; all but one at most */
     unsigned batch;     /* writes to a SQLite commit at most; 0 means 256 */
     unsigned queue;     /* waiting at most, reads and writes each; 0 means 10000 */
+    unsigned slow;      /* computations waiting at most; 0 means 64; beyond: NST_E_BUSY */
     size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB */
     unsigned busy_ms;   /* wait for another process, a thread; 0 means 10000 */
     /* Of PostgreSQL: */
@@ -201,13 +202,19 @@ typedef void nst_work_done(enum nst_err err, void *arg);
 enum nst_mode { NST_MODE_READ, NST_MODE_WRITE };
 
 /* Queue work. On a full queue done is called at once with NST_E_BUSY.
- * READ on SQLite is allowed too and runs on a job thread with its own reader. */
+ * READ on SQLite is allowed too and runs on a thread with a reader of its own. */
 void nst_store_submit(struct nst_store *store, enum nst_mode mode, nst_work *work,
                       nst_work_done *done, void *arg);
 
 /* Queue a computation that needs no transaction of its own (password hashing):
- * work runs on a job thread; db is NULL. At most `nproc` run at a time. */
+ * work runs on a job thread; db is NULL. At most `nproc` run at a time, and as many as
+ * the options say wait: beyond, done is called at once with NST_E_BUSY. */
 void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg);
+
+/* Queue a read on a thread and connection that nothing else uses: for asking whether the
+ * store answers, however much others have to do. */
+void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_done *done,
+                            void *arg);
 
 /* Run work and wait for its durable outcome: for the command line and jobs.
  * Never call it on a thread of the store. */

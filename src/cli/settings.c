@@ -67,6 +67,8 @@ const struct cli_setting cli_settings[] = {
       .doc = "How long connecting to PostgreSQL may take." },
     { "auth.password.min_length", CLI_NUMBER, "15", 8, 256,
       .doc = "Characters of a password at least." },
+    { "auth.password.queue", CLI_NUMBER, "64", 1, 10000,
+      .doc = "Passwords that may wait to be hashed or compared; one more is answered 503." },
     { "auth.jwt.issuer", CLI_TEXT, "nestor",
       .doc = "Issuers of web tokens that are believed, separated by blanks; the first signs." },
     { "auth.jwt.audience", CLI_TEXT, "",

@@ -150,6 +150,7 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
         .readers = (unsigned)cli_number(c, "db.readers"),
         .batch = (unsigned)cli_number(c, "db.batch"),
         .queue = (unsigned)cli_number(c, "db.queue"),
+        .slow = (unsigned)cli_number(c, "auth.password.queue"),
         .busy_ms = busy,
         .lock_ms = is_server ? busy : 0,
         .statement_ms = is_server ? statement : 0,

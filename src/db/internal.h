@@ -169,9 +169,11 @@ struct nst_store {
     struct nst_store_options options;
     char *url;
     enum nst_dialect dialect;
-    struct nst_queue writes; /* SQLite: writes; PostgreSQL: reads and writes */
-    struct nst_queue jobs;   /* computations; SQLite: reads too */
-    struct nst_db *writer;   /* SQLite only */
+    struct nst_queue writes;       /* SQLite: writes; PostgreSQL: reads and writes */
+    struct nst_queue reads;        /* SQLite: those that no loop does */
+    struct nst_queue computations; /* without a database */
+    struct nst_queue probes;       /* reads that wait for nobody */
+    struct nst_db *writer;         /* SQLite only */
     pthread_t *thread;
     unsigned thread_count;
     _Atomic uint64_t commits;

@@ -1,6 +1,6 @@
 /* The store: options, queues and threads. On SQLite one thread writes in groups
- * and job threads read and compute; on PostgreSQL a pool of threads runs
- * transactions and job threads compute. */
+ * and others read; on PostgreSQL a pool of threads runs transactions. Computations and
+ * probes have queues and threads of their own, so that nothing waits for a password. */
 #include "internal.h"
 
 #include "nestor/base/time.h"
@@ -15,6 +15,7 @@
 #define POOL_MAX        256
 #define BATCH_DEFAULT   256
 #define QUEUE_DEFAULT   10000
+#define SLOW_DEFAULT    64
 #define MMAP_DEFAULT    ((size_t)1 << 30)
 #define BUSY_DEFAULT    10000
 #define CONNECT_DEFAULT 5
@@ -180,17 +181,47 @@ static enum nst_err run_read(struct nst_db **db, struct nst_store *store, struct
     return err;
 }
 
-static void *job_loop(void *arg)
+static void *read_loop(void *arg)
 {
     struct nst_store *store = arg;
     struct nst_db *db = NULL;
     struct nst_job *job;
-    while ((job = nst_queue_take(&store->jobs, 1)) != NULL) {
-        job->err =
-            job->kind == NST_JOB_READ ? run_read(&db, store, job) : job->work(NULL, job->arg);
+    while ((job = nst_queue_take(&store->reads, 1)) != NULL) {
+        job->err = run_read(&db, store, job);
         nst_job_finish(job);
     }
     nst_reader_close(db);
+    return NULL;
+}
+
+static void *compute_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    struct nst_job *job;
+    while ((job = nst_queue_take(&store->computations, 1)) != NULL) {
+        job->err = job->work(NULL, job->arg);
+        nst_job_finish(job);
+    }
+    return NULL;
+}
+
+static void *probe_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    bool is_pool = store->dialect == NST_POSTGRESQL;
+    struct nst_db *db = is_pool ? nst_pg_new(store) : NULL;
+    struct nst_job *job;
+    while ((job = nst_queue_take(&store->probes, 1)) != NULL) {
+        if (is_pool)
+            nst_pg_run(db, job);
+        else
+            job->err = run_read(&db, store, job);
+        nst_job_finish(job);
+    }
+    if (is_pool)
+        db->engine->close(db);
+    else
+        nst_reader_close(db);
     return NULL;
 }
 
@@ -208,14 +239,21 @@ static enum nst_err start(struct nst_store *store, void *(*loop)(void *))
 static enum nst_err start_threads(struct nst_store *store)
 {
     bool is_pool = store->dialect == NST_POSTGRESQL;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned writers = is_pool ? store->options.pool : 1;
-    unsigned jobs = cores > 0 ? (unsigned)cores : 1;
-    store->thread = must(calloc(writers + jobs, sizeof(*store->thread)));
-    for (unsigned i = 0; i < writers; i++)
-        NST_TRY(start(store, is_pool ? pool_loop : write_loop));
-    for (unsigned i = 0; i < jobs; i++)
-        NST_TRY(start(store, job_loop));
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned cores = online > 0 ? (unsigned)online : 1;
+    const struct {
+        void *(*loop)(void *);
+        unsigned threads;
+    } group[] = {
+        { is_pool ? pool_loop : write_loop, is_pool ? store->options.pool : 1 },
+        { read_loop, is_pool ? 0 : cores },
+        { compute_loop, cores },
+        { probe_loop, 1 },
+    };
+    store->thread = must(calloc(store->options.pool + 2 * (size_t)cores + 2, sizeof(pthread_t)));
+    for (size_t i = 0; i < sizeof(group) / sizeof(*group); i++)
+        for (unsigned n = 0; n < group[i].threads; n++)
+            NST_TRY(start(store, group[i].loop));
     return NST_OK;
 }
 
@@ -236,6 +274,7 @@ static void set_defaults(struct nst_store_options *o)
     o->readers = o->readers < o->pool ? o->readers : o->pool - 1;
     o->batch = o->batch == 0 ? BATCH_DEFAULT : o->batch;
     o->queue = o->queue == 0 ? QUEUE_DEFAULT : o->queue;
+    o->slow = o->slow == 0 ? SLOW_DEFAULT : o->slow;
     o->mmap = o->mmap == 0 ? MMAP_DEFAULT : o->mmap;
     o->busy_ms = o->busy_ms == 0 ? BUSY_DEFAULT : o->busy_ms;
     o->connect_seconds = o->connect_seconds == 0 ? CONNECT_DEFAULT : o->connect_seconds;
@@ -252,7 +291,9 @@ static struct nst_store *new_store(const struct nst_store_options *options)
                      nst_str_starts(options->url, NST_STR("postgres://"));
     store->dialect = is_remote ? NST_POSTGRESQL : NST_SQLITE;
     queue_init(&store->writes, store->options.queue, store->options.pool - store->options.readers);
-    queue_init(&store->jobs, store->options.queue, 0);
+    queue_init(&store->reads, store->options.queue, 0);
+    queue_init(&store->computations, store->options.slow, 0);
+    queue_init(&store->probes, store->options.queue, 0);
     pthread_mutex_init(&store->log_lock, NULL);
     pthread_mutex_init(&store->syncs.lock, NULL);
     pthread_cond_init(&store->syncs.ended, NULL);
@@ -295,13 +336,17 @@ void nst_store_close(struct nst_store *store)
     if (store == NULL)
         return;
     queue_close(&store->writes);
-    queue_close(&store->jobs);
+    queue_close(&store->reads);
+    queue_close(&store->computations);
+    queue_close(&store->probes);
     for (unsigned i = 0; i < store->thread_count; i++)
         pthread_join(store->thread[i], NULL);
     if (store->writer != NULL)
         store->writer->engine->close(store->writer);
     queue_release(&store->writes);
-    queue_release(&store->jobs);
+    queue_release(&store->reads);
+    queue_release(&store->computations);
+    queue_release(&store->probes);
     pthread_mutex_destroy(&store->log_lock);
     pthread_mutex_destroy(&store->syncs.lock);
     pthread_cond_destroy(&store->syncs.ended);
@@ -328,8 +373,8 @@ void nst_store_submit(struct nst_store *store, enum nst_mode mode, nst_work *wor
                       nst_work_done *done, void *arg)
 {
     bool is_read = mode == NST_MODE_READ;
-    bool is_job = is_read && store->dialect == NST_SQLITE;
-    submit(is_job ? &store->jobs : &store->writes,
+    bool is_apart = is_read && store->dialect == NST_SQLITE;
+    submit(is_apart ? &store->reads : &store->writes,
            (struct nst_job){ .kind = is_read ? NST_JOB_READ : NST_JOB_WRITE,
                              .work = work,
                              .done = done,
@@ -338,8 +383,14 @@ void nst_store_submit(struct nst_store *store, enum nst_mode mode, nst_work *wor
 
 void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg)
 {
-    submit(&store->jobs,
+    submit(&store->computations,
            (struct nst_job){ .kind = NST_JOB_COMPUTE, .work = work, .done = done, .arg = arg });
+}
+
+void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg)
+{
+    submit(&store->probes,
+           (struct nst_job){ .kind = NST_JOB_READ, .work = work, .done = done, .arg = arg });
 }
 
 struct wait {

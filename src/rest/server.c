@@ -122,7 +122,7 @@ static enum nst_http_next answer_operation(struct nst_exchange *x, enum operatio
         return answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
     }
     if (operation == OPERATION_READY) {
-        nst_store_submit(s->options.store, NST_MODE_READ, probe_store, after_probe, x);
+        nst_store_submit_probe(s->options.store, probe_store, after_probe, x);
         return NST_HTTP_LATER;
     }
     return answer_text(x, 200, operation == OPERATION_HEALTH ? s->health : s->openapi);

@@ -3,8 +3,14 @@ removal, and what the log keeps to itself.
 
 Usage: accounts_test.py --nestor PATH
 """
+import http.client
+import json
+import os
+import select
+import socket
 import sys
 import threading
+import time
 
 from auth_test import Browser
 from support import Site, Tally, arguments, engines
@@ -71,6 +77,68 @@ def test_guesses_at_once(b, _site):
     assert got.count(400) + got.count(503) == 20 and got.count(429) == 40, got
 
 
+def sign_in_as(server, name):
+    """(status, Retry-After) of a wrong password."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection.request("POST", "/accounts/sign-in/",
+                       json.dumps({"username": name, "password": "wrong"}),
+                       {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, response.headers["Retry-After"]
+
+
+def send_sign_in(server, name):
+    """A connection on which a wrong password is on its way."""
+    body = json.dumps({"username": name, "password": "wrong"})
+    s = socket.create_connection(("127.0.0.1", server.port), timeout=120)
+    s.sendall(f"POST /accounts/sign-in/ HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+              f"Content-Type: application/json\r\n\r\n{body}".encode())
+    return s
+
+
+def test_readiness(site):
+    """Readiness does not wait behind two hundred sign-ins."""  # X18
+    with site.serve("--set", "auth.password.queue=1000") as server:
+        callers = [send_sign_in(server, f"n{n}") for n in range(200)]
+        before = 0
+        while before < 20:
+            time.sleep(0.01)
+            before = len(select.select(callers, [], [], 0)[0])
+        assert Browser(server).ask("GET", "/readyz")[0] == 200
+        more = len(select.select(callers, [], [], 0)[0]) - before
+        assert more < 30, f"{more} sign-ins were answered first"
+        for caller in callers:
+            assert caller.recv(12) == b"HTTP/1.1 400"
+            caller.close()
+
+
+def test_no_room(site):
+    """A sign-in that finds no room is told to come again."""  # X18
+    with site.serve("--set", "auth.password.queue=1") as server:
+        numbers = iter(range(40))
+        got = together(40, lambda: sign_in_as(server, f"n{next(numbers)}"))
+        assert set(got) == {(400, None), (503, "1")}, got
+
+
+def test_stop(site):
+    """Sign-ins whose clients have gone do not hold a stop up."""  # X82
+    with site.serve("--set", "auth.password.queue=8") as server:
+        took = []
+        for n in range(3):
+            began = time.monotonic()
+            sign_in_as(server, f"here-{n}")
+            took.append(time.monotonic() - began)
+        for n in range(300):
+            send_sign_in(server, f"gone-{n}").close()
+        began = time.monotonic()
+        server.stop()
+        stop = time.monotonic() - began
+    all_of_them = 300 * min(took) / os.cpu_count()
+    assert stop < all_of_them / 2 + 0.5, f"the stop took {stop:.1f} s of {all_of_them:.1f} s"
+
+
 def test_guessed_secrets(b, site):
     """Secrets of a client are guessed no faster than passwords; others go on."""  # X20
     secret = done(site.run("client add", "guessed", "--user", "admin"))
@@ -97,6 +165,8 @@ def main():
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
                              test_guessed_secrets):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
+            for case in (test_readiness, test_no_room, test_stop):
+                tally.run(f"{case.__name__}[{engine}]", case, site)
     return tally.finish()
 
 
