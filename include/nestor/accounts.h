@@ -74,8 +74,8 @@ NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_tok
 NST_CHECKED enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db,
                                          struct nst_arena *a, int64_t account, int64_t now);
 
-/* Make the code of a one-time sign-in link for the account: 40 hex digits in a.
- * `expires` in microseconds. */
+/* Make the code of a one-time sign-in link for the account: 40 hex digits in a. The link
+ * is /accounts/link/?code=. `expires` in microseconds. */
 NST_CHECKED enum nst_err nst_sign_in_make(struct nst_str *code, struct nst_db *db,
                                           struct nst_arena *a, int64_t account, int64_t expires);
 

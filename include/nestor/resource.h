@@ -122,7 +122,6 @@ enum nst_method {
 enum nst_action_flag {
     NST_MAY_BE_ABSENT = 1 << 0, /* the last object of the path need not exist */
     NST_ANONYMOUS = 1 << 1,     /* the view itself needs no credentials (log-in) */
-    NST_WRITES = 1 << 2,        /* a GET that uses something up: runs where writes run */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

@@ -184,13 +184,19 @@ static enum nst_err authenticate(struct nst_req *rq)
     return nst_allows_anonymous(rq) ? NST_OK : nst_authenticate_edx(rq);
 }
 
+/* A browser names HTML first and reads JSON, too. */
+static enum nst_err negotiate(struct nst_req *rq)
+{
+    return nst_accepts_html(rq) ? NST_OK : nst_phase_negotiate(rq);
+}
+
 #define BODY_MAX 16384
 
 /* What a route allows is no secret: OPTIONS is answered without credentials. */
 static nst_phase *const phases[] = {
     nst_phase_method,
     nst_phase_authenticate,
-    nst_phase_negotiate,
+    negotiate,
     nst_phase_permit,
     nst_phase_bind,
     nst_phase_view,

@@ -1,8 +1,6 @@
 /* Tokens: deriving, storing, and the authentication class "Token". */
 #include "internal.h"
 
-#include "nestor/base/random.h"
-
 #include <pthread.h>
 #include <sodium.h>
 
@@ -103,35 +101,6 @@ enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db, struct ns
     *token = nst_token_derive(a, account, serial);
     const struct nst_token t = { .account = account, .token = *token, .kind = NST_TOKEN_ACCOUNT };
     return nst_token_store(db, &t, now);
-}
-
-/* ---- One-time sign-in links ---- */
-
-enum nst_err nst_sign_in_make(struct nst_str *code, struct nst_db *db, struct nst_arena *a,
-                              int64_t account, int64_t expires)
-{
-    *code = nst_random_hex(a, NST_TOKEN_CHARS / 2);
-    return nst_exec_with(NULL, db,
-                         "INSERT INTO sign_in (hash, account_id, expires_at) VALUES ($1, $2, $3)",
-                         NST_TEXT(nst_secret_hash(a, *code)), NST_INT(account), NST_INT(expires));
-}
-
-enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, struct nst_str code, int64_t now)
-{
-    struct nst_arena *a = nst_arena_new(1024);
-    struct nst_sql q;
-    *account = 0;
-    nst_sql_init(&q, a);
-    nst_sql_add(&q, "UPDATE sign_in SET used_at = ");
-    nst_sql_bind(&q, NST_INT(now));
-    nst_sql_add(&q, " WHERE used_at IS NULL AND hash = ");
-    nst_sql_bind(&q, NST_TEXT(nst_secret_hash(a, code)));
-    nst_sql_add(&q, " AND expires_at > ");
-    nst_sql_bind(&q, NST_INT(now));
-    nst_sql_add(&q, " RETURNING account_id");
-    enum nst_err e = nst_sql_int(account, NULL, db, &q);
-    nst_arena_free(a);
-    return e;
 }
 
 /* ---- The authentication class ---- */

@@ -205,12 +205,20 @@ static enum nst_err user_link(struct nst_db *db, void *arg)
     return nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE);
 }
 
+/* Where a browser reaches the server, without a slash at the end. */
+static struct nst_str public_url(struct cli_options *o)
+{
+    struct nst_str url = cli_text(&o->config, "http.public_url");
+    if (url.n == 0)
+        return nst_strf(o->arena, "http://%.*s", NST_FMT(cli_text(&o->config, "listen")));
+    return nst_str_slice(url, 0, url.n - nst_str_ends(url, NST_STR("/")));
+}
+
 static int print_link(struct task *t)
 {
     int status = report(&cli_user, t, cli_run(t->site, user_link, t));
-    struct nst_str listen = cli_text(&t->o->config, "listen");
     if (status == EXIT_DONE)
-        printf("http://%.*s/guide/sign-in/%.*s/\n", NST_FMT(listen), NST_FMT(t->token));
+        printf("%.*s/accounts/link/?code=%.*s\n", NST_FMT(public_url(t->o)), NST_FMT(t->token));
     return status;
 }
 
@@ -373,7 +381,8 @@ const struct cli_verb cli_user = {
             "  nestor user list\n"
             "  nestor user add ada --email ada@example.org --staff\n"
             "  nestor user password ada --password-file new-password\n"
-            "  nestor user link ada      (a link that gives the token once, for a day)\n",
+            "  nestor user link ada      (a link that gives the token once, for a day; where it leads\n"
+            "                            is the setting http.public_url)\n",
     .words = 2,
     .run = user_run,
 };

@@ -24,7 +24,7 @@ extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_clien
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */

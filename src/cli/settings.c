@@ -43,6 +43,9 @@ const struct cli_setting cli_settings[] = {
       .doc = "How long to finish requests on stop." },
     { "http.gzip_from", CLI_NUMBER, "1024", 0, 1000000000,
       .doc = "Smallest answer to compress, in bytes; 0: none." },
+    { "http.public_url", CLI_URL, "",
+      .doc = "Where clients find the server, such as https://terms.example.org: in links that are "
+             "printed. Empty: http:// and `listen`." },
     { "http.trust_proxy", CLI_SWITCH, "false",
       .doc = "A proxy in front sets X-Forwarded-Proto; links follow it." },
     { "enroll.profile", CLI_CHOICE, "original", .choices = "original",
@@ -156,6 +159,9 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
         return is_switch(value);
     case CLI_CHOICE:
         return is_choice(s->choices, value);
+    case CLI_URL:
+        return value.n == 0 || nst_str_starts(value, NST_STR("http://")) ||
+               nst_str_starts(value, NST_STR("https://"));
     case CLI_TEXT:
         return true;
     }
@@ -167,6 +173,8 @@ static void report_unfit(const char *origin, const struct cli_setting *s, struct
     fprintf(stderr, "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
     if (s->kind == CLI_NUMBER)
         fprintf(stderr, "not a number from %lld to %lld\n", (long long)s->low, (long long)s->high);
+    else if (s->kind == CLI_URL)
+        fputs("not an address that begins with http:// or https://\n", stderr);
     else
         fprintf(stderr, "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
 }

@@ -343,10 +343,7 @@ static bool lacks_slash(struct job *job)
 
 static bool reads_only(const struct nst_req *rq)
 {
-    if (rq->endpoint == NULL || rq->method >= NST_OPTIONS)
-        return true;
-    const struct nst_action *action = rq->endpoint->action[rq->method];
-    return rq->method == NST_GET && (action == NULL || (action->flags & NST_WRITES) == 0);
+    return rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET;
 }
 
 static enum nst_http_next handle(struct nst_exchange *x)

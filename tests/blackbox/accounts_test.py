@@ -3,6 +3,7 @@ removal, and what the log keeps to itself.
 
 Usage: accounts_test.py --nestor PATH
 """
+import base64
 import http.client
 import json
 import os
@@ -89,6 +90,114 @@ def sign_in_as(server, name):
     return response.status, response.headers["Retry-After"]
 
 
+def ask(server, method, path, body=None, **headers):
+    """(status, headers, text); `Content_Type=` names a header."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, response.headers, text
+
+
+FORM = {"Content_Type": "application/x-www-form-urlencoded"}
+BROWSER = {"Accept": "text/html,application/xhtml+xml"}
+UNKNOWN = "This link is unknown, used or expired."
+
+
+def code_of(site, *words):
+    link = done(site.run("user link", "admin", *words))
+    place, _, code = link.partition("?code=")
+    assert len(code) == 40, link
+    return place, code
+
+
+def test_link(b, site):
+    """Opening a sign-in link changes nothing; its button uses it up."""  # X24 X71
+    place, code = code_of(site)
+    assert place == "http://127.0.0.1:8000/accounts/link/", place
+    assert code_of(site, "--set", "http.public_url=https://a.example/")[0] == \
+        "https://a.example/accounts/link/"
+    p = site.run("user link", "admin", "--set", "http.public_url=a.example")
+    assert p.returncode == 2 and "http.public_url" in p.stderr, p.stderr
+    for method in ("HEAD", "GET", "OPTIONS", "HEAD", "GET"):
+        for at in ("/accounts/link/?code=", "/accounts/link?code="):
+            status, headers, text = ask(b, method, at + code, **BROWSER)
+            assert status == 200, (method, status)
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Cache-Control"] == "no-store" and headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; form-action 'self'")
+    assert '<form method="post" action="/accounts/link/">' in text and "<script" not in text
+    assert f'value="{code}"' in text
+    assert '"' not in ask(b, "GET", "/accounts/link/?code=%22%3E%3Cb%3E")[2].split("value=")[1][1:19]
+    status, headers, text = ask(b, "POST", "/accounts/link/", "code=" + code, **FORM)
+    assert status == 200 and headers["Cache-Control"] == "no-store", (status, text)
+    assert json.loads(text) == {"username": "admin", "token": site.token}
+    status, _, text = ask(b, "POST", "/accounts/link/", "code=" + code, **FORM)
+    assert (status, json.loads(text)) == (404, {"developer_message": UNKNOWN})
+    status, headers, text = ask(b, "POST", "/accounts/link/", "code=" + code, **FORM, **BROWSER)
+    assert status == 404 and UNKNOWN in text and headers["Content-Type"].startswith("text/html")
+    status, _, text = ask(b, "POST", "/accounts/link/", "code=" + code_of(site)[1], **FORM, **BROWSER)
+    assert status == 200 and site.token in text and "<script" not in text, text
+    for body in ("", "code=", "code=" + "0" * 40, "code=%00"):
+        assert ask(b, "POST", "/accounts/link/", body, **FORM)[0] == 404, body
+    late = code_of(site)[1]
+    site.execute("UPDATE sign_in SET expires_at = 1")
+    assert ask(b, "POST", "/accounts/link/", "code=" + late, **FORM)[0] == 404
+    code_of(site)
+    assert site.query("SELECT count(*) FROM sign_in WHERE expires_at = 1") == [("0",)]
+
+
+def test_log(site):
+    """No password, token, code or cookie stands in the log, at any level, whatever is
+    asked with it."""  # X24
+    password, wrong = "a horse of another colour", "no horse of any colour"
+    site.write("password", password)
+    done(site.run("user add", "lena", "--password-file", site.path("password")))
+    secret = done(site.run("client add", "logged", "--user", "lena"))
+    machine = done(site.run("token create", "--user", "lena", "--name", "logged"))
+    codes = [code_of(site)[1] for _ in range(3)]
+    with site.serve("--set", "log.level=debug") as server:
+        b = Browser(server)
+        for path in ("/accounts/sign-in/", "/guide/api-token-auth/", "/accounts/sign-in"):
+            for given in (password, wrong):
+                b.ask("POST", path, {"username": "lena", "password": given})
+                ask(server, "POST", path, f"username=lena&password={given}".replace(" ", "+"), **FORM)
+            ask(server, "POST", path, f'{{"password": "{password}"', Content_Type="application/json")
+        jwt = bearer = None
+        for kind in ("jwt", "bearer"):
+            _, given = b.fetch_token(grant_type="client_credentials", client_id="logged",
+                                     client_secret=secret, token_type=kind)
+            jwt, bearer = (given["access_token"], bearer) if kind == "jwt" else \
+                (jwt, given["access_token"])
+        basic = base64.b64encode(f"logged:{secret}".encode()).decode()
+        cookies = dict(b.cookies)
+        for authorization in (f"Token {machine}", f"Token {site.token}", f"Bearer {bearer}",
+                              f"JWT {jwt}", f"Basic {basic}", f"Token {machine}x", machine):
+            for path in ("/guide/user/", "/v2/orgs/", "/accounts/whoami/", "/api/catalog/v1/users/",
+                         "/api/program_enrollments/v1/programs/a/enrollments/", "/nowhere"):
+                for method in ("GET", "HEAD", "POST", "DELETE"):
+                    ask(server, method, path, Authorization=authorization)
+        for code, way in zip(codes, ("/accounts/link?code=", "/accounts/link/?code=",
+                                     "/accounts//link/?code=")):
+            for method in ("HEAD", "GET", "PUT"):
+                ask(server, method, way + code)
+            ask(server, "POST", "/accounts/link/", "code=" + code, **FORM)
+        ask(server, "POST", "/guide/users/", json.dumps(
+            {"username": "more", "name": "More", "email": "m@example.org", "password": password}),
+            Authorization="Token " + site.token, Content_Type="application/json")
+        document = {"users": [{"username": "brought", "password": password, "token": machine[:50]}]}
+        ask(server, "POST", "/api/catalog/v1/load/", json.dumps(document),
+            Authorization="Token " + site.token, Content_Type="application/json")
+        server.stop()
+        log = server.text()
+    secrets = [password, wrong, password.replace(" ", "+"), secret, machine, site.token, jwt, bearer,
+               basic, *codes, *cookies.values()]
+    assert all(secrets) and len(cookies) == 2, cookies
+    found = [s for s in secrets if s in log]
+    assert not found, found
+
+
 def send_sign_in(server, name):
     """A connection on which a wrong password is on its way."""
     body = json.dumps({"username": name, "password": "wrong"})
@@ -163,9 +272,9 @@ def main():
             site.init()
             with site.serve() as server:
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
-                             test_guessed_secrets):
+                             test_guessed_secrets, test_link):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
-            for case in (test_readiness, test_no_room, test_stop):
+            for case in (test_log, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)
     return tally.finish()
 

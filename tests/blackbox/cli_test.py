@@ -27,7 +27,7 @@ BELOW_SOURCE = ("", "versions/", "latest/", "{version}/", "concepts/", "concepts
                 *PINNED, *(p + "{pinned_concept}/" for p in PINNED),
                 *(p + "{pinned_concept}/versions/" for p in PINNED),
                 *(p + "{pinned_concept}/{concept_version}/" for p in PINNED))
-ACCOUNTS = {"/accounts/sign-in/", "/accounts/sign-out/", "/accounts/whoami/",
+ACCOUNTS = {"/accounts/link/", "/accounts/sign-in/", "/accounts/sign-out/", "/accounts/whoami/",
             "/oauth2/access_token/"}
 ENROLL = {"/api/program_enrollments/v1/programs/{program}/" + rest
           for rest in ("enrollments/", "courses/{course}/enrollments/")}
@@ -40,7 +40,7 @@ BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/
         "/users/{user}/orgs/", "/sources/", "/concepts/", "/orgs/{org}/members/",
         "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
         *(o + SOURCE + b for o in OWNERS for b in BELOW_SOURCE)}
-GUIDE_ONLY = {"/api-token-auth/", "/sign-in/{code}/", "/admin/tokens/", "/admin/tokens/{user}/",
+GUIDE_ONLY = {"/api-token-auth/", "/admin/tokens/", "/admin/tokens/{user}/",
               "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
 V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/",

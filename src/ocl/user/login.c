@@ -1,5 +1,5 @@
-/* Signing in: passwords for new users, a token for a password, a token for a
- * one-time link. Hashing never runs inside a transaction. */
+/* Signing in: passwords for new users, a token for a password. Hashing never runs inside
+ * a transaction. */
 #include "user.h"
 #include "views.h"
 
@@ -96,27 +96,6 @@ enum nst_err ocl_login(struct nst_req *rq)
     nst_no_store(rq);
     nst_put_lit(&rq->x->out, "{\"token\":");
     nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, l->id, l->serial));
-    nst_put_char(&rq->x->out, '}');
-    return nst_answer_json(rq, 200);
-}
-
-/* ---- A token for a one-time link: what a first administrator is given ---- */
-
-enum nst_err ocl_sign_in(struct nst_req *rq)
-{
-    int64_t account = 0;
-    struct ocl_user *u = NULL;
-    NST_TRY(nst_sign_in_use(&account, rq->db, rq->var[0], rq->now));
-    if (account != 0)
-        NST_TRY(nst_load_id((void **)&u, rq, &ocl_user, NST_LOAD_ALL, account));
-    if (u == NULL)
-        return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail",
-                             NST_STR("This link is unknown, used or expired."));
-    nst_no_store(rq);
-    nst_put_lit(&rq->x->out, "{\"username\":");
-    nst_json_put_str(&rq->x->out, u->username);
-    nst_put_lit(&rq->x->out, ",\"token\":");
-    nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, u->row.id, u->token_serial));
     nst_put_char(&rq->x->out, '}');
     return nst_answer_json(rq, 200);
 }

@@ -240,8 +240,6 @@ static const struct nst_route user_route[] = {
     { GUIDE, "/api-token-auth/",
       .post = { ocl_login, everybody, NST_ANONYMOUS, ocl_login_gather, ocl_login_prepare },
       .doc = "Exchange username and password for the user's token." },
-    { GUIDE, "/sign-in/:code?/", .get = { ocl_sign_in, everybody, NST_ANONYMOUS | NST_WRITES },
-      .doc = "Exchange a one-time link for the user's token." },
     /* G86 */
     { GUIDE, "/admin/tokens/", .get = { ocl_token_list, ocl_staff_only },
       .doc = "Tokens of all users, 1000 at a time: `after` continues behind a user's number." },

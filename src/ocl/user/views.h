@@ -10,9 +10,6 @@ nst_view ocl_user_gather, ocl_user_prepare;
 /* A token for a password (G85): look the user up, verify, answer. */
 nst_view ocl_login_gather, ocl_login_prepare, ocl_login;
 
-/* A token for a one-time link. */
-nst_view ocl_sign_in;
-
 /* Membership of the user that the path names (G66). */
 nst_view ocl_member, ocl_member_add, ocl_member_remove;
 
