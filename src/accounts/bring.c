@@ -82,7 +82,8 @@ enum nst_err nst_bearers_put(enum nst_put *out, struct nst_db *db, int64_t accou
 
 /* ---- Sessions ---- */
 
-static enum nst_err write_session(enum nst_put *out, struct nst_db *db, struct nst_str hash,
+/* s has the hashes of both secrets. */
+static enum nst_err write_session(enum nst_put *out, struct nst_db *db,
                                   const struct nst_session_given *s)
 {
     struct nst_rows *rows;
@@ -90,7 +91,7 @@ static enum nst_err write_session(enum nst_put *out, struct nst_db *db, struct n
     int64_t expires = s->expires;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT account_id, csrftoken, expires_at FROM session WHERE hash = $1",
-                           NST_TEXT(hash)));
+                           NST_TEXT(s->session)));
     enum nst_err e = nst_rows_next(&has_row, rows);
     if (e == NST_OK && has_row) {
         expires = expires != 0 ? expires : nst_rows_int(rows, 2);
@@ -108,7 +109,7 @@ static enum nst_err write_session(enum nst_put *out, struct nst_db *db, struct n
                          "VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO UPDATE SET "
                          "account_id = excluded.account_id, csrftoken = excluded.csrftoken, "
                          "expires_at = excluded.expires_at",
-                         NST_TEXT(hash), NST_INT(s->account), NST_TEXT(s->csrftoken),
+                         NST_TEXT(s->session), NST_INT(s->account), NST_TEXT(s->csrftoken),
                          NST_INT(expires));
 }
 
@@ -116,7 +117,10 @@ enum nst_err nst_session_put(enum nst_put *out, struct nst_db *db,
                              const struct nst_session_given *given)
 {
     struct nst_arena *a = nst_arena_new(1024);
-    enum nst_err e = write_session(out, db, nst_secret_hash(a, given->session), given);
+    struct nst_session_given kept = *given;
+    kept.session = nst_secret_hash(a, given->session);
+    kept.csrftoken = nst_secret_hash(a, given->csrftoken);
+    enum nst_err e = write_session(out, db, &kept);
     nst_arena_free(a);
     return e;
 }

@@ -104,7 +104,8 @@ static enum nst_err check_csrf(struct nst_req *rq, struct nst_str expected)
         NST_TRY(check_referer(rq));
     if (cookie.n == 0)
         return csrf_failed(rq, NST_STR("CSRF cookie not set."));
-    if (!nst_same_secret(cookie, header) || !nst_same_secret(cookie, expected))
+    if (!nst_same_secret(cookie, header) ||
+        !nst_same_secret(nst_secret_hash(rq->arena, cookie), expected))
         return csrf_failed(rq, NST_STR("CSRF token missing or incorrect."));
     return NST_OK;
 }
@@ -202,7 +203,8 @@ static enum nst_err open_session(struct nst_req *rq, const struct sign_in *s,
                          "INSERT INTO session (hash, account_id, csrftoken, expires_at) "
                          "VALUES ($1, $2, $3, $4)",
                          NST_TEXT(nst_secret_hash(rq->arena, session)), NST_INT(s->account),
-                         NST_TEXT(csrf), NST_INT(rq->now + NST_SESSION_LIFE * NST_SECOND));
+                         NST_TEXT(nst_secret_hash(rq->arena, csrf)),
+                         NST_INT(rq->now + NST_SESSION_LIFE * NST_SECOND));
 }
 
 enum nst_err nst_sign_in(struct nst_req *rq)
