@@ -225,10 +225,16 @@ NST_CHECKED enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db,
                                         const struct nst_client *client, bool restricts);
 
 /* Give the account a password in clear text: some 40 ms and 19 MiB.
- *   out  NST_PUT_SAME when it was this one
+ *   out  NST_PUT_SAME when it was this one; else nst_password_set
  * Errors: NST_E_INTERNAL when memory is short. */
 NST_CHECKED enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, struct nst_arena *a,
                                           int64_t account, struct nst_str password);
+
+/* Let the hash be the account's password: its sessions and sign-in links end, as whoever
+ * knew the former may have them; its tokens stay.
+ *   ended  how many sessions ended; may be NULL */
+NST_CHECKED enum nst_err nst_password_set(int64_t *ended, struct nst_db *db, int64_t account,
+                                          struct nst_str hash);
 
 /* Close an account as deleting it on another face would: it is there no more, its
  * name is free, its tokens, sessions and links end. */

@@ -202,8 +202,17 @@ enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, struct nst_a
     if (*out == NST_PUT_SAME)
         return NST_OK;
     NST_TRY(nst_password_hash(&hash, a, password));
-    return nst_exec_with(NULL, db, "UPDATE account SET password = $1 WHERE id = $2", NST_TEXT(hash),
-                         NST_INT(account));
+    return nst_password_set(NULL, db, account, hash);
+}
+
+enum nst_err nst_password_set(int64_t *ended, struct nst_db *db, int64_t account,
+                              struct nst_str hash)
+{
+    NST_TRY(nst_exec_with(NULL, db, "UPDATE account SET password = $1 WHERE id = $2",
+                          NST_TEXT(hash), NST_INT(account)));
+    NST_TRY(
+        nst_exec_with(NULL, db, "DELETE FROM sign_in WHERE account_id = $1", NST_INT(account)));
+    return nst_exec_with(ended, db, "DELETE FROM session WHERE account_id = $1", NST_INT(account));
 }
 
 enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)

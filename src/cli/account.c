@@ -17,6 +17,7 @@ struct task {
     struct nst_str token; /* to store, or made */
     int64_t expires;
     struct nst_str password; /* hash */
+    int64_t ended;           /* sessions */
     bool is_missing;         /* there is no such user */
     struct nst_str problem;  /* error body of a request */
 };
@@ -169,8 +170,7 @@ static enum nst_err user_set_password(struct nst_db *db, void *arg)
     struct task *t = arg;
     struct ocl_user *user;
     NST_TRY(find_user(&user, t, db));
-    return nst_exec_with(NULL, db, "UPDATE account SET password = $1 WHERE id = $2",
-                         NST_TEXT(t->password), NST_INT(user->row.id));
+    return nst_password_set(&t->ended, db, user->row.id, t->password);
 }
 
 static enum nst_err user_list(struct nst_db *db, void *arg)
@@ -254,8 +254,13 @@ static int user_add_run(struct task *t)
 static int user_password_run(struct task *t)
 {
     int status = read_password(t);
-    return status != EXIT_DONE ? status
-                               : report(&cli_user, t, cli_run(t->site, user_set_password, t));
+    if (status == EXIT_DONE)
+        status = report(&cli_user, t, cli_run(t->site, user_set_password, t));
+    if (status == EXIT_DONE)
+        printf("The password of %s is set. What ended: %lld sessions, and its sign-in links. What "
+               "stays: its tokens.\n",
+               t->name, (long long)t->ended);
+    return status;
 }
 
 /* ---- Which of them ---- */

@@ -198,6 +198,39 @@ def test_log(site):
     assert not found, found
 
 
+# rows: A15
+def test_new_password(b, site):
+    """A new password ends sessions and links, and says so; tokens stay."""  # X19
+    first, second = "the first of two passwords", "the second of two passwords"
+    for n, text in enumerate((first, second)):
+        site.write(f"password{n}", text)
+    done(site.run("user add", "nora", "--password-file", site.path("password0")))
+    token = done(site.run("token show", "--user", "nora"))
+    old = [Browser(b), Browser(b)]
+    for browser in old:
+        assert browser.ask("POST", "/accounts/sign-in/",
+                           {"username": "nora", "password": first})[0] == 200
+        assert browser.whoami()[0] == 200
+    # What the store holds signs nobody in: neither cookie is there (X79).
+    held = site.query("SELECT hash, csrftoken FROM session")
+    assert not {c for row in held for c in row} & {c for o in old for c in o.cookies.values()}
+    code = done(site.run("user link", "nora")).partition("=")[2]
+    said = done(site.run("user password", "nora", "--password-file", site.path("password1")))
+    assert "2 sessions" in said and "stays: its tokens" in said, said
+    assert [browser.whoami()[0] for browser in old] == [401, 401]
+    assert ask(b, "POST", "/accounts/link/", "code=" + code, **FORM)[0] == 404
+    assert ask(b, "GET", "/guide/user/", Authorization="Token " + token)[0] == 200
+    fresh = Browser(b)
+    signed_in = {"username": "nora", "password": second}
+    assert fresh.ask("POST", "/accounts/sign-in/", signed_in)[0] == 200
+    # The same by a document; one that changes nothing ends nothing.
+    for text, status in ((second, 200), (first, 401)):
+        document = {"users": [{"username": "nora", "password": text}]}
+        assert ask(b, "POST", "/api/catalog/v1/load/", json.dumps(document), Content_Type="application/json",
+                   Authorization="Token " + site.token)[0] == 200
+        assert fresh.whoami()[0] == status, text
+
+
 def send_sign_in(server, name):
     """A connection on which a wrong password is on its way."""
     body = json.dumps({"username": name, "password": "wrong"})
@@ -272,7 +305,8 @@ def main():
             site.init()
             with site.serve() as server:
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
-                             test_guessed_secrets, test_link):
+                             test_guessed_secrets, test_link,
+                             test_new_password):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
             for case in (test_log, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)
