@@ -17,11 +17,22 @@
 #define NST_PASSWORD_MAX      1024 /* bytes; longer ones are refused, never cut */
 #define NST_BEARERS_MAX       64   /* bearer tokens of one account that an operator brings */
 
+/* Lets go of what an application keeps of an account, inside the transaction that
+ * removes it. */
+typedef enum nst_err nst_let_go(struct nst_db *db, int64_t account, int64_t now);
+
+/* What an application keeps of accounts; NULL: nothing to do. */
+struct nst_belongings {
+    nst_let_go *close; /* the account is there no more, but its row is */
+    nst_let_go *erase; /* the row goes: nothing may refer to it */
+};
+
 /* What accounts need to know; set once before the server starts. */
 struct nst_accounts_settings {
     unsigned char secret[NST_SECRET_BYTES]; /* derives tokens */
     int64_t password_min;                   /* code points */
     bool enforces_restricted;               /* A23: restricted callers are barred */
+    const struct nst_belongings *const *belongings; /* of each application, NULL-terminated */
 };
 void nst_accounts_configure(const struct nst_accounts_settings *settings);
 
@@ -236,9 +247,19 @@ NST_CHECKED enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, 
 NST_CHECKED enum nst_err nst_password_set(int64_t *ended, struct nst_db *db, int64_t account,
                                           struct nst_str hash);
 
-/* Close an account as deleting it on another face would: it is there no more, its
- * name is free, its tokens, sessions and links end. */
+/* ---- Removal: every way of removing an account ends in one of these ---- */
+
+/* Close an account: it is there no more, its name is free; its tokens, sessions, links
+ * and clients end, what it owns is hidden. Its row stays. */
 NST_CHECKED enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now);
+
+/* Erase an account, closed or not, with what it owns; what merely refers to it does so
+ * no more. */
+NST_CHECKED enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now);
+
+/* Run statements (NULL-terminated) with $1 bound to id: what a removal is made of. */
+NST_CHECKED enum nst_err nst_exec_each(struct nst_db *db, const char *const *statements,
+                                       int64_t id);
 
 /* Is there a superuser who may sign in?
  *   is_held  asked after a change that may have taken one away: the answer stays true

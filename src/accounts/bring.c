@@ -183,7 +183,7 @@ enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db, const struct n
     return e;
 }
 
-/* ---- Accounts ---- */
+/* ---- Passwords ---- */
 
 enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, struct nst_arena *a,
                               int64_t account, struct nst_str password)
@@ -213,35 +213,4 @@ enum nst_err nst_password_set(int64_t *ended, struct nst_db *db, int64_t account
     NST_TRY(
         nst_exec_with(NULL, db, "DELETE FROM sign_in WHERE account_id = $1", NST_INT(account)));
     return nst_exec_with(ended, db, "DELETE FROM session WHERE account_id = $1", NST_INT(account));
-}
-
-enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)
-{
-    static const char *const forget[] = {
-        "DELETE FROM token WHERE account_id = $1",
-        "DELETE FROM session WHERE account_id = $1",
-        "DELETE FROM sign_in WHERE account_id = $1",
-    };
-    const struct nst_value value = NST_INT(account);
-    for (size_t i = 0; i < NST_COUNT(forget); i++)
-        NST_TRY(nst_exec(NULL, db, nst_str_z(forget[i]), &value, 1));
-    return nst_exec_with(NULL, db,
-                         "UPDATE account SET is_active = FALSE, updated_at = " NST_SQL_LATER(
-                             "updated_at", "$1") " WHERE id = $2",
-                         NST_INT(now), NST_INT(account));
-}
-
-enum nst_err nst_has_superuser(bool *out, struct nst_db *db, bool is_held)
-{
-    struct nst_arena *a = nst_arena_new(1024);
-    struct nst_sql q;
-    int64_t id;
-    nst_sql_init(&q, a);
-    nst_sql_add(&q, "SELECT id FROM account WHERE is_superuser AND is_active AND is_enabled "
-                    "ORDER BY id LIMIT 1");
-    if (is_held)
-        nst_sql_hold(&q, db, "account");
-    enum nst_err e = nst_sql_int(&id, out, db, &q);
-    nst_arena_free(a);
-    return e;
 }

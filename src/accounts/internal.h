@@ -6,6 +6,9 @@
 
 #define NST_SESSION_LIFE INT64_C(1209600) /* seconds: two weeks */
 
+/* What applications keep of accounts; NULL-terminated, or NULL. */
+const struct nst_belongings *const *nst_belongings(void);
+
 /* Hex SHA-256 of a secret, as it is stored. */
 struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str secret);
 

@@ -16,6 +16,11 @@ bool nst_is_barred(const struct nst_req *rq)
     return rq->caller.is_restricted && settings.enforces_restricted;
 }
 
+const struct nst_belongings *const *nst_belongings(void)
+{
+    return settings.belongings;
+}
+
 int64_t nst_password_minimum(void)
 {
     return settings.password_min;

@@ -173,6 +173,25 @@ static enum nst_err user_set_password(struct nst_db *db, void *arg)
     return nst_password_set(&t->ended, db, user->row.id, t->password);
 }
 
+/* By the request that an administrator would send. */
+static enum nst_err user_remove(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct nst_req rq = { .arena = t->o->arena, .registry = t->site->registry };
+    struct ocl_user *user;
+    struct nst_buf path;
+    NST_TRY(find_user(&user, t, db));
+    nst_buf_init(&path, rq.arena, 4096);
+    nst_put_lit(&path, "/users/");
+    nst_put_percent(&path, nst_str_z(t->name), "");
+    nst_put_z(&path, t->o->erase ? "/?hardDelete=true" : "/");
+    rq.caller = (struct nst_caller){ true, true, true, 0, NST_STR("nestor") };
+    enum nst_err e = cli_call(&rq, db, NST_DELETE, nst_buf_str(&path), NULL);
+    if (e != NST_OK)
+        t->problem = nst_buf_str(&rq.x->out);
+    return e;
+}
+
 static enum nst_err user_list(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
@@ -251,6 +270,11 @@ static int user_add_run(struct task *t)
     return status != EXIT_DONE ? status : report(&cli_user, t, cli_run(t->site, user_add, t));
 }
 
+static int user_remove_run(struct task *t)
+{
+    return report(&cli_user, t, cli_run(t->site, user_remove, t));
+}
+
 static int user_password_run(struct task *t)
 {
     int status = read_password(t);
@@ -291,6 +315,7 @@ static const struct action user_actions[] = {
     { "list", 0, user_list_run },
     { "add", NEEDS_WORD, user_add_run },
     { "link", NEEDS_WORD, print_link },
+    { "remove", NEEDS_WORD, user_remove_run },
     { "password", NEEDS_WORD | NEEDS_PASSWORD_FILE, user_password_run },
     { 0 },
 };
@@ -379,15 +404,18 @@ const struct cli_verb cli_token = {
 
 const struct cli_verb cli_user = {
     .name = "user",
-    .usage = "user list | add NAME | link NAME | password NAME [--name TEXT] [--email ADDRESS] "
-             "[--password-file FILE] [--staff] [--superuser] [--data DIR]",
-    .summary = "list and add users, set passwords, make sign-in links",
+    .usage = "user list | add NAME | link NAME | password NAME | remove NAME [--name TEXT] "
+             "[--email ADDRESS] [--password-file FILE] [--staff] [--superuser] [--erase] "
+             "[--data DIR]",
+    .summary = "list, add and remove users, set passwords, make sign-in links",
     .help = "Examples:\n"
             "  nestor user list\n"
             "  nestor user add ada --email ada@example.org --staff\n"
             "  nestor user password ada --password-file new-password\n"
             "  nestor user link ada      (a link that gives the token once, for a day; where it leads\n"
-            "                            is the setting http.public_url)\n",
+            "                            is the setting http.public_url)\n"
+            "  nestor user remove ada    (closes the account, as DELETE does; with --erase it and\n"
+            "                            all that it owns are gone for good)\n",
     .words = 2,
     .run = user_run,
 };

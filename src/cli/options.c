@@ -55,6 +55,7 @@ static const struct option options[] = {
     SWITCH("--quiet", quiet),
     SWITCH("--staff", staff),
     SWITCH("--superuser", superuser),
+    SWITCH("--erase", erase),
     SWITCH("--restricted", restricted),
     SWITCH("--resume", resume),
     SWITCH("--change", change),

@@ -119,6 +119,9 @@ static bool configure_accounts(struct cli_options *o, const struct cli_verb *ver
         .page_max = cli_number(&o->config, "enroll.page_max"),
     };
     enroll_configure(&enroll);
+    static const struct nst_belongings *const belongings[] = { &ocl_belongings, &enroll_belongings,
+                                                               NULL };
+    settings.belongings = belongings;
     settings.password_min = cli_number(&o->config, "auth.password.min_length");
     settings.enforces_restricted = cli_is_on(&o->config, "auth.jwt.enforce_restricted");
     nst_accounts_configure(&settings);

@@ -15,6 +15,9 @@ extern const struct nst_face enroll_face, enroll_catalog_face;
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const enroll_resources[];
 
+/* What this application keeps of accounts: enrolments, links. */
+extern const struct nst_belongings enroll_belongings;
+
 /* Set once before the server starts. */
 struct enroll_settings {
     bool username_param_grants; /* a learner's own `?username=` opens everything (A21) */

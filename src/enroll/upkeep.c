@@ -2,6 +2,7 @@
  * (section 9). */
 #include "upkeep.h"
 
+#include "app.h"
 #include "history.h"
 
 #include "nestor/base/time.h"
@@ -196,3 +197,91 @@ enum nst_err enroll_expire(struct enroll_expiry *next, struct nst_db *db, struct
     next->id = p.id[p.count - 1];
     return remove_page(next, db, a, &p);
 }
+
+/* ---- Erasing an account (X7) ---- */
+
+/* An enrolment of the account. */
+struct held {
+    struct held *next;
+    int64_t program, id;
+    bool has_key;
+};
+
+static enum nst_err find_held(struct held **list, struct nst_db *db, struct nst_arena *a,
+                              int64_t account)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT program_id, id, external_user_key IS NOT NULL "
+                           "FROM program_enrollment WHERE user_id = $1 ORDER BY program_id, id",
+                           NST_INT(account)));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; list = &(*list)->next) {
+        *list = NST_NEW(a, struct held);
+        **list = (struct held){ NULL, nst_rows_int(rows, 0), nst_rows_int(rows, 1),
+                                nst_rows_bool(rows, 2) };
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+/* The row waits again, and so do its course rows; each change has its row of history. */
+static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struct held *h,
+                           const struct enroll_note *note)
+{
+    const struct nst_value now = NST_INT(note->now), program = NST_INT(h->program);
+    struct nst_sql q;
+    NST_TRY(nst_exec_with(NULL, db, "UPDATE program SET next_number = next_number WHERE id = $1",
+                          program));
+    NST_TRY(nst_exec_with(NULL, db,
+                          "UPDATE program_course_enrollment SET course_enrollment_id = NULL, "
+                          "modified_at = $1 WHERE program_id = $2 AND program_enrollment_id = $3 "
+                          "AND course_enrollment_id IS NOT NULL",
+                          now, program, NST_INT(h->id)));
+    nst_sql_init(&q, a);
+    enroll_history(&q, ENROLL_COURSE_ROW, h->program, note);
+    nst_sql_add(&q, " AND e.program_enrollment_id = ");
+    nst_sql_bind(&q, NST_INT(h->id));
+    nst_sql_add(&q, " AND e.course_enrollment_id IS NULL AND e.modified_at = ");
+    nst_sql_bind(&q, now);
+    NST_TRY(nst_sql_exec(NULL, db, &q));
+    NST_TRY(nst_exec_with(NULL, db,
+                          "UPDATE program_enrollment SET user_id = NULL, modified_at = $1 "
+                          "WHERE program_id = $2 AND id = $3",
+                          now, program, NST_INT(h->id)));
+    return enroll_history_of(db, a, (struct enroll_written){ ENROLL_PROGRAM_ROW, h->program, h->id },
+                             note);
+}
+
+static enum nst_err forget(struct nst_db *db, struct nst_arena *a, int64_t account, int64_t now)
+{
+    const struct enroll_note note = { .kind = "~", .reason = "account erased", .now = now };
+    struct held *list = NULL;
+    NST_TRY(find_held(&list, db, a, account));
+    for (const struct held *h = list; h != NULL; h = h->next) {
+        struct page p = { .program = h->program, .id = { h->id }, .count = 1 };
+        struct enroll_expiry ignored = { 0 };
+        NST_TRY(take_off(db, a, h, &note));
+        if (!h->has_key)
+            NST_TRY(remove_page(&ignored, db, a, &p));
+    }
+    static const char *const statements[] = {
+        "UPDATE program_enrollment_history SET user_id = NULL WHERE user_id = $1",
+        "DELETE FROM course_enrollment WHERE user_id = $1",
+        "DELETE FROM social_auth WHERE account_id = $1",
+        NULL,
+    };
+    return nst_exec_each(db, statements, account);
+}
+
+enum nst_err enroll_forget(struct nst_db *db, int64_t account, int64_t now)
+{
+    struct nst_arena *a = nst_arena_new(4096);
+    enum nst_err e = forget(db, a, account, now);
+    nst_arena_free(a);
+    return e;
+}
+
+const struct nst_belongings enroll_belongings = { .erase = enroll_forget };

@@ -39,6 +39,13 @@ NST_CHECKED enum nst_err enroll_export(struct nst_db *db, const struct enroll_ex
 NST_CHECKED enum nst_err enroll_retire(size_t *rows, struct nst_db *db, struct nst_arena *a,
                                        int64_t account, int64_t author);
 
+/* ---- Erasing an account ---- */
+
+/* Take the account off everything: its enrolments wait for one again, those that only it
+ * told apart go, as do its course enrolments in the LMS and its links; history forgets
+ * it. Errors: those of nst_query. */
+NST_CHECKED enum nst_err enroll_forget(struct nst_db *db, int64_t account, int64_t now);
+
 /* ---- Waiting too long ---- */
 
 /* How far removing has come; zeroed at the start but for `before`. */

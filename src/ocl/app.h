@@ -32,6 +32,9 @@ const struct ocl_face *ocl_face_of(const struct nst_req *rq);
 #define S         O "sources/:source/"
 #define S_VERSION S "(:version|latest~version)/"
 
+/* What this application keeps of accounts: sources, memberships. */
+extern const struct nst_belongings ocl_belongings;
+
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const ocl_resources[];
 

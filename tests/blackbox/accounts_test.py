@@ -231,6 +231,116 @@ def test_new_password(b, site):
         assert fresh.whoami()[0] == status, text
 
 
+PROGRAM, RUN = "0a-1", "course-v1:A+B+1"
+CURRICULA = [f"0a3d7c52-7d67-4a6e-9a5b-6a52d6b3a00{n}" for n in (1, 2)]
+
+
+def learner(name):
+    """A document of an account that everything refers to."""
+    def row(key, n, **more):
+        return {"program": PROGRAM, "external_user_key": key, "curriculum_uuid": CURRICULA[n], **more}
+
+    return {
+        "users": [{"username": name, "token": "bearer of " + name}],
+        "sessions": [{"username": name, "sessionid": name + "'s", "csrftoken": "c" * 32}],
+        "oauth2_clients": [{"client_id": name + "-app", "client_secret": "s", "username": name}],
+        "organizations": [{"key": "HillsU", "saml_slug": "hills"}],
+        "social_auth": [{"username": name, "uid": "hills:" + name}],
+        "programs": [{"uuid": PROGRAM, "authoring_organizations": ["HillsU"],
+                      "courses": [{"key": "C", "course_runs": [RUN]}]}],
+        "course_enrollments": [{"username": name, "course_key": RUN, "mode": "masters"}],
+        "program_enrollments": [row(name, 0, user=name), row(None, 1, user=name)],
+        "program_course_enrollments": [row(name, 0, course_key=RUN, course_enrollment=True)],
+    }
+
+
+def load(b, site, document):
+    status, _, text = ask(b, "POST", "/api/catalog/v1/load/", json.dumps(document),
+                          Content_Type="application/json", Authorization="Token " + site.token)
+    assert status == 200, text
+
+
+def number_of(site, name):
+    return site.query(f"SELECT max(id) FROM account WHERE username = '{name}'")[0][0]
+
+
+def own(b, site, name):
+    """A source, a machine's token and a link of the account's own."""
+    mine = {"Authorization": "Token " + done(site.run("token show", "--user", name)),
+            "Content_Type": "application/json"}
+    source = json.dumps({"id": "own", "name": "Own", "fullName": "Own", "description": "D", "defaultLocale": "en",
+                         "supportedLocales": "en"})
+    status, _, text = ask(b, "POST", f"/guide/users/{name}/sources/", source, **mine)
+    assert status == 201, text
+    done(site.run("token create", "--user", name, "--name", "machine"))
+    done(site.run("user link", name))
+
+
+REFERENCES = {"token": "account_id", "session": "account_id", "sign_in": "account_id",
+              "oauth_client": "account_id", "social_auth": "account_id",
+              "course_enrollment": "user_id", "program_enrollment": "user_id",
+              "program_enrollment_history": "user_id", "member": "user_id"}
+
+
+def left(site, number):
+    """Which tables still refer to the account, and how often."""
+    found = {t: int(site.query(f"SELECT count(*) FROM {t} WHERE {c} = {number}")[0][0])
+             for t, c in REFERENCES.items()}
+    return {t: n for t, n in found.items() if n}
+
+
+# rows: G102 G137 G148 V105
+def test_removal(b, site):
+    """Every way of removing an account ends what it had, and hides what it owns."""  # X7 X8
+    admin = {"Authorization": "Token " + site.token}
+    ways = {"guided": lambda n: ask(b, "DELETE", f"/guide/users/{n}/", **admin)[0] == 204,
+            "catalogued": lambda n: ask(b, "DELETE", f"/api/catalog/v1/users/{n}/", **admin)[0] == 204,
+            "documented": lambda n: load(b, site, {"absent": {"users": [{"username": n}]}}) is None,
+            "commanded": lambda n: done(site.run("user remove", n)) == ""}
+    for name, remove in ways.items():
+        load(b, site, {**{k: v for k, v in learner(name).items() if k in ("users", "sessions")}})
+        own(b, site, name)
+        number, token = number_of(site, name), done(site.run("token show", "--user", name))
+        assert remove(name), name
+        # The account's own token stays to say so; nothing else does.
+        assert left(site, number) == {"token": 1}, (name, left(site, number))
+        status, _, text = ask(b, "GET", "/guide/user/", Authorization="Token " + token)
+        assert status == 401 and "User inactive or deleted." in text, text
+        sources = json.loads(ask(b, "GET", "/guide/sources/", **admin)[2])
+        assert all(ask(b, "GET", "/guide" + s["url"], **admin)[0] == 200 for s in sources), name
+        assert name not in [s["owner"] for s in sources], name
+    assert site.run("user remove", "nobody").returncode == 1
+
+
+# rows: G149 V106
+def test_erasure(b, site):
+    """An account goes for good, whatever refers to it, living or closed; its enrolments
+    wait again."""  # X7
+    admin = {"Authorization": "Token " + site.token}
+    ways = {"erased": lambda n: ask(b, "DELETE", f"/guide/users/{n}/?hardDelete=true", **admin)[0] == 204,
+            "wiped": lambda n: done(site.run("user remove", n, "--erase")) == ""}
+    for name, erase in ways.items():
+        load(b, site, learner(name))
+        own(b, site, name)
+        number = number_of(site, name)
+        assert set(left(site, number)) == set(REFERENCES) - {"member"}, left(site, number)
+        assert erase(name), name
+        assert not left(site, number), (name, left(site, number))
+        assert site.query(f"SELECT count(*) FROM account WHERE id = {number}") == [("0",)]
+        rows = site.query("SELECT user_id, status FROM program_enrollment "
+                          f"WHERE external_user_key = '{name}'")
+        assert rows == [("\\N", "enrolled")], rows
+        assert site.query("SELECT count(*) FROM program_enrollment "
+                          "WHERE user_id IS NULL AND external_user_key IS NULL") == [("0",)]
+        assert site.query("SELECT count(*) FROM program_course_enrollment WHERE course_enrollment_id > 0 "
+                          "AND course_enrollment_id NOT IN (SELECT id FROM course_enrollment)") == [("0",)]
+        assert site.query("SELECT h.reason FROM program_enrollment_history h JOIN program_enrollment e "
+                          "ON e.program_id = h.program_id AND e.id = h.id WHERE "
+                          f"e.external_user_key = '{name}' AND h.kind = '~'") == [("account erased",)]
+    dump = done(site.run("dump"))
+    assert "erased" in dump and site.run("load", site.write("dump.json", dump), "--dry-run").returncode == 0
+
+
 def send_sign_in(server, name):
     """A connection on which a wrong password is on its way."""
     body = json.dumps({"username": name, "password": "wrong"})
@@ -306,7 +416,7 @@ def main():
             with site.serve() as server:
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
                              test_guessed_secrets, test_link,
-                             test_new_password):
+                             test_new_password, test_removal, test_erasure):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
             for case in (test_log, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)

@@ -154,10 +154,7 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
 
 static enum nst_err user_after_destroy(struct nst_req *rq, void *row)
 {
-    return nst_exec_with(NULL, rq->db,
-                         "UPDATE repo SET owner_is_active = FALSE "
-                         "WHERE owner_type = 'User' AND owner_id = $1",
-                         NST_INT(((struct nst_row *)row)->id));
+    return nst_account_close(rq->db, ((struct nst_row *)row)->id, rq->now);
 }
 
 static enum nst_err everybody(struct nst_req *rq)
@@ -168,30 +165,50 @@ static enum nst_err everybody(struct nst_req *rq)
 
 /* ---- Deleting (G102, G149) ---- */
 
-/* The sources first: who writes in one of them comes before this or finds it gone. */
-static const char *const purge[] = {
-    "UPDATE repo SET owner_is_active = FALSE WHERE owner_type = 'User' "
-    "AND owner_id = $1",
-    "DELETE FROM concept_version WHERE repo_id IN (SELECT id FROM repo WHERE owner_type = 'User' "
-    "AND owner_id = $1)",
-    "DELETE FROM repo_version WHERE repo_id IN (SELECT id FROM repo WHERE owner_type = 'User' "
-    "AND owner_id = $1)",
-    "DELETE FROM repo WHERE owner_type = 'User' AND owner_id = $1",
-    "DELETE FROM member WHERE user_id = $1",
-    "DELETE FROM token WHERE account_id = $1",
-    "DELETE FROM sign_in WHERE account_id = $1",
-    "DELETE FROM account WHERE id = $1",
-    NULL,
-};
+#define OWN_REPOS "(SELECT id FROM repo WHERE owner_type = 'User' AND owner_id = $1)"
 
+/* Before they are erased, too: who writes in one of them comes first or finds it gone. */
+static enum nst_err hide_sources(struct nst_db *db, int64_t account, int64_t now)
+{
+    static const char *const statements[] = {
+        "UPDATE repo SET owner_is_active = FALSE WHERE owner_type = 'User' AND owner_id = $1",
+        NULL,
+    };
+    (void)now;
+    return nst_exec_each(db, statements, account);
+}
+
+static enum nst_err erase_sources(struct nst_db *db, int64_t account, int64_t now)
+{
+    static const char *const statements[] = {
+        "DELETE FROM concept_version WHERE repo_id IN " OWN_REPOS,
+        "DELETE FROM repo_version WHERE repo_id IN " OWN_REPOS,
+        "DELETE FROM repo WHERE owner_type = 'User' AND owner_id = $1",
+        "DELETE FROM member WHERE user_id = $1",
+        NULL,
+    };
+    NST_TRY(hide_sources(db, account, now));
+    return nst_exec_each(db, statements, account);
+}
+
+const struct nst_belongings ocl_belongings = { .close = hide_sources, .erase = erase_sources };
+
+/* Every account of the name, the living one and those that are closed. */
 static enum nst_err erase(struct nst_req *rq)
 {
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT id FROM account WHERE username = ");
-    nst_sql_bind(&q, NST_TEXT(rq->var[0]));
-    nst_sql_hold(&q, rq->db, "account");
-    return ocl_purge_all(rq, &q, purge);
+    for (bool found = true, any = false;; any = true) {
+        struct nst_sql q;
+        int64_t id = 0;
+        nst_sql_init(&q, rq->arena);
+        nst_sql_add(&q, "SELECT id FROM account WHERE username = ");
+        nst_sql_bind(&q, NST_TEXT(rq->var[0]));
+        nst_sql_add(&q, " LIMIT 1");
+        nst_sql_hold(&q, rq->db, "account");
+        NST_TRY(nst_sql_int(&id, &found, rq->db, &q));
+        if (!found)
+            return any ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+        NST_TRY(nst_account_erase(rq->db, id, rq->now));
+    }
 }
 
 /* V215: nobody deletes themselves. Nor does the last superuser go, since nobody could
