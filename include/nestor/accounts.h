@@ -77,13 +77,38 @@ struct nst_token {
 };
 
 /* Remember a token's hash.
- * Errors: NST_E_CONFLICT when the same token is known already. */
+ * Errors: NST_E_CONFLICT when the same token is known already, or the account has a
+ * machine's or carried one of the same name. */
 NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now);
 
 /* Give the account a fresh derived token under the next serial; the former stops
  * working. *token is text in a. Used at creation (serial 0 -> 1) and to revoke. */
 NST_CHECKED enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db,
                                          struct nst_arena *a, int64_t account, int64_t now);
+
+/* "own", "machine", "carried", "bearer". */
+const char *nst_token_kind_name(enum nst_token_kind kind);
+
+/* A token beside the account's own, as it may be shown. */
+struct nst_token_shown {
+    struct nst_str username, name; /* one without a name is called after its hash */
+    enum nst_token_kind kind;
+    int64_t created, expires; /* microseconds; expires 0: never */
+};
+
+/* Call sink for each of them, of one account or (0) of all, oldest first; t is valid
+ * during the call. */
+typedef void nst_token_sink(void *arg, const struct nst_token_shown *t);
+NST_CHECKED enum nst_err nst_tokens_each(struct nst_db *db, int64_t account, nst_token_sink *sink,
+                                         void *arg);
+
+/* End those of the name as it is shown: one, or all that a client fetched.
+ * Errors: NST_E_NOT_FOUND. */
+NST_CHECKED enum nst_err nst_token_end(struct nst_db *db, int64_t account, struct nst_str name);
+
+/* May a machine's or carried token get this name? One of the name that is over makes way. */
+NST_CHECKED enum nst_err nst_token_name_free(bool *out, struct nst_db *db, int64_t account,
+                                             struct nst_str name, int64_t now);
 
 /* Make the code of a one-time sign-in link for the account: 40 hex digits in a. The link
  * is /accounts/link/?code=. `expires` in microseconds. */

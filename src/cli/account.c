@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TOKEN_FILE_MAX 4096
+#define TOKEN_LIFE     (365 * 86400 * NST_SECOND) /* of a machine's, where nothing is said */
 
 struct task {
     struct cli_options *o;
@@ -19,6 +20,7 @@ struct task {
     struct nst_str password; /* hash */
     int64_t ended;           /* sessions */
     bool is_missing;         /* there is no such user */
+    bool is_taken;           /* the user has a token of this name */
     struct nst_str problem;  /* error body of a request */
 };
 
@@ -57,7 +59,13 @@ static enum nst_err token_store(struct nst_db *db, void *arg)
 {
     struct task *t = arg;
     struct ocl_user *user;
+    bool is_free = true;
     NST_TRY(find_user(&user, t, db));
+    if (t->o->name != NULL)
+        NST_TRY(nst_token_name_free(&is_free, db, user->row.id, nst_str_z(t->o->name), nst_now()));
+    t->is_taken = !is_free;
+    if (t->is_taken)
+        return NST_E_CONFLICT;
     const struct nst_token token = {
         .account = user->row.id,
         .token = t->token,
@@ -82,6 +90,9 @@ static int report(const struct cli_verb *verb, const struct task *t, enum nst_er
         return EXIT_DONE;
     if (t->is_missing)
         return cli_fail(verb, "there is no user \"%s\"", t->name);
+    if (t->is_taken)
+        return cli_fail(verb, "%s has a token \"%s\" already; `nestor token end` ends it", t->name,
+                        t->o->name);
     if (t->problem.n > 0)
         return cli_fail(verb, "refused: %.*s", NST_FMT(t->problem));
     return cli_fail(verb, "%s",
@@ -96,8 +107,21 @@ static int print_token(const struct cli_verb *verb, struct task *t, nst_work *wo
     return status;
 }
 
+/* --expires TIME, `never`, or what is said when it is left out. */
+static bool read_expiry(struct task *t, int64_t otherwise)
+{
+    const char *given = t->o->expires;
+    t->expires = given == NULL ? otherwise : 0;
+    return given == NULL || strcmp(given, "never") == 0 ||
+           nst_time_parse(&t->expires, nst_str_z(given));
+}
+
+#define EXPIRY_WANTED "--expires wants a time such as 2030-01-01T00:00:00Z, or never"
+
 static int token_add(struct task *t)
 {
+    if (!read_expiry(t, 0))
+        return cli_misuse(&cli_token, EXPIRY_WANTED);
     t->token = cli_read_file(t->o->arena, t->o->from_file, TOKEN_FILE_MAX);
     if (t->token.p == NULL)
         return cli_fail(&cli_token, "%s cannot be read: %s", t->o->from_file, strerror(errno));
@@ -108,12 +132,68 @@ static int token_add(struct task *t)
     return report(&cli_token, t, cli_run(t->site, token_store, t));
 }
 
+/* "2027-01-31T09:00:00Z", or "never". */
+static struct nst_str time_text(struct nst_arena *a, int64_t time)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 64);
+    if (time == 0)
+        return NST_STR("never");
+    nst_put_time(&b, time, NST_TIME_SECOND_Z);
+    return nst_buf_str(&b);
+}
+
+/* The token alone goes to standard output, since that is redirected into a file. */
 static int token_create(struct task *t)
 {
-    if (t->o->expires != NULL && !nst_time_parse(&t->expires, nst_str_z(t->o->expires)))
-        return cli_misuse(&cli_token, "--expires wants a time such as 2030-01-01T00:00:00Z");
+    if (!read_expiry(t, nst_now() + TOKEN_LIFE))
+        return cli_misuse(&cli_token, EXPIRY_WANTED);
     t->token = nst_random_hex(t->o->arena, 32);
-    return print_token(&cli_token, t, token_store);
+    int status = print_token(&cli_token, t, token_store);
+    if (status == EXIT_DONE)
+        fprintf(stderr,
+                "It expires: %.*s (--expires says when). `nestor token end --user %s --name %s` ends "
+                "it at once.\n",
+                NST_FMT(time_text(t->o->arena, t->expires)), t->name, t->o->name);
+    return status;
+}
+
+static void print_named(void *arg, const struct nst_token_shown *shown)
+{
+    struct task *t = arg;
+    printf("%.*s\t%.*s\t%s\t%.*s\t%.*s\n", NST_FMT(shown->username), NST_FMT(shown->name), nst_token_kind_name(shown->kind),
+           NST_FMT(time_text(t->o->arena, shown->created)),
+           NST_FMT(time_text(t->o->arena, shown->expires)));
+}
+
+static enum nst_err token_list(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user = NULL;
+    if (t->name != NULL)
+        NST_TRY(find_user(&user, t, db));
+    return nst_tokens_each(db, user != NULL ? user->row.id : 0, print_named, t);
+}
+
+static int token_list_run(struct task *t)
+{
+    return report(&cli_token, t, nst_store_run(t->site->store, NST_MODE_READ, token_list, t));
+}
+
+static enum nst_err token_end(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct ocl_user *user;
+    NST_TRY(find_user(&user, t, db));
+    return nst_token_end(db, user->row.id, nst_str_z(t->o->name));
+}
+
+static int token_end_run(struct task *t)
+{
+    enum nst_err e = cli_run(t->site, token_end, t);
+    if (e == NST_E_NOT_FOUND && !t->is_missing)
+        return cli_fail(&cli_token, "%s has no token \"%s\"", t->name, t->o->name);
+    return report(&cli_token, t, e);
 }
 
 static int token_show_run(struct task *t)
@@ -306,6 +386,8 @@ struct action {
 static const struct action token_actions[] = {
     { "add", NEEDS_USER | NEEDS_FROM_FILE, token_add },
     { "create", NEEDS_USER | NEEDS_NAME, token_create },
+    { "list", 0, token_list_run },
+    { "end", NEEDS_USER | NEEDS_NAME, token_end_run },
     { "show", NEEDS_USER, token_show_run },
     { "renew", NEEDS_USER, token_renew_run },
     { 0 },
@@ -387,17 +469,22 @@ static int user_run(int argc, char **argv)
 
 const struct cli_verb cli_token = {
     .name = "token",
-    .usage = "token add|create|show|renew --user NAME [--from-file FILE] [--name TEXT] "
-             "[--expires TIME] [--data DIR]",
-    .summary = "show, renew, create or bring along tokens",
+    .usage = "token add|create|list|end|show|renew --user NAME [--from-file FILE] [--name TEXT] "
+             "[--expires TIME|never] [--data DIR]",
+    .summary = "show, renew, create, list, end or bring along tokens",
     .help = "add     bring an existing token of 40 or more characters along, from FILE\n"
-            "create  make a further token for a machine, printed once\n"
+            "create  make a further token for a machine, printed once; a year long good unless\n"
+            "        --expires says otherwise; no two of a user have one name\n"
+            "list    print what a user, or without --user everybody, has beside the own token:\n"
+            "        user, name, kind, made, expires\n"
+            "end     end one of these by its name\n"
             "show    print the user's own token\n"
-            "renew   give the user a new one; the former stops working\n\n"
+            "renew   give the user a new one; the former stops working, the others stay\n\n"
             "Examples:\n"
             "  nestor token show --user ada\n"
             "  nestor token add --user ada --from-file old-server.token\n"
-            "  nestor token create --user ada --name nightly --expires 2030-01-01T00:00:00Z\n",
+            "  nestor token create --user ada --name nightly --expires 2030-01-01T00:00:00Z\n"
+            "  nestor token end --user ada --name nightly\n",
     .words = 1,
     .run = token_run,
 };

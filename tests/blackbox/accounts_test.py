@@ -341,6 +341,69 @@ def test_erasure(b, site):
     assert "erased" in dump and site.run("load", site.write("dump.json", dump), "--dry-run").returncode == 0
 
 
+def test_named_tokens(b, site):
+    """Tokens of machines have a name of their own and an end; they are listed and ended, by
+    the command line and by administrators."""  # X9
+    def token(verb, *words, name="otto"):
+        return site.run("token " + verb, "--user", name, *words)
+
+    done(site.run("user add", "otto"))
+    done(site.run("user add", "steward", "--staff"))
+    made = token("create", "--name", "nightly")
+    nightly, year = done(made), time.gmtime(time.time() + 365 * 86400)
+    assert time.strftime("%Y-%m-%d", year) in made.stderr and "token end" in made.stderr, made.stderr
+    twice = token("create", "--name", "nightly")
+    assert twice.returncode == 1 and 'has a token "nightly" already' in twice.stderr, twice.stderr
+    done(token("create", "--name", "nightly", name="steward"))
+    forever = done(token("create", "--name", "forever", "--expires", "never"))
+    assert token("create", "--name", "x", "--expires", "soon").returncode == 2
+    site.write("old", "o" * 40)
+    done(token("add", "--from-file", site.path("old")))
+    rows = [line.split("\t")[1:] for line in done(token("list")).split("\n")]
+    assert [row[:2] for row in rows[:2]] == [["nightly", "machine"], ["forever", "machine"]], rows
+    assert rows[2][0].startswith("token-") and rows[2][1] == "carried", rows
+    assert [row[3] == "never" for row in rows] == [False, True, True], rows
+    for good in (nightly, forever, "o" * 40):
+        assert ask(b, "GET", "/guide/user/", Authorization="Token " + good)[0] == 200
+    done(token("renew"))
+    assert ask(b, "GET", "/guide/user/", Authorization="Token " + nightly)[0] == 200
+    done(token("end", "--name", "nightly"))
+    assert ask(b, "GET", "/guide/user/", Authorization="Token " + nightly)[0] == 401
+    assert token("end", "--name", "nightly").returncode == 1
+    assert token("end", "--name", "nightly", name="nobody").returncode == 1
+    assert done(token("list", name="steward")).startswith("steward\tnightly\tmachine\t")
+    everybody = {line.split("\t")[0] for line in done(site.run("token list")).split("\n")}
+    assert {"otto", "steward"} <= everybody, everybody
+    # One that is over makes way for another of its name.
+    done(token("create", "--name", "short", "--expires", "2001-01-01T00:00:00Z"))
+    done(token("create", "--name", "short"))
+
+    # What administrators do over HTTP.
+    clerk = {"Authorization": "Token " + done(token("show", name="steward"))}
+    plain = {"Authorization": "Token " + done(token("show"))}
+    place = "/guide/admin/tokens/otto/named/"
+    status, _, text = ask(b, "GET", place, **clerk)
+    shown = json.loads(text)
+    assert status == 200 and [t["name"] for t in shown] == ["forever", rows[2][0], "short"], text
+    assert set(shown[0]) == {"name", "kind", "created", "expires"} and shown[0]["expires"] is None
+    assert forever not in text and "o" * 40 not in text
+    assert ask(b, "GET", place, **plain)[0] == 403
+    assert ask(b, "DELETE", place + "forever/", **plain)[0] == 403
+    assert ask(b, "DELETE", place + "forever/", **clerk)[0] == 204
+    assert ask(b, "DELETE", place + "forever/", **clerk)[0] == 404
+    assert ask(b, "DELETE", place + rows[2][0] + "/", **clerk)[0] == 204
+    for gone in (forever, "o" * 40):
+        assert ask(b, "GET", "/guide/user/", Authorization="Token " + gone)[0] == 401
+    assert ask(b, "GET", "/guide/admin/tokens/nobody/named/", **clerk)[0] == 404
+    # A superuser's are for superusers.
+    done(token("create", "--name", "rooted", name="admin"))
+    assert ask(b, "GET", "/guide/admin/tokens/admin/named/", **clerk)[0] == 403
+    assert ask(b, "DELETE", "/guide/admin/tokens/admin/named/rooted/", **clerk)[0] == 403
+    # The names hold when two are made at once.
+    got = together(4, lambda: token("create", "--name", "raced").returncode)
+    assert sorted(got) == [0, 1, 1, 1], got
+
+
 def send_sign_in(server, name):
     """A connection on which a wrong password is on its way."""
     body = json.dumps({"username": name, "password": "wrong"})
@@ -416,7 +479,8 @@ def main():
             with site.serve() as server:
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
                              test_guessed_secrets, test_link,
-                             test_new_password, test_removal, test_erasure):
+                             test_new_password, test_removal, test_erasure,
+                             test_named_tokens):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
             for case in (test_log, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)

@@ -41,6 +41,7 @@ BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/
         "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
         *(o + SOURCE + b for o in OWNERS for b in BELOW_SOURCE)}
 GUIDE_ONLY = {"/api-token-auth/", "/admin/tokens/", "/admin/tokens/{user}/",
+              "/admin/tokens/{user}/named/", "/admin/tokens/{user}/named/{name}/",
               "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
 V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/",

@@ -66,3 +66,62 @@ enum nst_err ocl_token_detail(struct nst_req *rq)
     nst_rows_end(rows);
     return e != NST_OK ? e : nst_answer_json(rq, 200);
 }
+
+/* ---- The tokens beside a user's own (X9) ---- */
+
+/* The account that the path names; a superuser's is for superusers. */
+static enum nst_err find_owner(int64_t *account, struct nst_req *rq)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT id, is_superuser FROM account "
+                           "WHERE username = $1 AND is_active",
+                           NST_TEXT(rq->var[0])));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    if (e == NST_OK && !has_row)
+        e = NST_E_NOT_FOUND;
+    else if (e == NST_OK && nst_rows_bool(rows, 1) && !rq->caller.is_superuser)
+        e = NST_E_FORBIDDEN;
+    else if (e == NST_OK)
+        *account = nst_rows_int(rows, 0);
+    nst_rows_end(rows);
+    return e;
+}
+
+static void put_named(void *arg, const struct nst_token_shown *t)
+{
+    struct nst_req *rq = arg;
+    struct nst_buf *out = &rq->x->out;
+    nst_put_z(out, out->p[out->n - 1] == '[' ? "" : ",");
+    nst_put_lit(out, "{\"name\":");
+    nst_json_put_str(out, t->name);
+    nst_putf(out, ",\"kind\":\"%s\",\"created\":\"", nst_token_kind_name(t->kind));
+    nst_put_time(out, t->created, rq->face->time);
+    nst_put_lit(out, "\",\"expires\":");
+    if (t->expires == 0) {
+        nst_put_lit(out, "null}");
+        return;
+    }
+    nst_put_char(out, '"');
+    nst_put_time(out, t->expires, rq->face->time);
+    nst_put_lit(out, "\"}");
+}
+
+enum nst_err ocl_named_list(struct nst_req *rq)
+{
+    int64_t account = 0;
+    NST_TRY(find_owner(&account, rq));
+    nst_put_char(&rq->x->out, '[');
+    NST_TRY(nst_tokens_each(rq->db, account, put_named, rq));
+    nst_put_char(&rq->x->out, ']');
+    return nst_answer_json(rq, 200);
+}
+
+enum nst_err ocl_named_end(struct nst_req *rq)
+{
+    int64_t account = 0;
+    NST_TRY(find_owner(&account, rq));
+    NST_TRY(nst_token_end(rq->db, account, rq->var[1]));
+    return nst_answer_empty(rq, 204);
+}

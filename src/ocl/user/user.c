@@ -262,6 +262,10 @@ static const struct nst_route user_route[] = {
       .doc = "Tokens of all users, 1000 at a time: `after` continues behind a user's number." },
     { GUIDE, "/admin/tokens/:user?/", .get = { ocl_token_detail, ocl_staff_only },
       .doc = "The token of one user." },
+    { GUIDE, "/admin/tokens/:user?/named/", .get = { ocl_named_list, ocl_staff_only },
+      .doc = "The tokens that a user has beside that one: of machines, carried, of clients." },
+    { GUIDE, "/admin/tokens/:user?/named/:name?/", .delete = { ocl_named_end, ocl_staff_only },
+      .doc = "One of these; deleting it ends it." },
     /* V213, V214, V222, V304, V306 */
     { V2, "/users/", .get = { nst_list, ocl_any_caller }, .doc = "Users." },
     { V2, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .doc = "One user." },

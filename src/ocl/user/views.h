@@ -16,4 +16,7 @@ nst_view ocl_member, ocl_member_add, ocl_member_remove;
 /* The administrators' view of tokens (G86). */
 nst_view ocl_token_list, ocl_token_detail;
 
+/* What a user has beside the own token: the list, and the end of one. */
+nst_view ocl_named_list, ocl_named_end;
+
 #endif
