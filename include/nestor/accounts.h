@@ -39,6 +39,13 @@ void nst_accounts_configure(const struct nst_accounts_settings *settings);
 /* The configured minimum of a password, in code points. */
 int64_t nst_password_minimum(void);
 
+/* Names that no user may have: words behind /users/ of the terminology API (V305), which
+ * would hide such a user. Separated by `|`. */
+#define NST_USERNAMES_RESERVED "login|signup|logout|password|oidc|api-token|orgs"
+
+/* True for one of these. */
+bool nst_username_is_reserved(struct nst_str name);
+
 /* ---- For programs of others ---- */
 
 struct nst_app;

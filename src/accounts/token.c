@@ -16,6 +16,15 @@ bool nst_is_barred(const struct nst_req *rq)
     return rq->caller.is_restricted && settings.enforces_restricted;
 }
 
+bool nst_username_is_reserved(struct nst_str name)
+{
+    struct nst_str rest = NST_STR(NST_USERNAMES_RESERVED);
+    while (rest.p != NULL)
+        if (nst_str_eq(nst_str_cut(&rest, '|'), name))
+            return true;
+    return false;
+}
+
 const struct nst_belongings *const *nst_belongings(void)
 {
     return settings.belongings;

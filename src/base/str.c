@@ -210,6 +210,76 @@ size_t nst_utf8_count(struct nst_str s)
     return count;
 }
 
+/* The code point at p[0..length), a well-formed sequence. */
+static uint32_t utf8_point(const unsigned char *p, size_t length)
+{
+    uint32_t c = length == 1 ? p[0] : p[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++)
+        c = c << 6 | (p[i] & 0x3F);
+    return c;
+}
+
+/* Blanks (White_Space), controls, and what the Unicode Standard calls default ignorable:
+ * joiners, directions, fillers, variation selectors, tags. */
+static bool is_unseen(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } range[] = {
+        { 0x00, 0x20 },       { 0x7F, 0xA0 },       { 0xAD, 0xAD },       { 0x34F, 0x34F },
+        { 0x61C, 0x61C },     { 0x115F, 0x1160 },   { 0x1680, 0x1680 },   { 0x17B4, 0x17B5 },
+        { 0x180B, 0x180F },   { 0x2000, 0x200F },   { 0x2028, 0x202F },   { 0x205F, 0x206F },
+        { 0x2800, 0x2800 },   { 0x3000, 0x3000 },   { 0x3164, 0x3164 },   { 0xFE00, 0xFE0F },
+        { 0xFEFF, 0xFEFF },   { 0xFFA0, 0xFFA0 },   { 0xFFF0, 0xFFFB },   { 0x1BCA0, 0x1BCA3 },
+        { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF },
+    };
+    for (size_t i = 0; i < sizeof(range) / sizeof(*range); i++)
+        if (c >= range[i].first && c <= range[i].last)
+            return true;
+    return false;
+}
+
+/* How many code points of s can be seen, and how many cannot. */
+static void count_seen(size_t *seen, size_t *unseen, struct nst_str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    *seen = *unseen = 0;
+    for (size_t i = 0; i < s.n;) {
+        size_t length = utf8_sequence(p + i, s.n - i);
+        length = length == 0 ? 1 : length;
+        ++*(is_unseen(utf8_point(p + i, length)) ? unseen : seen);
+        i += length;
+    }
+}
+
+bool nst_utf8_is_blank(struct nst_str s)
+{
+    size_t seen, unseen;
+    count_seen(&seen, &unseen, s);
+    return seen == 0;
+}
+
+bool nst_str_is_email(struct nst_str s)
+{
+    size_t seen, unseen, at = s.n;
+    count_seen(&seen, &unseen, s);
+    while (at > 0 && s.p[at - 1] != '@')
+        at--;
+    struct nst_str local = nst_str_slice(s, 0, at > 0 ? at - 1 : 0);
+    struct nst_str host = nst_str_slice(s, at, s.n);
+    if (unseen > 0 || local.n == 0 || nst_str_find(local, '@') < local.n)
+        return false;
+    while (host.p != NULL) {
+        struct nst_str label = nst_str_cut(&host, '.');
+        if (label.n == 0)
+            return false;
+        for (size_t i = 0; i < label.n; i++)
+            if (strchr("!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~", label.p[i]) != NULL)
+                return false;
+    }
+    return true;
+}
+
 size_t nst_utf8_put(char out[4], uint32_t c)
 {
     if (c < 0x80) {

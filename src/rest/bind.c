@@ -135,7 +135,7 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
     unsigned max = slot->field->max > 0 ? slot->field->max : TEXT_MAX;
     size_t length = nst_utf8_count(value);
     bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
-    if (must_hold && nst_str_trim(value).n == 0)
+    if (must_hold && nst_utf8_is_blank(value))
         complain(rq, slot, text->blank);
     else if (breaks_pattern(slot, value))
         complain(rq, slot, text->pattern);
@@ -162,7 +162,7 @@ static bool put_child_member(struct nst_buf *out, struct nst_req *rq, const stru
     if (slot->field->type->rep == NST_REP_INT ||
         !slot->field->type->parse(rq, slot->field, v, value))
         return false;
-    if (value == &text && slot->is_required && nst_str_trim(text).n == 0)
+    if (value == &text && slot->is_required && nst_utf8_is_blank(text))
         return false;
     nst_put_z(out, out->p[out->n - 1] == '{' ? "\"" : ",\"");
     nst_put(out, slot->snake);

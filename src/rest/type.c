@@ -211,8 +211,13 @@ const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_te
 const struct nst_type nst_slug = { "slug",     NST_REP_STR, "text",    STRING,
                                    parse_text, print_text,  is_segment };
 const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_email = { "email",    NST_REP_STR, "text", STRING ",\"format\":\"email\"",
-                                    parse_text, print_text };
+const struct nst_type nst_email = { "email",
+                                    NST_REP_STR,
+                                    "text",
+                                    STRING ",\"format\":\"email\"",
+                                    parse_text,
+                                    print_text,
+                                    nst_str_is_email };
 const struct nst_type nst_int = { "int",     NST_REP_INT,
                                   "bigint",  "\"type\":\"integer\",\"format\":\"int64\"",
                                   parse_int, print_int };

@@ -504,8 +504,9 @@ BAD = [
     (one("users", {"username": "x", "email": None}), ["users[0].email: null is not allowed here"]),
     (one("users", {"username": "x", "colour": 1}), ["users[0].colour: unknown"]),
     (one("users", {"username": 7}), ["users[0].username: 7 is no text"]),
-    (one("users", {"username": " x"}), ['users[0].username: " x" is no name: 1 to 255 characters '
-                                        'without blanks around them']),
+    (one("users", {"username": " x"}), ['users[0].username: " x" is no user\'s name: 1 to 255 '
+                                        'characters without blanks around them, and no word that '
+                                        'addresses need']),
     (one("users", {"username": "x", "tokens": [{"value": "v"}]}),
      ["users[0].tokens[0].expires: missing"]),
     (one("users", {"username": "x", "token": "registrar-token"}),

@@ -80,6 +80,14 @@ bool nst_utf8_valid(struct nst_str s);
 /* Number of code points of the well-formed UTF-8 string s. */
 size_t nst_utf8_count(struct nst_str s);
 
+/* True when nothing of the well-formed UTF-8 string s can be seen: it is empty, or has
+ * blanks, controls and marks without width alone, of any script. */
+bool nst_utf8_is_blank(struct nst_str s);
+
+/* True when s can be a mail address: one part before the last `@` and a host after it,
+ * without anything that cannot be seen. The host need not have a dot. */
+bool nst_str_is_email(struct nst_str s);
+
 /* Write code point c (surrogates included, as three bytes) to out[0..3].
  * Returns the number of bytes, 1..4. c must be at most 0x10FFFF. */
 size_t nst_utf8_put(char out[4], uint32_t c);

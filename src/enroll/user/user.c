@@ -16,9 +16,9 @@ static const struct enroll_shape token_shape = ENROLL_SHAPE(token_member);
 
 static const struct enroll_member user_member[] = {
     [USERNAME] = { "username", ENROLL_TEXT, ENROLL_REQUIRED | ENROLL_KEY | ENROLL_FIND,
-                   .column = "username", .form = &enroll_form_name },
+                   .column = "username", .form = &enroll_form_username },
     [EMAIL] = { "email", ENROLL_TEXT, .column = "email", .show = "coalesce(account.email, '')",
-                .fallback = "" },
+                .fallback = "", .form = &enroll_form_email },
     [IS_STAFF] = { "is_staff", ENROLL_BOOL, .column = "is_staff", .fallback = "false" },
     [IS_SUPERUSER] = { "is_superuser", ENROLL_BOOL, .column = "is_superuser", .fallback = "false" },
     [IS_ACTIVE] = { "is_active", ENROLL_BOOL, .column = "is_enabled", .fallback = "true" },

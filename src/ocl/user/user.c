@@ -73,7 +73,10 @@ static const struct nst_field user_field[] = {
     NST_LINK("collections_url", "/users/{username}/collections/", .doc = "The user's collections."),
 };
 
-static const struct nst_rule guide_rule[] = { { "username", .charset = NAME_CHARS }, { 0 } };
+static const struct nst_rule guide_rule[] = {
+    { "username", .charset = NAME_CHARS, .refused = NST_USERNAMES_RESERVED },
+    { 0 },
+};
 
 #define TAKEN \
     { \

@@ -67,6 +67,31 @@ static void test_str__int_refuses_overflow_and_tails(void **state)
     assert_true(n == INT64_MAX);
 }
 
+static void test_str__what_cannot_be_seen_is_blank(void **state)
+{
+    static const char *const blank[] = { "", " \t\n", "\xE3\x80\x80", "\xE2\x80\x8B \xEF\xBB\xBF",
+                                         "\xC2\x85", "\xE3\x85\xA4", "\xF3\xA0\x80\x81" };
+    static const char *const seen[] = { "a", " .", "\xC3\xA4", "\xE2\x80\x8B-", "\xF0\x9F\x98\x80" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(blank) / sizeof(*blank); i++)
+        assert_true(nst_utf8_is_blank(nst_str_z(blank[i])));
+    for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
+        assert_false(nst_utf8_is_blank(nst_str_z(seen[i])));
+}
+
+static void test_str__mail_addresses(void **state)
+{
+    static const char *const good[] = { "a@b", "a.b+c@x-y.example", "\xC3\xA4@\xC3\xB6.example" };
+    static const char *const bad[] = { "",      "a",     "@",      "a@",   "@b",      "a@b@c", "a b@c",
+                                       "a@b c", "a@.b",  "a@b.",   "a@b..c", "a@b\nc", " a@b",  "a@b,c",
+                                       "a@<b>", "a@b/c", "a\xE2\x80\x8B@b" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+        assert_true(nst_str_is_email(nst_str_z(good[i])));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_false(nst_str_is_email(nst_str_z(bad[i])));
+}
+
 static void test_str__utf8_bounds(void **state)
 {
     (void)state;
@@ -210,6 +235,8 @@ int main(void)
         cmocka_unit_test(test_str__cut_gives_every_piece),
         cmocka_unit_test(test_str__int_refuses_overflow_and_tails),
         cmocka_unit_test(test_str__utf8_bounds),
+        cmocka_unit_test(test_str__what_cannot_be_seen_is_blank),
+        cmocka_unit_test(test_str__mail_addresses),
         cmocka_unit_test(test_arena__rewind_frees_only_what_came_after),
         cmocka_unit_test(test_arena__cleanups_run_once),
         cmocka_unit_test(test_buf__maximum_is_kept),
