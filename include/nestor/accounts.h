@@ -314,6 +314,12 @@ size_t nst_password_faults(struct nst_str *out, struct nst_arena *a, struct nst_
 NST_CHECKED enum nst_err nst_password_hash(struct nst_str *out, struct nst_arena *a,
                                            struct nst_str password);
 
+/* Note a sign-in by the password with this hash.
+ *   out  false when the password is another one by now, or the account closed or
+ *        switched off: then it is none */
+NST_CHECKED enum nst_err nst_sign_in_note(bool *out, struct nst_db *db, int64_t account,
+                                          struct nst_str hash, int64_t now);
+
 /* Verify on a job thread. A null hash costs the same time and is never right:
  * known and unknown names must not differ. */
 bool nst_password_verify(struct nst_str hash, struct nst_str password);

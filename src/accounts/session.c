@@ -190,6 +190,20 @@ enum nst_err nst_sign_in_prepare(struct nst_req *rq)
     return NST_OK;
 }
 
+/* While a password was compared, it may have been replaced: the row decides, which whoever
+ * replaces it holds. */
+enum nst_err nst_sign_in_note(bool *out, struct nst_db *db, int64_t account, struct nst_str hash,
+                              int64_t now)
+{
+    int64_t changed = 0;
+    NST_TRY(nst_exec_with(&changed, db,
+                          "UPDATE account SET last_login = $1 WHERE id = $2 AND password = $3 "
+                          "AND is_active AND is_enabled",
+                          NST_INT(now), NST_INT(account), NST_TEXT(hash)));
+    *out = changed > 0;
+    return NST_OK;
+}
+
 /* Sessions that are over go when a new one comes. */
 static enum nst_err open_session(struct nst_req *rq, const struct sign_in *s,
                                  struct nst_str session, struct nst_str csrf)
@@ -197,8 +211,6 @@ static enum nst_err open_session(struct nst_req *rq, const struct sign_in *s,
     NST_TRY(nst_exec_with(NULL, rq->db, "DELETE FROM session WHERE expires_at <= $1 OR hash = $2",
                           NST_INT(rq->now),
                           NST_TEXT(nst_secret_hash(rq->arena, nst_cookie(rq, "sessionid")))));
-    NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE account SET last_login = $1 WHERE id = $2",
-                          NST_INT(rq->now), NST_INT(s->account)));
     return nst_exec_with(NULL, rq->db,
                          "INSERT INTO session (hash, account_id, csrftoken, expires_at) "
                          "VALUES ($1, $2, $3, $4)",
@@ -210,7 +222,10 @@ static enum nst_err open_session(struct nst_req *rq, const struct sign_in *s,
 enum nst_err nst_sign_in(struct nst_req *rq)
 {
     const struct sign_in *s = rq->prepared;
-    if (!s->is_right)
+    bool is_right = s->is_right;
+    if (is_right)
+        NST_TRY(nst_sign_in_note(&is_right, rq->db, s->account, s->hash, rq->now));
+    if (!is_right)
         return refuse(rq, NST_E_INVALID, "Unable to log in with provided credentials.");
     struct nst_str session = nst_random_hex(rq->arena, COOKIE_BYTES);
     struct nst_str csrf = nst_random_hex(rq->arena, COOKIE_BYTES);

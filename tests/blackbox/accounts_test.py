@@ -9,6 +9,7 @@ import json
 import os
 import select
 import socket
+import sqlite3
 import sys
 import threading
 import time
@@ -404,6 +405,31 @@ def test_named_tokens(b, site):
     assert sorted(got) == [0, 1, 1, 1], got
 
 
+def test_password_meanwhile(site):
+    """A sign-in whose password is replaced while it is compared is none."""  # X19
+    site.write("password", "replaced while it is compared")
+    done(site.run("user add", "rita", "--password-file", site.path("password")))
+    if site.database:
+        return  # there the writer holds the row in the same way, but this test cannot
+    with site.serve() as server:
+        beside = sqlite3.connect(os.path.join(site.data, "nestor.db"), isolation_level=None)
+        beside.execute("BEGIN IMMEDIATE")
+        beside.execute("UPDATE account SET password = 'another' WHERE username = 'rita'")
+        got = []
+        caller = threading.Thread(target=lambda: got.append(ask(
+            server, "POST", "/accounts/sign-in/", json.dumps(
+                {"username": "rita", "password": "replaced while it is compared"}),
+            Content_Type="application/json")))
+        caller.start()
+        caller.join(1)  # it is compared now, and waits for the writer
+        beside.execute("COMMIT")
+        beside.close()
+        caller.join()
+        assert got[0][0] == 400, got
+        assert site.query("SELECT count(*) FROM session JOIN account ON account.id = account_id "
+                          "WHERE username = 'rita'") == [("0",)]
+
+
 def send_sign_in(server, name):
     """A connection on which a wrong password is on its way."""
     body = json.dumps({"username": name, "password": "wrong"})
@@ -482,7 +508,7 @@ def main():
                              test_new_password, test_removal, test_erasure,
                              test_named_tokens):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
-            for case in (test_log, test_readiness, test_no_room, test_stop):
+            for case in (test_log, test_password_meanwhile, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)
     return tally.finish()
 

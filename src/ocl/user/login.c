@@ -88,11 +88,12 @@ enum nst_err ocl_login_prepare(struct nst_req *rq)
 enum nst_err ocl_login(struct nst_req *rq)
 {
     const struct login *l = rq->prepared;
-    if (!l->is_right)
+    bool is_right = l->is_right;
+    if (is_right)
+        NST_TRY(nst_sign_in_note(&is_right, rq->db, l->id, l->hash, rq->now));
+    if (!is_right)
         return nst_fail(rq, NST_E_INVALID, "non_field_errors",
                         NST_STR("Unable to log in with provided credentials."));
-    NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE account SET last_login = $1 WHERE id = $2",
-                          NST_INT(rq->now), NST_INT(l->id)));
     nst_no_store(rq);
     nst_put_lit(&rq->x->out, "{\"token\":");
     nst_json_put_str(&rq->x->out, nst_token_derive(rq->arena, l->id, l->serial));
