@@ -36,14 +36,13 @@ static void check_again(struct nst_arena *a, const struct enroll_csv_row *row)
     struct enroll_csv_row *again = NST_NEW(a, struct enroll_csv_row);
     struct nst_buf b;
     nst_buf_init(&b, a, SIZE_MAX / 4);
+    nst_put_lit(&b, "sep=,\n"); /* a field may hold more of another separator */
     for (size_t i = 0; i < row->count; i++) {
         if (i > 0)
             nst_put_char(&b, ',');
         enroll_csv_put(&b, row->field[i]);
     }
     nst_put_char(&b, '\n');
-    if (b.n == 1)
-        return; /* one empty field reads as a blank line */
     struct text text = { b.p, b.n };
     struct enroll_csv *c = enroll_csv_new(a, read_text, &text);
     demand(enroll_csv_next(again, c) == ENROLL_CSV_ROW && again->count == row->count);
@@ -56,7 +55,7 @@ static void check_row(const struct enroll_csv_row *row)
 {
     bool has_fields = row->fault == ENROLL_CSV_GOOD || row->fault == ENROLL_CSV_NUL ||
                       row->fault == ENROLL_CSV_ENCODING;
-    demand(row->last_line >= row->line && row->count <= ENROLL_CSV_FIELDS);
+    demand(row->count <= ENROLL_CSV_FIELDS);
     demand(has_fields ? row->count > 0 : row->count == 0);
     for (size_t i = 0; i < row->count; i++) {
         demand(row->field[i].n <= ENROLL_CSV_FIELD_MAX);
@@ -78,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_row(row);
         if (row->fault == ENROLL_CSV_GOOD && rows++ < AGAIN)
             check_again(a, row);
-        line = row->last_line;
+        line = row->line;
         end = row->end;
         nst_arena_rewind(a, mark);
     }

@@ -6,6 +6,7 @@
 #include "nestor/accounts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SECRET_MAX  4096
 #define FRESH_TENTH 9 /* tenths of its life that a token is used for */
@@ -142,7 +143,8 @@ static enum nst_err run_call(struct nst_db *db, void *arg)
     rq.x->arena = in->a;
     if (in->call->body.p != NULL)
         NST_TRY(nst_json_read(&body, NULL, in->a, in->call->body, NULL));
-    enum nst_err e = nst_call(&rq, &enroll_face, in->call->method, in->call->path, body);
+    const struct nst_face *face = in->call->is_desk ? &enroll_desk_face : &enroll_face;
+    enum nst_err e = nst_call(&rq, face, in->call->method, in->call->path, body);
     in->answer = (struct cli_answer){ (long)rq.x->status, nst_buf_str(&rq.x->out) };
     return e;
 }
@@ -210,4 +212,37 @@ int cli_api_call(struct cli_answer *out, struct cli_api *api, struct nst_arena *
                  const struct cli_call *call)
 {
     return api->http != NULL ? call_server(out, api, a, call) : call_inside(out, api, a, call);
+}
+
+/* What follows the mount in a link: the rest of it is the server's idea of its own
+ * address, and the token is for the one that was given. Inside there is neither. */
+static struct nst_str path_in(const struct cli_api *api, struct nst_str link)
+{
+    struct nst_str mark = api->http != NULL ? nst_str_z(enroll_face.mount) : NST_STR("http://");
+    for (size_t i = 0; i + mark.n <= link.n; i++)
+        if (memcmp(link.p + i, mark.p, mark.n) == 0)
+            return nst_str_slice(link, i + mark.n, link.n);
+    return (struct nst_str){ 0 };
+}
+
+int cli_api_page(const struct nst_json **results, struct nst_buf *path, struct cli_api *api,
+                 struct nst_arena *a)
+{
+    struct cli_answer answer;
+    struct nst_json *tree = NULL;
+    const struct cli_call call = { .method = NST_GET, .path = nst_buf_str(path) };
+    int status = cli_api_call(&answer, api, a, &call);
+    if (status != EXIT_DONE)
+        return status;
+    if (answer.status != 200 || nst_json_read(&tree, NULL, a, answer.body, NULL) != NST_OK)
+        return cli_http_fail(api->o, api->verb, &answer);
+    *results = nst_json_get(tree, NST_STR("results"));
+    const struct nst_json *next = nst_json_get(tree, NST_STR("next"));
+    path->n = 0;
+    if (next == NULL || next->kind != NST_JSON_STRING)
+        return EXIT_DONE;
+    nst_put(path, path_in(api, next->text));
+    return path->n > 0 ? EXIT_DONE
+                       : cli_fail(api->verb, "the next page is not one of this API: %.*s",
+                                  NST_FMT(next->text));
 }

@@ -11,6 +11,7 @@ struct cli_call {
     enum nst_method method;
     struct nst_str path; /* below the mount of the API: "/programs/..." */
     struct nst_str body; /* JSON; null: none */
+    bool is_desk;        /* inside, one of the requests that only enroll_desk_face has */
 };
 
 /* Connect to --server with --token-file or with --client-id and
@@ -32,5 +33,12 @@ struct nst_str cli_api_path(struct nst_arena *a, struct nst_str program, struct 
  * saying why the run must stop: nobody answers, or the credentials do not suffice. */
 int cli_api_call(struct cli_answer *out, struct cli_api *api, struct nst_arena *a,
                  const struct cli_call *call);
+
+/* Read a page of a list.
+ *   results  set to the list of its items, in a; NULL when there is none
+ *   path     of the page; becomes that of the next, empty after the last
+ * Returns EXIT_FAILED after saying why it cannot be read. */
+int cli_api_page(const struct nst_json **results, struct nst_buf *path, struct cli_api *api,
+                 struct nst_arena *a);
 
 #endif

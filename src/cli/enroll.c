@@ -1,6 +1,7 @@
 /* nestor enroll: a registrar's CSV file becomes requests of the program enrollments
  * API, to a server or to the views inside this program, in batches of 25. */
 #include "roster.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,23 +57,6 @@ static bool fits(const struct enrolling *e, const struct roster_row *row)
     return e->open < ENROLL_BATCH;
 }
 
-/* The batch that a run which was cut short may have sent without writing it down. */
-static void warn_of_conflicts(const struct enrolling *e)
-{
-    size_t first = 0, last = 0;
-    for (size_t i = 0; i < e->count; i++) {
-        if (!nst_str_eq(e->pending[i].outcome, NST_STR("conflict")))
-            continue;
-        first = first == 0 ? e->pending[i].line : first;
-        last = e->pending[i].line;
-    }
-    if (first > 0)
-        fprintf(stderr,
-                "nestor enroll: note: lines %zu to %zu were perhaps sent by the run that was cut "
-                "short: a conflict there may be its own work\n",
-                first, last);
-}
-
 static int send_open(struct enrolling *e)
 {
     struct roster_row *row[ENROLL_BATCH];
@@ -82,6 +66,7 @@ static int send_open(struct enrolling *e)
             row[n++] = &e->pending[i];
     if (n == 0)
         return EXIT_DONE;
+    e->how.resumes = roster_outcomes_resumes(e->outcomes);
     if (!e->o->dry_run)
         return roster_send(row, n, e->api, &e->how);
     for (size_t i = 0; i < n; i++)
@@ -96,8 +81,6 @@ static int flush(struct enrolling *e)
     size_t answered = 0;
     while (answered < e->count && e->pending[answered].outcome.p != NULL)
         answered++;
-    if (roster_outcomes_resumes(e->outcomes))
-        warn_of_conflicts(e);
     if (!roster_outcomes_add(e->outcomes, e->pending, answered, e->how.arena))
         status = EXIT_FAILED;
     e->progress.count += answered;
@@ -111,17 +94,12 @@ static int flush(struct enrolling *e)
 
 static void note_fault(struct enrolling *e)
 {
-    const struct enroll_csv_row *row = &e->file.row;
-    const char *reason = row->fault != ENROLL_CSV_GOOD ? enroll_csv_reason(row->fault)
-                         : row->count < e->file.count  ? "there are too few fields"
-                         : row->count > e->file.count  ? "there are too many fields"
-                                                       : NULL;
+    const char *reason = roster_file_fault(&e->file);
     if (reason == NULL || ++e->notes > NOTES_MAX)
         return;
-    fprintf(stderr, "nestor enroll: line %zu: %s", row->line, reason);
-    if (row->last_line > row->line)
-        fprintf(stderr, "; the row goes on to line %zu", row->last_line);
-    fputs(e->notes == NOTES_MAX ? "\n(further faults stand in the outcomes only)\n" : "\n", stderr);
+    fprintf(stderr, "nestor enroll: line %zu: %s\n", e->file.row.line, reason);
+    if (e->notes == NOTES_MAX)
+        fputs("(further faults stand in the outcomes only)\n", stderr);
 }
 
 static int take_row(struct enrolling *e)
@@ -154,9 +132,9 @@ static int read_rows(struct enrolling *e)
 {
     enum enroll_csv_step step;
     int status = EXIT_DONE;
-    while ((step = enroll_csv_next(&e->file.row, e->file.csv)) == ENROLL_CSV_ROW) {
+    while ((step = roster_file_next(&e->file)) == ENROLL_CSV_ROW) {
         e->progress.bytes = (int64_t)e->file.row.end;
-        status = take_row(e);
+        status = cli_is_stopped() ? EXIT_FAILED : take_row(e);
         if (status != EXIT_DONE)
             return status;
     }
@@ -198,7 +176,9 @@ static int run_kind(struct cli_options *o, const struct roster_kind *kind)
     e->how = (struct roster_send_how){ .verb = &cli_enroll,
                                        .kind = kind,
                                        .method = o->change ? NST_PATCH : NST_POST,
+                                       .known = roster_known_new(o->arena),
                                        .arena = nst_arena_new((size_t)1 << 18) };
+    cli_stop_on_signals();
     int status = open_all(e);
     e->progress = (struct cli_progress){
         .what = "rows", .size = e->file.size, .started = nst_ticks(), .is_quiet = o->quiet
@@ -230,8 +210,6 @@ static int enroll_run(int argc, char **argv)
         status = cli_misuse(&cli_enroll, "program or course?");
     } else if (o.rest_count < 2) {
         status = cli_misuse(&cli_enroll, "a FILE is needed");
-    } else if (o.change && !kind_named(o.rest[0])->is_course) {
-        status = cli_misuse(&cli_enroll, "--change is for course rows");
     } else {
         status = run_kind(&o, kind_named(o.rest[0]));
     }
@@ -249,14 +227,17 @@ const struct cli_verb cli_enroll = {
         "course file: program, course, student_key, status (docs/enrollments.md). --program UUID,\n"
         "--course KEY and --curriculum UUID stand in for a column that is not there.\n"
         "Each row gets an outcome in FILE.csv.outcomes.csv. A run that was cut short goes on\n"
-        "with --resume. --change changes the status of course rows that are there. --dry-run\n"
-        "only looks at the file.\n"
+        "with --resume. --change changes the status of rows that are there. --dry-run only\n"
+        "looks at the file.\n"
         "A database is written as --user NAME, who must be staff (default: the first\n"
         "superuser). A server takes --token-file FILE, or --client-id ID and\n"
         "--client-secret-file FILE, with which tokens are fetched.\n"
-        "Exit codes: 0 every row succeeded, 1 some did not or the run stopped, 2 wrong usage.\n\n"
+        "Exit codes: 0 every row succeeded or was so already, 1 some did not or the run stopped,\n"
+        "2 wrong usage.\n\n"
         "Examples:\n"
         "  nestor enroll program learners.csv --data ./data\n"
+        "  nestor enroll program --change withdrawn.csv --program \\\n"
+        "      6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10\n"
         "  nestor enroll course maps.csv --course course-v1:HillsU+MAP1+2019 --data ./data\n"
         "  nestor enroll course --change maps.csv --server https://lms.example.org \\\n"
         "      --client-id registrar --client-secret-file registrar.secret --resume\n",

@@ -129,17 +129,6 @@ static int export_from_site(struct exporting *x, struct cli_site *site)
 
 /* ---- From a server ---- */
 
-/* What follows the mount in a link: the rest of it is the server's idea of its own
- * address, and the token is for the one that was given. */
-static struct nst_str path_in(struct nst_str link)
-{
-    struct nst_str mount = nst_str_z(enroll_face.mount);
-    for (size_t i = 0; i + mount.n <= link.n; i++)
-        if (memcmp(link.p + i, mount.p, mount.n) == 0)
-            return nst_str_slice(link, i + mount.n, link.n);
-    return (struct nst_str){ 0 };
-}
-
 static bool put_results(struct exporting *x, const struct nst_json *results)
 {
     const struct nst_json *item = results != NULL ? results->first : NULL;
@@ -159,29 +148,6 @@ static bool put_results(struct exporting *x, const struct nst_json *results)
     return good;
 }
 
-/* One page; *path becomes that of the next, null after the last. */
-static int export_page(struct exporting *x, struct cli_api *api, struct nst_buf *path)
-{
-    struct cli_answer answer;
-    struct nst_json *tree = NULL;
-    const struct cli_call call = { .method = NST_GET, .path = nst_buf_str(path) };
-    int status = cli_api_call(&answer, api, x->arena, &call);
-    if (status != EXIT_DONE)
-        return status;
-    if (answer.status != 200 || nst_json_read(&tree, NULL, x->arena, answer.body, NULL) != NST_OK)
-        return cli_http_fail(x->o, &cli_enrollments, &answer);
-    if (!put_results(x, nst_json_get(tree, NST_STR("results"))))
-        return EXIT_FAILED;
-    const struct nst_json *next = nst_json_get(tree, NST_STR("next"));
-    path->n = 0;
-    if (next == NULL || next->kind != NST_JSON_STRING)
-        return EXIT_DONE;
-    nst_put(path, path_in(next->text));
-    return path->n > 0 ? EXIT_DONE
-                       : cli_fail(&cli_enrollments, "the next page is not one of this API: %.*s",
-                                  NST_FMT(next->text));
-}
-
 static int export_from_server(struct exporting *x)
 {
     struct cli_api *api = NULL;
@@ -192,7 +158,10 @@ static int export_from_server(struct exporting *x)
     if (status == EXIT_DONE && !put_header(x))
         status = EXIT_FAILED;
     while (status == EXIT_DONE && path.n > 0) {
-        status = export_page(x, api, &path);
+        const struct nst_json *results = NULL;
+        status = cli_api_page(&results, &path, api, x->arena);
+        if (!put_results(x, results))
+            status = EXIT_FAILED;
         nst_arena_reset(x->arena);
     }
     cli_api_close(api);

@@ -8,7 +8,8 @@
 #include "enroll/csv/csv.h"
 #include "progress.h"
 
-#define ROSTER_PENDING 100 /* rows in hand at most, those that are not sent included */
+#define ROSTER_PENDING   100 /* rows in hand at most, those that are not sent included */
+#define ROSTER_UNCHANGED "unchanged" /* the outcome of a row that is there as it is asked for */
 
 enum roster_value {
     ROSTER_PROGRAM,
@@ -63,6 +64,12 @@ int roster_file_open(struct roster_file *f, struct cli_options *o, const struct 
 /* Close it; also after a failed open. */
 void roster_file_close(struct roster_file *f);
 
+/* Read the next row into f->row; empty cells beyond the columns are dropped. */
+enum enroll_csv_step roster_file_next(struct roster_file *f);
+
+/* What is wrong with f->row, as a sentence; NULL: nothing that the row alone tells. */
+const char *roster_file_fault(const struct roster_file *f);
+
 /* Turn f->row into a row; texts are in a. A row that is never to be sent has its
  * outcome already. */
 void roster_file_take(struct roster_row *row, const struct roster_file *f, struct nst_arena *a,
@@ -101,12 +108,18 @@ bool roster_outcomes_add(struct roster_outcomes *w, const struct roster_row *row
 /* Print the summary; returns EXIT_DONE when every row succeeded. */
 int roster_outcomes_sum_up(const struct roster_outcomes *w);
 
+/* True for the outcome of a row that is as the file has it: its status was stored, or
+ * was there. */
+bool roster_is_success(struct nst_str outcome, struct nst_str status);
+
 /* ---- Requests (roster_send.c) ---- */
 
 struct roster_send_how {
     const struct cli_verb *verb;
     const struct roster_kind *kind;
     enum nst_method method;
+    bool resumes; /* a run that was cut short may have sent these rows */
+    struct roster_known *known;
     struct nst_arena *arena;
 };
 
@@ -116,5 +129,17 @@ struct roster_send_how {
  * by then have their outcome. */
 int roster_send(struct roster_row *const *row, size_t count, struct cli_api *api,
                 const struct roster_send_how *how);
+
+/* ---- What is there already (roster_known.c) ---- */
+
+/* Empty; it lives in a. */
+struct roster_known *roster_known_new(struct nst_arena *a);
+
+/* Look at rows that were answered: a conflict with a row that is there just so becomes
+ * ROSTER_UNCHANGED or, where the rows may be this file's own, their status. Reads the
+ * list of a program or run when it shows its first conflict.
+ * Returns EXIT_FAILED after saying why that cannot be read. */
+int roster_known_settle(struct roster_row *const *row, size_t count, struct cli_api *api,
+                        const struct roster_send_how *how);
 
 #endif

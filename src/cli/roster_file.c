@@ -42,13 +42,14 @@ static int refuse(const struct roster_file *f, const char *what, struct nst_str 
 
 /* ---- Columns ---- */
 
+/* "External User Key" is external_user_key. */
 static struct nst_str folded(struct nst_arena *a, struct nst_str name)
 {
     struct nst_buf b;
     nst_buf_init(&b, a, ENROLL_CSV_FIELD_MAX);
     name = nst_str_trim(name);
     for (size_t i = 0; i < name.n; i++)
-        nst_put_char(&b, nst_lower(name.p[i]));
+        nst_put_char(&b, name.p[i] == ' ' ? '_' : nst_lower(name.p[i]));
     return nst_buf_str(&b);
 }
 
@@ -63,6 +64,8 @@ static const struct roster_column *column_named(const struct roster_kind *kind, 
 
 static int read_names(struct roster_file *f, struct nst_arena *a, const struct roster_kind *kind)
 {
+    while (f->row.count > 0 && f->row.field[f->row.count - 1].n == 0)
+        f->row.count--; /* cells that a spreadsheet has left behind */
     f->count = f->row.count;
     for (size_t i = 0; i < f->row.count; i++) {
         struct nst_str name = folded(a, f->row.field[i]);
@@ -82,6 +85,12 @@ static const char *option_of(const struct cli_options *o, const struct roster_co
     return column->option == 0 ? NULL : *(const char *const *)((const char *)o + column->option);
 }
 
+/* A change leaves the curriculum as it is. */
+static bool is_needed(const struct cli_options *o, const struct roster_column *column)
+{
+    return !(o->change && column->value == ROSTER_CURRICULUM);
+}
+
 static int check_column(struct roster_file *f, struct cli_options *o,
                         const struct roster_column *column)
 {
@@ -90,7 +99,7 @@ static int check_column(struct roster_file *f, struct cli_options *o,
     f->given[column->value] = nst_str_z(given);
     if (is_there && given != NULL)
         return refuse(f, "there is a column for what an option gives: ", nst_str_z(column->flag));
-    if (is_there || given != NULL)
+    if (is_there || given != NULL || !is_needed(o, column))
         return EXIT_DONE;
     struct nst_str hint =
         nst_strf(o->arena, "%s%s%s", column->name[0], column->flag != NULL ? ", and no " : "",
@@ -150,13 +159,57 @@ void roster_file_close(struct roster_file *f)
         close(f->fd);
 }
 
+enum enroll_csv_step roster_file_next(struct roster_file *f)
+{
+    struct enroll_csv_row *row = &f->row;
+    enum enroll_csv_step step = enroll_csv_next(row, f->csv);
+    while (step == ENROLL_CSV_ROW && row->count > f->count && row->field[row->count - 1].n == 0)
+        row->count--;
+    return step;
+}
+
 /* ---- Rows ---- */
+
+/* "1.23457E+12", or with a comma: what a spreadsheet has made of a long number. Its
+ * last digits are gone, and another learner may have those that are left. */
+static bool is_shortened(struct nst_str key)
+{
+    size_t n = 0;
+    while (n < key.n && ((key.p[n] >= '0' && key.p[n] <= '9') || key.p[n] == '.' ||
+                         key.p[n] == ','))
+        n++;
+    return n > 0 && n + 2 < key.n && nst_lower(key.p[n]) == 'e' && key.p[n + 1] == '+' &&
+           key.p[n + 2] >= '0' && key.p[n + 2] <= '9';
+}
+
+const char *roster_file_fault(const struct roster_file *f)
+{
+    int at = f->at[ROSTER_KEY];
+    if (f->row.fault != ENROLL_CSV_GOOD)
+        return enroll_csv_reason(f->row.fault);
+    if (f->row.count != f->count)
+        return f->row.count < f->count ? "there are too few fields" : "there are too many fields";
+    return is_shortened(f->row.field[at])
+               ? "the key is a number that a spreadsheet has shortened: format its column as text "
+                 "there, enter the keys anew and save the file again"
+               : NULL;
+}
+
+/* Words are taken without case and blanks around; what is none stays as it came. */
+static struct nst_str status_of(struct nst_arena *a, struct nst_str text,
+                                const struct roster_kind *kind)
+{
+    const char *word = enroll_word(kind->statuses, folded(a, text));
+    return word != NULL ? nst_str_z(word) : text;
+}
 
 /* What no request could carry: in a path it would mean something else. */
 static struct nst_str judge(const struct roster_row *row, struct nst_arena *a,
                             const struct roster_kind *kind)
 {
     struct nst_str canonical;
+    if (is_shortened(row->value[ROSTER_KEY]))
+        return NST_STR("shortened-key");
     if (!enroll_is_program_text(row->value[ROSTER_PROGRAM]))
         return NST_STR("program-not-found");
     if (kind->is_course && !enroll_course_key_parse(&canonical, a, row->value[ROSTER_COURSE]))
@@ -178,6 +231,7 @@ void roster_file_take(struct roster_row *row, const struct roster_file *f, struc
         if (nst_utf8_valid(value))
             row->value[i] = nst_str_copy(a, value);
     }
+    row->value[ROSTER_STATUS] = status_of(a, row->value[ROSTER_STATUS], kind);
     row->outcome = is_encoding ? NST_STR("invalid-encoding") : judge(row, a, kind);
 }
 
@@ -193,6 +247,7 @@ struct nst_str roster_file_foretell(const struct roster_row *row, struct nst_are
     bool is_good = kind->is_course
                        ? nst_str_trim(row->value[ROSTER_KEY]).n > 0
                        : enroll_form_key.read(&key, a, nst_str_trim(row->value[ROSTER_KEY])) &&
-                             enroll_uuid_read(&canonical, a, &curriculum);
+                             (curriculum.text.p == NULL ||
+                              enroll_uuid_read(&canonical, a, &curriculum));
     return is_good ? row->value[ROSTER_STATUS] : NST_STR("invalid-enrollment-record");
 }

@@ -17,7 +17,7 @@ static struct nst_str body_of(struct roster_row *const *row, size_t count,
         put_member(&b, how->kind->is_course ? "student_key" : "external_user_key",
                    row[i]->value[ROSTER_KEY]);
         put_member(&b, "status", row[i]->value[ROSTER_STATUS]);
-        if (!how->kind->is_course)
+        if (row[i]->value[ROSTER_CURRICULUM].p != NULL)
             put_member(&b, "curriculum_uuid", row[i]->value[ROSTER_CURRICULUM]);
         nst_put_char(&b, '}');
     }
@@ -65,6 +65,20 @@ static int find_missing(struct nst_str *word, const struct roster_row *row, stru
     return status;
 }
 
+/* UUIDs are looked up by their exact text (N6), and are in capitals in some files only. */
+static bool lower_program(struct roster_row *const *row, size_t count,
+                          const struct roster_send_how *how)
+{
+    struct nst_buf b;
+    struct nst_str program = row[0]->value[ROSTER_PROGRAM];
+    nst_buf_init(&b, how->arena, program.n + 1);
+    for (size_t i = 0; i < program.n; i++)
+        nst_put_char(&b, nst_lower(program.p[i]));
+    for (size_t i = 0; i < count; i++)
+        row[i]->value[ROSTER_PROGRAM] = nst_buf_str(&b);
+    return !nst_str_eq(program, nst_buf_str(&b));
+}
+
 static int take_missing(struct roster_row *const *row, size_t count, struct cli_api *api,
                         const struct roster_send_how *how, struct nst_str body)
 {
@@ -74,6 +88,9 @@ static int take_missing(struct roster_row *const *row, size_t count, struct cli_
         status = find_missing(&word, row[0], api, how);
     if (status == EXIT_DONE && word.p == NULL)
         word = NST_STR("program-not-found");
+    if (status == EXIT_DONE && nst_str_eq(word, NST_STR("program-not-found")) &&
+        lower_program(row, count, how))
+        return roster_send(row, count, api, how);
     for (size_t i = 0; i < count; i++)
         row[i]->outcome = word;
     return status;
@@ -112,7 +129,8 @@ int roster_send(struct roster_row *const *row, size_t count, struct cli_api *api
     struct nst_json *tree = NULL;
     const struct cli_call call = { .method = how->method,
                                    .path = path_of(row[0], how, ""),
-                                   .body = body_of(row, count, how) };
+                                   .body = body_of(row, count, how),
+                                   .is_desk = how->method == NST_PATCH && !how->kind->is_course };
     int status = cli_api_call(&answer, api, how->arena, &call);
     if (status != EXIT_DONE)
         return status;
@@ -123,8 +141,12 @@ int roster_send(struct roster_row *const *row, size_t count, struct cli_api *api
         tree = NULL;
     if (tree != NULL && tree->kind == NST_JSON_OBJECT) {
         take_map(row, count, tree);
-        return EXIT_DONE;
+        return roster_known_settle(row, count, api, how);
     }
+    if (answer.status == 405)
+        return cli_fail(how->verb,
+                        "this server's edition of the API changes no program enrolments; run the "
+                        "verb on its database, with --data or --database");
     if (tree == NULL || tree->kind != NST_JSON_STRING)
         return cli_fail(how->verb, "an answer that was not expected, %ld: %.*s", answer.status,
                         NST_FMT(nst_str_slice(answer.body, 0, CLI_ANSWER_SAID)));

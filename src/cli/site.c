@@ -42,7 +42,14 @@ static const struct nst_resource *const *all_resources(struct nst_arena *a)
 bool cli_registry(struct nst_registry **out, struct nst_arena *a)
 {
     static const struct nst_face *const faces[] = {
-        GUIDE, V2, IMPORT, &enroll_face, &enroll_catalog_face, &nst_accounts_face, &nst_oauth2_face,
+        GUIDE,
+        V2,
+        IMPORT,
+        &enroll_face,
+        &enroll_desk_face,
+        &enroll_catalog_face,
+        &nst_accounts_face,
+        &nst_oauth2_face,
         NULL,
     };
     return nst_registry_new(out, a, all_resources(a), faces) == NST_OK;

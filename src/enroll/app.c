@@ -288,3 +288,16 @@ const struct nst_face enroll_face = {
     .text = &nst_default_texts,
     .body_limit = (size_t)1 << 20,
 };
+
+const struct nst_face enroll_desk_face = {
+    .name = "desk",
+    .doc = "The registrar's verbs, inside the program.",
+    .phase = phases,
+    .route = route,
+    .authenticate = nst_authenticate_edx,
+    .error = render_error,
+    .paginate = nst_edx_paginate,
+    .time = NST_TIME_SECOND_Z,
+    .text = &nst_default_texts,
+    .body_limit = (size_t)1 << 20,
+};

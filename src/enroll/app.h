@@ -12,6 +12,9 @@
 
 extern const struct nst_face enroll_face, enroll_catalog_face;
 
+/* What the registrar's verbs may do inside the program beyond the API: not mounted. */
+extern const struct nst_face enroll_desk_face;
+
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const enroll_resources[];
 

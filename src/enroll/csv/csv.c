@@ -1,5 +1,6 @@
-/* Rows of comma-separated values. libcsv splits; what is here finds the numbers of
- * the lines, bounds what a row may be, judges it, and goes on after a fault. */
+/* Rows of comma-separated values. libcsv splits; what is here finds the separator and
+ * the numbers of the lines, bounds what a row may be, judges it, and goes on after a
+ * fault with the next line. */
 #include "csv.h"
 
 #include <csv.h>
@@ -18,6 +19,7 @@ struct enroll_csv {
     size_t line;       /* of the next byte, from 1 */
     size_t row_bytes;
     uint64_t offset;  /* of the next byte in the file */
+    char separator;   /* between fields */
     char last;        /* byte before the next one */
     bool is_between;  /* no row has begun */
     bool is_row_done; /* the parser has told so */
@@ -30,7 +32,7 @@ const char *enroll_csv_reason(enum enroll_csv_fault fault)
     static const char *const reason[] = {
         [ENROLL_CSV_GOOD] = "",
         [ENROLL_CSV_QUOTES] = "a quote stands where none may be",
-        [ENROLL_CSV_UNCLOSED] = "a quote is opened and never closed",
+        [ENROLL_CSV_UNCLOSED] = "a quote is opened and not closed on its line",
         [ENROLL_CSV_TOO_LONG] = "a field is too long",
         [ENROLL_CSV_TOO_MANY] = "there are too many fields",
         [ENROLL_CSV_NUL] = "there is a NUL byte",
@@ -67,6 +69,7 @@ static void start_parser(struct enroll_csv *c)
 {
     if (csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         c->has_ended = true; /* it only refuses a NULL parser */
+    csv_set_delim(&c->parser, (unsigned char)c->separator);
 }
 
 static void free_parser(void *parser)
@@ -88,6 +91,7 @@ struct enroll_csv *enroll_csv_new(struct nst_arena *a, enroll_csv_source *source
     c->arg = arg;
     c->row_arena = nst_arena_new(4096);
     c->line = 1;
+    c->separator = ',';
     c->is_between = true;
     start_parser(c);
     nst_arena_defer(a, free_arena, c->row_arena);
@@ -105,11 +109,74 @@ static bool fill(struct enroll_csv *c)
     return got >= 0;
 }
 
+static bool is_line_end(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* ---- The separator ---- */
+
+/* The first line that is not blank, as far as it is at hand. */
+static struct nst_str first_line(const struct enroll_csv *c)
+{
+    size_t from = c->at;
+    while (from < c->filled && (is_line_end(c->chunk[from]) || c->chunk[from] == ' '))
+        from++;
+    size_t to = from;
+    while (to < c->filled && !is_line_end(c->chunk[to]))
+        to++;
+    return (struct nst_str){ c->chunk + from, to - from };
+}
+
+static size_t count_outside_quotes(struct nst_str line, char separator)
+{
+    bool is_quoted = false;
+    size_t n = 0;
+    for (size_t i = 0; i < line.n; i++) {
+        is_quoted ^= line.p[i] == '"';
+        n += !is_quoted && line.p[i] == separator;
+    }
+    return n;
+}
+
+/* `sep=;` in the first line of a file tells its separator, and is no row. */
+static bool takes_declaration(struct enroll_csv *c, struct nst_str line)
+{
+    if (line.p != c->chunk + c->at || line.n != 5 || !nst_str_starts(line, NST_STR("sep=")))
+        return false;
+    c->separator = line.p[4];
+    c->at += line.n;
+    return true;
+}
+
+/* Spreadsheets separate by what is usual in their language. */
+static void find_separator(struct enroll_csv *c)
+{
+    static const char candidate[] = { ',', ';', '\t' };
+    struct nst_str line = first_line(c);
+    size_t most = 0;
+    if (takes_declaration(c, line))
+        return;
+    for (size_t i = 0; i < sizeof(candidate); i++) {
+        size_t n = count_outside_quotes(line, candidate[i]);
+        if (n <= most)
+            continue;
+        c->separator = candidate[i];
+        most = n;
+    }
+}
+
+static bool has_first_line(const struct enroll_csv *c)
+{
+    struct nst_str line = first_line(c);
+    return c->filled == CHUNK || (line.n > 0 && line.p + line.n < c->chunk + c->filled);
+}
+
 /* The first bytes: what kind of file it is. */
 static enum enroll_csv_step begin(struct enroll_csv *c)
 {
     c->has_begun = true;
-    while (c->filled < 3 && !c->has_ended)
+    while (!has_first_line(c) && !c->has_ended)
         if (!fill(c))
             return ENROLL_CSV_FAILED;
     struct nst_str start = { c->chunk, c->filled };
@@ -117,6 +184,8 @@ static enum enroll_csv_step begin(struct enroll_csv *c)
         return ENROLL_CSV_WIDE;
     if (nst_str_starts(start, NST_STR(BOM)))
         c->at = 3;
+    find_separator(c);
+    csv_set_delim(&c->parser, (unsigned char)c->separator);
     c->offset = c->at;
     return ENROLL_CSV_ROW;
 }
@@ -128,11 +197,6 @@ static struct nst_str next_piece(const struct enroll_csv *c)
     while (n < c->filled && c->chunk[n] != '\n' && c->chunk[n] != '\r')
         n++;
     return (struct nst_str){ c->chunk + c->at, n + (n < c->filled) - c->at };
-}
-
-static bool is_line_end(char c)
-{
-    return c == '\n' || c == '\r';
 }
 
 /* Put the parser back to a line's start; the rest of this one is not looked at. */
@@ -162,8 +226,20 @@ static void begin_row(struct enroll_csv *c)
     c->is_between = false;
 }
 
-/* Read one piece. A line end outside of quotes ends a row, so that a piece ends at
- * most one. */
+/* A field holds no line break: a quote that is open at the end of its line is a slip,
+ * and would take all lines up to the next quote along. What libcsv has of the row by
+ * then is not told. */
+static void end_row(struct enroll_csv *c)
+{
+    if (!c->is_skipping && c->parser.quoted)
+        give_up(c, ENROLL_CSV_UNCLOSED);
+    c->row->is_whole = true;
+    c->is_row_done |= c->is_skipping;
+    c->is_skipping = false;
+    c->is_between = true;
+}
+
+/* Read one piece. Its line end ends a row, so that a piece ends at most one. */
 static void read_piece(struct enroll_csv *c)
 {
     struct nst_str piece = next_piece(c);
@@ -171,7 +247,6 @@ static void read_piece(struct enroll_csv *c)
     bool is_second_half = piece.n == 1 && end == '\n' && c->last == '\r';
     if (c->is_between)
         begin_row(c);
-    c->row->last_line = c->line;
     if (!c->is_skipping)
         parse(c, piece);
     c->at += piece.n;
@@ -180,10 +255,7 @@ static void read_piece(struct enroll_csv *c)
     if (!is_line_end(end))
         return;
     c->line += !is_second_half;
-    c->row->is_whole = true;
-    c->is_row_done |= c->is_skipping;
-    c->is_skipping = false;
-    c->is_between = c->is_row_done || !c->parser.quoted;
+    end_row(c);
 }
 
 /* The end of the file ends a row, too. */
@@ -214,13 +286,9 @@ static void judge(struct enroll_csv *c)
     }
 }
 
-enum enroll_csv_step enroll_csv_next(struct enroll_csv_row *row, struct enroll_csv *c)
+static enum enroll_csv_step read_row(struct enroll_csv *c)
 {
-    c->row = row;
     c->is_row_done = false;
-    enum enroll_csv_step step = c->has_begun ? ENROLL_CSV_ROW : begin(c);
-    if (step != ENROLL_CSV_ROW)
-        return step;
     while (!c->is_row_done) {
         if (c->at < c->filled) {
             read_piece(c);
@@ -236,6 +304,27 @@ enum enroll_csv_step enroll_csv_next(struct enroll_csv_row *row, struct enroll_c
     }
     judge(c);
     return ENROLL_CSV_ROW;
+}
+
+/* Spreadsheets leave rows of separators behind where something was deleted. */
+static bool is_blank(const struct enroll_csv_row *row)
+{
+    size_t i = 0;
+    while (i < row->count && row->field[i].n == 0)
+        i++;
+    return row->fault == ENROLL_CSV_GOOD && i == row->count;
+}
+
+enum enroll_csv_step enroll_csv_next(struct enroll_csv_row *row, struct enroll_csv *c)
+{
+    c->row = row;
+    enum enroll_csv_step step = c->has_begun ? ENROLL_CSV_ROW : begin(c);
+    if (step != ENROLL_CSV_ROW)
+        return step;
+    do
+        step = read_row(c);
+    while (step == ENROLL_CSV_ROW && is_blank(row));
+    return step;
 }
 
 /* ---- Writing ---- */

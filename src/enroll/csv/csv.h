@@ -1,9 +1,11 @@
 /* Comma-separated values (RFC 4180), read row by row in constant memory.
  *
  * The reader is lenient where people's files differ without doubt about their
- * meaning: a byte order mark, CR, LF or CRLF, blank lines, no line end at the
- * end, blanks around a field that is not quoted. What is in doubt is a fault of
- * its row, and the reader goes on with the next line. */
+ * meaning: a byte order mark, CR, LF or CRLF, blank lines and rows of separators
+ * only, no line end at the end, blanks around a field that is not quoted, and the
+ * separator: the one of comma, semicolon and tab that the first line has most of, or
+ * that a first line such as `sep=;` names. A field holds no line break. What is in
+ * doubt is a fault of its row, and the reader goes on with the next line. */
 #ifndef ENROLL_CSV_H
 #define ENROLL_CSV_H
 
@@ -20,7 +22,7 @@ struct enroll_csv;
 enum enroll_csv_fault {
     ENROLL_CSV_GOOD,
     ENROLL_CSV_QUOTES,   /* a quote where none may stand */
-    ENROLL_CSV_UNCLOSED, /* a quote that is open at the end of the file */
+    ENROLL_CSV_UNCLOSED, /* a quote that is open at the end of its line */
     ENROLL_CSV_TOO_LONG, /* a field or the row */
     ENROLL_CSV_TOO_MANY, /* fields */
     ENROLL_CSV_NUL,      /* a NUL byte */
@@ -29,9 +31,9 @@ enum enroll_csv_fault {
 
 /* A row. With a fault other than NUL and ENCODING it has no fields. */
 struct enroll_csv_row {
-    size_t line, last_line; /* where it begins and ends, from 1 */
-    uint64_t end;           /* bytes of the file up to its end, the first line end included */
-    bool is_whole;          /* a line end stands after it */
+    size_t line;   /* from 1 */
+    uint64_t end;  /* bytes of the file up to its end, the first line end included */
+    bool is_whole; /* a line end stands after it */
     enum enroll_csv_fault fault;
     struct nst_str field[ENROLL_CSV_FIELDS]; /* valid until the next row is read */
     size_t count;

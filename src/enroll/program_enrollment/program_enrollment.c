@@ -216,6 +216,103 @@ static enum nst_err create(struct nst_req *rq)
     return enroll_answer_map(rq, b, 201);
 }
 
+/* ---- Changing a status (R42, R43): from inside only, the API has no PATCH here ---- */
+
+/* Where a key stands in several curricula, all its rows follow. */
+static void match_row(struct enroll_batch *b, struct nst_rows *rows)
+{
+    struct nst_str key = nst_rows_text(rows, 1), status = nst_rows_text(rows, 2);
+    for (size_t i = 0; i < b->count; i++) {
+        struct enroll_record *r = &b->record[i];
+        if (!enroll_may_exist(r) || !nst_str_eq(r->value, key))
+            continue;
+        r->is_same = r->id == 0 ? nst_str_eq(status, r->status->text)
+                                : r->is_same && nst_str_eq(status, r->status->text);
+        r->id = nst_rows_int(rows, 0);
+    }
+}
+
+static enum nst_err find_rows(struct enroll_batch *b, struct nst_req *rq, int64_t program)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    bool has_row = false;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id, external_user_key, status FROM program_enrollment "
+                    "WHERE program_id = ");
+    nst_sql_bind(&q, NST_INT(program));
+    nst_sql_add(&q, " AND external_user_key");
+    enroll_bind_values(&q, b, enroll_may_exist);
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    while (e == NST_OK && has_row) {
+        match_row(b, rows);
+        e = nst_rows_next(&has_row, rows);
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
+/* Rows of the key that say something else, each with its history. */
+static enum nst_err set_status(struct enroll_record *r, struct nst_req *rq, int64_t program)
+{
+    const struct enroll_note note = { "~", NULL, rq->now, rq->caller.id };
+    struct nst_sql q;
+    NST_TRY(nst_exec_with(NULL, rq->db,
+                          "UPDATE program_enrollment SET status = $1, modified_at = $2 "
+                          "WHERE program_id = $3 AND external_user_key = $4 AND status <> $1",
+                          NST_TEXT(r->status->text), NST_INT(rq->now), NST_INT(program),
+                          NST_TEXT(r->value)));
+    nst_sql_init(&q, rq->arena);
+    enroll_history(&q, ENROLL_PROGRAM_ROW, program, &note);
+    nst_sql_add(&q, " AND e.external_user_key = ");
+    nst_sql_bind(&q, NST_TEXT(r->value));
+    nst_sql_add(&q, " AND e.modified_at = ");
+    nst_sql_bind(&q, NST_INT(rq->now));
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
+static enum nst_err change_row(struct enroll_record *r, struct nst_req *rq, int64_t program)
+{
+    if (r->result != NULL)
+        return NST_OK;
+    const char *status = status_of(r->status);
+    r->result = r->id == 0 ? "not-in-program" : status;
+    return r->id == 0 || r->is_same ? NST_OK : set_status(r, rq, program);
+}
+
+/* What a change can be told of without the store; false: IER. */
+static bool validate_change(struct enroll_record *r)
+{
+    if (r->status == NULL || r->status->kind == NST_JSON_NULL)
+        return false;
+    if (status_of(r->status) == NULL)
+        r->result = "invalid-status";
+    return r->result != NULL || is_good_key(r);
+}
+
+static enum nst_err change(struct nst_req *rq)
+{
+    struct enroll_program p = { 0 };
+    struct enroll_batch *b = NST_NEW(rq->arena, struct enroll_batch);
+    bool answered = false;
+    NST_TRY(enroll_take_program(&p, rq));
+    NST_TRY(nst_phase_bind(rq));
+    NST_TRY(answer_by_size(&answered, rq));
+    if (!answered)
+        NST_TRY(enroll_read_batch(b, &answered, rq, "external_user_key"));
+    if (answered)
+        return NST_OK;
+    mark_duplicates(b);
+    for (size_t i = 0; i < b->count; i++)
+        if (is_new(&b->record[i]) && !validate_change(&b->record[i]))
+            return enroll_invalid_record(rq);
+    NST_TRY(find_rows(b, rq, p.id));
+    for (size_t i = 0; i < b->count; i++)
+        NST_TRY(change_row(&b->record[i], rq, p.id));
+    return enroll_answer_map(rq, b, 200);
+}
+
 static enum nst_err list(struct nst_req *rq)
 {
     struct enroll_program p = { 0 };
@@ -243,6 +340,8 @@ static const struct nst_route routes[] = {
              "invalid, 413: more than 25. 401: not authenticated, 403: not allowed, 404: no such "
              "program.",
       .describe = enroll_describe_program },
+    { &enroll_desk_face, "/programs/:program?/enrollments/",
+      .patch = { change, enroll_is_permitted }, .doc = "Change the status of program rows." },
 };
 
 static const struct nst_field fields[] = {
