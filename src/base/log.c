@@ -1,5 +1,5 @@
-/* JSON lines on standard error; see log.h. A line is built on the stack and
- * written by one call, so that the log needs no lock and no memory. */
+/* Lines on standard error, JSON or for people; see log.h. A line is built on the stack
+ * and written by one call, so that the log needs no lock and no memory. */
 #include "nestor/base/log.h"
 #include "nestor/base/time.h"
 
@@ -10,6 +10,7 @@
 #define LINE_MAX_BYTES 65536
 
 static _Atomic enum nst_log_level threshold = NST_LOG_INFO;
+static _Atomic bool is_for_people;
 
 static const char *const level_name[] = { "debug", "info", "warn", "error", "off" };
 
@@ -21,6 +22,11 @@ void nst_log_set_level(enum nst_log_level level)
 bool nst_log_is_on(enum nst_log_level level)
 {
     return level >= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+void nst_log_set_text(bool is_text)
+{
+    atomic_store_explicit(&is_for_people, is_text, memory_order_relaxed);
 }
 
 bool nst_log_level_parse(enum nst_log_level *out, struct nst_str word)
@@ -68,6 +74,55 @@ static void put_item(struct nst_buf *b, const struct nst_log_item *item)
         put_quoted(b, nst_str_slice(item->text, 0, 4096));
 }
 
+static void put_json(struct nst_buf *b, enum nst_log_level level, const char *event,
+                     const struct nst_log_item *items)
+{
+    nst_put_lit(b, "{\"time\":\"");
+    nst_put_time(b, nst_now(), NST_TIME_MICRO_Z);
+    nst_put_lit(b, "\",\"level\":\"");
+    nst_put_z(b, level_name[level]);
+    nst_put_lit(b, "\",\"event\":");
+    put_quoted(b, nst_str_z(event));
+    for (; items->key != NULL && !b->is_full; items++)
+        put_item(b, items);
+    b->p[b->n++] = '}';
+}
+
+/* What a terminal would obey stays out: only what is plain goes without quotes, and
+ * between them only ASCII, all else as `?`. */
+static void put_plain(struct nst_buf *b, struct nst_str s)
+{
+    bool is_plain = s.n > 0;
+    for (size_t i = 0; i < s.n; i++)
+        is_plain &= s.p[i] > ' ' && s.p[i] <= '~' && s.p[i] != '"' && s.p[i] != '\\';
+    if (is_plain) {
+        nst_put(b, s);
+        return;
+    }
+    nst_put_char(b, '"');
+    for (size_t i = 0; i < s.n; i++)
+        nst_put_char(b, s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
+    nst_put_char(b, '"');
+}
+
+static void put_for_people(struct nst_buf *b, enum nst_log_level level, const char *event,
+                           const struct nst_log_item *items)
+{
+    char time[32];
+    struct nst_buf t = { .p = time, .cap = sizeof(time), .max = sizeof(time) };
+    nst_put_time(&t, nst_now(), NST_TIME_MILLI);
+    nst_put(b, nst_str_slice(nst_buf_str(&t), sizeof("2026-01-31T") - 1, t.n));
+    nst_putf(b, " %-5s %s", level_name[level], event);
+    for (; items->key != NULL && !b->is_full; items++) {
+        nst_putf(b, " %s=", items->key);
+        if (items->is_text)
+            put_plain(b, items->text.p != NULL ? nst_str_slice(items->text, 0, 4096)
+                                               : NST_STR("-"));
+        else
+            nst_put_int(b, items->number);
+    }
+}
+
 void nst_log_items(enum nst_log_level level, const char *event, const struct nst_log_item *items)
 {
     if (!nst_log_is_on(level))
@@ -75,15 +130,10 @@ void nst_log_items(enum nst_log_level level, const char *event, const struct nst
     char line[LINE_MAX_BYTES];
     /* Already as large as it may become, hence never grown through an arena. */
     struct nst_buf b = { .p = line, .cap = sizeof(line) - 2, .max = sizeof(line) - 2 };
-    nst_put_lit(&b, "{\"time\":\"");
-    nst_put_time(&b, nst_now(), NST_TIME_MICRO_Z);
-    nst_put_lit(&b, "\",\"level\":\"");
-    nst_put_z(&b, level_name[level]);
-    nst_put_lit(&b, "\",\"event\":");
-    put_quoted(&b, nst_str_z(event));
-    for (; items->key != NULL && !b.is_full; items++)
-        put_item(&b, items);
-    b.p[b.n++] = '}';
+    if (atomic_load_explicit(&is_for_people, memory_order_relaxed))
+        put_for_people(&b, level, event, items);
+    else
+        put_json(&b, level, event, items);
     b.p[b.n++] = '\n';
     for (size_t done = 0; done < b.n;) {
         ssize_t n = write(STDERR_FILENO, b.p + done, b.n - done);

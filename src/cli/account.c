@@ -129,7 +129,10 @@ static int token_add(struct task *t)
         return cli_fail(&cli_token,
                         "%s does not hold a token of %d to %d printable characters without blanks",
                         t->o->from_file, NST_CARRIED_TOKEN_MIN, NST_CARRIED_TOKEN_MAX);
-    return report(&cli_token, t, cli_run(t->site, token_store, t));
+    int status = report(&cli_token, t, cli_run(t->site, token_store, t));
+    if (status == EXIT_DONE)
+        printf("The token in %s is one of %s now.\n", t->o->from_file, t->name);
+    return status;
 }
 
 /* "2027-01-31T09:00:00Z", or "never". */
@@ -304,12 +307,13 @@ static enum nst_err user_link(struct nst_db *db, void *arg)
     return nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE);
 }
 
-/* Where a browser reaches the server, without a slash at the end. */
+/* Where a browser reaches the server, without a slash at the end; null when that is up to
+ * a proxy in front of a Unix socket. */
 static struct nst_str public_url(struct cli_options *o)
 {
     struct nst_str url = cli_text(&o->config, "http.public_url");
     if (url.n == 0)
-        return nst_strf(o->arena, "http://%.*s", NST_FMT(cli_text(&o->config, "listen")));
+        return cli_url_of(o->arena, cli_text(&o->config, "listen"));
     return nst_str_slice(url, 0, url.n - nst_str_ends(url, NST_STR("/")));
 }
 
@@ -347,7 +351,15 @@ static int user_list_run(struct task *t)
 static int user_add_run(struct task *t)
 {
     int status = read_password(t);
-    return status != EXIT_DONE ? status : report(&cli_user, t, cli_run(t->site, user_add, t));
+    if (status == EXIT_DONE)
+        status = report(&cli_user, t, cli_run(t->site, user_add, t));
+    if (status == EXIT_DONE)
+        printf("%s is added, as %s; `nestor user link %s` makes a link to sign in with.\n", t->name,
+               t->o->superuser ? "a superuser"
+               : t->o->staff   ? "staff"
+                               : "a user",
+               t->name);
+    return status;
 }
 
 static int user_remove_run(struct task *t)

@@ -18,9 +18,16 @@ struct cli_verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
+/* The commit of the build; "" when it is not known. */
+extern const char cli_commit[];
+
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config, cli_openapi,
     cli_doctor;
+
+/* Of `count` names, each `stride` bytes after the one before, the one that was probably
+ * meant by word; NULL when none is near. */
+const char *cli_nearest(const char *word, const char *const *first, size_t stride, size_t count);
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
@@ -55,6 +62,10 @@ struct cli_config {
  * Returns false after reporting faults. */
 bool cli_config_load(struct cli_config *config, struct nst_arena *a, const char *file,
                      char *const *flags, size_t flag_count);
+/* Log what the environment has of NESTOR_* that is no setting. */
+void cli_config_warn(const struct cli_config *config);
+
+/* The value of a setting that there is, as its kind has it. */
 struct nst_str cli_text(const struct cli_config *config, const char *name);
 int64_t cli_number(const struct cli_config *config, const char *name);
 bool cli_is_on(const struct cli_config *config, const char *name);
@@ -75,6 +86,10 @@ struct cli_options {
     int status; /* when not ready: what to exit with */
 };
 
+/* Where the verb stands in argv, behind options with their values: argc when there is
+ * none. */
+int cli_options_before_verb(int argc, char **argv);
+
 /* Parse argv of a verb; answers --help. Returns false when the verb is to end
  * with o->status. o->arena is to be freed by the caller in any case. */
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv);
@@ -93,7 +108,11 @@ int cli_misuse(const struct cli_verb *verb, const char *format, ...)
 struct cli_site {
     struct nst_store *store;
     struct nst_registry *registry;
+    unsigned applied; /* steps that have brought the database to this program's version */
 };
+
+/* The number of the newest step that this program has. */
+int64_t cli_newest_step(void);
 
 /* Open the database that the options name (default: nestor.db in the data
  * folder), bring it to the newest migration, configure accounts with the folder's
@@ -126,6 +145,10 @@ bool cli_keys_configure(struct cli_options *o, const struct cli_verb *verb);
 
 /* The registry of the whole program: all faces and resources. */
 bool cli_registry(struct nst_registry **out, struct nst_arena *a);
+
+/* Where a browser or curl finds what listens there: "http://127.0.0.1:8000", with the
+ * name of this machine for every address, null for a Unix socket. In a. */
+struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen);
 
 /* Make a file of mode 0600 that holds text and a line end; it must not exist
  * unless `may_replace`. Returns false with errno set. */

@@ -89,12 +89,20 @@ static int run_add(struct cli_site *site, struct task *t)
     return status;
 }
 
+static int run_remove(struct cli_site *site, struct task *t)
+{
+    int status = report(t, cli_run(site, drop, t));
+    if (status == EXIT_DONE)
+        printf("The client %s is removed, with its access tokens.\n", t->id);
+    return status;
+}
+
 static int run_action(struct cli_site *site, struct task *t, const char *action)
 {
     if (strcmp(action, "add") == 0)
         return run_add(site, t);
     if (strcmp(action, "remove") == 0)
-        return report(t, cli_run(site, drop, t));
+        return run_remove(site, t);
     return report(t, nst_store_run(site->store, NST_MODE_READ, list, t));
 }
 

@@ -56,19 +56,68 @@ int cli_misuse(const struct cli_verb *verb, const char *format, ...)
     return EXIT_USAGE;
 }
 
+static const struct cli_verb *verb_named(const char *name)
+{
+    for (size_t i = 0; verbs[i] != NULL; i++)
+        if (strcmp(name, verbs[i]->name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static int refuse_verb(const char *word)
+{
+    const char *name[NST_COUNT(verbs)];
+    size_t count = 0;
+    for (; verbs[count] != NULL; count++)
+        name[count] = verbs[count]->name;
+    const char *nearest = cli_nearest(word, name, sizeof(name[0]), count);
+    fprintf(stderr, "nestor: there is no verb \"%s\"", word);
+    if (nearest == NULL) {
+        fputc('\n', stderr);
+        return help(stderr);
+    }
+    fprintf(stderr, "; did you mean \"%s\"?\n`nestor --help` lists them.\n", nearest);
+    return EXIT_USAGE;
+}
+
+static int print_version(void)
+{
+    printf("nestor %s%s%s%s\n", NESTOR_VERSION, cli_commit[0] != '\0' ? " (" : "", cli_commit,
+           cli_commit[0] != '\0' ? ")" : "");
+    return EXIT_DONE;
+}
+
+/* `nestor --data d serve` is `nestor serve --data d`. */
+static int run_behind_options(int argc, char **argv, int at)
+{
+    char *verb = argv[at];
+    if (verb_named(verb) == NULL)
+        return refuse_verb(verb);
+    memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof(*argv));
+    argv[1] = verb;
+    return verb_named(verb)->run(argc - 1, argv + 1);
+}
+
+static int run_help(int argc, char **argv)
+{
+    char *words[] = { argv[1], (char[]){ "--help" }, NULL };
+    if (argc < 3)
+        return help(stdout);
+    words[0] = argv[2];
+    return verb_named(words[0]) != NULL ? verb_named(words[0])->run(2, words)
+                                        : refuse_verb(words[0]);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help(stdout);
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("nestor " NESTOR_VERSION);
-        return EXIT_DONE;
-    }
-    for (size_t i = 0; verbs[i] != NULL; i++)
-        if (strcmp(argv[1], verbs[i]->name) == 0)
-            return verbs[i]->run(argc - 1, argv + 1);
-    fprintf(stderr, "nestor: there is no verb \"%s\"\n", argv[1]);
-    return help(stderr);
+    if (strcmp(argv[1], "help") == 0)
+        return run_help(argc, argv);
+    if (strcmp(argv[1], "--version") == 0)
+        return print_version();
+    int at = cli_options_before_verb(argc, argv);
+    return at < argc ? run_behind_options(argc, argv, at) : help(stderr);
 }

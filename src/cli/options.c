@@ -10,57 +10,61 @@
 #define FLAGS_MAX 64
 
 struct option {
-    const char *name;
+    const char *name, *value, *doc; /* value: "DIR"; NULL: a switch */
     size_t offset;
-    bool is_switch;
     const char *setting; /* also sets this */
 };
 
-#define OPTION(n, member) \
-    { \
-        n, offsetof(struct cli_options, member), false, NULL \
-    }
-#define SWITCH(n, member) \
-    { \
-        n, offsetof(struct cli_options, member), true, NULL \
-    }
+#define OPTION(n, v, member, text) { n, v, text, offsetof(struct cli_options, member), NULL }
+#define SWITCH(n, member, text)    { n, NULL, text, offsetof(struct cli_options, member), NULL }
+#define SETTING(n, v, member, text) \
+    { "--" n, v, text, offsetof(struct cli_options, member), n }
 
 static const struct option options[] = {
-    OPTION("--data", data),
-    { "--database", offsetof(struct cli_options, database), false, "database" },
-    { "--listen", offsetof(struct cli_options, listen), false, "listen" },
-    OPTION("--admin", admin),
-    OPTION("--admin-token-file", admin_token_file),
-    OPTION("--user", user),
-    OPTION("--from-file", from_file),
-    OPTION("--name", name),
-    OPTION("--server", server),
-    OPTION("--token-file", token_file),
-    OPTION("--errors", errors),
-    OPTION("--password-file", password_file),
-    OPTION("--email", email),
-    OPTION("--expires", expires),
-    OPTION("--only", only),
-    OPTION("--output", output),
-    OPTION("--client-id", client_id),
-    OPTION("--client-secret-file", client_secret_file),
-    OPTION("--format", format),
-    OPTION("--program", program),
-    OPTION("--course", course),
-    OPTION("--curriculum", curriculum),
-    OPTION("--outcomes", outcomes),
-    OPTION("--days", days),
-    SWITCH("--json", json),
-    SWITCH("--dry-run", dry_run),
-    SWITCH("--quiet", quiet),
-    SWITCH("--staff", staff),
-    SWITCH("--superuser", superuser),
-    SWITCH("--erase", erase),
-    SWITCH("--restricted", restricted),
-    SWITCH("--resume", resume),
-    SWITCH("--change", change),
-    SWITCH("--all", all),
-    SWITCH("--courses", courses),
+    OPTION("--data", "DIR", data, "folder of the installation (./data): --data /var/lib/nestor"),
+    SETTING("database", "URL", database,
+            "instead of nestor.db in DIR: --database postgresql:///nestor"),
+    SETTING("listen", "ADDRESS", listen, "where to serve: --listen 127.0.0.1:9000"),
+    OPTION("--server", "URL", server, "a server instead of a database: --server http://127.0.0.1:8000"),
+    OPTION("--token-file", "FILE", token_file, "token for that server: --token-file ada.token"),
+    OPTION("--client-id", "ID", client_id,
+           "fetch tokens as this client: --client-id registrar"),
+    OPTION("--client-secret-file", "FILE", client_secret_file,
+           "its secret: --client-secret-file registrar.secret"),
+    OPTION("--admin", "NAME", admin, "name of the first administrator: --admin ada"),
+    OPTION("--admin-token-file", "FILE", admin_token_file,
+           "where that one's token is written: --admin-token-file ada.token"),
+    OPTION("--user", "NAME", user, "the account that is meant or acts: --user ada"),
+    OPTION("--name", "TEXT", name, "a name to show: --name \"Ada Lovelace\""),
+    OPTION("--email", "ADDRESS", email, "mail address: --email ada@example.org"),
+    OPTION("--password-file", "FILE", password_file,
+           "file that holds the password: --password-file new-password"),
+    OPTION("--from-file", "FILE", from_file, "file that holds the token: --from-file old.token"),
+    OPTION("--expires", "TIME", expires, "when it ends: --expires 2030-01-01T00:00:00Z"),
+    SWITCH("--staff", staff, "the user may administer content"),
+    SWITCH("--superuser", superuser, "the user may do everything"),
+    SWITCH("--erase", erase, "with it all that the account owns, for good"),
+    SWITCH("--restricted", restricted, "the client's tokens open only what grants scopes"),
+    OPTION("--program", "UUID", program,
+           "stands in for a column: --program 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"),
+    OPTION("--course", "KEY", course, "a course run: --course course-v1:HillsU+MAP1+2019"),
+    OPTION("--curriculum", "UUID", curriculum,
+           "stands in for a column: --curriculum 0a3d7c52-7d67-4a6e-9a5b-6a52d6b3a001"),
+    SWITCH("--change", change, "change rows that are there, instead of making them"),
+    OPTION("--outcomes", "FILE", outcomes,
+           "where outcomes go (FILE.csv.outcomes.csv): --outcomes today.csv"),
+    SWITCH("--resume", resume, "go on after the last row that has its outcome"),
+    OPTION("--errors", "FILE", errors,
+           "where refused lines go (FILE.errors.jsonl): --errors refused.jsonl"),
+    OPTION("--only", "NAME", only, "one kind of items: --only programs"),
+    SWITCH("--all", all, "of every program"),
+    SWITCH("--courses", courses, "rows of courses, not of programs"),
+    OPTION("--format", "WORD", format, "csv or jsonl: --format jsonl"),
+    OPTION("--output", "FILE", output, "a file, not standard output: --output all.csv"),
+    OPTION("--days", "N", days, "how long something has waited: --days 365"),
+    SWITCH("--dry-run", dry_run, "look only, store nothing"),
+    SWITCH("--json", json, "print JSON"),
+    SWITCH("--quiet", quiet, "show no progress"),
 };
 
 static const struct option *find(const char *word, size_t length)
@@ -92,7 +96,7 @@ static bool add_flag(struct reading *r, char *flag)
 static bool set_option(struct reading *r, const struct option *option, const char *value)
 {
     void *member = (char *)r->o + option->offset;
-    if (option->is_switch)
+    if (option->value == NULL)
         *(bool *)member = true;
     else
         *(const char **)member = value;
@@ -120,45 +124,125 @@ static bool takes(const struct cli_verb *verb, const struct option *option)
            names(verb->usage, option->name) || names(verb->help, option->name);
 }
 
-static void print_help(const struct cli_verb *verb)
+static void print_option(const char *name, const char *value, const char *doc)
 {
-    printf("usage: nestor %s\n\n%s.\n\n%s", verb->usage, verb->summary, verb->help);
+    char left[64];
+    snprintf(left, sizeof(left), "%s%s%s", name, value != NULL ? " " : "",
+             value != NULL ? value : "");
+    printf("  %-27s %s\n", left, doc);
 }
 
-/* One word that starts with `--`; moves *i over its value. */
-static bool read_option(struct reading *r, int *i, int argc, char **argv)
+/* Settings of `nestor serve` are in no usage line but its own. */
+static void print_help(const struct cli_verb *verb)
 {
-    char *word = argv[*i], *equals = strchr(word, '=');
-    size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
-    bool is_set = length == 5 && strncmp(word, "--set", 5) == 0;
-    const struct option *option = find(word, length);
-    if (strcmp(word, "--help") == 0) {
-        print_help(r->verb);
-        r->o->status = EXIT_DONE;
-        return false;
-    }
-    if (option == NULL && !is_set) {
-        r->o->status = cli_misuse(r->verb, "there is no option %.*s", (int)length, word);
-        return false;
-    }
-    if (option != NULL && !takes(r->verb, option)) {
-        r->o->status = cli_misuse(r->verb, "%s is not for this verb", option->name);
-        return false;
-    }
-    if (option != NULL && option->is_switch)
-        return set_option(r, option, NULL);
-    char *value = equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+    printf("usage: nestor %s\n\n%s.\n\n%s\nOptions:\n", verb->usage, verb->summary, verb->help);
+    for (size_t i = 0; i < NST_COUNT(options); i++)
+        if (takes(verb, &options[i]) &&
+            (verb == &cli_serve || strcmp(options[i].name, "--listen") != 0))
+            print_option(options[i].name, options[i].value, options[i].doc);
+    print_option("--set", "NAME=VALUE", "a setting, see `nestor config`: --set log.level=debug");
+    print_option("--help, -h", NULL, "this text");
+}
+
+/* Its value follows in the next word. */
+static bool wants_next(const char *word)
+{
+    const struct option *option = find(word, strlen(word));
+    return strcmp(word, "--set") == 0 || (option != NULL && option->value != NULL);
+}
+
+int cli_options_before_verb(int argc, char **argv)
+{
+    int i = 1;
+    while (i < argc && argv[i][0] == '-')
+        i += 1 + wants_next(argv[i]);
+    return i < argc ? i : argc;
+}
+
+static bool refuse_unknown(struct reading *r, struct nst_str word)
+{
+    const char *nearest = cli_nearest(nst_str_to_z(r->o->arena, word), &options[0].name,
+                                      sizeof(options[0]), NST_COUNT(options));
+    r->o->status = nearest == NULL
+                       ? cli_misuse(r->verb, "there is no option %.*s", NST_FMT(word))
+                       : cli_misuse(r->verb, "there is no option %.*s; did you mean %s?",
+                                    NST_FMT(word), nearest);
+    return false;
+}
+
+static bool answer_help(struct reading *r)
+{
+    print_help(r->verb);
+    r->o->status = EXIT_DONE;
+    return false;
+}
+
+static bool take_value(struct reading *r, const struct option *option, const char *word,
+                       char *value)
+{
     if (value == NULL) {
         r->o->status = cli_misuse(r->verb, "%s wants a value", word);
         return false;
     }
-    return is_set ? add_flag(r, value) : set_option(r, option, value);
+    return option == NULL ? add_flag(r, value) : set_option(r, option, value);
+}
+
+/* One word that starts with `-`; moves *i over its value. */
+static bool read_option(struct reading *r, int *i, int argc, char **argv)
+{
+    char *word = argv[*i], *equals = strchr(word, '=');
+    struct nst_str name = nst_str_slice(
+        nst_str_z(word), 0, equals != NULL ? (size_t)(equals - word) : strlen(word));
+    bool is_set = nst_str_eq(name, NST_STR("--set"));
+    const struct option *option = find(name.p, name.n);
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return answer_help(r);
+    if (option == NULL && !is_set)
+        return refuse_unknown(r, name);
+    if (option != NULL && !takes(r->verb, option)) {
+        r->o->status = cli_misuse(r->verb, "%s is not for this verb", option->name);
+        return false;
+    }
+    if (option != NULL && option->value == NULL)
+        return set_option(r, option, NULL);
+    return take_value(r, option, word,
+                      equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL);
 }
 
 static const char *config_file(struct cli_options *o)
 {
     struct nst_str path = nst_strf(o->arena, "%s/nestor.conf", o->data);
     return access(path.p, R_OK) == 0 ? path.p : NULL;
+}
+
+static void configure_log(const struct cli_config *config)
+{
+    enum nst_log_level level = NST_LOG_INFO;
+    struct nst_str format = cli_text(config, "log.format");
+    nst_log_level_parse(&level, cli_text(config, "log.level"));
+    nst_log_set_level(level);
+    nst_log_set_text(nst_str_eq(format, NST_STR("text")) ||
+                     (nst_str_eq(format, NST_STR("auto")) && isatty(STDERR_FILENO) != 0));
+    cli_config_warn(config);
+}
+
+/* All words; behind `--` none is an option, and `-` alone is standard input. */
+static bool read_words(struct reading *r, int argc, char **argv)
+{
+    struct cli_options *o = r->o;
+    bool is_over = false;
+    for (int i = 1; i < argc; i++) {
+        if (!is_over && strcmp(argv[i], "--") == 0)
+            is_over = true;
+        else if (is_over || argv[i][0] != '-' || argv[i][1] == '\0')
+            o->rest[o->rest_count++] = argv[i];
+        else if (!read_option(r, &i, argc, argv))
+            return false;
+    }
+    if (o->rest_count <= r->verb->words)
+        return true;
+    o->status = cli_misuse(r->verb, "\"%s\" is too much", o->rest[r->verb->words]);
+    return false;
 }
 
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv)
@@ -168,22 +252,12 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
     o->arena = nst_arena_new(65536);
     o->data = "data";
     o->rest = NST_NEW_ARRAY(o->arena, char *, (size_t)argc + 1);
-    for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) != 0)
-            o->rest[o->rest_count++] = argv[i];
-        else if (!read_option(&r, &i, argc, argv))
-            return false;
-    }
-    if (o->rest_count > verb->words) {
-        o->status = cli_misuse(verb, "\"%s\" is too much", o->rest[verb->words]);
+    if (!read_words(&r, argc, argv))
         return false;
-    }
     if (!cli_config_load(&o->config, o->arena, config_file(o), r.flag, r.flags)) {
         o->status = EXIT_USAGE;
         return false;
     }
-    enum nst_log_level level = NST_LOG_INFO;
-    nst_log_level_parse(&level, cli_text(&o->config, "log.level"));
-    nst_log_set_level(level);
+    configure_log(&o->config);
     return true;
 }

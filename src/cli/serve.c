@@ -58,6 +58,13 @@ static void read_keys_again(struct cli_options *o)
         nst_log(NST_LOG_ERROR, "keys not read again", NST_LOG_STR("why", nst_str_z(fault)));
 }
 
+static void note_upgrade(const struct cli_site *site)
+{
+    if (site->applied > 0)
+        nst_log(NST_LOG_INFO, "database upgraded", NST_LOG_INT("steps", site->applied),
+                NST_LOG_INT("newest", cli_newest_step()));
+}
+
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
     const struct nst_server_options options = server_options(o, site);
@@ -67,7 +74,8 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
         return cli_fail(&cli_serve, "cannot serve on %.*s; the log line above says why",
                         NST_FMT(options.http.listen));
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
-            NST_LOG_INT("port", nst_server_port(server)));
+            NST_LOG_INT("port", nst_server_port(server)),
+            NST_LOG_STR("url", cli_url_of(o->arena, options.http.listen)));
     while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
         read_keys_again(o);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
@@ -87,6 +95,7 @@ static int serve_run(int argc, char **argv)
     if (!cli_options_parse(&o, &cli_serve, argc, argv)) {
         status = o.status;
     } else if (cli_site_open(&site, &o, &cli_serve, false)) {
+        note_upgrade(&site);
         status = serve_site(&o, &site, &signals);
         cli_site_close(&site);
     }

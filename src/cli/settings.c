@@ -2,11 +2,14 @@
  * reference page. Precedence: flag > NESTOR_* > file > default. */
 #include "cli.h"
 
+#include "nestor/base/log.h"
+
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct cli_setting cli_settings[] = {
     { "listen", CLI_TEXT, "127.0.0.1:8000",
@@ -19,6 +22,8 @@ const struct cli_setting cli_settings[] = {
       .doc = "The face that also answers at the root." },
     { "log.level", CLI_CHOICE, "info", .choices = "debug|info|warn|error|off",
       .doc = "What is logged on standard error." },
+    { "log.format", CLI_CHOICE, "auto", .choices = "auto|json|text",
+      .doc = "A line of the log: a JSON object, or for people; auto: for people on a terminal." },
     { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request." },
     { "http.loops", CLI_NUMBER, "0", 0, 256, .doc = "Event loops; 0: one a core." },
     { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
@@ -97,42 +102,19 @@ static const struct cli_setting *find(struct nst_str name)
     return NULL;
 }
 
-/* Edit distance, for names of at most 63 characters. */
-static size_t distance(const char *a, const char *b)
+static const char *nearest_setting(const char *name)
 {
-    size_t row[64] = { 0 }, na = strlen(a), nb = strlen(b);
-    if (na > 63 || nb > 63)
-        return 64;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            size_t insert = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < insert ? change : insert;
-        }
-    }
-    return row[nb];
+    return cli_nearest(name, &cli_settings[0].name, sizeof(cli_settings[0]), cli_setting_count);
 }
 
 static void report_unknown(const char *origin, const char *name)
 {
-    const char *nearest = NULL;
-    size_t best = 6;
-    for (size_t i = 0; i < cli_setting_count; i++) {
-        size_t d = distance(name, cli_settings[i].name);
-        if (d < best) {
-            best = d;
-            nearest = cli_settings[i].name;
-        }
-    }
+    const char *nearest = nearest_setting(name);
     fprintf(stderr, "nestor: %s: there is no setting \"%s\"", origin, name);
     if (nearest != NULL)
-        fprintf(stderr, "; did you mean \"%s\"?", nearest);
-    fputc('\n', stderr);
+        fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
+    else
+        fputs("; `nestor config` lists them\n", stderr);
 }
 
 static bool is_choice(const char *choices, struct nst_str value)
@@ -216,6 +198,46 @@ static bool from_environment(struct cli_config *c)
             good &= assign(c, "environment", nst_str_z(name), nst_str_z(value));
     }
     return good;
+}
+
+/* Those that are the store's and the tests' own. */
+static bool is_spoken_for(struct nst_str name)
+{
+    return nst_str_eq(name, NST_STR("NESTOR_SQL_LOG")) ||
+           nst_str_eq(name, NST_STR("NESTOR_FAIL_DB_CALL")) ||
+           nst_str_starts(name, NST_STR("NESTOR_TEST_"));
+}
+
+static bool is_variable(struct nst_arena *a, struct nst_str name)
+{
+    for (size_t i = 0; i < cli_setting_count; i++)
+        if (nst_str_eq(name, nst_str_z(variable_of(a, cli_settings[i].name))))
+            return true;
+    return is_spoken_for(name);
+}
+
+/* NESTOR_OCL_ROOT may have been "ocl.root". */
+static const char *meant_by(struct nst_arena *a, struct nst_str variable)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, variable.n + 1);
+    for (size_t i = sizeof("NESTOR_") - 1; i < variable.n; i++)
+        nst_put_char(&b, variable.p[i] == '_' ? '.' : nst_lower(variable.p[i]));
+    const char *setting = nearest_setting(nst_str_to_z(a, nst_buf_str(&b)));
+    return setting != NULL ? variable_of(a, setting) : NULL;
+}
+
+/* Not refused: a cluster sets variables of its own for a service of this name. */
+void cli_config_warn(const struct cli_config *c)
+{
+    for (char **at = environ; *at != NULL; at++) {
+        struct nst_str rest = nst_str_z(*at), name = nst_str_cut(&rest, '=');
+        if (!nst_str_starts(name, NST_STR("NESTOR_")) || is_variable(c->arena, name))
+            continue;
+        nst_log(NST_LOG_WARN, "a variable of the environment is no setting",
+                NST_LOG_STR("name", name),
+                NST_LOG_STR("meant", nst_str_z(meant_by(c->arena, name))));
+    }
 }
 
 struct file_reading {

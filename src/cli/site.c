@@ -55,6 +55,20 @@ bool cli_registry(struct nst_registry **out, struct nst_arena *a)
     return nst_registry_new(out, a, all_resources(a), faces) == NST_OK;
 }
 
+struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen)
+{
+    static const char *const everywhere[] = { ":", "0.0.0.0:", "[::]:", "*:" };
+    if (nst_str_starts(listen, NST_STR("unix:")))
+        return (struct nst_str){ 0 };
+    for (size_t i = 0; i < NST_COUNT(everywhere); i++) {
+        struct nst_str start = nst_str_z(everywhere[i]);
+        if (nst_str_starts(listen, start))
+            return nst_strf(a, "http://localhost:%.*s",
+                            NST_FMT(nst_str_slice(listen, start.n, listen.n)));
+    }
+    return nst_strf(a, "http://%.*s", NST_FMT(listen));
+}
+
 bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (may_replace ? O_TRUNC : O_EXCL), 0600);
@@ -137,6 +151,11 @@ static bool configure_accounts(struct cli_options *o, const struct cli_verb *ver
 
 /* ---- The store ---- */
 
+int64_t cli_newest_step(void)
+{
+    return nestor_migrations[nestor_migration_count - 1].number;
+}
+
 static struct nst_str database_of(struct cli_options *o)
 {
     struct nst_str url = cli_text(&o->config, "database");
@@ -181,7 +200,7 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
         cli_fail(verb, "the database cannot be opened; the log line above says why");
         return false;
     }
-    if (nst_migrate(NULL, site->store, nestor_migrations, nestor_migration_count) != NST_OK) {
+    if (nst_migrate(&site->applied, site->store, nestor_migrations, nestor_migration_count) != NST_OK) {
         cli_fail(verb, "the database cannot be used; the log line above says why");
         nst_store_close(site->store);
         return false;

@@ -22,8 +22,12 @@ static int with_site(const struct cli_verb *verb,
 
 static int migrate(struct cli_options *o, struct cli_site *site)
 {
-    (void)site;
-    printf("The database of %s is up to date.\n", o->data);
+    if (site->applied == 0)
+        printf("The database of %s was up to date: step %lld.\n", o->data,
+               (long long)cli_newest_step());
+    else
+        printf("The database of %s has been brought to step %lld, by %u step%s.\n", o->data,
+               (long long)cli_newest_step(), site->applied, site->applied > 1 ? "s" : "");
     return EXIT_DONE;
 }
 

@@ -7,13 +7,19 @@ Usage: cli_test.py --nestor PATH
 import http.client
 import json
 import os
+import pty
 import re
+import select
+import signal
 import socket
+import sqlite3
 import stat
+import subprocess
 import sys
+import time
 
 from crash_test import HALVES
-from support import Site, Tally, arguments, engines
+from support import Site, Tally, arguments, engines, environment
 
 VERBS = ("serve", "init", "import", "enroll", "enrollments", "user", "token", "client",
          "config", "migrate", "openapi", "doctor")
@@ -147,6 +153,109 @@ class Cases:
             refused(site.run("user frobnicate"), 2, "usage: nestor user")
             refused(site.run("serve", "--listen"), 2, "--listen wants a value")
 
+    def test_help_explains_each_option(self):
+        """X68: -h, `help VERB`, and a line for every option that the usage names."""
+        with self.site() as site:
+            for verb in VERBS:
+                text = good(site.run(f"{verb} --help", where=False)).stdout
+                assert good(site.run(f"{verb} -h", where=False)).stdout == text, verb
+                assert good(site.run(f"help {verb}", where=False)).stdout == text, verb
+                usage, options = text.split("Options:\n")
+                for option in set(re.findall(r"--[a-z-]+", usage.split("\n\n")[0])):
+                    assert re.search(rf"^  {option}( [A-Z=]+)?  +\S", options, re.M), (verb, option)
+            assert good(site.run("-h", where=False)).stdout == \
+                good(site.run("--help", where=False)).stdout
+            refused(site.run("help frobnicate", where=False), 2, "\"frobnicate\"")
+
+    def test_options_may_stand_before_the_verb(self):
+        """X68"""
+        with self.site() as site:
+            site.init()
+            for words in (["--set", "log.level=warn", *site.where(), "user", "list"],
+                          ["--set=log.level=warn", *site.where(), "user", "list"]):
+                p = site.run(words[0], *words[1:], where=False)
+                assert "admin" in good(p).stdout, p.stdout
+            refused(site.run("--data", "x", "usr", where=False), 2, "did you mean \"user\"")
+
+    def test_slips_are_recognised(self):
+        """X68: verbs, options, settings and variables, by edit distance."""
+        with self.site() as site:
+            site.init()
+            refused(site.run("sevre", where=False), 2, "did you mean \"serve\"")
+            refused(site.run("serve --lisen x"), 2, "did you mean --listen?")
+            refused(site.run("doctor --set log.levl=warn"), 2, "did you mean \"log.level\"")
+            for name in ("--set foo=1", "--frobnicate"):
+                p = site.run("doctor " + name)
+                assert p.returncode == 2 and "did you mean" not in p.stderr, p.stderr
+            p = good(site.run("doctor", env={"NESTOR_LSITEN": "x", "NESTOR_TEST_X": "1"}))
+            assert '"NESTOR_LSITEN"' in p.stderr and '"NESTOR_LISTEN"' in p.stderr, p.stderr
+            assert "NESTOR_TEST_X" not in p.stderr, p.stderr
+
+    def test_verbs_say_what_they_did(self):
+        """X68"""
+        with self.site() as site:
+            site.init()
+            site.write("password", PASSWORD)
+            site.write("old.token", "brought-along-" + "x" * 40)
+            site.run("client add c --user admin")
+            for verb, said in (("user add ada --staff", "ada is added, as staff"),
+                               (f"user password ada --password-file {site.path('password')}",
+                                "password of ada"),
+                               (f"token add --user ada --from-file {site.path('old.token')}", "ada"),
+                               ("client remove c", "client c is removed"),
+                               ("migrate", "was up to date")):
+                p = good(site.run(verb))
+                assert said in p.stdout, (verb, p.stdout)
+
+    def test_an_upgrade_is_told(self):
+        """X68: by `migrate`, and in the log of `serve`."""
+        if self.cluster:
+            return
+        for verb in ("migrate", "serve"):
+            with self.site() as site:
+                site.init()
+                os.remove(os.path.join(site.data, "nestor.db"))
+                db = sqlite3.connect(os.path.join(site.data, "nestor.db"))
+                db.execute("CREATE TABLE nst_migration (number bigint PRIMARY KEY, "
+                           "name text NOT NULL, applied bigint NOT NULL)")
+                db.close()
+                if verb == "serve":
+                    with site.serve() as server:
+                        assert '"database upgraded"' in server.text(), server.text()
+                else:
+                    said = good(site.run("migrate")).stdout
+                    assert re.search(r"brought to step \d+, by \d+ steps", said), said
+
+    def test_the_log_is_for_people_on_a_terminal(self):
+        """X68: and JSON otherwise, or as log.format says."""
+        with self.site() as site:
+            site.init()
+            for words, wanted in (([], rb"\d info  listening address="),
+                                  (["--set", "log.format=json"], rb'"event":"listening"')):
+                assert re.search(wanted, self.on_terminal(site, words)), words
+            with site.serve() as server:
+                assert '"event":"listening"' in server.text()
+
+    def on_terminal(self, site, words):
+        ours, theirs = pty.openpty()
+        p = subprocess.Popen([self.nestor, "serve", *site.where(), "--listen", "127.0.0.1:0",
+                              *words], stderr=theirs, stdout=subprocess.DEVNULL,
+                             env=environment())
+        os.close(theirs)
+        text, until = b"", time.monotonic() + 60
+        while b"listening" not in text and time.monotonic() < until:
+            if select.select([ours], [], [], 1)[0]:
+                text += os.read(ours, 65536)
+        p.send_signal(signal.SIGTERM)
+        while p.poll() is None and select.select([ours], [], [], 5)[0]:
+            try:
+                text += os.read(ours, 65536)
+            except OSError:
+                break
+        assert p.wait() == 0, text
+        os.close(ours)
+        return text
+
     def test_a_missing_installation_is_told(self):
         with self.site() as site:
             for verb in ("serve", "user list", "token show --user x", "migrate", "doctor",
@@ -155,7 +264,8 @@ class Cases:
 
     def test_version_is_printed(self):
         with self.site() as site:
-            assert good(site.run("--version", where=False)).stdout.startswith("nestor ")
+            said = good(site.run("--version", where=False)).stdout
+            assert re.fullmatch(r"nestor \d+\.\d+\.\d+( \([0-9a-z.-]+\))?\n", said), said
 
     # ---- init ----
 

@@ -1,4 +1,4 @@
-/* The log: one JSON object a line on standard error.
+/* The log: one JSON object a line on standard error, or on a terminal a line to read.
  *
  * Every line has `time`, `level`, `event`; request lines add `request`. Nothing
  * that authenticates (tokens, passwords, cookies) may be passed here. Lines are
@@ -24,6 +24,9 @@ struct nst_log_item {
 /* Lines below this level are dropped; INFO at the start. */
 void nst_log_set_level(enum nst_log_level level);
 bool nst_log_is_on(enum nst_log_level level);
+
+/* Write for people, "09:00:00.123 info  listening port=8000", instead of JSON. */
+void nst_log_set_text(bool is_text);
 
 /* Parse "debug", "info", "warn", "error" or "off"; false for another word. */
 bool nst_log_level_parse(enum nst_log_level *out, struct nst_str word);

@@ -1,0 +1,43 @@
+/* Which name was meant: the nearest one by edit distance. */
+#include "cli.h"
+
+#include <string.h>
+
+#define NAME_MAX_BYTES 63
+
+/* How many letters have to be changed, put in or left out to make b of a. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[NAME_MAX_BYTES + 1] = { 0 }, na = strlen(a), nb = strlen(b);
+    if (na > NAME_MAX_BYTES || nb > NAME_MAX_BYTES)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            size_t insert = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < insert ? change : insert;
+        }
+    }
+    return row[nb];
+}
+
+/* A third of the letters may differ: of "foo" one, so that it is not "db.pool". */
+const char *cli_nearest(const char *word, const char *const *first, size_t stride, size_t count)
+{
+    const char *nearest = NULL;
+    size_t best = (strlen(word) + 2) / 3 + 1;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = *(const char *const *)((const char *)first + i * stride);
+        size_t d = distance(word, name);
+        if (d >= best)
+            continue;
+        best = d;
+        nearest = name;
+    }
+    return nearest;
+}
