@@ -65,6 +65,15 @@ static void note_upgrade(const struct cli_site *site)
                 NST_LOG_INT("newest", cli_newest_step()));
 }
 
+/* Port 0 is the one that was found. */
+static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigned port)
+{
+    struct nst_str url = cli_url_of(a, listen);
+    return nst_str_ends(listen, NST_STR(":0"))
+               ? nst_strf(a, "%.*s%u", NST_FMT(nst_str_slice(url, 0, url.n - 1)), port)
+               : url;
+}
+
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
     const struct nst_server_options options = server_options(o, site);
@@ -75,7 +84,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
                         NST_FMT(options.http.listen));
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
             NST_LOG_INT("port", nst_server_port(server)),
-            NST_LOG_STR("url", cli_url_of(o->arena, options.http.listen)));
+            NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
     while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
         read_keys_again(o);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
