@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass
 
 PATIENCE = 30  # seconds; only a broken server makes anybody wait so long
-PSQL = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
+PSQL = shutil.which("psql") or "psql"
 REPORTS = ("Sanitizer", "runtime error:", "Assertion `")
 
 
