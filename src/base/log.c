@@ -116,8 +116,8 @@ static void put_for_people(struct nst_buf *b, enum nst_log_level level, const ch
     for (; items->key != NULL && !b->is_full; items++) {
         nst_putf(b, " %s=", items->key);
         if (items->is_text)
-            put_plain(b, items->text.p != NULL ? nst_str_slice(items->text, 0, 4096)
-                                               : NST_STR("-"));
+            put_plain(b,
+                      items->text.p != NULL ? nst_str_slice(items->text, 0, 4096) : NST_STR("-"));
         else
             nst_put_int(b, items->number);
     }

@@ -117,7 +117,7 @@ static int open_server(struct cli_api *api)
     api->http = cli_http_new(o->arena, o->server);
     if (o->client_id == NULL)
         cli_http_authorize(api->http, nst_strf(o->arena, "Bearer %.*s", NST_FMT(token)));
-    return EXIT_DONE;
+    return cli_http_reach(api->http, o, api->verb);
 }
 
 /* ---- Inside ---- */

@@ -2,6 +2,7 @@
 #include "client_http.h"
 
 #include "nestor/accounts.h"
+#include "stop.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -16,7 +17,8 @@ struct cli_http {
     CURL *curl;
     struct nst_str server, credentials;
     struct nst_buf answer;
-    curl_off_t wait; /* seconds that the last answer asked to wait; 0: it did not */
+    CURLcode outcome; /* of the last try */
+    curl_off_t wait;  /* seconds that the last answer asked to wait; 0: it did not */
 };
 
 static size_t receive(char *data, size_t size, size_t n, void *user)
@@ -59,7 +61,8 @@ static long try(struct cli_http *c, struct nst_arena *a, const struct cli_reques
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
     c->wait = 0;
-    if (curl_easy_perform(c->curl) == CURLE_OK) {
+    c->outcome = curl_easy_perform(c->curl);
+    if (c->outcome == CURLE_OK) {
         curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &c->wait);
     }
@@ -88,10 +91,22 @@ struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
         status = try(c, a, request);
         if (!may_pass(status))
             break;
+        if (cli_is_stopped())
+            break;
         if (i + 1 < TRIES)
             sleep(pause_of(c, i));
     }
     return (struct cli_answer){ status, nst_buf_str(&c->answer) };
+}
+
+int cli_http_reach(struct cli_http *c, const struct cli_options *o, const struct cli_verb *verb)
+{
+    const struct cli_request request = { .method = "GET",
+                                         .path = NST_STR("/healthz"),
+                                         .is_anonymous = true };
+    if (try(c, o->arena, &request) != 0)
+        return EXIT_DONE;
+    return cli_fail(verb, "%s does not answer: %s", o->server, curl_easy_strerror(c->outcome));
 }
 
 int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,
@@ -99,6 +114,8 @@ int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,
 {
     if (answer->status == 0)
         return cli_fail(verb, "%s does not answer", o->server);
+    if (answer->status == 401 && o->token_file != NULL)
+        return cli_fail(verb, "the server does not know the token in %s (401)", o->token_file);
     return cli_fail(verb, "the server answered %ld: %.*s", answer->status,
                     NST_FMT(nst_str_slice(answer->body, 0, CLI_ANSWER_SAID)));
 }

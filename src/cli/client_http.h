@@ -39,6 +39,10 @@ void cli_http_authorize(struct cli_http *c, struct nst_str value);
 struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
                                 const struct cli_request *request);
 
+/* Ask once whether the server answers at all, before anything is read or sent. Returns
+ * an exit code, after saying why not. */
+int cli_http_reach(struct cli_http *c, const struct cli_options *o, const struct cli_verb *verb);
+
 /* Print why a verb cannot go on after that answer. Returns EXIT_FAILED. */
 int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,
                   const struct cli_answer *answer);

@@ -3,6 +3,7 @@
 #include "import.h"
 
 #include "nestor/accounts.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,36 +14,47 @@
 
 /* ---- Outcomes ---- */
 
-static bool open_errors(struct import *im)
+static FILE *open_report(struct import *im, const char *path)
 {
-    if (im->errors != NULL)
-        return true;
-    im->errors = fopen(im->errors_path, "we");
-    if (im->errors == NULL)
-        fprintf(stderr, "nestor import: %s cannot be written: %s\n", im->errors_path,
-                strerror(errno));
-    return im->errors != NULL;
+    FILE *out = fopen(path, "we");
+    if (out == NULL)
+        fprintf(stderr, "nestor import: %s cannot be written: %s\n", path, strerror(errno));
+    im->failed |= out == NULL;
+    return out;
 }
 
-void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail)
+static bool open_reports(struct import *im)
+{
+    if (im->errors == NULL)
+        im->errors = open_report(im, im->errors_path);
+    if (im->errors != NULL && im->refused == NULL)
+        im->refused = open_report(im, im->refused_path);
+    return im->refused != NULL;
+}
+
+void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail,
+                   struct nst_str text)
 {
     im->count[outcome]++;
-    if (!ocl_outcome_is_error(outcome) || !open_errors(im))
+    if (!ocl_outcome_is_error(outcome) || !open_reports(im))
         return;
     fprintf(im->errors, "{\"line\":%zu,\"outcome\":\"%s\",\"errors\":%.*s}\n", line,
             ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));
+    fwrite(text.p, 1, text.n, im->refused);
+    fputc('\n', im->refused);
 }
 
 void import_record_batch(struct import *im, const struct import_batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
-        import_record(im, b->number[i], b->line[i].outcome, b->line[i].detail);
+        import_record(im, b->number[i], b->line[i].outcome, b->line[i].detail, b->text[i]);
 }
 
 static int summary(struct import *im)
 {
     size_t errors = 0;
-    cli_progress_show(&im->progress, true);
+    if (!im->failed)
+        cli_progress_show(&im->progress, true);
     for (int i = 0; i < OCL_OUTCOME_COUNT; i++) {
         if (im->count[i] > 0)
             printf("%s: %zu\n", ocl_outcome_word((enum ocl_outcome)i), im->count[i]);
@@ -51,8 +63,9 @@ static int summary(struct import *im)
     if (im->dry_run)
         puts("dry run: nothing was stored");
     if (errors > 0)
-        printf("%zu of %zu lines were refused; %s says why, line by line\n", errors,
-               im->progress.count, im->errors_path);
+        printf("%zu of %zu lines were refused: %s has them, to be mended and imported, %s says "
+               "why, line by line\n",
+               errors, im->progress.count, im->refused_path, im->errors_path);
     return errors > 0 || im->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -93,12 +106,13 @@ static bool take_line(struct import *im, struct nst_str text)
     if (nst_json_read(&tree, &fault, b->arena, kept, NULL) != NST_OK) {
         import_record(im, im->number, OCL_INVALID,
                       nst_strf(b->arena, "{\"detail\":\"JSON parse error - column %zu: %s\"}",
-                               fault.column, fault.reason));
+                               fault.column, fault.reason),
+                      kept);
         return true;
     }
     if (tree->kind != NST_JSON_OBJECT) {
         import_record(im, im->number, OCL_INVALID,
-                      NST_STR("{\"detail\":\"A line is a JSON object.\"}"));
+                      NST_STR("{\"detail\":\"A line is a JSON object.\"}"), kept);
         return true;
     }
     b->line[b->count] = (struct ocl_line){ .tree = tree };
@@ -113,12 +127,13 @@ static bool read_lines(struct import *im, FILE *in)
     size_t room = 0;
     ssize_t n;
     bool good = true;
-    while (good && (n = getline(&text, &room, in)) >= 0) {
+    while (good && !cli_is_stopped() && (n = getline(&text, &room, in)) >= 0) {
         if (n > 0 && text[n - 1] == '\n')
             n--;
         if ((size_t)n > LINE_MAX_BYTES)
             import_record(im, ++im->number, OCL_INVALID,
-                          NST_STR("{\"detail\":\"The line is longer than 16 MiB.\"}"));
+                          NST_STR("{\"detail\":\"The line is longer than 16 MiB.\"}"),
+                          (struct nst_str){ text, (size_t)n });
         else
             good = take_line(im, (struct nst_str){ text, (size_t)n });
     }
@@ -129,7 +144,7 @@ static bool read_lines(struct import *im, FILE *in)
     free(text);
     /* Once for the last lines, once more to have both batches back. */
     good &= send_batch(im);
-    return send_batch(im) && good;
+    return send_batch(im) && good && !cli_is_stopped();
 }
 
 static int64_t size_of(FILE *in)
@@ -141,18 +156,27 @@ static int64_t size_of(FILE *in)
     return size > 0 ? size : 0;
 }
 
+/* Beside the file; those of standard input are called import. */
+static void name_reports(struct import *im, const char *path)
+{
+    const char *base = strcmp(path, "-") == 0 ? "import" : path;
+    im->errors_path =
+        im->o->errors != NULL ? im->o->errors : nst_strf(im->o->arena, "%s.errors.jsonl", base).p;
+    im->refused_path = im->o->errors != NULL
+                           ? nst_strf(im->o->arena, "%s.refused.jsonl", im->o->errors).p
+                           : nst_strf(im->o->arena, "%s.refused.jsonl", base).p;
+}
+
 static int import_file(struct import *im, const char *path)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *in = is_stdin ? stdin : fopen(path, "re");
+    FILE *in = import_open_lines(im, path);
+    im->failed |= in == NULL;
     if (in == NULL)
-        return cli_fail(&cli_import, "%s cannot be read: %s", path, strerror(errno));
-    im->errors_path = im->o->errors != NULL ? im->o->errors
-                      : is_stdin            ? "import.errors.jsonl"
-                                            : nst_strf(im->o->arena, "%s.errors.jsonl", path).p;
-    im->progress.size += is_stdin ? 0 : size_of(in);
+        return EXIT_FAILED;
+    name_reports(im, path);
+    im->progress.size += size_of(in);
     bool good = read_lines(im, in);
-    if (!is_stdin)
+    if (in != stdin)
         fclose(in);
     if (!good)
         fprintf(stderr,
@@ -226,6 +250,8 @@ static int import_files(struct import *im)
     int counted = summary(im);
     if (im->errors != NULL)
         fclose(im->errors);
+    if (im->refused != NULL)
+        fclose(im->refused);
     return status != EXIT_DONE ? status : counted;
 }
 
@@ -282,6 +308,7 @@ static int import_run(int argc, char **argv)
         status = cli_misuse(&cli_import, "a FILE is needed, or - for standard input");
     } else {
         struct import *im = import_new(&o);
+        cli_stop_on_signals();
         status = o.server != NULL ? import_to_server(im) : import_to_store(im);
         if (o.server != NULL && status == EXIT_DONE)
             status = import_files(im);
@@ -297,9 +324,10 @@ const struct cli_verb cli_import = {
              "[--user NAME] [--quiet] FILE ...",
     .summary = "import lines of organisations, sources, concepts and versions",
     .help =
-        "Reads JSON lines (docs/import.md); - is standard input. Lines that are refused go to\n"
-        "FILE.errors.jsonl with their number and the reason, the others are stored. Importing\n"
-        "a file again changes nothing, so an import that was cut short is simply repeated.\n"
+        "Reads JSON lines, or an array of such objects (docs/import.md); - is standard input.\n"
+        "Lines that are refused go to FILE.refused.jsonl, to be mended and imported, and their\n"
+        "numbers and reasons to FILE.errors.jsonl; the others are stored. Importing a file\n"
+        "again changes nothing, so an import that was cut short is simply repeated.\n"
         "A store is written as NAME (default: the first superuser), a server as the token's\n"
         "user.\n\n"
         "Examples:\n"

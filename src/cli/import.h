@@ -39,14 +39,20 @@ struct import {
     pthread_cond_t is_back;
     struct cli_progress progress;
     size_t number, count[OCL_OUTCOME_COUNT];
-    const char *errors_path;
-    FILE *errors;
+    const char *errors_path, *refused_path;
+    FILE *errors, *refused; /* reasons, and the lines as they came */
     bool dry_run, failed;
     struct cli_http *client; /* over HTTP only */
 };
 
-/* Count an outcome; errors go to the error file. */
-void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail);
+/* Count an outcome; an error and its line go to the two files of what was refused.
+ *   text  of the line, as it came */
+void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail,
+                   struct nst_str text);
+
+/* Open a file of lines, "-" being standard input, at its start; it can be rewound. An
+ * array becomes lines, one an item. NULL after saying why it is no file of lines. */
+FILE *import_open_lines(struct import *im, const char *path);
 
 /* Record every outcome of a batch that came back. */
 void import_record_batch(struct import *im, const struct import_batch *b);

@@ -80,7 +80,7 @@ int import_to_server(struct import *im)
     cli_http_authorize(im->client, nst_strf(im->o->arena, "Token %.*s", NST_FMT(token)));
     im->send = send_to_server;
     im->wait = wait_for_nothing;
-    return EXIT_DONE;
+    return cli_http_reach(im->client, im->o, &cli_import);
 }
 
 void import_disconnect(struct import *im)

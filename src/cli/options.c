@@ -15,20 +15,28 @@ struct option {
     const char *setting; /* also sets this */
 };
 
-#define OPTION(n, v, member, text) { n, v, text, offsetof(struct cli_options, member), NULL }
-#define SWITCH(n, member, text)    { n, NULL, text, offsetof(struct cli_options, member), NULL }
+#define OPTION(n, v, member, text) \
+    { \
+        n, v, text, offsetof(struct cli_options, member), NULL \
+    }
+#define SWITCH(n, member, text) \
+    { \
+        n, NULL, text, offsetof(struct cli_options, member), NULL \
+    }
 #define SETTING(n, v, member, text) \
-    { "--" n, v, text, offsetof(struct cli_options, member), n }
+    { \
+        "--" n, v, text, offsetof(struct cli_options, member), n \
+    }
 
 static const struct option options[] = {
     OPTION("--data", "DIR", data, "folder of the installation (./data): --data /var/lib/nestor"),
     SETTING("database", "URL", database,
             "instead of nestor.db in DIR: --database postgresql:///nestor"),
     SETTING("listen", "ADDRESS", listen, "where to serve: --listen 127.0.0.1:9000"),
-    OPTION("--server", "URL", server, "a server instead of a database: --server http://127.0.0.1:8000"),
+    OPTION("--server", "URL", server,
+           "a server instead of a database: --server http://127.0.0.1:8000"),
     OPTION("--token-file", "FILE", token_file, "token for that server: --token-file ada.token"),
-    OPTION("--client-id", "ID", client_id,
-           "fetch tokens as this client: --client-id registrar"),
+    OPTION("--client-id", "ID", client_id, "fetch tokens as this client: --client-id registrar"),
     OPTION("--client-secret-file", "FILE", client_secret_file,
            "its secret: --client-secret-file registrar.secret"),
     OPTION("--admin", "NAME", admin, "name of the first administrator: --admin ada"),
@@ -191,8 +199,8 @@ static bool take_value(struct reading *r, const struct option *option, const cha
 static bool read_option(struct reading *r, int *i, int argc, char **argv)
 {
     char *word = argv[*i], *equals = strchr(word, '=');
-    struct nst_str name = nst_str_slice(
-        nst_str_z(word), 0, equals != NULL ? (size_t)(equals - word) : strlen(word));
+    struct nst_str name =
+        nst_str_slice(nst_str_z(word), 0, equals != NULL ? (size_t)(equals - word) : strlen(word));
     bool is_set = nst_str_eq(name, NST_STR("--set"));
     const struct option *option = find(name.p, name.n);
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
@@ -206,7 +214,9 @@ static bool read_option(struct reading *r, int *i, int argc, char **argv)
     if (option != NULL && option->value == NULL)
         return set_option(r, option, NULL);
     return take_value(r, option, word,
-                      equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL);
+                      equals != NULL  ? equals + 1
+                      : *i + 1 < argc ? argv[++*i]
+                                      : NULL);
 }
 
 static const char *config_file(struct cli_options *o)

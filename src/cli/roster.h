@@ -8,7 +8,7 @@
 #include "enroll/csv/csv.h"
 #include "progress.h"
 
-#define ROSTER_PENDING   100 /* rows in hand at most, those that are not sent included */
+#define ROSTER_PENDING   100         /* rows in hand at most, those that are not sent included */
 #define ROSTER_UNCHANGED "unchanged" /* the outcome of a row that is there as it is asked for */
 
 enum roster_value {

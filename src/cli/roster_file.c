@@ -175,8 +175,8 @@ enum enroll_csv_step roster_file_next(struct roster_file *f)
 static bool is_shortened(struct nst_str key)
 {
     size_t n = 0;
-    while (n < key.n && ((key.p[n] >= '0' && key.p[n] <= '9') || key.p[n] == '.' ||
-                         key.p[n] == ','))
+    while (n < key.n &&
+           ((key.p[n] >= '0' && key.p[n] <= '9') || key.p[n] == '.' || key.p[n] == ','))
         n++;
     return n > 0 && n + 2 < key.n && nst_lower(key.p[n]) == 'e' && key.p[n + 1] == '+' &&
            key.p[n + 2] >= '0' && key.p[n + 2] <= '9';
@@ -244,10 +244,10 @@ struct nst_str roster_file_foretell(const struct roster_row *row, struct nst_are
     struct nst_str key, canonical;
     if (enroll_word(kind->statuses, row->value[ROSTER_STATUS]) == NULL)
         return NST_STR("invalid-status");
-    bool is_good = kind->is_course
-                       ? nst_str_trim(row->value[ROSTER_KEY]).n > 0
-                       : enroll_form_key.read(&key, a, nst_str_trim(row->value[ROSTER_KEY])) &&
-                             (curriculum.text.p == NULL ||
-                              enroll_uuid_read(&canonical, a, &curriculum));
+    bool is_good =
+        kind->is_course
+            ? nst_str_trim(row->value[ROSTER_KEY]).n > 0
+            : enroll_form_key.read(&key, a, nst_str_trim(row->value[ROSTER_KEY])) &&
+                  (curriculum.text.p == NULL || enroll_uuid_read(&canonical, a, &curriculum));
     return is_good ? row->value[ROSTER_STATUS] : NST_STR("invalid-enrollment-record");
 }

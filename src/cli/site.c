@@ -200,7 +200,8 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
         cli_fail(verb, "the database cannot be opened; the log line above says why");
         return false;
     }
-    if (nst_migrate(&site->applied, site->store, nestor_migrations, nestor_migration_count) != NST_OK) {
+    if (nst_migrate(&site->applied, site->store, nestor_migrations, nestor_migration_count) !=
+        NST_OK) {
         cli_fail(verb, "the database cannot be used; the log line above says why");
         nst_store_close(site->store);
         return false;

@@ -4,6 +4,7 @@ server serves.
 
 Usage: cli_test.py --nestor PATH
 """
+import gzip
 import http.client
 import json
 import os
@@ -484,6 +485,84 @@ class Cases:
                 errors = [json.loads(line) for line in f]
             assert sorted(e["line"] for e in errors) == [8, 9, 10, 11, 12], errors
             assert all(e["outcome"] == "invalid" and e["errors"] for e in errors), errors
+
+    def test_refused_lines_can_be_mended_and_imported(self):
+        """X70: as they came, in a file of their own."""
+        with self.site() as site:
+            site.init()
+            lines = source_lines(3)
+            whole = json.dumps(lines[2])
+            broken = [whole.replace('"names"', '"nams"'), "{nonsense", lines[3]]
+            path = site.write("x.jsonl", as_text([*lines[:2], *broken]))
+            p = site.run("import", path)
+            assert p.returncode == 1 and "x.jsonl.refused.jsonl" in p.stdout, p.stdout
+            with open(path + ".refused.jsonl", encoding="utf-8") as f:
+                refused_lines = f.read()
+            assert sorted(refused_lines.splitlines()) == sorted(broken[:2]), refused_lines
+            mended = refused_lines.replace("nams", "names").replace("{nonsense\n", "")
+            p = good(site.run("import", site.write("mended.jsonl", mended)))
+            assert counts(p) == {"created": 1}, p.stdout
+
+    def test_arrays_are_imported(self):
+        """X70: an array of objects, on one line or many, is a file of its items."""
+        for layout in ({}, {"indent": 2}):
+            with self.site() as site:
+                site.init()
+                lines = [*source_lines(30), {"type": "Nonsense"}]
+                path = site.write("x.json", "\ufeff" * bool(layout) + json.dumps(lines, **layout))
+                p = site.run("import", path)
+                assert counts(p) == {"created": 33, "invalid": 1}, p.stdout + p.stderr
+                with open(path + ".errors.jsonl", encoding="utf-8") as f:
+                    assert json.load(f)["line"] == 34
+                with open(path, encoding="utf-8-sig") as f:
+                    p = site.run("import -", stdin=f.read())
+                assert counts(p) == {"exists": 3, "unchanged": 30, "invalid": 1}, \
+                    p.stdout + p.stderr
+
+    def test_a_wrong_file_is_told_in_one_sentence(self):
+        """X70: not line by line, and nothing is written or sent."""
+        text = as_text(source_lines(10))
+        wrong = {"UTF-16": text.encode("utf-16"), "UTF-8": text.encode("utf-16-le"),
+                 "zcat": gzip.compress(text.encode()), "line 1": b"id,name\n" + b"1,x\n" * 50,
+                 "array: line 2": b"[{\"a\": 1},\n{]", "JSON lines":
+                 json.dumps(source_lines(2)[1], indent=2).encode()}
+        with self.site() as site:
+            site.init()
+            for word, content in wrong.items():
+                with open(site.path("x"), "wb") as f:
+                    f.write(content)
+                p = refused(site.run("import", site.path("x")), 1, word, "/x ")
+                assert len(p.stderr.splitlines()) == 1 and not p.stdout, (p.stderr, p.stdout)
+                assert not os.path.exists(site.path("x.errors.jsonl")), word
+
+    def test_a_dead_server_is_told_at_once(self):
+        """X70: one sentence, and no count of lines that were only read."""
+        with self.site() as site, socket.create_server(("127.0.0.1", 0)) as taken:
+            site.init()
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            taken.close()
+            for verb in ("import -", "enroll program " + site.write("p.csv", "program,status\n")):
+                if "enroll" in verb:
+                    site.write("p.csv", "program,external_user_key,status,curriculum_uuid\n")
+                begun = time.monotonic()
+                p = refused(site.run(verb, "--server", url, "--token-file", site.path("admin.token"),
+                                     where=False, stdin=as_text(source_lines(10))), 1,
+                            f"{url} does not answer")
+                assert time.monotonic() - begun < 15 and "lines" not in p.stderr, p.stderr
+
+    def test_ctrl_c_ends_an_import_between_batches(self):
+        """X50 for its neighbour: what was stored is whole, and the rest can be repeated."""
+        with self.site() as site:
+            site.init()
+            path = site.write("x.jsonl", as_text(source_lines(20000)))
+            p = subprocess.Popen([self.nestor, "import", *site.where(), path], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+            while p.poll() is None and site.query("SELECT count(*) FROM concept_version") == [("0",)]:
+                time.sleep(0.05)
+            p.send_signal(signal.SIGINT)
+            said = p.communicate()[1]
+            assert p.returncode == 1 and "run the same command again" in said, (p.returncode, said)
+            assert not [r for sql in HALVES.values() for r in site.query(sql)]
 
     def test_import_again_changes_nothing(self):
         with self.site() as site:
