@@ -161,6 +161,8 @@ uint64_t nst_db_statements(const struct nst_db *db);
 
 /* ---- The store ---- */
 
+#define NST_MAP_NOTHING SIZE_MAX
+
 struct nst_store_options {
     struct nst_str url; /* path of the SQLite file, or postgresql://... */
     unsigned pool;      /* PostgreSQL threads, a connection each; 0 means 8 */
@@ -168,7 +170,8 @@ struct nst_store_options {
     unsigned batch;     /* writes to a SQLite commit at most; 0 means 256 */
     unsigned queue;     /* waiting at most, reads and writes each; 0 means 10000 */
     unsigned slow;      /* computations waiting at most; 0 means 64; beyond: NST_E_BUSY */
-    size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB */
+    size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB, NST_MAP_NOTHING none */
+    bool is_read_only;  /* SQLite: of a file or folder that cannot be written */
     unsigned busy_ms;   /* wait for another process, a thread; 0 means 10000 */
     /* Of PostgreSQL: */
     unsigned lock_ms;         /* wait for a row that is held; 0: no limit */
@@ -180,6 +183,7 @@ struct nst_store_options {
 /* Open the database (SQLite: make the file when it is missing, mode 0600) and
  * start its threads. Does not migrate.
  *   out   set on NST_OK; close with nst_store_close
+ * With is_read_only nothing is made or written: writes end with NST_E_DB.
  * Errors: NST_E_DB, logged with the reason. */
 NST_CHECKED enum nst_err nst_store_open(struct nst_store **out,
                                         const struct nst_store_options *options);
@@ -257,7 +261,7 @@ struct nst_migration {
  *   applied  number of steps run now; may be NULL
  * Errors, each logged in a sentence: NST_E_CONFLICT when the database has a step that
  * the program does not know, NST_E_INTERNAL when two steps have one number or one
- * was changed after it ran, NST_E_DB. */
+ * was changed after it ran, NST_E_DB. A store that is read-only must have run all. */
 NST_CHECKED enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
                                      const struct nst_migration *steps, unsigned count);
 

@@ -15,6 +15,7 @@ struct cli_verb {
     const char *summary;               /* one line */
     const char *help;                  /* options and examples */
     size_t words;                      /* how many words that are no option it takes at most */
+    bool only_reads;                   /* works on a database that cannot be written, too */
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 

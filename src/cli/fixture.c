@@ -281,5 +281,6 @@ const struct cli_verb cli_dump = {
             "  nestor dump --data ./data --output now.json\n"
             "  nestor dump --data ./data --only program_enrollments,course_enrollments\n"
             "  nestor dump --database postgresql:///nestor?host=/run/postgresql > now.json\n",
+    .only_reads = true,
     .run = dump_run,
 };

@@ -1,9 +1,11 @@
 /* nestor: finds the verb and runs it. */
 #include "cli.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct cli_verb *const verbs[] = {
     &cli_serve,  &cli_init,        &cli_load,    &cli_dump,   &cli_import,
@@ -108,8 +110,21 @@ static int run_help(int argc, char **argv)
                                         : refuse_verb(words[0]);
 }
 
+/* Whoever limits the memory should not have to guess. */
+static void explain_abort(int number)
+{
+    static const char text[] = "nestor: aborted. Is memory short (ulimit -v, the service's "
+                               "MemoryMax)? If it is not, this is a fault of the program: please "
+                               "report it with the lines above.\n";
+    ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)n;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 int main(int argc, char **argv)
 {
+    signal(SIGABRT, explain_abort);
     if (argc < 2)
         return help(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

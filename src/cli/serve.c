@@ -4,9 +4,12 @@
 #include "nestor/base/log.h"
 #include "ocl/app.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static const struct nst_face *root_face(const struct cli_config *c)
 {
@@ -92,22 +95,43 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     return EXIT_DONE;
 }
 
+/* Held until the program ends: two servers on one file are slower, keep separate
+ * counts of who guesses passwords, and are mostly a mistake. Taken before SQLite opens
+ * the file, since closing it here would give up SQLite's own locks. */
+static void warn_of_second(struct cli_options *o)
+{
+    struct nst_str url = cli_text(&o->config, "database");
+    if (nst_str_starts(url, NST_STR("postgres")))
+        return;
+    struct nst_str path = url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
+    int fd = open(nst_str_to_z(o->arena, path), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return;
+    nst_log(NST_LOG_WARN, "another server uses this database, too", NST_LOG_STR("file", path));
+    close(fd);
+}
+
+static int serve_data(struct cli_options *o, const sigset_t *signals)
+{
+    struct cli_site site;
+    warn_of_second(o);
+    if (!cli_site_open(&site, o, &cli_serve, false))
+        return EXIT_FAILED;
+    note_upgrade(&site);
+    int status = serve_site(o, &site, signals);
+    cli_site_close(&site);
+    return status;
+}
+
 static int serve_run(int argc, char **argv)
 {
     struct cli_options o;
-    struct cli_site site;
     sigset_t signals;
-    int status = EXIT_FAILED;
     /* One arena a core is enough, and keeps a small machine small. */
     mallopt(M_ARENA_MAX, 2);
     block_signals(&signals);
-    if (!cli_options_parse(&o, &cli_serve, argc, argv)) {
-        status = o.status;
-    } else if (cli_site_open(&site, &o, &cli_serve, false)) {
-        note_upgrade(&site);
-        status = serve_site(&o, &site, &signals);
-        cli_site_close(&site);
-    }
+    int status =
+        cli_options_parse(&o, &cli_serve, argc, argv) ? serve_data(&o, &signals) : o.status;
     nst_arena_free(o.arena);
     return status;
 }

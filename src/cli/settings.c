@@ -65,6 +65,9 @@ const struct cli_setting cli_settings[] = {
              "for each other." },
     { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
     { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },
+    { "db.map_mib", CLI_NUMBER, "1024", 0, 1048576,
+      .doc = "MiB of the SQLite file that are mapped into memory, where the kernel keeps them as "
+             "long as it has room; 0: none." },
     { "db.busy_ms", CLI_NUMBER, "10000", 0, 600000,
       .doc = "How long to wait for another process that writes, for a row that another writer "
              "holds, or for a free connection; then the answer is 503." },

@@ -167,6 +167,34 @@ static bool is_file(struct nst_str url)
     return !nst_str_starts(url, NST_STR("postgres"));
 }
 
+/* A file of no bytes beside a secret is no new installation: its users would all be
+ * unknown, and what was there could still be brought back. */
+static const char *fault_of_file(struct cli_options *o, struct nst_str url)
+{
+    struct stat file;
+    if (stat(nst_str_to_z(o->arena, url), &file) != 0)
+        return errno == ENOENT ? "is not there. `nestor init` makes one" : strerror(errno);
+    return file.st_size > 0 ? NULL
+                            : "is empty: bring its backup back (docs/operations.md), or make a new "
+                              "one with `nestor init`";
+}
+
+/* Of verbs that only read: they work on a snapshot, too. */
+static bool is_frozen(struct nst_arena *a, struct nst_str url)
+{
+    struct nst_str folder = url;
+    while (folder.n > 0 && folder.p[folder.n - 1] != '/')
+        folder.n--;
+    return access(nst_str_to_z(a, url), W_OK) != 0 ||
+           access(folder.n > 0 ? nst_str_to_z(a, folder) : ".", W_OK) != 0;
+}
+
+static size_t map_of(const struct cli_config *config)
+{
+    int64_t mib = cli_number(config, "db.map_mib");
+    return mib > 0 ? (size_t)mib << 20 : NST_MAP_NOTHING;
+}
+
 /* A command waits for a row or a statement as long as it takes: whoever runs it can end it. */
 static struct nst_store_options store_options(const struct cli_config *c, struct nst_str url,
                                               bool is_server)
@@ -180,6 +208,7 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
         .batch = (unsigned)cli_number(c, "db.batch"),
         .queue = (unsigned)cli_number(c, "db.queue"),
         .slow = (unsigned)cli_number(c, "auth.password.queue"),
+        .mmap = map_of(c),
         .busy_ms = busy,
         .lock_ms = is_server ? busy : 0,
         .statement_ms = is_server ? statement : 0,
@@ -191,11 +220,13 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
                        bool may_create)
 {
     struct nst_str url = database_of(o);
-    if (is_file(url) && !may_create && access(nst_str_to_z(o->arena, url), F_OK) != 0) {
-        cli_fail(verb, "there is no database %.*s. `nestor init` makes one.", NST_FMT(url));
+    const char *fault = is_file(url) && !may_create ? fault_of_file(o, url) : NULL;
+    if (fault != NULL) {
+        cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
         return false;
     }
-    const struct nst_store_options options = store_options(&o->config, url, verb == &cli_serve);
+    struct nst_store_options options = store_options(&o->config, url, verb == &cli_serve);
+    options.is_read_only = verb->only_reads && is_file(url) && is_frozen(o->arena, url);
     if (nst_store_open(&site->store, &options) != NST_OK) {
         cli_fail(verb, "the database cannot be opened; the log line above says why");
         return false;

@@ -57,17 +57,49 @@ static bool is_private(struct cli_options *o, const char *name)
     return stat(path.p, &st) != 0 || (st.st_mode & 077) == 0;
 }
 
+static bool is_local(struct nst_str listen)
+{
+    static const char *const start[] = { "127.", "[::1]", "localhost:", "unix:" };
+    for (size_t i = 0; i < NST_COUNT(start); i++)
+        if (nst_str_starts(listen, nst_str_z(start[i])))
+            return true;
+    return false;
+}
+
 static int finding(int *faults, const char *text)
 {
     printf("warning: %s\n", text);
     return ++*faults;
 }
 
+/* SQLite looks at every page; PostgreSQL has checks of its own. */
+static enum nst_err check_pages(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    if (nst_db_dialect(db) != NST_SQLITE)
+        return NST_OK;
+    NST_TRY(nst_query(&rows, db, NST_STR("PRAGMA integrity_check(10)"), NULL, 0));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+        struct nst_str text = nst_rows_text(rows, 0);
+        if (nst_str_eq(text, NST_STR("ok")))
+            continue;
+        printf("warning: the database is damaged: %.*s\n", NST_FMT(text));
+        ++*(int *)arg;
+    }
+    nst_rows_end(rows);
+    return e;
+}
+
 static int doctor(struct cli_options *o, struct cli_site *site)
 {
     int64_t superusers = 0;
     int faults = 0;
-    if (nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers) != NST_OK)
+    enum nst_err e = nst_store_run(site->store, NST_MODE_READ, check_pages, &faults);
+    if (e == NST_OK)
+        e = nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers);
+    if (e != NST_OK)
         return cli_fail(&cli_doctor, "the database cannot be read; the log line above says why");
     if (superusers == 0)
         finding(&faults, "there is no superuser; `nestor user add NAME --superuser` makes one");
@@ -75,9 +107,7 @@ static int doctor(struct cli_options *o, struct cli_site *site)
         finding(&faults, "secret.key can be read by others; `chmod 600` it");
     if (!is_private(o, "nestor.db"))
         finding(&faults, "nestor.db can be read by others; `chmod 600` it");
-    struct nst_str listen = cli_text(&o->config, "listen");
-    if (!nst_str_starts(listen, NST_STR("127.")) && !nst_str_starts(listen, NST_STR("[::1]")) &&
-        !nst_str_starts(listen, NST_STR("localhost")) && !nst_str_starts(listen, NST_STR("unix:")))
+    if (!is_local(cli_text(&o->config, "listen")))
         finding(&faults, "it listens beyond this machine without TLS; put a proxy in front");
     if (cli_is_on(&o->config, "enroll.username_param_grants")) /* A21 */
         finding(&faults, "enroll.username_param_grants is on: any learner can read and write every "
@@ -131,6 +161,7 @@ const struct cli_verb cli_doctor = {
     .help = "Exits with 1 when there is something to look at.\n\n"
             "Example:\n"
             "  nestor doctor --data ./data\n",
+    .only_reads = true,
     .run = doctor_run,
 };
 

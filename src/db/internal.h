@@ -168,6 +168,7 @@ struct nst_syncs {
 struct nst_store {
     struct nst_store_options options;
     char *url;
+    uint64_t device, inode; /* SQLite: of the file that was opened */
     enum nst_dialect dialect;
     struct nst_queue writes;       /* SQLite: writes; PostgreSQL: reads and writes */
     struct nst_queue reads;        /* SQLite: those that no loop does */

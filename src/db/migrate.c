@@ -256,6 +256,22 @@ static enum nst_err run_steps(unsigned *run, struct nst_store *store, struct pro
     return err;
 }
 
+/* Of a store that cannot be written: is there nothing to run? */
+static enum nst_err check_steps(struct nst_db *db, void *arg)
+{
+    struct progress *p = arg;
+    unsigned done = 0;
+    NST_TRY(read_done(p, db));
+    while (done < p->count && p->is_done[done])
+        done++;
+    if (done == p->count)
+        return NST_OK;
+    nst_log(NST_LOG_ERROR,
+            "the database cannot be written, and has to be brought to this program's version first",
+            NST_LOG_INT("step", p->steps[done].number));
+    return NST_E_DB;
+}
+
 enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
                          const struct nst_migration *steps, unsigned count)
 {
@@ -266,7 +282,9 @@ enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
     struct progress p = {
         .arena = a, .steps = steps, .count = count, .is_done = NST_NEW_ARRAY(a, bool, count + 1)
     };
-    enum nst_err err = run_steps(&run, store, &p);
+    enum nst_err err = store->options.is_read_only
+                           ? nst_store_run(store, NST_MODE_READ, check_steps, &p)
+                           : run_steps(&run, store, &p);
     nst_arena_free(a);
     if (applied != NULL)
         *applied = run;

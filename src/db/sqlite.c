@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READER_CACHE_KIB 4096
@@ -260,10 +261,20 @@ static void configure(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+static enum nst_err set_up_frozen(struct nst_db *db)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql), "PRAGMA query_only = 1; PRAGMA mmap_size = %zu",
+             db->store->options.mmap);
+    return script(db, sql);
+}
+
 static enum nst_err set_up(struct nst_db *db, bool is_writer)
 {
     const struct nst_store_options *o = &db->store->options;
     char sql[512];
+    if (o->is_read_only)
+        return set_up_frozen(db);
     snprintf(
         sql, sizeof(sql),
         "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
@@ -285,6 +296,37 @@ static void make_file(const char *path)
         close(fd);
 }
 
+/* A file that cannot be written and has no log is opened as one that nobody changes:
+ * otherwise SQLite would make the index of the log beside it. */
+static int open_handle(sqlite3 **handle, const struct nst_store *store)
+{
+    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
+    struct nst_buf uri;
+    struct stat log;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    nst_buf_init(&uri, a, SIZE_MAX / 4);
+    nst_put_lit(&uri, "file:");
+    nst_put_percent(&uri, nst_str_z(store->url), "/");
+    bool has_log = stat(nst_strf(a, "%s-wal", store->url).p, &log) == 0 && log.st_size > 0;
+    if (store->options.is_read_only)
+        flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI;
+    nst_put_z(&uri, has_log ? "" : "?immutable=1");
+    int code = sqlite3_open_v2(store->options.is_read_only ? nst_str_to_z(a, nst_buf_str(&uri))
+                                                           : store->url,
+                               handle, flags, NULL);
+    nst_arena_free(a);
+    return code;
+}
+
+static void note_file(struct nst_store *store)
+{
+    struct stat file;
+    if (stat(store->url, &file) != 0)
+        return;
+    store->device = file.st_dev;
+    store->inode = file.st_ino;
+}
+
 enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool is_writer)
 {
     pthread_once(&configured, configure);
@@ -293,8 +335,7 @@ enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool 
     sqlite3 *handle = NULL;
     if (is_writer)
         make_file(store->url);
-    int code =
-        sqlite3_open_v2(store->url, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = open_handle(&handle, store);
     db->handle = handle;
     sqlite3_extended_result_codes(handle, 1);
     enum nst_err err =
@@ -303,6 +344,8 @@ enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool 
         close_connection(db);
         return NST_E_DB;
     }
+    if (is_writer)
+        note_file(store);
     *out = db;
     return NST_OK;
 }
@@ -421,6 +464,21 @@ static void run_alone(struct nst_db *db, struct nst_job *job)
         db->lost = job->err;
 }
 
+/* Is the file that was opened still the one of this name? One that was unlinked or
+ * replaced takes all writes and shows them to nobody after the next start. */
+static enum nst_err check_file(const struct nst_store *store)
+{
+    struct stat file;
+    if (stat(store->url, &file) == 0 && file.st_dev == store->device && file.st_ino == store->inode)
+        return NST_OK;
+    nst_log(NST_LOG_ERROR,
+            "the database file was removed or replaced while the program runs; nothing is written "
+            "any more: put it back and restart",
+            NST_LOG_STR("file", nst_str_z(store->url)));
+    return NST_E_DB;
+}
+
+/* The file is looked at after the commit, so that what is acknowledged is in it. */
 static enum nst_err commit(struct nst_db *db)
 {
     if (db->lost != NST_OK)
@@ -429,7 +487,7 @@ static enum nst_err commit(struct nst_db *db)
         return NST_E_DB;
     NST_TRY(control(db, NST_STR("COMMIT")));
     atomic_fetch_add(&db->store->commits, 1);
-    return NST_OK;
+    return check_file(db->store);
 }
 
 static void finish_all(struct nst_job *jobs, enum nst_err err)

@@ -124,7 +124,7 @@ static void submit(struct nst_queue *q, struct nst_job values)
     *job = values;
     job->since = nst_ticks();
     if (!queue_add(q, job)) {
-        job->err = NST_E_BUSY;
+        job->err = q->is_closed ? NST_E_DB : NST_E_BUSY;
         nst_job_finish(job);
     }
 }
@@ -245,7 +245,7 @@ static enum nst_err start_threads(struct nst_store *store)
         void *(*loop)(void *);
         unsigned threads;
     } group[] = {
-        { is_pool ? pool_loop : write_loop, is_pool ? store->options.pool : 1 },
+        { is_pool ? pool_loop : write_loop, is_pool ? store->options.pool : !store->options.is_read_only },
         { read_loop, is_pool ? 0 : cores },
         { compute_loop, cores },
         { probe_loop, 1 },
@@ -275,7 +275,7 @@ static void set_defaults(struct nst_store_options *o)
     o->batch = o->batch == 0 ? BATCH_DEFAULT : o->batch;
     o->queue = o->queue == 0 ? QUEUE_DEFAULT : o->queue;
     o->slow = o->slow == 0 ? SLOW_DEFAULT : o->slow;
-    o->mmap = o->mmap == 0 ? MMAP_DEFAULT : o->mmap;
+    o->mmap = o->mmap == 0 ? MMAP_DEFAULT : o->mmap == NST_MAP_NOTHING ? 0 : o->mmap;
     o->busy_ms = o->busy_ms == 0 ? BUSY_DEFAULT : o->busy_ms;
     o->connect_seconds = o->connect_seconds == 0 ? CONNECT_DEFAULT : o->connect_seconds;
 }
@@ -307,6 +307,17 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     return store;
 }
 
+/* A file that cannot be written is only asked whether it can be read. */
+static enum nst_err check_file(struct nst_store *store)
+{
+    struct nst_db *db = NULL;
+    if (!store->options.is_read_only)
+        return nst_sqlite_open(&store->writer, store, true);
+    NST_TRY(nst_reader_open(&db, store));
+    nst_reader_close(db);
+    return NST_OK;
+}
+
 static enum nst_err check_server(struct nst_store *store)
 {
     struct nst_db *db = nst_pg_new(store);
@@ -319,14 +330,15 @@ enum nst_err nst_store_open(struct nst_store **out, const struct nst_store_optio
 {
     assert(options->url.p != NULL);
     struct nst_store *store = new_store(options);
-    enum nst_err err = store->dialect == NST_SQLITE ? nst_sqlite_open(&store->writer, store, true)
-                                                    : check_server(store);
+    enum nst_err err = store->dialect == NST_SQLITE ? check_file(store) : check_server(store);
     if (err == NST_OK)
         err = start_threads(store);
     if (err != NST_OK) {
         nst_store_close(store);
         return err;
     }
+    if (store->dialect == NST_SQLITE && store->options.is_read_only)
+        queue_close(&store->writes);
     *out = store;
     return NST_OK;
 }
