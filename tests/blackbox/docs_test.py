@@ -189,6 +189,30 @@ def demo(nestor):
     return on_path(nestor, "examples/university/README.md", {"UNIVERSITY": UNIVERSITY})
 
 
+def import_page(nestor):
+    """The lines of docs/import.md are taken, but for those that it calls not taken yet."""
+    kinds = {"json": [], "json later": []}
+    for found in FENCE.finditer(read("docs/import.md")):
+        kinds.get(found[1], []).extend(found[2].strip().splitlines())
+    problems = []
+    with tempfile.TemporaryDirectory(prefix="nestor-docs-") as work:
+        data = ["--data", os.path.join(work, "data")]
+
+        def run(*words, **more):
+            return subprocess.run([nestor, *words, *data], capture_output=True, text=True,
+                                  cwd=work, env=environment(), check=False, **more)
+        run("init", "--admin", "ada", "--admin-token-file", os.path.join(work, "token"))
+        for kind, lines in kinds.items():
+            assert lines, f"docs/import.md has no block `{kind}`"
+            p = run("import", "-", input="".join(line + "\n" for line in lines))
+            refused = "" if p.returncode == 0 else p.stdout + p.stderr
+            if kind == "json" and refused:
+                problems.append(f"docs/import.md shows lines that are refused: {refused}")
+            if kind == "json later" and f"{len(lines)} of {len(lines)} lines" not in refused:
+                problems.append("docs/import.md calls lines not taken yet that are taken")
+    return problems
+
+
 def pieces(_):
     """The tutorial shows the whole example."""
     shown = [found[2].strip("\n") for found in FENCE.finditer(read("docs/tutorial.md"))
@@ -238,6 +262,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the page of settings is fresh", settings),
          ("links lead somewhere", links),
          ("paths exist", places),
+         ("the lines of docs/import.md are taken", import_page),
          ("the commands of README.md work", readme),
          ("the commands of docs/operations.md work", operations),
          ("the commands of examples/university/README.md work", demo),
