@@ -108,10 +108,6 @@ bool roster_outcomes_add(struct roster_outcomes *w, const struct roster_row *row
 /* Print the summary; returns EXIT_DONE when every row succeeded. */
 int roster_outcomes_sum_up(const struct roster_outcomes *w);
 
-/* True for the outcome of a row that is as the file has it: its status was stored, or
- * was there. */
-bool roster_is_success(struct nst_str outcome, struct nst_str status);
-
 /* ---- Requests (roster_send.c) ---- */
 
 struct roster_send_how {

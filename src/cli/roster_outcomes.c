@@ -30,16 +30,17 @@ struct roster_outcomes {
 
 /* ---- Counting ---- */
 
-bool roster_is_success(struct nst_str outcome, struct nst_str status)
+/* The row is as the file has it: its status was stored, or was there. */
+static bool is_success(struct nst_str outcome, struct nst_str status)
 {
     return nst_str_eq(outcome, status) || nst_str_eq(outcome, NST_STR(ROSTER_UNCHANGED));
 }
 
-static void count(struct roster_outcomes *w, struct nst_str outcome, bool is_success)
+static void count(struct roster_outcomes *w, struct nst_str outcome, bool is_good)
 {
     size_t i = 0;
     w->rows++;
-    w->succeeded += is_success;
+    w->succeeded += is_good;
     while (i < w->words && !nst_str_eq(w->word[i].text, outcome))
         i++;
     if (i == WORDS_MAX)
@@ -123,7 +124,7 @@ static bool take_former(struct roster_outcomes *w, const struct enroll_csv_row *
     w->last_line = (size_t)line;
     key->n = 0;
     nst_put(key, row->field[n - 3]);
-    count(w, outcome, roster_is_success(outcome, status));
+    count(w, outcome, is_success(outcome, status));
     return true;
 }
 
@@ -243,7 +244,7 @@ bool roster_outcomes_add(struct roster_outcomes *w, const struct roster_row *row
     if (w->fd >= 0 && !write_all(w, nst_buf_str(&text)))
         return false;
     for (size_t i = 0; i < rows; i++)
-        count(w, row[i].outcome, roster_is_success(row[i].outcome, row[i].value[ROSTER_STATUS]));
+        count(w, row[i].outcome, is_success(row[i].outcome, row[i].value[ROSTER_STATUS]));
     w->has_added |= rows > 0;
     return true;
 }

@@ -262,7 +262,8 @@ def iso_subdivisions():
             equal(places[x["extras"]["parent"]]["extras"]["country"], x["extras"]["country"])
     equal(places["AZ-BAB"]["extras"], {"type": "Rayon", "country": "AZ", "parent": "AZ-NX"})
     equal(places["GB-ABE"]["extras"]["parent"], "GB-SCT")
-    equal(sum("parent" in x["extras"] for x in places.values()), 1412)
+    # Debian 12 has iso-codes 4.15, Debian 13 has 4.18.
+    assert sum("parent" in x["extras"] for x in places.values()) in (1412, 1456)
 
 
 @case

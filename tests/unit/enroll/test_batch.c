@@ -71,7 +71,8 @@ static bool on_postgresql;
 
 static int set_up(void **state)
 {
-    static const struct nst_face *const faces[] = { &enroll_face, &enroll_catalog_face, NULL };
+    static const struct nst_face *const faces[] = { &enroll_face, &enroll_desk_face,
+                                                    &enroll_catalog_face, NULL };
     struct fixture *f = calloc(1, sizeof(*f));
     place_init(&f->place, on_postgresql);
     f->store = place_open(&f->place, 0);
