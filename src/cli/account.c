@@ -154,18 +154,19 @@ static int token_create(struct task *t)
     t->token = nst_random_hex(t->o->arena, 32);
     int status = print_token(&cli_token, t, token_store);
     if (status == EXIT_DONE)
-        fprintf(stderr,
-                "It expires: %.*s (--expires says when). `nestor token end --user %s --name %s` ends "
-                "it at once.\n",
-                NST_FMT(time_text(t->o->arena, t->expires)), t->name, t->o->name);
+        fprintf(
+            stderr,
+            "It expires: %.*s (--expires says when). `nestor token end --user %s --name %s` ends "
+            "it at once.\n",
+            NST_FMT(time_text(t->o->arena, t->expires)), t->name, t->o->name);
     return status;
 }
 
 static void print_named(void *arg, const struct nst_token_shown *shown)
 {
     struct task *t = arg;
-    printf("%.*s\t%.*s\t%s\t%.*s\t%.*s\n", NST_FMT(shown->username), NST_FMT(shown->name), nst_token_kind_name(shown->kind),
-           NST_FMT(time_text(t->o->arena, shown->created)),
+    printf("%.*s\t%.*s\t%s\t%.*s\t%.*s\n", NST_FMT(shown->username), NST_FMT(shown->name),
+           nst_token_kind_name(shown->kind), NST_FMT(time_text(t->o->arena, shown->created)),
            NST_FMT(time_text(t->o->arena, shown->expires)));
 }
 
@@ -507,14 +508,15 @@ const struct cli_verb cli_user = {
              "[--email ADDRESS] [--password-file FILE] [--staff] [--superuser] [--erase] "
              "[--data DIR]",
     .summary = "list, add and remove users, set passwords, make sign-in links",
-    .help = "Examples:\n"
-            "  nestor user list\n"
-            "  nestor user add ada --email ada@example.org --staff\n"
-            "  nestor user password ada --password-file new-password\n"
-            "  nestor user link ada      (a link that gives the token once, for a day; where it leads\n"
-            "                            is the setting http.public_url)\n"
-            "  nestor user remove ada    (closes the account, as DELETE does; with --erase it and\n"
-            "                            all that it owns are gone for good)\n",
+    .help =
+        "Examples:\n"
+        "  nestor user list\n"
+        "  nestor user add ada --email ada@example.org --staff\n"
+        "  nestor user password ada --password-file new-password\n"
+        "  nestor user link ada      (a link that gives the token once, for a day; where it leads\n"
+        "                            is the setting http.public_url)\n"
+        "  nestor user remove ada    (closes the account, as DELETE does; with --erase it and\n"
+        "                            all that it owns are gone for good)\n",
     .words = 2,
     .run = user_run,
 };

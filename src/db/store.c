@@ -245,7 +245,8 @@ static enum nst_err start_threads(struct nst_store *store)
         void *(*loop)(void *);
         unsigned threads;
     } group[] = {
-        { is_pool ? pool_loop : write_loop, is_pool ? store->options.pool : !store->options.is_read_only },
+        { is_pool ? pool_loop : write_loop,
+          is_pool ? store->options.pool : !store->options.is_read_only },
         { read_loop, is_pool ? 0 : cores },
         { compute_loop, cores },
         { probe_loop, 1 },
