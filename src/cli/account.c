@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define TOKEN_FILE_MAX 4096
-#define TOKEN_LIFE     (365 * 86400 * NST_SECOND) /* of a machine's, where nothing is said */
+#define TOKEN_LIFE     (NST_SECOND * 86400 * 365) /* of a machine's, where nothing is said */
 
 struct task {
     struct cli_options *o;

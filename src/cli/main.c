@@ -68,7 +68,7 @@ static const struct cli_verb *verb_named(const char *name)
 
 static int refuse_verb(const char *word)
 {
-    const char *name[NST_COUNT(verbs)];
+    const char *name[NST_COUNT(verbs)]; /* NOLINT(bugprone-sizeof-expression): of pointers */
     size_t count = 0;
     for (; verbs[count] != NULL; count++)
         name[count] = verbs[count]->name;
