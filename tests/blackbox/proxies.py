@@ -182,6 +182,13 @@ class Proxy:
             self.process.kill()
             self.process.wait()
 
+    def wait_for(self, path):
+        """Until its log has the request, which it writes when all of it is over."""
+        end = time.monotonic() + PATIENCE
+        while not any(path in line for _, _, _, line in self.requests()):
+            assert time.monotonic() < end, f"the log never had {path}: {self.said()}"
+            time.sleep(0.01)
+
     def requests(self):
         """(id that it made, id of the answer or None, status, request line), in the order
         in which they ended. HAProxy's status is -1 when the client left before."""

@@ -313,6 +313,7 @@ def through(folder, name, rows, tally):
             for serial, (entry, _, data, _) in tasks:
                 answer = ask(proxy.port[entry], marked(data, serial), serial)
                 found[serial] = answer, ask_fresh(proxy.port[entry], serial)
+            proxy.wait_for(f"/seen/fresh/{serial:06d}")
         backend.stop()
         logs = Logs(backend.requests(), proxy.requests())
         seen = sections(backend.requests(), lambda one: one[1])

@@ -180,7 +180,7 @@ def lengths():
         yield f"length {quoted(value)[:60]}", post(f"Content-Length: {value}\r\n", INNER), verdict
     for line, verdict in LENGTH_LINES:
         yield f"length line {quoted(line)}", post(line + "\r\n", INNER), verdict
-    yield "CL longer than all there is", post("Content-Length: 999\r\n", INNER), ""
+    yield "CL longer than all there is", post("Content-Length: 999\r\n", INNER), "400"
     yield "CL one more", post(f"Content-Length: {N + 1}\r\n", INNER), IN_BODY
     yield "CL one less", post(f"Content-Length: {N - 1}\r\n", INNER), "outer 400"
     yield "CL two less", post(f"Content-Length: {N - 2}\r\n", INNER), IN_BODY
