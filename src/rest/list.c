@@ -230,18 +230,10 @@ static enum nst_err render_rows(struct nst_page *page, struct nst_req *rq,
     return e;
 }
 
-static const struct nst_shape *list_shape(struct nst_req *rq, const struct nst_model *m)
-{
-    const struct nst_resource *r = m->resource;
-    enum nst_use use = r->hook.shape != NULL ? r->hook.shape(rq, NST_LIST) : NST_LIST;
-    const struct nst_shape *shape = nst_shape_of(m, rq->face, use);
-    return shape != NULL ? shape : nst_shape_of(m, rq->face, NST_LIST);
-}
-
 static enum nst_err list_page(struct nst_req *rq, const struct nst_model *m, struct nst_sql *where)
 {
     const struct nst_resource *r = m->resource;
-    const struct nst_shape *shape = list_shape(rq, m);
+    const struct nst_shape *shape = nst_shape_chosen(rq, m, NST_LIST);
     struct nst_page page = { 0 };
     bool filtered = false, counted = false;
     enum nst_err e = conditions(where, &filtered, rq, r);

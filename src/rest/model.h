@@ -102,6 +102,11 @@ size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *fac
 const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst_face *face,
                                      enum nst_use use);
 
+/* What to show of a row that is asked for as `use`: the hook may choose by the query,
+ * among what the face has. NULL where it has not even `use`. */
+const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
+                                         enum nst_use use);
+
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
 

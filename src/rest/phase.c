@@ -67,9 +67,7 @@ static struct nst_selection choose(struct nst_req *rq, const struct nst_model *m
         return (struct nst_selection){ m->select_core, m->core, NULL };
     if (rq->method != NST_GET)
         return (struct nst_selection){ m->select_all, m->all, NULL };
-    const struct nst_resource *r = m->resource;
-    enum nst_use use = r->hook.shape != NULL ? r->hook.shape(rq, NST_DETAIL) : NST_DETAIL;
-    const struct nst_shape *shape = nst_shape_of(m, rq->face, use);
+    const struct nst_shape *shape = nst_shape_chosen(rq, m, NST_DETAIL);
     if (shape == NULL)
         return (struct nst_selection){ m->select_core, m->core, NULL };
     return (struct nst_selection){ shape->select, shape->columns, NULL };

@@ -118,6 +118,14 @@ static bool lacks_serializer(const struct nst_endpoint *e, const struct nst_acti
     return false;
 }
 
+/* If-Match compares with the document that the face shows: a route that changes what
+ * it names needs one. */
+static bool lacks_document(const struct nst_endpoint *e, enum nst_method method)
+{
+    return e->is_detail && method != NST_GET && e->route->face->mount != NULL &&
+           nst_shape_of(e->step[e->count - 1].model, e->route->face, NST_DETAIL) == NULL;
+}
+
 static bool stores(const struct nst_resource *r, const char *name)
 {
     int i = nst_field_index(r, nst_str_z(name));
@@ -145,6 +153,8 @@ static void fill_actions(struct nst_registry *reg, struct nst_endpoint *e)
             fault(reg, e->path, "a method without a permission");
         if (lacks_serializer(e, action[i]))
             fault(reg, e->path, "a generic view without its serializer");
+        if (lacks_document(e, (enum nst_method)i))
+            fault(reg, e->path, "a route that changes a row needs its detail serializer");
         if (lacks_columns(e, action[i]))
             fault(reg, e->path, "nst_destroy needs the columns is_active and updated_at");
         e->action[i] = action[i];
