@@ -127,6 +127,7 @@ struct nst_action {
     unsigned flags;         /* enum nst_action_flag */
     nst_view *gather;       /* may be NULL */
     nst_view *prepare;
+    const void *arg; /* for views that serve several routes: what this one is about */
 };
 
 /* A path of a face. Segments: `name` is literal; `:name` loads the resource of
@@ -174,7 +175,8 @@ struct nst_hooks {
     const char *(*order)(struct nst_req *rq);
     /* Number of rows of the list, without counting: *found false to count after all. */
     enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
-    /* Choose the serializer of a list or detail by the query; NULL: as asked. */
+    /* Choose the serializer of a list or detail by the query; NULL: as asked. What the
+     * face has no serializer for is shown as asked, too. */
     enum nst_use (*shape)(struct nst_req *rq, enum nst_use use);
     /* Complete and check a new row; runs after validation. Sets row.id. */
     enum nst_err (*before_create)(struct nst_req *rq, void *row);
