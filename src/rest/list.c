@@ -201,6 +201,9 @@ static enum nst_err count_rows(int64_t *found, struct nst_req *rq, const struct 
     return nst_sql_int(found, NULL, rq->db, &q);
 }
 
+/* What a loop writes for one request: the client can ask for less. */
+#define PAGE_BYTES_MAX ((size_t)16 << 20)
+
 static enum nst_err render_rows(struct nst_page *page, struct nst_req *rq,
                                 const struct nst_shape *shape, const struct nst_sql *q)
 {
@@ -217,8 +220,12 @@ static enum nst_err render_rows(struct nst_page *page, struct nst_req *rq,
         e = nst_rows_next(&has_row, rows);
         if (e != NST_OK || !has_row)
             break;
-        /* The row is rewound, the buffer that grows in the same arena is not:
-         * only what printing a row takes on the side is given back. */
+        if (page->returned > 0 && out->n > PAGE_BYTES_MAX) {
+            e = nst_fail_bare(rq, NST_E_INVALID, "detail",
+                              NST_STR("The rows of this page take more than 16 MB. Ask for fewer "
+                                      "rows with limit."));
+            break;
+        }
         memset(row, 0, m->resource->size);
         nst_row_read(m, shape->columns, rows, row);
         if (page->returned++ > 0)

@@ -97,20 +97,25 @@ static void put_child(struct nst_buf *out, const struct nst_shape *shape,
     nst_put_char(out, '}');
 }
 
+#define TREE_FIRST 4096 /* bytes: the tree of a few names */
+
+/* The tree lives as long as its list is written: a page has thousands. */
 static void put_children(struct nst_buf *out, const struct nst_face *face,
                          const struct nst_slot *slot, struct nst_str text)
 {
     const struct nst_shape *shape = nst_shape_of(slot->children, face, NST_DETAIL);
+    struct nst_arena *scratch = nst_arena_new(TREE_FIRST);
     struct nst_json *list;
     nst_put_char(out, '[');
     if (shape != NULL && text.p != NULL &&
-        nst_json_read(&list, NULL, out->arena, text, NULL) == NST_OK) {
+        nst_json_read(&list, NULL, scratch, text, NULL) == NST_OK) {
         for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
             if (e != list->first)
                 nst_put_char(out, ',');
             put_child(out, shape, e);
         }
     }
+    nst_arena_free(scratch);
     nst_put_char(out, ']');
 }
 

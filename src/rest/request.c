@@ -118,5 +118,8 @@ enum nst_err nst_answer_json(struct nst_req *rq, unsigned status)
 {
     rq->x->status = status;
     rq->x->content_type = NST_STR("application/json");
-    return rq->x->out.is_full ? NST_E_INTERNAL : NST_OK;
+    if (!rq->x->out.is_full)
+        return NST_OK;
+    return nst_fail_bare(rq, NST_E_INVALID, "detail",
+                         NST_STR("The answer takes more than 64 MB. Ask for less of it."));
 }
