@@ -84,7 +84,8 @@ struct nst_field {
     const char *link;     /* a URL from other fields: "{owner_url}sources/{id}/" */
     const char *constant; /* JSON text: the value of a field that nothing can set yet */
     const char *fallback; /* stored when nothing is given; NULL: null */
-    unsigned max;         /* code points at most; 0: 65535 */
+    unsigned max;         /* code points at most, 0: 65535; of a child list: elements at
+                             most, 0: any number */
     const struct nst_resource *children; /* nst_child_list: what an element is */
     const char *doc;
 };

@@ -3,8 +3,6 @@
  * field (G89). */
 #include "model.h"
 
-#include "nestor/base/random.h"
-
 #include <assert.h>
 
 #define TEXT_MAX 65535 /* code points of a field that states no maximum */
@@ -40,10 +38,9 @@ static bool is_named(const struct nst_slot *slot, struct nst_str name)
     return nst_str_eq(name, slot->snake) || nst_str_eq(name, slot->camel);
 }
 
-/* The member for slot in either spelling; *twice when it stands there more than
- * once with different values (G92, V103). */
-static const struct nst_json *find_member(const struct nst_slot *slot, const struct nst_json *body,
-                                          bool *twice)
+/* G92, V103. */
+const struct nst_json *nst_slot_member(bool *twice, const struct nst_slot *slot,
+                                       const struct nst_json *body)
 {
     const struct nst_json *found = NULL;
     *twice = false;
@@ -125,11 +122,16 @@ static void complain_length(struct nst_req *rq, const struct nst_slot *slot, uns
                     true);
 }
 
+unsigned nst_text_max(const struct nst_field *f)
+{
+    return f->max > 0 ? f->max : TEXT_MAX;
+}
+
 static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)
 {
     const struct nst_rule *rule = slot->rule;
     const struct nst_texts *text = rq->face->text;
-    unsigned max = slot->field->max > 0 ? slot->field->max : TEXT_MAX;
+    unsigned max = nst_text_max(slot->field);
     size_t length = nst_utf8_count(value);
     bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
     if (must_hold && nst_str_trim(value).n == 0)
@@ -140,78 +142,6 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
         complain_length(rq, slot, max, length);
     else if (rule != NULL && rule->choices != NULL && !is_listed(value, rule->choices))
         complain_choice(rq, slot, value);
-}
-
-/* ---- Child objects ---- */
-
-static bool put_child_member(struct nst_buf *out, struct nst_req *rq, const struct nst_slot *slot,
-                             const struct nst_json *element)
-{
-    bool twice;
-    const struct nst_json *v = find_member(slot, element, &twice);
-    if (twice)
-        return false;
-    if (v == NULL || v->kind == NST_JSON_NULL)
-        return !slot->is_required;
-    struct nst_str text = { 0 };
-    bool flag = false;
-    void *value = slot->field->type->rep == NST_REP_BOOL ? (void *)&flag : (void *)&text;
-    if (slot->field->type->rep == NST_REP_INT ||
-        !slot->field->type->parse(rq, slot->field, v, value))
-        return false;
-    if (value == &text && slot->is_required && nst_str_trim(text).n == 0)
-        return false;
-    nst_put_z(out, out->p[out->n - 1] == '{' ? "\"" : ",\"");
-    nst_put(out, slot->snake);
-    nst_put_lit(out, "\":");
-    if (value == &flag)
-        nst_json_put_bool(out, flag);
-    else if (slot->field->type == &nst_json_value)
-        nst_put(out, text);
-    else
-        nst_json_put_str(out, text);
-    return nst_utf8_count(text) <= (slot->field->max > 0 ? slot->field->max : TEXT_MAX);
-}
-
-static void put_numbers(struct nst_buf *out, const struct nst_resource *child)
-{
-    for (size_t i = 0; i < child->field_count; i++) {
-        int64_t number;
-        if (child->field[i].fill != NST_AUTO_NUMBER)
-            continue;
-        nst_random(&number, sizeof(number));
-        nst_put_char(out, '"');
-        nst_put_z(out, child->field[i].name);
-        nst_put_lit(out, "\":\"");
-        nst_put_int(out, number & INT64_MAX);
-        nst_put_char(out, '"');
-    }
-}
-
-/* Bring a list of objects into its stored form: canonical names, only members
- * that are given. */
-static bool bind_children(struct nst_str *out, struct nst_req *rq, const struct nst_slot *slot,
-                          const struct nst_json *list)
-{
-    const struct nst_shape *shape = nst_shape_of(slot->children, rq->face, NST_CREATE);
-    struct nst_buf b;
-    if (list->kind != NST_JSON_ARRAY)
-        return false;
-    nst_buf_init(&b, rq->arena, NST_HTTP_ANSWER_MAX);
-    nst_put_char(&b, '[');
-    for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
-        if (e->kind != NST_JSON_OBJECT)
-            return false;
-        nst_put_z(&b, e == list->first ? "{" : ",{");
-        put_numbers(&b, slot->children->resource);
-        for (size_t i = 0; i < shape->count; i++)
-            if (!put_child_member(&b, rq, &shape->slot[i], e))
-                return false;
-        nst_put_char(&b, '}');
-    }
-    nst_put_char(&b, ']');
-    *out = nst_buf_str(&b);
-    return !b.is_full;
 }
 
 /* ---- Fields ---- */
@@ -237,8 +167,17 @@ static void set_fallback(struct nst_req *rq, const struct nst_slot *slot, void *
         f->type->parse(rq, f, &v, member_of(f, row));
 }
 
+static bool is_null(const struct nst_slot *slot, void *row)
+{
+    if (slot->field->rep == NST_REP_STR)
+        return ((struct nst_str *)member_of(slot->field, row))->p == NULL;
+    return (((struct nst_row *)row)->null >> slot->index & 1) != 0;
+}
+
 static void bind_null(struct nst_req *rq, const struct nst_slot *slot, void *row)
 {
+    if (slot->accepts_stored && is_null(slot, row))
+        return;
     if (slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0)
         complain(rq, slot, rq->face->text->null);
     else
@@ -250,25 +189,28 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
 {
     const struct nst_field *f = slot->field;
     void *member = member_of(f, row);
+    struct nst_str stored =
+        f->rep == NST_REP_STR ? *(struct nst_str *)member : (struct nst_str){ 0 };
     ((struct nst_row *)row)->null &= ~(UINT64_C(1) << slot->index);
     bool must_hold = slot->is_required || (f->flags & NST_NOT_EMPTY) != 0;
     if (slot->children != NULL) {
         if (v->kind == NST_JSON_ARRAY && v->count == 0 && must_hold)
             complain(rq, slot, rq->face->text->required);
-        else if (!bind_children(member, rq, slot, v))
-            complain(rq, slot, rq->face->text->invalid);
+        else
+            nst_bind_children(member, rq, slot, v);
         return;
     }
     if (!f->type->parse(rq, f, v, member))
         complain(rq, slot, rq->face->text->invalid);
-    else if (f->rep == NST_REP_STR && f->type != &nst_json_value)
+    else if (f->rep == NST_REP_STR && f->type != &nst_json_value &&
+             !(slot->accepts_stored && nst_str_eq(stored, *(struct nst_str *)member)))
         check_text(rq, slot, *(struct nst_str *)member);
 }
 
 static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row)
 {
     bool twice;
-    const struct nst_json *v = find_member(slot, rq->body, &twice);
+    const struct nst_json *v = nst_slot_member(&twice, slot, rq->body);
     if (twice) {
         complain(rq, slot, rq->face->text->twice);
         return;

@@ -175,6 +175,7 @@ static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struc
     slot->link = slot->field->link != NULL ? &m->link[index] : NULL;
     slot->children = m->children[index];
     slot->rule = find_rule(s, name);
+    slot->accepts_stored = s->use == NST_UPDATE;
     slot->snake = name;
     slot->camel = nst_camel(reg->arena, name);
     if (is_verbatim)

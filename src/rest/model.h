@@ -28,6 +28,7 @@ struct nst_slot {
     const struct nst_link *link;
     const struct nst_model *children;
     bool is_required, is_verbatim;
+    bool accepts_stored; /* input: the value that is there already is always good */
     const struct nst_rule *rule;
     struct nst_str snake, camel;
 };
@@ -118,6 +119,19 @@ void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struc
 
 /* The camelCase form of a snake_case name, in a. */
 struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake);
+
+/* The member of an object that carries slot, in either spelling; NULL when absent.
+ *   twice  set when it stands there more than once with different values */
+const struct nst_json *nst_slot_member(bool *twice, const struct nst_slot *slot,
+                                       const struct nst_json *object);
+
+/* Code points that a text of this field may have. */
+unsigned nst_text_max(const struct nst_field *f);
+
+/* Read the list of child objects `given` over the stored text *member. Problems are
+ * recorded; *member changes only without one. */
+void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct nst_slot *slot,
+                       const struct nst_json *given);
 
 /* Add the routes of a compiled model to the trees. */
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m);
