@@ -98,6 +98,9 @@ struct nst_serializer {
     const char *type;               /* literal value of the output field `type` */
     const struct nst_rule *rules;   /* ends with a row without field; may be NULL */
     struct nst_duplicate duplicate; /* CREATE and UPDATE */
+    /* Input that the contract knows and nothing keeps yet, names separated by blanks:
+     * given, it is refused by name, so that nothing is dropped in silence. */
+    const char *not_yet;
 };
 
 /* ---- Routes ---- */

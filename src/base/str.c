@@ -122,6 +122,24 @@ bool nst_list_has(struct nst_str list, const char *token)
     return false;
 }
 
+/* C0, DEL, and the C1 controls, which are C2 80 to C2 9F in UTF-8. */
+static bool has_control(struct nst_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        unsigned char next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+        if (c < ' ' || c == 0x7F || (c == 0xC2 && next >= 0x80 && next < 0xA0))
+            return true;
+    }
+    return false;
+}
+
+bool nst_str_is_segment(struct nst_str s)
+{
+    bool is_dots = nst_str_eq(s, NST_STR(".")) || nst_str_eq(s, NST_STR(".."));
+    return s.n > 0 && !is_dots && !has_control(s);
+}
+
 bool nst_str_int(int64_t *out, struct nst_str s)
 {
     bool negative = s.n > 0 && s.p[0] == '-';

@@ -1,6 +1,8 @@
 /* nestor migrate, openapi, doctor: small verbs for operators. */
 #include "cli.h"
 
+#include "ocl/app.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -59,11 +61,43 @@ static int finding(int *faults, const char *text)
     return ++*faults;
 }
 
+/* Earlier programs took `.` and `..` for ids; an address with one means another resource. */
+#define UNREACHABLE(kind, column, place, from) \
+    "SELECT '" kind "', " column ", " place " FROM " from " WHERE " column " IN ('.', '..')"
+
+static enum nst_err print_unreachable(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query(
+        &rows, db,
+        NST_STR(UNREACHABLE("user", "username", "''", "account") " UNION ALL "
+                UNREACHABLE("organisation", "mnemonic", "''", "org") " UNION ALL "
+                UNREACHABLE("source", "mnemonic", "owner_url", "repo") " UNION ALL "
+                UNREACHABLE("version", "v.mnemonic", "repo.owner_url || repo.mnemonic",
+                            "repo_version v JOIN repo ON repo.id = v.repo_id") " UNION ALL "
+                UNREACHABLE("concept", "c.mnemonic", "repo.owner_url || repo.mnemonic",
+                            "concept_version c JOIN repo ON repo.id = c.repo_id")
+                " AND c.rev_to = " OCL_OPEN_SQL " UNION ALL "
+                UNREACHABLE("catalog organisation", "key", "''", "catalog_organization")
+                " UNION ALL " UNREACHABLE("client", "client_id", "''", "oauth_client")),
+        NULL, 0));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows), ++*(int *)arg)
+        printf("warning: the %.*s \"%.*s\" %.*s cannot be reached by a URL; rename it in the "
+               "database\n",
+               NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
+               NST_FMT(nst_rows_text(rows, 2)));
+    nst_rows_end(rows);
+    return e;
+}
+
 static int doctor(struct cli_options *o, struct cli_site *site)
 {
     int64_t superusers = 0;
     int faults = 0;
-    if (nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers) != NST_OK)
+    if (nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers) != NST_OK ||
+        nst_store_run(site->store, NST_MODE_READ, print_unreachable, &faults) != NST_OK)
         return cli_fail(&cli_doctor, "the database cannot be read; the log line above says why");
     if (superusers == 0)
         finding(&faults, "there is no superuser; `nestor user add NAME --superuser` makes one");

@@ -96,8 +96,14 @@ static bool is_listed(struct nst_str s, const char *words)
     return false;
 }
 
-static bool breaks_pattern(const struct nst_rule *rule, struct nst_str value)
+/* The look-up field is a segment of the row's address. */
+static bool breaks_pattern(const struct nst_slot *slot, struct nst_str value)
 {
+    const struct nst_rule *rule = slot->rule;
+    if ((slot->field->flags & NST_KEY) != 0 && !nst_str_is_segment(value))
+        return true;
+    if (rule == NULL)
+        return false;
     return (rule->charset != NULL && !fits_charset(value, rule->charset)) ||
            (rule->refused != NULL && is_listed(value, rule->refused));
 }
@@ -136,7 +142,7 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
     bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
     if (must_hold && nst_str_trim(value).n == 0)
         complain(rq, slot, text->blank);
-    else if (rule != NULL && breaks_pattern(rule, value))
+    else if (breaks_pattern(slot, value))
         complain(rq, slot, text->pattern);
     else if (length > max)
         complain_length(rq, slot, max, length);
@@ -202,7 +208,7 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
     }
     if (!f->type->parse(rq, f, v, member))
         complain(rq, slot, rq->face->text->invalid);
-    else if (f->rep == NST_REP_STR && f->type != &nst_json_value &&
+    else if (f->rep == NST_REP_STR && f->type != &nst_json_value && f->type != &nst_json_object &&
              !(slot->accepts_stored && nst_str_eq(stored, *(struct nst_str *)member)))
         check_text(rq, slot, *(struct nst_str *)member);
 }
@@ -227,6 +233,29 @@ static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row
         bind_value(rq, slot, v, row);
 }
 
+/* Nothing, or nothing in it. */
+static bool is_empty(const struct nst_json *v)
+{
+    bool is_text = v != NULL && v->kind == NST_JSON_STRING;
+    bool is_list = v != NULL && (v->kind == NST_JSON_ARRAY || v->kind == NST_JSON_OBJECT);
+    return v == NULL || v->kind == NST_JSON_NULL || (is_text && v->text.n == 0) ||
+           (is_list && v->count == 0) || (v->kind == NST_JSON_BOOL && !v->boolean);
+}
+
+static void refuse_what_is_not_kept(struct nst_req *rq, const char *names)
+{
+    struct nst_str rest = nst_str_z(names);
+    while (rest.p != NULL) {
+        struct nst_str name = nst_str_cut(&rest, ' ');
+        struct nst_str camel = nst_camel(rq->arena, name);
+        const struct nst_json *v = nst_json_get(rq->body, name);
+        v = v != NULL ? v : nst_json_get(rq->body, camel);
+        if (!is_empty(v))
+            nst_add_problem(rq, rq->face->spelling == NST_CAMEL_CASE ? camel : name,
+                            NST_STR("Not supported yet: leave it out."), true);
+    }
+}
+
 enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *r, enum nst_use use)
 {
     const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
@@ -236,6 +265,8 @@ enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *
                         nst_str_z(rq->face->text->not_object));
     for (size_t i = 0; i < shape->count; i++)
         bind_slot(rq, &shape->slot[i], row);
+    if (shape->serializer->not_yet != NULL)
+        refuse_what_is_not_kept(rq, shape->serializer->not_yet);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 

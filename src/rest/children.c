@@ -44,7 +44,7 @@ static const struct nst_json *canonical(struct nst_req *rq, const struct nst_fie
                            [NST_REP_BOOL] = &out->boolean };
     if (!f->type->parse(rq, f, v, into[f->type->rep]))
         return NULL;
-    if (f->type == &nst_json_value)
+    if (f->type == &nst_json_value || f->type == &nst_json_object)
         return v;
     static const enum nst_json_kind kind[] = { [NST_REP_STR] = NST_JSON_STRING,
                                                [NST_REP_INT] = NST_JSON_NUMBER,

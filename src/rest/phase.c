@@ -73,6 +73,18 @@ static struct nst_selection choose(struct nst_req *rq, const struct nst_model *m
     return (struct nst_selection){ shape->select, shape->columns, NULL };
 }
 
+/* A segment as the look-up field stores it; what is none of its values finds nothing. */
+static struct nst_value key_of(struct nst_req *rq, const struct nst_field *key,
+                               struct nst_str segment)
+{
+    const struct nst_json v = { .kind = NST_JSON_STRING, .text = segment };
+    struct nst_str text = NST_STR(NST_NO_TEXT);
+    int64_t number = -1;
+    if (key->rep == NST_REP_INT)
+        return NST_INT(key->type->parse(rq, key, &v, &number) ? number : -1);
+    return NST_TEXT(key->type->parse(rq, key, &v, &text) ? text : NST_STR(NST_NO_TEXT));
+}
+
 /* A segment that stands for a row. */
 struct named {
     const struct nst_step *step;
@@ -98,10 +110,7 @@ static enum nst_err load_named(void **row, struct nst_req *rq, const struct name
         nst_sql_add(&q, " AND ");
         nst_column_put(&q.text, r, key);
         nst_sql_add(&q, " = ");
-        int64_t number = -1;
-        if (key->rep == NST_REP_INT && !nst_str_int(&number, n->value))
-            number = -1;
-        nst_sql_bind(&q, key->rep == NST_REP_INT ? NST_INT(number) : NST_TEXT(n->value));
+        nst_sql_bind(&q, key_of(rq, key, n->value));
     }
     if (e != NST_OK)
         return e;

@@ -22,7 +22,8 @@ static void put_piece(struct nst_buf *out, const struct nst_field *f, const void
     else if (f->type == &nst_url)
         nst_put(out, *(const struct nst_str *)member_of(f, row));
     else
-        nst_put_percent(out, *(const struct nst_str *)member_of(f, row), "@!$&'()*,;=:");
+        nst_put_percent(out, *(const struct nst_str *)member_of(f, row),
+                        f->type == &nst_code ? "" : "@"); /* V202 */
 }
 
 static bool link_is_null(const struct nst_model *m, const struct nst_link *link, const void *row)

@@ -30,6 +30,29 @@ static bool parse_text(struct nst_req *rq, const struct nst_field *f, const stru
     }
 }
 
+/* What names a row is text or a number, which is its text (V609). */
+static bool parse_slug(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    return v->kind != NST_JSON_BOOL && parse_text(rq, f, v, member);
+}
+
+/* `a b` and `a%20b` are one code (V202): escapes are decoded for as long as that gives a
+ * text, so that what is stored is never an escaped form of another one. */
+static bool parse_code(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    struct nst_str *out = member;
+    if (!parse_slug(rq, f, v, member))
+        return false;
+    for (;;) {
+        struct nst_str plain = nst_percent_decode(rq->arena, *out, false);
+        if (plain.n == out->n || !nst_utf8_valid(plain) || nst_str_find(plain, '\0') < plain.n)
+            return true;
+        *out = plain;
+    }
+}
+
 static bool parse_int(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                       void *member)
 {
@@ -97,6 +120,12 @@ static bool parse_json_value(struct nst_req *rq, const struct nst_field *f,
     nst_json_put(&b, v);
     *(struct nst_str *)member = nst_buf_str(&b);
     return !b.is_full;
+}
+
+static bool parse_json_object(struct nst_req *rq, const struct nst_field *f,
+                              const struct nst_json *v, void *member)
+{
+    return v->kind == NST_JSON_OBJECT && parse_json_value(rq, f, v, member);
 }
 
 /* A list of strings, or one comma-separated string (G108 supportedLocales). */
@@ -201,7 +230,8 @@ static void print_identity(struct nst_buf *out, const struct nst_face *face,
 #define STRING "\"type\":\"string\""
 
 const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_slug = { "slug", NST_REP_STR, "text", STRING, parse_text, print_text };
+const struct nst_type nst_slug = { "slug", NST_REP_STR, "text", STRING, parse_slug, print_text };
+const struct nst_type nst_code = { "code", NST_REP_STR, "text", STRING, parse_code, print_text };
 const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
 const struct nst_type nst_email = { "email",    NST_REP_STR, "text", STRING ",\"format\":\"email\"",
                                     parse_text, print_text };
@@ -220,6 +250,9 @@ const struct nst_type nst_json_value = { "json",
                                          "\"boolean\",\"null\"]",
                                          parse_json_value,
                                          print_raw };
+const struct nst_type nst_json_object = {
+    "object", NST_REP_STR, "text", "\"type\":\"object\"", parse_json_object, print_raw
+};
 const struct nst_type nst_string_list = { "list",
                                           NST_REP_STR,
                                           "text",

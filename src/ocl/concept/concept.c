@@ -12,7 +12,7 @@
 static const struct nst_field concept_field[] = {
     NST_IDENTITY("version_uuid", ocl_concept, version_created_at, .doc = "Number of the version."),
     NST_CONSTANT("type", "\"Concept\"", .doc = "Kind of resource."),
-    NST_FIELD("id", ocl_concept, id, &nst_slug, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
+    NST_FIELD("id", ocl_concept, id, &nst_code, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
               .max = 255, .doc = "Code, unique in its source."),
     NST_FIELD("concept_class", ocl_concept, concept_class, &nst_text,
               .flags = NST_NOT_EMPTY | NST_FILTER, .max = 255, .doc = "Kind of concept."),
@@ -28,7 +28,7 @@ static const struct nst_field concept_field[] = {
               .flags = NST_FILTER | NST_CORE, .doc = "Out of use."),
     NST_FIELD("external_id", ocl_concept, external_id, &nst_text, .flags = NST_FILTER, .max = 255,
               .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_concept, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_concept, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("update_comment", ocl_concept, update_comment, &nst_text, .doc = "Why it changed."),
     NST_FIELD("retire_reason", ocl_concept, retire_reason, &nst_text, .doc = "Why it retired."),
@@ -89,7 +89,6 @@ static const struct nst_field concept_field[] = {
 };
 
 static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
-static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+% -" }, { 0 } };
 
 #define TAKEN \
     { \
@@ -117,6 +116,7 @@ static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
+#define NOT_YET "parent_concept_urls mappings" /* V238 */
 #define IMPORT_SETTABLE \
     "datatype descriptions external_id extras retired update_comment retire_reason"
 
@@ -129,9 +129,9 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
-    { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .rules = import_rule,
-      .duplicate = TAKEN },
-    { IMPORT, NST_UPDATE, "concept_class names " IMPORT_SETTABLE },
+    { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .duplicate = TAKEN,
+      .not_yet = NOT_YET }, /* V202 */
+    { IMPORT, NST_UPDATE, "concept_class names " IMPORT_SETTABLE, .not_yet = NOT_YET },
 };
 
 /* A version of a concept, whatever path led to it (G128, G129, V244). */

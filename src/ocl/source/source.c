@@ -30,7 +30,7 @@ static const struct nst_field source_field[] = {
               .doc = "Languages that names are given in."),
     SHORT("website", website, "Page of the source."),
     SHORT("external_id", external_id, "Identifier in another system."),
-    NST_FIELD("extras", ocl_source, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_source, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("custom_validation_schema", ocl_source, custom_validation_schema, &nst_text,
               .flags = NST_FILTER, .max = 255, .doc = "Rules for concepts beyond the basic ones."),
@@ -119,6 +119,12 @@ static const struct nst_rule import_rule[] = {
     "collection_reference hierarchy_meaning version_needed experimental case_sensitive " \
     "compositional"
 
+/* V224, V236. */
+#define NOT_YET \
+    "retired hierarchy_root_url hierarchy_root properties filters match_algorithms logo_url " \
+    "autoid_concept_mnemonic autoid_concept_external_id autoid_concept_name_external_id " \
+    "autoid_concept_description_external_id autoid_mapping_mnemonic autoid_mapping_external_id"
+
 static const struct nst_serializer source_serializer[] = {
     { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */
     { GUIDE, NST_DETAIL,                          /* G9 */
@@ -140,7 +146,8 @@ static const struct nst_serializer source_serializer[] = {
       "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
       "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
       "created_at updated_at" },
-    { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN },
+    { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
+      .not_yet = NOT_YET },
 };
 
 /* ---- Hooks ---- */

@@ -24,7 +24,7 @@ static const struct nst_field version_field[] = {
               .doc = "Canonical address of the source at that time."),
     NST_FIELD("external_id", ocl_version, external_id, &nst_text, .max = 255,
               .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_version, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_version, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("repo_id", ocl_version, repo_id, &nst_int, .flags = NST_CORE,
               .doc = "Number of the source."),
@@ -105,7 +105,8 @@ static const struct nst_serializer version_serializer[] = {
       "released retired external_id extras version_url=url previous_version_url concepts_url "
       "is_processing checksums",
       .type = "Source Version" },
-    { IMPORT, NST_CREATE, "id* released description external_id extras", .rules = import_rule,
+    { IMPORT, NST_CREATE, "id* released retired description external_id extras",
+      .rules = import_rule,
       .duplicate = TAKEN },
 };
 
