@@ -48,12 +48,10 @@ static inline struct nst_value nst_value_text(struct nst_str s)
 
 /* A statement being put together: text from the program, values from anywhere.
  * Conditions come from compiled tables only; request text is only ever bound. */
-#define NST_SQL_VALUES 192
-
 struct nst_sql {
     struct nst_buf text;
-    struct nst_value value[NST_SQL_VALUES];
-    unsigned count;
+    struct nst_value *value; /* grows in the text's arena */
+    unsigned count, room;
 };
 
 /* Start an empty statement in a. */
@@ -63,8 +61,7 @@ void nst_sql_init(struct nst_sql *q, struct nst_arena *a);
 void nst_sql_add(struct nst_sql *q, const char *text);
 void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
 
-/* Append `$n` and remember its value. What asks for more than NST_SQL_VALUES fails with
- * NST_E_DB when it is run. */
+/* Append `$n` and remember its value. */
 void nst_sql_bind(struct nst_sql *q, struct nst_value v);
 
 /* A stored time that becomes `time` ("$1"), but never earlier than it was, whatever the
@@ -78,6 +75,12 @@ void nst_sql_later(struct nst_sql *q, const char *column, int64_t time);
  * is judged and read as it is now. Nothing is added on SQLite, where writers follow one
  * another. In writes only. */
 void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table);
+
+/* Remember the value of a `$n` that the text has already. */
+void nst_sql_value(struct nst_sql *q, struct nst_value v);
+
+/* Append another statement's text and values; q has no values yet. */
+void nst_sql_append(struct nst_sql *q, const struct nst_sql *other);
 
 /* ---- Running statements: on a connection, inside a transaction ---- */
 
@@ -103,6 +106,10 @@ bool nst_rows_is_null(struct nst_rows *rows, unsigned column);
 int64_t nst_rows_int(struct nst_rows *rows, unsigned column);
 bool nst_rows_bool(struct nst_rows *rows, unsigned column);
 struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column);
+
+/* A column as a value that compares with it when it is bound. Text is valid until the
+ * next step. */
+struct nst_value nst_rows_value(struct nst_rows *rows, unsigned column);
 
 /* Finish; rows is gone afterwards. NULL is allowed. */
 void nst_rows_end(struct nst_rows *rows);

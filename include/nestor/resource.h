@@ -178,6 +178,9 @@ struct nst_hooks {
     const char *(*order)(struct nst_req *rq);
     /* Number of rows of the list, without counting: *found false to count after all. */
     enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
+    /* A number above 0 for the state that the list is in now. It comes back as rq->as_of when
+     * a walk through the pages goes on, so that `scope` can show the same state. */
+    int64_t (*state)(struct nst_req *rq);
     /* Choose the serializer of a list or detail by the query; NULL: as asked. What the
      * face has no serializer for is shown as asked, too. */
     enum nst_use (*shape)(struct nst_req *rq, enum nst_use use);

@@ -10,7 +10,8 @@
 void nst_sql_init(struct nst_sql *q, struct nst_arena *a)
 {
     nst_buf_init(&q->text, a, SQL_MAX);
-    q->count = 0;
+    q->value = NULL;
+    q->count = q->room = 0;
 }
 
 void nst_sql_add(struct nst_sql *q, const char *text)
@@ -23,14 +24,31 @@ void nst_sql_add_str(struct nst_sql *q, struct nst_str text)
     nst_put(&q->text, text);
 }
 
-void nst_sql_bind(struct nst_sql *q, struct nst_value v)
+#define VALUES_FIRST 16
+
+void nst_sql_value(struct nst_sql *q, struct nst_value v)
 {
-    /* What asks for more than fits fails when it is run, as a text that is too long. */
-    if (q->count == NST_SQL_VALUES) {
-        q->text.is_full = true;
-        return;
+    if (q->count == q->room) {
+        q->room = q->room > 0 ? q->room * 2 : VALUES_FIRST;
+        struct nst_value *wider = NST_NEW_ARRAY(q->text.arena, struct nst_value, q->room);
+        if (q->count > 0)
+            memcpy(wider, q->value, q->count * sizeof(*wider));
+        q->value = wider;
     }
     q->value[q->count++] = v;
+}
+
+void nst_sql_append(struct nst_sql *q, const struct nst_sql *other)
+{
+    assert(q->count == 0);
+    nst_put(&q->text, nst_buf_str(&other->text));
+    for (unsigned i = 0; i < other->count; i++)
+        nst_sql_value(q, other->value[i]);
+}
+
+void nst_sql_bind(struct nst_sql *q, struct nst_value v)
+{
+    nst_sql_value(q, v);
     nst_put_char(&q->text, '$');
     nst_put_int(&q->text, q->count);
 }
@@ -132,6 +150,21 @@ bool nst_rows_bool(struct nst_rows *rows, unsigned column)
 struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column)
 {
     return rows->db->engine->text(rows, column);
+}
+
+struct nst_value nst_rows_value(struct nst_rows *rows, unsigned column)
+{
+    switch (rows->db->engine->kind(rows, column)) {
+    case NST_VALUE_INT:
+        return NST_INT(nst_rows_int(rows, column));
+    case NST_VALUE_BOOL:
+        return NST_BOOL(nst_rows_bool(rows, column));
+    case NST_VALUE_TEXT:
+        return NST_TEXT(nst_rows_text(rows, column));
+    case NST_VALUE_NULL:
+        break;
+    }
+    return NST_NULL;
 }
 
 void nst_rows_end(struct nst_rows *rows)

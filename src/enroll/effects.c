@@ -98,8 +98,8 @@ static enum nst_err insert_seats(struct enroll_seat *seat, size_t count,
     struct nst_sql q;
     int64_t id = first;
     nst_sql_init(&q, at->arena);
-    q.value[q.count++] = NST_TEXT(at->course_key);
-    q.value[q.count++] = NST_INT(at->now);
+    nst_sql_value(&q, NST_TEXT(at->course_key));
+    nst_sql_value(&q, NST_INT(at->now));
     nst_sql_add(&q, "INSERT INTO course_enrollment (id, user_id, is_active, course_key, mode, "
                     "created_at) VALUES ");
     const char *between = "(";

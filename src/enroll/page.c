@@ -158,7 +158,7 @@ void enroll_select(struct nst_sql *q, struct nst_arena *a, const struct enroll_l
     nst_sql_add(q, " WHERE ");
     nst_sql_add_str(q, nst_buf_str(&list->where->text));
     for (unsigned i = 0; i < list->where->count; i++)
-        q->value[q->count++] = list->where->value[i];
+        nst_sql_value(q, list->where->value[i]);
 }
 
 void enroll_bound(struct nst_sql *q, const struct enroll_list *list, const char *comparison,

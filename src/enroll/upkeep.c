@@ -121,7 +121,7 @@ static enum nst_err find_page(struct page *p, struct nst_db *db, const struct en
 static void build(struct nst_sql *q, struct nst_arena *a, const char *text, const struct page *p)
 {
     nst_sql_init(q, a);
-    q->value[q->count++] = NST_INT(p->program);
+    nst_sql_value(q, NST_INT(p->program));
     nst_sql_add(q, text);
     nst_sql_add(q, " IN (");
     for (size_t i = 0; i < p->count; i++) {

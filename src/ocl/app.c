@@ -80,13 +80,21 @@ static void render_error(struct nst_req *rq, enum nst_err err)
 
 /* ---- Pages (G97, V329) ---- */
 
-static void put_link(struct nst_req *rq, const char *header, int64_t page)
+/* A page by its place: that of the row before it, and its number or offset for whoever
+ * reads the address. */
+static void put_link(struct nst_req *rq, const char *header, const struct nst_page *page,
+                     int64_t steps, struct nst_str after)
 {
     struct nst_buf b;
+    int64_t offset = page->offset + steps * page->limit;
     nst_buf_init(&b, rq->arena, 65536);
-    nst_put_address(&b, rq, "page|offset");
-    nst_put_lit(&b, "page=");
-    nst_put_int(&b, page);
+    nst_put_address(&b, rq, NST_PAGE_PARAMETERS);
+    nst_put_z(&b, page->by_offset ? "offset=" : "page=");
+    nst_put_int(&b, page->by_offset ? (offset > 0 ? offset : 0) : page->number + steps);
+    if (after.p != NULL) {
+        nst_put_lit(&b, "&after=");
+        nst_put_percent(&b, after, "");
+    }
     nst_http_add_header(rq->x, header, nst_buf_str(&b));
 }
 
@@ -105,10 +113,10 @@ static void paginate(struct nst_req *rq, const struct nst_page *page)
     put_number(rq, "page_number", page->number);
     if (page->by_offset)
         put_number(rq, "offset", page->offset);
-    if (page->number < pages)
-        put_link(rq, "next", page->number + 1);
-    if (page->number > 1 && page->number <= pages + 1)
-        put_link(rq, "previous", page->number - 1);
+    if (page->has_more)
+        put_link(rq, "next", page, 1, page->after);
+    if (page->offset > 0 && page->number <= pages + 1)
+        put_link(rq, "previous", page, -1, (struct nst_str){ 0 });
 }
 
 /* ---- Declarations ---- */

@@ -133,6 +133,43 @@ unsigned nst_text_max(const struct nst_field *f);
 void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct nst_slot *slot,
                        const struct nst_json *given);
 
+/* What a list is sorted by: expressions, the last of which tell every two rows apart. */
+#define NST_TERMS_MAX 8
+
+struct nst_term {
+    struct nst_str expression;
+    bool is_descending, may_be_null; /* nulls come last */
+};
+
+struct nst_order {
+    struct nst_term term[NST_TERMS_MAX];
+    unsigned count;
+};
+
+/* The order that the query asks for, else the resource's. */
+void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
+
+/* Append the expressions, separated by commas, with or without their directions. */
+void nst_order_put(struct nst_buf *out, const struct nst_order *o, bool with_direction);
+
+/* Append the condition that a row comes behind the one with these values of the terms. */
+void nst_order_behind(struct nst_sql *q, const struct nst_order *o, const struct nst_value *key);
+
+/* The place of a row in a walk as the text that `after` takes, and back.
+ *   text   null when it would be too long for an address
+ *   state  of the walk, 0: none
+ *   key    a value a term; texts are owned by a */
+struct nst_str nst_key_text(struct nst_arena *a, const struct nst_order *o, int64_t state,
+                            const struct nst_value *key);
+bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_arena *a,
+                  const struct nst_order *o, struct nst_str text);
+
+/* Append the conditions of the query's filters.
+ *   filtered  set true when there is one
+ * Errors: NST_E_INVALID with a problem recorded. */
+NST_CHECKED enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
+                                         const struct nst_resource *r);
+
 /* Add the routes of a compiled model to the trees. */
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m);
 

@@ -166,7 +166,7 @@ static void build_insert(struct nst_sql *q, struct nst_req *rq, const struct nst
             continue;
         if (f->fill != NST_AUTO_NONE)
             fill_auto(rq, f, i, row);
-        q->value[q->count++] = value_of(f, i, row);
+        nst_sql_value(q, value_of(f, i, row));
     }
 }
 

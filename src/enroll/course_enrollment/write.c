@@ -80,9 +80,9 @@ static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
     struct nst_sql q;
     const char *between = "(";
     nst_sql_init(&q, rq->arena);
-    q.value[q.count++] = NST_INT(w->program.id);
-    q.value[q.count++] = NST_TEXT(w->key);
-    q.value[q.count++] = NST_INT(rq->now);
+    nst_sql_value(&q, NST_INT(w->program.id));
+    nst_sql_value(&q, NST_TEXT(w->key));
+    nst_sql_value(&q, NST_INT(rq->now));
     nst_sql_add(&q, "INSERT INTO program_course_enrollment (id, program_enrollment_id, "
                     "course_enrollment_id, status, program_id, course_key, created_at, "
                     "modified_at) VALUES ");

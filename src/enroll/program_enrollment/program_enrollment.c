@@ -100,9 +100,9 @@ static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq
     struct nst_sql q;
     const char *between = "";
     nst_sql_init(&q, rq->arena);
-    q.value[q.count++] = NST_INT(p->id);
-    q.value[q.count++] = NST_TEXT(p->uuid);
-    q.value[q.count++] = NST_INT(rq->now);
+    nst_sql_value(&q, NST_INT(p->id));
+    nst_sql_value(&q, NST_TEXT(p->uuid));
+    nst_sql_value(&q, NST_INT(rq->now));
     nst_sql_add(&q, "INSERT INTO program_enrollment (id, external_user_key, user_id, "
                     "curriculum_uuid, status, program_id, program_uuid, created_at, modified_at) "
                     "VALUES ");

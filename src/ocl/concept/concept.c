@@ -154,23 +154,32 @@ static void repo_scope(struct nst_sql *q, int64_t repo)
     nst_sql_bind(q, NST_INT(repo));
 }
 
-static void revision_scope(struct nst_sql *q, const struct ocl_version *v)
+static void revision_scope(struct nst_sql *q, int64_t rev)
 {
     nst_sql_add(q, " AND concept_version.rev_from <= ");
-    nst_sql_bind(q, NST_INT(v->rev));
+    nst_sql_bind(q, NST_INT(rev));
     nst_sql_add(q, " AND concept_version.rev_to > ");
-    nst_sql_bind(q, NST_INT(v->rev));
+    nst_sql_bind(q, NST_INT(rev));
 }
 
-/* The present content of the source in the path, or of all sources (G58, G72). */
+/* The present content of the source in the path, or of all sources (G58, G72). A walk
+ * through the pages of a source stays in the revision that it began with. */
 static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
-    (void)rq;
     if (parent != NULL)
         repo_scope(q, ((struct nst_row *)parent->row)->id);
-    nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
+    if (parent != NULL && rq->as_of > 0)
+        revision_scope(q, rq->as_of - 1);
+    else
+        nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
     return NST_OK;
+}
+
+static int64_t concept_state(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    return nst_is(o, &ocl_source) ? ((struct ocl_source *)o->row)->rev + 1 : 0;
 }
 
 /* The content of a version of the source (G20, G83). */
@@ -180,7 +189,7 @@ static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
     (void)rq;
     const struct ocl_version *v = parent->row;
     repo_scope(q, v->repo_id);
-    revision_scope(q, v);
+    revision_scope(q, v->rev);
     return NST_OK;
 }
 
@@ -198,7 +207,7 @@ static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
     nst_sql_add(q, " AND concept_version.concept_id = ");
     nst_sql_bind(q, NST_INT(c->concept_id));
     if (version != NULL)
-        revision_scope(q, version->row);
+        revision_scope(q, ((const struct ocl_version *)version->row)->rev);
     return NST_OK;
 }
 
@@ -322,7 +331,7 @@ static const struct nst_route history_route[] = {
 };
 
 static const struct nst_sort concept_sort[] = {
-    { "name", "concept_version.display_name" },
+    { "name", "lower(concept_version.display_name)|concept_version.mnemonic" },
     { "id", "concept_version.mnemonic" },
     { "id_lowercase", "lower(concept_version.mnemonic)" },
     { "numeric_id", "length(concept_version.mnemonic)|concept_version.mnemonic" },
@@ -348,6 +357,7 @@ const struct nst_resource ocl_concept = {
               .visible = concept_visible,
               .count = concept_count,
               .order = concept_order,
+              .state = concept_state,
               .shape = concept_shape,
               .before_create = ocl_concept_open },
     .doc = "A meaning with names in several languages.",

@@ -172,7 +172,7 @@ static const struct nst_route org_route[] = {
 };
 
 static const struct nst_sort org_sort[] = {
-    { "name", "org.name" },
+    { "name", "lower(org.name)|org.mnemonic" },
     { "id", "org.mnemonic" },
     { "id_lowercase", "lower(org.mnemonic)" },
     { "last_update", "org.updated_at" },

@@ -331,7 +331,7 @@ static const struct nst_route source_route[] = {
 };
 
 static const struct nst_sort source_sort[] = {
-    { "name", "repo.name" },
+    { "name", "lower(repo.name)|repo.mnemonic" },
     { "id", "repo.mnemonic" },
     { "id_lowercase", "lower(repo.mnemonic)" },
     { "numeric_id", "length(repo.mnemonic)|repo.mnemonic" },

@@ -258,7 +258,7 @@ static const struct nst_route user_route[] = {
 };
 
 static const struct nst_sort user_sort[] = {
-    { "name", "account.name" },
+    { "name", "lower(account.name)|account.username" },
     { "id", "account.username" },
     { "id_lowercase", "lower(account.username)" },
     { "last_update", "account.updated_at" },
