@@ -58,6 +58,10 @@ struct nst_face {
     bool ignores_slash;          /* a path is served with and without it */
     const struct nst_texts *text;
     size_t body_limit; /* bytes of a request body */
+    /* Query parameters that the contract knows and nothing answers yet, separated by blanks:
+     * given on a GET, they are refused by name instead of being ignored. `name?` is a switch,
+     * which may be given as false; `name*` begins a name. NULL: none. */
+    const char *not_yet;
 };
 
 /* ---- Serializers ---- */

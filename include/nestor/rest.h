@@ -240,7 +240,8 @@ NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resour
 
 /* A phase that answers (rq->x->status set) ends the request with success. */
 nst_phase nst_phase_negotiate, nst_phase_authenticate, nst_phase_method, nst_phase_cached,
-    nst_phase_parents, nst_phase_permit, nst_phase_precondition, nst_phase_bind, nst_phase_view,
+    nst_phase_parents, nst_phase_permit, nst_phase_query, nst_phase_precondition, nst_phase_bind,
+    nst_phase_view,
     nst_phase_etag;
 
 /* The order of ocl-guide.md G139: route, authentication, method, ancestors,

@@ -121,26 +121,83 @@ static void keep_key(struct listing *l, struct nst_arena *a, struct nst_rows *ro
     l->has_key = true;
 }
 
-/* The number of a page is the place of the row before it: finding that touches nothing but
- * an index, and from there on the page costs what every page costs.
+/* The place `steps` rows behind the one that l has, or from the first row.
  *   is_there  false when the list ends before it */
-static enum nst_err find_place(bool *is_there, struct listing *l, struct nst_req *rq)
+static enum nst_err step(bool *is_there, struct listing *l, struct nst_req *rq, int64_t steps)
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    *is_there = l->has_key || l->page.offset == 0;
-    if (*is_there || l->page.offset >= l->page.found)
-        return NST_OK;
     nst_sql_init(&q, rq->arena);
     put_select(&q, l, NST_STR("SELECT "));
     nst_sql_add(&q, "1 OFFSET ");
-    nst_sql_bind(&q, NST_INT(l->page.offset - 1));
+    nst_sql_bind(&q, NST_INT(steps - 1));
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     enum nst_err e = nst_rows_next(is_there, rows);
     if (e == NST_OK && *is_there)
         keep_key(l, rq->arena, rows, 0);
     nst_rows_end(rows);
     return e;
+}
+
+/* A loop remembers the place of every thousandth row that it came by, for as long as the
+ * data does not change: a page deep in the list is then as near as the first ones. */
+#define MILESTONE 1000
+
+static struct nst_str milestone_key(const struct listing *l, struct nst_arena *a, int64_t mile)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 65536);
+    nst_putf(&b, "mile %lld ", (long long)mile);
+    nst_put(&b, sources_of(l->model));
+    nst_put(&b, nst_buf_str(&l->where.text));
+    nst_order_put(&b, &l->order, true);
+    for (unsigned i = 0; i < l->where.count; i++) {
+        const struct nst_value *v = &l->where.value[i];
+        nst_put_char(&b, ' ');
+        nst_put_int(&b, v->kind == NST_VALUE_TEXT ? (int64_t)v->text.n : v->number);
+        nst_put(&b, v->kind == NST_VALUE_TEXT ? v->text : NST_STR(""));
+    }
+    return nst_buf_str(&b);
+}
+
+static bool recall(struct listing *l, struct nst_req *rq, int64_t mile)
+{
+    const char *text = nst_cache_get(rq->cache, milestone_key(l, rq->arena, mile));
+    int64_t state;
+    l->has_key =
+        text != NULL && nst_key_read(l->key, &state, rq->arena, &l->order, nst_str_z(text));
+    return l->has_key;
+}
+
+static void remember(const struct listing *l, struct nst_req *rq, int64_t mile)
+{
+    struct nst_str text = nst_key_text(rq->arena, &l->order, 0, l->key);
+    if (text.p != NULL)
+        nst_cache_put(rq->cache, milestone_key(l, rq->arena, mile), nst_str_to_z(rq->arena, text),
+                      text.n + 1);
+}
+
+/* The number of a page is the place of the row before it: finding that touches nothing but
+ * an index, and from there on the page costs what every page costs.
+ *   is_there  false when the list ends before it */
+static enum nst_err find_place(bool *is_there, struct listing *l, struct nst_req *rq)
+{
+    *is_there = l->has_key || l->page.offset == 0;
+    if (*is_there || l->page.offset >= l->page.found)
+        return NST_OK;
+    /* What an index does not sort is sorted whole for every step. */
+    bool has_miles = rq->cache != NULL && !l->order.term[0].may_be_null;
+    int64_t wanted = has_miles ? l->page.offset / MILESTONE : 0, mile = wanted;
+    while (mile > 0 && !recall(l, rq, mile))
+        mile--;
+    *is_there = true;
+    for (; *is_there && mile < wanted; mile++) {
+        NST_TRY(step(is_there, l, rq, MILESTONE));
+        if (*is_there)
+            remember(l, rq, mile + 1);
+    }
+    int64_t rest = l->page.offset - mile * MILESTONE;
+    return *is_there && rest > 0 ? step(is_there, l, rq, rest) : NST_OK;
 }
 
 /* What a loop writes for one request: the client can ask for less. */

@@ -198,6 +198,33 @@ enum nst_err nst_phase_permit(struct nst_req *rq)
     return rq->action->permit(rq);
 }
 
+/* ---- The query ---- */
+
+static bool is_refused(struct nst_str word, struct nst_str name, struct nst_str value)
+{
+    bool is_switch = nst_str_ends(word, NST_STR("?")), flag = true;
+    if (nst_str_ends(word, NST_STR("*")))
+        return nst_str_starts(name, nst_str_slice(word, 0, word.n - 1));
+    return nst_str_eq(name, nst_str_slice(word, 0, word.n - is_switch)) &&
+           !(is_switch && nst_query_flag(&flag, value) && !flag);
+}
+
+/* What the contract knows and nothing answers yet is not ignored: a client would take the
+ * answer for what it asked for. */
+enum nst_err nst_phase_query(struct nst_req *rq)
+{
+    struct nst_str rest = rq->x->query, name, value;
+    if (rq->face->not_yet == NULL || rq->method != NST_GET || rq->is_internal)
+        return NST_OK;
+    while (nst_query_next(&name, &value, &rest, rq->arena)) {
+        struct nst_str words = nst_str_z(rq->face->not_yet);
+        while (value.n > 0 && words.p != NULL)
+            if (is_refused(nst_str_cut(&words, ' '), name, value))
+                nst_add_problem(rq, name, NST_STR("Not supported yet: leave it out."), true);
+    }
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+}
+
 /* ---- The body (G88) ---- */
 
 static enum nst_err read_json(struct nst_req *rq, struct nst_str type)
@@ -254,6 +281,7 @@ nst_phase *const nst_default_phases[] = {
     nst_phase_cached,
     nst_phase_parents,
     nst_phase_permit,
+    nst_phase_query,
     nst_phase_precondition,
     nst_phase_bind,
     nst_phase_view,

@@ -7,6 +7,9 @@
 #define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
 #define CORE(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
+#define CORE_FILTER(n, m, type, c, sentence) \
+    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE | NST_FILTER, \
+              .doc = sentence)
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
 
 static const struct nst_field concept_field[] = {
@@ -66,9 +69,9 @@ static const struct nst_field concept_field[] = {
               .column = "(concept_version.rev_to = " OCL_OPEN_SQL ")", .doc = "It is the newest."),
     NST_FIELD("public_can_view", ocl_concept, public_can_view, &nst_bool,
               .column = "(repo.public_access <> 'None')", .doc = "Everybody may read it."),
-    CORE("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
-    CORE("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
-    CORE("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
+    CORE_FILTER("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
+    CORE_FILTER("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
+    CORE_FILTER("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
     CORE("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
