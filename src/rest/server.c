@@ -348,32 +348,6 @@ static bool reads_only(const struct nst_req *rq)
     return rq->method == NST_GET && (action == NULL || (action->flags & NST_WRITES) == 0);
 }
 
-static enum nst_http_next handle(struct nst_exchange *x)
-{
-    struct loop *loop = nst_http_loop_state(x);
-    struct job *job = x->app;
-    enum operation operation = operation_of(x);
-    if (operation != OPERATION_NONE)
-        return answer_operation(x, operation);
-    if (job->rq.face == NULL) {
-        fail_plainly(x, NST_E_NOT_FOUND);
-        return NST_HTTP_ANSWERED;
-    }
-    if (lacks_slash(job))
-        return redirect_to_slash(x);
-    bool is_read = reads_only(&job->rq);
-    if (is_read && loop->reader != NULL)
-        return run_inline(job, loop);
-    if (wants_prepare(job)) {
-        job->rq.is_gathering = true;
-        job->mark = nst_arena_mark(x->arena);
-        nst_store_submit(job->server->options.store, NST_MODE_READ, run, after_gather, job);
-    } else {
-        submit(job, is_read ? NST_MODE_READ : NST_MODE_WRITE);
-    }
-    return NST_HTTP_LATER;
-}
-
 static void http_error(struct nst_exchange *x, enum nst_err err, const char *detail)
 {
     const struct job *job = x->app;
@@ -393,6 +367,45 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
     rq.face->error(&rq, err);
+}
+
+/* Bodies are read as they come: what is coded would be taken for broken JSON. */
+static bool is_coded(const struct nst_exchange *x)
+{
+    struct nst_str coding = nst_str_trim(nst_http_request_header(x, "Content-Encoding"));
+    return x->body.n > 0 && coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
+}
+
+static enum nst_http_next handle(struct nst_exchange *x)
+{
+    struct loop *loop = nst_http_loop_state(x);
+    struct job *job = x->app;
+    enum operation operation = operation_of(x);
+    if (operation != OPERATION_NONE)
+        return answer_operation(x, operation);
+    if (job->rq.face == NULL) {
+        fail_plainly(x, NST_E_NOT_FOUND);
+        return NST_HTTP_ANSWERED;
+    }
+    if (lacks_slash(job))
+        return redirect_to_slash(x);
+    if (is_coded(x)) {
+        http_error(x, NST_E_MEDIA_TYPE,
+                   "Content-Encoding is not supported: send the body as it is.");
+        nst_http_add_header(x, "Accept-Encoding", NST_STR("identity"));
+        return NST_HTTP_ANSWERED;
+    }
+    bool is_read = reads_only(&job->rq);
+    if (is_read && loop->reader != NULL)
+        return run_inline(job, loop);
+    if (wants_prepare(job)) {
+        job->rq.is_gathering = true;
+        job->mark = nst_arena_mark(x->arena);
+        nst_store_submit(job->server->options.store, NST_MODE_READ, run, after_gather, job);
+    } else {
+        submit(job, is_read ? NST_MODE_READ : NST_MODE_WRITE);
+    }
+    return NST_HTTP_LATER;
 }
 
 /* ---- Loops ---- */
