@@ -49,6 +49,9 @@ struct nst_face {
     nst_phase *authenticate; /* fills rq->caller, or leaves it anonymous */
     void (*error)(struct nst_req *rq, enum nst_err err); /* renders status, headers, body */
     void (*paginate)(struct nst_req *rq, const struct nst_page *page); /* response headers */
+    /* Adds the headers that every answer of the face has, refusals and redirects included;
+     * called once, with status and body made. NULL: none. */
+    void (*headers)(struct nst_req *rq);
     enum nst_spelling spelling;
     enum nst_time_style time;
     enum nst_identity_style identity;
@@ -62,6 +65,7 @@ struct nst_face {
      * given on a GET, they are refused by name instead of being ignored. `name?` is a switch,
      * which may be given as false; `name*` begins a name. NULL: none. */
     const char *not_yet;
+    const char *not_yet_headers; /* the same for headers, each a switch */
 };
 
 /* ---- Serializers ---- */
@@ -145,7 +149,8 @@ struct nst_route {
     const struct nst_face *face;
     const char *path;
     struct nst_action get, post, put, patch, delete;
-    size_t body_limit; /* 0: the face's */
+    size_t body_limit;  /* 0: the face's */
+    unsigned not_found; /* methods without an action, as 1 << NST_POST, that are 404, not 405 */
     const char *doc;
     /* For OpenAPI, where no serializer says it: append the members `parameters`,
      * `requestBody` and `responses` of a method, a comma before each. NULL: they follow

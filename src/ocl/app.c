@@ -7,6 +7,11 @@ const struct ocl_face *ocl_face_of(const struct nst_req *rq)
     return (const struct ocl_face *)rq->face;
 }
 
+enum nst_use ocl_verbose(struct nst_req *rq, enum nst_use use)
+{
+    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+}
+
 /* ---- Authentication ---- */
 
 /* G27, G138: a token on every route, but for the one that gives it. */
@@ -119,6 +124,23 @@ static void paginate(struct nst_req *rq, const struct nst_page *page)
         put_link(rq, "previous", page, -1, (struct nst_str){ 0 });
 }
 
+/* ---- What every answer of v2 says (V330) ---- */
+
+static void v2_headers(struct nst_req *rq)
+{
+    struct nst_buf url;
+    double seconds = (double)(nst_ticks() - rq->x->started) / (double)NST_SECOND;
+    nst_buf_init(&url, rq->x->arena, 65536);
+    nst_put_address(&url, rq, "");
+    url.n--; /* what follows an address would begin here */
+    nst_http_add_header(rq->x, "X-OCL-API-VERSION", NST_STR(NESTOR_VERSION));
+    nst_http_add_header(rq->x, "X-OCL-REQUEST-USER",
+                        rq->caller.is_known ? rq->caller.name : NST_STR("AnonymousUser"));
+    nst_http_add_header(rq->x, "X-OCL-RESPONSE-TIME", nst_strf(rq->x->arena, "%.6f", seconds));
+    nst_http_add_header(rq->x, "X-OCL-REQUEST-URL", nst_buf_str(&url));
+    nst_http_add_header(rq->x, "X-OCL-REQUEST-METHOD", rq->x->method);
+}
+
 /* ---- Declarations ---- */
 
 static const struct nst_texts guide_texts = {
@@ -170,6 +192,7 @@ const struct ocl_face ocl_guide = {
         .text = &guide_texts,
         .body_limit = BODY_MAX,
         .not_yet = NOT_YET,
+        .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS COMPRESS",
     },
     .lists_retired = true,
     .shows_initial = true,
@@ -187,6 +210,7 @@ const struct ocl_face ocl_v2 = {
         .authenticate = nst_authenticate_token,
         .error = render_error,
         .paginate = paginate,
+        .headers = v2_headers,
         .spelling = NST_SNAKE_CASE,
         .time = NST_TIME_MICRO_Z,
         .identity = NST_DECIMAL,
@@ -194,6 +218,7 @@ const struct ocl_face ocl_v2 = {
         .text = &nst_default_texts,
         .body_limit = BODY_MAX,
         .not_yet = NOT_YET,
+        .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS COMPRESS",
     },
     .reads_anonymously = true,
     .names_missing = true,

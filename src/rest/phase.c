@@ -53,6 +53,8 @@ enum nst_err nst_phase_method(struct nst_req *rq)
     rq->action = rq->method < NST_METHOD_COUNT ? rq->endpoint->action[rq->method] : NULL;
     if (rq->action != NULL)
         return NST_OK;
+    if (rq->method < NST_METHOD_COUNT && (rq->endpoint->route->not_found >> rq->method & 1) != 0)
+        return NST_E_NOT_FOUND;
     nst_http_add_header(rq->x, "Allow", rq->endpoint->allow);
     struct nst_str method = nst_utf8_valid(rq->x->method) ? rq->x->method : NST_STR("?");
     return nst_fail_bare(rq, NST_E_METHOD, "detail",
@@ -209,18 +211,36 @@ static bool is_refused(struct nst_str word, struct nst_str name, struct nst_str 
            !(is_switch && nst_query_flag(&flag, value) && !flag);
 }
 
+static void refuse(struct nst_req *rq, struct nst_str name)
+{
+    nst_add_problem(rq, name, NST_STR("Not supported yet: leave it out."), true);
+}
+
+static void refuse_headers(struct nst_req *rq)
+{
+    struct nst_str words = nst_str_z(rq->face->not_yet_headers);
+    while (words.p != NULL) {
+        struct nst_str word = nst_str_cut(&words, ' ');
+        struct nst_str value = nst_http_request_header(rq->x, nst_str_to_z(rq->arena, word));
+        bool flag = true;
+        if (value.n > 0 && !(nst_query_flag(&flag, value) && !flag))
+            refuse(rq, word);
+    }
+}
+
 /* What the contract knows and nothing answers yet is not ignored: a client would take the
  * answer for what it asked for. */
 enum nst_err nst_phase_query(struct nst_req *rq)
 {
     struct nst_str rest = rq->x->query, name, value;
-    if (rq->face->not_yet == NULL || rq->method != NST_GET || rq->is_internal)
+    if (rq->method != NST_GET || rq->is_internal)
         return NST_OK;
-    while (nst_query_next(&name, &value, &rest, rq->arena)) {
+    refuse_headers(rq);
+    while (rq->face->not_yet != NULL && nst_query_next(&name, &value, &rest, rq->arena)) {
         struct nst_str words = nst_str_z(rq->face->not_yet);
         while (value.n > 0 && words.p != NULL)
             if (is_refused(nst_str_cut(&words, ' '), name, value))
-                nst_add_problem(rq, name, NST_STR("Not supported yet: leave it out."), true);
+                refuse(rq, name);
     }
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }

@@ -201,10 +201,13 @@ static enum nst_err run(struct nst_db *db, void *arg)
     return nst_run_phases(&job->rq);
 }
 
-static void set_user(struct job *job)
+/* The answer is made: who asked, for the log, and what every answer of the face says. */
+static void complete(struct job *job)
 {
     if (job->rq.caller.is_known)
         job->rq.x->user = job->rq.caller.name;
+    if (job->rq.face->headers != NULL)
+        job->rq.face->headers(&job->rq);
 }
 
 /* Enter the transaction of this tick; what the loop remembers goes when the data may
@@ -242,7 +245,7 @@ static void finish(enum nst_err err, void *arg)
         fail_plainly(x, err != NST_OK ? err : NST_E_INTERNAL);
     else
         begin_stream(job);
-    set_user(job);
+    complete(job);
     nst_http_resume(x);
 }
 
@@ -301,7 +304,7 @@ static enum nst_http_next run_inline(struct job *job, struct loop *loop)
         fail_plainly(job->rq.x, e == NST_OK ? NST_E_INTERNAL : e);
     else
         begin_stream(job);
-    set_user(job);
+    complete(job);
     return NST_HTTP_ANSWERED;
 }
 
@@ -322,6 +325,7 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
     }
     nst_http_add_header(x, "Location", nst_buf_str(&b));
     x->status = 301;
+    complete(x->app);
     return NST_HTTP_ANSWERED;
 }
 
@@ -367,6 +371,8 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
     rq.face->error(&rq, err);
+    if (rq.face->headers != NULL)
+        rq.face->headers(&rq);
 }
 
 /* Bodies are read as they come: what is coded would be taken for broken JSON. */

@@ -191,6 +191,19 @@ static void print_raw(struct nst_buf *out, const struct nst_face *face, const st
     nst_put(out, *(const struct nst_str *)member_of(f, row));
 }
 
+/* Does the item of a list stand there before, too? */
+static bool stands_before(struct nst_str item, struct nst_str list)
+{
+    while (list.p != NULL) {
+        struct nst_str one = nst_str_trim(nst_str_cut(&list, ','));
+        if (one.p == item.p)
+            return false;
+        if (nst_str_eq(one, item))
+            return true;
+    }
+    return false;
+}
+
 static void print_string_list(struct nst_buf *out, const struct nst_face *face,
                               const struct nst_field *f, const void *row)
 {
@@ -200,9 +213,10 @@ static void print_string_list(struct nst_buf *out, const struct nst_face *face,
         return;
     }
     const char *between = "[";
+    struct nst_str all = rest;
     while (rest.p != NULL) {
         struct nst_str item = nst_str_trim(nst_str_cut(&rest, ','));
-        if (item.n == 0)
+        if (item.n == 0 || stands_before(item, all))
             continue;
         nst_put_z(out, between);
         nst_json_put_str(out, item);

@@ -81,6 +81,8 @@ static const struct nst_field concept_field[] = {
                         "AND v.mnemonic <> 'INITIAL' AND v.rev >= concept_version.rev_from "
                         "AND v.rev < concept_version.rev_to ORDER BY v.id DESC LIMIT 1)",
               .flags = NST_LAZY, .doc = "Newest version of the source that holds it."),
+    NST_CONSTANT("parent_concept_urls", "[]", .doc = "Addresses of more general concepts."),
+    NST_CONSTANT("child_concept_urls", "[]", .doc = "Addresses of more special concepts."),
     NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the concept."),
@@ -108,14 +110,14 @@ static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }
     "updated_on=version_created_at versions_url "
 #define V2_DETAIL_END \
     " extras type update_comment retire_reason version_url updated_by=version_created_by " \
-    "created_by public_can_view checksums property versioned_object_id=uuid " \
+    "created_by public_can_view checksums property versioned_object_id=concept_id " \
     "latest_source_version"
 #define V2_ROW \
     "id external_id concept_class datatype url retired source owner owner_type owner_url " \
     "display_name display_locale versions_url "
 #define V2_ROW_END \
     " type update_comment retire_reason version_url public_can_view checksums property " \
-    "versioned_object_id=uuid latest_source_version locale=display_locale " \
+    "versioned_object_id=concept_id latest_source_version locale=display_locale " \
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
@@ -146,6 +148,24 @@ static const struct nst_serializer version_serializer[] = {
     { V2, NST_DETAIL,
       "uuid=version_number " V2_DETAIL "version=version_number" V2_DETAIL_END HISTORY },
     { V2, NST_LIST, "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY },
+    { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
+};
+
+/* A concept as a version of its source holds it: the fields of its export, too (V621). */
+#define EXPORTED " source_url owner_name=owner parent_concept_urls child_concept_urls"
+#define EXPORTED_DETAIL \
+    EXPORTED " locale=display_locale is_latest_version version_created_by " \
+             "version_created_on=version_created_at version_updated_by=version_created_by " \
+             "version_updated_on=version_created_at"
+static const struct nst_serializer pinned_serializer[] = {
+    { GUIDE, NST_LIST, GUIDE_ROW "url=version_url" },
+    { GUIDE, NST_DETAIL,
+      GUIDE_DETAIL "url=version_url versioned_object_url=url ownerUrl=source_url" },
+    { V2, NST_DETAIL,
+      "uuid=version_number " V2_DETAIL "version=version_number" V2_DETAIL_END HISTORY
+          EXPORTED_DETAIL },
+    { V2, NST_LIST,
+      "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY EXPORTED },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
 };
 
@@ -269,7 +289,7 @@ static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
 {
     if (nst_query_is_true(rq, "brief"))
         return NST_BRIEF;
-    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+    return ocl_verbose(rq, use);
 }
 
 /* ---- Routes ---- */
@@ -282,7 +302,7 @@ static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
-    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .doc = "Concepts of all sources." },
+    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST, .doc = "Concepts of all sources." },
     /* G79, V315 */
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
@@ -369,7 +389,7 @@ const struct nst_resource ocl_concept = {
 const struct nst_resource ocl_pinned_concept = {
     .name = "pinned_concept",
     CONCEPT_TABLE,
-    NST_SERIALIZERS(version_serializer),
+    NST_SERIALIZERS(pinned_serializer),
     NST_ROUTES(pinned_route),
     .hook = { .scope = pinned_scope,
               .visible = concept_visible,

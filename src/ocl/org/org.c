@@ -190,6 +190,7 @@ const struct nst_resource ocl_org = {
     NST_ROUTES(org_route),
     .sort = org_sort,
     .hook = { .scope = org_scope,
+              .shape = ocl_verbose,
               .visible = org_visible,
               .before_create = org_before_create,
               .after_create = org_after_create,

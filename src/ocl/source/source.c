@@ -28,6 +28,8 @@ static const struct nst_field source_field[] = {
               .doc = "Language of names, as a locale code."),
     NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
               .doc = "Languages that names are given in."),
+    NST_FIELD("locales", ocl_source, locales, &nst_string_list, .column = OCL_LOCALES,
+              .flags = NST_LAZY, .doc = "The default language, then the supported ones."),
     SHORT("website", website, "Page of the source."),
     SHORT("external_id", external_id, "Identifier in another system."),
     NST_FIELD("extras", ocl_source, extras, &nst_json_object, .fallback = "{}",
@@ -139,7 +141,7 @@ static const struct nst_serializer source_serializer[] = {
       "updated_at canonical_url type checksums" },
     { V2, NST_DETAIL,
       "type uuid id short_code=id name full_name description source_type custom_validation_schema "
-      "public_access default_locale supported_locales website url owner owner_type owner_url "
+      "public_access default_locale supported_locales=locales website url owner owner_type owner_url "
       "created_on=created_at updated_on=updated_at created_by updated_by extras external_id "
       "versions_url version concepts_url mappings_url canonical_url identifier publisher contact "
       "jurisdiction purpose copyright content_type revision_date logo_url text experimental "
@@ -170,7 +172,7 @@ static enum nst_use source_shape(struct nst_req *rq, enum nst_use use)
 {
     if (use == NST_LIST && nst_query_is_true(rq, "brief"))
         return NST_BRIEF;
-    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+    return ocl_verbose(rq, use);
 }
 
 static enum nst_err source_before_create(struct nst_req *rq, void *row)
@@ -316,7 +318,7 @@ enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo, struct ocl_d
 static const struct nst_route source_route[] = {
     /* G71, V307 */
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
-    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .doc = "Sources of all owners." },
+    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST, .doc = "Sources of all owners." },
     /* G73, V309 */
     { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },
