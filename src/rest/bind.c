@@ -256,6 +256,20 @@ static void refuse_what_is_not_kept(struct nst_req *rq, const char *names)
     }
 }
 
+/* JSON that came under the name of a form, as some clients send it unless told. */
+static void explain_form(struct nst_req *rq)
+{
+    struct nst_str type = nst_http_request_header(rq->x, "Content-Type");
+    struct nst_str body = nst_str_trim(rq->x->body);
+    if (rq->is_internal || nst_str_starts(type, NST_STR("application/json")) || body.n == 0 ||
+        (body.p[0] != '{' && body.p[0] != '['))
+        return;
+    nst_add_problem(rq, NST_STR("details"),
+                    NST_STR("The body was read as a form: send JSON with Content-Type: "
+                            "application/json."),
+                    true);
+}
+
 enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *r, enum nst_use use)
 {
     const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
@@ -267,7 +281,10 @@ enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *
         bind_slot(rq, &shape->slot[i], row);
     if (shape->serializer->not_yet != NULL)
         refuse_what_is_not_kept(rq, shape->serializer->not_yet);
-    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+    if (rq->problem == NULL)
+        return NST_OK;
+    explain_form(rq);
+    return NST_E_INVALID;
 }
 
 /* All fields start from their fallback, then those of the face's create

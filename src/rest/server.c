@@ -329,19 +329,33 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
     return NST_HTTP_ANSWERED;
 }
 
-/* V349: a GET that lacks only the slash is sent there. A path of `//host` is no
- * relative reference and is never echoed into Location. */
+/* A path of `//host` is no relative reference and is never echoed into Location. */
 static bool lacks_slash(struct job *job)
 {
     struct nst_exchange *x = job->rq.x;
-    bool may = job->rq.method == NST_GET || job->rq.face->redirects_every_method;
-    if (!may || !job->rq.face->inserts_slash || job->rq.endpoint != NULL ||
+    if (!job->rq.face->inserts_slash || job->rq.endpoint != NULL ||
         nst_str_ends(x->path, NST_STR("/")) || nst_str_starts(x->path, NST_STR("//")))
         return false;
     struct nst_req probe = job->rq;
     struct nst_str rest;
     face_of(job->server, x->path, &rest);
     return nst_route_find(&probe, nst_strf(x->arena, "%.*s/", NST_FMT(rest))) == NST_OK;
+}
+
+/* V349: a GET that lacks only the slash is sent there. What has a body would lose it on the
+ * way: it is told. */
+static enum nst_http_next answer_without_slash(struct nst_exchange *x)
+{
+    const struct job *job = x->app;
+    if (job->rq.method == NST_GET || job->rq.face->redirects_every_method)
+        return redirect_to_slash(x);
+    struct nst_req rq = job->rq;
+    nst_add_problem(&rq, NST_STR("detail"), nst_str_z(nst_err_message(NST_E_NOT_FOUND)), false);
+    nst_add_problem(&rq, NST_STR("details"), NST_STR("The path lacks its last slash."), true);
+    rq.face->error(&rq, NST_E_NOT_FOUND);
+    if (rq.face->headers != NULL)
+        rq.face->headers(&rq);
+    return NST_HTTP_ANSWERED;
 }
 
 static bool reads_only(const struct nst_req *rq)
@@ -394,7 +408,7 @@ static enum nst_http_next handle(struct nst_exchange *x)
         return NST_HTTP_ANSWERED;
     }
     if (lacks_slash(job))
-        return redirect_to_slash(x);
+        return answer_without_slash(x);
     if (is_coded(x)) {
         http_error(x, NST_E_MEDIA_TYPE,
                    "Content-Encoding is not supported: send the body as it is.");
