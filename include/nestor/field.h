@@ -51,8 +51,8 @@ struct nst_type {
  * JSON value kept as text; the same, an object; a list of strings kept as
  * comma-separated text; a list of child objects kept as JSON text; the row's
  * number in the face's style (G94, V108). */
-extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int,
-    nst_bool, nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
+extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int, nst_bool,
+    nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
 
 enum nst_field_flag {
     NST_KEY = 1 << 0,       /* the look-up field: its value is the last path segment */

@@ -56,8 +56,8 @@ struct nst_req {
     struct nst_stream *stream; /* the answer goes on in pieces; NULL: it does not */
     const char *missing;       /* the resource of the path that was not found */
     int64_t now;
-    int64_t as_of; /* what the hook `state` said when this walk of a list began; 0: the present */
-    void *prepared;    /* for the action's gather and prepare */
+    int64_t as_of;  /* what the hook `state` said when this walk of a list began; 0: the present */
+    void *prepared; /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
     bool is_unmet;     /* a condition on what is not there: the request may only fail */
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
@@ -241,8 +241,7 @@ NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resour
 /* A phase that answers (rq->x->status set) ends the request with success. */
 nst_phase nst_phase_negotiate, nst_phase_authenticate, nst_phase_method, nst_phase_cached,
     nst_phase_parents, nst_phase_permit, nst_phase_query, nst_phase_precondition, nst_phase_bind,
-    nst_phase_view,
-    nst_phase_etag;
+    nst_phase_view, nst_phase_etag;
 
 /* The order of ocl-guide.md G139: route, authentication, method, ancestors,
  * permission, body. */

@@ -62,26 +62,24 @@ static int finding(int *faults, const char *text)
 }
 
 /* Earlier programs took `.` and `..` for ids; an address with one means another resource. */
-#define UNREACHABLE(kind, column, place, from) \
-    "SELECT '" kind "', " column ", " place " FROM " from " WHERE " column " IN ('.', '..')"
+static const char unreachable[] =
+    "SELECT kind, name, place FROM ("
+    "SELECT 'user' AS kind, username AS name, '' AS place FROM account "
+    "UNION ALL SELECT 'organisation', mnemonic, '' FROM org "
+    "UNION ALL SELECT 'source', mnemonic, owner_url FROM repo "
+    "UNION ALL SELECT 'version', v.mnemonic, r.owner_url || r.mnemonic FROM repo_version v "
+    "JOIN repo r ON r.id = v.repo_id "
+    "UNION ALL SELECT 'concept', c.mnemonic, r.owner_url || r.mnemonic FROM concept_version c "
+    "JOIN repo r ON r.id = c.repo_id WHERE c.rev_to = " OCL_OPEN_SQL " "
+    "UNION ALL SELECT 'catalog organisation', key, '' FROM catalog_organization "
+    "UNION ALL SELECT 'client', client_id, '' FROM oauth_client"
+    ") named WHERE name IN ('.', '..')";
 
 static enum nst_err print_unreachable(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
     bool has_row = false;
-    NST_TRY(nst_query(
-        &rows, db,
-        NST_STR(UNREACHABLE("user", "username", "''", "account") " UNION ALL "
-                UNREACHABLE("organisation", "mnemonic", "''", "org") " UNION ALL "
-                UNREACHABLE("source", "mnemonic", "owner_url", "repo") " UNION ALL "
-                UNREACHABLE("version", "v.mnemonic", "repo.owner_url || repo.mnemonic",
-                            "repo_version v JOIN repo ON repo.id = v.repo_id") " UNION ALL "
-                UNREACHABLE("concept", "c.mnemonic", "repo.owner_url || repo.mnemonic",
-                            "concept_version c JOIN repo ON repo.id = c.repo_id")
-                " AND c.rev_to = " OCL_OPEN_SQL " UNION ALL "
-                UNREACHABLE("catalog organisation", "key", "''", "catalog_organization")
-                " UNION ALL " UNREACHABLE("client", "client_id", "''", "oauth_client")),
-        NULL, 0));
+    NST_TRY(nst_query(&rows, db, nst_str_z(unreachable), NULL, 0));
     enum nst_err e = nst_rows_next(&has_row, rows);
     for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows), ++*(int *)arg)
         printf("warning: the %.*s \"%.*s\" %.*s cannot be reached by a URL; rename it in the "

@@ -242,8 +242,8 @@ unsigned ocl_import_turn(const struct nst_json *line)
 }
 
 /* The lines whose turn it is, in their order. */
-static enum nst_err import_turn(struct ocl_batch *batch, struct ocl_importer *im,
-                                struct nst_db *db, unsigned turn)
+static enum nst_err import_turn(struct ocl_batch *batch, struct ocl_importer *im, struct nst_db *db,
+                                unsigned turn)
 {
     for (size_t i = 0; i < batch->count && !batch->again; i++) {
         struct ocl_line *line = &batch->line[i];

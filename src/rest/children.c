@@ -39,9 +39,9 @@ static const struct nst_json *canonical(struct nst_req *rq, const struct nst_fie
 {
     struct nst_json *out = NST_NEW(rq->arena, struct nst_json);
     int64_t number = 0;
-    void *const into[] = { [NST_REP_STR] = &out->text,
-                           [NST_REP_INT] = &number,
-                           [NST_REP_BOOL] = &out->boolean };
+    void *const into[] = {
+        [NST_REP_STR] = &out->text, [NST_REP_INT] = &number, [NST_REP_BOOL] = &out->boolean
+    };
     if (!f->type->parse(rq, f, v, into[f->type->rep]))
         return NULL;
     if (f->type == &nst_json_value || f->type == &nst_json_object)
@@ -74,7 +74,8 @@ static bool read_member(struct list *l, size_t index, const struct nst_slot *slo
     if (nst_utf8_count(value->text) > nst_text_max(slot->field))
         return refuse(l, index, name,
                       nst_strf(l->rq->arena, "Ensure this value has at most %u characters.",
-                               nst_text_max(slot->field)).p);
+                               nst_text_max(slot->field))
+                          .p);
     l->element[index].value[slot - l->shape->slot] = value;
     return true;
 }
@@ -213,9 +214,9 @@ static void complain_inside(const struct list *l)
 {
     complain(l, nst_str_z(l->rq->face->text->invalid));
     if (l->fault.p != NULL)
-        nst_add_problem(
-            l->rq, NST_STR("details"),
-            nst_strf(l->rq->arena, "%.*s: %.*s", NST_FMT(l->place), NST_FMT(l->fault)), true);
+        nst_add_problem(l->rq, NST_STR("details"),
+                        nst_strf(l->rq->arena, "%.*s: %.*s", NST_FMT(l->place), NST_FMT(l->fault)),
+                        true);
 }
 
 static const struct nst_json *read_stored(struct nst_req *rq, struct nst_str text)
@@ -239,8 +240,8 @@ void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct 
     }
     /* V253, V254. What is stored already is never too much. */
     if (max > 0 && given->count > max && given->count > stored->count) {
-        complain(&l, nst_strf(rq->arena, "max limit %u of %.*s exceeded", max,
-                              NST_FMT(slot->name)));
+        complain(&l,
+                 nst_strf(rq->arena, "max limit %u of %.*s exceeded", max, NST_FMT(slot->name)));
         return;
     }
     if (!read_elements(&l, given)) {

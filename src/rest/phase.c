@@ -295,16 +295,7 @@ enum nst_err nst_phase_view(struct nst_req *rq)
 }
 
 nst_phase *const nst_default_phases[] = {
-    nst_phase_authenticate,
-    nst_phase_negotiate,
-    nst_phase_method,
-    nst_phase_cached,
-    nst_phase_parents,
-    nst_phase_permit,
-    nst_phase_query,
-    nst_phase_precondition,
-    nst_phase_bind,
-    nst_phase_view,
-    nst_phase_etag,
-    NULL,
+    nst_phase_authenticate, nst_phase_negotiate, nst_phase_method, nst_phase_cached,
+    nst_phase_parents,      nst_phase_permit,    nst_phase_query,  nst_phase_precondition,
+    nst_phase_bind,         nst_phase_view,      nst_phase_etag,   NULL,
 };

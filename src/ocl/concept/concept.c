@@ -8,8 +8,7 @@
 #define CORE(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
 #define CORE_FILTER(n, m, type, c, sentence) \
-    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE | NST_FILTER, \
-              .doc = sentence)
+    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE | NST_FILTER, .doc = sentence)
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
 
 static const struct nst_field concept_field[] = {
@@ -121,7 +120,7 @@ static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
-#define NOT_YET "parent_concept_urls mappings" /* V238 */
+#define NOT_YET  "parent_concept_urls mappings" /* V238 */
 #define IMPORT_SETTABLE \
     "datatype descriptions external_id extras retired update_comment retire_reason"
 
@@ -162,8 +161,8 @@ static const struct nst_serializer pinned_serializer[] = {
     { GUIDE, NST_DETAIL,
       GUIDE_DETAIL "url=version_url versioned_object_url=url ownerUrl=source_url" },
     { V2, NST_DETAIL,
-      "uuid=version_number " V2_DETAIL "version=version_number" V2_DETAIL_END HISTORY
-          EXPORTED_DETAIL },
+      "uuid=version_number " V2_DETAIL
+      "version=version_number" V2_DETAIL_END HISTORY EXPORTED_DETAIL },
     { V2, NST_LIST,
       "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY EXPORTED },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
@@ -302,7 +301,8 @@ static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
-    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST, .doc = "Concepts of all sources." },
+    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
+      .doc = "Concepts of all sources." },
     /* G79, V315 */
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },

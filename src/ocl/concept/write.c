@@ -122,10 +122,10 @@ enum nst_err ocl_concept_retire(struct nst_req *rq)
 
 static bool same_element(const struct nst_json *x, const struct nst_json *y)
 {
-    static const char *const member[] = { "name",       "description",
-                                          "locale",     "locale_preferred",
-                                          "name_type",  "description_type",
-                                          "external_id", "retired",
+    static const char *const member[] = { "name",         "description",
+                                          "locale",       "locale_preferred",
+                                          "name_type",    "description_type",
+                                          "external_id",  "retired",
                                           "retire_reason" };
     for (size_t i = 0; i < NST_COUNT(member); i++) {
         struct nst_str name = nst_str_z(member[i]);

@@ -141,7 +141,8 @@ static const struct nst_serializer source_serializer[] = {
       "updated_at canonical_url type checksums" },
     { V2, NST_DETAIL,
       "type uuid id short_code=id name full_name description source_type custom_validation_schema "
-      "public_access default_locale supported_locales=locales website url owner owner_type owner_url "
+      "public_access default_locale supported_locales=locales website url owner owner_type "
+      "owner_url "
       "created_on=created_at updated_on=updated_at created_by updated_by extras external_id "
       "versions_url version concepts_url mappings_url canonical_url identifier publisher contact "
       "jurisdiction purpose copyright content_type revision_date logo_url text experimental "
@@ -318,7 +319,8 @@ enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo, struct ocl_d
 static const struct nst_route source_route[] = {
     /* G71, V307 */
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
-    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST, .doc = "Sources of all owners." },
+    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
+      .doc = "Sources of all owners." },
     /* G73, V309 */
     { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },

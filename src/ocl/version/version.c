@@ -147,8 +147,7 @@ static const struct nst_serializer version_serializer[] = {
     { V2, NST_LIST, V2_ROW, .type = "Source Version" },
     { V2, NST_DETAIL, V2_DETAIL, .type = "Source Version" },
     { IMPORT, NST_CREATE, "id* released retired description external_id extras",
-      .rules = import_rule,
-      .duplicate = TAKEN },
+      .rules = import_rule, .duplicate = TAKEN },
 };
 
 /* ---- Hooks ---- */
@@ -409,17 +408,20 @@ const struct nst_resource ocl_version = {
 /* ---- Versions as v2 lists them: HEAD is one of them (V231) ---- */
 
 /* INITIAL is as old as its source: in its place stands the source as it is now. */
-#define OF_HEAD(now, column) \
-    "CASE WHEN v.mnemonic = 'INITIAL' THEN " now " ELSE v." column " END AS " column ", "
 #define LISTED \
-    "(SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.previous_id, v.parent_id, " \
-    "v.is_active, v.created_at, v.created_by, v.retired, " OF_HEAD("'HEAD'", "mnemonic") \
-        OF_HEAD("FALSE", "released") OF_HEAD("r.name", "name") \
-            OF_HEAD("r.description", "description") OF_HEAD("r.canonical_url", "canonical_url") \
-                OF_HEAD("r.external_id", "external_id") OF_HEAD("r.extras", "extras") \
-                    OF_HEAD("r.updated_by", "updated_by") \
-    "CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_at ELSE v.updated_at END AS updated_at " \
-    "FROM repo_version v JOIN repo r ON r.id = v.repo_id) repo_version"
+    "SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.previous_id, v.parent_id, " \
+    "v.is_active, v.created_at, v.created_by, v.retired" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN 'HEAD' ELSE v.mnemonic END AS mnemonic" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN FALSE ELSE v.released END AS released" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.name ELSE v.name END AS name" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.description ELSE v.description END AS description" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.canonical_url ELSE v.canonical_url END AS " \
+    "canonical_url" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.external_id ELSE v.external_id END AS external_id" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.extras ELSE v.extras END AS extras" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_by ELSE v.updated_by END AS updated_by" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_at ELSE v.updated_at END AS updated_at" \
+    " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
 
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
@@ -443,7 +445,7 @@ static const struct nst_route listed_route[] = {
 const struct nst_resource ocl_listed_version = {
     .name = "listed_version",
     .table = "repo_version",
-    .from = LISTED " JOIN repo ON repo.id = repo_version.repo_id",
+    .from = "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
     .where = "repo_version.is_active",
     .order = "repo_version.id DESC",
     .size = sizeof(struct ocl_version),

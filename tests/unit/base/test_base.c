@@ -70,12 +70,20 @@ static void test_str__int_refuses_overflow_and_tails(void **state)
 static void test_str__utf8_bounds(void **state)
 {
     (void)state;
-    static const char *const good[] = { "", "a", "\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF",
-                                        "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF",
+    static const char *const good[] = { "",
+                                        "a",
+                                        "\xC2\x80",
+                                        "\xE0\xA0\x80",
+                                        "\xED\x9F\xBF",
+                                        "\xEE\x80\x80",
+                                        "\xF0\x90\x80\x80",
+                                        "\xF4\x8F\xBF\xBF",
                                         "abcdefgh\xC3\xA9ijklmnop" };
-    static const char *const bad[] = { "\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF",
-                                       "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
-                                       "\xF5\x80\x80\x80", "\xC3", "abcdefgh\xE2\x82" };
+    static const char *const bad[] = {
+        "\x80",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x9F\xBF",
+        "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+        "\xC3",         "abcdefgh\xE2\x82"
+    };
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
         assert_true(nst_utf8_valid(nst_str_z(good[i])));
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -164,8 +172,9 @@ static void test_time__prints_and_parses(void **state)
     nst_put_time(&b, t, NST_TIME_MICRO_Z);
     nst_put_char(&b, ' ');
     nst_put_http_date(&b, t);
-    assert_text(nst_buf_str(&b),
-                "2013-11-17T16:21:16.303 2013-11-17T16:21:16.303000Z Sun, 17 Nov 2013 16:21:16 GMT");
+    assert_text(
+        nst_buf_str(&b),
+        "2013-11-17T16:21:16.303 2013-11-17T16:21:16.303000Z Sun, 17 Nov 2013 16:21:16 GMT");
     int64_t same = 0;
     assert_true(nst_time_parse(&same, NST_STR("2013-11-17T18:21:16.303+02:00")));
     assert_true(same == t);
