@@ -43,7 +43,7 @@ BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/
 GUIDE_ONLY = {"/api-token-auth/", "/sign-in/{code}/", "/admin/tokens/", "/admin/tokens/{user}/",
               "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
-V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/",
+V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
            *(o + SOURCE + b for o in OWNERS for b in AT_HEAD)}
 
 # What an import leaves, without the times.
