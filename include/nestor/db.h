@@ -106,6 +106,10 @@ int64_t nst_rows_int(struct nst_rows *rows, unsigned column);
 bool nst_rows_bool(struct nst_rows *rows, unsigned column);
 struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column);
 
+/* A column as a value that compares with it when it is bound. Text is valid until the
+ * next step. */
+struct nst_value nst_rows_value(struct nst_rows *rows, unsigned column);
+
 /* Finish; rows is gone afterwards. NULL is allowed. */
 void nst_rows_end(struct nst_rows *rows);
 

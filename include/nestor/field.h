@@ -49,12 +49,13 @@ struct nst_type {
     bool (*fits)(struct nst_str text);
 };
 
-/* Text without further form; text that is one segment of a path; addresses; whole numbers;
- * booleans; times; a free JSON value kept as text; a list of strings kept as
+/* Text without further form; text matched against ids; an id of any printable
+ * characters, percent-encoded or not; addresses; whole numbers; booleans; times; a free
+ * JSON value kept as text; the same, an object; a list of strings kept as
  * comma-separated text; a list of child objects kept as JSON text; the row's
  * number in the face's style (G94, V108). */
-extern const struct nst_type nst_text, nst_slug, nst_url, nst_email, nst_int, nst_bool,
-    nst_datetime, nst_json_value, nst_string_list, nst_child_list, nst_identity;
+extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int, nst_bool,
+    nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
 
 enum nst_field_flag {
     NST_KEY = 1 << 0,       /* the look-up field: its value is the last path segment */
@@ -88,7 +89,8 @@ struct nst_field {
     const char *link;     /* a URL from other fields: "{owner_url}sources/{id}/" */
     const char *constant; /* JSON text: the value of a field that nothing can set yet */
     const char *fallback; /* stored when nothing is given; NULL: null */
-    unsigned max;         /* code points at most; 0: 65535 */
+    unsigned max;         /* code points at most, 0: 65535; of a child list: elements at
+                             most, 0: any number */
     const struct nst_resource *children; /* nst_child_list: what an element is */
     const char *doc;
 };

@@ -56,6 +56,9 @@ struct nst_face {
     nst_phase *authenticate; /* fills rq->caller, or leaves it anonymous */
     void (*error)(struct nst_req *rq, enum nst_err err); /* renders status, headers, body */
     void (*paginate)(struct nst_req *rq, const struct nst_page *page); /* response headers */
+    /* Adds the headers that every answer of the face has, refusals and redirects included;
+     * called once, with status and body made. NULL: none. */
+    void (*headers)(struct nst_req *rq);
     enum nst_spelling spelling;
     enum nst_time_style time;
     enum nst_identity_style identity;
@@ -65,6 +68,11 @@ struct nst_face {
     bool ignores_slash;          /* a path is served with and without it */
     const struct nst_texts *text;
     size_t body_limit; /* bytes of a request body */
+    /* Query parameters that the contract knows and nothing answers yet, separated by blanks:
+     * given on a GET, they are refused by name instead of being ignored. `name?` is a switch,
+     * which may be given as false; `name*` begins a name. NULL: none. */
+    const char *not_yet;
+    const char *not_yet_headers; /* the same for headers, each a switch */
 };
 
 /* ---- Serializers ---- */
@@ -105,6 +113,9 @@ struct nst_serializer {
     const char *type;               /* literal value of the output field `type` */
     const struct nst_rule *rules;   /* ends with a row without field; may be NULL */
     struct nst_duplicate duplicate; /* CREATE and UPDATE */
+    /* Input that the contract knows and nothing keeps yet, names separated by blanks:
+     * given, it is refused by name, so that nothing is dropped in silence. */
+    const char *not_yet;
 };
 
 /* ---- Routes ---- */
@@ -133,6 +144,7 @@ struct nst_action {
     unsigned flags;         /* enum nst_action_flag */
     nst_view *gather;       /* may be NULL */
     nst_view *prepare;
+    const void *arg; /* for views that serve several routes: what this one is about */
 };
 
 /* A path of a face. Segments: `name` is literal; `:name` loads the resource of
@@ -147,7 +159,8 @@ struct nst_route {
 #else
     struct nst_action get, post, put, patch, delete;
 #endif
-    size_t body_limit; /* 0: the face's */
+    size_t body_limit;  /* 0: the face's */
+    unsigned not_found; /* methods without an action, as 1 << NST_POST, that are 404, not 405 */
     const char *doc;
     /* For OpenAPI, where no serializer says it: append the members `parameters`,
      * `requestBody` and `responses` of a method, a comma before each. NULL: they follow
@@ -184,7 +197,11 @@ struct nst_hooks {
     const char *(*order)(struct nst_req *rq);
     /* Number of rows of the list, without counting: *found false to count after all. */
     enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
-    /* Choose the serializer of a list or detail by the query; NULL: as asked. */
+    /* A number above 0 for the state that the list is in now. It comes back as rq->as_of when
+     * a walk through the pages goes on, so that `scope` can show the same state. */
+    int64_t (*state)(struct nst_req *rq);
+    /* Choose the serializer of a list or detail by the query; NULL: as asked. What the
+     * face has no serializer for is shown as asked, too. */
     enum nst_use (*shape)(struct nst_req *rq, enum nst_use use);
     /* Complete and check a new row; runs after validation. A row.id that is still 0
      * then becomes the next number of the table. */

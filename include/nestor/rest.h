@@ -56,7 +56,8 @@ struct nst_req {
     struct nst_stream *stream; /* the answer goes on in pieces; NULL: it does not */
     const char *missing;       /* the resource of the path that was not found */
     int64_t now;
-    void *prepared;    /* for the action's gather and prepare */
+    int64_t as_of;  /* what the hook `state` said when this walk of a list began; 0: the present */
+    void *prepared; /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
     bool is_unmet;     /* a condition on what is not there: the request may only fail */
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
@@ -67,8 +68,13 @@ struct nst_req {
 /* One page of a list, for the face's paginate. */
 struct nst_page {
     int64_t limit, number, offset, found, returned;
-    bool by_offset; /* the request used `offset` */
+    bool by_offset;       /* the request used `offset` */
+    bool has_more;        /* there is a page behind this one */
+    struct nst_str after; /* ... which `after` with this value gives; null: only its number */
 };
+
+/* The parameters of a page: an address of another one has its own. */
+#define NST_PAGE_PARAMETERS "page|offset|after"
 
 /* ---- Failing ---- */
 
@@ -103,6 +109,14 @@ bool nst_allows_anonymous(const struct nst_req *rq);
 /* Value of a query parameter, decoded, the last one counts; null when absent,
  * NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
+
+/* The next pair of a query, decoded; false at its end.
+ *   rest  the query; cut on the way */
+bool nst_query_next(struct nst_str *name, struct nst_str *value, struct nst_str *rest,
+                    struct nst_arena *a);
+
+/* What a word says of a boolean, without case (V201); false when it says nothing. */
+bool nst_query_flag(bool *out, struct nst_str word);
 
 /* Append the absolute address of this request, up to and with `?` or `&`, without the
  * parameters that the names (separated by `|`) say: what follows takes their place. */
@@ -238,8 +252,8 @@ nst_permission nst_allow_any, nst_is_authenticated, nst_is_staff;
 
 /* A phase that answers (rq->x->status set) ends the request with success. */
 nst_phase nst_phase_negotiate, nst_phase_authenticate, nst_phase_method, nst_phase_cached,
-    nst_phase_parents, nst_phase_permit, nst_phase_precondition, nst_phase_bind, nst_phase_view,
-    nst_phase_etag;
+    nst_phase_parents, nst_phase_permit, nst_phase_query, nst_phase_precondition, nst_phase_bind,
+    nst_phase_view, nst_phase_etag;
 
 /* The order of ocl-guide.md G139: route, authentication, method, ancestors,
  * permission, body. */

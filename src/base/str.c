@@ -122,6 +122,24 @@ bool nst_list_has(struct nst_str list, const char *token)
     return false;
 }
 
+/* C0, DEL, and the C1 controls, which are C2 80 to C2 9F in UTF-8. */
+static bool has_control(struct nst_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        unsigned char next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+        if (c < ' ' || c == 0x7F || (c == 0xC2 && next >= 0x80 && next < 0xA0))
+            return true;
+    }
+    return false;
+}
+
+bool nst_str_is_segment(struct nst_str s)
+{
+    bool is_dots = nst_str_eq(s, NST_STR(".")) || nst_str_eq(s, NST_STR(".."));
+    return s.n > 0 && !is_dots && !has_control(s);
+}
+
 bool nst_str_int(int64_t *out, struct nst_str s)
 {
     bool negative = s.n > 0 && s.p[0] == '-';
@@ -226,11 +244,11 @@ static bool is_unseen(uint32_t c)
     static const struct {
         uint32_t first, last;
     } range[] = {
-        { 0x00, 0x20 },       { 0x7F, 0xA0 },       { 0xAD, 0xAD },       { 0x34F, 0x34F },
-        { 0x61C, 0x61C },     { 0x115F, 0x1160 },   { 0x1680, 0x1680 },   { 0x17B4, 0x17B5 },
-        { 0x180B, 0x180F },   { 0x2000, 0x200F },   { 0x2028, 0x202F },   { 0x205F, 0x206F },
-        { 0x2800, 0x2800 },   { 0x3000, 0x3000 },   { 0x3164, 0x3164 },   { 0xFE00, 0xFE0F },
-        { 0xFEFF, 0xFEFF },   { 0xFFA0, 0xFFA0 },   { 0xFFF0, 0xFFFB },   { 0x1BCA0, 0x1BCA3 },
+        { 0x00, 0x20 },       { 0x7F, 0xA0 },       { 0xAD, 0xAD },     { 0x34F, 0x34F },
+        { 0x61C, 0x61C },     { 0x115F, 0x1160 },   { 0x1680, 0x1680 }, { 0x17B4, 0x17B5 },
+        { 0x180B, 0x180F },   { 0x2000, 0x200F },   { 0x2028, 0x202F }, { 0x205F, 0x206F },
+        { 0x2800, 0x2800 },   { 0x3000, 0x3000 },   { 0x3164, 0x3164 }, { 0xFE00, 0xFE0F },
+        { 0xFEFF, 0xFEFF },   { 0xFFA0, 0xFFA0 },   { 0xFFF0, 0xFFFB }, { 0x1BCA0, 0x1BCA3 },
         { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF },
     };
     for (size_t i = 0; i < sizeof(range) / sizeof(*range); i++)

@@ -183,7 +183,12 @@ bool nst_time_parse(int64_t *out, struct nst_str s)
     }
     if (!zone(&offset, s, &at))
         return false;
-    *out = days_from_civil(c) * DAY + (hour * 3600 + minute * 60 + second - offset) * NST_SECOND +
-           micros;
+    int64_t t = days_from_civil(c) * DAY +
+                (hour * 3600 + minute * 60 + second - offset) * NST_SECOND + micros;
+    /* What the zone moves out of the years of four digits cannot be printed. */
+    if (t < days_from_civil((struct civil){ 0, 1, 1 }) * DAY ||
+        t >= days_from_civil((struct civil){ 10000, 1, 1 }) * DAY)
+        return false;
+    *out = t;
     return true;
 }

@@ -116,6 +116,8 @@ static const char *fault_of(const struct cli_options *o)
         return "add, list or remove?";
     if (o->rest_count != 2 || !is_id(o->rest[1]))
         return "the client's id is wanted: printable characters without blanks and colons";
+    if (is_add && !nst_str_is_segment(nst_str_z(o->rest[1])))
+        return ". and .. are no ids: a URL with one means another resource";
     return is_add && o->user == NULL ? "add wants --user NAME" : NULL;
 }
 

@@ -95,15 +95,20 @@ static bool take_line(struct import *im, struct nst_str text)
     struct import_batch *b = &im->batch[im->present];
     struct nst_json *tree;
     struct nst_json_fault fault;
-    im->number++;
-    im->progress.bytes += (int64_t)text.n + 1;
     if (im->number == 1 && nst_str_starts(text, NST_STR("\xEF\xBB\xBF")))
         text = nst_str_slice(text, 3, text.n);
     if (is_blank_line(text))
         return true;
-    im->progress.count++;
+    struct nst_mark before = nst_arena_mark(b->arena);
     struct nst_str kept = nst_str_copy(b->arena, text);
-    if (nst_json_read(&tree, &fault, b->arena, kept, NULL) != NST_OK) {
+    bool is_read = nst_json_read(&tree, &fault, b->arena, kept, NULL) == NST_OK;
+    if ((is_read ? ocl_import_turn(tree) : OCL_IMPORT_TURNS - 1) != im->turn) {
+        nst_arena_rewind(b->arena, before);
+        return true;
+    }
+    im->progress.count++;
+    im->progress.bytes += (int64_t)text.n;
+    if (!is_read) {
         import_record(im, im->number, OCL_INVALID,
                       nst_strf(b->arena, "{\"detail\":\"JSON parse error - column %zu: %s\"}",
                                fault.column, fault.reason),
@@ -121,30 +126,32 @@ static bool take_line(struct import *im, struct nst_str text)
     return b->count < IMPORT_BATCH || send_batch(im);
 }
 
+/* The lines whose turn it is. */
 static bool read_lines(struct import *im, FILE *in)
 {
     char *text = NULL;
     size_t room = 0;
     ssize_t n;
     bool good = true;
+    im->number = 0;
+    rewind(in);
     while (good && !cli_is_stopped() && (n = getline(&text, &room, in)) >= 0) {
+        im->number++;
         if (n > 0 && text[n - 1] == '\n')
             n--;
-        if ((size_t)n > LINE_MAX_BYTES)
-            import_record(im, ++im->number, OCL_INVALID,
+        if ((size_t)n <= LINE_MAX_BYTES)
+            good = take_line(im, (struct nst_str){ text, (size_t)n });
+        else if (im->turn == OCL_IMPORT_TURNS - 1)
+            import_record(im, im->number, OCL_INVALID,
                           NST_STR("{\"detail\":\"The line is longer than 16 MiB.\"}"),
                           (struct nst_str){ text, (size_t)n });
-        else
-            good = take_line(im, (struct nst_str){ text, (size_t)n });
     }
     if (ferror(in)) {
         fprintf(stderr, "nestor import: reading failed: %s\n", strerror(errno));
         good = false;
     }
     free(text);
-    /* Once for the last lines, once more to have both batches back. */
-    good &= send_batch(im);
-    return send_batch(im) && good && !cli_is_stopped();
+    return good && !cli_is_stopped();
 }
 
 static int64_t size_of(FILE *in)
@@ -152,7 +159,6 @@ static int64_t size_of(FILE *in)
     if (fseek(in, 0, SEEK_END) != 0)
         return 0;
     long size = ftell(in);
-    rewind(in);
     return size > 0 ? size : 0;
 }
 
@@ -175,7 +181,12 @@ static int import_file(struct import *im, const char *path)
         return EXIT_FAILED;
     name_reports(im, path);
     im->progress.size += size_of(in);
-    bool good = read_lines(im, in);
+    bool good = true;
+    for (im->turn = 0; good && im->turn < OCL_IMPORT_TURNS; im->turn++)
+        good = read_lines(im, in);
+    /* Once for the last lines, once more to have both batches back. */
+    good &= send_batch(im);
+    good &= send_batch(im);
     if (in != stdin)
         fclose(in);
     if (!good)
@@ -183,7 +194,6 @@ static int import_file(struct import *im, const char *path)
                 "nestor import: stopped after line %zu. What was stored is whole; run the same "
                 "command again to go on.\n",
                 im->number);
-    im->number = 0;
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -38,6 +38,7 @@ struct import {
     pthread_mutex_t lock;
     pthread_cond_t is_back;
     struct cli_progress progress;
+    unsigned turn; /* of the lines that are read (V610) */
     size_t number, count[OCL_OUTCOME_COUNT];
     const char *errors_path, *refused_path;
     FILE *errors, *refused; /* reasons, and the lines as they came */

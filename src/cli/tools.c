@@ -1,6 +1,8 @@
 /* nestor migrate, openapi, doctor: small verbs for operators. */
 #include "cli.h"
 
+#include "ocl/app.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -72,6 +74,35 @@ static int finding(int *faults, const char *text)
     return ++*faults;
 }
 
+/* Earlier programs took `.` and `..` for ids; an address with one means another resource. */
+static const char unreachable[] =
+    "SELECT kind, name, place FROM ("
+    "SELECT 'user' AS kind, username AS name, '' AS place FROM account "
+    "UNION ALL SELECT 'organisation', mnemonic, '' FROM org "
+    "UNION ALL SELECT 'source', mnemonic, owner_url FROM repo "
+    "UNION ALL SELECT 'version', v.mnemonic, r.owner_url || r.mnemonic FROM repo_version v "
+    "JOIN repo r ON r.id = v.repo_id "
+    "UNION ALL SELECT 'concept', c.mnemonic, r.owner_url || r.mnemonic FROM concept_version c "
+    "JOIN repo r ON r.id = c.repo_id WHERE c.rev_to = " OCL_OPEN_SQL " "
+    "UNION ALL SELECT 'catalog organisation', key, '' FROM catalog_organization "
+    "UNION ALL SELECT 'client', client_id, '' FROM oauth_client"
+    ") named WHERE name IN ('.', '..')";
+
+static enum nst_err print_unreachable(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    bool has_row = false;
+    NST_TRY(nst_query(&rows, db, nst_str_z(unreachable), NULL, 0));
+    enum nst_err e = nst_rows_next(&has_row, rows);
+    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows), ++*(int *)arg)
+        printf("warning: the %.*s \"%.*s\" %.*s cannot be reached by a URL; rename it in the "
+               "database\n",
+               NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
+               NST_FMT(nst_rows_text(rows, 2)));
+    nst_rows_end(rows);
+    return e;
+}
+
 /* SQLite looks at every page; PostgreSQL has checks of its own. */
 static enum nst_err check_pages(struct nst_db *db, void *arg)
 {
@@ -99,6 +130,8 @@ static int doctor(struct cli_options *o, struct cli_site *site)
     enum nst_err e = nst_store_run(site->store, NST_MODE_READ, check_pages, &faults);
     if (e == NST_OK)
         e = nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers);
+    if (e == NST_OK)
+        e = nst_store_run(site->store, NST_MODE_READ, print_unreachable, &faults);
     if (e != NST_OK)
         return cli_fail(&cli_doctor, "the database cannot be read; the log line above says why");
     if (superusers == 0)

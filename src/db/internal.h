@@ -71,6 +71,7 @@ struct nst_engine {
     void (*end)(struct nst_rows *rows);
     int64_t (*changed)(struct nst_rows *rows);
     bool (*is_null)(struct nst_rows *rows, unsigned column);
+    enum nst_value_kind (*kind)(struct nst_rows *rows, unsigned column);
     int64_t (*number)(struct nst_rows *rows, unsigned column);
     bool (*boolean)(struct nst_rows *rows, unsigned column);
     struct nst_str (*text)(struct nst_rows *rows, unsigned column);

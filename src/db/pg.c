@@ -17,6 +17,7 @@
 #define OID_INFERRED 0
 #define OID_BOOL     16
 #define OID_INT8     20
+#define OID_INT4     23
 
 /* ---- Errors ---- */
 
@@ -295,6 +296,21 @@ static bool is_null(struct nst_rows *rows, unsigned column)
     return PQgetisnull(rows->result, rows->row, (int)column) != 0;
 }
 
+static enum nst_value_kind kind(struct nst_rows *rows, unsigned column)
+{
+    if (is_null(rows, column))
+        return NST_VALUE_NULL;
+    switch (PQftype(rows->result, (int)column)) {
+    case OID_BOOL:
+        return NST_VALUE_BOOL;
+    case OID_INT8:
+    case OID_INT4:
+        return NST_VALUE_INT;
+    default:
+        return NST_VALUE_TEXT;
+    }
+}
+
 static struct nst_str text(struct nst_rows *rows, unsigned column)
 {
     if (is_null(rows, column))
@@ -365,6 +381,7 @@ static const struct nst_engine pg_engine = {
     .end = end,
     .changed = changed,
     .is_null = is_null,
+    .kind = kind,
     .number = number,
     .boolean = boolean,
     .text = text,

@@ -154,6 +154,21 @@ struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column)
     return rows->db->engine->text(rows, column);
 }
 
+struct nst_value nst_rows_value(struct nst_rows *rows, unsigned column)
+{
+    switch (rows->db->engine->kind(rows, column)) {
+    case NST_VALUE_INT:
+        return NST_INT(nst_rows_int(rows, column));
+    case NST_VALUE_BOOL:
+        return NST_BOOL(nst_rows_bool(rows, column));
+    case NST_VALUE_TEXT:
+        return NST_TEXT(nst_rows_text(rows, column));
+    case NST_VALUE_NULL:
+        break;
+    }
+    return NST_NULL;
+}
+
 void nst_rows_end(struct nst_rows *rows)
 {
     if (rows == NULL || !rows->is_open)

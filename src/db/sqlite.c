@@ -182,6 +182,18 @@ static bool is_null(struct nst_rows *rows, unsigned column)
     return sqlite3_column_type(rows->stmt->handle, (int)column) == SQLITE_NULL;
 }
 
+static enum nst_value_kind kind(struct nst_rows *rows, unsigned column)
+{
+    switch (sqlite3_column_type(rows->stmt->handle, (int)column)) {
+    case SQLITE_NULL:
+        return NST_VALUE_NULL;
+    case SQLITE_INTEGER:
+        return NST_VALUE_INT;
+    default:
+        return NST_VALUE_TEXT;
+    }
+}
+
 static int64_t number(struct nst_rows *rows, unsigned column)
 {
     return sqlite3_column_int64(rows->stmt->handle, (int)column);
@@ -243,6 +255,7 @@ static const struct nst_engine sqlite_engine = {
     .end = end,
     .changed = changed,
     .is_null = is_null,
+    .kind = kind,
     .number = number,
     .boolean = boolean,
     .text = text,

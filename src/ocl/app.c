@@ -7,6 +7,11 @@ const struct ocl_face *ocl_face_of(const struct nst_req *rq)
     return (const struct ocl_face *)rq->face;
 }
 
+enum nst_use ocl_verbose(struct nst_req *rq, enum nst_use use)
+{
+    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+}
+
 /* ---- Authentication ---- */
 
 /* G27, G138: a token on every route, but for the one that gives it. */
@@ -80,13 +85,21 @@ static void render_error(struct nst_req *rq, enum nst_err err)
 
 /* ---- Pages (G97, V329) ---- */
 
-static void put_link(struct nst_req *rq, const char *header, int64_t page)
+/* A page by its place: that of the row before it, and its number or offset for whoever
+ * reads the address. */
+static void put_link(struct nst_req *rq, const char *header, const struct nst_page *page,
+                     int64_t steps, struct nst_str after)
 {
     struct nst_buf b;
+    int64_t offset = page->offset + steps * page->limit;
     nst_buf_init(&b, rq->arena, 65536);
-    nst_put_address(&b, rq, "page|offset");
-    nst_put_lit(&b, "page=");
-    nst_put_int(&b, page);
+    nst_put_address(&b, rq, NST_PAGE_PARAMETERS);
+    nst_put_z(&b, page->by_offset ? "offset=" : "page=");
+    nst_put_int(&b, page->by_offset ? (offset > 0 ? offset : 0) : page->number + steps);
+    if (after.p != NULL) {
+        nst_put_lit(&b, "&after=");
+        nst_put_percent(&b, after, "");
+    }
     nst_http_add_header(rq->x, header, nst_buf_str(&b));
 }
 
@@ -105,10 +118,27 @@ static void paginate(struct nst_req *rq, const struct nst_page *page)
     put_number(rq, "page_number", page->number);
     if (page->by_offset)
         put_number(rq, "offset", page->offset);
-    if (page->number < pages)
-        put_link(rq, "next", page->number + 1);
-    if (page->number > 1 && page->number <= pages + 1)
-        put_link(rq, "previous", page->number - 1);
+    if (page->has_more)
+        put_link(rq, "next", page, 1, page->after);
+    if (page->offset > 0 && page->number <= pages + 1)
+        put_link(rq, "previous", page, -1, (struct nst_str){ 0 });
+}
+
+/* ---- What every answer of v2 says (V330) ---- */
+
+static void v2_headers(struct nst_req *rq)
+{
+    struct nst_buf url;
+    double seconds = (double)(nst_ticks() - rq->x->started) / (double)NST_SECOND;
+    nst_buf_init(&url, rq->x->arena, 65536);
+    nst_put_address(&url, rq, "");
+    url.n--; /* what follows an address would begin here */
+    nst_http_add_header(rq->x, "X-OCL-API-VERSION", NST_STR(NESTOR_VERSION));
+    nst_http_add_header(rq->x, "X-OCL-REQUEST-USER",
+                        rq->caller.is_known ? rq->caller.name : NST_STR("AnonymousUser"));
+    nst_http_add_header(rq->x, "X-OCL-RESPONSE-TIME", nst_strf(rq->x->arena, "%.6f", seconds));
+    nst_http_add_header(rq->x, "X-OCL-REQUEST-URL", nst_buf_str(&url));
+    nst_http_add_header(rq->x, "X-OCL-REQUEST-METHOD", rq->x->method);
 }
 
 /* ---- Declarations ---- */
@@ -124,6 +154,24 @@ static const struct nst_texts guide_texts = {
     .not_object = "Invalid data",
     .not_object_key = "non_field_errors",
 };
+
+/* Rows of ocl-v2.md that are not built yet: search and facets, what other resources a list
+ * asks for, what a detail embeds. The guide hands them to the same clients. */
+#define NOT_YET \
+    "q fuzzy? excludeFuzzy? excludeWildcard? searchMapCodes? includeSearchMeta? facetsOnly? " \
+    "includeFacets? csv? updatedSince locale updatedBy nameTypes descriptionTypes collection " \
+    "collectionType targetRepo targetRepoMapType targetRepoUrls mapTypes mapType fromConcept " \
+    "toConcept conceptSource fromConceptSource toConceptSource fromConceptOwner toConceptOwner " \
+    "fromConceptOwnerType toConceptOwnerType properties__* extras.* contains allVersions? " \
+    "lastLoginSince lastLoginBefore dateJoinedSince dateJoinedBefore includeInactive? noMembers? " \
+    "includeOverview? includeSummary? includeClientConfigs? includeHierarchyRoot? " \
+    "includeConcepts? includeMappings? includeReferences? includeStates? includeTasks? " \
+    "includeTombstones? processing distribution includeInverseMappings? mappingBrief? " \
+    "includeExtras? includeParentConcepts? includeChildConcepts? includeParentConceptURLs? " \
+    "includeChildConceptURLs? includeHierarchyPath? includeSourceVersions? " \
+    "includeCollectionVersions? onlyParentLess? onlyHierarchyRoot? includeSubscribedOrgs? " \
+    "includeAuthGroups? includePins? includeFollowers? includeFollowing? " \
+    "includeVerificationToken? checksums?"
 
 #define BODY_MAX ((size_t)2 << 20) /* one concept with hundreds of names fits many times */
 
@@ -143,6 +191,8 @@ const struct ocl_face ocl_guide = {
         .inserts_slash = true,
         .text = &guide_texts,
         .body_limit = BODY_MAX,
+        .not_yet = NOT_YET,
+        .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS",
     },
     .lists_retired = true,
     .shows_initial = true,
@@ -160,12 +210,15 @@ const struct ocl_face ocl_v2 = {
         .authenticate = nst_authenticate_token_or_bearer,
         .error = render_error,
         .paginate = paginate,
+        .headers = v2_headers,
         .spelling = NST_SNAKE_CASE,
         .time = NST_TIME_MICRO_Z,
         .identity = NST_DECIMAL,
         .inserts_slash = true,
         .text = &nst_default_texts,
         .body_limit = BODY_MAX,
+        .not_yet = NOT_YET,
+        .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS",
     },
     .reads_anonymously = true,
     .names_missing = true,

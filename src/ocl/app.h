@@ -60,6 +60,9 @@ extern const struct nst_resource *const ocl_resources[];
         NST_FIELD("updated_by", s, updater, &nst_text, .column = OCL_NAME_OF(table ".updated_by"), \
                   .flags = NST_LAZY, .doc = "Who changed it last.")
 
+/* Hook `shape`: a list with `verbose=true` has the rows of the detail. */
+enum nst_use ocl_verbose(struct nst_req *rq, enum nst_use use);
+
 /* ---- Permissions (access.c) ---- */
 
 /* Any token (G27), or anyone on faces that read anonymously. */

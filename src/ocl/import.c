@@ -21,17 +21,19 @@ bool ocl_outcome_is_error(enum ocl_outcome outcome)
     return outcome >= OCL_INVALID;
 }
 
-/* A kind of line: where it is posted, and whether an existing one is left alone. */
+/* A kind of line: where it is posted, whether an existing one is left alone, and its turn:
+ * what others lie in comes first (V610). */
 struct kind {
     const char *type, *below;
     bool has_owner, has_source, keeps_existing;
+    unsigned turn;
 };
 
 static const struct kind kinds[] = {
-    { "Organization", "/orgs/", false, false, true },
-    { "Source", "sources/", true, false, true },
-    { "Source Version", "versions/", true, true, true },
-    { "Concept", "concepts/", true, true, false },
+    { "Organization", "/orgs/", false, false, true, 0 },
+    { "Source", "sources/", true, false, true, 1 },
+    { "Source Version", "versions/", true, true, true, OCL_IMPORT_TURNS - 1 },
+    { "Concept", "concepts/", true, true, false, OCL_IMPORT_TURNS - 1 },
 };
 
 static struct nst_str text_of(const struct nst_json *line, const char *name)
@@ -40,19 +42,36 @@ static struct nst_str text_of(const struct nst_json *line, const char *name)
     return v != NULL && v->kind == NST_JSON_STRING ? v->text : (struct nst_str){ 0 };
 }
 
+/* V609: a number names a row as its text. Null when it is left out; *is_wrong for what can
+ * be no name. */
+static struct nst_str name_of(bool *is_wrong, const struct nst_json *line, const char *name)
+{
+    const struct nst_json *v = nst_json_get(line, nst_str_z(name));
+    if (v == NULL || v->kind == NST_JSON_NULL)
+        return (struct nst_str){ 0 };
+    *is_wrong |= (v->kind != NST_JSON_STRING && v->kind != NST_JSON_NUMBER) || v->has_surrogate;
+    return v->text;
+}
+
 static void put_segment(struct nst_buf *path, struct nst_str id)
 {
     nst_put_percent(path, id, "");
     nst_put_char(path, '/');
 }
 
-/* The list that the line belongs to; a sentence when it cannot be told. */
-static const char *make_path(struct nst_buf *path, const struct kind *k,
+/* The list that the line belongs to; a sentence when it cannot be told, and which member
+ * of the line it is about. */
+static const char *make_path(struct nst_buf *path, const char **key, const struct kind *k,
                              const struct nst_json *line)
 {
-    struct nst_str owner = text_of(line, "owner"), source = text_of(line, "source");
+    bool is_wrong = false;
+    struct nst_str owner = name_of(&is_wrong, line, "owner");
     struct nst_str owner_type = text_of(line, "owner_type");
+    *key = "owner";
     if (k->has_owner) {
+        if (is_wrong)
+            return ocl_import.face.text->invalid;
+        *key = "detail";
         if (owner.n == 0)
             return "\"owner\" should be present in each line";
         bool is_user = nst_str_eq_nocase(owner_type, NST_STR("User"));
@@ -62,6 +81,10 @@ static const char *make_path(struct nst_buf *path, const struct kind *k,
         put_segment(path, owner);
     }
     if (k->has_source) {
+        struct nst_str source = name_of(&is_wrong, line, "source");
+        *key = is_wrong ? "source" : "detail";
+        if (is_wrong)
+            return ocl_import.face.text->invalid;
         if (source.n == 0)
             return "\"source\" should be present in each line";
         nst_put_lit(path, "sources/");
@@ -74,7 +97,7 @@ static const char *make_path(struct nst_buf *path, const struct kind *k,
 static const struct kind *kind_of(struct nst_str type)
 {
     for (size_t i = 0; i < NST_COUNT(kinds); i++)
-        if (nst_str_eq(nst_str_z(kinds[i].type), type))
+        if (nst_str_eq_nocase(nst_str_z(kinds[i].type), type))
             return &kinds[i];
     return NULL;
 }
@@ -136,6 +159,20 @@ static enum ocl_outcome outcome_of(enum nst_err e, unsigned status)
     return status == 201 ? OCL_CREATED : OCL_UPDATED;
 }
 
+/* Which of the rows that the line lies in is not there. */
+static void say_missing(struct ocl_line *line, struct nst_arena *a, const char *resource)
+{
+    bool is_source = strcmp(resource, "source") == 0, is_wrong = false;
+    struct nst_buf b;
+    nst_buf_init(&b, a, 65536);
+    nst_put_lit(&b, "{\"detail\":\"Not found.\",\"details\":[");
+    nst_json_put_str(&b, nst_strf(a, "There is no %s \"%.*s\".", resource,
+                                  NST_FMT(name_of(&is_wrong, line->tree,
+                                                  is_source ? "source" : "owner"))));
+    nst_put_lit(&b, "]}");
+    line->detail = nst_buf_str(&b);
+}
+
 static enum nst_err post(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
                          struct nst_str path)
 {
@@ -149,6 +186,8 @@ static enum nst_err post(struct ocl_line *line, struct ocl_importer *im, struct 
         NST_TRY(e == NST_OK ? nst_savepoint_release(db) : nst_savepoint_rollback(db));
     line->outcome = outcome_of(e, rq.x->status);
     line->detail = e == NST_OK ? NST_STR("") : nst_buf_str(&rq.x->out);
+    if (e == NST_E_NOT_FOUND && rq.missing != NULL)
+        say_missing(line, im->arena, rq.missing);
     return NST_OK;
 }
 
@@ -166,7 +205,8 @@ static bool place(const struct kind **k, struct nst_buf *path, struct ocl_line *
     struct nst_str type = text_of(line->tree, "type");
     *k = kind_of(type);
     nst_buf_init(path, a, 65536);
-    const char *fault = *k != NULL ? make_path(path, *k, line->tree) : NULL;
+    const char *key = NULL;
+    const char *fault = *k != NULL ? make_path(path, &key, *k, line->tree) : NULL;
     if (type.n == 0)
         say(line, a, "type", NST_STR("\"type\" should be present in each line"));
     else if (*k == NULL)
@@ -174,7 +214,7 @@ static bool place(const struct kind **k, struct nst_buf *path, struct ocl_line *
     else if (nst_json_get(line->tree, NST_STR("__action")) != NULL)
         say(line, a, "__action", NST_STR("Lines can only add."));
     else if (fault != NULL)
-        say(line, a, "detail", nst_str_z(fault));
+        say(line, a, key, nst_str_z(fault));
     return line->outcome != OCL_INVALID;
 }
 
@@ -182,17 +222,39 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
 {
     const struct kind *k;
     struct nst_buf path;
-    struct nst_str id = text_of(line->tree, "id");
-    bool is_there = false;
+    bool is_there = false, is_wrong = false;
+    struct nst_str id = name_of(&is_wrong, line->tree, "id");
     line->outcome = OCL_EXISTS;
     line->detail = NST_STR("");
     if (!place(&k, &path, line, im->arena))
         return NST_OK;
     if (k->keeps_existing)
         NST_TRY(settle(im, db));
-    if (k->keeps_existing && id.n > 0)
+    if (k->keeps_existing && id.n > 0 && !is_wrong)
         NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
     return is_there ? NST_OK : post(line, im, db, nst_buf_str(&path));
+}
+
+unsigned ocl_import_turn(const struct nst_json *line)
+{
+    const struct kind *k = kind_of(text_of(line, "type"));
+    return k != NULL ? k->turn : OCL_IMPORT_TURNS - 1;
+}
+
+/* The lines whose turn it is, in their order. */
+static enum nst_err import_turn(struct ocl_batch *batch, struct ocl_importer *im, struct nst_db *db,
+                                unsigned turn)
+{
+    for (size_t i = 0; i < batch->count && !batch->again; i++) {
+        struct ocl_line *line = &batch->line[i];
+        if (ocl_import_turn(line->tree) != turn)
+            continue;
+        nst_arena_reset(im->arena);
+        NST_TRY(import_line(line, im, db));
+        line->detail = nst_str_copy(batch->arena, line->detail);
+        batch->again = ocl_outcome_is_error(line->outcome) && !im->is_careful;
+    }
+    return NST_OK;
 }
 
 enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im, struct nst_db *db)
@@ -200,17 +262,11 @@ enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im, 
     batch->again = false;
     *im->run = (struct ocl_run){ 0 };
     nst_cache_drop(im->cache);
-    for (size_t i = 0; i < batch->count; i++) {
-        struct ocl_line *line = &batch->line[i];
-        nst_arena_reset(im->arena);
-        NST_TRY(import_line(line, im, db));
-        line->detail = nst_str_copy(batch->arena, line->detail);
-        if (ocl_outcome_is_error(line->outcome) && !im->is_careful) {
-            im->is_careful = batch->again = true;
-            return NST_OK;
-        }
-    }
-    im->is_careful = false;
+    for (unsigned turn = 0; turn < OCL_IMPORT_TURNS && !batch->again; turn++)
+        NST_TRY(import_turn(batch, im, db, turn));
+    im->is_careful = batch->again;
+    if (batch->again)
+        return NST_OK;
     return ocl_run_flush(im->run, db);
 }
 

@@ -50,6 +50,14 @@ struct ocl_line {
     struct nst_str detail; /* the error body where the outcome is an error */
 };
 
+/* Owners are imported before sources, and these before what lies in them, wherever they
+ * stand in a batch (V610). Who cuts a file into batches sends the lines of turn 0 first,
+ * then those of turn 1, and so on. */
+#define OCL_IMPORT_TURNS 3
+
+/* The turn of a line, below OCL_IMPORT_TURNS. */
+unsigned ocl_import_turn(const struct nst_json *line);
+
 /* Lines that share a transaction. */
 struct ocl_batch {
     struct ocl_line *line;

@@ -3,8 +3,6 @@
  * field (G89). */
 #include "model.h"
 
-#include "nestor/base/random.h"
-
 #include <assert.h>
 
 #define TEXT_MAX 65535 /* code points of a field that states no maximum */
@@ -40,10 +38,9 @@ static bool is_named(const struct nst_slot *slot, struct nst_str name)
     return nst_str_eq(name, slot->snake) || nst_str_eq(name, slot->camel);
 }
 
-/* The member for slot in either spelling; *twice when it stands there more than
- * once with different values (G92, V103). */
-static const struct nst_json *find_member(const struct nst_slot *slot, const struct nst_json *body,
-                                          bool *twice)
+/* G92, V103. */
+const struct nst_json *nst_slot_member(bool *twice, const struct nst_slot *slot,
+                                       const struct nst_json *body)
 {
     const struct nst_json *found = NULL;
     *twice = false;
@@ -99,10 +96,13 @@ static bool is_listed(struct nst_str s, const char *words)
     return false;
 }
 
+/* The look-up field is a segment of the row's address. */
 static bool breaks_pattern(const struct nst_slot *slot, struct nst_str value)
 {
     const struct nst_rule *rule = slot->rule;
     if (slot->field->type->fits != NULL && !slot->field->type->fits(value))
+        return true;
+    if ((slot->field->flags & NST_KEY) != 0 && !nst_str_is_segment(value))
         return true;
     return rule != NULL && ((rule->charset != NULL && !fits_charset(value, rule->charset)) ||
                             (rule->refused != NULL && is_listed(value, rule->refused)));
@@ -128,11 +128,16 @@ static void complain_length(struct nst_req *rq, const struct nst_slot *slot, uns
                     true);
 }
 
+unsigned nst_text_max(const struct nst_field *f)
+{
+    return f->max > 0 ? f->max : TEXT_MAX;
+}
+
 static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)
 {
     const struct nst_rule *rule = slot->rule;
     const struct nst_texts *text = nst_texts_of(rq->face);
-    unsigned max = slot->field->max > 0 ? slot->field->max : TEXT_MAX;
+    unsigned max = nst_text_max(slot->field);
     size_t length = nst_utf8_count(value);
     bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
     if (must_hold && nst_utf8_is_blank(value))
@@ -143,78 +148,6 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
         complain_length(rq, slot, max, length);
     else if (rule != NULL && rule->choices != NULL && !is_listed(value, rule->choices))
         complain_choice(rq, slot, value);
-}
-
-/* ---- Child objects ---- */
-
-static bool put_child_member(struct nst_buf *out, struct nst_req *rq, const struct nst_slot *slot,
-                             const struct nst_json *element)
-{
-    bool twice;
-    const struct nst_json *v = find_member(slot, element, &twice);
-    if (twice)
-        return false;
-    if (v == NULL || v->kind == NST_JSON_NULL)
-        return !slot->is_required;
-    struct nst_str text = { 0 };
-    bool flag = false;
-    void *value = slot->field->type->rep == NST_REP_BOOL ? (void *)&flag : (void *)&text;
-    if (slot->field->type->rep == NST_REP_INT ||
-        !slot->field->type->parse(rq, slot->field, v, value))
-        return false;
-    if (value == &text && slot->is_required && nst_utf8_is_blank(text))
-        return false;
-    nst_put_z(out, out->p[out->n - 1] == '{' ? "\"" : ",\"");
-    nst_put(out, slot->snake);
-    nst_put_lit(out, "\":");
-    if (value == &flag)
-        nst_json_put_bool(out, flag);
-    else if (slot->field->type == &nst_json_value)
-        nst_put(out, text);
-    else
-        nst_json_put_str(out, text);
-    return nst_utf8_count(text) <= (slot->field->max > 0 ? slot->field->max : TEXT_MAX);
-}
-
-static void put_numbers(struct nst_buf *out, const struct nst_resource *child)
-{
-    for (size_t i = 0; i < child->field_count; i++) {
-        int64_t number;
-        if (child->field[i].fill != NST_AUTO_NUMBER)
-            continue;
-        nst_random(&number, sizeof(number));
-        nst_put_char(out, '"');
-        nst_put_z(out, child->field[i].name);
-        nst_put_lit(out, "\":\"");
-        nst_put_int(out, number & INT64_MAX);
-        nst_put_char(out, '"');
-    }
-}
-
-/* Bring a list of objects into its stored form: canonical names, only members
- * that are given. */
-static bool bind_children(struct nst_str *out, struct nst_req *rq, const struct nst_slot *slot,
-                          const struct nst_json *list)
-{
-    const struct nst_shape *shape = nst_shape_of(slot->children, rq->face, NST_CREATE);
-    struct nst_buf b;
-    if (list->kind != NST_JSON_ARRAY)
-        return false;
-    nst_buf_init(&b, rq->arena, NST_HTTP_ANSWER_MAX);
-    nst_put_char(&b, '[');
-    for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
-        if (e->kind != NST_JSON_OBJECT)
-            return false;
-        nst_put_z(&b, e == list->first ? "{" : ",{");
-        put_numbers(&b, slot->children->resource);
-        for (size_t i = 0; i < shape->count; i++)
-            if (!put_child_member(&b, rq, &shape->slot[i], e))
-                return false;
-        nst_put_char(&b, '}');
-    }
-    nst_put_char(&b, ']');
-    *out = nst_buf_str(&b);
-    return !b.is_full;
 }
 
 /* ---- Fields ---- */
@@ -240,8 +173,17 @@ static void set_fallback(struct nst_req *rq, const struct nst_slot *slot, void *
         f->type->parse(rq, f, &v, member_of(f, row));
 }
 
+static bool is_null(const struct nst_slot *slot, void *row)
+{
+    if (slot->field->rep == NST_REP_STR)
+        return ((struct nst_str *)member_of(slot->field, row))->p == NULL;
+    return (((struct nst_row *)row)->null >> slot->index & 1) != 0;
+}
+
 static void bind_null(struct nst_req *rq, const struct nst_slot *slot, void *row)
 {
+    if (slot->accepts_stored && is_null(slot, row))
+        return;
     if (slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0)
         complain(rq, slot, nst_texts_of(rq->face)->null);
     else
@@ -253,25 +195,28 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
 {
     const struct nst_field *f = slot->field;
     void *member = member_of(f, row);
+    struct nst_str stored =
+        f->rep == NST_REP_STR ? *(struct nst_str *)member : (struct nst_str){ 0 };
     ((struct nst_row *)row)->null &= ~(UINT64_C(1) << slot->index);
     bool must_hold = slot->is_required || (f->flags & NST_NOT_EMPTY) != 0;
     if (slot->children != NULL) {
         if (v->kind == NST_JSON_ARRAY && v->count == 0 && must_hold)
             complain(rq, slot, nst_texts_of(rq->face)->required);
-        else if (!bind_children(member, rq, slot, v))
-            complain(rq, slot, nst_texts_of(rq->face)->invalid);
+        else
+            nst_bind_children(member, rq, slot, v);
         return;
     }
     if (!f->type->parse(rq, f, v, member))
         complain(rq, slot, nst_texts_of(rq->face)->invalid);
-    else if (f->rep == NST_REP_STR && f->type != &nst_json_value)
+    else if (f->rep == NST_REP_STR && !nst_holds_json(f->type) &&
+             !(slot->accepts_stored && nst_str_eq(stored, *(struct nst_str *)member)))
         check_text(rq, slot, *(struct nst_str *)member);
 }
 
 static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row)
 {
     bool twice;
-    const struct nst_json *v = find_member(slot, rq->body, &twice);
+    const struct nst_json *v = nst_slot_member(&twice, slot, rq->body);
     if (twice) {
         complain(rq, slot, nst_texts_of(rq->face)->twice);
         return;
@@ -288,6 +233,43 @@ static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row
         bind_value(rq, slot, v, row);
 }
 
+/* Nothing, or nothing in it. */
+static bool is_empty(const struct nst_json *v)
+{
+    bool is_text = v != NULL && v->kind == NST_JSON_STRING;
+    bool is_list = v != NULL && (v->kind == NST_JSON_ARRAY || v->kind == NST_JSON_OBJECT);
+    return v == NULL || v->kind == NST_JSON_NULL || (is_text && v->text.n == 0) ||
+           (is_list && v->count == 0) || (v->kind == NST_JSON_BOOL && !v->boolean);
+}
+
+static void refuse_what_is_not_kept(struct nst_req *rq, const char *names)
+{
+    struct nst_str rest = nst_str_z(names);
+    while (rest.p != NULL) {
+        struct nst_str name = nst_str_cut(&rest, ' ');
+        struct nst_str camel = nst_camel(rq->arena, name);
+        const struct nst_json *v = nst_json_get(rq->body, name);
+        v = v != NULL ? v : nst_json_get(rq->body, camel);
+        if (!is_empty(v))
+            nst_add_problem(rq, rq->face->spelling == NST_CAMEL_CASE ? camel : name,
+                            NST_STR("Not supported yet: leave it out."), true);
+    }
+}
+
+/* JSON that came under the name of a form, as some clients send it unless told. */
+static void explain_form(struct nst_req *rq)
+{
+    struct nst_str type = nst_http_request_header(rq->x, "Content-Type");
+    struct nst_str body = nst_str_trim(rq->x->body);
+    if (rq->is_internal || nst_str_starts(type, NST_STR("application/json")) || body.n == 0 ||
+        (body.p[0] != '{' && body.p[0] != '['))
+        return;
+    nst_add_problem(rq, NST_STR("details"),
+                    NST_STR("The body was read as a form: send JSON with Content-Type: "
+                            "application/json."),
+                    true);
+}
+
 enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *r, enum nst_use use)
 {
     const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
@@ -297,7 +279,12 @@ enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *
                         nst_str_z(nst_texts_of(rq->face)->not_object));
     for (size_t i = 0; i < shape->count; i++)
         bind_slot(rq, &shape->slot[i], row);
-    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+    if (shape->serializer->not_yet != NULL)
+        refuse_what_is_not_kept(rq, shape->serializer->not_yet);
+    if (rq->problem == NULL)
+        return NST_OK;
+    explain_form(rq);
+    return NST_E_INVALID;
 }
 
 /* The row that the path names above: below it, the new one will be found. */

@@ -59,7 +59,7 @@ bool nst_is_fallback(struct nst_arena *a, const struct nst_resource *r, const st
         bool flag;
     } member;
     const struct nst_json v = { .kind = NST_JSON_STRING, .text = nst_str_z(text) };
-    if (r->size == 0 || f->type == &nst_json_value || f->type == &nst_child_list)
+    if (r->size == 0 || nst_holds_json(f->type))
         return nst_is_json(a, text);
     if (!f->type->parse(&rq, f, &v, &member))
         return false;

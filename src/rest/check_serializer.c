@@ -177,8 +177,7 @@ static const struct nst_field *ruled_field(const struct nst_at *at)
 static bool rules_no_text(const struct nst_at *at)
 {
     const struct nst_type *type = ruled_field(at)->type;
-    return limits_text(at->rule) &&
-           (type->rep != NST_REP_STR || type == &nst_json_value || type == &nst_child_list);
+    return limits_text(at->rule) && (type->rep != NST_REP_STR || nst_holds_json(type));
 }
 
 static bool charset_is_reversed(const struct nst_at *at)

@@ -3,11 +3,19 @@
 
 /* ---- Pages (G97, V110, V328) ---- */
 
+/* Digits that are too many for a number count as the largest. */
 static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int64_t high)
 {
     int64_t n;
     struct nst_str text = nst_str_trim(nst_query_value(rq, name));
-    return nst_str_int(&n, text) && n >= low && n <= high ? n : -1;
+    size_t digits = 0;
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+        digits++;
+    if (text.n > 0 && digits == text.n && !nst_str_int(&n, text))
+        n = INT64_MAX;
+    else if (!nst_str_int(&n, text))
+        return -1;
+    return n >= low && n <= high ? n : -1;
 }
 
 static void read_page(struct nst_page *page, struct nst_req *rq)
@@ -17,265 +25,250 @@ static void read_page(struct nst_page *page, struct nst_req *rq)
         page->limit = number_in(rq, "_count", 1, NST_PAGE_MAX);
     if (page->limit < 0)
         page->limit = NST_PAGE_DEFAULT;
-    /* So high that no product below can overflow. */
-    page->number = number_in(rq, "page", 1, INT64_MAX / NST_PAGE_MAX - 1);
-    page->offset = number_in(rq, "offset", 0, INT64_MAX / 2);
+    page->number = number_in(rq, "page", 1, INT64_MAX);
+    page->offset = number_in(rq, "offset", 0, INT64_MAX);
     page->by_offset = page->offset >= 0;
     if (page->by_offset)
         page->number = page->offset / page->limit + 1;
     else if (page->number < 0)
         page->number = 1;
     if (!page->by_offset)
-        page->offset = (page->number - 1) * page->limit;
+        page->offset = page->number - 1 <= INT64_MAX / page->limit
+                           ? (page->number - 1) * page->limit
+                           : INT64_MAX;
 }
 
-/* ---- Filters (V334): `a,b` or, `!a` not, `a*` pattern, without case ---- */
+/* ---- The rows of a list ---- */
 
-/* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
-static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
+/* What one page is made of. */
+struct listing {
+    const struct nst_model *model;
+    const struct nst_shape *shape;
+    struct nst_page page;
+    struct nst_order order;
+    struct nst_value key[NST_TERMS_MAX]; /* of the row before the page, then of its last */
+    bool has_key;
+    struct nst_sql where;
+};
+
+/* `after` goes on where another page ended: in the state that the walk began with. */
+static enum nst_err read_place(struct listing *l, struct nst_req *rq)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, a, word.n * 2 + 1);
-    for (size_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
-        if (c == '%' || c == '_' || c == '\\')
-            nst_put_char(&b, '\\');
-        if (c == '*')
-            nst_put_char(&b, '%');
-        else
-            nst_put_char(&b, c);
-    }
-    return nst_buf_str(&b);
-}
-
-/* A number, a time: compared as what it is. False when the word is none. */
-static bool put_number(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
-                       struct nst_str word)
-{
-    const struct nst_json given = { .kind = NST_JSON_STRING, .text = word };
-    int64_t number = 0;
-    nst_column_put(&q->text, rq->endpoint->model->resource, f);
-    nst_sql_add(q, " = ");
-    bool is_good = f->type->parse(rq, f, &given, &number);
-    nst_sql_bind(q, NST_INT(number));
-    return is_good;
-}
-
-static void put_text(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
-                     struct nst_str word)
-{
-    nst_sql_add(q, "lower(");
-    nst_column_put(&q->text, rq->endpoint->model->resource, f);
-    if (nst_str_find(word, '*') < word.n) {
-        nst_sql_add(q, ") LIKE lower(");
-        nst_sql_bind(q, NST_TEXT(like_pattern(rq->arena, word)));
-        nst_sql_add(q, ") ESCAPE '\\'");
-    } else {
-        nst_sql_add(q, ") = lower(");
-        nst_sql_bind(q, NST_TEXT(word));
-        nst_sql_add(q, ")");
-    }
-}
-
-/* False when the field can have no such value. */
-static bool put_word(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
-                     struct nst_str word)
-{
-    if (f->rep == NST_REP_INT)
-        return put_number(q, rq, f, word);
-    if (f->rep == NST_REP_STR) {
-        put_text(q, rq, f, word);
-        return true;
-    }
-    nst_column_put(&q->text, rq->endpoint->model->resource, f);
-    nst_sql_add(q, " = ");
-    nst_sql_bind(q, NST_BOOL(nst_str_eq_nocase(word, NST_STR("true")) ||
-                             nst_str_eq(word, NST_STR("1"))));
-    return true;
-}
-
-#define FILTER_WORDS 16 /* alternatives of one filter; more are ignored together */
-
-static bool add_filter(struct nst_sql *q, struct nst_req *rq, const struct nst_field *f,
-                       struct nst_str value)
-{
-    bool is_not = nst_str_starts(value, NST_STR("!")), is_good = true;
-    if (is_not)
-        value = nst_str_slice(value, 1, value.n);
-    nst_sql_add(q, is_not ? " AND ((" : " AND (");
-    for (unsigned n = 0; value.p != NULL && n < FILTER_WORDS; n++) {
-        nst_sql_add(q, n == 0 ? "" : " OR ");
-        is_good &= put_word(q, rq, f, nst_str_trim(nst_str_cut(&value, ',')));
-    }
-    nst_sql_add(q, is_not ? ") IS NOT TRUE)" : ")");
-    return is_good;
-}
-
-static enum nst_err add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
-                                const struct nst_resource *r)
-{
-    if (rq->x->query.n == 0)
+    struct nst_str after = nst_query_value(rq, "after");
+    rq->as_of = 0;
+    l->has_key = after.n > 0;
+    if (!l->has_key || nst_key_read(l->key, &rq->as_of, rq->arena, &l->order, after))
         return NST_OK;
-    for (size_t i = 0; i < r->field_count; i++) {
-        const struct nst_field *f = &r->field[i];
-        if ((f->flags & NST_FILTER) == 0)
-            continue;
-        struct nst_str camel = nst_camel(rq->arena, nst_str_z(f->name));
-        struct nst_str value = nst_query_value(rq, nst_str_to_z(rq->arena, camel));
-        if (value.n == 0)
-            continue;
-        if (nst_str_eq(value, NST_STR(NST_NO_TEXT)) || !add_filter(q, rq, f, value))
-            nst_add_problem(rq, camel, nst_str_z(nst_texts_of(rq->face)->invalid), true);
-        *filtered = true;
-    }
-    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+    return nst_fail(rq, NST_E_INVALID, "after",
+                    NST_STR("Not the place of a row in this list: take it from `next`."));
 }
 
-/* ---- Order (V332) ---- */
-
-/* Lower case without `_`. */
-static struct nst_str plain_name(struct nst_arena *a, struct nst_str name)
+static enum nst_err conditions(struct listing *l, bool *filtered, struct nst_req *rq,
+                               const struct nst_object *parent)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, a, name.n + 1);
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] != '_')
-            nst_put_char(&b, nst_lower(name.p[i]));
-    return nst_buf_str(&b);
-}
-
-static bool put_sort(struct nst_sql *q, const struct nst_resource *r, struct nst_str name,
-                     bool is_descending)
-{
-    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++) {
-        struct nst_str known = plain_name(q->text.arena, nst_str_z(s->name));
-        if (!nst_str_eq(known, plain_name(q->text.arena, name)) || s->columns == NULL)
-            continue;
-        struct nst_str rest = nst_str_z(s->columns);
-        while (rest.p != NULL) {
-            nst_sql_add_str(q, nst_str_cut(&rest, '|'));
-            nst_sql_add(q, is_descending ? " DESC NULLS LAST, " : " ASC NULLS LAST, ");
-        }
-        return true;
-    }
-    return false;
-}
-
-static void put_order(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r)
-{
-    nst_sql_add(q, " ORDER BY ");
-    struct nst_str asc = nst_query_value(rq, "sortAsc"), desc = nst_query_value(rq, "sortDesc");
-    struct nst_str list = nst_query_value(rq, "sort");
-    bool sorted = asc.n > 0 && put_sort(q, r, asc, false);
-    if (!sorted && desc.n > 0)
-        sorted = put_sort(q, r, desc, true);
-    while (!sorted && list.p != NULL && list.n > 0) {
-        struct nst_str name = nst_str_trim(nst_str_cut(&list, ','));
-        bool down = nst_str_starts(name, NST_STR("-"));
-        put_sort(q, r, nst_str_slice(name, down, name.n), down);
-    }
-    nst_sql_add(q, r->hook.order != NULL ? r->hook.order(rq) : r->order);
-}
-
-/* ---- The list ---- */
-
-static enum nst_err conditions(struct nst_sql *q, bool *filtered, struct nst_req *rq,
-                               const struct nst_resource *r)
-{
-    enum nst_err e = NST_OK;
+    const struct nst_resource *r = l->model->resource;
+    nst_sql_init(&l->where, rq->arena);
+    NST_TRY(nst_scope(&l->where, rq, l->model, parent));
     if (r->hook.visible != NULL)
-        e = r->hook.visible(q, rq);
-    return e != NST_OK ? e : add_filters(q, filtered, rq, r);
+        NST_TRY(r->hook.visible(&l->where, rq));
+    return nst_add_filters(&l->where, filtered, rq, r);
 }
 
-static enum nst_err count_rows(int64_t *found, struct nst_req *rq, const struct nst_model *m,
-                               const struct nst_sql *where)
+static enum nst_err count_rows(struct listing *l, bool filtered, struct nst_req *rq)
+{
+    const struct nst_resource *r = l->model->resource;
+    bool counted = false;
+    struct nst_sql q;
+    if (!filtered && r->hook.count != NULL)
+        NST_TRY(r->hook.count(&l->page.found, &counted, rq));
+    if (counted)
+        return NST_OK;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add_str(&q, l->model->count_from);
+    nst_sql_add_str(&q, nst_buf_str(&l->where.text));
+    nst_sql_push_all(&q, &l->where);
+    return nst_sql_int(&l->page.found, NULL, rq->db, &q);
+}
+
+#define COUNT_ROWS "SELECT count(*)" /* how count_from begins */
+
+/* " FROM ... WHERE ..." of the model. */
+static struct nst_str sources_of(const struct nst_model *m)
+{
+    return nst_str_slice(m->count_from, sizeof(COUNT_ROWS) - 1, m->count_from.n);
+}
+
+/* The columns, then the terms of the order, up to and with ORDER BY. */
+static void put_select(struct nst_sql *q, const struct listing *l, struct nst_str columns)
+{
+    nst_sql_add_str(q, columns);
+    nst_order_put(&q->text, &l->order, false);
+    nst_sql_add_str(q, sources_of(l->model));
+    nst_sql_add_str(q, nst_buf_str(&l->where.text));
+    nst_sql_push_all(q, &l->where);
+    if (l->has_key)
+        nst_order_behind(q, &l->order, l->key);
+    nst_sql_add(q, " ORDER BY ");
+    nst_order_put(&q->text, &l->order, true);
+    nst_sql_add(q, " LIMIT ");
+}
+
+static void keep_key(struct listing *l, struct nst_arena *a, struct nst_rows *rows, unsigned column)
+{
+    for (unsigned i = 0; i < l->order.count; i++) {
+        l->key[i] = nst_rows_value(rows, column + i);
+        l->key[i].text = nst_str_copy(a, l->key[i].text);
+    }
+    l->has_key = true;
+}
+
+/* The place `steps` rows behind the one that l has, or from the first row.
+ *   is_there  false when the list ends before it */
+static enum nst_err step(bool *is_there, struct listing *l, struct nst_req *rq, int64_t steps)
 {
     struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add_str(&q, m->count_from);
-    nst_sql_add_str(&q, nst_buf_str(&where->text));
-    nst_sql_push_all(&q, where);
-    return nst_sql_int(found, NULL, rq->db, &q);
-}
-
-static enum nst_err render_rows(struct nst_page *page, struct nst_req *rq,
-                                const struct nst_shape *shape, const struct nst_sql *q)
-{
-    const struct nst_model *m = rq->endpoint->model;
     struct nst_rows *rows;
-    struct nst_buf *out = &rq->x->out;
-    enum nst_err e = nst_sql_query(&rows, rq->db, q);
-    if (e != NST_OK)
-        return e;
-    void *row = nst_alloc(rq->arena, m->resource->size);
-    bool has_row = false;
-    nst_put_char(out, '[');
-    for (;;) {
-        e = nst_rows_next(&has_row, rows);
-        if (e != NST_OK || !has_row)
-            break;
-        /* The row is rewound, the buffer that grows in the same arena is not:
-         * only what printing a row takes on the side is given back. */
-        memset(row, 0, m->resource->size);
-        nst_row_read(m, shape->columns, rows, row);
-        if (page->returned++ > 0)
-            nst_put_char(out, ',');
-        nst_shape_put(out, rq->face, shape, row);
-    }
-    nst_put_char(out, ']');
+    nst_sql_init(&q, rq->arena);
+    put_select(&q, l, NST_STR("SELECT "));
+    nst_sql_add(&q, "1 OFFSET ");
+    nst_sql_bind(&q, NST_INT(steps - 1));
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    enum nst_err e = nst_rows_next(is_there, rows);
+    if (e == NST_OK && *is_there)
+        keep_key(l, rq->arena, rows, 0);
     nst_rows_end(rows);
     return e;
 }
 
-static const struct nst_shape *list_shape(struct nst_req *rq, const struct nst_model *m)
+/* A loop remembers the place of every thousandth row that it came by, for as long as the
+ * data does not change: a page deep in the list is then as near as the first ones. */
+#define MILESTONE 1000
+
+static struct nst_str milestone_key(const struct listing *l, struct nst_arena *a, int64_t mile)
 {
-    const struct nst_resource *r = m->resource;
-    enum nst_use use = r->hook.shape != NULL ? r->hook.shape(rq, NST_LIST) : NST_LIST;
-    const struct nst_shape *shape = nst_shape_of(m, rq->face, use);
-    return shape != NULL ? shape : nst_shape_of(m, rq->face, NST_LIST);
+    struct nst_buf b;
+    nst_buf_init(&b, a, 65536);
+    nst_putf(&b, "mile %lld ", (long long)mile);
+    nst_put(&b, sources_of(l->model));
+    nst_put(&b, nst_buf_str(&l->where.text));
+    nst_order_put(&b, &l->order, true);
+    for (unsigned i = 0; i < l->where.count; i++) {
+        const struct nst_value *v = &l->where.bound[i];
+        nst_put_char(&b, ' ');
+        nst_put_int(&b, v->kind == NST_VALUE_TEXT ? (int64_t)v->text.n : v->number);
+        nst_put(&b, v->kind == NST_VALUE_TEXT ? v->text : NST_STR(""));
+    }
+    return nst_buf_str(&b);
 }
 
-static enum nst_err list_page(struct nst_req *rq, const struct nst_model *m, struct nst_sql *where)
+static bool recall(struct listing *l, struct nst_req *rq, int64_t mile)
 {
-    const struct nst_resource *r = m->resource;
-    const struct nst_shape *shape = list_shape(rq, m);
-    struct nst_page page = { 0 };
-    bool filtered = false, counted = false;
-    enum nst_err e = conditions(where, &filtered, rq, r);
-    if (e == NST_OK && !filtered && r->hook.count != NULL)
-        e = r->hook.count(&page.found, &counted, rq);
-    if (e == NST_OK && !counted)
-        e = count_rows(&page.found, rq, m, where);
-    if (e != NST_OK)
-        return e;
-    read_page(&page, rq);
+    const char *text = nst_cache_get(rq->cache, milestone_key(l, rq->arena, mile));
+    int64_t state;
+    l->has_key =
+        text != NULL && nst_key_read(l->key, &state, rq->arena, &l->order, nst_str_z(text));
+    return l->has_key;
+}
 
+static void remember(const struct listing *l, struct nst_req *rq, int64_t mile)
+{
+    struct nst_str text = nst_key_text(rq->arena, &l->order, 0, l->key);
+    if (text.p != NULL)
+        nst_cache_put(rq->cache, milestone_key(l, rq->arena, mile), nst_str_to_z(rq->arena, text),
+                      text.n + 1);
+}
+
+/* The number of a page is the place of the row before it: finding that touches nothing but
+ * an index, and from there on the page costs what every page costs.
+ *   is_there  false when the list ends before it */
+static enum nst_err find_place(bool *is_there, struct listing *l, struct nst_req *rq)
+{
+    *is_there = l->has_key || l->page.offset == 0;
+    if (*is_there || l->page.offset >= l->page.found)
+        return NST_OK;
+    /* What an index does not sort is sorted whole for every step. */
+    bool has_miles = rq->cache != NULL && !l->order.term[0].may_be_null;
+    int64_t wanted = has_miles ? l->page.offset / MILESTONE : 0, mile = wanted;
+    while (mile > 0 && !recall(l, rq, mile))
+        mile--;
+    *is_there = true;
+    for (; *is_there && mile < wanted; mile++) {
+        NST_TRY(step(is_there, l, rq, MILESTONE));
+        if (*is_there)
+            remember(l, rq, mile + 1);
+    }
+    int64_t rest = l->page.offset - mile * MILESTONE;
+    return *is_there && rest > 0 ? step(is_there, l, rq, rest) : NST_OK;
+}
+
+/* What a loop writes for one request: the client can ask for less. */
+#define PAGE_BYTES_MAX ((size_t)16 << 20)
+
+static enum nst_err render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *rows)
+{
+    struct nst_buf *out = &rq->x->out;
+    void *row = nst_alloc(rq->arena, l->model->resource->size);
+    unsigned columns = (unsigned)__builtin_popcountll(l->shape->columns);
+    for (bool has_row = true;;) {
+        NST_TRY(nst_rows_next(&has_row, rows));
+        l->page.has_more = has_row && l->page.returned == l->page.limit;
+        if (!has_row || l->page.has_more)
+            return NST_OK;
+        if (l->page.returned > 0 && out->n > PAGE_BYTES_MAX)
+            return nst_fail_bare(rq, NST_E_INVALID, "detail",
+                                 NST_STR("The rows of this page take more than 16 MB. Ask for "
+                                         "fewer rows with limit."));
+        memset(row, 0, l->model->resource->size);
+        nst_row_read(l->model, l->shape->columns, rows, row);
+        nst_put_z(out, l->page.returned++ > 0 ? "," : "");
+        nst_shape_put(out, rq->face, l->shape, row);
+        if (l->page.returned == l->page.limit)
+            keep_key(l, rq->arena, rows, columns);
+    }
+}
+
+static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
+{
     struct nst_sql q;
+    struct nst_rows *rows;
+    struct nst_str sources = sources_of(l->model), select = l->shape->select;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add_str(&q, shape->select);
-    nst_sql_add_str(&q, nst_buf_str(&where->text));
-    nst_sql_push_all(&q, where);
-    put_order(&q, rq, r);
-    nst_sql_add(&q, " LIMIT ");
-    nst_sql_bind(&q, NST_INT(page.limit));
-    nst_sql_add(&q, " OFFSET ");
-    nst_sql_bind(&q, NST_INT(page.offset));
-    e = render_rows(&page, rq, shape, &q);
-    if (e != NST_OK)
-        return e;
-    nst_paginate_as_face(rq, &page);
-    return nst_answer_json(rq, 200);
+    nst_sql_add_str(&q, nst_str_slice(select, 0, select.n - sources.n));
+    put_select(&q, l, NST_STR(", "));
+    nst_sql_bind(&q, NST_INT(l->page.limit + 1));
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    enum nst_err e = render_rows(l, rq, rows);
+    nst_rows_end(rows);
+    return e;
+}
+
+static int64_t state_of(struct nst_req *rq, const struct nst_resource *r)
+{
+    if (rq->as_of > 0 || r->hook.state == NULL)
+        return rq->as_of;
+    return r->hook.state(rq);
 }
 
 enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
                          const struct nst_object *parent)
 {
-    struct nst_sql where;
-    const struct nst_model *m = nst_model_of(rq->registry, r);
-    nst_sql_init(&where, rq->arena);
-    NST_TRY(nst_scope(&where, rq, m, parent));
-    return list_page(rq, m, &where);
+    struct listing l = { .model = nst_model_of(rq->registry, r) };
+    bool filtered = false, is_there = false;
+    l.shape = nst_shape_chosen(rq, l.model, NST_LIST);
+    read_page(&l.page, rq);
+    nst_order_read(&l.order, rq, r);
+    NST_TRY(read_place(&l, rq));
+    NST_TRY(conditions(&l, &filtered, rq, parent));
+    NST_TRY(count_rows(&l, filtered, rq));
+    NST_TRY(find_place(&is_there, &l, rq));
+    nst_put_char(&rq->x->out, '[');
+    if (is_there)
+        NST_TRY(put_rows(&l, rq));
+    nst_put_char(&rq->x->out, ']');
+    if (l.page.has_more)
+        l.page.after = nst_key_text(rq->arena, &l.order, state_of(rq, r), l.key);
+    nst_paginate_as_face(rq, &l.page);
+    return nst_answer_json(rq, 200);
 }
 
 enum nst_err nst_list(struct nst_req *rq)

@@ -167,6 +167,7 @@ static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struc
         .camel = nst_camel(a, w->name),
     };
     slot->link = slot->field->link != NULL ? &m->link[index] : NULL;
+    slot->accepts_stored = s->use == NST_UPDATE;
     if (w->is_verbatim)
         slot->name = w->shown;
     else

@@ -28,6 +28,7 @@ struct nst_slot {
     const struct nst_link *link;
     const struct nst_model *children;
     bool is_required, is_verbatim;
+    bool accepts_stored; /* input: the value that is there already is always good */
     const struct nst_rule *rule;
     struct nst_str snake, camel;
 };
@@ -111,6 +112,11 @@ size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *fac
 const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst_face *face,
                                      enum nst_use use);
 
+/* What to show of a row that is asked for as `use`: the hook may choose by the query,
+ * among what the face has. NULL where it has not even `use`. */
+const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
+                                         enum nst_use use);
+
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
 
@@ -126,6 +132,56 @@ void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struc
 
 /* The camelCase form of a snake_case name, in a. */
 struct nst_str nst_camel(struct nst_arena *a, struct nst_str snake);
+
+/* The member of an object that carries slot, in either spelling; NULL when absent.
+ *   twice  set when it stands there more than once with different values */
+const struct nst_json *nst_slot_member(bool *twice, const struct nst_slot *slot,
+                                       const struct nst_json *object);
+
+/* Code points that a text of this field may have. */
+unsigned nst_text_max(const struct nst_field *f);
+
+/* Read the list of child objects `given` over the stored text *member. Problems are
+ * recorded; *member changes only without one. */
+void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct nst_slot *slot,
+                       const struct nst_json *given);
+
+/* What a list is sorted by: expressions, the last of which tell every two rows apart. */
+#define NST_TERMS_MAX 8
+
+struct nst_term {
+    struct nst_str expression;
+    bool is_descending, may_be_null; /* nulls come last */
+};
+
+struct nst_order {
+    struct nst_term term[NST_TERMS_MAX];
+    unsigned count;
+};
+
+/* The order that the query asks for, else the resource's. */
+void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
+
+/* Append the expressions, separated by commas, with or without their directions. */
+void nst_order_put(struct nst_buf *out, const struct nst_order *o, bool with_direction);
+
+/* Append the condition that a row comes behind the one with these values of the terms. */
+void nst_order_behind(struct nst_sql *q, const struct nst_order *o, const struct nst_value *key);
+
+/* The place of a row in a walk as the text that `after` takes, and back.
+ *   text   null when it would be too long for an address
+ *   state  of the walk, 0: none
+ *   key    a value a term; texts are owned by a */
+struct nst_str nst_key_text(struct nst_arena *a, const struct nst_order *o, int64_t state,
+                            const struct nst_value *key);
+bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_arena *a,
+                  const struct nst_order *o, struct nst_str text);
+
+/* Append the conditions of the query's filters.
+ *   filtered  set true when there is one
+ * Errors: NST_E_INVALID with a problem recorded. */
+NST_CHECKED enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
+                                         const struct nst_resource *r);
 
 /* Add the routes of a compiled model to the trees. */
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m);
@@ -222,5 +278,8 @@ bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str
 
 /* Read a form body into a JSON object of strings. */
 enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
+
+/* Whether a field of that type keeps JSON as its text. */
+bool nst_holds_json(const struct nst_type *type);
 
 #endif

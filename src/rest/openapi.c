@@ -48,7 +48,7 @@ static void put_property(struct nst_buf *out, const struct nst_slot *slot)
     nst_putf(out, ":{%s,\"description\":", f->type->schema);
     nst_json_put_str(out, nst_str_z(f->doc));
     if (f->max > 0)
-        nst_putf(out, ",\"maxLength\":%u", f->max);
+        nst_putf(out, ",\"%s\":%u", f->children != NULL ? "maxItems" : "maxLength", f->max);
     if (slot->rule != NULL && slot->rule->charset != NULL)
         put_pattern(out, slot->rule->charset);
     if (slot->rule != NULL && slot->rule->choices != NULL)

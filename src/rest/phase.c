@@ -53,6 +53,8 @@ enum nst_err nst_phase_method(struct nst_req *rq)
     rq->action = rq->method < NST_METHOD_COUNT ? rq->endpoint->action[rq->method] : NULL;
     if (rq->action != NULL)
         return NST_OK;
+    if (rq->method < NST_METHOD_COUNT && (rq->endpoint->route->not_found >> rq->method & 1) != 0)
+        return NST_E_NOT_FOUND;
     nst_http_add_header(rq->x, "Allow", rq->endpoint->allow);
     struct nst_str method = nst_utf8_valid(rq->x->method) ? rq->x->method : NST_STR("?");
     return nst_fail_bare(rq, NST_E_METHOD, "detail",
@@ -67,12 +69,22 @@ static struct nst_selection choose(struct nst_req *rq, const struct nst_model *m
         return (struct nst_selection){ m->select_core, m->core, NULL };
     if (rq->method != NST_GET)
         return (struct nst_selection){ m->select_all, m->all, NULL };
-    const struct nst_resource *r = m->resource;
-    enum nst_use use = r->hook.shape != NULL ? r->hook.shape(rq, NST_DETAIL) : NST_DETAIL;
-    const struct nst_shape *shape = nst_shape_of(m, rq->face, use);
+    const struct nst_shape *shape = nst_shape_chosen(rq, m, NST_DETAIL);
     if (shape == NULL)
         return (struct nst_selection){ m->select_core, m->core, NULL };
     return (struct nst_selection){ shape->select, shape->columns, NULL };
+}
+
+/* A segment as the look-up field stores it; what is none of its values finds nothing. */
+static struct nst_value key_of(struct nst_req *rq, const struct nst_field *key,
+                               struct nst_str segment)
+{
+    const struct nst_json v = { .kind = NST_JSON_STRING, .text = segment };
+    struct nst_str text = NST_STR(NST_NO_TEXT);
+    int64_t number = -1;
+    if (key->rep == NST_REP_INT)
+        return NST_INT(key->type->parse(rq, key, &v, &number) ? number : -1);
+    return NST_TEXT(key->type->parse(rq, key, &v, &text) ? text : NST_STR(NST_NO_TEXT));
 }
 
 /* A segment that stands for a row. */
@@ -98,10 +110,7 @@ static enum nst_err load_named(void **row, struct nst_req *rq, const struct name
         nst_sql_add(&q, " AND ");
         nst_column_put(&q.text, r, key);
         nst_sql_add(&q, " = ");
-        int64_t number = -1;
-        if (key->rep == NST_REP_INT && !nst_str_int(&number, n->value))
-            number = -1;
-        nst_sql_bind(&q, key->rep == NST_REP_INT ? NST_INT(number) : NST_TEXT(n->value));
+        nst_sql_bind(&q, key_of(rq, key, n->value));
     }
     if (e != NST_OK)
         return e;
@@ -189,6 +198,51 @@ enum nst_err nst_phase_permit(struct nst_req *rq)
     return rq->action->permit(rq);
 }
 
+/* ---- The query ---- */
+
+static bool is_refused(struct nst_str word, struct nst_str name, struct nst_str value)
+{
+    bool is_switch = nst_str_ends(word, NST_STR("?")), flag = true;
+    if (nst_str_ends(word, NST_STR("*")))
+        return nst_str_starts(name, nst_str_slice(word, 0, word.n - 1));
+    return nst_str_eq(name, nst_str_slice(word, 0, word.n - is_switch)) &&
+           !(is_switch && nst_query_flag(&flag, value) && !flag);
+}
+
+static void refuse(struct nst_req *rq, struct nst_str name)
+{
+    nst_add_problem(rq, name, NST_STR("Not supported yet: leave it out."), true);
+}
+
+static void refuse_headers(struct nst_req *rq)
+{
+    struct nst_str words = nst_str_z(rq->face->not_yet_headers);
+    while (words.p != NULL) {
+        struct nst_str word = nst_str_cut(&words, ' ');
+        struct nst_str value = nst_http_request_header(rq->x, nst_str_to_z(rq->arena, word));
+        bool flag = true;
+        if (value.n > 0 && !(nst_query_flag(&flag, value) && !flag))
+            refuse(rq, word);
+    }
+}
+
+/* What the contract knows and nothing answers yet is not ignored: a client would take the
+ * answer for what it asked for. */
+enum nst_err nst_phase_query(struct nst_req *rq)
+{
+    struct nst_str rest = rq->x->query, name, value;
+    if (rq->method != NST_GET || rq->is_internal)
+        return NST_OK;
+    refuse_headers(rq);
+    while (rq->face->not_yet != NULL && nst_query_next(&name, &value, &rest, rq->arena)) {
+        struct nst_str words = nst_str_z(rq->face->not_yet);
+        while (value.n > 0 && words.p != NULL)
+            if (is_refused(nst_str_cut(&words, ' '), name, value))
+                refuse(rq, name);
+    }
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+}
+
 /* ---- The body (G88) ---- */
 
 static enum nst_err read_json(struct nst_req *rq, struct nst_str type)
@@ -239,15 +293,7 @@ enum nst_err nst_phase_view(struct nst_req *rq)
 }
 
 nst_phase *const nst_default_phases[] = {
-    nst_phase_authenticate,
-    nst_phase_negotiate,
-    nst_phase_method,
-    nst_phase_cached,
-    nst_phase_parents,
-    nst_phase_permit,
-    nst_phase_precondition,
-    nst_phase_bind,
-    nst_phase_view,
-    nst_phase_etag,
-    NULL,
+    nst_phase_authenticate, nst_phase_negotiate, nst_phase_method, nst_phase_cached,
+    nst_phase_parents,      nst_phase_permit,    nst_phase_query,  nst_phase_precondition,
+    nst_phase_bind,         nst_phase_view,      nst_phase_etag,   NULL,
 };

@@ -22,7 +22,8 @@ static void put_piece(struct nst_buf *out, const struct nst_field *f, const void
     else if (f->type == &nst_url)
         nst_put(out, *(const struct nst_str *)member_of(f, row));
     else
-        nst_put_percent(out, *(const struct nst_str *)member_of(f, row), "@!$&'()*,;=:");
+        nst_put_percent(out, *(const struct nst_str *)member_of(f, row),
+                        f->type == &nst_code ? "" : "@"); /* V202 */
 }
 
 static bool link_is_null(const struct nst_model *m, const struct nst_link *link, const void *row)
@@ -97,20 +98,25 @@ static void put_child(struct nst_buf *out, const struct nst_shape *shape,
     nst_put_char(out, '}');
 }
 
+#define TREE_FIRST 4096 /* bytes: the tree of a few names */
+
+/* The tree lives as long as its list is written: a page has thousands. */
 static void put_children(struct nst_buf *out, const struct nst_face *face,
                          const struct nst_slot *slot, struct nst_str text)
 {
     const struct nst_shape *shape = nst_shape_of(slot->children, face, NST_DETAIL);
+    struct nst_arena *scratch = nst_arena_new(TREE_FIRST);
     struct nst_json *list;
     nst_put_char(out, '[');
     if (shape != NULL && text.p != NULL &&
-        nst_json_read(&list, NULL, out->arena, text, NULL) == NST_OK) {
+        nst_json_read(&list, NULL, scratch, text, NULL) == NST_OK) {
         for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
             if (e != list->first)
                 nst_put_char(out, ',');
             put_child(out, shape, e);
         }
     }
+    nst_arena_free(scratch);
     nst_put_char(out, ']');
 }
 
@@ -145,6 +151,15 @@ void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struc
             put_slot(out, face, slot, row);
     }
     nst_put_char(out, '}');
+}
+
+const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
+                                         enum nst_use use)
+{
+    const struct nst_resource *r = m->resource;
+    enum nst_use chosen = r->hook.shape != NULL ? r->hook.shape(rq, use) : use;
+    const struct nst_shape *shape = nst_shape_of(m, rq->face, chosen);
+    return shape != NULL ? shape : nst_shape_of(m, rq->face, use);
 }
 
 void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *r,

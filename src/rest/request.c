@@ -23,19 +23,44 @@ enum nst_err nst_fail_bare(struct nst_req *rq, enum nst_err err, const char *key
     return err;
 }
 
+/* What is no text can match nothing, and PostgreSQL would refuse it. */
+static struct nst_str decode(struct nst_arena *a, struct nst_str text)
+{
+    struct nst_str plain = text.p != NULL ? nst_percent_decode(a, text, true) : NST_STR("");
+    bool is_text = nst_utf8_valid(plain) && nst_str_find(plain, '\0') == plain.n;
+    return is_text ? plain : NST_STR(NST_NO_TEXT);
+}
+
+bool nst_query_next(struct nst_str *name, struct nst_str *value, struct nst_str *rest,
+                    struct nst_arena *a)
+{
+    if (rest->p == NULL || rest->n == 0)
+        return false;
+    struct nst_str pair = nst_str_cut(rest, '&');
+    *name = decode(a, nst_str_cut(&pair, '='));
+    *value = decode(a, pair);
+    return true;
+}
+
 struct nst_str nst_query_value(struct nst_req *rq, const char *name)
 {
-    struct nst_str rest = rq->x->query, found = { 0 }, wanted = nst_str_z(name);
-    while (rest.p != NULL && rest.n > 0) {
-        struct nst_str value = nst_str_cut(&rest, '&');
-        struct nst_str key = nst_percent_decode(rq->arena, nst_str_cut(&value, '='), true);
+    struct nst_str rest = rq->x->query, found = { 0 }, wanted = nst_str_z(name), key, value;
+    while (nst_query_next(&key, &value, &rest, rq->arena))
         if (nst_str_eq(key, wanted))
-            found = value.p != NULL ? nst_percent_decode(rq->arena, value, true) : NST_STR("");
-    }
-    /* What is no text can match nothing, and PostgreSQL would refuse it. */
-    if (!nst_utf8_valid(found) || nst_str_find(found, '\0') < found.n)
-        return NST_STR(NST_NO_TEXT);
+            found = value;
     return found;
+}
+
+bool nst_query_flag(bool *out, struct nst_str word)
+{
+    static const char *const words[] = { "false", "f", "0", "none", "null", "true", "t", "1" };
+    for (size_t i = 0; i < NST_COUNT(words); i++) {
+        if (!nst_str_eq_nocase(word, nst_str_z(words[i])))
+            continue;
+        *out = i >= 5;
+        return true;
+    }
+    return false;
 }
 
 static bool is_listed(const char *names, struct nst_str name)
@@ -118,5 +143,8 @@ enum nst_err nst_answer_json(struct nst_req *rq, unsigned status)
 {
     rq->x->status = status;
     rq->x->content_type = NST_STR("application/json");
-    return rq->x->out.is_full ? NST_E_INTERNAL : NST_OK;
+    if (!rq->x->out.is_full)
+        return NST_OK;
+    return nst_fail_bare(rq, NST_E_INVALID, "detail",
+                         NST_STR("The answer takes more than 64 MB. Ask for less of it."));
 }

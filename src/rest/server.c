@@ -202,10 +202,13 @@ static enum nst_err run(struct nst_db *db, void *arg)
     return nst_run_phases(&job->rq);
 }
 
-static void set_user(struct job *job)
+/* The answer is made: who asked, for the log, and what every answer of the face says. */
+static void complete(struct job *job)
 {
     if (job->rq.caller.is_known)
         job->rq.x->user = job->rq.caller.name;
+    if (job->rq.face->headers != NULL)
+        job->rq.face->headers(&job->rq);
 }
 
 /* Enter the transaction of this tick; what the loop remembers goes when the data may
@@ -243,7 +246,7 @@ static void finish(enum nst_err err, void *arg)
         fail_plainly(x, err != NST_OK ? err : NST_E_INTERNAL);
     else
         begin_stream(job);
-    set_user(job);
+    complete(job);
     nst_http_resume(x);
 }
 
@@ -302,7 +305,7 @@ static enum nst_http_next run_inline(struct job *job, struct loop *loop)
         fail_plainly(job->rq.x, e == NST_OK ? NST_E_INTERNAL : e);
     else
         begin_stream(job);
-    set_user(job);
+    complete(job);
     return NST_HTTP_ANSWERED;
 }
 
@@ -323,16 +326,15 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
     }
     nst_http_add_header(x, "Location", nst_buf_str(&b));
     x->status = 301;
+    complete(x->app);
     return NST_HTTP_ANSWERED;
 }
 
-/* V349: a GET that lacks only the slash is sent there. A path of `//host` is no
- * relative reference and is never echoed into Location. */
+/* A path of `//host` is no relative reference and is never echoed into Location. */
 static bool lacks_slash(struct job *job)
 {
     struct nst_exchange *x = job->rq.x;
-    bool may = job->rq.method == NST_GET || job->rq.face->redirects_every_method;
-    if (!may || !job->rq.face->inserts_slash || job->rq.endpoint != NULL ||
+    if (!job->rq.face->inserts_slash || job->rq.endpoint != NULL ||
         nst_str_ends(x->path, NST_STR("/")) || nst_str_starts(x->path, NST_STR("//")))
         return false;
     struct nst_req probe = job->rq;
@@ -341,35 +343,25 @@ static bool lacks_slash(struct job *job)
     return nst_route_find(&probe, nst_strf(x->arena, "%.*s/", NST_FMT(rest))) == NST_OK;
 }
 
+/* V349: a GET that lacks only the slash is sent there. What has a body would lose it on the
+ * way: it is told. */
+static enum nst_http_next answer_without_slash(struct nst_exchange *x)
+{
+    const struct job *job = x->app;
+    if (job->rq.method == NST_GET || job->rq.face->redirects_every_method)
+        return redirect_to_slash(x);
+    struct nst_req rq = job->rq;
+    nst_add_problem(&rq, NST_STR("detail"), nst_str_z(nst_err_message(NST_E_NOT_FOUND)), false);
+    nst_add_problem(&rq, NST_STR("details"), NST_STR("The path lacks its last slash."), true);
+    rq.face->error(&rq, NST_E_NOT_FOUND);
+    if (rq.face->headers != NULL)
+        rq.face->headers(&rq);
+    return NST_HTTP_ANSWERED;
+}
+
 static bool reads_only(const struct nst_req *rq)
 {
     return rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET;
-}
-
-static enum nst_http_next handle(struct nst_exchange *x)
-{
-    struct loop *loop = nst_http_loop_state(x);
-    struct job *job = x->app;
-    enum operation operation = operation_of(x);
-    if (operation != OPERATION_NONE)
-        return answer_operation(x, operation);
-    if (job->rq.face == NULL) {
-        fail_plainly(x, NST_E_NOT_FOUND);
-        return NST_HTTP_ANSWERED;
-    }
-    if (lacks_slash(job))
-        return redirect_to_slash(x);
-    bool is_read = reads_only(&job->rq);
-    if (is_read && loop->reader != NULL)
-        return run_inline(job, loop);
-    if (wants_prepare(job)) {
-        job->rq.is_gathering = true;
-        job->mark = nst_arena_mark(x->arena);
-        nst_store_submit(job->server->options.store, NST_MODE_READ, run, after_gather, job);
-    } else {
-        submit(job, is_read ? NST_MODE_READ : NST_MODE_WRITE);
-    }
-    return NST_HTTP_LATER;
 }
 
 static void http_error(struct nst_exchange *x, enum nst_err err, const char *detail)
@@ -391,6 +383,47 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
     nst_fail_as_face(&rq, err);
+    if (rq.face->headers != NULL)
+        rq.face->headers(&rq);
+}
+
+/* Bodies are read as they come: what is coded would be taken for broken JSON. */
+static bool is_coded(const struct nst_exchange *x)
+{
+    struct nst_str coding = nst_str_trim(nst_http_request_header(x, "Content-Encoding"));
+    return x->body.n > 0 && coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
+}
+
+static enum nst_http_next handle(struct nst_exchange *x)
+{
+    struct loop *loop = nst_http_loop_state(x);
+    struct job *job = x->app;
+    enum operation operation = operation_of(x);
+    if (operation != OPERATION_NONE)
+        return answer_operation(x, operation);
+    if (job->rq.face == NULL) {
+        fail_plainly(x, NST_E_NOT_FOUND);
+        return NST_HTTP_ANSWERED;
+    }
+    if (lacks_slash(job))
+        return answer_without_slash(x);
+    if (is_coded(x)) {
+        http_error(x, NST_E_MEDIA_TYPE,
+                   "Content-Encoding is not supported: send the body as it is.");
+        nst_http_add_header(x, "Accept-Encoding", NST_STR("identity"));
+        return NST_HTTP_ANSWERED;
+    }
+    bool is_read = reads_only(&job->rq);
+    if (is_read && loop->reader != NULL)
+        return run_inline(job, loop);
+    if (wants_prepare(job)) {
+        job->rq.is_gathering = true;
+        job->mark = nst_arena_mark(x->arena);
+        nst_store_submit(job->server->options.store, NST_MODE_READ, run, after_gather, job);
+    } else {
+        submit(job, is_read ? NST_MODE_READ : NST_MODE_WRITE);
+    }
+    return NST_HTTP_LATER;
 }
 
 /* ---- Loops ---- */

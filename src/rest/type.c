@@ -30,6 +30,29 @@ static bool parse_text(struct nst_req *rq, const struct nst_field *f, const stru
     }
 }
 
+/* What names a row is text or a number, which is its text (V609). */
+static bool parse_slug(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    return v->kind != NST_JSON_BOOL && parse_text(rq, f, v, member);
+}
+
+/* `a b` and `a%20b` are one code (V202): escapes are decoded for as long as that gives a
+ * text, so that what is stored is never an escaped form of another one. */
+static bool parse_code(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    struct nst_str *out = member;
+    if (!parse_slug(rq, f, v, member))
+        return false;
+    for (;;) {
+        struct nst_str plain = nst_percent_decode(rq->arena, *out, false);
+        if (plain.n == out->n || !nst_utf8_valid(plain) || nst_str_find(plain, '\0') < plain.n)
+            return true;
+        *out = plain;
+    }
+}
+
 /* What can stand between two slashes of a path, for every client and proxy. */
 static bool is_segment(struct nst_str text)
 {
@@ -106,6 +129,12 @@ static bool parse_json_value(struct nst_req *rq, const struct nst_field *f,
     return !b.is_full;
 }
 
+static bool parse_json_object(struct nst_req *rq, const struct nst_field *f,
+                              const struct nst_json *v, void *member)
+{
+    return v->kind == NST_JSON_OBJECT && parse_json_value(rq, f, v, member);
+}
+
 /* A list of strings, or one comma-separated string (G108 supportedLocales). */
 static bool parse_string_list(struct nst_req *rq, const struct nst_field *f,
                               const struct nst_json *v, void *member)
@@ -169,6 +198,19 @@ static void print_raw(struct nst_buf *out, const struct nst_face *face, const st
     nst_put(out, *(const struct nst_str *)member_of(f, row));
 }
 
+/* Does the item of a list stand there before, too? */
+static bool stands_before(struct nst_str item, struct nst_str list)
+{
+    while (list.p != NULL) {
+        struct nst_str one = nst_str_trim(nst_str_cut(&list, ','));
+        if (one.p == item.p)
+            return false;
+        if (nst_str_eq(one, item))
+            return true;
+    }
+    return false;
+}
+
 static void print_string_list(struct nst_buf *out, const struct nst_face *face,
                               const struct nst_field *f, const void *row)
 {
@@ -178,9 +220,10 @@ static void print_string_list(struct nst_buf *out, const struct nst_face *face,
         return;
     }
     const char *between = "[";
+    struct nst_str all = rest;
     while (rest.p != NULL) {
         struct nst_str item = nst_str_trim(nst_str_cut(&rest, ','));
-        if (item.n == 0)
+        if (item.n == 0 || stands_before(item, all))
             continue;
         nst_put_z(out, between);
         nst_json_put_str(out, item);
@@ -209,14 +252,12 @@ static void print_identity(struct nst_buf *out, const struct nst_face *face,
 
 const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
 const struct nst_type nst_slug = { "slug",     NST_REP_STR, "text",    STRING,
-                                   parse_text, print_text,  is_segment };
+                                   parse_slug, print_text,  is_segment };
+const struct nst_type nst_code = { "code", NST_REP_STR, "text", STRING, parse_code, print_text };
 const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_email = { "email",
-                                    NST_REP_STR,
-                                    "text",
-                                    STRING ",\"format\":\"email\"",
-                                    parse_text,
-                                    print_text,
+const struct nst_type nst_email = { "email",         NST_REP_STR,
+                                    "text",          STRING ",\"format\":\"email\"",
+                                    parse_text,      print_text,
                                     nst_str_is_email };
 const struct nst_type nst_int = { "int",     NST_REP_INT,
                                   "bigint",  "\"type\":\"integer\",\"format\":\"int64\"",
@@ -233,6 +274,9 @@ const struct nst_type nst_json_value = { "json",
                                          "\"boolean\",\"null\"]",
                                          parse_json_value,
                                          print_raw };
+const struct nst_type nst_json_object = {
+    "object", NST_REP_STR, "text", "\"type\":\"object\"", parse_json_object, print_raw
+};
 const struct nst_type nst_string_list = { "list",
                                           NST_REP_STR,
                                           "text",
@@ -244,3 +288,8 @@ const struct nst_type nst_child_list = { "children",           NST_REP_STR,     
                                          "\"type\":\"array\"", parse_json_value, print_raw };
 const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",
                                        STRING,     parse_int,   print_identity };
+
+bool nst_holds_json(const struct nst_type *type)
+{
+    return type == &nst_json_value || type == &nst_json_object || type == &nst_child_list;
+}

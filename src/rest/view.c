@@ -1,18 +1,12 @@
 /* The generic views: retrieve, create, update, destroy (soft). */
 #include "model.h"
 
-static enum nst_use detail_use(struct nst_req *rq, const struct nst_resource *r)
-{
-    return r->hook.shape != NULL ? r->hook.shape(rq, NST_DETAIL) : NST_DETAIL;
-}
-
 enum nst_err nst_retrieve(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
-    const struct nst_resource *r = o->model->resource;
     if (rq->is_internal)
         return nst_answer_empty(rq, 200);
-    nst_render(&rq->x->out, rq, r, detail_use(rq, r), o->row);
+    nst_shape_put(&rq->x->out, rq->face, nst_shape_chosen(rq, o->model, NST_DETAIL), o->row);
     return nst_answer_json(rq, 200);
 }
 

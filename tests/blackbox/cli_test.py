@@ -51,7 +51,7 @@ GUIDE_ONLY = {"/api-token-auth/", "/admin/tokens/", "/admin/tokens/{user}/",
               "/admin/tokens/{user}/named/", "/admin/tokens/{user}/named/{name}/",
               "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
-V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/",
+V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
            *(o + SOURCE + b for o in OWNERS for b in AT_HEAD)}
 
 # What an import leaves, without the times.
@@ -466,6 +466,11 @@ class Cases:
             assert found.returncode == 1 and "username_param_grants" in found.stdout, found.stdout
             found = site.run("doctor", "--listen", "0.0.0.0:8000")
             assert found.returncode == 1 and "beyond this machine" in found.stdout, found.stdout
+            refused(site.run("client add", "..", "--user", "admin"), 2, "no ids")  # X11
+            refused(site.run("user add", "..", "--email", "x@example.org"), 1, "valid value")
+            site.execute("UPDATE account SET username = '..'")
+            found = site.run("doctor")
+            assert found.returncode == 1 and 'user ".."' in found.stdout, found.stdout
             site.write("data/secret.key", "short")
             refused(site.run("doctor"), 1, "secret.key")
 
@@ -582,6 +587,20 @@ class Cases:
             lines[5]["datatype"] = "Text"
             p = good(site.run("import -", stdin=as_text(lines)))
             assert counts(p) == {"exists": 3, "unchanged": 19, "updated": 1}, p.stdout
+
+    def test_import_sorts_owners_and_sources_first(self):
+        """X84, X86: wherever they stand, in batches of their own; and at most 100 %."""
+        lines = source_lines(1500)
+        lines.reverse()
+        for words, stdin in (("x.jsonl", None), ("-", as_text(lines))):
+            with self.site() as site:
+                site.init()
+                site.write("x.jsonl", as_text(lines).rstrip("\n"))
+                path = site.path(words) if stdin is None else words
+                p = good(site.run("import", path, stdin=stdin))
+                assert counts(p) == {"created": 1503}, p.stdout
+                shown = re.search(r"\((\d+) %\)", p.stderr)
+                assert shown and 90 <= int(shown.group(1)) <= 100, p.stderr
 
     def test_import_over_http_is_the_same(self):
         lines = as_text(source_lines(1200) + source_lines(2, [{"type": "Nonsense"}]))

@@ -68,6 +68,10 @@ struct nst_str nst_str_cut(struct nst_str *rest, char sep);
  * parameters are cut, and what has q=0 counts as absent. A null list has none. */
 bool nst_list_has(struct nst_str list, const char *token);
 
+/* True when s can be a segment of a path: it is not empty, neither `.` nor `..`, which
+ * name another resource there, and has no control character. */
+bool nst_str_is_segment(struct nst_str s);
+
 /* Parse an optionally signed decimal integer that fills the whole of s.
  *   out    set only on success
  * Returns false for anything else, values beyond 64 bits included. */

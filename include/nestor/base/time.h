@@ -28,7 +28,8 @@ void nst_put_time(struct nst_buf *b, int64_t t, enum nst_time_style style);
 void nst_put_http_date(struct nst_buf *b, int64_t t);
 
 /* Parse RFC 3339 with zone (`Z` or `+hh:mm`), fraction optional; digits past the
- * sixth are cut. Returns false, out unset, for anything else. */
+ * sixth are cut. Returns false, out unset, for anything else, and for what is before the
+ * year 0 or after 9999 in UTC: it could not be printed. */
 bool nst_time_parse(int64_t *out, struct nst_str s);
 
 #endif

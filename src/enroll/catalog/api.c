@@ -10,13 +10,11 @@
 #define BODY_MAX      ((size_t)16 << 20)
 #define PASSWORDS_MAX 10 /* of a request: each takes the writer for some 40 ms */
 
-/* ---- The entity of a path ---- */
+/* ---- The entity of a route ---- */
 
 static const struct enroll_entity *entity_of(const struct nst_req *rq)
 {
-    struct nst_str mount = nst_str_z(rq->face->mount);
-    struct nst_str path = nst_str_slice(rq->x->path, mount.n + 1, rq->x->path.n);
-    return enroll_entity_named(nst_str_cut(&path, '/'));
+    return rq->action->arg;
 }
 
 /* The member that alone is the natural key. */

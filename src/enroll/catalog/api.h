@@ -5,7 +5,7 @@
 
 #include "enroll/app.h"
 
-/* Views of an entity, which is the one that the first segment of the path names.
+/* Views of an entity, which the route names as its argument.
  *
  * List: `{"next", "results"}`, `limit` (100, at most 1000) and `offset`; a query
  * parameter named as a member of the natural key limits the list to that value.
@@ -27,18 +27,22 @@ void enroll_catalog_describe_load(struct nst_buf *out, const struct nst_route *r
                                   enum nst_method method);
 
 /* Routes of an entity: of its list, and of one row where one member is the key. */
-#define ENROLL_CATALOG_LIST(name, what) \
+#define ENROLL_CATALOG_VIEW(view, entity) \
+    { \
+        view, enroll_is_administrator, .arg = &(entity) \
+    }
+#define ENROLL_CATALOG_LIST(entity, name, what) \
     { \
         &enroll_catalog_face, "/" name "/", \
-            .get = { enroll_catalog_list, enroll_is_administrator }, \
-            .post = { enroll_catalog_put, enroll_is_administrator }, .doc = what, \
+            .get = ENROLL_CATALOG_VIEW(enroll_catalog_list, entity), \
+            .post = ENROLL_CATALOG_VIEW(enroll_catalog_put, entity), .doc = what, \
             .describe = enroll_catalog_describe \
     }
-#define ENROLL_CATALOG_DETAIL(name, key, what) \
+#define ENROLL_CATALOG_DETAIL(entity, name, key, what) \
     { \
         &enroll_catalog_face, "/" name "/:" key "?/", \
-            .get = { enroll_catalog_detail, enroll_is_administrator }, \
-            .delete = { enroll_catalog_remove, enroll_is_administrator }, .doc = what, \
+            .get = ENROLL_CATALOG_VIEW(enroll_catalog_detail, entity), \
+            .delete = ENROLL_CATALOG_VIEW(enroll_catalog_remove, entity), .doc = what, \
             .describe = enroll_catalog_describe \
     }
 

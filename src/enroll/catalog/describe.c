@@ -103,9 +103,8 @@ static void put_refusals(struct nst_buf *out)
 void enroll_catalog_describe(struct nst_buf *out, const struct nst_route *route,
                              enum nst_method method)
 {
-    struct nst_str rest = nst_str_slice(nst_str_z(route->path), 1, SIZE_MAX);
-    const struct enroll_entity *entity = enroll_entity_named(nst_str_cut(&rest, '/'));
-    bool is_list = rest.n == 0;
+    const struct enroll_entity *entity = route->get.arg;
+    bool is_list = route->post.view != NULL;
     if (method == NST_POST)
         put_body(out, entity);
     nst_putf(out, ",\"responses\":{\"%s\":{\"description\":\"Success.\"",

@@ -182,7 +182,7 @@ const struct enroll_entity enroll_entity_course_enrollment = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("program_course_enrollments",
+    ENROLL_CATALOG_LIST(enroll_entity_course_enrollment, "program_course_enrollments",
                         "Program course enrollments of all programs."),
 };
 

@@ -66,8 +66,9 @@ const struct enroll_entity enroll_entity_course_overview = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("course_overviews", "Courses that are known."),
-    ENROLL_CATALOG_DETAIL("course_overviews", "key", "One course."),
+    ENROLL_CATALOG_LIST(enroll_entity_course_overview, "course_overviews",
+                        "Courses that are known."),
+    ENROLL_CATALOG_DETAIL(enroll_entity_course_overview, "course_overviews", "key", "One course."),
 };
 
 const struct nst_resource enroll_course_overview = {

@@ -77,7 +77,8 @@ const struct enroll_entity enroll_entity_lms_enrollment = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("course_enrollments", "The LMS's own course enrollments."),
+    ENROLL_CATALOG_LIST(enroll_entity_lms_enrollment, "course_enrollments",
+                        "The LMS's own course enrollments."),
 };
 
 const struct nst_resource enroll_lms_enrollment = {

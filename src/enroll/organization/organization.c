@@ -151,8 +151,9 @@ const struct enroll_entity enroll_entity_organization = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("organizations", "Owners of programs, with their SAML providers."),
-    ENROLL_CATALOG_DETAIL("organizations", "key", "One organisation."),
+    ENROLL_CATALOG_LIST(enroll_entity_organization, "organizations",
+                        "Owners of programs, with their SAML providers."),
+    ENROLL_CATALOG_DETAIL(enroll_entity_organization, "organizations", "key", "One organisation."),
 };
 
 const struct nst_resource enroll_organization = {

@@ -194,8 +194,8 @@ const struct enroll_entity enroll_entity_program = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("programs", "Programs with their lists."),
-    ENROLL_CATALOG_DETAIL("programs", "uuid", "One program."),
+    ENROLL_CATALOG_LIST(enroll_entity_program, "programs", "Programs with their lists."),
+    ENROLL_CATALOG_DETAIL(enroll_entity_program, "programs", "uuid", "One program."),
 };
 
 const struct nst_resource enroll_program = {

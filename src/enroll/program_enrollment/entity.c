@@ -140,7 +140,8 @@ const struct enroll_entity enroll_entity_program_enrollment = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("program_enrollments", "Program enrollments of all programs."),
+    ENROLL_CATALOG_LIST(enroll_entity_program_enrollment, "program_enrollments",
+                        "Program enrollments of all programs."),
 };
 
 const struct nst_resource enroll_program_enrollment_entity = {

@@ -89,7 +89,8 @@ const struct enroll_entity enroll_entity_social_auth = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("social_auth", "Which account a learner's key belongs to."),
+    ENROLL_CATALOG_LIST(enroll_entity_social_auth, "social_auth",
+                        "Which account a learner's key belongs to."),
 };
 
 const struct nst_resource enroll_social_auth = {

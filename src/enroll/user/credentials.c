@@ -131,8 +131,9 @@ const struct enroll_entity enroll_entity_client = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("oauth2_clients", "Programs that fetch access tokens."),
-    ENROLL_CATALOG_DETAIL("oauth2_clients", "client_id", "One client."),
+    ENROLL_CATALOG_LIST(enroll_entity_client, "oauth2_clients",
+                        "Programs that fetch access tokens."),
+    ENROLL_CATALOG_DETAIL(enroll_entity_client, "oauth2_clients", "client_id", "One client."),
 };
 
 const struct nst_resource enroll_client = {

@@ -134,8 +134,8 @@ const struct enroll_entity enroll_entity_user = {
 };
 
 static const struct nst_route routes[] = {
-    ENROLL_CATALOG_LIST("users", "Callers and learners."),
-    ENROLL_CATALOG_DETAIL("users", "username", "One account."),
+    ENROLL_CATALOG_LIST(enroll_entity_user, "users", "Callers and learners."),
+    ENROLL_CATALOG_DETAIL(enroll_entity_user, "users", "username", "One account."),
 };
 
 const struct nst_resource enroll_user = {

@@ -7,20 +7,22 @@
 #define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
 #define CORE(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
+#define CORE_FILTER(n, m, type, c, sentence) \
+    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE | NST_FILTER, .doc = sentence)
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
 
 static const struct nst_field concept_field[] = {
     NST_IDENTITY("version_uuid", ocl_concept, version_created_at, .doc = "Number of the version."),
     NST_CONSTANT("type", "\"Concept\"", .doc = "Kind of resource."),
-    NST_FIELD("id", ocl_concept, id, &nst_slug, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
+    NST_FIELD("id", ocl_concept, id, &nst_code, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
               .max = 255, .doc = "Code, unique in its source."),
     NST_FIELD("concept_class", ocl_concept, concept_class, &nst_text,
               .flags = NST_NOT_EMPTY | NST_FILTER, .max = 255, .doc = "Kind of concept."),
     NST_FIELD("datatype", ocl_concept, datatype, &nst_text, .flags = NST_FILTER, .max = 255,
               .doc = "Kind of value that an observation of it has."),
     NST_FIELD("names", ocl_concept, names, &nst_child_list, .flags = NST_NOT_EMPTY,
-              .children = &ocl_concept_name, .doc = "Names in several languages."),
-    NST_FIELD("descriptions", ocl_concept, descriptions, &nst_child_list,
+              .children = &ocl_concept_name, .max = 500, .doc = "Names in several languages."),
+    NST_FIELD("descriptions", ocl_concept, descriptions, &nst_child_list, .max = 500,
               .children = &ocl_concept_description, .doc = "Descriptions in several languages."),
     NST_FIELD("display_name", ocl_concept, display_name, &nst_text, .doc = "The name to show."),
     NST_FIELD("display_locale", ocl_concept, display_locale, &nst_text, .doc = "Its language."),
@@ -28,7 +30,7 @@ static const struct nst_field concept_field[] = {
               .flags = NST_FILTER | NST_CORE, .doc = "Out of use."),
     NST_FIELD("external_id", ocl_concept, external_id, &nst_text, .flags = NST_FILTER, .max = 255,
               .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_concept, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_concept, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("update_comment", ocl_concept, update_comment, &nst_text, .doc = "Why it changed."),
     NST_FIELD("retire_reason", ocl_concept, retire_reason, &nst_text, .doc = "Why it retired."),
@@ -66,9 +68,9 @@ static const struct nst_field concept_field[] = {
               .column = "(concept_version.rev_to = " OCL_OPEN_SQL ")", .doc = "It is the newest."),
     NST_FIELD("public_can_view", ocl_concept, public_can_view, &nst_bool,
               .column = "(repo.public_access <> 'None')", .doc = "Everybody may read it."),
-    CORE("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
-    CORE("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
-    CORE("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
+    CORE_FILTER("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
+    CORE_FILTER("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
+    CORE_FILTER("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
     CORE("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
@@ -78,6 +80,8 @@ static const struct nst_field concept_field[] = {
                         "AND v.mnemonic <> 'INITIAL' AND v.rev >= concept_version.rev_from "
                         "AND v.rev < concept_version.rev_to ORDER BY v.id DESC LIMIT 1)",
               .flags = NST_LAZY, .doc = "Newest version of the source that holds it."),
+    NST_CONSTANT("parent_concept_urls", "[]", .doc = "Addresses of more general concepts."),
+    NST_CONSTANT("child_concept_urls", "[]", .doc = "Addresses of more special concepts."),
     NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the concept."),
@@ -89,7 +93,6 @@ static const struct nst_field concept_field[] = {
 };
 
 static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
-static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+% -" }, { 0 } };
 
 #define TAKEN \
     { \
@@ -106,17 +109,18 @@ static const struct nst_rule import_rule[] = { { "id", .charset = "a-zA-Z0-9._@+
     "updated_on=version_created_at versions_url "
 #define V2_DETAIL_END \
     " extras type update_comment retire_reason version_url updated_by=version_created_by " \
-    "created_by public_can_view checksums property versioned_object_id=uuid " \
+    "created_by public_can_view checksums property versioned_object_id=concept_id " \
     "latest_source_version"
 #define V2_ROW \
     "id external_id concept_class datatype url retired source owner owner_type owner_url " \
     "display_name display_locale versions_url "
 #define V2_ROW_END \
     " type update_comment retire_reason version_url public_can_view checksums property " \
-    "versioned_object_id=uuid latest_source_version locale=display_locale " \
+    "versioned_object_id=concept_id latest_source_version locale=display_locale " \
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
+#define NOT_YET  "parent_concept_urls mappings" /* V238 */
 #define IMPORT_SETTABLE \
     "datatype descriptions external_id extras retired update_comment retire_reason"
 
@@ -129,9 +133,9 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
-    { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .rules = import_rule,
-      .duplicate = TAKEN },
-    { IMPORT, NST_UPDATE, "concept_class names " IMPORT_SETTABLE },
+    { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .duplicate = TAKEN,
+      .not_yet = NOT_YET }, /* V202 */
+    { IMPORT, NST_UPDATE, "concept_class names " IMPORT_SETTABLE, .not_yet = NOT_YET },
 };
 
 /* A version of a concept, whatever path led to it (G128, G129, V244). */
@@ -146,6 +150,24 @@ static const struct nst_serializer version_serializer[] = {
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
 };
 
+/* A concept as a version of its source holds it: the fields of its export, too (V621). */
+#define EXPORTED " source_url owner_name=owner parent_concept_urls child_concept_urls"
+#define EXPORTED_DETAIL \
+    EXPORTED " locale=display_locale is_latest_version version_created_by " \
+             "version_created_on=version_created_at version_updated_by=version_created_by " \
+             "version_updated_on=version_created_at"
+static const struct nst_serializer pinned_serializer[] = {
+    { GUIDE, NST_LIST, GUIDE_ROW "url=version_url" },
+    { GUIDE, NST_DETAIL,
+      GUIDE_DETAIL "url=version_url versioned_object_url=url ownerUrl=source_url" },
+    { V2, NST_DETAIL,
+      "uuid=version_number " V2_DETAIL
+      "version=version_number" V2_DETAIL_END HISTORY EXPORTED_DETAIL },
+    { V2, NST_LIST,
+      "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY EXPORTED },
+    { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
+};
+
 /* ---- Scope: which version of the content is meant ---- */
 
 static void repo_scope(struct nst_sql *q, int64_t repo)
@@ -154,23 +176,32 @@ static void repo_scope(struct nst_sql *q, int64_t repo)
     nst_sql_bind(q, NST_INT(repo));
 }
 
-static void revision_scope(struct nst_sql *q, const struct ocl_version *v)
+static void revision_scope(struct nst_sql *q, int64_t rev)
 {
     nst_sql_add(q, " AND concept_version.rev_from <= ");
-    nst_sql_bind(q, NST_INT(v->rev));
+    nst_sql_bind(q, NST_INT(rev));
     nst_sql_add(q, " AND concept_version.rev_to > ");
-    nst_sql_bind(q, NST_INT(v->rev));
+    nst_sql_bind(q, NST_INT(rev));
 }
 
-/* The present content of the source in the path, or of all sources (G58, G72). */
+/* The present content of the source in the path, or of all sources (G58, G72). A walk
+ * through the pages of a source stays in the revision that it began with. */
 static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
-    (void)rq;
     if (parent != NULL)
         repo_scope(q, ((struct nst_row *)parent->row)->id);
-    nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
+    if (parent != NULL && rq->as_of > 0)
+        revision_scope(q, rq->as_of - 1);
+    else
+        nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
     return NST_OK;
+}
+
+static int64_t concept_state(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    return nst_is(o, &ocl_source) ? ((struct ocl_source *)o->row)->rev + 1 : 0;
 }
 
 /* The content of a version of the source (G20, G83). */
@@ -180,7 +211,7 @@ static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
     (void)rq;
     const struct ocl_version *v = parent->row;
     repo_scope(q, v->repo_id);
-    revision_scope(q, v);
+    revision_scope(q, v->rev);
     return NST_OK;
 }
 
@@ -198,7 +229,7 @@ static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
     nst_sql_add(q, " AND concept_version.concept_id = ");
     nst_sql_bind(q, NST_INT(c->concept_id));
     if (version != NULL)
-        revision_scope(q, version->row);
+        revision_scope(q, ((const struct ocl_version *)version->row)->rev);
     return NST_OK;
 }
 
@@ -257,7 +288,7 @@ static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
 {
     if (nst_query_is_true(rq, "brief"))
         return NST_BRIEF;
-    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+    return ocl_verbose(rq, use);
 }
 
 /* ---- Routes ---- */
@@ -270,7 +301,8 @@ static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
-    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .doc = "Concepts of all sources." },
+    { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
+      .doc = "Concepts of all sources." },
     /* G79, V315 */
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
@@ -322,7 +354,7 @@ static const struct nst_route history_route[] = {
 };
 
 static const struct nst_sort concept_sort[] = {
-    { "name", "concept_version.display_name" },
+    { "name", "lower(concept_version.display_name)|concept_version.mnemonic" },
     { "id", "concept_version.mnemonic" },
     { "id_lowercase", "lower(concept_version.mnemonic)" },
     { "numeric_id", "length(concept_version.mnemonic)|concept_version.mnemonic" },
@@ -348,6 +380,7 @@ const struct nst_resource ocl_concept = {
               .visible = concept_visible,
               .count = concept_count,
               .order = concept_order,
+              .state = concept_state,
               .shape = concept_shape,
               .before_create = ocl_concept_open },
     .doc = "A meaning with names in several languages.",
@@ -356,7 +389,7 @@ const struct nst_resource ocl_concept = {
 const struct nst_resource ocl_pinned_concept = {
     .name = "pinned_concept",
     CONCEPT_TABLE,
-    NST_SERIALIZERS(version_serializer),
+    NST_SERIALIZERS(pinned_serializer),
     NST_ROUTES(pinned_route),
     .hook = { .scope = pinned_scope,
               .visible = concept_visible,

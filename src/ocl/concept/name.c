@@ -24,7 +24,8 @@ static const struct nst_serializer name_serializer[] = {
     { V2, NST_DETAIL, /* V239 */
       "uuid name locale locale_preferred name_type external_id type checksum retired "
       "retire_reason" },
-    { IMPORT, NST_CREATE, "name* locale* locale_preferred name_type external_id" },
+    { IMPORT, NST_CREATE,
+      "name* locale* locale_preferred name_type external_id retired retire_reason" },
 };
 
 const struct nst_resource ocl_concept_name = {
@@ -58,7 +59,8 @@ static const struct nst_serializer description_serializer[] = {
     { V2, NST_DETAIL, /* V240 */
       "uuid description locale locale_preferred description_type external_id type checksum "
       "retired retire_reason" },
-    { IMPORT, NST_CREATE, "description* locale* locale_preferred description_type external_id" },
+    { IMPORT, NST_CREATE,
+      "description* locale* locale_preferred description_type external_id retired retire_reason" },
 };
 
 const struct nst_resource ocl_concept_description = {

@@ -122,10 +122,11 @@ enum nst_err ocl_concept_retire(struct nst_req *rq)
 
 static bool same_element(const struct nst_json *x, const struct nst_json *y)
 {
-    static const char *const member[] = { "name",       "description",
-                                          "locale",     "locale_preferred",
-                                          "name_type",  "description_type",
-                                          "external_id" };
+    static const char *const member[] = { "name",         "description",
+                                          "locale",       "locale_preferred",
+                                          "name_type",    "description_type",
+                                          "external_id",  "retired",
+                                          "retire_reason" };
     for (size_t i = 0; i < NST_COUNT(member); i++) {
         struct nst_str name = nst_str_z(member[i]);
         const struct nst_json *a = nst_json_get(x, name), *b = nst_json_get(y, name);
@@ -135,7 +136,16 @@ static bool same_element(const struct nst_json *x, const struct nst_json *y)
     return true;
 }
 
-/* Elements equal but for their numbers. */
+static bool take_equal(const struct nst_json *list, bool *taken, const struct nst_json *wanted)
+{
+    size_t i = 0;
+    for (const struct nst_json *v = list->first; v != NULL; v = v->next, i++)
+        if (!taken[i] && same_element(v, wanted))
+            return taken[i] = true;
+    return false;
+}
+
+/* Elements equal but for their numbers, in any order (V611). */
 static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
 {
     struct nst_json *a, *b;
@@ -144,11 +154,36 @@ static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
     if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
         nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK || a->count != b->count)
         return false;
-    const struct nst_json *q = b->first;
-    for (const struct nst_json *p = a->first; p != NULL; p = p->next, q = q->next)
-        if (!same_element(p, q))
+    bool *taken = NST_NEW_ARRAY(rq->arena, bool, b->count + 1);
+    for (const struct nst_json *v = a->first; v != NULL; v = v->next)
+        if (!take_equal(b, taken, v))
             return false;
     return true;
+}
+
+/* The object without the keys that are an importer's own (V417). */
+static void drop_private(struct nst_json *object)
+{
+    struct nst_json **at = &object->first;
+    while (*at != NULL) {
+        if (nst_str_starts((*at)->name, NST_STR("__")))
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    }
+}
+
+static bool same_extras(struct nst_req *rq, struct nst_str x, struct nst_str y)
+{
+    struct nst_json *a, *b;
+    if (nst_str_eq(x, y) || x.p == NULL || y.p == NULL)
+        return nst_str_eq(x, y);
+    if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
+        nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK)
+        return false;
+    drop_private(a);
+    drop_private(b);
+    return nst_json_equal(a, b);
 }
 
 static bool same_concept(struct nst_req *rq, const struct ocl_concept *x,
@@ -156,7 +191,7 @@ static bool same_concept(struct nst_req *rq, const struct ocl_concept *x,
 {
     return nst_str_eq(x->concept_class, y->concept_class) && nst_str_eq(x->datatype, y->datatype) &&
            x->retired == y->retired && nst_str_eq(x->external_id, y->external_id) &&
-           nst_str_eq(x->extras, y->extras) && same_list(rq, x->names, y->names) &&
+           same_extras(rq, x->extras, y->extras) && same_list(rq, x->names, y->names) &&
            same_list(rq, x->descriptions, y->descriptions);
 }
 
@@ -171,28 +206,27 @@ static enum nst_err import_existing(struct nst_req *rq, struct ocl_concept *stor
     return nst_answer_empty(rq, 200);
 }
 
-static enum nst_err find_stored(struct ocl_concept **stored, struct nst_req *rq)
+/* The present version of the concept with that id; NULL when there is none. */
+static enum nst_err find_stored(struct ocl_concept **stored, struct nst_req *rq, struct nst_str id)
 {
-    const struct nst_json *id = nst_json_get(rq->body, NST_STR("id"));
     struct nst_sql q;
     *stored = NULL;
-    if (id == NULL || id->kind != NST_JSON_STRING || id->has_surrogate ||
-        nst_str_find(id->text, '\0') < id->text.n)
+    if (id.p == NULL)
         return NST_OK;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, " AND concept_version.repo_id = ");
     nst_sql_bind(&q, NST_INT(((struct nst_row *)nst_object(rq)->row)->id));
     nst_sql_add(&q, " AND concept_version.mnemonic = ");
-    nst_sql_bind(&q, NST_TEXT(id->text));
+    nst_sql_bind(&q, NST_TEXT(id));
     nst_sql_add(&q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
     return nst_load_where((void **)stored, rq, &ocl_concept, NST_LOAD_ALL, &q);
 }
 
 /* A line that could not make a concept may still change one. */
-static enum nst_err import_partial(struct nst_req *rq)
+static enum nst_err import_partial(struct nst_req *rq, struct nst_str id)
 {
     struct ocl_concept *stored;
-    NST_TRY(find_stored(&stored, rq));
+    NST_TRY(find_stored(&stored, rq, id));
     if (stored == NULL)
         return NST_E_INVALID;
     rq->problem = NULL;
@@ -201,17 +235,28 @@ static enum nst_err import_partial(struct nst_req *rq)
 
 /* Most lines are new: the insert tells by itself when one is not. The counts of a
  * line that was there are taken back. */
+static enum nst_err import_new(bool *inserted, struct nst_req *rq, struct ocl_concept *c)
+{
+    NST_TRY(ocl_concept_open(rq, c));
+    NST_TRY(nst_insert_unless_there(inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
+    return *inserted ? NST_OK : ocl_source_take_back(rq, c->repo_id, new_concept(c));
+}
+
+/* One that clashes and yet is not to be found went in between: it is tried again, and is
+ * that line's failure when it clashes once more, never that of the run. */
 enum nst_err ocl_concept_import(struct nst_req *rq)
 {
     struct ocl_concept *c = nst_row_new(rq, &ocl_concept), *stored;
     bool inserted = false;
     if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
-        return import_partial(rq);
-    NST_TRY(ocl_concept_open(rq, c));
-    NST_TRY(nst_insert_unless_there(&inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
-    if (inserted)
-        return nst_answer_empty(rq, 201);
-    NST_TRY(ocl_source_take_back(rq, c->repo_id, new_concept(c)));
-    NST_TRY(find_stored(&stored, rq));
-    return stored != NULL ? import_existing(rq, stored) : NST_E_RETRY;
+        return import_partial(rq, c->id);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        NST_TRY(import_new(&inserted, rq, c));
+        if (inserted)
+            return nst_answer_empty(rq, 201);
+        NST_TRY(find_stored(&stored, rq, c->id));
+        if (stored != NULL)
+            return import_existing(rq, stored);
+    }
+    return nst_fail_duplicate(rq, &ocl_concept, NST_CREATE, c);
 }

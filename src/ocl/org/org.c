@@ -19,11 +19,10 @@ static const struct nst_field org_field[] = {
     NST_FIELD("website", ocl_org, website, &nst_text, .max = 255, .doc = "Own page."),
     NST_FIELD("location", ocl_org, location, &nst_text, .max = 255, .doc = "Seat."),
     NST_FIELD("public_access", ocl_org, public_access, &nst_text, .flags = NST_CORE,
-              .fallback = "View",
-              .doc = "What others may do: View, Edit or None."),
+              .fallback = "View", .doc = "What others may do: View, Edit or None."),
     NST_FIELD("description", ocl_org, description, &nst_text, .doc = "A few sentences."),
     NST_FIELD("text", ocl_org, text, &nst_text, .doc = "A longer text."),
-    NST_FIELD("extras", ocl_org, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_org, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("is_active", ocl_org, is_active, &nst_bool, .fallback = "true",
               .doc = "False once deleted."),
@@ -165,7 +164,7 @@ static const struct nst_route org_route[] = {
 };
 
 static const struct nst_sort org_sort[] = {
-    { "name", "org.name" },
+    { "name", "lower(org.name)|org.mnemonic" },
     { "id", "org.mnemonic" },
     { "id_lowercase", "lower(org.mnemonic)" },
     { "last_update", "org.updated_at" },
@@ -183,6 +182,7 @@ const struct nst_resource ocl_org = {
     NST_ROUTES(org_route),
     .sort = org_sort,
     .hook = { .scope = org_scope,
+              .shape = ocl_verbose,
               .visible = ocl_visible_orgs,
               .before_create = org_before_create,
               .after_create = org_after_create,

@@ -28,9 +28,11 @@ static const struct nst_field source_field[] = {
               .doc = "Language of names, as a locale code."),
     NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
               .doc = "Languages that names are given in."),
+    NST_FIELD("locales", ocl_source, locales, &nst_string_list, .column = OCL_LOCALES,
+              .flags = NST_LAZY, .doc = "The default language, then the supported ones."),
     SHORT("website", website, "Page of the source."),
     SHORT("external_id", external_id, "Identifier in another system."),
-    NST_FIELD("extras", ocl_source, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_source, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("custom_validation_schema", ocl_source, custom_validation_schema, &nst_text,
               .flags = NST_FILTER, .max = 255, .doc = "Rules for concepts beyond the basic ones."),
@@ -119,6 +121,12 @@ static const struct nst_rule import_rule[] = {
     "collection_reference hierarchy_meaning version_needed experimental case_sensitive " \
     "compositional"
 
+/* V224, V236. */
+#define NOT_YET \
+    "retired hierarchy_root_url hierarchy_root properties filters match_algorithms logo_url " \
+    "autoid_concept_mnemonic autoid_concept_external_id autoid_concept_name_external_id " \
+    "autoid_concept_description_external_id autoid_mapping_mnemonic autoid_mapping_external_id"
+
 static const struct nst_serializer source_serializer[] = {
     { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */
     { GUIDE, NST_DETAIL,                          /* G9 */
@@ -133,14 +141,16 @@ static const struct nst_serializer source_serializer[] = {
       "updated_at canonical_url type checksums" },
     { V2, NST_DETAIL,
       "type uuid id short_code=id name full_name description source_type custom_validation_schema "
-      "public_access default_locale supported_locales website url owner owner_type owner_url "
+      "public_access default_locale supported_locales=locales website url owner owner_type "
+      "owner_url "
       "created_on=created_at updated_on=updated_at created_by updated_by extras external_id "
       "versions_url version concepts_url mappings_url canonical_url identifier publisher contact "
       "jurisdiction purpose copyright content_type revision_date logo_url text experimental "
       "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
       "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
       "created_at updated_at" },
-    { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN },
+    { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
+      .not_yet = NOT_YET },
 };
 
 /* ---- Hooks ---- */
@@ -163,7 +173,7 @@ static enum nst_use source_shape(struct nst_req *rq, enum nst_use use)
 {
     if (use == NST_LIST && nst_query_is_true(rq, "brief"))
         return NST_BRIEF;
-    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
+    return ocl_verbose(rq, use);
 }
 
 static enum nst_err source_before_create(struct nst_req *rq, void *row)
@@ -309,7 +319,8 @@ enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo, struct ocl_d
 static const struct nst_route source_route[] = {
     /* G71, V307 */
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
-    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .doc = "Sources of all owners." },
+    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
+      .doc = "Sources of all owners." },
     /* G73, V309 */
     { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },
@@ -324,7 +335,7 @@ static const struct nst_route source_route[] = {
 };
 
 static const struct nst_sort source_sort[] = {
-    { "name", "repo.name" },
+    { "name", "lower(repo.name)|repo.mnemonic" },
     { "id", "repo.mnemonic" },
     { "id_lowercase", "lower(repo.mnemonic)" },
     { "numeric_id", "length(repo.mnemonic)|repo.mnemonic" },

@@ -7,7 +7,7 @@
 struct ocl_source {
     struct nst_row row;
     struct nst_str id, name, full_name, description, source_type, public_access;
-    struct nst_str default_locale, supported_locales, website;
+    struct nst_str default_locale, supported_locales, locales, website;
     struct nst_str external_id, extras, custom_validation_schema, canonical_url, identifier;
     struct nst_str contact, jurisdiction, meta, publisher, purpose, copyright, revision_date, text;
     struct nst_str content_type, collection_reference, hierarchy_meaning, version_needed;
@@ -19,6 +19,9 @@ struct ocl_source {
     int64_t created_at, updated_at, created_by, updated_by;
     struct nst_str creator, updater;
 };
+
+/* The languages of a repository, the default one first (V224). */
+#define OCL_LOCALES "(repo.default_locale || ',' || coalesce(repo.supported_locales, ''))"
 
 extern const struct nst_resource ocl_source;
 

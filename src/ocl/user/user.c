@@ -31,7 +31,7 @@ static const struct nst_field user_field[] = {
     NST_FIELD("bio", ocl_user, bio, &nst_text, .doc = "A few words."),
     NST_FIELD("preferred_locale", ocl_user, preferred_locale, &nst_text, .max = 255,
               .doc = "Language for names, as a locale code."),
-    NST_FIELD("extras", ocl_user, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_user, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("password", ocl_user, password, &nst_text, .max = NST_PASSWORD_MAX,
               .doc = "Sets the password; never shown."),
@@ -94,7 +94,10 @@ static const struct nst_serializer user_serializer[] = {
     { GUIDE, NST_UPDATE, "username name email company location preferred_locale", /* G99 */
       .rules = guide_rule, .duplicate = TAKEN },
     { V2, NST_LIST, "username name url logo_url type company" }, /* V213 */
-    { V2, NST_DETAIL,                                            /* V214 */
+    { V2, NST_BRIEF,                                             /* V214 */
+      "username name url logo_url orgs public_collections public_sources sources collections "
+      "owned_orgs bookmarks" },
+    { V2, NST_DETAIL, /* V214 */
       "type uuid username name email company location preferred_locale orgs public_collections "
       "public_sources created_on=created_at updated_on=updated_at created_by updated_by url "
       "organizations_url extras sources_url collections_url website last_login logo_url "
@@ -118,6 +121,13 @@ static enum nst_err user_scope(struct nst_sql *q, struct nst_req *rq,
     return NST_OK;
 }
 
+/* V214: `summary` has the counts only. */
+static enum nst_use user_shape(struct nst_req *rq, enum nst_use use)
+{
+    bool is_summary = use == NST_DETAIL && nst_query_is_true(rq, "summary");
+    return is_summary ? NST_BRIEF : ocl_verbose(rq, use);
+}
+
 /* `/user/`: the user of the token; nobody without one (V217: 404). */
 static enum nst_err user_alias(struct nst_sql *q, struct nst_req *rq, struct nst_str word)
 {
@@ -125,6 +135,14 @@ static enum nst_err user_alias(struct nst_sql *q, struct nst_req *rq, struct nst
     nst_sql_add(q, " AND account.id = ");
     nst_sql_bind(q, NST_INT(rq->caller.is_known ? rq->caller.id : -1));
     return NST_OK;
+}
+
+/* The detail needs a token, and so do its rows in a list (V213). */
+static enum nst_err user_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    (void)q;
+    bool is_verbose = user_shape(rq, NST_LIST) == NST_DETAIL;
+    return is_verbose && !rq->caller.is_known ? NST_E_UNAUTHENTICATED : NST_OK;
 }
 
 static enum nst_err user_before_create(struct nst_req *rq, void *row)
@@ -280,7 +298,7 @@ static const struct nst_route user_route[] = {
 };
 
 static const struct nst_sort user_sort[] = {
-    { "name", "account.name" },
+    { "name", "lower(account.name)|account.username" },
     { "id", "account.username" },
     { "id_lowercase", "lower(account.username)" },
     { "last_update", "account.updated_at" },
@@ -299,6 +317,8 @@ const struct nst_resource ocl_user = {
     .sort = user_sort,
     .hook = { .scope = user_scope,
               .alias = user_alias,
+              .visible = user_visible,
+              .shape = user_shape,
               .before_create = user_before_create,
               .after_create = user_after_create,
               .after_update = user_after_update,

@@ -9,6 +9,10 @@
 #define SOURCE_COLUMN(n, m, type, c, sentence) \
     NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
 
+/* What a version has from its source as it is now. */
+#define SOURCE_FIELD(n, m, type, sentence) \
+    NST_FIELD(n, ocl_version, m, type, .column = "repo." #m, .flags = NST_LAZY, .doc = sentence)
+
 static const struct nst_field version_field[] = {
     NST_IDENTITY("uuid", ocl_version, created_at, .doc = "Number of the version."),
     NST_CONSTANT("type", "\"Version\"", .doc = "Kind of resource."),
@@ -24,7 +28,7 @@ static const struct nst_field version_field[] = {
               .doc = "Canonical address of the source at that time."),
     NST_FIELD("external_id", ocl_version, external_id, &nst_text, .max = 255,
               .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_version, extras, &nst_json_value, .fallback = "{}",
+    NST_FIELD("extras", ocl_version, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("repo_id", ocl_version, repo_id, &nst_int, .flags = NST_CORE,
               .doc = "Number of the source."),
@@ -50,17 +54,48 @@ static const struct nst_field version_field[] = {
     SOURCE_COLUMN("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
     SOURCE_COLUMN("public_access", public_access, &nst_text, "repo.public_access",
                   "What others may do with the source."),
-    SOURCE_COLUMN("source_type", source_type, &nst_text, "repo.source_type", "Kind of source."),
-    SOURCE_COLUMN("full_name", full_name, &nst_text, "repo.full_name", "Name in full."),
+    SOURCE_FIELD("source_type", source_type, &nst_text, "Kind of source."),
+    SOURCE_FIELD("full_name", full_name, &nst_text, "Name in full."),
+    SOURCE_FIELD("website", website, &nst_text, "Page of the source."),
+    SOURCE_FIELD("default_locale", default_locale, &nst_text, "Language of names."),
+    NST_FIELD("supported_locales", ocl_version, supported_locales, &nst_string_list,
+              .column = OCL_LOCALES, .flags = NST_LAZY, .doc = "Its languages."),
+    SOURCE_FIELD("custom_validation_schema", custom_validation_schema, &nst_text,
+                 "Rules for concepts."),
+    SOURCE_FIELD("identifier", identifier, &nst_text, "Further identifiers."),
+    SOURCE_FIELD("contact", contact, &nst_text, "Whom to ask."),
+    SOURCE_FIELD("jurisdiction", jurisdiction, &nst_text, "Where it applies."),
+    SOURCE_FIELD("meta", meta, &nst_text, "Data about the document."),
+    SOURCE_FIELD("publisher", publisher, &nst_text, "Who publishes it."),
+    SOURCE_FIELD("purpose", purpose, &nst_text, "What it is for."),
+    SOURCE_FIELD("copyright", copyright, &nst_text, "Terms of use."),
+    SOURCE_FIELD("revision_date", revision_date, &nst_text, "Date of the last revision."),
+    SOURCE_FIELD("text", text, &nst_text, "A longer text."),
+    SOURCE_FIELD("content_type", content_type, &nst_text, "How much of the original is here."),
+    SOURCE_FIELD("collection_reference", collection_reference, &nst_text,
+                 "Collection of all its content."),
+    SOURCE_FIELD("hierarchy_meaning", hierarchy_meaning, &nst_text, "What parent and child mean."),
+    SOURCE_FIELD("version_needed", version_needed, &nst_text, "References must name a version."),
+    SOURCE_FIELD("experimental", experimental, &nst_bool, "Not for real use."),
+    SOURCE_FIELD("case_sensitive", case_sensitive, &nst_bool, "Codes differ by case."),
+    SOURCE_FIELD("compositional", compositional, &nst_bool, "Codes combine."),
+    NST_CONSTANT("nothing", "null", .doc = "What is not built yet: pictures, hierarchies."),
+    NST_CONSTANT("none", "[]", .doc = "Properties, filters, ways to match, exports elsewhere."),
+    NST_FIELD("path", ocl_version, path, &nst_url,
+              .column = "(CASE WHEN repo_version.mnemonic = 'HEAD' THEN '' "
+                        "ELSE repo_version.mnemonic || '/' END)",
+              .flags = NST_LAZY, .doc = "The version in addresses; HEAD has none."),
     NST_CONSTANT("is_processing", "false", .doc = "Nothing is ever pending (V109)."),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
-    NST_LINK("url", "{owner_url}sources/{source}/{id}/", .doc = "Address of the version."),
+    NST_LINK("url", "{owner_url}sources/{source}/{path}", .doc = "Address of the version."),
     NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
     NST_LINK("previous_version_url", "{owner_url}sources/{source}/{previous_version}/",
              .doc = "Address of the former version."),
     NST_LINK("parent_version_url", "{owner_url}sources/{source}/{parent_version}/",
              .doc = "Address of the parent version."),
-    NST_LINK("concepts_url", "{owner_url}sources/{source}/{id}/concepts/", .doc = "Its concepts."),
+    NST_LINK("concepts_url", "{owner_url}sources/{source}/{path}concepts/", .doc = "Its concepts."),
+    NST_LINK("mappings_url", "{owner_url}sources/{source}/{path}mappings/", .doc = "Its mappings."),
+    NST_LINK("versions_url", "{owner_url}sources/{source}/versions/", .doc = "All versions."),
 };
 
 /* G61: what stands in a route, and the names of the two standing versions. */
@@ -86,6 +121,22 @@ static const struct nst_rule import_rule[] = {
             .is_list = true \
     }
 
+/* V231. */
+#define V2_ROW \
+    "type short_code=source name url=source_url canonical_url owner owner_type owner_url " \
+    "version=id id created_at updated_at released retired version_url=url " \
+    "previous_version_url checksums source_type match_algorithms=none external_exports=none"
+#define V2_DETAIL \
+    "type uuid id short_code=source name full_name description source_type public_access " \
+    "url=source_url canonical_url owner owner_type owner_url version=id created_on=created_at " \
+    "updated_on=updated_at created_at updated_at created_by updated_by released retired " \
+    "external_id extras version_url=url previous_version_url concepts_url is_processing " \
+    "checksums custom_validation_schema default_locale supported_locales website versions_url " \
+    "mappings_url identifier publisher contact jurisdiction purpose copyright content_type " \
+    "revision_date logo_url=nothing text experimental case_sensitive collection_reference " \
+    "hierarchy_meaning compositional version_needed hierarchy_root_url=nothing meta " \
+    "properties=none filters=none match_algorithms=none"
+
 static const struct nst_serializer version_serializer[] = {
     { GUIDE, NST_LIST, "id released url" }, /* G12 */
     { GUIDE, NST_DETAIL,                    /* G12, G117 */
@@ -93,20 +144,10 @@ static const struct nst_serializer version_serializer[] = {
       "parent_version_url previous_version_url" },
     { GUIDE, NST_CREATE, "id* released description", .rules = guide_rule, .duplicate = TAKEN },
     { GUIDE, NST_UPDATE, "released description" },
-    { V2, NST_LIST, /* V231 */
-      "type short_code=source name url=source_url canonical_url owner owner_type owner_url "
-      "version=id id created_at updated_at released retired version_url=url previous_version_url "
-      "checksums",
-      .type = "Source Version" },
-    { V2, NST_DETAIL,
-      "type uuid id short_code=source name full_name description source_type public_access "
-      "url=source_url canonical_url owner owner_type owner_url version=id "
-      "created_on=created_at updated_on=updated_at created_at updated_at created_by updated_by "
-      "released retired external_id extras version_url=url previous_version_url concepts_url "
-      "is_processing checksums",
-      .type = "Source Version" },
-    { IMPORT, NST_CREATE, "id* released description external_id extras", .rules = import_rule,
-      .duplicate = TAKEN },
+    { V2, NST_LIST, V2_ROW, .type = "Source Version" },
+    { V2, NST_DETAIL, V2_DETAIL, .type = "Source Version" },
+    { IMPORT, NST_CREATE, "id* released retired description external_id extras",
+      .rules = import_rule, .duplicate = TAKEN },
 };
 
 /* ---- Hooks ---- */
@@ -331,8 +372,6 @@ static const struct nst_route version_route[] = {
     /* G75, V311 */
     { GUIDE, S "versions/", .get = { nst_list, ocl_any_token }, .post = PRIVATE(nst_create),
       .doc = "Versions of a source, newest first." },
-    { V2, S "versions/", .get = { nst_list, ocl_any_caller },
-      .doc = "Versions of a source, newest first." },
     /* G76, V312 */
     { GUIDE, S "latest~version/", .get = { nst_retrieve, ocl_any_token },
       .put = PRIVATE(nst_update), .doc = "The released version." },
@@ -364,4 +403,55 @@ const struct nst_resource ocl_version = {
               .before_create = version_before_create,
               .before_update = version_before_update },
     .doc = "A frozen state of a source.",
+};
+
+/* ---- Versions as v2 lists them: HEAD is one of them (V231) ---- */
+
+/* INITIAL is as old as its source: in its place stands the source as it is now. */
+#define LISTED \
+    "SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.previous_id, v.parent_id, " \
+    "v.is_active, v.created_at, v.created_by, v.retired" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN 'HEAD' ELSE v.mnemonic END AS mnemonic" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN FALSE ELSE v.released END AS released" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.name ELSE v.name END AS name" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.description ELSE v.description END AS description" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.canonical_url ELSE v.canonical_url END AS " \
+    "canonical_url" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.external_id ELSE v.external_id END AS external_id" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.extras ELSE v.extras END AS extras" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_by ELSE v.updated_by END AS updated_by" \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_at ELSE v.updated_at END AS updated_at" \
+    " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
+
+static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
+                                 const struct nst_object *parent)
+{
+    (void)rq;
+    nst_sql_add(q, " AND repo_version.repo_id = ");
+    nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    return NST_OK;
+}
+
+static const struct nst_serializer listed_serializer[] = {
+    { V2, NST_LIST, V2_ROW, .type = "Source Version" },
+    { V2, NST_DETAIL, V2_DETAIL, .type = "Source Version" },
+};
+
+static const struct nst_route listed_route[] = {
+    { V2, S "versions/", .get = { nst_list, ocl_any_caller },
+      .doc = "Versions of a source, newest first; the last is HEAD." },
+};
+
+const struct nst_resource ocl_listed_version = {
+    .name = "listed_version",
+    .table = "repo_version",
+    .from = "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
+    .where = "repo_version.is_active",
+    .order = "repo_version.id DESC",
+    .size = sizeof(struct ocl_version),
+    NST_FIELDS(version_field),
+    NST_SERIALIZERS(listed_serializer),
+    NST_ROUTES(listed_route),
+    .hook = { .scope = listed_scope, .shape = ocl_verbose },
+    .doc = "A version of a source, or its present state.",
 };

@@ -12,11 +12,15 @@ struct ocl_version {
     int64_t repo_id, rev, concepts, active_concepts;
     int64_t previous_id, parent_id;
     struct nst_str previous_version, parent_version, creator, updater, public_access;
-    struct nst_str source_type;
+    struct nst_str source_type, website, default_locale, supported_locales, identifier, contact;
+    struct nst_str custom_validation_schema, jurisdiction, meta, publisher, purpose, copyright;
+    struct nst_str revision_date, text, content_type, collection_reference, hierarchy_meaning;
+    struct nst_str version_needed, path;
+    bool experimental, case_sensitive, compositional;
     int64_t created_at, updated_at, created_by, updated_by;
 };
 
-extern const struct nst_resource ocl_version;
+extern const struct nst_resource ocl_version, ocl_listed_version;
 
 /* Store the version INITIAL of a new repository (G110). */
 NST_CHECKED enum nst_err ocl_version_make_initial(struct nst_req *rq,

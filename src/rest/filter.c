@@ -1,0 +1,204 @@
+/* Filters of a list (V334): `a,b` is or, `!a` not, `a*` a pattern, all without case. A
+ * parameter that is given twice is the same as one with a comma, in either spelling; a
+ * value in double quotes is literal, `""` in it one quote. */
+#include "model.h"
+
+/* Alternatives that share one parenthesis: SQLite bounds the depth of an expression. */
+#define PATTERNS_TOGETHER 50
+
+/* One filter on its way into a statement. */
+struct filter {
+    struct nst_sql *q;
+    struct nst_req *rq;
+    const struct nst_resource *resource;
+    const struct nst_field *field;
+    struct nst_str name; /* as the client spells it */
+    struct nst_str *word;
+    bool *is_pattern;
+    size_t count, room;
+    bool is_not, is_wrong;
+};
+
+static void add_word(struct filter *f, struct nst_str word, bool is_literal)
+{
+    if (f->count == f->room) {
+        size_t room = f->room * 2 + 8;
+        struct nst_str *words = NST_NEW_ARRAY(f->rq->arena, struct nst_str, room);
+        bool *patterns = NST_NEW_ARRAY(f->rq->arena, bool, room);
+        for (size_t i = 0; i < f->count; i++) {
+            words[i] = f->word[i];
+            patterns[i] = f->is_pattern[i];
+        }
+        f->word = words;
+        f->is_pattern = patterns;
+        f->room = room;
+    }
+    f->is_pattern[f->count] = !is_literal && nst_str_find(word, '*') < word.n;
+    f->word[f->count++] = word;
+}
+
+/* `"A, B"` up to its closing quote; false where none closes before a comma or the end:
+ * then the quotes are text. */
+static bool cut_quoted(struct nst_str *word, struct nst_str *rest, struct nst_arena *a)
+{
+    struct nst_buf b;
+    size_t i = 1;
+    nst_buf_init(&b, a, rest->n);
+    for (; i < rest->n && (rest->p[i] != '"' || (i + 1 < rest->n && rest->p[i + 1] == '"')); i++) {
+        nst_put_char(&b, rest->p[i]);
+        i += rest->p[i] == '"';
+    }
+    struct nst_str after = nst_str_trim(nst_str_slice(*rest, i + 1, rest->n));
+    if (i >= rest->n || (after.n > 0 && after.p[0] != ','))
+        return false;
+    *word = nst_buf_str(&b);
+    nst_str_cut(&after, ',');
+    *rest = after;
+    return true;
+}
+
+static void add_words(struct filter *f, struct nst_str rest)
+{
+    rest = nst_str_trim(rest);
+    if (f->count == 0 && nst_str_starts(rest, NST_STR("!"))) {
+        f->is_not = true;
+        rest = nst_str_slice(rest, 1, rest.n);
+    }
+    while (rest.p != NULL) {
+        struct nst_str word;
+        while (rest.n > 0 && rest.p[0] == ' ')
+            rest = nst_str_slice(rest, 1, rest.n);
+        if (rest.n > 0 && rest.p[0] == '"' && cut_quoted(&word, &rest, f->rq->arena))
+            add_word(f, word, true);
+        else
+            add_word(f, nst_str_trim(nst_str_cut(&rest, ',')), false);
+    }
+}
+
+/* Every value of the parameter, in the order in which they stand. */
+static void read_values(struct filter *f)
+{
+    struct nst_str rest = f->rq->x->query, snake = nst_str_z(f->field->name), name, value;
+    struct nst_str camel = nst_camel(f->rq->arena, snake);
+    while (nst_query_next(&name, &value, &rest, f->rq->arena)) {
+        if (value.n == 0 || (!nst_str_eq(name, snake) && !nst_str_eq(name, camel)))
+            continue;
+        f->name = name;
+        f->is_wrong |= nst_str_eq(value, NST_STR(NST_NO_TEXT));
+        add_words(f, value);
+    }
+}
+
+/* ---- Conditions ---- */
+
+/* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
+static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, word.n * 2 + 1);
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i];
+        if (c == '%' || c == '_' || c == '\\')
+            nst_put_char(&b, '\\');
+        nst_put_char(&b, c == '*' ? '%' : c);
+    }
+    return nst_buf_str(&b);
+}
+
+static void put_column(const struct filter *f, const char *before, const char *after)
+{
+    nst_sql_add(f->q, before);
+    nst_column_put(&f->q->text, f->resource, f->field);
+    nst_sql_add(f->q, after);
+}
+
+/* Returns what comes before further alternatives. */
+static const char *put_texts(struct filter *f)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->is_pattern[i])
+            continue;
+        if (is_first)
+            put_column(f, "lower(", ") IN (lower(");
+        else
+            nst_sql_add(f->q, ", lower(");
+        nst_sql_bind(f->q, NST_TEXT(f->word[i]));
+        nst_sql_add(f->q, ")");
+        is_first = false;
+    }
+    nst_sql_add(f->q, is_first ? "" : ")");
+    return is_first ? "" : " OR ";
+}
+
+static void put_patterns(struct filter *f, const char *between)
+{
+    unsigned together = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (!f->is_pattern[i])
+            continue;
+        nst_sql_add(f->q, between);
+        nst_sql_add(f->q, together == 0 ? "(" : "");
+        put_column(f, "lower(", ") LIKE lower(");
+        nst_sql_bind(f->q, NST_TEXT(like_pattern(f->rq->arena, f->word[i])));
+        nst_sql_add(f->q, ") ESCAPE '\\'");
+        between = " OR ";
+        if (++together == PATTERNS_TOGETHER) {
+            nst_sql_add(f->q, ")");
+            together = 0;
+        }
+    }
+    nst_sql_add(f->q, together > 0 ? ")" : "");
+}
+
+/* Numbers, booleans and times compare as such, on every engine. */
+static struct nst_value typed(struct filter *f, struct nst_str word)
+{
+    const struct nst_json v = { .kind = NST_JSON_STRING, .text = word };
+    int64_t number = 0;
+    bool flag = false;
+    if (f->field->rep == NST_REP_BOOL) {
+        f->is_wrong |= !nst_query_flag(&flag, word);
+        return NST_BOOL(flag);
+    }
+    f->is_wrong |= !f->field->type->parse(f->rq, f->field, &v, &number);
+    return NST_INT(number);
+}
+
+static void put_typed(struct filter *f)
+{
+    put_column(f, "", " IN (");
+    for (size_t i = 0; i < f->count; i++) {
+        nst_sql_add(f->q, i > 0 ? ", " : "");
+        nst_sql_bind(f->q, typed(f, f->word[i]));
+    }
+    nst_sql_add(f->q, ")");
+}
+
+static void put_filter(struct filter *f)
+{
+    nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
+    if (f->field->rep != NST_REP_STR)
+        put_typed(f);
+    else
+        put_patterns(f, put_texts(f));
+    nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
+}
+
+enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
+                             const struct nst_resource *r)
+{
+    for (size_t i = 0; rq->x->query.n > 0 && i < r->field_count; i++) {
+        struct filter f = { .q = q, .rq = rq, .resource = r, .field = &r->field[i] };
+        if ((f.field->flags & NST_FILTER) == 0)
+            continue;
+        read_values(&f);
+        if (f.count == 0)
+            continue;
+        put_filter(&f);
+        *filtered = true;
+        if (f.is_wrong)
+            nst_add_problem(rq, f.name, nst_str_z(nst_texts_of(rq->face)->invalid), true);
+    }
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+}
