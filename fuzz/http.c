@@ -43,7 +43,7 @@ static void start(void)
     atexit(stop);
 }
 
-/* On a busy machine ports, descriptors or room in the queue may be short for a moment. */
+/* X83: on a busy machine ports, descriptors or room in the queue may be short for a moment. */
 static int dial(void)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,

@@ -120,21 +120,26 @@ static bool is_same(const struct list *l, const struct element *e, const struct 
     return true;
 }
 
+static void take_partner(const struct list *l, struct element *e, const struct nst_json *stored,
+                         bool *used, bool in_all)
+{
+    size_t k = 0;
+    for (const struct nst_json *v = stored->first; e->kept == NULL && v != NULL; v = v->next, k++) {
+        if (used[k] || !is_same(l, e, v, in_all))
+            continue;
+        e->kept = v;
+        used[k] = true;
+    }
+}
+
 /* Those that are equal in all first, so that none of them loses its partner. */
 static void find_kept(struct list *l, const struct nst_json *stored)
 {
     bool *used = NST_NEW_ARRAY(l->rq->arena, bool, stored->count + 1);
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < l->count; i++) {
-            const struct nst_json *v = stored->first;
-            for (size_t k = 0; l->element[i].kept == NULL && v != NULL; v = v->next, k++) {
-                if (used[k] || !is_same(l, &l->element[i], v, pass == 0))
-                    continue;
-                l->element[i].kept = v;
-                used[k] = true;
-            }
-        }
-    }
+    for (size_t i = 0; i < l->count; i++)
+        take_partner(l, &l->element[i], stored, used, true);
+    for (size_t i = 0; i < l->count; i++)
+        take_partner(l, &l->element[i], stored, used, false);
 }
 
 /* ---- Writing ---- */
