@@ -46,8 +46,9 @@ struct nst_exchange {
     struct nst_str method;   /* as sent: "GET" */
     struct nst_str path;     /* not decoded, starts with '/' */
     struct nst_str query;    /* after '?', not decoded; null when there is none */
-    struct nst_str host;     /* of an absolute target, else the Host header; without one,
-                              * address and port of this end */
+    struct nst_str host;     /* of an absolute target, else the Host header; without one, or
+                              * with an empty one, address and port of this end; "localhost"
+                              * on a Unix socket */
     struct nst_str body;     /* whole; empty until handle is called */
     struct nst_str peer;     /* address of the other end, text */
     struct nst_str id;       /* of the request: in the log and X-Request-Id */
@@ -65,7 +66,7 @@ struct nst_exchange {
     uint64_t length;
     bool is_broken; /* reset the connection, so that no client takes it for complete */
 
-    struct nst_http_header header[NST_HTTP_HEADERS_OUT];
+    struct nst_http_header header[NST_HTTP_HEADERS_OUT + 4]; /* the last are the layer's */
     unsigned header_count;
     struct nst_str content_type; /* null: none is sent */
     bool must_close;             /* close the connection after the answer */

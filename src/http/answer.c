@@ -33,7 +33,7 @@ static struct nst_str clean_value(struct nst_exchange *x, struct nst_str value)
 
 void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value)
 {
-    assert(x->header_count < NST_HTTP_HEADERS_OUT);
+    assert(x->header_count < NST_COUNT(x->header));
     x->header[x->header_count++] =
         (struct nst_http_header){ nst_str_z(name), clean_value(x, value) };
 }
@@ -89,8 +89,6 @@ static bool is_too_large(const struct nst_exchange *x)
     return x->out.is_full;
 }
 
-/* ---- Compression ---- */
-
 /* Text and JSON shrink; pictures and archives do not. */
 static bool is_text(struct nst_str type)
 {
@@ -103,10 +101,9 @@ static bool is_text(struct nst_str type)
 static void vary_on_encoding(struct nst_exchange *x)
 {
     struct nst_http_header *vary = nst_http_find_header(x, "Vary");
-    if (vary == NULL && x->header_count < NST_HTTP_HEADERS_OUT)
+    if (vary == NULL)
         nst_http_add_header(x, "Vary", NST_STR("Accept-Encoding"));
-    else if (vary != NULL && !nst_list_has(vary->value, "Accept-Encoding") &&
-             !nst_list_has(vary->value, "*"))
+    else if (!nst_list_has(vary->value, "Accept-Encoding") && !nst_list_has(vary->value, "*"))
         vary->value = nst_strf(x->arena, "%.*s, Accept-Encoding", NST_FMT(vary->value));
 }
 
@@ -136,12 +133,12 @@ static void revalidate(struct nst_exchange *x)
 static void compress(struct nst_exchange *x)
 {
     struct nst_http_loop *l = x->loop;
-    if (x->more != NULL || x->out.n < l->server->options.gzip_from || !is_text(x->content_type) ||
-        x->status == 206 || nst_http_find_header(x, "Content-Encoding") != NULL)
+    if (x->out.n < l->server->options.gzip_from || !is_text(x->content_type) || x->status == 206 ||
+        nst_http_find_header(x, "Content-Encoding") != NULL)
         return;
     vary_on_encoding(x);
     struct nst_str accepted = nst_http_request_header(x, "Accept-Encoding");
-    if (x->header_count == NST_HTTP_HEADERS_OUT || !nst_list_has(accepted, "gzip"))
+    if (!nst_list_has(accepted, "gzip"))
         return;
     if (l->compressor == NULL)
         l->compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
@@ -158,8 +155,6 @@ static void compress(struct nst_exchange *x)
     if (etag != NULL)
         etag->value = gzip_tag(x, etag->value);
 }
-
-/* ---- The head ---- */
 
 static const char statuses[] =
     "200 OK\r\n201 Created\r\n202 Accepted\r\n204 No Content\r\n206 Partial Content\r\n"
@@ -243,8 +238,6 @@ static struct nst_str head_of(struct exchange *x)
     return nst_buf_str(&b);
 }
 
-/* ---- The whole ---- */
-
 void nst_http_push(struct exchange *x, struct nst_str part)
 {
     if (part.n == 0)
@@ -307,11 +300,11 @@ void nst_http_answer(struct exchange *x)
         nst_http_fail(x, NST_E_INTERNAL, NULL);
     if (x->file >= 0)
         nst_http_apply_range(x);
+    x->kind = kind_of(x);
     if (pub->status == 304)
         revalidate(pub);
-    else
+    else if (x->kind == BODY_WHOLE)
         compress(pub);
-    x->kind = kind_of(x);
     x->keeps_alive = x->head.keeps_alive && !pub->must_close && !pub->loop->is_draining &&
                      x->kind != BODY_TO_CLOSE;
     nst_http_push(x, head_of(x));

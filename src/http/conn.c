@@ -1,5 +1,5 @@
 /* A connection: what it does in each of its states, one step at a time. A step
- * reads or writes at most once; while it says so, the next one follows. Epoll is
+ * reads and writes at most once; while it says so, the next one follows. Epoll is
  * level-triggered, so that nothing depends on a call having taken all there was. */
 #include "internal.h"
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #define PART_MAX ((size_t)128 << 10) /* of a file in one call, so that others have a turn */

@@ -109,8 +109,9 @@ struct nst_http_loop {
     struct exchange *pool;
     unsigned pooled;
     _Atomic(struct exchange *) resumed;
-    int64_t now;       /* nst_ticks() at the last wake-up */
-    int64_t accept_at; /* when to listen again; 0: listening */
+    atomic_uint resuming; /* threads that are handing one over */
+    int64_t now;          /* nst_ticks() at the last wake-up */
+    int64_t accept_at;    /* when to listen again; 0: listening */
     int64_t drain_until, close_until;
     bool is_draining;
     uint64_t id_next;

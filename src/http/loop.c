@@ -39,7 +39,7 @@ static bool set_listening(struct nst_http_loop *l, bool is_on)
         if (!is_on)
             epoll_ctl(l->poll, EPOLL_CTL_DEL, l->listener[i], NULL);
         else if (!watch(l, &l->listener[i], l->listener[i], EPOLLIN | EPOLLEXCLUSIVE))
-            is_on = false;
+            return set_listening(l, false);
     }
     l->accept_at = is_on ? 0 : l->now + PAUSE;
     return is_on;
@@ -154,7 +154,7 @@ static void close_listeners(struct nst_http_loop *l)
     l->listeners = 0;
 }
 
-/* What waits to be accepted is still served, and so are the connections that there
+/* What waits to be accepted is still served, up to ACCEPTS, and so are the connections that there
  * are, until none has a request in flight. */
 static void begin_drain(struct nst_http_loop *l)
 {
@@ -223,19 +223,19 @@ static void *run(void *arg)
     l->now = nst_ticks();
     if (app->loop_start != NULL)
         l->state = app->loop_start(app->context);
+    bool is_over;
     do {
         wait_for_events(l);
         resume_all(l);
         expire(l);
         if (!l->is_draining && atomic_load(&l->server->is_stopping))
             begin_drain(l);
+        is_over = l->is_draining && is_drained(l);
         free_gone(l);
         if (app->tick_end != NULL)
             app->tick_end(l->state);
-    } while (!l->is_draining || !is_drained(l));
+    } while (!is_over);
     cut_all(l);
-    if (app->tick_end != NULL)
-        app->tick_end(l->state);
     if (app->loop_stop != NULL)
         app->loop_stop(l->state);
     return NULL;
@@ -245,6 +245,7 @@ void nst_http_resume(struct nst_exchange *pub)
 {
     struct exchange *x = (struct exchange *)pub;
     struct nst_http_loop *l = pub->loop;
+    atomic_fetch_add(&l->resuming, 1);
     struct exchange *head = atomic_load_explicit(&l->resumed, memory_order_relaxed);
     do {
         x->next = head;
@@ -253,6 +254,7 @@ void nst_http_resume(struct nst_exchange *pub)
     /* x belongs to the loop now. Who found the list empty wakes it. */
     if (head == NULL)
         nst_http_loop_wake(l);
+    atomic_fetch_sub(&l->resuming, 1); /* now the loop may be released */
 }
 
 void nst_http_loop_wake(struct nst_http_loop *l)

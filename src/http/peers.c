@@ -13,15 +13,18 @@ struct http_peer {
     unsigned count;
 };
 
-/* Of IPv6 the first half: the other half is the client's to choose. */
+/* Of IPv6 the first half: the other half is the client's to choose. A socket for both
+ * families maps the addresses of the old one. */
 static void write_key(unsigned char key[KEY_SIZE], const struct sockaddr *a)
 {
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+    bool is_mapped = a->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six);
     memset(key, 0, KEY_SIZE);
-    key[0] = (unsigned char)a->sa_family;
+    key[0] = is_mapped ? AF_INET : (unsigned char)a->sa_family;
     if (a->sa_family == AF_INET)
         memcpy(key + 1, (const char *)a + offsetof(struct sockaddr_in, sin_addr), 4);
     else if (a->sa_family == AF_INET6)
-        memcpy(key + 1, (const char *)a + offsetof(struct sockaddr_in6, sin6_addr), KEY_SIZE - 1);
+        memcpy(key + 1, six->s6_addr + (is_mapped ? 12 : 0), is_mapped ? 4 : KEY_SIZE - 1);
 }
 
 static int compare(const void *a, const void *b)

@@ -3,7 +3,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,7 +33,7 @@ static struct nst_http_options with_defaults(struct nst_http_options o)
 }
 
 /* A connection is a file, and there must be some left for the rest of the program. The
- * usual soft limit of 1024 is for programs that use select. X12 */
+ * usual soft limit of 1024 is for programs that use select. */
 static void fit_to_files(struct nst_http_options *o)
 {
     struct rlimit limit;
@@ -44,9 +43,9 @@ static void fit_to_files(struct nst_http_options *o)
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         (void)getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= wanted)
-        return;
     rlim_t extra = limit.rlim_cur / 2 < FILES_EXTRA ? limit.rlim_cur / 2 : FILES_EXTRA;
+    if (limit.rlim_cur - extra >= o->connections)
+        return;
     o->connections = (unsigned)(limit.rlim_cur - extra);
     nst_log(NST_LOG_WARN, "fewer connections than wanted: raise the limit of open files",
             NST_LOG_INT("connections", o->connections),
@@ -111,8 +110,11 @@ void nst_http_stop(struct nst_http *h)
         nst_http_loop_wake(&h->loop[i]);
     for (unsigned i = 0; i < h->started; i++)
         pthread_join(h->loop[i].thread, NULL);
-    for (unsigned i = 0; i < h->options.loops; i++)
+    for (unsigned i = 0; i < h->options.loops; i++) {
+        while (atomic_load(&h->loop[i].resuming) > 0)
+            sched_yield();
         nst_http_loop_release(&h->loop[i]);
+    }
     pthread_mutex_destroy(&h->peers_lock);
     free(h);
 }

@@ -1341,6 +1341,33 @@ def activated(sockets, *settings, pid="$$"):
 
 
 @case
+def addresses_of_both_families():
+    """A socket for both families shows the addresses of the old one inside the new: each
+    counts for itself."""
+    both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    s = Server.__new__(Server)
+    s.process = activated([both], "per_address=1")
+    s.port = int(s.process.stdout.readline())
+    try:
+        clients = []
+        for address in ("127.0.0.1", "127.0.0.2"):
+            one = socket.create_connection(("127.0.0.1", s.port), PATIENCE, (address, 0))
+            clients.append(one)
+            one.sendall(request().encode())
+            assert one.recv(4096).startswith(b"HTTP/1.1 200"), address
+        with Client(s) as c:
+            assert c.is_closed()
+        for one in clients:
+            one.close()
+        s.begin_stop()
+        s.stop()
+    finally:
+        s.process.kill()
+        s.process.wait()
+        both.close()
+
+
+@case
 def systemd_activation():
     with tempfile.TemporaryDirectory() as work:
         path = os.path.join(work, "socket")
