@@ -295,7 +295,7 @@ static enum body_kind kind_of(const struct exchange *x)
 void nst_http_answer(struct exchange *x)
 {
     struct nst_exchange *pub = &x->pub;
-    assert(pub->status != 0);
+    assert(pub->status != 0 && pub->header_count <= NST_HTTP_HEADERS_OUT);
     if (is_too_large(pub))
         nst_http_fail(x, NST_E_INTERNAL, NULL);
     if (x->file >= 0)

@@ -168,7 +168,7 @@ static unsigned passed(void)
     if (pid == NULL || fds == NULL || !nst_str_int(&owner, nst_str_z(pid)) ||
         !nst_str_int(&n, nst_str_z(fds)) || owner != getpid() || n <= 0)
         return 0;
-    return n < HTTP_LISTENERS_MAX ? (unsigned)n : HTTP_LISTENERS_MAX + 1;
+    return n <= HTTP_LISTENERS_MAX ? (unsigned)n : HTTP_LISTENERS_MAX + 1;
 }
 
 static enum nst_err listen_passed(struct nst_http *h, unsigned count)

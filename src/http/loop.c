@@ -97,7 +97,7 @@ static void take_event(struct nst_http_loop *l, const struct epoll_event *e)
         uint64_t count;
         (void)!read(l->wake, &count, sizeof(count));
     } else if (listener >= l->listener && listener < l->listener + l->listeners) {
-        if (l->accept_at == 0 && !l->is_draining)
+        if (l->accept_at == 0)
             accept_some(l, *listener);
     } else {
         nst_http_conn_advance(e->data.ptr, e->events);
@@ -149,9 +149,9 @@ static void free_gone(struct nst_http_loop *l)
 
 static void close_listeners(struct nst_http_loop *l)
 {
-    for (unsigned i = 0; i < l->listeners; i++)
-        close(l->listener[i]);
-    l->listeners = 0;
+    (void)set_listening(l, false); /* epoll would keep a socket that somebody else holds, too */
+    while (l->listeners > 0)
+        close(l->listener[--l->listeners]);
 }
 
 /* What waits to be accepted is still served, up to ACCEPTS, and so are the connections that there

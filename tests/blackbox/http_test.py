@@ -1368,6 +1368,31 @@ def addresses_of_both_families():
 
 
 @case
+def drain_of_a_socket_that_systemd_holds():
+    """Who connects during the stop waits for the next start; the stop ends well."""
+    held = socket.create_server(("127.0.0.1", 0))
+    s = Server.__new__(Server)
+    s.process = activated([held])
+    s.port = int(s.process.stdout.readline())
+    try:
+        with Client(s) as c, Client(s) as kept, Client(s) as other:
+            other.get("/waiting?hold")
+            c.send(request("/later"))
+            until(lambda: kept.get("/waiting").body == b"1")
+            s.begin_stop()
+            until(lambda: kept.get("/waiting").header.get("connection") == "close")
+            with Client(s) as late:
+                late.send(request())
+                equal(other.get("/waiting?release").status, 200)
+                equal(c.answer().status, 200)
+            s.stop()
+    finally:
+        s.process.kill()
+        s.process.wait()
+        held.close()
+
+
+@case
 def systemd_activation():
     with tempfile.TemporaryDirectory() as work:
         path = os.path.join(work, "socket")
