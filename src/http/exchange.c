@@ -5,7 +5,6 @@
 
 #include <netdb.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "nestor/base/log.h"
 #include "nestor/base/time.h"

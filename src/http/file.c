@@ -87,11 +87,8 @@ void nst_http_apply_range(struct exchange *x)
 ssize_t nst_http_send_file(struct exchange *x)
 {
     size_t n = x->file_left < PART_MAX ? (size_t)x->file_left : PART_MAX;
-    ssize_t sent;
-    do
-        sent = nst_http_calls.sendfile(x->conn->fd, x->file, &x->file_at, n);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    ssize_t sent = nst_http_calls.sendfile(x->conn->fd, x->file, &x->file_at, n);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (sent <= 0) /* 0: the file has become shorter than it was said to be */
         return -1;

@@ -20,8 +20,9 @@
 /* Room for parts of a body behind the largest head. */
 #define HTTP_BODY_ROOM ((size_t)16 << 10)
 
-#define HTTP_OUT_MAX       6  /* parts of an answer that one call sends */
-#define HTTP_LISTENERS_MAX 16 /* of a loop; systemd may hand over several */
+#define HTTP_BACKLOG       1024 /* of a listener */
+#define HTTP_OUT_MAX       6    /* parts of an answer that one call sends */
+#define HTTP_LISTENERS_MAX 16   /* of a loop; systemd may hand over several */
 
 /* The system calls that meet the network, for tests to replace. */
 struct nst_http_calls {
@@ -53,7 +54,7 @@ struct conn {
     struct nst_http_loop *loop;
     struct http_peer *counted;
     struct exchange *x; /* NULL while WAITING, CLOSING and GONE */
-    size_t taken;       /* bytes since `since` */
+    size_t taken;       /* bytes that came since `since`; while SENDING, were queued then */
     size_t discarded;   /* bytes thrown away */
     int64_t since;      /* nst_ticks() when state was entered or last did something */
     int fd;

@@ -17,7 +17,6 @@
 
 #include "nestor/base/log.h"
 
-#define BACKLOG      1024
 #define FIRST_PASSED 3 /* sd_listen_fds(3) */
 
 struct address {
@@ -91,7 +90,7 @@ static int open_socket(const struct address *a, bool is_shared)
         (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) && set_flag(fd, IPPROTO_TCP, TCP_NODELAY) &&
          (!is_shared || set_flag(fd, SOL_SOCKET, SO_REUSEPORT)) &&
          (family == AF_INET || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)));
-    if (is_set && bind(fd, &a->to.any, a->n) == 0 && listen(fd, BACKLOG) == 0)
+    if (is_set && bind(fd, &a->to.any, a->n) == 0 && listen(fd, HTTP_BACKLOG) == 0)
         return fd;
     int saved = errno;
     close(fd);
@@ -179,7 +178,7 @@ static enum nst_err listen_passed(struct nst_http *h, unsigned count)
         a.n = sizeof(a.to);
         errno = E2BIG;
         if (count > HTTP_LISTENERS_MAX || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
-            fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || listen(fd, BACKLOG) != 0 ||
+            fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || listen(fd, HTTP_BACKLOG) != 0 ||
             getsockname(fd, &a.to.any, &a.n) != 0)
             return failure(NST_STR("LISTEN_FDS"));
         if (a.to.any.sa_family != AF_UNIX) {

@@ -23,8 +23,6 @@
 #define FAREWELL    (NST_SECOND / 2) /* for clients to see the last answers, on stop */
 #define WAIT_MAX    (3600 * NST_SECOND)
 
-/* ---- Accepting ---- */
-
 static bool watch(const struct nst_http_loop *l, void *what, int fd, uint32_t events)
 {
     struct epoll_event event = { .events = events, .data.ptr = what };
@@ -69,8 +67,6 @@ static void accept_some(struct nst_http_loop *l, int listener)
             close(fd);
     }
 }
-
-/* ---- A round ---- */
 
 /* Milliseconds until something is due, rounded up. */
 static int next_wait(const struct nst_http_loop *l)
@@ -145,8 +141,6 @@ static void free_gone(struct nst_http_loop *l)
     }
 }
 
-/* ---- Stopping ---- */
-
 static void close_listeners(struct nst_http_loop *l)
 {
     (void)set_listening(l, false); /* epoll would keep a socket that somebody else holds, too */
@@ -154,12 +148,12 @@ static void close_listeners(struct nst_http_loop *l)
         close(l->listener[--l->listeners]);
 }
 
-/* What waits to be accepted is still served, up to ACCEPTS, and so are the connections that there
+/* What waits to be accepted is still served, and so are the connections that there
  * are, until none has a request in flight. */
 static void begin_drain(struct nst_http_loop *l)
 {
-    for (unsigned i = 0; i < l->listeners; i++)
-        accept_some(l, l->listener[i]);
+    for (unsigned i = 0; i < l->listeners * HTTP_BACKLOG / ACCEPTS; i++)
+        accept_some(l, l->listener[i % l->listeners]);
     close_listeners(l);
     l->accept_at = 0; /* never again: else a pause that is over would be waited for */
     l->is_draining = true;

@@ -241,8 +241,6 @@ static bool take(struct nst_http_head *h, enum state state, struct nst_str part)
     return true;
 }
 
-/* ---- The whole head ---- */
-
 static bool take_length(struct nst_http_head *h)
 {
     struct nst_str text = h->content_length.value;

@@ -313,7 +313,7 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
 {
     const struct job *job = x->app;
     struct nst_buf b;
-    nst_buf_init(&b, x->arena, 16384);
+    nst_buf_init(&b, x->arena, x->path.n + x->query.n + 2);
     nst_put(&b, x->path);
     nst_put_char(&b, '/');
     /* T3: who follows with a GET loses the body that it sent. */
