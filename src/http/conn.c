@@ -387,10 +387,11 @@ void nst_http_conn_advance(struct conn *c, uint32_t events)
     if (is_over && c->state == CONN_WORKING)
         nst_http_conn_cut(c);
     unsigned steps = 0;
-    while (steps < STEPS_MAX && !(c->is_blocked && c->state == CONN_SENDING) &&
-           step[c->state] != NULL && step[c->state](c))
+    while ((steps < STEPS_MAX || c->state == CONN_HEAD) && /* a whole request is no slow head */
+           !(c->is_blocked && c->state == CONN_SENDING) && step[c->state] != NULL &&
+           step[c->state](c))
         steps++;
-    if (steps == STEPS_MAX) /* others have their turn; this one goes on by the next event */
+    if (steps >= STEPS_MAX) /* others have their turn; this one goes on by the next event */
         c->is_blocked = true;
     watch(c, events);
 }
@@ -424,12 +425,11 @@ void nst_http_conn_expire(struct conn *c)
 {
     size_t seconds = (size_t)(c->loop->server->patience[c->state] / NST_SECOND);
     bool keeps_rate = c->taken >= seconds * NST_HTTP_BODY_RATE;
-    bool is_full = c->state == CONN_SENDING || (c->state == CONN_HEAD && c->is_blocked);
-    if (is_full && goes_on_reading(c))
+    if (c->state == CONN_SENDING && goes_on_reading(c))
         return;
     if (keeps_rate && (c->state == CONN_BODY || c->state == CONN_CLOSING)) {
         nst_http_conn_enter(c, c->state);
-    } else if (!is_full && (c->state == CONN_HEAD || c->state == CONN_BODY)) {
+    } else if (c->state == CONN_HEAD || c->state == CONN_BODY) {
         (void)fail(c, NST_E_TIMEOUT, NULL);
         nst_http_conn_advance(c, 0);
     } else {

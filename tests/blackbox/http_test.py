@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -1429,6 +1430,57 @@ def systemd_activation():
             s.process.wait()
             for one in sockets:
                 one.close()
+
+
+@case
+def slow_and_steady():
+    """Who goes on reading is not let go, however long the kernel's buffer lasts."""
+    with server("idle=1", "gzip_from=100000000") as s, Client(s) as c:
+        c.send(request("/json?20000000"))
+        for _ in range(80):
+            assert c.socket.recv(10000), "cut"
+            time.sleep(0.05)  # 200 KB/s for four times the deadline under test
+        assert c.socket.recv(1), "cut"
+
+
+@case
+def paused_pipeline():
+    """Requests that are here are no slow heads, although their client does not read yet."""
+    with server("request=1", "idle=30", "gzip_from=100000000") as s, Client(s) as c:
+        chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        c.send(chunked + "3\r\nabc\r\n0\r\n\r\n" + request("/json?10000") * 600)
+        time.sleep(2.5)  # the deadline under test, twice and a half
+        equal([c.answer().status for _ in range(601)], [200] * 601)
+
+
+@case
+def stop_serves_who_waits():
+    """More than a round accepts: nobody who had connected is sent away."""
+    s = Server("drain=10")
+    try:
+        os.kill(s.process.pid, signal.SIGSTOP)
+        clients = [Client(s) for _ in range(300)]
+        for c in clients:
+            c.send(request())
+        s.begin_stop()
+        os.kill(s.process.pid, signal.SIGCONT)
+        equal([c.answer().status for c in clients], [200] * 300)
+        for c in clients:
+            c.socket.close()
+        s.stop()
+    finally:
+        s.process.kill()
+        s.process.wait()
+
+
+@case
+def empty_line_behind_a_body():
+    """RFC 9112, 2.2: it begins no request, which would be a slow one."""
+    with server("request=1", "idle=30") as s, Client(s) as c:
+        c.send(request("/echo", "POST", "abc") + "\r\n")
+        equal(c.answer().body, b"abc")
+        time.sleep(1.6)  # the deadline under test, and a half
+        equal((c.get().status, c.rest), (200, b""))
 
 
 @case
