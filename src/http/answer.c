@@ -12,7 +12,6 @@
 #define GZIP_LEVEL  1
 #define GZIP_SUFFIX "-gzip\""
 #define HEAD_GUESS  ((size_t)768)
-#define HEAD_MAX    ((size_t)1 << 20)
 
 /* Drop what would end the line; copies only when there is something to drop. */
 static struct nst_str clean_value(struct nst_exchange *x, struct nst_str value)
@@ -75,6 +74,7 @@ void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail)
     pub->header_count = 0;
     pub->content_type = (struct nst_str){ NULL, 0 };
     pub->more = NULL;
+    nst_http_drop_file(x);
     nst_buf_init(&pub->out, pub->arena, NST_HTTP_ANSWER_MAX);
     pub->loop->server->app->error(pub, err, detail);
     if (pub->status == 0)
@@ -116,12 +116,12 @@ static struct nst_str gzip_tag(struct nst_exchange *x, struct nst_str tag)
     return nst_strf(x->arena, "%.*s" GZIP_SUFFIX, (int)tag.n - 1, tag.p);
 }
 
-/* X60, RFC 9110, 15.4.5: a 304 has the tag that its client holds, and the Vary of
- * the 200. */
+/* X60, RFC 9110, 15.4.5: a 304 has the tag that its client holds, and the Vary of a 200
+ * that is compressed: whether this one would be, only its body could tell. */
 static void revalidate(struct nst_exchange *x)
 {
     struct nst_http_header *etag = nst_http_find_header(x, "ETag");
-    if (etag == NULL)
+    if (etag == NULL || x->loop->server->options.gzip_from == SIZE_MAX)
         return;
     vary_on_encoding(x);
     struct nst_str held = nst_http_request_header(x, "If-None-Match");
@@ -220,7 +220,7 @@ static struct nst_str head_of(struct exchange *x)
 {
     struct nst_exchange *pub = &x->pub;
     struct nst_buf b;
-    nst_buf_init(&b, pub->arena, HEAD_MAX);
+    nst_buf_init(&b, pub->arena, NST_HTTP_ANSWER_MAX);
     (void)nst_buf_reserve(&b, HEAD_GUESS);
     put_status(&b, pub->status);
     nst_put(&b, date_line(pub->loop));

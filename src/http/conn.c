@@ -37,13 +37,11 @@ void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *
     if (c == NULL)
         abort();
     *c = (struct conn){
-        .loop = l, .fd = fd, .counted = counted, .watched = EPOLLIN, .since = l->now
+        .loop = l, .fd = fd, .counted = counted, .watched = EPOLLIN, .since = l->now, .peer = "unix"
     };
-    socklen_t n =
-        peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (peer->sa_family == AF_UNIX ||
-        getnameinfo(peer, n, c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST) != 0)
-        memcpy(c->peer, "unix", sizeof("unix"));
+    if (peer->sa_family != AF_UNIX)
+        (void)getnameinfo(peer, sizeof(struct sockaddr_in6), c->peer, sizeof(c->peer), NULL, 0,
+                          NI_NUMERICHOST);
     TAILQ_INSERT_TAIL(&l->conns[CONN_WAITING], c, link);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
     if (epoll_ctl(l->poll, EPOLL_CTL_ADD, fd, &event) != 0)
@@ -58,8 +56,7 @@ static void end_exchange(struct exchange *x, bool is_whole)
         if (app->finished != NULL)
             app->finished(&x->pub);
     }
-    if (x->file >= 0)
-        close(x->file);
+    nst_http_drop_file(x);
 }
 
 void nst_http_conn_cut(struct conn *c)
@@ -117,11 +114,10 @@ static bool handle(struct conn *c)
  * cut, or its unfinished request refused. */
 static size_t receive(struct conn *c, char *to, size_t room)
 {
-    ssize_t n;
     if (!c->may_read)
         return 0;
     c->may_read = false;
-    n = nst_http_calls.read(c->fd, to, room);
+    ssize_t n = nst_http_calls.read(c->fd, to, room);
     if (n == 0 && (c->state == CONN_HEAD || c->state == CONN_BODY))
         (void)fail(c, NST_E_MALFORMED, "The request ended before it was complete.");
     else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -211,6 +207,16 @@ static bool step_waiting(struct conn *c)
 static bool step_head(struct conn *c)
 {
     struct exchange *x = c->x;
+    while (x->head.at == 0 && x->to - x->from >= 2 && memcmp(x->bytes + x->from, "\r\n", 2) == 0)
+        x->from += 2; /* RFC 9112, 2.2: old clients end a body so; it begins no request */
+    if (x->from == x->to) {
+        nst_http_exchange_release(x);
+        nst_http_conn_enter(c, CONN_WAITING);
+        return false;
+    }
+    if (x->to - x->from == 1 && x->bytes[x->from] == '\r') /* half of such a line */
+        return fill(c);
+    c->has_asked = true;
     struct nst_str text = { x->bytes + x->from, x->to - x->from };
     switch (nst_http_read_head(&x->head, text)) {
     case NST_HTTP_MORE:
@@ -277,10 +283,10 @@ static void drop_sent(struct exchange *x, size_t n)
 static bool flush(struct conn *c)
 {
     struct exchange *x = c->x;
-    ssize_t n;
     if (x->out_at == x->out_count)
         return true;
-    n = nst_http_calls.writev(c->fd, &x->out[x->out_at], (int)(x->out_count - x->out_at));
+    int count = (int)(x->out_count - x->out_at);
+    ssize_t n = nst_http_calls.writev(c->fd, &x->out[x->out_at], count);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         nst_http_conn_cut(c);
         return false;
@@ -308,8 +314,6 @@ static bool step_body(struct conn *c)
 static bool finish(struct conn *c)
 {
     struct exchange *x = c->x;
-    while (x->to - x->from >= 2 && memcmp(x->bytes + x->from, "\r\n", 2) == 0)
-        x->from += 2; /* RFC 9112, 2.2: behind a body of old clients; no request yet */
     bool keeps_alive = x->keeps_alive && !c->loop->is_draining, has_more = x->from < x->to;
     end_exchange(x, true);
     if (keeps_alive && has_more) {
@@ -412,9 +416,8 @@ void nst_http_conn_resume(struct conn *c)
  * a slow reader may need long for. It goes on as long as its queue shrinks. */
 static bool goes_on_reading(struct conn *c)
 {
-    size_t before = c->taken;
     int queued = 0;
-    if (ioctl(c->fd, SIOCOUTQ, &queued) != 0 || (before > 0 && (size_t)queued >= before))
+    if (ioctl(c->fd, SIOCOUTQ, &queued) != 0 || (c->taken > 0 && (size_t)queued >= c->taken))
         return false;
     nst_http_conn_enter(c, c->state);
     c->taken = (size_t)queued;

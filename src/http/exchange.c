@@ -61,6 +61,7 @@ struct exchange *nst_http_exchange_take(struct conn *c)
         l->pool = x->next;
         l->pooled--;
     }
+    l->busy++;
     x->conn = c;
     x->from = x->to = 0;
     nst_http_exchange_renew(x);
@@ -77,6 +78,7 @@ void nst_http_exchange_release(struct exchange *x)
 {
     struct nst_http_loop *l = x->pub.loop;
     x->conn->x = NULL;
+    l->busy--;
     if (l->pooled == POOL_MAX) {
         nst_http_exchange_free(x);
         return;

@@ -16,6 +16,14 @@ void nst_http_answer_file(struct nst_exchange *pub, int fd, uint64_t size)
     x->file_left = size;
 }
 
+void nst_http_drop_file(struct exchange *x)
+{
+    if (x->file >= 0)
+        close(x->file);
+    x->file = -1;
+    x->file_left = 0;
+}
+
 /* RFC 9110, 13.1.5: by strong tag, or by a date that is the same to the letter. */
 static bool if_range_holds(struct nst_exchange *x)
 {
@@ -51,16 +59,6 @@ static bool read_range(uint64_t *from, uint64_t *to, struct nst_str text, uint64
     return true;
 }
 
-static void refuse_range(struct exchange *x, uint64_t size)
-{
-    close(x->file);
-    x->file = -1;
-    x->file_left = 0;
-    nst_http_fail(x, NST_E_RANGE, NULL);
-    nst_http_add_header(&x->pub, "Content-Range",
-                        nst_strf(x->pub.arena, "bytes */%llu", (unsigned long long)size));
-}
-
 void nst_http_apply_range(struct exchange *x)
 {
     struct nst_exchange *pub = &x->pub;
@@ -73,7 +71,9 @@ void nst_http_apply_range(struct exchange *x)
     if (!read_range(&from, &to, wanted, size))
         return;
     if (from == to) {
-        refuse_range(x, size);
+        nst_http_fail(x, NST_E_RANGE, NULL);
+        nst_http_add_header(pub, "Content-Range",
+                            nst_strf(pub->arena, "bytes */%llu", (unsigned long long)size));
         return;
     }
     pub->status = 206;

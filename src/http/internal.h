@@ -17,12 +17,10 @@
  * sends first and reads later sees the answer: as large as any body may be. */
 #define HTTP_DISCARD_MAX ((size_t)16 << 20)
 
-/* Room for parts of a body behind the largest head. */
-#define HTTP_BODY_ROOM ((size_t)16 << 10)
-
-#define HTTP_BACKLOG       1024 /* of a listener */
-#define HTTP_OUT_MAX       6    /* parts of an answer that one call sends */
-#define HTTP_LISTENERS_MAX 16   /* of a loop; systemd may hand over several */
+#define HTTP_BODY_ROOM     ((size_t)16 << 10) /* for parts of a body behind the largest head */
+#define HTTP_BACKLOG       1024               /* of a listener */
+#define HTTP_OUT_MAX       6                  /* parts of an answer that one call sends */
+#define HTTP_LISTENERS_MAX 16                 /* of a loop; systemd may hand over several */
 
 /* The system calls that meet the network, for tests to replace. */
 struct nst_http_calls {
@@ -60,6 +58,7 @@ struct conn {
     int fd;
     uint32_t watched; /* events that epoll reports */
     enum conn_state state;
+    bool has_asked;  /* a request has begun, the first or a later one */
     bool may_read;   /* epoll said so, and nothing was read since */
     bool is_blocked; /* to go on when epoll says that the socket takes more */
     bool is_lost;    /* broken while WORKING; not watched any more */
@@ -108,7 +107,7 @@ struct nst_http_loop {
     void *state; /* of the application */
     struct conn_list conns[CONN_STATES];
     struct exchange *pool;
-    unsigned pooled;
+    unsigned pooled, busy; /* exchanges that wait for use, and in use */
     _Atomic(struct exchange *) resumed;
     atomic_uint resuming; /* threads that are handing one over */
     int64_t now;          /* nst_ticks() at the last wake-up */
@@ -180,9 +179,11 @@ void nst_http_push(struct exchange *x, struct nst_str part);
 /* answer.c: the answer header of that name (without case), or NULL. */
 struct nst_http_header *nst_http_find_header(struct nst_exchange *x, const char *name);
 
-/* file.c: narrow the file to the range that was asked for, with status and headers.
+/* file.c: close the file of an answer, if it has one. Narrow it to the range that was
+ * asked for, with status and headers.
  * Then send what the socket takes: bytes, 0 when it takes none now, -1 when the
  * connection or the file is broken. */
+void nst_http_drop_file(struct exchange *x);
 void nst_http_apply_range(struct exchange *x);
 ssize_t nst_http_send_file(struct exchange *x);
 

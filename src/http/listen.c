@@ -17,8 +17,6 @@
 
 #include "nestor/base/log.h"
 
-#define FIRST_PASSED 3 /* sd_listen_fds(3) */
-
 struct address {
     union {
         struct sockaddr any;
@@ -174,7 +172,7 @@ static enum nst_err listen_passed(struct nst_http *h, unsigned count)
 {
     struct address a;
     for (unsigned i = 0; i < count; i++) {
-        int fd = FIRST_PASSED + (int)i;
+        int fd = 3 + (int)i; /* sd_listen_fds(3) */
         a.n = sizeof(a.to);
         errno = E2BIG;
         if (count > HTTP_LISTENERS_MAX || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||

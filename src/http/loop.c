@@ -16,12 +16,11 @@
 #include "nestor/base/random.h"
 #include "nestor/base/time.h"
 
-#define MILLISECOND (NST_SECOND / 1000)
-#define EVENTS      256
-#define ACCEPTS     64               /* of a round and a listener */
-#define PAUSE       NST_SECOND       /* of listening, when files have run out */
-#define FAREWELL    (NST_SECOND / 2) /* for clients to see the last answers, on stop */
-#define WAIT_MAX    (3600 * NST_SECOND)
+#define EVENTS   256
+#define ACCEPTS  64               /* of a round and a listener */
+#define PAUSE    NST_SECOND       /* of listening, when files have run out */
+#define FAREWELL (NST_SECOND / 2) /* for last answers and late requests, on stop */
+#define WAIT_MAX (3600 * NST_SECOND)
 
 static bool watch(const struct nst_http_loop *l, void *what, int fd, uint32_t events)
 {
@@ -71,11 +70,10 @@ static void accept_some(struct nst_http_loop *l, int listener)
 /* Milliseconds until something is due, rounded up. */
 static int next_wait(const struct nst_http_loop *l)
 {
-    int64_t stop_at = l->close_until != 0 ? l->close_until : l->drain_until;
-    const int64_t mark[] = { l->accept_at, stop_at };
-    int64_t due = l->now + WAIT_MAX;
-    for (size_t i = 0; i < NST_COUNT(mark); i++)
-        due = mark[i] != 0 && mark[i] < due ? mark[i] : due;
+    int64_t due = l->close_until != 0 ? l->close_until : l->drain_until;
+    if (due == 0 || (l->accept_at != 0 && l->accept_at < due))
+        due = l->accept_at;
+    due = due != 0 ? due : l->now + WAIT_MAX;
     for (enum conn_state s = 0; s < CONN_STATES; s++) {
         int64_t patience = l->server->patience[s];
         const struct conn *oldest = TAILQ_FIRST(&l->conns[s]);
@@ -83,7 +81,7 @@ static int next_wait(const struct nst_http_loop *l)
             due = oldest->since + patience;
     }
     int64_t wait = due - nst_ticks();
-    return wait <= 0 ? 0 : (int)((wait + MILLISECOND - 1) / MILLISECOND);
+    return wait <= 0 ? 0 : (int)((wait + 999) / 1000);
 }
 
 static void take_event(struct nst_http_loop *l, const struct epoll_event *e)
@@ -160,8 +158,7 @@ static void begin_drain(struct nst_http_loop *l)
     l->drain_until = l->now + l->server->options.drain_seconds * NST_SECOND;
 }
 
-/* Cut the connections of a state, or see whether a request has come on them that epoll
- * had no time to tell of. Either may leave the state. */
+/* Cut those in a state, or see what epoll had no time to tell of. Either may leave it. */
 static void each(struct nst_http_loop *l, enum conn_state state, bool is_end)
 {
     struct conn *next;
@@ -180,34 +177,34 @@ static void cut_all(struct nst_http_loop *l)
         each(l, s, true);
 }
 
-static unsigned in_flight(const struct nst_http_loop *l)
+/* Who has connected but not asked yet: the first request may be on its way. */
+static bool has_newcomer(const struct nst_http_loop *l)
 {
     const struct conn *c;
-    unsigned count = 0;
-    for (enum conn_state s = CONN_HEAD; s <= CONN_SENDING; s++)
-        TAILQ_FOREACH (c, &l->conns[s], link)
-            count++;
-    return count;
+    TAILQ_FOREACH (c, &l->conns[CONN_WAITING], link)
+        if (!c->has_asked)
+            return true;
+    return false;
 }
 
 /* True when the loop may end. Past the deadline the sockets are shut, yet an
  * exchange that another thread works on is waited for: its memory is in use. */
 static bool is_drained(struct nst_http_loop *l)
 {
-    if (in_flight(l) == 0)
+    if (l->busy == 0)
         each(l, CONN_WAITING, false);
-    unsigned count = in_flight(l);
-    if (count == 0) {
+    if (l->busy == 0) {
+        bool is_alone = TAILQ_EMPTY(&l->conns[CONN_CLOSING]) && !has_newcomer(l);
         l->close_until = l->close_until != 0 ? l->close_until : l->now + FAREWELL;
-        return TAILQ_EMPTY(&l->conns[CONN_CLOSING]) || l->now >= l->close_until;
+        return is_alone || l->now >= l->close_until;
     }
     l->close_until = 0; /* when one has come late, the farewell begins anew after it */
     if (l->drain_until != 0 && l->now >= l->drain_until) {
-        nst_log(NST_LOG_WARN, "stopping with requests in flight", NST_LOG_INT("count", count));
+        nst_log(NST_LOG_WARN, "stopping with requests in flight", NST_LOG_INT("count", l->busy));
         cut_all(l);
         l->drain_until = 0;
     }
-    return in_flight(l) == 0;
+    return l->busy == 0;
 }
 
 static void *run(void *arg)

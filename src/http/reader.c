@@ -180,7 +180,7 @@ static bool take_target(struct nst_http_head *h, struct nst_str part)
     h->authority = nst_str_slice(part, scheme, end);
     if (h->path.n == 0)
         h->path = is_options && h->query.p == NULL ? NST_STR("*") : NST_STR("/");
-    return (h->authority.n > 0 && is_all(h->authority, C_HOST)) ||
+    return (h->authority.n > 0 && h->authority.p[0] != ':' && is_all(h->authority, C_HOST)) ||
            malformed(h, rules[TARGET].sentence);
 }
 

@@ -3,8 +3,7 @@
  * It reads a request line, fields and the chunks of a body out of whatever buffer the
  * connection has, and allocates nothing. The grammar is one table in reader.c. What it
  * does not know is refused at the first byte that does not fit, so that the verdict
- * never depends on how the bytes were cut. One leniency, which no two servers frame
- * differently: a target may have any visible byte but '#', and bytes above 0x7F.
+ * never depends on how the bytes were cut. docs/http.md has the three leniencies.
  *
  * Lifecycle of a head: nst_http_head_init, then nst_http_read_head with a text that
  * only grows at its end, until the result is not NST_HTTP_MORE. */

@@ -1474,13 +1474,51 @@ def stop_serves_who_waits():
 
 
 @case
-def empty_line_behind_a_body():
-    """RFC 9112, 2.2: it begins no request, which would be a slow one."""
-    with server("request=1", "idle=30") as s, Client(s) as c:
-        c.send(request("/echo", "POST", "abc") + "\r\n")
-        equal(c.answer().body, b"abc")
-        time.sleep(1.6)  # the deadline under test, and a half
-        equal((c.get().status, c.rest), (200, b""))
+def empty_lines_begin_no_request():
+    """RFC 9112, 2.2: with a body, late, or in halves, they cause neither a 408 nor a wait of
+    the stop."""
+    for late in ((), ("\r\n",), ("\r", "\n")):
+        with server("request=1", "idle=30", "drain=10") as s, Client(s) as c:
+            c.send(request("/echo", "POST", "abc") + "\r\n")
+            equal(c.answer().body, b"abc")
+            for piece in late:
+                time.sleep(0.1)  # a segment of its own
+                c.send(piece)
+            time.sleep(1.6)  # the deadline under test, and a half
+            equal((c.get().status, c.rest), (200, b""))
+            c.send("\r\n")
+            equal(c.get().status, 200)
+            c.send("\r\n")
+            began = time.monotonic()
+            s.begin_stop()
+            assert c.is_closed()
+            s.stop()
+            assert time.monotonic() - began < 5
+    with server() as s, Client(s) as c:
+        c.send("\r\n\r\n")
+        c.socket.shutdown(socket.SHUT_WR)
+        assert c.is_closed()
+
+
+@case
+def first_request_during_the_stop():
+    """Who had connected and asks at once is served."""
+    s = Server("drain=10")
+    try:
+        clients = [Client(s) for _ in range(20)]
+        with Client(s) as other:
+            equal(other.get().status, 200)  # the others are accepted by now
+        s.begin_stop()
+        time.sleep(0.1)  # the first requests are on their way
+        for c in clients:
+            c.send(request())
+        equal([c.answer().status for c in clients], [200] * 20)
+        for c in clients:
+            c.socket.close()
+        s.stop()
+    finally:
+        s.process.kill()
+        s.process.wait()
 
 
 @case

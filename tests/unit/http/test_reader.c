@@ -296,6 +296,7 @@ static void test_target__refused(void **state)
         "GET http:///a",
         "GET http://",
         "GET http://?a",
+        "GET http://:80/",
         "GET ftp://a/",
         "GET http://b@a/",
         "GET http://a\\b/",
