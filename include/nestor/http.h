@@ -53,7 +53,7 @@ struct nst_exchange {
     struct nst_str peer;     /* address of the other end, text */
     struct nst_str id;       /* of the request: in the log and X-Request-Id */
     struct nst_http_loop *loop;
-    int64_t started; /* nst_ticks() when the headers were complete */
+    int64_t started; /* nst_ticks() when the head was complete, or refused */
 
     unsigned status;    /* 0 until answered */
     struct nst_buf out; /* body; its maximum is NST_HTTP_ANSWER_MAX */
@@ -127,10 +127,12 @@ void nst_http_resume(struct nst_exchange *x);
 
 struct nst_http_options {
     struct nst_str listen;    /* "127.0.0.1:8000", "[::1]:8000", "localhost:8000" (127.0.0.1),
-                               * ":8000" (every address), "unix:PATH"; port 0: any free one */
+                               * ":8000" (every IPv4 address), "unix:PATH"; port 0: any free one.
+                               * Must live until the stop */
     unsigned loops;           /* 0: one a core */
     unsigned connections;     /* at most, in all; 0: 10000; fewer when there are fewer files */
-    unsigned per_address;     /* connections of one IPv4 address or IPv6 /64; 0: no limit */
+    unsigned per_address;     /* connections of one IPv4 address or IPv6 /64; 0: no limit; a Unix
+                               * socket has no addresses */
     size_t header_bytes;      /* request line and headers together; 0: 16384; beyond: 431 */
     unsigned header_fields;   /* 0: 100; beyond: 431 */
     size_t target_bytes;      /* request target; 0: 8000; beyond: 414 */

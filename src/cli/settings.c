@@ -13,8 +13,8 @@
 
 const struct cli_setting cli_settings[] = {
     { "listen", CLI_TEXT, "127.0.0.1:8000",
-      .doc = "Where to serve: ADDRESS:PORT, localhost:PORT, :PORT for every address of this "
-             "machine, or unix:PATH." },
+      .doc = "Where to serve: ADDRESS:PORT, localhost:PORT, :PORT for every IPv4 address of "
+             "this machine, or unix:PATH." },
     { "database", CLI_TEXT, "",
       .doc = "postgresql://... or a file; empty: nestor.db in the data "
              "folder." },
