@@ -56,8 +56,7 @@ static bool parse_code(struct nst_req *rq, const struct nst_field *f, const stru
 /* What can stand between two slashes of a path, for every client and proxy. */
 static bool is_segment(struct nst_str text)
 {
-    return nst_str_find(text, '/') == text.n && !nst_str_eq(text, NST_STR(".")) &&
-           !nst_str_eq(text, NST_STR(".."));
+    return text.n == 0 || (nst_str_is_segment(text) && nst_str_find(text, '/') == text.n);
 }
 
 static bool parse_int(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
