@@ -25,62 +25,15 @@ static enum nst_err authenticate_always(struct nst_req *rq)
 
 /* ---- Errors ---- */
 
-/* One member a key; the messages of a key share a list (G89). */
-static void put_problems(struct nst_buf *out, const struct nst_problem *first)
-{
-    const char *between = "{";
-    for (const struct nst_problem *p = first; p != NULL; p = p->next) {
-        bool seen = false;
-        for (const struct nst_problem *q = first; q != p; q = q->next)
-            seen |= nst_str_eq(q->key, p->key);
-        if (seen)
-            continue;
-        nst_put_z(out, between);
-        between = ",";
-        nst_json_put_str(out, p->key);
-        nst_put_char(out, ':');
-        if (!p->is_list) {
-            nst_json_put_str(out, p->text);
-            continue;
-        }
-        nst_put_char(out, '[');
-        for (const struct nst_problem *q = p; q != NULL; q = q->next) {
-            if (!nst_str_eq(q->key, p->key))
-                continue;
-            if (q != p)
-                nst_put_char(out, ',');
-            nst_json_put_str(out, q->text);
-        }
-        nst_put_char(out, ']');
-    }
-    nst_put_char(out, '}');
-}
-
-/* V344: the model whose look-up failed, where the face names it. */
-static struct nst_str missing_text(struct nst_req *rq)
-{
-    if (ocl_face_of(rq)->names_missing && rq->missing != NULL &&
-        nst_str_eq(nst_str_z(rq->missing), NST_STR("source")))
-        return NST_STR("No Source matches the given query.");
-    return nst_str_z(nst_err_message(NST_E_NOT_FOUND));
-}
-
+/* G89, and V344: the model whose look-up failed, where the face names it. */
 static void render_error(struct nst_req *rq, enum nst_err err)
 {
-    struct nst_exchange *x = rq->x;
-    x->status = nst_err_status(err);
-    x->content_type = NST_STR("application/json");
-    if (err == NST_E_UNAUTHENTICATED)
-        nst_http_add_header(x, "WWW-Authenticate", NST_STR("Token"));
-    if (rq->problem != NULL) {
-        put_problems(&x->out, rq->problem);
-        return;
-    }
-    struct nst_str text =
-        err == NST_E_NOT_FOUND ? missing_text(rq) : nst_str_z(nst_err_message(err));
-    nst_put_lit(&x->out, "{\"detail\":");
-    nst_json_put_str(&x->out, text);
-    nst_put_char(&x->out, '}');
+    bool is_source = rq->missing != NULL && nst_str_eq(nst_str_z(rq->missing), NST_STR("source"));
+    if (err == NST_E_NOT_FOUND && rq->problem == NULL && is_source &&
+        ocl_face_of(rq)->names_missing)
+        nst_add_problem(rq, NST_STR("detail"), NST_STR("No Source matches the given query."),
+                        false);
+    nst_default_error(rq, err);
 }
 
 /* ---- Pages (G97, V329) ---- */
