@@ -140,15 +140,15 @@ static enum nst_err give_back(struct nst_req *rq)
 }
 
 static const struct nst_route book_route[] = {
-    { &library_face, "/books/", .get = { nst_list, nst_allow_any },
-      .doc = "The books of all shelves." },
+    { &library_face, "/books/", .get = { nst_list, nst_allow_any }, .doc = "All books." },
     { &library_face, "/shelves/:shelf/books/", .get = { nst_list, nst_allow_any },
       .post = { nst_create, nst_is_staff }, .doc = "The books of a shelf." },
     { &library_face, "/shelves/:shelf/books/:book/", .get = { nst_retrieve, nst_allow_any },
       .put = { nst_update, nst_is_staff }, .delete = { nst_destroy, nst_is_staff },
       .doc = "One book." },
-    { &library_face, "/shelves/:shelf/books/:book/lend/", .post = { lend, nst_is_authenticated },
-      .delete = { give_back, is_borrower }, .doc = "Borrow a book; give it back." },
+    { &library_face, "/shelves/:shelf/books/:book/lend/", .doc = "Borrow, give back.",
+      .post = { lend, nst_is_authenticated, .describe = &nst_answers_row },
+      .delete = { give_back, is_borrower, .describe = &nst_answers_nothing } },
 };
 
 static const struct nst_sort book_sort[] = { { "title", "book.title" }, { 0 } };

@@ -37,7 +37,8 @@ struct nst_type {
     const char *name;
     enum nst_rep rep;
     const char *column; /* SQL type, the same on both engines */
-    const char *schema; /* members of an OpenAPI schema: "\"type\":\"string\"" */
+    const char *schema; /* JSON Schema's name of what is printed; NULL: any value */
+    const char *format; /* ... and its format; NULL: none */
     /* Read the JSON value v (not null) into *member; text is kept in rq's arena.
      * Returns false when v is no value of this type. */
     bool (*parse)(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
@@ -58,11 +59,12 @@ extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, n
     nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
 
 enum nst_field_flag {
-    NST_KEY = 1 << 0,       /* the look-up field: its value is the last path segment */
-    NST_CORE = 1 << 1,      /* loaded whenever the row is loaded, as parent too */
-    NST_LAZY = 1 << 2,      /* costly expression: loaded only for shapes that show it */
-    NST_NOT_EMPTY = 1 << 3, /* null, "" and blanks are refused wherever it is given */
-    NST_FILTER = 1 << 4,    /* lists can be filtered by it */
+    NST_KEY = 1 << 0,        /* the look-up field: its value is the last path segment */
+    NST_CORE = 1 << 1,       /* loaded whenever the row is loaded, as parent too */
+    NST_LAZY = 1 << 2,       /* costly expression: loaded only for shapes that show it */
+    NST_NOT_EMPTY = 1 << 3,  /* null, "" and blanks are refused wherever it is given */
+    NST_FILTER = 1 << 4,     /* lists can be filtered by it */
+    NST_NEVER_NULL = 1 << 5, /* an expression that always has a value, for OpenAPI */
 };
 
 /* Values that the framework fills in by itself. */

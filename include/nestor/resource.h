@@ -16,6 +16,8 @@
 struct nst_req;
 struct nst_object;
 struct nst_page;
+struct nst_action;
+struct nst_parameter;
 
 typedef enum nst_err nst_phase(struct nst_req *rq);
 typedef enum nst_err nst_view(struct nst_req *rq);
@@ -73,6 +75,13 @@ struct nst_face {
      * which may be given as false; `name*` begins a name. NULL: none. */
     const char *not_yet;
     const char *not_yet_headers; /* the same for headers, each a switch */
+    /* For OpenAPI. What `authenticate` takes, separated by blanks: token, bearer, jwt, basic,
+     * session; NULL: token. */
+    const char *credentials;
+    nst_permission *open;     /* lets callers by who show nothing, as nst_allow_any does */
+    const char *error_schema; /* of what `error` writes; NULL: as nst_default_error */
+    /* What `paginate` and `headers` add; end with a row without name. */
+    const struct nst_parameter *page_header, *header;
 };
 
 /* ---- Serializers ---- */
@@ -118,6 +127,39 @@ struct nst_serializer {
     const char *not_yet;
 };
 
+/* ---- Descriptions: what OpenAPI says beyond what the tables imply ---- */
+
+/* A parameter of the query, or a header. */
+struct nst_parameter {
+    const char *name;
+    const char *schema; /* JSON Schema, as JSON text; NULL: a text */
+    const char *doc;
+};
+
+/* What a body holds: a JSON Schema as text, or what `put` appends where it follows from
+ * tables. Neither: no body. */
+struct nst_content {
+    const char *schema;
+    void (*put)(struct nst_buf *out, const struct nst_action *action);
+    const char *media; /* NULL: application/json */
+};
+
+struct nst_response {
+    unsigned status;
+    const char *doc;
+    struct nst_content content;
+};
+
+/* What a view of one's own takes and answers. What the phases of the face refuse need not
+ * be said: not authenticated, not found, too large and so on. A response of one of these
+ * statuses takes the place of the face's. */
+struct nst_description {
+    nst_view *as; /* takes and answers what this generic view does; NULL: only what follows */
+    struct nst_content request;
+    const struct nst_parameter *parameter; /* of the query; ends with a row without name */
+    const struct nst_response *response;   /* ends with a row without status */
+};
+
 /* ---- Routes ---- */
 
 enum nst_method {
@@ -145,6 +187,7 @@ struct nst_action {
     nst_view *gather;       /* may be NULL */
     nst_view *prepare;
     const void *arg; /* for views that serve several routes: what this one is about */
+    const struct nst_description *describe; /* of a view of one's own; NULL: a generic one */
 };
 
 /* A path of a face. Segments: `name` is literal; `:name` loads the resource of
@@ -162,10 +205,6 @@ struct nst_route {
     size_t body_limit;  /* 0: the face's */
     unsigned not_found; /* methods without an action, as 1 << NST_POST, that are 404, not 405 */
     const char *doc;
-    /* For OpenAPI, where no serializer says it: append the members `parameters`,
-     * `requestBody` and `responses` of a method, a comma before each. NULL: they follow
-     * from the serializers. */
-    void (*describe)(struct nst_buf *out, const struct nst_route *route, enum nst_method method);
 };
 
 /* ---- Resources ---- */
@@ -174,6 +213,14 @@ struct nst_route {
 struct nst_sort {
     const char *name;
     const char *columns; /* expressions separated by `|`; NULL: the default order */
+};
+
+/* A switch of the query: while it is true, what would be shown as `of` is shown as `as`,
+ * where the face has a serializer for that. */
+struct nst_switch {
+    const char *name;
+    enum nst_use of, as;
+    const char *doc;
 };
 
 /* A row that the path named. */
@@ -200,9 +247,6 @@ struct nst_hooks {
     /* A number above 0 for the state that the list is in now. It comes back as rq->as_of when
      * a walk through the pages goes on, so that `scope` can show the same state. */
     int64_t (*state)(struct nst_req *rq);
-    /* Choose the serializer of a list or detail by the query; NULL: as asked. What the
-     * face has no serializer for is shown as asked, too. */
-    enum nst_use (*shape)(struct nst_req *rq, enum nst_use use);
     /* Complete and check a new row; runs after validation. A row.id that is still 0
      * then becomes the next number of the table. */
     enum nst_err (*before_create)(struct nst_req *rq, void *row);
@@ -231,7 +275,9 @@ struct nst_resource {
     size_t serializer_count;
     const struct nst_route *route;
     size_t route_count;
-    const struct nst_sort *sort; /* ends with a row without name; may be NULL */
+    const struct nst_sort *sort;       /* ends with a row without name; may be NULL */
+    const struct nst_switch *switches; /* the first that is true counts; as sort ends */
+    const struct nst_parameter *asked; /* what the hooks of lists read of the query; as sort ends */
     struct nst_hooks hook;
     const char *doc;
 };

@@ -236,6 +236,12 @@ nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
                                      const struct nst_object *parent);
 
+/* ---- Descriptions of common actions ---- */
+
+/* Without a body: an action that answers with the row of its path, as nst_answer_row does;
+ * one that answers 204, as nst_answer_empty does. */
+extern const struct nst_description nst_answers_row, nst_answers_nothing;
+
 /* ---- What faces and routes have by default ---- */
 
 /* Errors as Django REST framework writes them: {"title": ["This field is required."]},

@@ -13,8 +13,8 @@ enum nst_err nst_sign_in_make(struct nst_str *code, struct nst_db *db, struct ns
                               int64_t account, int64_t expires)
 {
     *code = nst_random_hex(a, NST_TOKEN_CHARS / 2);
-    NST_TRY(nst_exec_with(NULL, db, "DELETE FROM sign_in WHERE expires_at <= $1",
-                          NST_INT(nst_now())));
+    NST_TRY(
+        nst_exec_with(NULL, db, "DELETE FROM sign_in WHERE expires_at <= $1", NST_INT(nst_now())));
     return nst_exec_with(NULL, db,
                          "INSERT INTO sign_in (hash, account_id, expires_at) VALUES ($1, $2, $3)",
                          NST_TEXT(nst_secret_hash(a, *code)), NST_INT(account), NST_INT(expires));
@@ -162,9 +162,39 @@ enum nst_err nst_link_use(struct nst_req *rq)
     return nst_answer_json(rq, 200);
 }
 
+static const struct nst_parameter page_parameter[] = {
+    { "code", NULL, "What the link holds." },
+    { 0 },
+};
+
+static const struct nst_response page_response[] = {
+    { 200, "A page with a button.", { .media = "text/html", .schema = "{\"type\":\"string\"}" } },
+    { 0 },
+};
+
+static const struct nst_response use_response[] = {
+    { 200,
+      "Whom the code lets in.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"username\",\"token\"],\"properties\":{"
+                  "\"username\":{\"type\":\"string\"},\"token\":{\"type\":\"string\"}}}" } },
+    { 404,
+      UNKNOWN,
+      { .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}" } },
+    { 0 },
+};
+
+static const struct nst_description page_description = { .parameter = page_parameter,
+                                                         .response = page_response };
+static const struct nst_description use_description = {
+    .request = { .schema = "{\"type\":\"object\",\"required\":[\"code\"],\"properties\":{\"code\":"
+                           "{\"type\":\"string\"}}}" },
+    .response = use_response,
+};
+
 static const struct nst_route link_route[] = {
-    { &nst_accounts_face, "/link/", .get = { nst_link_page, nst_everybody, NST_ANONYMOUS },
-      .post = { nst_link_use, nst_everybody, NST_ANONYMOUS },
+    { &nst_accounts_face, "/link/",
+      .get = { nst_link_page, nst_everybody, NST_ANONYMOUS, .describe = &page_description },
+      .post = { nst_link_use, nst_everybody, NST_ANONYMOUS, .describe = &use_description },
       .doc = "A one-time sign-in link: a page with a button that posts its `code`, for which "
              "name and token of its user are answered." },
 };

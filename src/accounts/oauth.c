@@ -194,13 +194,8 @@ static enum nst_err negotiate(struct nst_req *rq)
 
 /* What a route allows is no secret: OPTIONS is answered without credentials. */
 static nst_phase *const phases[] = {
-    nst_phase_method,
-    nst_phase_authenticate,
-    negotiate,
-    nst_phase_permit,
-    nst_phase_bind,
-    nst_phase_view,
-    NULL,
+    nst_phase_method, nst_phase_authenticate, negotiate, nst_phase_permit,
+    nst_phase_bind,   nst_phase_view,         NULL,
 };
 
 const struct nst_face nst_accounts_face = {
@@ -214,6 +209,7 @@ const struct nst_face nst_accounts_face = {
     .text = &nst_default_texts,
     .ignores_slash = true,
     .body_limit = BODY_MAX,
+    .credentials = "jwt bearer session",
 };
 
 const struct nst_face nst_oauth2_face = {
@@ -228,9 +224,30 @@ const struct nst_face nst_oauth2_face = {
     .body_limit = BODY_MAX,
 };
 
+static const struct nst_response token_response[] = {
+    { 200,
+      "A token.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"access_token\",\"expires_in\","
+                  "\"token_type\",\"scope\"],\"properties\":{\"access_token\":{\"type\":"
+                  "\"string\"},\"expires_in\":{\"type\":\"integer\"},\"token_type\":{\"type\":"
+                  "\"string\",\"enum\":[\"JWT\",\"Bearer\"]},\"scope\":{\"type\":\"string\"}}}" } },
+    { 0 },
+};
+
+static const struct nst_description token_description = {
+    .request = { .media = "application/x-www-form-urlencoded",
+                 .schema = "{\"type\":\"object\",\"required\":[\"grant_type\"],\"properties\":{"
+                           "\"grant_type\":{\"type\":\"string\",\"const\":"
+                           "\"client_credentials\"},\"client_id\":{\"type\":\"string\"},"
+                           "\"client_secret\":{\"type\":\"string\"},\"token_type\":{\"type\":"
+                           "\"string\",\"enum\":[\"bearer\",\"jwt\"]}}}" },
+    .response = token_response,
+};
+
 static const struct nst_route token_route[] = {
     { &nst_oauth2_face, "/access_token/",
-      .post = { nst_access_token_view, nst_everybody, NST_ANONYMOUS },
+      .post = { nst_access_token_view, nst_everybody, NST_ANONYMOUS,
+                .describe = &token_description },
       .doc = "Exchange a client's id and secret, in the body or as HTTP Basic, for a token." },
 };
 

@@ -273,14 +273,45 @@ enum nst_err nst_everybody(struct nst_req *rq)
 
 /* ---- The routes ---- */
 
+static const struct nst_response sign_in_response[] = {
+    { 200,
+      "A session: cookies, and what X-CSRFToken has to say from now on.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"username\",\"csrftoken\"],\"properties\":"
+                  "{\"username\":{\"type\":\"string\"},\"csrftoken\":{\"type\":\"string\"}}}" } },
+    { 0 },
+};
+
+static const struct nst_response sign_out_response[] = { { 204, "The session is over." }, { 0 } };
+
+static const struct nst_response whoami_response[] = {
+    { 200,
+      "The account.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"username\",\"is_staff\","
+                  "\"is_restricted\"],\"properties\":{\"username\":{\"type\":\"string\"},"
+                  "\"is_staff\":{\"type\":\"boolean\"},\"is_restricted\":{\"type\":"
+                  "\"boolean\"}}}" } },
+    { 0 },
+};
+
+static const struct nst_description sign_in_description = {
+    .request = { .schema = "{\"type\":\"object\",\"required\":[\"username\",\"password\"],"
+                           "\"properties\":{\"username\":{\"type\":\"string\",\"minLength\":1},"
+                           "\"password\":{\"type\":\"string\",\"minLength\":1}}}" },
+    .response = sign_in_response,
+};
+static const struct nst_description sign_out_description = { .response = sign_out_response };
+static const struct nst_description whoami_description = { .response = whoami_response };
+
 static const struct nst_route session_route[] = {
     { &nst_accounts_face, "/sign-in/",
-      .post = { nst_sign_in, nst_everybody, NST_ANONYMOUS, nst_sign_in_gather,
-                nst_sign_in_prepare },
+      .post = { nst_sign_in, nst_everybody, NST_ANONYMOUS, nst_sign_in_gather, nst_sign_in_prepare,
+                .describe = &sign_in_description },
       .doc = "Exchange username and password for a session." },
-    { &nst_accounts_face, "/sign-out/", .post = { nst_sign_out, nst_everybody },
+    { &nst_accounts_face, "/sign-out/",
+      .post = { nst_sign_out, nst_everybody, .describe = &sign_out_description },
       .doc = "End the session." },
-    { &nst_accounts_face, "/whoami/", .get = { nst_whoami, nst_everybody },
+    { &nst_accounts_face, "/whoami/",
+      .get = { nst_whoami, nst_everybody, .describe = &whoami_description },
       .doc = "Whom the credentials belong to." },
 };
 

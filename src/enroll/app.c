@@ -287,6 +287,7 @@ const struct nst_face enroll_face = {
     .redirects_every_method = true,
     .text = &nst_default_texts,
     .body_limit = (size_t)1 << 20,
+    .credentials = "jwt bearer session",
 };
 
 const struct nst_face enroll_desk_face = {

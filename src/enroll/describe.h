@@ -5,11 +5,17 @@
 
 #include "nestor/resource.h"
 
-/* The describe functions of P and of C (struct nst_route). */
-void enroll_describe_program(struct nst_buf *out, const struct nst_route *route,
-                             enum nst_method method);
-void enroll_describe_course(struct nst_buf *out, const struct nst_route *route,
-                            enum nst_method method);
+/* What differs between P and C in the schemas: the argument of an action that has one of
+ * the descriptions below. */
+extern const struct enroll_described enroll_program_described, enroll_course_described;
+
+/* A page of either; a batch of P, of C. */
+extern const struct nst_description enroll_page_description, enroll_program_description,
+    enroll_course_description;
+
+/* The schema of a refusal: texts by their keys. */
+#define ENROLL_ERROR \
+    "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"array\"]}}"
 
 /* Append a NULL-terminated list of words as the items of a JSON array. */
 void enroll_put_words(struct nst_buf *out, const char *const *words);

@@ -14,9 +14,25 @@ static enum nst_err show_toggles(struct nst_req *rq)
     return nst_answer_json(rq, 200);
 }
 
+static const struct nst_response version_response[] = {
+    { 200, "The version.", { .schema = "{\"type\":\"string\"}" } },
+    { 0 },
+};
+
+static const struct nst_response toggles_response[] = {
+    { 200,
+      "Names of features, and whether they are on.",
+      { .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"boolean\"}}" } },
+    { 0 },
+};
+
+static const struct nst_description version_description = { .response = version_response };
+static const struct nst_description toggles_description = { .response = toggles_response };
+
 static const struct nst_route about_route[] = {
-    { V2, "/version/", .get = { show_version, ocl_any_caller }, .doc = "Version of the program." },
-    { V2, "/toggles/", .get = { show_toggles, ocl_any_caller },
+    { V2, "/version/", .get = { show_version, ocl_any_caller, .describe = &version_description },
+      .doc = "Version of the program." },
+    { V2, "/toggles/", .get = { show_toggles, ocl_any_caller, .describe = &toggles_description },
       .doc = "Features that are switched on for some." },
 };
 

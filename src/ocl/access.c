@@ -226,6 +226,13 @@ enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq)
 
 /* ---- Deleting: the row must be there, unless it is to be purged (G149) ---- */
 
+static const struct nst_parameter purge_parameter[] = {
+    { "hardDelete", "{\"type\":\"boolean\"}", "Erase it for good; administrators only." },
+    { 0 },
+};
+
+const struct nst_description ocl_removal = { .as = nst_destroy, .parameter = purge_parameter };
+
 bool ocl_wants_purge(struct nst_req *rq)
 {
     return nst_query_is_true(rq, "hardDelete");

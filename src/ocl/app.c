@@ -7,11 +7,6 @@ const struct ocl_face *ocl_face_of(const struct nst_req *rq)
     return (const struct ocl_face *)rq->face;
 }
 
-enum nst_use ocl_verbose(struct nst_req *rq, enum nst_use use)
-{
-    return use == NST_LIST && nst_query_is_true(rq, "verbose") ? NST_DETAIL : use;
-}
-
 /* ---- Authentication ---- */
 
 /* G27, G138: a token on every route, but for the one that gives it. */
@@ -96,6 +91,29 @@ static void v2_headers(struct nst_req *rq)
 
 /* ---- Declarations ---- */
 
+#define NUMBER "{\"type\":\"integer\"}"
+
+static const struct nst_parameter page_header[] = {
+    { "limit", NUMBER, "Rows that a page has at most." },
+    { "num_found", NUMBER, "Rows of the whole list." },
+    { "num_returned", NUMBER, "Rows of this page." },
+    { "pages", NUMBER, "Pages of the whole list." },
+    { "page_number", NUMBER, "Number of this page." },
+    { "offset", NUMBER, "Rows before this page, where it was asked for by them." },
+    { "next", NULL, "Address of the page behind this one." },
+    { "previous", NULL, "Address of the page before it." },
+    { 0 },
+};
+
+static const struct nst_parameter v2_header[] = {
+    { "X-OCL-API-VERSION", NULL, "Version of the program." },
+    { "X-OCL-REQUEST-USER", NULL, "Who asked." },
+    { "X-OCL-RESPONSE-TIME", NULL, "Seconds that the answer took." },
+    { "X-OCL-REQUEST-URL", NULL, "Address that was asked for." },
+    { "X-OCL-REQUEST-METHOD", NULL, "Method of the request." },
+    { 0 },
+};
+
 static const struct nst_texts guide_texts = {
     .required = "This field is required.",
     .blank = "This field is required.",
@@ -146,6 +164,7 @@ const struct ocl_face ocl_guide = {
         .body_limit = BODY_MAX,
         .not_yet = NOT_YET,
         .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS",
+        .page_header = page_header,
     },
     .lists_retired = true,
     .shows_initial = true,
@@ -172,6 +191,10 @@ const struct ocl_face ocl_v2 = {
         .body_limit = BODY_MAX,
         .not_yet = NOT_YET,
         .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS",
+        .credentials = "token bearer",
+        .open = ocl_any_caller,
+        .header = v2_header,
+        .page_header = page_header,
     },
     .reads_anonymously = true,
     .names_missing = true,

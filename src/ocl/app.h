@@ -60,8 +60,14 @@ extern const struct nst_resource *const ocl_resources[];
         NST_FIELD("updated_by", s, updater, &nst_text, .column = OCL_NAME_OF(table ".updated_by"), \
                   .flags = NST_LAZY, .doc = "Who changed it last.")
 
-/* Hook `shape`: a list with `verbose=true` has the rows of the detail. */
-enum nst_use ocl_verbose(struct nst_req *rq, enum nst_use use);
+/* Row of .switches. */
+#define OCL_VERBOSE \
+    { \
+        "verbose", NST_LIST, NST_DETAIL, "Rows as the detail has them." \
+    }
+
+/* Of a removal that may be for good. */
+extern const struct nst_description ocl_removal;
 
 /* ---- Permissions (access.c) ---- */
 

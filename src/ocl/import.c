@@ -353,8 +353,42 @@ static enum nst_err import_view(struct nst_req *rq)
 
 #define LINES_BODY_MAX ((size_t)16 << 20)
 
+static const struct nst_parameter import_parameter[] = {
+    { "dryRun", "{\"type\":\"boolean\"}", "Judge the lines, and store nothing." },
+    { 0 },
+};
+
+static void put_results_schema(struct nst_buf *out, const struct nst_action *action)
+{
+    (void)action;
+    nst_put_lit(out, "{\"type\":\"object\",\"required\":[\"results\"],\"properties\":{"
+                     "\"results\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+                     "\"required\":[\"outcome\"],\"properties\":{\"errors\":{\"type\":\"object\"},"
+                     "\"outcome\":{\"type\":\"string\",\"enum\":[");
+    for (size_t i = 0; i < NST_COUNT(word); i++)
+        nst_putf(out, "%s\"%s\"", i > 0 ? "," : "", word[i]);
+    nst_put_lit(out, "]}}}}}}");
+}
+
+static const struct nst_response import_response[] = {
+    { 200, "The outcome of each line, in their order.", { .put = put_results_schema } },
+    { 0 },
+};
+
+#define TEXT(number)  #number
+#define DIGITS(macro) TEXT(macro)
+
+static const struct nst_description import_description = {
+    .request = { .schema = "{\"type\":\"object\",\"required\":[\"lines\"],\"properties\":{"
+                           "\"lines\":{\"type\":\"array\",\"maxItems\":" DIGITS(
+                               LINES_MAX) ",\"items\":{\"type\":\"object\"}}}}" },
+    .parameter = import_parameter,
+    .response = import_response,
+};
+
 static const struct nst_route import_route[] = {
-    { GUIDE, "/importers/lines/", .post = { import_view, ocl_any_token },
+    { GUIDE, "/importers/lines/",
+      .post = { import_view, ocl_any_token, .describe = &import_description },
       .body_limit = LINES_BODY_MAX,
       .doc =
           "Import up to 1000 lines; answers the outcome of each. `dryRun=true` stores nothing." },

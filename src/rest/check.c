@@ -2,6 +2,7 @@
  * own. A wrong table is a programming error and stops the start, not a request:
  * every fault is one line of the log, with what mends it. */
 #include "check.h"
+#include "openapi.h"
 
 #include "nestor/base/log.h"
 
@@ -81,11 +82,22 @@ static bool choice_shows_no_value(const struct nst_at *at)
     return at->face->text != NULL && strstr(at->face->text->choice, "%s") == NULL;
 }
 
+static bool credentials_are_unknown(const struct nst_at *at)
+{
+    struct nst_str rest = nst_str_z(at->face->credentials);
+    while (rest.p != NULL)
+        if (!nst_is_scheme(nst_str_cut(&rest, ' ')))
+            return true;
+    return false;
+}
+
 static const struct nst_check face_checks[] = {
     { face_lacks_name, "a face without name or doc", "give it .name and a sentence in .doc" },
     { mount_is_malformed, "a mount that is no path", "begin .mount with a slash, end it without" },
     { face_is_second, "two faces have one name or mount", "change one, or list it once" },
     { texts_are_missing, "a text is missing", "write all of .text, or leave it out" },
+    { credentials_are_unknown, "a word of .credentials is no scheme",
+      "choose among token, bearer, jwt, basic, session" },
     { choice_shows_no_value, "the text `choice` shows no value", "write %s where it belongs" },
     { 0 },
 };
@@ -217,6 +229,52 @@ static void check_sorts(struct nst_registry *reg, const struct nst_resource *r)
     }
 }
 
+/* ---- Switches ---- */
+
+static bool has_serializer(const struct nst_resource *r, const struct nst_face *face,
+                           enum nst_use use)
+{
+    for (size_t i = 0; i < r->serializer_count; i++)
+        if (r->serializer[i].face == face && r->serializer[i].use == use)
+            return true;
+    return false;
+}
+
+static bool switch_shows_nothing(const struct nst_at *at)
+{
+    for (size_t i = 0; i < at->reg->faces; i++)
+        if (has_serializer(at->resource, at->reg->face[i], at->query_switch->of) &&
+            has_serializer(at->resource, at->reg->face[i], at->query_switch->as))
+            return false;
+    return true;
+}
+
+static bool switch_lacks_doc(const struct nst_at *at)
+{
+    return at->query_switch->doc == NULL;
+}
+
+static const struct nst_check switch_checks[] = {
+    { switch_lacks_doc, "a switch without doc", "give it a sentence in .doc" },
+    { switch_shows_nothing, "no face has serializers for both uses of this switch",
+      "write the serializer, or take the switch out" },
+    { 0 },
+};
+
+static void check_switches(struct nst_registry *reg, const struct nst_resource *r)
+{
+    for (const struct nst_switch *s = r->switches; s != NULL && s->name != NULL; s++) {
+        const struct nst_at at = {
+            .reg = reg,
+            .table = nst_str_z(r->name),
+            .row = nst_strf(reg->arena, "switch %s", s->name),
+            .resource = r,
+            .query_switch = s,
+        };
+        nst_passes(&at, switch_checks);
+    }
+}
+
 static void check_resource(struct nst_registry *reg, size_t index)
 {
     const struct nst_resource *r = reg->model[index].resource;
@@ -231,6 +289,7 @@ static void check_resource(struct nst_registry *reg, size_t index)
         return;
     nst_check_serializers(reg, r);
     check_sorts(reg, r);
+    check_switches(reg, r);
 }
 
 void nst_check_tables(struct nst_registry *reg)

@@ -1,6 +1,7 @@
 /* Checks routes: their paths before they are compiled, then what a path loads and
  * what its methods do. */
 #include "check.h"
+#include "openapi.h"
 
 /* ---- Paths ---- */
 
@@ -188,6 +189,37 @@ static bool lacks_permission(const struct nst_at *at)
     return at->action->permit == NULL;
 }
 
+/* Nobody but the view itself knows what it takes and answers. */
+static bool lacks_description(const struct nst_at *at)
+{
+    return at->endpoint->route->face->mount != NULL && !nst_is_generic(at->action->view) &&
+           at->action->describe == NULL;
+}
+
+static bool describes_no_answer(const struct nst_at *at)
+{
+    const struct nst_description *own = at->action->describe;
+    return own != NULL && own->as == NULL && (own->response == NULL || own->response->status == 0);
+}
+
+static bool is_broken(const struct nst_at *at, const char *schema)
+{
+    return schema != NULL && !nst_is_json(at->reg->arena, schema);
+}
+
+static bool has_broken_schema(const struct nst_at *at)
+{
+    const struct nst_description *own = at->action->describe;
+    const struct nst_parameter *p = own != NULL ? own->parameter : NULL;
+    const struct nst_response *r = own != NULL ? own->response : NULL;
+    bool any = own != NULL && is_broken(at, own->request.schema);
+    for (; p != NULL && p->name != NULL; p++)
+        any |= p->doc == NULL || is_broken(at, p->schema);
+    for (; r != NULL && r->status != 0; r++)
+        any |= r->doc == NULL || is_broken(at, r->content.schema);
+    return any;
+}
+
 static bool gathers_in_vain(const struct nst_at *at)
 {
     return at->action->gather != NULL && at->action->prepare == NULL;
@@ -267,6 +299,12 @@ static bool creates_an_orphan(const struct nst_at *at)
 static const struct nst_check action_checks[] = {
     { has_permission_only, "a permission without a view", "name the view, or take it out" },
     { lacks_permission, "a method without a permission", "name one: nst_allow_any lets everybody" },
+    { lacks_description, "a view of its own without a description",
+      "say in .describe what it takes and answers" },
+    { describes_no_answer, "a description without an answer",
+      "name a generic view in .as, or a row in .response" },
+    { has_broken_schema, "a row of the description has no doc, or its schema is no JSON",
+      "write both" },
     { gathers_in_vain, "gather is of use before prepare only", "set .prepare, or take it out" },
     { lacks_store, "a generic view of a resource without a struct", "write a view" },
     { lacks_row, "a generic view of one row, and the path need not load one",

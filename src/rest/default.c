@@ -111,6 +111,13 @@ void nst_paginate_as_face(struct nst_req *rq, const struct nst_page *page)
         nst_default_paginate(rq, page);
 }
 
+/* ---- Descriptions ---- */
+
+static const struct nst_response nothing[] = { { 204, "Done." }, { 0 } };
+
+const struct nst_description nst_answers_row = { .as = nst_retrieve };
+const struct nst_description nst_answers_nothing = { .response = nothing };
+
 /* ---- Permissions ---- */
 
 enum nst_err nst_allow_any(struct nst_req *rq)

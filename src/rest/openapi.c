@@ -1,191 +1,311 @@
-/* OpenAPI 3.1 out of the same tables that serve: paths from the route trees,
- * schemas from the serializers. */
-#include "model.h"
+/* OpenAPI 3.1 out of the same tables that serve: paths from the route trees, schemas
+ * from the serializers, and what a view of one's own says of itself. */
+#include "openapi.h"
 
-static const char *const use_name[NST_USE_COUNT] = { "List",    "Detail", "Brief",
-                                                     "Verbose", "Create", "Update" };
 static const char *const method_name[] = { "get", "post", "put", "patch", "delete" };
 
-static void put_comma(struct nst_buf *out)
+void nst_put_comma(struct nst_buf *out)
 {
     if (out->n > 0 && out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
         nst_put_char(out, ',');
 }
 
-static void put_schema_name(struct nst_buf *out, const struct nst_shape *shape,
-                            const struct nst_model *m)
+void nst_put_member(struct nst_buf *out, const char *name, const char *text)
 {
-    nst_putf(out, "%s.%s.%s", shape->serializer->face->name, m->resource->name,
-             use_name[shape->serializer->use]);
+    nst_put_comma(out);
+    nst_putf(out, "\"%s\":", name);
+    nst_json_put_str(out, nst_str_z(text));
 }
 
-/* "a-z.-" as the inside of a character class; only `.` `-` `_` and letters occur. */
-static void put_pattern(struct nst_buf *out, const char *charset)
+const struct nst_model *nst_answered_model(const struct nst_endpoint *e)
 {
-    struct nst_buf text;
-    nst_buf_init(&text, out->arena, 1024);
-    nst_putf(&text, "^[%s]+$", charset);
-    nst_put_lit(out, ",\"pattern\":");
-    nst_json_put_str(out, nst_buf_str(&text));
+    return e->is_detail ? e->step[e->count - 1].model : e->model;
 }
 
-static void put_enum(struct nst_buf *out, const char *choices)
+bool nst_is_generic(nst_view *view)
 {
-    struct nst_str rest = nst_str_z(choices);
-    nst_put_lit(out, ",\"enum\":[");
-    while (rest.p != NULL) {
-        put_comma(out);
-        nst_json_put_str(out, nst_str_cut(&rest, '|'));
-    }
-    nst_put_char(out, ']');
+    return view == nst_list || view == nst_retrieve || view == nst_create || view == nst_update ||
+           view == nst_destroy;
 }
 
-static void put_property(struct nst_buf *out, const struct nst_slot *slot)
+nst_view *nst_view_of(const struct nst_action *action)
 {
-    const struct nst_field *f = slot->field;
-    put_comma(out);
-    nst_json_put_str(out, slot->name);
-    nst_putf(out, ":{%s,\"description\":", f->type->schema);
-    nst_json_put_str(out, nst_str_z(f->doc));
-    if (f->max > 0)
-        nst_putf(out, ",\"%s\":%u", f->children != NULL ? "maxItems" : "maxLength", f->max);
-    if (slot->rule != NULL && slot->rule->charset != NULL)
-        put_pattern(out, slot->rule->charset);
-    if (slot->rule != NULL && slot->rule->choices != NULL)
-        put_enum(out, slot->rule->choices);
-    nst_put_char(out, '}');
+    return action->describe != NULL ? action->describe->as : action->view;
 }
 
-static void put_schema(struct nst_buf *out, const struct nst_model *m,
-                       const struct nst_shape *shape)
-{
-    put_comma(out);
-    nst_put_char(out, '"');
-    put_schema_name(out, shape, m);
-    nst_put_lit(out, "\":{\"type\":\"object\",\"properties\":{");
-    for (size_t i = 0; i < shape->count; i++)
-        put_property(out, &shape->slot[i]);
-    nst_put_lit(out, "}");
-    bool any = false;
-    for (size_t i = 0; i < shape->count; i++) {
-        if (!shape->slot[i].is_required)
-            continue;
-        nst_put_z(out, any ? "," : ",\"required\":[");
-        nst_json_put_str(out, shape->slot[i].name);
-        any = true;
-    }
-    nst_put_z(out, any ? "]}" : "}");
-}
+/* ---- Paths ---- */
 
-static const char *variable_of(const struct nst_step *step)
+static bool is_variable(const struct nst_step *step)
 {
-    return step->word.p == NULL ? step->name : NULL;
+    return step->word.p == NULL;
 }
 
 static void put_path(struct nst_buf *out, const struct nst_endpoint *e)
 {
-    nst_put_char(out, '"');
-    nst_put_z(out, e->route->face->mount);
+    nst_put_comma(out);
+    nst_putf(out, "\"%s", e->route->face->mount);
     for (size_t i = 0; i < e->count; i++) {
-        const char *variable = variable_of(&e->step[i]);
-        if (variable != NULL)
-            nst_putf(out, "/{%s}", variable);
+        if (is_variable(&e->step[i]))
+            nst_putf(out, "/{%s}", e->step[i].name);
         else
             nst_putf(out, "/%.*s", NST_FMT(e->step[i].word));
     }
     nst_put_lit(out, "/\":{");
 }
 
-static void put_parameters(struct nst_buf *out, const struct nst_endpoint *e)
+/* "v2_get_orgs_org_sources": as unique as the path. */
+static void put_operation_id(struct nst_buf *out, const struct nst_operation *op)
+{
+    const struct nst_endpoint *e = op->endpoint;
+    nst_putf(out, "\"operationId\":\"%s_%s", e->route->face->name, method_name[op->method]);
+    for (size_t i = 0; i < e->count; i++) {
+        struct nst_str word =
+            is_variable(&e->step[i]) ? nst_str_z(e->step[i].name) : e->step[i].word;
+        nst_put_char(out, '_');
+        for (size_t k = 0; k < word.n; k++)
+            nst_put_char(out, word.p[k] == '-' || word.p[k] == '.' ? '_' : word.p[k]);
+    }
+    nst_put_char(out, '"');
+}
+
+static void put_path_parameters(struct nst_buf *out, const struct nst_endpoint *e)
 {
     nst_put_lit(out, "\"parameters\":[");
     for (size_t i = 0; i < e->count; i++) {
-        const char *variable = variable_of(&e->step[i]);
-        if (variable == NULL)
+        const struct nst_step *step = &e->step[i];
+        if (!is_variable(step))
             continue;
-        put_comma(out);
+        nst_put_comma(out);
         nst_putf(out,
                  "{\"name\":\"%s\",\"in\":\"path\",\"required\":true,"
-                 "\"schema\":{\"type\":\"string\"}}",
-                 variable);
+                 "\"schema\":{\"type\":\"string\",\"minLength\":1},\"description\":",
+                 step->name);
+        nst_json_put_str(out, step->model != NULL
+                                  ? nst_strf(out->arena, "`%s` of the %s.",
+                                             step->model->resource->field[step->model->key].name,
+                                             step->model->resource->name)
+                                  : NST_STR("Which one, by its name."));
+        nst_put_char(out, '}');
     }
     nst_put_char(out, ']');
 }
 
-static const struct nst_model *answered_model(const struct nst_endpoint *e)
-{
-    return e->is_detail ? e->step[e->count - 1].model : e->model;
-}
+/* ---- Parameters of the query ---- */
 
-static void put_body(struct nst_buf *out, const struct nst_endpoint *e, enum nst_use use)
+static void put_parameter(struct nst_buf *out, const struct nst_parameter *p)
 {
-    const struct nst_model *m = answered_model(e);
-    const struct nst_shape *shape = nst_shape_of(m, e->route->face, use);
-    if (shape == NULL)
-        return;
-    nst_put_lit(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":"
-                     "{\"$ref\":\"#/components/schemas/");
-    put_schema_name(out, shape, m);
-    nst_put_lit(out, "\"}}}}");
-}
-
-static void put_answer(struct nst_buf *out, const struct nst_endpoint *e, enum nst_method method)
-{
-    const struct nst_model *m = answered_model(e);
-    bool is_list = method == NST_GET && !e->is_detail;
-    const struct nst_shape *shape =
-        nst_shape_of(m, e->route->face, is_list ? NST_LIST : NST_DETAIL);
-    bool is_new = method == NST_POST && !e->is_detail;
-    const char *status = method == NST_DELETE ? "204" : is_new ? "201" : "200";
-    nst_putf(out, ",\"responses\":{\"%s\":{\"description\":\"Success.\"", status);
-    if (method != NST_DELETE && shape != NULL) {
-        nst_put_lit(out, ",\"content\":{\"application/json\":{\"schema\":");
-        nst_put_z(out, is_list ? "{\"type\":\"array\",\"items\":" : "");
-        nst_put_lit(out, "{\"$ref\":\"#/components/schemas/");
-        put_schema_name(out, shape, m);
-        nst_put_z(out, is_list ? "\"}}}}" : "\"}}}");
-    }
-    nst_put_lit(out, "},\"4XX\":{\"description\":\"The request is refused; the body says why.\"}}");
-}
-
-static void put_by_serializers(struct nst_buf *out, const struct nst_endpoint *e,
-                               enum nst_method method)
-{
-    if (method == NST_POST && !e->is_detail)
-        put_body(out, e, NST_CREATE);
-    else if (method == NST_POST || method == NST_PUT || method == NST_PATCH)
-        put_body(out, e, NST_UPDATE);
-    put_answer(out, e, method);
-}
-
-static void put_endpoint(struct nst_buf *out, const struct nst_endpoint *e)
-{
-    put_comma(out);
-    put_path(out, e);
-    put_parameters(out, e);
-    for (int i = NST_GET; i <= NST_DELETE; i++) {
-        if (e->action[i] == NULL)
-            continue;
-        nst_putf(out, ",\"%s\":{\"summary\":", method_name[i]);
-        nst_json_put_str(out, nst_str_z(e->route->doc));
-        nst_putf(out, ",\"tags\":[\"%s\"]", e->route->face->name);
-        if (e->route->describe != NULL)
-            e->route->describe(out, e->route, (enum nst_method)i);
-        else
-            put_by_serializers(out, e, (enum nst_method)i);
-        nst_put_char(out, '}');
-    }
+    nst_put_comma(out);
+    nst_putf(out, "{\"name\":\"%s\",\"in\":\"query\",\"schema\":%s", p->name,
+             p->schema != NULL ? p->schema : "{\"type\":\"string\"}");
+    nst_put_member(out, "description", p->doc);
     nst_put_char(out, '}');
 }
 
-static void put_schemas(struct nst_buf *out, const struct nst_registry *reg)
+static void put_parameter_rows(struct nst_buf *out, const struct nst_parameter *p)
 {
-    for (size_t i = 0; i < reg->models; i++)
-        for (size_t face = 0; face < reg->faces; face++)
-            for (int use = 0; use < NST_USE_COUNT; use++)
-                if (reg->model[i].shape[face][use] != NULL && reg->face[face]->mount != NULL)
-                    put_schema(out, &reg->model[i], reg->model[i].shape[face][use]);
+    for (; p != NULL && p->name != NULL; p++)
+        put_parameter(out, p);
 }
+
+#define NUMBER(low, high) "{\"type\":\"integer\",\"minimum\":" low high "}"
+#define TEXT(number)      #number
+#define DIGITS(macro)     TEXT(macro)
+#define PAGE_MAX          ",\"maximum\":" DIGITS(NST_PAGE_MAX)
+#define PAGE_DEFAULT      ",\"default\":" DIGITS(NST_PAGE_DEFAULT)
+#define SWITCH            "{\"type\":\"boolean\"}"
+
+static const struct nst_parameter page_parameters[] = {
+    { "limit", NUMBER("1", PAGE_MAX PAGE_DEFAULT), "Rows of a page." },
+    { "_count", NUMBER("1", PAGE_MAX), "The same as `limit`." },
+    { "page", NUMBER("1", ",\"default\":1"), "Number of the page." },
+    { "offset", NUMBER("0", ""), "Rows before the page, instead of its number." },
+    { "after", NULL, "Where the page before ended, from a link of its answer." },
+    { 0 },
+};
+
+static void put_sorts(struct nst_buf *out, const struct nst_resource *r)
+{
+    static const struct nst_parameter one_way[] = {
+        { "sortAsc", NULL, "Name to sort by, upwards." },
+        { "sortDesc", NULL, "Name to sort by, downwards." },
+    };
+    struct nst_buf names;
+    nst_buf_init(&names, out->arena, 4096);
+    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++)
+        nst_putf(&names, "%s%s", names.n > 0 ? ", " : "", s->name);
+    if (names.n == 0)
+        return;
+    for (size_t i = 0; i < NST_COUNT(one_way); i++)
+        put_parameter(out, &one_way[i]);
+    put_parameter(out, &(const struct nst_parameter){
+                           "sort", NULL,
+                           nst_strf(out->arena,
+                                    "Names to sort by, `-` before one for downwards: "
+                                    "%.*s.",
+                                    NST_FMT(nst_buf_str(&names)))
+                               .p });
+}
+
+static void put_filters(struct nst_buf *out, const struct nst_face *face,
+                        const struct nst_resource *r)
+{
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct nst_field *f = &r->field[i];
+        struct nst_str name = nst_str_z(f->name);
+        if ((f->flags & NST_FILTER) == 0)
+            continue;
+        if (face->spelling == NST_CAMEL_CASE)
+            name = nst_camel(out->arena, name);
+        put_parameter(out,
+                      &(const struct nst_parameter){
+                          nst_str_to_z(out->arena, name), f->rep == NST_REP_BOOL ? SWITCH : NULL,
+                          nst_strf(out->arena, "Only rows with this: %s%s", f->doc,
+                                   f->rep == NST_REP_STR ? " `a,b` is or, `!a` not, `a*` a pattern."
+                                                         : "")
+                              .p });
+    }
+}
+
+/* Of what is shown as `use` in this face. */
+static void put_switches(struct nst_buf *out, const struct nst_face *face,
+                         const struct nst_model *m, enum nst_use use)
+{
+    const struct nst_switch *s = m->resource->switches;
+    for (; s != NULL && s->name != NULL; s++)
+        if (s->of == use && nst_shape_of(m, face, s->as) != NULL)
+            put_parameter(out, &(const struct nst_parameter){ s->name, SWITCH, s->doc });
+}
+
+static void put_query_parameters(struct nst_buf *out, const struct nst_operation *op)
+{
+    const struct nst_face *face = op->endpoint->route->face;
+    const struct nst_model *m = nst_answered_model(op->endpoint);
+    nst_view *view = nst_view_of(op->action);
+    nst_put_lit(out, ",\"parameters\":[");
+    if (view == nst_list) {
+        put_parameter_rows(out, page_parameters);
+        put_sorts(out, m->resource);
+        put_filters(out, face, m->resource);
+        put_switches(out, face, m, NST_LIST);
+        put_parameter_rows(out, m->resource->asked);
+    } else if (view == nst_retrieve) {
+        put_switches(out, face, m, NST_DETAIL);
+    }
+    if (op->action->describe != NULL)
+        put_parameter_rows(out, op->action->describe->parameter);
+    nst_put_char(out, ']');
+}
+
+/* ---- Bodies ---- */
+
+static bool has_required(const struct nst_shape *shape)
+{
+    for (size_t i = 0; i < shape->count; i++)
+        if (shape->slot[i].is_required)
+            return true;
+    return false;
+}
+
+static void put_request(struct nst_document *d, const struct nst_operation *op)
+{
+    static const struct nst_content none = { 0 };
+    const struct nst_face *face = op->endpoint->route->face;
+    const struct nst_model *m = nst_answered_model(op->endpoint);
+    const struct nst_description *own = op->action->describe;
+    const struct nst_content *request = own != NULL ? &own->request : &none;
+    nst_view *view = nst_view_of(op->action);
+    enum nst_use use = view == nst_create ? NST_CREATE : NST_UPDATE;
+    bool is_own = request->schema != NULL || request->put != NULL;
+    const struct nst_shape *shape = nst_shape_of(m, face, use);
+    if (!is_own && ((view != nst_create && view != nst_update) || shape == NULL))
+        return;
+    nst_putf(d->out, ",\"requestBody\":{\"required\":%s",
+             is_own || has_required(shape) ? "true" : "false");
+    if (is_own) {
+        nst_put_content(d->out, request, op->action);
+    } else {
+        nst_put_lit(d->out, ",\"content\":{\"application/json\":{\"schema\":");
+        nst_put_reference(d, m, face, use);
+        nst_put_lit(d->out, "}}");
+    }
+    nst_put_char(d->out, '}');
+}
+
+/* ---- Credentials ---- */
+
+static const struct {
+    const char *name, *scheme;
+} schemes[] = {
+    { "token", "{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"Authorization\","
+               "\"description\":\"`Token` and the token.\"}" },
+    { "bearer", "{\"type\":\"http\",\"scheme\":\"bearer\"}" },
+    { "jwt", "{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"Authorization\","
+             "\"description\":\"`JWT` and a signed web token.\"}" },
+    { "basic", "{\"type\":\"http\",\"scheme\":\"basic\"}" },
+    { "session", "{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"sessionid\"}" },
+};
+
+bool nst_is_scheme(struct nst_str name)
+{
+    for (size_t i = 0; i < NST_COUNT(schemes); i++)
+        if (nst_str_eq(name, nst_str_z(schemes[i].name)))
+            return true;
+    return false;
+}
+
+static void put_schemes(struct nst_buf *out)
+{
+    for (size_t i = 0; i < NST_COUNT(schemes); i++) {
+        nst_put_comma(out);
+        nst_putf(out, "\"%s\":%s", schemes[i].name, schemes[i].scheme);
+    }
+}
+
+/* Any of these; `{}`: none is needed. */
+static void put_security(struct nst_buf *out, const struct nst_operation *op)
+{
+    const struct nst_face *face = op->endpoint->route->face;
+    nst_permission *permit = op->action->permit;
+    bool is_login = (op->action->flags & NST_ANONYMOUS) != 0 || face->authenticate == NULL;
+    struct nst_str rest = nst_str_z(face->credentials != NULL ? face->credentials : "token");
+    nst_put_lit(out, ",\"security\":[");
+    if (!is_login && (permit == nst_allow_any || permit == face->open))
+        nst_put_lit(out, "{}");
+    while (!is_login && rest.p != NULL) {
+        struct nst_str scheme = nst_str_cut(&rest, ' ');
+        nst_put_comma(out);
+        nst_putf(out, "{\"%.*s\":[]}", NST_FMT(scheme));
+    }
+    nst_put_char(out, ']');
+}
+
+/* ---- Operations ---- */
+
+static void put_operation(struct nst_document *d, const struct nst_operation *op)
+{
+    const struct nst_route *route = op->endpoint->route;
+    nst_putf(d->out, ",\"%s\":{", method_name[op->method]);
+    put_operation_id(d->out, op);
+    nst_put_member(d->out, "summary", route->doc);
+    nst_putf(d->out, ",\"tags\":[\"%s\"]", route->face->name);
+    put_security(d->out, op);
+    put_query_parameters(d->out, op);
+    put_request(d, op);
+    nst_put_responses(d, op);
+    nst_put_char(d->out, '}');
+}
+
+static void put_endpoint(struct nst_document *d, const struct nst_endpoint *e)
+{
+    put_path(d->out, e);
+    put_path_parameters(d->out, e);
+    for (int i = NST_GET; i <= NST_DELETE; i++)
+        if (e->action[i] != NULL)
+            put_operation(d, &(const struct nst_operation){ e, e->action[i], (enum nst_method)i });
+    nst_put_char(d->out, '}');
+}
+
+/* ---- The document ---- */
 
 void nst_registry_describe(struct nst_registry *reg, const char *title, const char *version)
 {
@@ -197,28 +317,36 @@ static void put_info(struct nst_buf *out, const struct nst_registry *reg)
 {
     nst_put_lit(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":");
     nst_json_put_str(out, nst_str_z(reg->title != NULL ? reg->title : "Nestor"));
-    nst_put_lit(out, ",\"version\":");
-    nst_json_put_str(out, nst_str_z(reg->version != NULL ? reg->version : "1"));
+    nst_put_member(out, "version", reg->version != NULL ? reg->version : "1");
     nst_put_lit(out, "},\"tags\":[");
+    for (size_t i = 0; i < reg->faces; i++) {
+        if (reg->face[i]->mount == NULL)
+            continue;
+        nst_put_comma(out);
+        nst_putf(out, "{\"name\":\"%s\"", reg->face[i]->name);
+        nst_put_member(out, "description", reg->face[i]->doc);
+        nst_put_char(out, '}');
+    }
+    nst_put_char(out, ']');
 }
 
 void nst_openapi(struct nst_buf *out, const struct nst_registry *reg)
 {
+    struct nst_document d = {
+        .out = out,
+        .reg = reg,
+        .is_used = nst_alloc(out->arena, (reg->models * reg->faces + 1) * sizeof(*d.is_used)),
+    };
     put_info(out, reg);
-    for (size_t i = 0; i < reg->faces; i++) {
-        if (reg->face[i]->mount == NULL)
-            continue;
-        put_comma(out);
-        nst_putf(out, "{\"name\":\"%s\",\"description\":", reg->face[i]->name);
-        nst_json_put_str(out, nst_str_z(reg->face[i]->doc));
-        nst_put_char(out, '}');
-    }
-    nst_put_lit(out, "],\"paths\":{");
+    nst_put_lit(out, ",\"paths\":{");
     for (size_t i = 0; i < reg->endpoints; i++)
         if (reg->endpoint[i]->route->face->mount != NULL)
-            put_endpoint(out, reg->endpoint[i]);
-    nst_put_lit(out, "},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"apiKey\","
-                     "\"in\":\"header\",\"name\":\"Authorization\"}},\"schemas\":{");
-    put_schemas(out, reg);
+            put_endpoint(&d, reg->endpoint[i]);
+    nst_put_lit(out, "},\"components\":{\"securitySchemes\":{");
+    put_schemes(out);
+    nst_put_lit(out, "},\"responses\":{");
+    nst_put_refusals(&d);
+    nst_put_lit(out, "},\"schemas\":{");
+    nst_put_schemas(&d);
     nst_put_lit(out, "}}}");
 }

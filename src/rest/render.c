@@ -156,10 +156,13 @@ void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struc
 const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
                                          enum nst_use use)
 {
-    const struct nst_resource *r = m->resource;
-    enum nst_use chosen = r->hook.shape != NULL ? r->hook.shape(rq, use) : use;
-    const struct nst_shape *shape = nst_shape_of(m, rq->face, chosen);
-    return shape != NULL ? shape : nst_shape_of(m, rq->face, use);
+    const struct nst_switch *s = m->resource->switches;
+    for (; s != NULL && s->name != NULL; s++) {
+        const struct nst_shape *shape = nst_shape_of(m, rq->face, s->as);
+        if (s->of == use && shape != NULL && nst_query_is_true(rq, s->name))
+            return shape;
+    }
+    return nst_shape_of(m, rq->face, use);
 }
 
 void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *r,

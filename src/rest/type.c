@@ -247,46 +247,33 @@ static void print_identity(struct nst_buf *out, const struct nst_face *face,
     nst_put_char(out, '"');
 }
 
-#define STRING "\"type\":\"string\""
-
-const struct nst_type nst_text = { "text", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_slug = { "slug",     NST_REP_STR, "text",    STRING,
-                                   parse_slug, print_text,  is_segment };
-const struct nst_type nst_code = { "code", NST_REP_STR, "text", STRING, parse_code, print_text };
-const struct nst_type nst_url = { "url", NST_REP_STR, "text", STRING, parse_text, print_text };
-const struct nst_type nst_email = { "email",         NST_REP_STR,
-                                    "text",          STRING ",\"format\":\"email\"",
-                                    parse_text,      print_text,
-                                    nst_str_is_email };
-const struct nst_type nst_int = { "int",     NST_REP_INT,
-                                  "bigint",  "\"type\":\"integer\",\"format\":\"int64\"",
-                                  parse_int, print_int };
-const struct nst_type nst_bool = { "bool",     NST_REP_BOOL, "boolean", "\"type\":\"boolean\"",
-                                   parse_bool, print_bool };
-const struct nst_type nst_datetime = { "datetime",     NST_REP_INT,
-                                       "bigint",       STRING ",\"format\":\"date-time\"",
-                                       parse_datetime, print_datetime };
-const struct nst_type nst_json_value = { "json",
-                                         NST_REP_STR,
-                                         "text",
-                                         "\"type\":[\"object\",\"array\",\"string\",\"number\","
-                                         "\"boolean\",\"null\"]",
-                                         parse_json_value,
-                                         print_raw };
-const struct nst_type nst_json_object = {
-    "object", NST_REP_STR, "text", "\"type\":\"object\"", parse_json_object, print_raw
+const struct nst_type nst_text = { "text", NST_REP_STR, "text",    "string",
+                                   NULL,   parse_text,  print_text };
+const struct nst_type nst_slug = { "slug", NST_REP_STR, "text",     "string",
+                                   NULL,   parse_slug,  print_text, is_segment };
+const struct nst_type nst_code = { "code", NST_REP_STR, "text",    "string",
+                                   NULL,   parse_code,  print_text };
+const struct nst_type nst_url = {
+    "url", NST_REP_STR, "text", "string", NULL, parse_text, print_text
 };
-const struct nst_type nst_string_list = { "list",
-                                          NST_REP_STR,
-                                          "text",
-                                          "\"type\":[\"array\",\"string\"],\"items\":{\"type\":"
-                                          "\"string\"}",
-                                          parse_string_list,
-                                          print_string_list };
-const struct nst_type nst_child_list = { "children",           NST_REP_STR,      "text",
-                                         "\"type\":\"array\"", parse_json_value, print_raw };
-const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",
-                                       STRING,     parse_int,   print_identity };
+const struct nst_type nst_email = { "email", NST_REP_STR, "text",     "string",
+                                    "email", parse_text,  print_text, nst_str_is_email };
+const struct nst_type nst_int = { "int",   NST_REP_INT, "bigint", "integer",
+                                  "int64", parse_int,   print_int };
+const struct nst_type nst_bool = { "bool", NST_REP_BOOL, "boolean", "boolean",
+                                   NULL,   parse_bool,   print_bool };
+const struct nst_type nst_datetime = { "datetime",  NST_REP_INT,    "bigint",      "string",
+                                       "date-time", parse_datetime, print_datetime };
+const struct nst_type nst_json_value = { "json", NST_REP_STR,      "text",   NULL,
+                                         NULL,   parse_json_value, print_raw };
+const struct nst_type nst_json_object = { "object", NST_REP_STR,       "text",   "object",
+                                          NULL,     parse_json_object, print_raw };
+const struct nst_type nst_string_list = { "list", NST_REP_STR,       "text",           "array",
+                                          NULL,   parse_string_list, print_string_list };
+const struct nst_type nst_child_list = { "children", NST_REP_STR,      "text",   "array",
+                                         NULL,       parse_json_value, print_raw };
+const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",      "string",
+                                       NULL,       parse_int,   print_identity };
 
 bool nst_holds_json(const struct nst_type *type)
 {

@@ -248,12 +248,13 @@ const struct nst_face enroll_catalog_face = {
     .inserts_slash = true,
     .text = &nst_default_texts,
     .body_limit = BODY_MAX,
+    .credentials = "token jwt bearer session",
 };
 
 static const struct nst_route routes[] = {
-    { &enroll_catalog_face, "/load/", .post = { enroll_catalog_load, enroll_is_administrator },
-      .doc = "Apply a fixture document, whole or not at all.",
-      .describe = enroll_catalog_describe_load },
+    { &enroll_catalog_face, "/load/",
+      .post = { enroll_catalog_load, enroll_is_administrator, .describe = &enroll_catalog_fixture },
+      .doc = "Apply a fixture document, whole or not at all." },
 };
 
 const struct nst_resource enroll_catalog = {

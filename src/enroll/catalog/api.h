@@ -20,30 +20,26 @@ nst_view enroll_catalog_load;
 /* Superusers only, and not through a restricted token. */
 nst_permission enroll_is_administrator;
 
-/* What OpenAPI says of an entity's routes, and of loading (struct nst_route). */
-void enroll_catalog_describe(struct nst_buf *out, const struct nst_route *route,
-                             enum nst_method method);
-void enroll_catalog_describe_load(struct nst_buf *out, const struct nst_route *route,
-                                  enum nst_method method);
+/* What OpenAPI says of an entity's views, in the order above, and of loading. */
+extern const struct nst_description enroll_catalog_page, enroll_catalog_row, enroll_catalog_items,
+    enroll_catalog_gone, enroll_catalog_fixture;
 
 /* Routes of an entity: of its list, and of one row where one member is the key. */
-#define ENROLL_CATALOG_VIEW(view, entity) \
+#define ENROLL_CATALOG_VIEW(view, entity, what) \
     { \
-        view, enroll_is_administrator, .arg = &(entity) \
+        view, enroll_is_administrator, .arg = &(entity), .describe = &enroll_catalog_##what \
     }
 #define ENROLL_CATALOG_LIST(entity, name, what) \
     { \
         &enroll_catalog_face, "/" name "/", \
-            .get = ENROLL_CATALOG_VIEW(enroll_catalog_list, entity), \
-            .post = ENROLL_CATALOG_VIEW(enroll_catalog_put, entity), .doc = what, \
-            .describe = enroll_catalog_describe \
+            .get = ENROLL_CATALOG_VIEW(enroll_catalog_list, entity, page), \
+            .post = ENROLL_CATALOG_VIEW(enroll_catalog_put, entity, items), .doc = what \
     }
 #define ENROLL_CATALOG_DETAIL(entity, name, key, what) \
     { \
         &enroll_catalog_face, "/" name "/:" key "?/", \
-            .get = ENROLL_CATALOG_VIEW(enroll_catalog_detail, entity), \
-            .delete = ENROLL_CATALOG_VIEW(enroll_catalog_remove, entity), .doc = what, \
-            .describe = enroll_catalog_describe \
+            .get = ENROLL_CATALOG_VIEW(enroll_catalog_detail, entity, row), \
+            .delete = ENROLL_CATALOG_VIEW(enroll_catalog_remove, entity, gone), .doc = what \
     }
 
 #endif

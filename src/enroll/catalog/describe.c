@@ -64,74 +64,68 @@ static void put_item(struct nst_buf *out, const struct enroll_shape *shape)
         nst_put_lit(out, "]}");
 }
 
-static void put_list(struct nst_buf *out, const struct enroll_entity *entity)
+/* ---- Operations: the entity is the argument of the action ---- */
+
+static void put_row(struct nst_buf *out, const struct nst_action *action)
 {
-    nst_put_lit(out, "{\"type\":\"object\",\"properties\":{\"results\":{\"type\":\"array\","
-                     "\"items\":");
-    put_object(out, &entity->shape);
+    put_object(out, &((const struct enroll_entity *)action->arg)->shape);
+}
+
+static void put_page(struct nst_buf *out, const struct nst_action *action)
+{
+    nst_put_lit(out, "{\"type\":\"object\",\"required\":[\"results\",\"next\"],\"properties\":{"
+                     "\"results\":{\"type\":\"array\",\"items\":");
+    put_row(out, action);
     nst_put_lit(out, "},\"next\":{\"type\":[\"string\",\"null\"]}}}");
 }
 
-static void put_content(struct nst_buf *out, const struct enroll_entity *entity, bool is_list)
+static void put_items(struct nst_buf *out, const struct nst_action *action)
 {
-    nst_put_lit(out, ",\"content\":{\"application/json\":{\"schema\":");
-    if (is_list)
-        put_list(out, entity);
-    else
-        put_object(out, &entity->shape);
-    nst_put_lit(out, "}}");
-}
-
-static void put_body(struct nst_buf *out, const struct enroll_entity *entity)
-{
-    nst_put_lit(out,
-                ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"oneOf\":[");
+    const struct enroll_entity *entity = action->arg;
+    nst_put_lit(out, "{\"anyOf\":[");
     put_item(out, &entity->shape);
     nst_put_lit(out, ",{\"type\":\"array\",\"items\":");
     put_item(out, &entity->shape);
-    nst_put_lit(out, "}]}}}}");
+    nst_put_lit(out, "}]}");
 }
 
-/* What every route may answer; the success is still open, for its content. */
-static void put_refusals(struct nst_buf *out)
+static void put_fixture(struct nst_buf *out, const struct nst_action *action)
 {
-    nst_put_lit(out, ",\"400\":{\"description\":\"`errors` says what is wrong and where.\"},"
-                     "\"401\":{\"description\":\"The caller is not authenticated.\"},"
-                     "\"403\":{\"description\":\"The caller is no superuser.\"}");
-}
-
-void enroll_catalog_describe(struct nst_buf *out, const struct nst_route *route,
-                             enum nst_method method)
-{
-    const struct enroll_entity *entity = route->get.arg;
-    bool is_list = route->post.view != NULL;
-    if (method == NST_POST)
-        put_body(out, entity);
-    nst_putf(out, ",\"responses\":{\"%s\":{\"description\":\"Success.\"",
-             method == NST_DELETE ? "204" : "200");
-    if (method == NST_GET)
-        put_content(out, entity, is_list);
-    nst_put_char(out, '}');
-    put_refusals(out);
-    nst_put_z(out, is_list ? "}" : ",\"404\":{\"description\":\"There is no such row.\"}}");
-}
-
-void enroll_catalog_describe_load(struct nst_buf *out, const struct nst_route *route,
-                                  enum nst_method method)
-{
-    const char *between = "";
-    (void)route;
-    (void)method;
-    nst_put_lit(out, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"type\":"
-                     "\"object\",\"properties\":{");
+    (void)action;
+    nst_put_lit(out, "{\"type\":\"object\",\"properties\":{");
     for (size_t i = 0; i < ENROLL_ENTITIES; i++) {
-        nst_putf(out, "%s\"%s\":{\"type\":\"array\",\"items\":", between, enroll_entities[i]->name);
+        nst_putf(out, "\"%s\":{\"type\":\"array\",\"items\":", enroll_entities[i]->name);
         put_item(out, &enroll_entities[i]->shape);
-        nst_put_char(out, '}');
-        between = ",";
+        nst_put_lit(out, "},");
     }
-    nst_put_lit(out, ",\"absent\":{\"type\":\"object\"}}}}}}");
-    nst_put_lit(out, ",\"responses\":{\"200\":{\"description\":\"What was done.\"}");
-    put_refusals(out);
-    nst_put_char(out, '}');
+    nst_put_lit(out, "\"absent\":{\"type\":\"object\"}}}");
 }
+
+#define REPORT \
+    "{\"type\":\"object\",\"required\":[\"warnings\"],\"properties\":{\"warnings\":{\"type\":" \
+    "\"array\",\"items\":{\"type\":\"string\"}}},\"additionalProperties\":{\"type\":\"object\"," \
+    "\"additionalProperties\":{\"type\":\"integer\"}}}"
+
+static const struct nst_parameter page_parameters[] = {
+    { "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
+      "Rows of a page." },
+    { "offset", "{\"type\":\"integer\",\"minimum\":0}", "Rows before the page." },
+    { 0 },
+};
+
+static const struct nst_response page[] = { { 200, "A page.", { .put = put_page } }, { 0 } };
+static const struct nst_response row[] = { { 200, "The row.", { .put = put_row } }, { 0 } };
+static const struct nst_response gone[] = { { 204, "Gone." }, { 0 } };
+static const struct nst_response report[] = {
+    { 200, "What was made, changed and left as it was, by entity.", { .schema = REPORT } },
+    { 0 },
+};
+
+const struct nst_description enroll_catalog_page = { .parameter = page_parameters,
+                                                     .response = page };
+const struct nst_description enroll_catalog_row = { .response = row };
+const struct nst_description enroll_catalog_gone = { .response = gone };
+const struct nst_description enroll_catalog_items = { .request = { .put = put_items },
+                                                      .response = report };
+const struct nst_description enroll_catalog_fixture = { .request = { .put = put_fixture },
+                                                        .response = report };

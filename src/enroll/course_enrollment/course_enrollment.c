@@ -252,18 +252,22 @@ static enum nst_err list(struct nst_req *rq)
     return enroll_answer_page(rq, &page);
 }
 
+#define VIEW(view, what) \
+    { \
+        view, enroll_is_permitted, .arg = &enroll_course_described, \
+                                   .describe = &enroll_##what##_description \
+    }
+
 static const struct nst_route routes[] = {
-    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/",
-      .get = { list, enroll_is_permitted }, .post = { create, enroll_is_permitted },
-      .patch = { change, enroll_is_permitted },
+    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/", .get = VIEW(list, page),
+      .post = VIEW(create, course), .patch = VIEW(change, course),
       .doc = "Learners of a program in one of its course runs. GET: a page of them, as of the "
              "program, with status active or inactive. POST: enrol up to 25, PATCH: change their "
              "status; a list of student_key and status. The answer maps every key to its status, "
              "or to duplicated, conflict (POST: enrolled already), not-found (PATCH: not "
              "enrolled), not-in-program or invalid-status. 200: all were written, 207: some, 422: "
              "none, or the request is invalid, 413: more than 25. 401: not authenticated, 403: not "
-             "allowed, 404: no such program or course, or the course is not in the program.",
-      .describe = enroll_describe_course },
+             "allowed, 404: no such program or course, or the course is not in the program." },
 };
 
 static const struct nst_field fields[] = {

@@ -328,9 +328,15 @@ static enum nst_err list(struct nst_req *rq)
     return enroll_answer_page(rq, &page);
 }
 
+#define VIEW(view, what) \
+    { \
+        view, enroll_is_permitted, .arg = &enroll_program_described, \
+                                   .describe = &enroll_##what##_description \
+    }
+
 static const struct nst_route routes[] = {
-    { &enroll_face, "/programs/:program?/enrollments/", .get = { list, enroll_is_permitted },
-      .post = { create, enroll_is_permitted },
+    { &enroll_face, "/programs/:program?/enrollments/", .get = VIEW(list, page),
+      .post = VIEW(create, program),
       .doc = "Learners of a program. GET: a page of them (`page_size`, 100 by default, and "
              "`cursor`), each with student_key, status, account_exists and curriculum_uuid. POST: "
              "enrol up to 25, a list of external_user_key, status (enrolled, pending, suspended, "
@@ -338,8 +344,7 @@ static const struct nst_route routes[] = {
              "duplicated (twice in the request), conflict (enrolled in this program already) or "
              "invalid-status. 201: all were enrolled, 207: some, 422: none, or the request is "
              "invalid, 413: more than 25. 401: not authenticated, 403: not allowed, 404: no such "
-             "program.",
-      .describe = enroll_describe_program },
+             "program." },
     { &enroll_desk_face, "/programs/:program?/enrollments/",
       .patch = { change, enroll_is_permitted }, .doc = "Change the status of program rows." },
 };

@@ -284,18 +284,28 @@ static const char *concept_order(struct nst_req *rq)
                          : "concept_version.version_created_at DESC, concept_version.id DESC";
 }
 
-static enum nst_use concept_shape(struct nst_req *rq, enum nst_use use)
-{
-    if (nst_query_is_true(rq, "brief"))
-        return NST_BRIEF;
-    return ocl_verbose(rq, use);
-}
+#define BRIEF "What names the concept, and no more."
+
+static const struct nst_switch concept_switches[] = {
+    { "brief", NST_LIST, NST_BRIEF, BRIEF },
+    { "brief", NST_DETAIL, NST_BRIEF, BRIEF },
+    OCL_VERBOSE,
+    { 0 },
+};
+
+static const struct nst_parameter concept_asked[] = {
+    { "includeRetired", "{\"type\":\"boolean\"}", "Retired ones as well." },
+    { 0 },
+};
 
 /* ---- Routes ---- */
 
-#define EDIT(view) \
+#define EDIT(view, like) \
     { \
-        view, ocl_may_edit, NST_MAY_BE_ABSENT \
+        view, ocl_may_edit, NST_MAY_BE_ABSENT, .describe = &(const struct nst_description) \
+        { \
+            .as = (like) \
+        } \
     }
 
 static const struct nst_route concept_route[] = {
@@ -310,7 +320,7 @@ static const struct nst_route concept_route[] = {
       .doc = "Concepts of a source." },
     /* G80, V316 */
     { GUIDE, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_token },
-      .put = EDIT(ocl_concept_update), .delete = EDIT(ocl_concept_retire),
+      .put = EDIT(ocl_concept_update, nst_update), .delete = EDIT(ocl_concept_retire, nst_destroy),
       .doc = "One concept: its newest version." },
     { V2, S "(HEAD/|)concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "One concept: its newest version." },
@@ -369,7 +379,8 @@ static const struct nst_sort concept_sort[] = {
 #define CONCEPT_TABLE \
     .table = "concept_version", \
     .from = "concept_version JOIN repo ON repo.id = concept_version.repo_id", \
-    .size = sizeof(struct ocl_concept), NST_FIELDS(concept_field), .sort = concept_sort
+    .size = sizeof(struct ocl_concept), NST_FIELDS(concept_field), .sort = concept_sort, \
+    .switches = concept_switches, .asked = concept_asked
 
 const struct nst_resource ocl_concept = {
     .name = "concept",
@@ -381,7 +392,6 @@ const struct nst_resource ocl_concept = {
               .count = concept_count,
               .order = concept_order,
               .state = concept_state,
-              .shape = concept_shape,
               .before_create = ocl_concept_open },
     .doc = "A meaning with names in several languages.",
 };
@@ -394,8 +404,7 @@ const struct nst_resource ocl_pinned_concept = {
     .hook = { .scope = pinned_scope,
               .visible = concept_visible,
               .count = concept_count,
-              .order = concept_order,
-              .shape = concept_shape },
+              .order = concept_order },
     .doc = "A concept as a version of its source holds it.",
 };
 
@@ -405,6 +414,6 @@ const struct nst_resource ocl_concept_version = {
     CONCEPT_TABLE,
     NST_SERIALIZERS(version_serializer),
     NST_ROUTES(history_route),
-    .hook = { .scope = history_scope, .order = concept_order, .shape = concept_shape },
+    .hook = { .scope = history_scope, .order = concept_order },
     .doc = "One version of a concept.",
 };

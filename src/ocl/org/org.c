@@ -146,7 +146,7 @@ static const struct nst_route org_route[] = {
       .doc = "Organisations." },
     /* G64 */
     { GUIDE, "/orgs/:org/", .get = { nst_retrieve, ocl_may_view_org }, .post = OWNED, .put = OWNED,
-      .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT },
+      .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT, .describe = &ocl_removal },
       .doc = "One organisation." },
     /* G70 */
     { GUIDE, "/users/:user/orgs/", .get = { nst_list, ocl_any_token },
@@ -171,6 +171,8 @@ static const struct nst_sort org_sort[] = {
     { 0 },
 };
 
+static const struct nst_switch org_switches[] = { OCL_VERBOSE, { 0 } };
+
 const struct nst_resource ocl_org = {
     .name = "org",
     .table = "org",
@@ -181,8 +183,8 @@ const struct nst_resource ocl_org = {
     NST_SERIALIZERS(org_serializer),
     NST_ROUTES(org_route),
     .sort = org_sort,
+    .switches = org_switches,
     .hook = { .scope = org_scope,
-              .shape = ocl_verbose,
               .visible = ocl_visible_orgs,
               .before_create = org_before_create,
               .after_create = org_after_create,

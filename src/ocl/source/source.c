@@ -169,12 +169,11 @@ static enum nst_err source_scope(struct nst_sql *q, struct nst_req *rq,
     return NST_OK;
 }
 
-static enum nst_use source_shape(struct nst_req *rq, enum nst_use use)
-{
-    if (use == NST_LIST && nst_query_is_true(rq, "brief"))
-        return NST_BRIEF;
-    return ocl_verbose(rq, use);
-}
+static const struct nst_switch source_switches[] = {
+    { "brief", NST_LIST, NST_BRIEF, "Rows that name the source, and no more." },
+    OCL_VERBOSE,
+    { 0 },
+};
 
 static enum nst_err source_before_create(struct nst_req *rq, void *row)
 {
@@ -327,7 +326,8 @@ static const struct nst_route source_route[] = {
     { V2, O "sources/", .get = { nst_list, ocl_any_caller }, .doc = "Sources of an owner." },
     /* G74, V310; the view right is checked on loading */
     { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
-      .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT },
+      .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT,
+                  .describe = &ocl_removal },
       .doc = "One source." },
     { V2, S "(HEAD/|)", .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
@@ -354,10 +354,10 @@ const struct nst_resource ocl_source = {
     NST_SERIALIZERS(source_serializer),
     NST_ROUTES(source_route),
     .sort = source_sort,
+    .switches = source_switches,
     .hook = { .scope = source_scope,
               .visible = ocl_visible_repos,
               .may_view = ocl_may_view,
-              .shape = source_shape,
               .before_create = source_before_create,
               .after_create = source_after_create },
     .doc = "A versioned set of concepts.",

@@ -85,6 +85,21 @@ enum nst_err ocl_login_prepare(struct nst_req *rq)
     return NST_OK;
 }
 
+static const struct nst_response login_response[] = {
+    { 200,
+      "The token of the user.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"token\"],\"properties\":{\"token\":"
+                  "{\"type\":\"string\"}}}" } },
+    { 0 },
+};
+
+const struct nst_description ocl_login_description = {
+    .request = { .schema = "{\"type\":\"object\",\"required\":[\"username\",\"password\"],"
+                           "\"properties\":{\"username\":{\"type\":\"string\",\"minLength\":1},"
+                           "\"password\":{\"type\":\"string\",\"minLength\":1}}}" },
+    .response = login_response,
+};
+
 enum nst_err ocl_login(struct nst_req *rq)
 {
     const struct login *l = rq->prepared;

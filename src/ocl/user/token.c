@@ -23,6 +23,30 @@ static void put_token(struct nst_req *rq, struct nst_rows *rows)
     "AND token.kind = 0 WHERE account.is_active "
 #define TOKENS_PAGE 1000
 
+#define TOKEN_SCHEMA \
+    "{\"type\":\"object\",\"required\":[\"user\",\"key\",\"created\"],\"properties\":{" \
+    "\"user\":{\"type\":\"string\"},\"key\":{\"type\":\"string\"}," \
+    "\"created\":{\"type\":\"string\"}}}"
+
+static const struct nst_parameter list_parameter[] = {
+    { "after", "{\"type\":\"integer\"}", "Number of the user behind whom to go on." },
+    { 0 },
+};
+
+static const struct nst_response list_response[] = {
+    { 200, "Tokens.", { .schema = "{\"type\":\"array\",\"items\":" TOKEN_SCHEMA "}" } },
+    { 0 },
+};
+
+static const struct nst_response detail_response[] = {
+    { 200, "The token.", { .schema = TOKEN_SCHEMA } },
+    { 0 },
+};
+
+const struct nst_description ocl_token_list_description = { .parameter = list_parameter,
+                                                            .response = list_response };
+const struct nst_description ocl_token_description = { .response = detail_response };
+
 /* A superuser's token opens what staff may not open: superusers alone see it (X81). */
 enum nst_err ocl_token_list(struct nst_req *rq)
 {
@@ -54,8 +78,8 @@ enum nst_err ocl_token_detail(struct nst_req *rq)
     struct nst_rows *rows;
     bool has_row = false;
     nst_no_store(rq);
-    NST_TRY(nst_query_with(&rows, rq->db, TOKENS "AND account.username = $1",
-                           NST_TEXT(rq->var[0])));
+    NST_TRY(
+        nst_query_with(&rows, rq->db, TOKENS "AND account.username = $1", NST_TEXT(rq->var[0])));
     enum nst_err e = nst_rows_next(&has_row, rows);
     if (e == NST_OK && !has_row)
         e = NST_E_NOT_FOUND;
@@ -88,6 +112,18 @@ static enum nst_err find_owner(int64_t *account, struct nst_req *rq)
     nst_rows_end(rows);
     return e;
 }
+
+static const struct nst_response named_response[] = {
+    { 200,
+      "Tokens, without their secrets.",
+      { .schema = "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\","
+                  "\"kind\",\"created\",\"expires\"],\"properties\":{\"name\":{\"type\":"
+                  "\"string\"},\"kind\":{\"type\":\"string\"},\"created\":{\"type\":"
+                  "\"string\"},\"expires\":{\"type\":[\"string\",\"null\"]}}}}" } },
+    { 0 },
+};
+
+const struct nst_description ocl_named_description = { .response = named_response };
 
 static void put_named(void *arg, const struct nst_token_shown *t)
 {

@@ -121,12 +121,12 @@ static enum nst_err user_scope(struct nst_sql *q, struct nst_req *rq,
     return NST_OK;
 }
 
-/* V214: `summary` has the counts only. */
-static enum nst_use user_shape(struct nst_req *rq, enum nst_use use)
-{
-    bool is_summary = use == NST_DETAIL && nst_query_is_true(rq, "summary");
-    return is_summary ? NST_BRIEF : ocl_verbose(rq, use);
-}
+/* V214 */
+static const struct nst_switch user_switches[] = {
+    { "summary", NST_DETAIL, NST_BRIEF, "The counts only." },
+    OCL_VERBOSE,
+    { 0 },
+};
 
 /* `/user/`: the user of the token; nobody without one (V217: 404). */
 static enum nst_err user_alias(struct nst_sql *q, struct nst_req *rq, struct nst_str word)
@@ -141,8 +141,8 @@ static enum nst_err user_alias(struct nst_sql *q, struct nst_req *rq, struct nst
 static enum nst_err user_visible(struct nst_sql *q, struct nst_req *rq)
 {
     (void)q;
-    bool is_verbose = user_shape(rq, NST_LIST) == NST_DETAIL;
-    return is_verbose && !rq->caller.is_known ? NST_E_UNAUTHENTICATED : NST_OK;
+    return nst_query_is_true(rq, "verbose") && !rq->caller.is_known ? NST_E_UNAUTHENTICATED
+                                                                    : NST_OK;
 }
 
 static enum nst_err user_before_create(struct nst_req *rq, void *row)
@@ -256,6 +256,11 @@ static enum nst_err user_destroy(struct nst_req *rq)
         nst_update, ocl_has_ownership \
     }
 
+#define MEMBERSHIP(view) \
+    { \
+        view, ocl_member_or_staff, .describe = &nst_answers_nothing \
+    }
+
 static const struct nst_route user_route[] = {
     /* G67 */
     { GUIDE, "/users/", .get = { nst_list, ocl_any_token },
@@ -263,7 +268,8 @@ static const struct nst_route user_route[] = {
       .doc = "Users; administrators create them." },
     /* G68 */
     { GUIDE, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .post = SELF, .put = SELF,
-      .delete = { user_destroy, ocl_may_delete_user, NST_MAY_BE_ABSENT }, .doc = "One user." },
+      .delete = { user_destroy, ocl_may_delete_user, NST_MAY_BE_ABSENT, .describe = &ocl_removal },
+      .doc = "One user." },
     /* G69 */
     { GUIDE, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .post = SELF, .put = SELF,
       .doc = "The user of the token." },
@@ -271,21 +277,26 @@ static const struct nst_route user_route[] = {
     { GUIDE, "/orgs/:org/members/", .get = { nst_list, ocl_member_or_staff },
       .doc = "Members of an organisation." },
     /* G66 */
-    { GUIDE, "/orgs/:org/members/:user?/", .get = { ocl_member, ocl_member_or_staff },
-      .put = { ocl_member_add, ocl_member_or_staff },
-      .delete = { ocl_member_remove, ocl_member_or_staff }, .doc = "Membership of one user." },
+    { GUIDE, "/orgs/:org/members/:user?/", .get = MEMBERSHIP(ocl_member),
+      .put = MEMBERSHIP(ocl_member_add), .delete = MEMBERSHIP(ocl_member_remove),
+      .doc = "Membership of one user." },
     /* G85 */
     { GUIDE, "/api-token-auth/",
-      .post = { ocl_login, everybody, NST_ANONYMOUS, ocl_login_gather, ocl_login_prepare },
+      .post = { ocl_login, everybody, NST_ANONYMOUS, ocl_login_gather, ocl_login_prepare,
+                .describe = &ocl_login_description },
       .doc = "Exchange username and password for the user's token." },
     /* G86 */
-    { GUIDE, "/admin/tokens/", .get = { ocl_token_list, ocl_staff_only },
+    { GUIDE, "/admin/tokens/",
+      .get = { ocl_token_list, ocl_staff_only, .describe = &ocl_token_list_description },
       .doc = "Tokens of all users, 1000 at a time: `after` continues behind a user's number." },
-    { GUIDE, "/admin/tokens/:user?/", .get = { ocl_token_detail, ocl_staff_only },
+    { GUIDE, "/admin/tokens/:user?/",
+      .get = { ocl_token_detail, ocl_staff_only, .describe = &ocl_token_description },
       .doc = "The token of one user." },
-    { GUIDE, "/admin/tokens/:user?/named/", .get = { ocl_named_list, ocl_staff_only },
+    { GUIDE, "/admin/tokens/:user?/named/",
+      .get = { ocl_named_list, ocl_staff_only, .describe = &ocl_named_description },
       .doc = "The tokens that a user has beside that one: of machines, carried, of clients." },
-    { GUIDE, "/admin/tokens/:user?/named/:name?/", .delete = { ocl_named_end, ocl_staff_only },
+    { GUIDE, "/admin/tokens/:user?/named/:name?/",
+      .delete = { ocl_named_end, ocl_staff_only, .describe = &nst_answers_nothing },
       .doc = "One of these; deleting it ends it." },
     /* V213, V214, V222, V304, V306 */
     { V2, "/users/", .get = { nst_list, ocl_any_caller }, .doc = "Users." },
@@ -293,7 +304,7 @@ static const struct nst_route user_route[] = {
     { V2, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .doc = "The user of the token." },
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },
-    { V2, "/orgs/:org/(members|users)/:user?/", .get = { ocl_member, ocl_member_or_staff },
+    { V2, "/orgs/:org/(members|users)/:user?/", .get = MEMBERSHIP(ocl_member),
       .doc = "Membership of one user." },
 };
 
@@ -315,10 +326,10 @@ const struct nst_resource ocl_user = {
     NST_SERIALIZERS(user_serializer),
     NST_ROUTES(user_route),
     .sort = user_sort,
+    .switches = user_switches,
     .hook = { .scope = user_scope,
               .alias = user_alias,
               .visible = user_visible,
-              .shape = user_shape,
               .before_create = user_before_create,
               .after_create = user_after_create,
               .after_update = user_after_update,

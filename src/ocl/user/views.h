@@ -16,6 +16,10 @@ nst_view ocl_member, ocl_member_add, ocl_member_remove;
 /* The administrators' view of tokens (G86). */
 nst_view ocl_token_list, ocl_token_detail;
 
+/* What these answer. */
+extern const struct nst_description ocl_login_description, ocl_token_list_description,
+    ocl_token_description, ocl_named_description;
+
 /* What a user has beside the own token: the list, and the end of one. */
 nst_view ocl_named_list, ocl_named_end;
 

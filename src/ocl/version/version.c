@@ -85,7 +85,7 @@ static const struct nst_field version_field[] = {
               .column = "(CASE WHEN repo_version.mnemonic = 'HEAD' THEN '' "
                         "ELSE repo_version.mnemonic || '/' END)",
               .flags = NST_LAZY, .doc = "The version in addresses; HEAD has none."),
-    NST_CONSTANT("is_processing", "false", .doc = "Nothing is ever pending (V109)."),
+    NST_CONSTANT("is_processing", "false", .doc = "Nothing is ever pending."),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_LINK("url", "{owner_url}sources/{source}/{path}", .doc = "Address of the version."),
     NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
@@ -379,7 +379,8 @@ static const struct nst_route version_route[] = {
       .doc = "The newest released version." },
     /* G77 */
     { GUIDE, S ":version/", .get = { nst_retrieve, ocl_any_token }, .put = PRIVATE(nst_update),
-      .delete = PRIVATE(version_destroy), .doc = "One version." },
+      .delete = { version_destroy, ocl_has_private_access, .describe = &ocl_removal },
+      .doc = "One version." },
     { V2, S ":version/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One version." },
     /* G78 */
     { GUIDE, S ":version/children/", .get = { nst_list, ocl_any_token },
@@ -442,6 +443,8 @@ static const struct nst_route listed_route[] = {
       .doc = "Versions of a source, newest first; the last is HEAD." },
 };
 
+static const struct nst_switch listed_switches[] = { OCL_VERBOSE, { 0 } };
+
 const struct nst_resource ocl_listed_version = {
     .name = "listed_version",
     .table = "repo_version",
@@ -452,6 +455,7 @@ const struct nst_resource ocl_listed_version = {
     NST_FIELDS(version_field),
     NST_SERIALIZERS(listed_serializer),
     NST_ROUTES(listed_route),
-    .hook = { .scope = listed_scope, .shape = ocl_verbose },
+    .switches = listed_switches,
+    .hook = { .scope = listed_scope },
     .doc = "A version of a source, or its present state.",
 };

@@ -57,6 +57,23 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     nst_arena_free(a);
 }
 
+static const struct nst_response broken_response[] = { { 200, "Half.", { .schema = "{" } }, { 0 } };
+static const struct nst_description broken_description = { .response = broken_response };
+
+static const struct nst_description mute_description = { 0 };
+
+static const struct nst_switch brief_switch[] = {
+    { "brief", NST_LIST, NST_BRIEF, "Less." },
+    { 0 },
+};
+static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL }, { 0 } };
+
+#define VIEWED(description) \
+    (struct nst_action) \
+    { \
+        view, nst_allow_any, .describe = (description) \
+    }
+
 #define FIELD(i)  t->book_field[BOOK_##i]
 #define SERIAL(i) t->book_serializer[i]
 #define OWN       "serializer library "
@@ -75,6 +92,8 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
       t->other.mount = "/library") \
     X(text_missing, "faces", "face library", ".text", t->face.text = &t->texts; \
       t->texts.blank = NULL) \
+    X(unknown_credentials, "faces", "face library", "session", \
+      t->face.credentials = "token magic") \
     X(choice_without_value, "faces", "face library", "%s", t->face.text = &t->texts; \
       t->texts.choice = "No.")
 
@@ -98,6 +117,9 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     X(parent_that_is_no_field, "book", "resource", "nst_int", t->book.parent = "shelf_no") \
     X(parent_that_is_text, "book", "resource", "nst_int", t->book.parent = "title") \
     X(parent_that_is_the_row_itself, "book", "resource", "nst_int", t->book.parent = "id") \
+    X(switch_of_no_serializer, "book", "switch brief", "write the serializer", \
+      t->book.switches = brief_switch) \
+    X(switch_without_doc, "book", "switch mute", ".doc", t->book.switches = mute_switch) \
     X(two_sorts_of_a_name, "book", "sort Title", "take one out", \
       t->sort[1] = (struct nst_sort){ "Title" })
 
@@ -237,12 +259,17 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
       t->book_route[2].get.view = NULL) \
     X(gather_without_prepare, "book", "route /books/ GET", ".prepare", \
       t->book_route[2].get.gather = view) \
+    X(view_without_description, "book", "route /books/ GET", ".describe", \
+      t->book_route[2].get.view = view) \
+    X(description_of_no_answer, "book", "route /books/ GET", ".response", \
+      t->book_route[2].get = VIEWED(&mute_description)) \
+    X(description_of_broken_json, "book", "route /books/ GET", "write both", \
+      t->book_route[2].get = VIEWED(&broken_description)) \
     X(view_without_serializer, "book", "route /books/ GET", "NST_LIST", \
       t->book.serializer = &t->book_serializer[1]; \
-      t->book.serializer_count = 3; \
-      t->book_route[0].get = (struct nst_action){ view, nst_allow_any }) \
+      t->book.serializer_count = 3; t->book_route[0].get = VIEWED(&nst_answers_nothing)) \
     X(list_without_order, "book", "route /books/ GET", ".order", t->book.order = NULL; \
-      t->book_route[0].get = (struct nst_action){ view, nst_allow_any }) \
+      t->book_route[0].get = VIEWED(&nst_answers_nothing)) \
     X(destroy_without_columns, "book", BOOKS ":book/ DELETE", "is_active", \
       FIELD(ACTIVE).name = "is_there") \
     X(retrieve_of_nothing, "book", "route /books/ GET", ":name", \
