@@ -28,8 +28,8 @@ static void read_page(struct nst_page *page, struct nst_req *rq)
     page->number = number_in(rq, "page", 1, INT64_MAX);
     page->offset = number_in(rq, "offset", 0, INT64_MAX);
     page->by_offset = page->offset >= 0;
-    if (page->by_offset)
-        page->number = page->offset / page->limit + 1;
+    if (page->by_offset) /* the largest offset is on the largest page: none is beyond it */
+        page->number = (page->offset < INT64_MAX ? page->offset : INT64_MAX - 1) / page->limit + 1;
     else if (page->number < 0)
         page->number = 1;
     if (!page->by_offset)
