@@ -176,7 +176,7 @@ static bool does(const struct nst_at *at, nst_view *view)
 static const struct nst_model *model_of(const struct nst_at *at)
 {
     const struct nst_endpoint *e = at->endpoint;
-    return e->is_detail ? e->step[e->count - 1].model : e->model;
+    return e->target < e->count ? e->step[e->target].model : e->model;
 }
 
 static bool has_permission_only(const struct nst_at *at)

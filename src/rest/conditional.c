@@ -202,7 +202,8 @@ enum nst_err nst_phase_precondition(struct nst_req *rq)
     const struct nst_action *get = rq->endpoint->action[NST_GET];
     struct present now = { 0 };
     if ((if_match.p == NULL && if_none_match.p == NULL) || rq->method == NST_GET ||
-        rq->is_internal || (rq->method == NST_POST && get != NULL && !rq->endpoint->is_detail))
+        rq->is_internal ||
+        (rq->method == NST_POST && get != NULL && rq->endpoint->target == rq->endpoint->count))
         return NST_OK;
     NST_TRY(get != NULL ? ask(&now, rq, get) : look_at_object(&now, rq));
     if (holds(&now, if_match, if_none_match))

@@ -76,8 +76,8 @@ struct nst_endpoint {
     struct nst_str path;           /* one alternative, as written */
     struct nst_step *step;
     size_t count;
-    bool is_detail; /* the last segment loads a row */
-    size_t held;    /* the first step whose row a write holds */
+    size_t target; /* the step whose row a detail is about; count: there is none */
+    size_t held;   /* the first step whose row a write holds */
     const struct nst_action *action[NST_METHOD_COUNT];
     struct nst_str allow;
 };

@@ -19,7 +19,7 @@ void nst_put_member(struct nst_buf *out, const char *name, const char *text)
 
 const struct nst_model *nst_answered_model(const struct nst_endpoint *e)
 {
-    return e->is_detail ? e->step[e->count - 1].model : e->model;
+    return e->target < e->count ? e->step[e->target].model : e->model;
 }
 
 bool nst_is_generic(nst_view *view)

@@ -91,7 +91,7 @@ static struct nst_value key_of(struct nst_req *rq, const struct nst_field *key,
 struct named {
     const struct nst_step *step;
     struct nst_str value;
-    bool is_target; /* the path ends with it */
+    bool is_target; /* it is what is asked for */
     bool is_held;   /* by a write, for itself: see struct nst_endpoint */
 };
 
@@ -184,7 +184,7 @@ enum nst_err nst_phase_parents(struct nst_req *rq)
         const struct named n = {
             .step = step,
             .value = step->word.p == NULL ? rq->var[var++] : step->word,
-            .is_target = i + 1 == endpoint->count,
+            .is_target = i == endpoint->target,
             .is_held = i >= endpoint->held && nst_is_write(rq),
         };
         if (step->kind == STEP_LOAD || step->kind == STEP_ALIAS)

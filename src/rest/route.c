@@ -90,11 +90,22 @@ static bool loads(const struct nst_step *step)
  * made lies in it. */
 static size_t first_held(const struct nst_endpoint *e)
 {
-    unsigned rows = e->is_detail ? 2 : 1;
+    unsigned rows = e->target < e->count ? 2 : 1;
     size_t i = e->count;
     while (i > 0 && rows > 0)
         rows -= loads(&e->step[--i]);
     return i;
+}
+
+/* A detail is about the row that its path ends with. A word may follow (`HEAD/`), where the
+ * path is another name of that row's. */
+static size_t find_target(const struct nst_endpoint *e)
+{
+    size_t i = e->count;
+    while (i > 0 && !loads(&e->step[i - 1]))
+        i--;
+    bool is_about_it = i == e->count || e->route->get.view == nst_retrieve;
+    return i > 0 && is_about_it ? i - 1 : e->count;
 }
 
 /* Compile the segments of a path; false when one names no resource. */
@@ -105,10 +116,10 @@ static bool compile_steps(struct nst_registry *reg, struct nst_endpoint *e)
     e->step = NST_NEW_ARRAY(reg->arena, struct nst_step, e->path.n);
     while (rest.p != NULL && rest.n > 0) {
         struct nst_step step = compile_step(reg, nst_str_cut(&rest, '/'));
-        e->is_detail = loads(&step);
-        is_good &= !e->is_detail || step.model != NULL;
+        is_good &= !loads(&step) || step.model != NULL;
         e->step[e->count++] = step;
     }
+    e->target = find_target(e);
     e->held = first_held(e);
     return is_good;
 }
