@@ -130,8 +130,8 @@ static void put_slot(struct nst_buf *out, const struct nst_face *face, const str
         nst_put_z(out, f->constant);
     else if (slot->children != NULL)
         put_children(out, face, slot, *(const struct nst_str *)member_of(f, row));
-    else if (is_null(f, slot->index, row))
-        nst_put_lit(out, "null");
+    else if (is_null(f, slot->index, row)) /* an object that holds nothing is one (V208) */
+        nst_put_z(out, f->type == &nst_json_object ? "{}" : "null");
     else
         f->type->print(out, face, f, row);
 }
