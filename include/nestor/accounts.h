@@ -199,6 +199,12 @@ struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *jwt, in
  * Errors: NST_E_UNAUTHENTICATED, NST_E_FORBIDDEN. */
 nst_phase nst_authenticate_edx;
 
+/* The schema of such an error for OpenAPI, a face's `error_schema`: texts by their keys, or
+ * under developer_message an object of texts (A10 to A13). */
+#define NST_EDX_ERROR \
+    "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":{\"type\":[\"string\"," \
+    "\"array\",\"object\"],\"items\":{\"type\":\"string\"}}}"
+
 /* The error body of such faces: one object, `{"developer_message": ...}` first. The
  * framework's key "detail" leaves as "developer_message"; a key that ends in "_json"
  * carries the JSON of its member instead of a text. */

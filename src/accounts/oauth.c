@@ -205,6 +205,7 @@ const struct nst_face nst_accounts_face = {
     .phase = phases,
     .authenticate = authenticate,
     .error = nst_edx_error,
+    .error_schema = NST_EDX_ERROR,
     .paginate = nst_edx_paginate,
     .text = &nst_default_texts,
     .ignores_slash = true,
@@ -218,6 +219,7 @@ const struct nst_face nst_oauth2_face = {
     .doc = "Access tokens for registered clients.",
     .phase = phases,
     .error = nst_edx_error,
+    .error_schema = NST_EDX_ERROR,
     .paginate = nst_edx_paginate,
     .text = &nst_default_texts,
     .ignores_slash = true,
@@ -231,6 +233,7 @@ static const struct nst_response token_response[] = {
                   "\"token_type\",\"scope\"],\"properties\":{\"access_token\":{\"type\":"
                   "\"string\"},\"expires_in\":{\"type\":\"integer\"},\"token_type\":{\"type\":"
                   "\"string\",\"enum\":[\"JWT\",\"Bearer\"]},\"scope\":{\"type\":\"string\"}}}" } },
+    { 401, "No such client, or not its secret.", { .schema = NST_EDX_ERROR } },
     { 0 },
 };
 

@@ -2,6 +2,7 @@
 #include "describe.h"
 
 #include "app.h"
+#include "nestor/accounts.h"
 
 #define TEXT(number)  #number
 #define DIGITS(macro) TEXT(macro)
@@ -95,12 +96,12 @@ static const struct nst_parameter page_parameters[] = {
 
 static const struct nst_response page_responses[] = {
     { 200, "A page.", { .put = put_page } },
-    { 404, "There is no such program, course or cursor.", { .schema = ENROLL_ERROR } },
+    { 404, "There is no such program, course or cursor.", { .schema = NST_EDX_ERROR } },
     { 0 },
 };
 
 #define REFUSED \
-    { 413, "More than " BATCH " learners, or too many bytes.", { .schema = ENROLL_ERROR } }, \
+    { 413, "More than " BATCH " learners, or too many bytes.", { .schema = NST_EDX_ERROR } }, \
         { 422, "None was written, or the request is invalid.", { .put = put_refused } }, \
     { \
         0 \

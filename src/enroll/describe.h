@@ -13,10 +13,6 @@ extern const struct enroll_described enroll_program_described, enroll_course_des
 extern const struct nst_description enroll_page_description, enroll_program_description,
     enroll_course_description;
 
-/* The schema of a refusal: texts by their keys. */
-#define ENROLL_ERROR \
-    "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"array\"]}}"
-
 /* Append a NULL-terminated list of words as the items of a JSON array. */
 void enroll_put_words(struct nst_buf *out, const char *const *words);
 

@@ -243,6 +243,7 @@ const struct nst_face enroll_catalog_face = {
     .phase = phases,
     .authenticate = authenticate,
     .error = nst_edx_error,
+    .error_schema = NST_EDX_ERROR,
     .paginate = nst_edx_paginate,
     .time = NST_TIME_SECOND_Z,
     .inserts_slash = true,

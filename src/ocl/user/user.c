@@ -256,9 +256,18 @@ static enum nst_err user_destroy(struct nst_req *rq)
         nst_update, ocl_has_ownership \
     }
 
+/* G65, G66: what strangers get has no body. */
+#define REFUSED { 403, "The caller is no member, and no staff." }
+
+static const struct nst_response list_response[] = { REFUSED, { 0 } };
+static const struct nst_response membership_response[] = { { 204, "Success." }, REFUSED, { 0 } };
+static const struct nst_description list_description = { .as = nst_list,
+                                                         .response = list_response };
+static const struct nst_description membership_description = { .response = membership_response };
+
 #define MEMBERSHIP(view) \
     { \
-        view, ocl_member_or_staff, .describe = &nst_answers_nothing \
+        view, ocl_member_or_staff, .describe = &membership_description \
     }
 
 static const struct nst_route user_route[] = {
@@ -274,7 +283,8 @@ static const struct nst_route user_route[] = {
     { GUIDE, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .post = SELF, .put = SELF,
       .doc = "The user of the token." },
     /* G65 */
-    { GUIDE, "/orgs/:org/members/", .get = { nst_list, ocl_member_or_staff },
+    { GUIDE, "/orgs/:org/members/",
+      .get = { nst_list, ocl_member_or_staff, .describe = &list_description },
       .doc = "Members of an organisation." },
     /* G66 */
     { GUIDE, "/orgs/:org/members/:user?/", .get = MEMBERSHIP(ocl_member),
