@@ -79,7 +79,8 @@ struct nst_face {
      * session; NULL: token. */
     const char *credentials;
     nst_permission *open;     /* lets callers by who show nothing, as nst_allow_any does */
-    const char *error_schema; /* of what `error` writes; NULL: as nst_default_error */
+    const char *error_schema; /* of what `error` writes, in the document as `NAME.Error` by the
+                                 face's name; NULL: as nst_default_error */
     /* What `paginate` and `headers` add; end with a row without name. */
     const struct nst_parameter *page_header, *header;
 };

@@ -177,9 +177,7 @@ static const struct nst_response use_response[] = {
       "Whom the code lets in.",
       { .schema = "{\"type\":\"object\",\"required\":[\"username\",\"token\"],\"properties\":{"
                   "\"username\":{\"type\":\"string\"},\"token\":{\"type\":\"string\"}}}" } },
-    { 404,
-      UNKNOWN,
-      { .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}" } },
+    { 404, UNKNOWN, { .schema = "{\"$ref\":\"#/components/schemas/accounts.Error\"}" } },
     { 0 },
 };
 

@@ -233,7 +233,9 @@ static const struct nst_response token_response[] = {
                   "\"token_type\",\"scope\"],\"properties\":{\"access_token\":{\"type\":"
                   "\"string\"},\"expires_in\":{\"type\":\"integer\"},\"token_type\":{\"type\":"
                   "\"string\",\"enum\":[\"JWT\",\"Bearer\"]},\"scope\":{\"type\":\"string\"}}}" } },
-    { 401, "No such client, or not its secret.", { .schema = NST_EDX_ERROR } },
+    { 401,
+      "No such client, or not its secret.",
+      { .schema = "{\"$ref\":\"#/components/schemas/oauth2.Error\"}" } },
     { 0 },
 };
 

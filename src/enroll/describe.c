@@ -2,7 +2,6 @@
 #include "describe.h"
 
 #include "app.h"
-#include "nestor/accounts.h"
 
 #define TEXT(number)  #number
 #define DIGITS(macro) TEXT(macro)
@@ -94,29 +93,49 @@ static const struct nst_parameter page_parameters[] = {
     { 0 },
 };
 
+#define ERROR "{\"$ref\":\"#/components/schemas/enrollments.Error\"}"
+
 static const struct nst_response page_responses[] = {
     { 200, "A page.", { .put = put_page } },
-    { 404, "There is no such program, course or cursor.", { .schema = NST_EDX_ERROR } },
+    { 404, "There is no such program, course or cursor.", { .schema = ERROR } },
     { 0 },
 };
 
-#define REFUSED \
-    { 413, "More than " BATCH " learners, or too many bytes.", { .schema = NST_EDX_ERROR } }, \
-        { 422, "None was written, or the request is invalid.", { .put = put_refused } }, \
+/* Many learners, or many bytes: the contract has no body for the one of P. */
+#define P_TOO_MANY \
     { \
-        0 \
+        413, "More than " BATCH " learners, without a body; or too many bytes." \
+    }
+#define C_TOO_MANY \
+    { \
+        413, "More than " BATCH " learners, or too many bytes.", \
+        { \
+            .schema = "{\"anyOf\":[" STRING "," ERROR "]}" \
+        } \
+    }
+
+#define NONE_WRITTEN \
+    { \
+        422, "None was written, or the request is invalid.", \
+        { \
+            .put = put_refused \
+        } \
     }
 
 static const struct nst_response program_responses[] = {
     { 201, "All were enrolled.", { .put = put_map } },
     { 207, "Some were; the map says which.", { .put = put_map } },
-    REFUSED
+    P_TOO_MANY,
+    NONE_WRITTEN,
+    { 0 },
 };
 
 static const struct nst_response course_responses[] = {
     { 200, "All were written.", { .put = put_map } },
     { 207, "Some were; the map says which.", { .put = put_map } },
-    REFUSED
+    C_TOO_MANY,
+    NONE_WRITTEN,
+    { 0 },
 };
 
 const struct nst_description enroll_page_description = { .parameter = page_parameters,

@@ -249,18 +249,16 @@ void nst_put_responses(struct nst_document *d, const struct nst_operation *op)
     nst_put_char(d->out, '}');
 }
 
-#define DEFAULT_ERROR \
-    "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":{\"type\":[\"string\"," \
-    "\"array\"],\"items\":{\"type\":\"string\"}}}"
-
 static void put_refusal(struct nst_buf *out, const struct nst_face *face, enum nst_err err)
 {
     nst_put_comma(out);
     nst_putf(out, "\"%s.%u\":{\"description\":\"%s\"", face->name, nst_err_status(err),
              nst_err_message(err));
     put_refusal_headers(out, face, err);
-    nst_putf(out, ",\"content\":{\"application/json\":{\"schema\":%s}}}",
-             face->error_schema != NULL ? face->error_schema : DEFAULT_ERROR);
+    nst_putf(out,
+             ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/"
+             "%s.Error\"}}}}",
+             face->name);
 }
 
 void nst_put_refusals(struct nst_document *d)

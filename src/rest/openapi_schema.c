@@ -74,6 +74,8 @@ static void put_constant(struct nst_buf *out, const char *json)
             put_type(out, types[i].type, false);
     if (json[0] == '"')
         nst_putf(out, ",\"const\":%s", json);
+    if (json[0] == '[')
+        nst_put_lit(out, ",\"items\":{}");
 }
 
 static void put_format(struct nst_buf *out, const struct nst_face *face,
@@ -256,6 +258,23 @@ static void put_schema(struct nst_document *d, const struct nst_shape *shape)
     nst_put_char(d->out, '}');
 }
 
+#define DEFAULT_ERROR \
+    "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":{\"type\":[\"string\"," \
+    "\"array\"],\"items\":{\"type\":\"string\"}}}"
+
+/* "guide.Error": what the refusals of a face hold. */
+static void put_errors(struct nst_document *d)
+{
+    for (size_t i = 0; i < d->reg->faces; i++) {
+        const struct nst_face *face = d->reg->face[i];
+        if (face->mount == NULL)
+            continue;
+        nst_put_comma(d->out);
+        nst_putf(d->out, "\"%s.Error\":%s", face->name,
+                 face->error_schema != NULL ? face->error_schema : DEFAULT_ERROR);
+    }
+}
+
 /* A schema can refer to one that stands before it in the order of the tables. */
 static bool put_what_is_used(struct nst_document *d, const struct nst_model *m, bool *is_written)
 {
@@ -280,6 +299,7 @@ void nst_put_schemas(struct nst_document *d)
 {
     size_t places = d->reg->models * d->reg->faces * NST_USE_COUNT;
     bool *is_written = NST_NEW_ARRAY(d->out->arena, bool, places + 1), any = true;
+    put_errors(d);
     while (any) {
         any = false;
         for (size_t i = 0; i < d->reg->models; i++)
