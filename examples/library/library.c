@@ -188,6 +188,7 @@ static const struct nst_app library = {
     .name = "library",
     .title = "A library",
     .version = "1.0.0",
+    .cors_origins = "*",
     NST_FACES(&library_face),
     NST_RESOURCES(&shelf, &book),
     NST_USES(&nst_accounts_app),

@@ -17,9 +17,10 @@ struct nst_command {
 };
 
 struct nst_app {
-    const char *name;    /* of the program */
-    const char *title;   /* in its description; NULL: the name */
-    const char *version; /* "1.0.0" */
+    const char *name;         /* of the program */
+    const char *title;        /* in its description; NULL: the name */
+    const char *version;      /* "1.0.0" */
+    const char *cors_origins; /* whose scripts may see answers, as in nestor/rest.h; NULL: none */
     const struct nst_face *const *faces;
     const struct nst_resource *const *resources;
     const struct nst_migration *migrations; /* end with a row without name; may be NULL */

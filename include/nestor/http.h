@@ -69,6 +69,7 @@ struct nst_exchange {
     struct nst_http_header header[NST_HTTP_HEADERS_OUT + 4]; /* the last are the layer's */
     unsigned header_count;
     struct nst_str content_type; /* null: none is sent */
+    struct nst_str lines;        /* more headers, as lines that are whole, each with CR LF */
     bool must_close;             /* close the connection after the answer */
     struct nst_str user;         /* for the access log; may be null */
 
@@ -84,6 +85,9 @@ struct nst_str nst_http_request_header(const struct nst_exchange *x, const char 
  * must live in x's arena or a const table. Control characters in value are
  * dropped. More than NST_HTTP_HEADERS_OUT: asserts. */
 void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value);
+
+/* Have the answer's Vary name that request header, once. */
+void nst_http_vary(struct nst_exchange *x, const char *name);
 
 /* Answer with the first `size` bytes of a file: by sendfile, and by ranges when the
  * client asks for one (RFC 9110, 14; If-Range against the ETag or Last-Modified that x
@@ -104,6 +108,10 @@ struct nst_http_app {
     /* Fill the answer for an error that the HTTP layer found (400, 408, 413, 414, 416,
      * 431, 505, and 500 for an answer that is too large); `detail` is a sentence or NULL. */
     void (*error)(struct nst_exchange *x, enum nst_err err, const char *detail);
+
+    /* Add what every answer says, those of `error` included: called once, when status and
+     * body are made and before the head is. May be NULL. */
+    void (*headers)(struct nst_exchange *x);
 
     /* The exchange is over; release what hangs on x->app. May be NULL. */
     void (*finished)(struct nst_exchange *x);

@@ -83,6 +83,9 @@ struct nst_face {
                                  face's name; NULL: as nst_default_error */
     /* What `paginate` and `headers` add; end with a row without name. */
     const struct nst_parameter *page_header, *header;
+    /* Headers that scripts of other origins may send to this face and read of its answers,
+     * separated by commas, beside those of every face and those above (CORS). NULL: none. */
+    const char *request_headers, *answer_headers;
 };
 
 /* ---- Serializers ---- */

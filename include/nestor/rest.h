@@ -301,10 +301,16 @@ struct nst_server_options {
     struct nst_http_options http;
     const struct nst_face *root; /* the face that also answers at "/"; may be NULL */
     size_t body_bytes;           /* of a body at most, where a face allows more; 0: no such limit */
+    struct nst_str cors_origins; /* whose scripts may see answers: "*", or such as
+                                  * "https://app.example.org", separated by blanks; these may use
+                                  * cookies, too. Null or empty: none */
     bool trusts_proxy;           /* believe X-Forwarded-Proto: only behind a proxy that sets it */
     struct nst_store *store;
     struct nst_registry *registry;
 };
+
+/* What is wrong with such a list: the end of a sentence; NULL when nothing is. */
+const char *nst_origins_fault(struct nst_str origins);
 
 struct nst_server;
 

@@ -32,7 +32,7 @@ const char *cli_nearest(const char *word, const char *const *first, size_t strid
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */

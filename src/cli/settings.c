@@ -48,6 +48,9 @@ const struct cli_setting cli_settings[] = {
       .doc = "How long to finish requests on stop." },
     { "http.gzip_from", CLI_NUMBER, "1024", 0, 1000000000,
       .doc = "Smallest answer to compress, in bytes; 0: none." },
+    { "http.cors_origins", CLI_ORIGINS, "*",
+      .doc = "Whose scripts may see answers (CORS): `*` for every origin, without cookies; or "
+             "origins such as https://app.example.org, separated by blanks; empty: none." },
     { "http.public_url", CLI_URL, "",
       .doc = "Where clients find the server, such as https://terms.example.org: in links that are "
              "printed. Empty: http:// and `listen`." },
@@ -147,6 +150,8 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_URL:
         return value.n == 0 || nst_str_starts(value, NST_STR("http://")) ||
                nst_str_starts(value, NST_STR("https://"));
+    case CLI_ORIGINS:
+        return nst_origins_fault(value) == NULL;
     case CLI_TEXT:
         return true;
     }
@@ -160,6 +165,8 @@ static void report_unfit(const char *origin, const struct cli_setting *s, struct
         fprintf(stderr, "not a number from %lld to %lld\n", (long long)s->low, (long long)s->high);
     else if (s->kind == CLI_URL)
         fputs("not an address that begins with http:// or https://\n", stderr);
+    else if (s->kind == CLI_ORIGINS)
+        fprintf(stderr, "%s\n", nst_origins_fault(value));
     else
         fprintf(stderr, "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
 }

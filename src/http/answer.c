@@ -98,13 +98,13 @@ static bool is_text(struct nst_str type)
            nst_str_ends(name, NST_STR("xml")) || nst_str_ends(name, NST_STR("javascript"));
 }
 
-static void vary_on_encoding(struct nst_exchange *x)
+void nst_http_vary(struct nst_exchange *x, const char *name)
 {
     struct nst_http_header *vary = nst_http_find_header(x, "Vary");
     if (vary == NULL)
-        nst_http_add_header(x, "Vary", NST_STR("Accept-Encoding"));
-    else if (!nst_list_has(vary->value, "Accept-Encoding") && !nst_list_has(vary->value, "*"))
-        vary->value = nst_strf(x->arena, "%.*s, Accept-Encoding", NST_FMT(vary->value));
+        nst_http_add_header(x, "Vary", nst_str_z(name));
+    else if (!nst_list_has(vary->value, name) && !nst_list_has(vary->value, "*"))
+        vary->value = nst_strf(x->arena, "%.*s, %s", NST_FMT(vary->value), name);
 }
 
 /* The two representations differ in bytes, hence need two strong tags: `"a"`
@@ -123,7 +123,7 @@ static void revalidate(struct nst_exchange *x)
     struct nst_http_header *etag = nst_http_find_header(x, "ETag");
     if (etag == NULL || x->loop->server->options.gzip_from == SIZE_MAX)
         return;
-    vary_on_encoding(x);
+    nst_http_vary(x, "Accept-Encoding");
     struct nst_str held = nst_http_request_header(x, "If-None-Match");
     struct nst_str tag = gzip_tag(x, etag->value);
     if (held.n > 0 && memmem(held.p, held.n, tag.p, tag.n) != NULL)
@@ -136,13 +136,11 @@ static void compress(struct nst_exchange *x)
     if (x->out.n < l->server->options.gzip_from || !is_text(x->content_type) || x->status == 206 ||
         nst_http_find_header(x, "Content-Encoding") != NULL)
         return;
-    vary_on_encoding(x);
+    nst_http_vary(x, "Accept-Encoding");
     struct nst_str accepted = nst_http_request_header(x, "Accept-Encoding");
     if (!nst_list_has(accepted, "gzip"))
         return;
-    if (l->compressor == NULL)
-        l->compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
-    if (l->compressor == NULL)
+    if (l->compressor == NULL && (l->compressor = libdeflate_alloc_compressor(GZIP_LEVEL)) == NULL)
         return;
     char *small = nst_alloc_text(x->arena, x->out.n);
     size_t n = libdeflate_gzip_compress(l->compressor, x->out.p, x->out.n, small, x->out.n);
@@ -221,7 +219,7 @@ static struct nst_str head_of(struct exchange *x)
     struct nst_exchange *pub = &x->pub;
     struct nst_buf b;
     nst_buf_init(&b, pub->arena, NST_HTTP_ANSWER_MAX);
-    (void)nst_buf_reserve(&b, HEAD_GUESS);
+    (void)nst_buf_reserve(&b, HEAD_GUESS + pub->lines.n);
     put_status(&b, pub->status);
     nst_put(&b, date_line(pub->loop));
     if (pub->content_type.p != NULL)
@@ -233,6 +231,7 @@ static struct nst_str head_of(struct exchange *x)
     for (size_t i = 0; i < NST_COUNT(defaults); i++)
         if (nst_http_find_header(pub, defaults[i].name) == NULL)
             nst_put(&b, defaults[i].line);
+    nst_put(&b, pub->lines);
     nst_put_lit(&b, "\r\n");
     assert(!b.is_full);
     return nst_buf_str(&b);
@@ -300,6 +299,8 @@ void nst_http_answer(struct exchange *x)
         nst_http_fail(x, NST_E_INTERNAL, NULL);
     if (x->file >= 0)
         nst_http_apply_range(x);
+    if (pub->loop->server->app->headers != NULL)
+        pub->loop->server->app->headers(pub);
     x->kind = kind_of(x);
     if (pub->status == 304)
         revalidate(pub);

@@ -290,8 +290,7 @@ void nst_http_loop_release(struct nst_http_loop *l)
         next = x->next;
         nst_http_exchange_free(x);
     }
-    if (l->compressor != NULL)
-        libdeflate_free_compressor(l->compressor);
+    libdeflate_free_compressor(l->compressor);
     close(l->poll);
     close(l->wake);
 }

@@ -144,6 +144,14 @@ static const struct nst_texts guide_texts = {
     "includeAuthGroups? includePins? includeFollowers? includeFollowing? " \
     "includeVerificationToken? checksums?"
 
+/* V353: what scripts of other origins may send, and see beside what is described below. */
+#define REQUEST_HEADERS \
+    "INCLUDEFACETS, INCLUDESEARCHSTATS, INCLUDESEARCHLATEST, X-OCL-CLIENT, " \
+    "X-OCL-REQUEST-SOURCE, X-OCL-EVENT-METADATA, X-OCL-REQUEST-IDEMPOTENCY-KEY"
+#define ANSWER_HEADERS \
+    "X-OCL-API-DEPRECATED, X-OCL-API-STANDARD-CHECKSUM, X-OCL-API-SMART-CHECKSUM, " \
+    "X-LimitRemaining-Minute, X-LimitRemaining-Day"
+
 #define BODY_MAX ((size_t)2 << 20) /* one concept with hundreds of names fits many times */
 
 const struct ocl_face ocl_guide = {
@@ -165,6 +173,7 @@ const struct ocl_face ocl_guide = {
         .not_yet = NOT_YET,
         .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS",
         .page_header = page_header,
+        .request_headers = REQUEST_HEADERS,
     },
     .lists_retired = true,
     .shows_initial = true,
@@ -195,6 +204,8 @@ const struct ocl_face ocl_v2 = {
         .open = ocl_any_caller,
         .header = v2_header,
         .page_header = page_header,
+        .request_headers = REQUEST_HEADERS,
+        .answer_headers = ANSWER_HEADERS,
     },
     .reads_anonymously = true,
     .names_missing = true,

@@ -156,7 +156,8 @@ static int open_store(struct nst_store **store, const char *database, const stru
 static int run_serve(const struct nst_app *app, const struct whole *w, const char *database,
                      const char *listen)
 {
-    struct nst_server_options o = { .http.listen = nst_str_z(listen) };
+    struct nst_server_options o = { .http.listen = nst_str_z(listen),
+                                    .cors_origins = nst_str_z(app->cors_origins) };
     sigset_t signals;
     block_signals(&signals);
     if (nst_registry_new(&o.registry, w->arena, w->resource, w->face) != NST_OK ||

@@ -258,6 +258,20 @@ enum nst_err nst_run_phases(struct nst_req *rq);
 /* Say when it is worth asking again, where the error is one that passes (503). */
 void nst_say_when(struct nst_exchange *x, enum nst_err err);
 
+/* Let scripts of these origins, which are without fault, in: what nst_cors_mark and
+ * nst_cors_answer need, in a. NULL when there are none. */
+struct nst_cors *nst_cors_new(struct nst_arena *a, struct nst_str origins,
+                              const struct nst_registry *reg);
+
+/* Give an answer the headers that let a script see it. Once an answer; c may be NULL. */
+void nst_cors_mark(const struct nst_cors *c, struct nst_exchange *x);
+
+/* Whether a browser asks what a script may do; then answer it.
+ *   methods  of the path; null: it is none */
+bool nst_cors_is_preflight(const struct nst_cors *c, const struct nst_exchange *x);
+enum nst_http_next nst_cors_answer(const struct nst_cors *c, struct nst_exchange *x,
+                                   struct nst_str methods);
+
 /* Reset what an earlier run of the same request left behind. */
 void nst_req_rewind(struct nst_req *rq);
 

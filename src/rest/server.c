@@ -9,13 +9,15 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#define OPERATIONS_BODY_MAX 0
+#define OPERATION_BODY_MAX 0
+#define OPERATION_METHODS  "GET, HEAD"
 
 struct nst_server {
     struct nst_arena *arena;
     struct nst_server_options options;
     struct nst_http_app app;
     struct nst_http *http;
+    struct nst_cors *cors;          /* NULL: only scripts of this origin see answers */
     struct nst_str openapi, health; /* made once: answering them touches nothing */
 };
 
@@ -26,10 +28,13 @@ struct loop {
     struct nst_cache *cache;
 };
 
+enum operation { OPERATION_NONE, OPERATION_HEALTH, OPERATION_READY, OPERATION_OPENAPI };
+
 /* A request on its way through the threads. */
 struct job {
-    struct nst_req rq;
+    struct nst_req rq; /* its face is NULL where no face answers */
     struct nst_server *server;
+    enum operation operation;
     struct nst_mark mark; /* of the arena, before the present stage */
 };
 
@@ -103,8 +108,6 @@ static void after_probe(enum nst_err err, void *arg)
     nst_http_resume(x);
 }
 
-enum operation { OPERATION_NONE, OPERATION_HEALTH, OPERATION_READY, OPERATION_OPENAPI };
-
 static enum operation operation_of(const struct nst_exchange *x)
 {
     if (nst_str_eq(x->path, NST_STR("/healthz")))
@@ -118,7 +121,7 @@ static enum nst_http_next answer_operation(struct nst_exchange *x, enum operatio
 {
     struct nst_server *s = server_of(x);
     if (!nst_str_eq(x->method, NST_STR("GET")) && !nst_str_eq(x->method, NST_STR("HEAD"))) {
-        nst_http_add_header(x, "Allow", NST_STR("GET, HEAD"));
+        nst_http_add_header(x, "Allow", NST_STR(OPERATION_METHODS));
         return answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
     }
     if (operation == OPERATION_READY) {
@@ -144,11 +147,12 @@ static void make_request(struct nst_exchange *x)
     struct job *job = NST_NEW(x->arena, struct job);
     struct nst_str rest;
     job->server = s;
+    job->operation = operation_of(x);
     job->rq = (struct nst_req){
         .arena = x->arena,
         .x = x,
         .registry = s->options.registry,
-        .face = face_of(s, x->path, &rest),
+        .face = job->operation == OPERATION_NONE ? face_of(s, x->path, &rest) : NULL,
         .method = method_of(x->method),
         .is_tls = s->options.trusts_proxy && came_by_tls(x),
     };
@@ -163,7 +167,7 @@ static size_t limit_of(const struct job *job)
     const struct nst_endpoint *e = job->rq.endpoint;
     size_t most = job->server->options.body_bytes;
     if (job->rq.face == NULL)
-        return OPERATIONS_BODY_MAX;
+        return OPERATION_BODY_MAX;
     if (e != NULL && e->route->body_limit > 0)
         return e->route->body_limit;
     size_t own = nst_body_limit_of(job->rq.face);
@@ -202,12 +206,14 @@ static enum nst_err run(struct nst_db *db, void *arg)
     return nst_run_phases(&job->rq);
 }
 
-/* The answer is made: who asked, for the log, and what every answer of the face says. */
-static void complete(struct job *job)
+/* What every answer says; and who asked, for the log. */
+static void headers(struct nst_exchange *x)
 {
+    struct job *job = x->app;
+    nst_cors_mark(job->server->cors, x);
     if (job->rq.caller.is_known)
-        job->rq.x->user = job->rq.caller.name;
-    if (job->rq.face->headers != NULL)
+        x->user = job->rq.caller.name;
+    if (job->rq.face != NULL && job->rq.face->headers != NULL)
         job->rq.face->headers(&job->rq);
 }
 
@@ -246,7 +252,6 @@ static void finish(enum nst_err err, void *arg)
         fail_plainly(x, err != NST_OK ? err : NST_E_INTERNAL);
     else
         begin_stream(job);
-    complete(job);
     nst_http_resume(x);
 }
 
@@ -305,7 +310,6 @@ static enum nst_http_next run_inline(struct job *job, struct loop *loop)
         fail_plainly(job->rq.x, e == NST_OK ? NST_E_INTERNAL : e);
     else
         begin_stream(job);
-    complete(job);
     return NST_HTTP_ANSWERED;
 }
 
@@ -326,7 +330,6 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
     }
     nst_http_add_header(x, "Location", nst_buf_str(&b));
     x->status = 301;
-    complete(x->app);
     return NST_HTTP_ANSWERED;
 }
 
@@ -354,8 +357,6 @@ static enum nst_http_next answer_without_slash(struct nst_exchange *x)
     nst_add_problem(&rq, NST_STR("detail"), nst_str_z(nst_err_message(NST_E_NOT_FOUND)), false);
     nst_add_problem(&rq, NST_STR("details"), NST_STR("The path lacks its last slash."), true);
     rq.face->error(&rq, NST_E_NOT_FOUND);
-    if (rq.face->headers != NULL)
-        rq.face->headers(&rq);
     return NST_HTTP_ANSWERED;
 }
 
@@ -383,8 +384,6 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
     if (detail != NULL)
         nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
     nst_fail_as_face(&rq, err);
-    if (rq.face->headers != NULL)
-        rq.face->headers(&rq);
 }
 
 /* Bodies are read as they come: what is coded would be taken for broken JSON. */
@@ -394,13 +393,22 @@ static bool is_coded(const struct nst_exchange *x)
     return x->body.n > 0 && coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
 }
 
+/* Null: the path is none. */
+static struct nst_str methods_of(const struct job *job)
+{
+    if (job->operation != OPERATION_NONE)
+        return NST_STR(OPERATION_METHODS);
+    return job->rq.endpoint != NULL ? job->rq.endpoint->allow : (struct nst_str){ NULL, 0 };
+}
+
 static enum nst_http_next handle(struct nst_exchange *x)
 {
     struct loop *loop = nst_http_loop_state(x);
     struct job *job = x->app;
-    enum operation operation = operation_of(x);
-    if (operation != OPERATION_NONE)
-        return answer_operation(x, operation);
+    if (nst_cors_is_preflight(job->server->cors, x))
+        return nst_cors_answer(job->server->cors, x, methods_of(job));
+    if (job->operation != OPERATION_NONE)
+        return answer_operation(x, job->operation);
     if (job->rq.face == NULL) {
         fail_plainly(x, NST_E_NOT_FOUND);
         return NST_HTTP_ANSWERED;
@@ -481,10 +489,21 @@ static void put_health(struct nst_buf *out, const struct nst_server_options *o)
                      "\"description\":\"/openapi.json\"}}");
 }
 
+static enum nst_err check_origins(struct nst_str origins)
+{
+    const char *fault = nst_origins_fault(origins);
+    if (fault == NULL)
+        return NST_OK;
+    nst_log(NST_LOG_ERROR, "wrong origins", NST_LOG_STR("origins", origins),
+            NST_LOG_STR("reason", nst_str_z(fault)));
+    return NST_E_INVALID;
+}
+
 enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_options *o)
 {
     if (sodium_init() < 0)
         return NST_E_INTERNAL;
+    NST_TRY(check_origins(o->cors_origins));
     NST_TRY(nst_registry_prove(o->registry, o->store));
     struct nst_arena *arena = nst_arena_new(65536);
     struct nst_server *s = NST_NEW(arena, struct nst_server);
@@ -497,10 +516,12 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     nst_buf_init(&b, arena, OPENAPI_MAX);
     put_health(&b, o);
     s->health = nst_buf_str(&b);
+    s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,
         .handle = handle,
         .error = http_error,
+        .headers = headers,
         .loop_start = loop_start,
         .loop_stop = loop_stop,
         .tick_end = tick_end,

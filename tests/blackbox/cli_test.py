@@ -388,6 +388,18 @@ class Cases:
             refused(site.run("config", "--set", "http.idle_seconds=12x"), 2, "\"12x\"")
             refused(site.run("config", "--set", "ocl.root=v3"), 2, "guide|v2")
             refused(site.run("config", "--set", "no-value"), 2, "name=value")
+            for origins, why in (("https://a.example/", "without a slash"),
+                                 ("https://a.example https://A.example", "lower case"),
+                                 ("https://a.example:443", "leave out the port"),
+                                 ("https://a.example:0", "from 1 to 65535"),
+                                 ("https://a.example,https://b.example", "separated by blanks"),
+                                 ("* https://a.example", "* alone"), ("null", "* alone"),
+                                 ("a.example", "* alone"), ("https://u@a.example", "* alone")):
+                refused(site.run("config", "--set", f"http.cors_origins={origins}"), 2,  # X30
+                        "http.cors_origins", why)
+            for origins in ("", " * ", "http://localhost:3000  https://[::1]", "app://a"):
+                done = site.run("config", "--set", f"http.cors_origins={origins}")
+                assert done.returncode == 0, origins
             refused(site.run("serve", env={"NESTOR_OCL_ROOT": "v3"}), 2, "environment", "ocl.root")
             site.write("data/nestor.conf", "ocl.rot = v2\n")
             refused(site.run("serve"), 2, "data/nestor.conf", "did you mean \"ocl.root\"")
