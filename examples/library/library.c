@@ -7,7 +7,8 @@
 static const struct nst_face library_face = {
     .name = "library",
     .mount = "/library",
-    .doc = "Shelves and books.",
+    .doc = "Shelves & books.",
+    .token_hint = "Everybody reads; `library DATABASE token NAME` prints a token for the rest.",
     .authenticate = nst_authenticate_token,
     .time = NST_TIME_SECOND_Z,
 };

@@ -51,6 +51,7 @@ struct nst_face {
     const char *name;
     const char *mount;       /* "/guide"; NULL: internal, never routed from outside */
     const char *doc;         /* a sentence for OpenAPI */
+    const char *token_hint;  /* how a client gets its token, for the start page; NULL: not told */
     nst_phase *const *phase; /* NULL-terminated: the life of a request */
     /* Finds the endpoint itself, where paths are no segments; NULL: the tree. Sets
      * rq->endpoint (through nst_route_tree) and rq->var. */

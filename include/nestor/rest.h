@@ -236,6 +236,14 @@ nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
                                      const struct nst_object *parent);
 
+/* ---- Pages ---- */
+
+/* True when the client reads HTML by name: a browser. */
+bool nst_accepts_html(const struct nst_exchange *x);
+
+/* Append text with what HTML would take for its own escaped, also inside quotes. */
+void nst_put_html(struct nst_buf *out, struct nst_str text);
+
 /* ---- Descriptions of common actions ---- */
 
 /* Without a body: an action that answers with the row of its path, as nst_answer_row does;

@@ -57,9 +57,6 @@ nst_phase nst_authenticate_session;
 /* True when both are the same text; takes as long whether or not they are. */
 bool nst_same_secret(struct nst_str a, struct nst_str b);
 
-/* True when the client reads HTML by name: a browser. */
-bool nst_accepts_html(const struct nst_req *rq);
-
 /* The permission of routes that ask for credentials by themselves. */
 nst_permission nst_everybody;
 

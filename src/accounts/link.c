@@ -38,34 +38,6 @@ enum nst_err nst_sign_in_use(int64_t *account, struct nst_db *db, struct nst_str
 
 /* ---- Pages ---- */
 
-bool nst_accepts_html(const struct nst_req *rq)
-{
-    struct nst_str accept = nst_http_request_header(rq->x, "Accept");
-    while (accept.p != NULL) {
-        struct nst_str range = nst_str_cut(&accept, ',');
-        if (nst_str_eq_nocase(nst_str_trim(nst_str_cut(&range, ';')), NST_STR("text/html")))
-            return true;
-    }
-    return false;
-}
-
-static void put_html(struct nst_buf *out, struct nst_str text)
-{
-    static const struct {
-        char c;
-        const char *as;
-    } special[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" } };
-    for (size_t i = 0; i < text.n; i++) {
-        const char *as = NULL;
-        for (size_t k = 0; k < NST_COUNT(special); k++)
-            as = text.p[i] == special[k].c ? special[k].as : as;
-        if (as != NULL)
-            nst_put_z(out, as);
-        else
-            nst_put_char(out, text.p[i]);
-    }
-}
-
 /* No script, no frame, nothing from elsewhere; the address, which holds the code, goes
  * nowhere. */
 static enum nst_err answer_page(struct nst_req *rq, unsigned status)
@@ -95,7 +67,7 @@ enum nst_err nst_link_page(struct nst_req *rq)
     nst_put_lit(out, "<p>This link works once, for a day at most. The button shows the token that "
                      "it stands for.</p>\n<form method=\"post\" action=\"/accounts/link/\">"
                      "<input type=\"hidden\" name=\"code\" value=\"");
-    put_html(out, nst_query_value(rq, "code"));
+    nst_put_html(out, nst_query_value(rq, "code"));
     nst_put_lit(out, "\"><button>Show my token</button></form>\n");
     return answer_page(rq, 200);
 }
@@ -133,7 +105,7 @@ static enum nst_err find_guest(struct guest *g, struct nst_req *rq)
 
 static enum nst_err refuse(struct nst_req *rq)
 {
-    if (!nst_accepts_html(rq))
+    if (!nst_accepts_html(rq->x))
         return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail", NST_STR(UNKNOWN));
     nst_put_lit(begin_page(rq), "<p>" UNKNOWN "</p>\n");
     return answer_page(rq, 404);
@@ -146,10 +118,10 @@ enum nst_err nst_link_use(struct nst_req *rq)
     if (g.username.p == NULL)
         return refuse(rq);
     struct nst_str token = nst_token_derive(rq->arena, g.account, g.serial);
-    if (nst_accepts_html(rq)) {
+    if (nst_accepts_html(rq->x)) {
         struct nst_buf *page = begin_page(rq);
         nst_put_lit(page, "<p>The token of ");
-        put_html(page, g.username);
+        nst_put_html(page, g.username);
         nst_putf(page, ", to be kept as a password is: <code>%.*s</code></p>\n", NST_FMT(token));
         return answer_page(rq, 200);
     }

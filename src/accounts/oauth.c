@@ -187,7 +187,7 @@ static enum nst_err authenticate(struct nst_req *rq)
 /* A browser names HTML first and reads JSON, too. */
 static enum nst_err negotiate(struct nst_req *rq)
 {
-    return nst_accepts_html(rq) ? NST_OK : nst_phase_negotiate(rq);
+    return nst_accepts_html(rq->x) ? NST_OK : nst_phase_negotiate(rq);
 }
 
 #define BODY_MAX 16384

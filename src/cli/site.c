@@ -52,7 +52,10 @@ bool cli_registry(struct nst_registry **out, struct nst_arena *a)
         &nst_oauth2_face,
         NULL,
     };
-    return nst_registry_new(out, a, all_resources(a), faces) == NST_OK;
+    if (nst_registry_new(out, a, all_resources(a), faces) != NST_OK)
+        return false;
+    nst_registry_describe(*out, "Nestor", NESTOR_VERSION);
+    return true;
 }
 
 struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen)

@@ -277,6 +277,9 @@ const struct nst_face enroll_face = {
     .name = "enrollments",
     .mount = "/api/program_enrollments/v1",
     .doc = "Program enrollments and program course enrollments of edX.",
+    .token_hint = "Send Authorization: Bearer and a token. POST of client_id, client_secret and "
+                  "grant_type=client_credentials to /oauth2/access_token answers one, good for "
+                  "ten hours; `nestor client add NAME` makes the client.",
     .phase = phases,
     .route = route,
     .authenticate = nst_authenticate_edx,

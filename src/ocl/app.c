@@ -159,6 +159,9 @@ const struct ocl_face ocl_guide = {
         .name = "guide",
         .mount = "/guide",
         .doc = "The OCL developer's guide: camelCase, a token everywhere.",
+        .token_hint = "Send Authorization: Token and your token. `nestor user link NAME`, where the "
+                       "server runs, prints a link that shows it to you once; who has a password "
+                       "gets it by POST of username and password to /guide/api-token-auth/.",
         .phase = nst_default_phases,
         .authenticate = authenticate_always,
         .error = render_error,
@@ -187,6 +190,7 @@ const struct ocl_face ocl_v2 = {
         .name = "v2",
         .mount = "/v2",
         .doc = "Today's OCL API: snake_case, anonymous reading.",
+        .token_hint = "Reading needs none; the tokens of /guide/ are good here, too.",
         .phase = nst_default_phases,
         .authenticate = nst_authenticate_token_or_bearer,
         .error = render_error,

@@ -258,6 +258,21 @@ enum nst_err nst_run_phases(struct nst_req *rq);
 /* Say when it is worth asking again, where the error is one that passes (503). */
 void nst_say_when(struct nst_exchange *x, enum nst_err err);
 
+/* What is answered outside the faces; made in a. */
+#define NST_OPERATION_METHODS "GET, HEAD"
+struct nst_operations *nst_operations_new(struct nst_arena *a, const struct nst_server_options *o);
+
+/* The operation that a request is for; NULL: a face's.
+ *   has_route  a face answers that path */
+const struct nst_operation *nst_operation_of(const struct nst_exchange *x, bool has_route);
+enum nst_http_next nst_operation_answer(const struct nst_operations *ops,
+                                        const struct nst_operation *o, struct nst_exchange *x);
+
+/* The start page of that registry, and the Content-Security-Policy that goes with it. In a. */
+struct nst_str nst_page_make(struct nst_arena *a, const struct nst_registry *reg,
+                             const struct nst_face *root);
+struct nst_str nst_page_policy(struct nst_arena *a);
+
 /* Let scripts of these origins, which are without fault, in: what nst_cors_mark and
  * nst_cors_answer need, in a. NULL when there are none. */
 struct nst_cors *nst_cors_new(struct nst_arena *a, struct nst_str origins,

@@ -1,6 +1,6 @@
 /* The server: an exchange becomes a request of a face and runs where the store
  * wants it: reads inline on the loop (SQLite), everything else on the store's
- * threads. /healthz, /readyz and /openapi.json are answered here. */
+ * threads. */
 #include "model.h"
 
 #include "nestor/base/log.h"
@@ -10,15 +10,14 @@
 #include <stdlib.h>
 
 #define OPERATION_BODY_MAX 0
-#define OPERATION_METHODS  "GET, HEAD"
 
 struct nst_server {
     struct nst_arena *arena;
     struct nst_server_options options;
     struct nst_http_app app;
     struct nst_http *http;
-    struct nst_cors *cors;          /* NULL: only scripts of this origin see answers */
-    struct nst_str openapi, health; /* made once: answering them touches nothing */
+    struct nst_operations *operations;
+    struct nst_cors *cors; /* NULL: only scripts of this origin see answers */
 };
 
 /* What a loop owns. */
@@ -28,14 +27,12 @@ struct loop {
     struct nst_cache *cache;
 };
 
-enum operation { OPERATION_NONE, OPERATION_HEALTH, OPERATION_READY, OPERATION_OPENAPI };
-
 /* A request on its way through the threads. */
 struct job {
     struct nst_req rq; /* its face is NULL where no face answers */
     struct nst_server *server;
-    enum operation operation;
-    struct nst_mark mark; /* of the arena, before the present stage */
+    const struct nst_operation *operation; /* NULL: a face's */
+    struct nst_mark mark;                  /* of the arena, before the present stage */
 };
 
 /* ---- Which face ---- */
@@ -71,67 +68,12 @@ static enum nst_method method_of(struct nst_str method)
     return NST_METHOD_COUNT;
 }
 
-/* ---- Operations ---- */
-
-static enum nst_http_next answer_text(struct nst_exchange *x, unsigned status, struct nst_str body)
-{
-    x->status = status;
-    x->content_type = NST_STR("application/json");
-    nst_put(&x->out, body);
-    return NST_HTTP_ANSWERED;
-}
+/* ---- Receiving ---- */
 
 static struct nst_server *server_of(const struct nst_exchange *x)
 {
     return ((struct loop *)nst_http_loop_state(x))->server;
 }
-
-/* Ready means that a table of the store can be read, not only that the process lives. */
-static enum nst_err probe_store(struct nst_db *db, void *arg)
-{
-    struct nst_rows *rows;
-    (void)arg;
-    NST_TRY(nst_query(&rows, db, NST_STR("SELECT max(number) FROM nst_migration"), NULL, 0));
-    nst_rows_end(rows);
-    return NST_OK;
-}
-
-static void after_probe(enum nst_err err, void *arg)
-{
-    struct nst_exchange *x = arg;
-    if (err == NST_OK)
-        answer_text(x, 200, NST_STR("{\"status\":\"ok\"}"));
-    else
-        answer_text(x, 503, NST_STR("{\"status\":\"the store does not answer\"}"));
-    if (err != NST_OK)
-        nst_say_when(x, NST_E_BUSY);
-    nst_http_resume(x);
-}
-
-static enum operation operation_of(const struct nst_exchange *x)
-{
-    if (nst_str_eq(x->path, NST_STR("/healthz")))
-        return OPERATION_HEALTH;
-    if (nst_str_eq(x->path, NST_STR("/readyz")))
-        return OPERATION_READY;
-    return nst_str_eq(x->path, NST_STR("/openapi.json")) ? OPERATION_OPENAPI : OPERATION_NONE;
-}
-
-static enum nst_http_next answer_operation(struct nst_exchange *x, enum operation operation)
-{
-    struct nst_server *s = server_of(x);
-    if (!nst_str_eq(x->method, NST_STR("GET")) && !nst_str_eq(x->method, NST_STR("HEAD"))) {
-        nst_http_add_header(x, "Allow", NST_STR(OPERATION_METHODS));
-        return answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
-    }
-    if (operation == OPERATION_READY) {
-        nst_store_submit_probe(s->options.store, probe_store, after_probe, x);
-        return NST_HTTP_LATER;
-    }
-    return answer_text(x, 200, operation == OPERATION_HEALTH ? s->health : s->openapi);
-}
-
-/* ---- Receiving ---- */
 
 /* X65: of several proxies the first one met the client, and its word comes first. */
 static bool came_by_tls(const struct nst_exchange *x)
@@ -147,18 +89,20 @@ static void make_request(struct nst_exchange *x)
     struct job *job = NST_NEW(x->arena, struct job);
     struct nst_str rest;
     job->server = s;
-    job->operation = operation_of(x);
     job->rq = (struct nst_req){
         .arena = x->arena,
         .x = x,
         .registry = s->options.registry,
-        .face = job->operation == OPERATION_NONE ? face_of(s, x->path, &rest) : NULL,
+        .face = face_of(s, x->path, &rest),
         .method = method_of(x->method),
         .is_tls = s->options.trusts_proxy && came_by_tls(x),
     };
     x->app = job;
     if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)
         job->rq.endpoint = NULL;
+    job->operation = nst_operation_of(x, job->rq.endpoint != NULL);
+    if (job->operation != NULL)
+        job->rq.face = NULL;
 }
 
 /* A route that states its own limit keeps it; that of a face can be lowered. */
@@ -211,6 +155,8 @@ static void headers(struct nst_exchange *x)
 {
     struct job *job = x->app;
     nst_cors_mark(job->server->cors, x);
+    if (nst_str_eq(x->path, NST_STR("/"))) /* a page for browsers */
+        nst_http_vary(x, "Accept");
     if (job->rq.caller.is_known)
         x->user = job->rq.caller.name;
     if (job->rq.face != NULL && job->rq.face->headers != NULL)
@@ -396,8 +342,8 @@ static bool is_coded(const struct nst_exchange *x)
 /* Null: the path is none. */
 static struct nst_str methods_of(const struct job *job)
 {
-    if (job->operation != OPERATION_NONE)
-        return NST_STR(OPERATION_METHODS);
+    if (job->operation != NULL)
+        return NST_STR(NST_OPERATION_METHODS);
     return job->rq.endpoint != NULL ? job->rq.endpoint->allow : (struct nst_str){ NULL, 0 };
 }
 
@@ -407,8 +353,8 @@ static enum nst_http_next handle(struct nst_exchange *x)
     struct job *job = x->app;
     if (nst_cors_is_preflight(job->server->cors, x))
         return nst_cors_answer(job->server->cors, x, methods_of(job));
-    if (job->operation != OPERATION_NONE)
-        return answer_operation(x, job->operation);
+    if (job->operation != NULL)
+        return nst_operation_answer(job->server->operations, job->operation, x);
     if (job->rq.face == NULL) {
         fail_plainly(x, NST_E_NOT_FOUND);
         return NST_HTTP_ANSWERED;
@@ -466,29 +412,6 @@ static void tick_end(void *state)
         nst_reader_leave(loop->reader);
 }
 
-#define OPENAPI_MAX ((size_t)16 << 20)
-
-static void put_health(struct nst_buf *out, const struct nst_server_options *o)
-{
-    const struct nst_registry *reg = o->registry;
-    const char *between = "";
-    nst_put_lit(out, "{\"status\":\"ok\",\"faces\":[");
-    for (size_t i = 0; i < reg->faces; i++) {
-        if (reg->face[i]->mount == NULL)
-            continue;
-        nst_putf(out,
-                 "%s{\"name\":\"%s\",\"mount\":\"%s/\",\"is_root\":%s,\"description\":", between,
-                 reg->face[i]->name, reg->face[i]->mount,
-                 reg->face[i] == o->root ? "true" : "false");
-        nst_json_put_str(out, nst_str_z(reg->face[i]->doc));
-        nst_put_char(out, '}');
-        between = ",";
-    }
-    nst_putf(out, "],\"endpoints\":%zu,\"links\":{", reg->endpoints);
-    nst_put_lit(out, "\"health\":\"/healthz\",\"ready\":\"/readyz\","
-                     "\"description\":\"/openapi.json\"}}");
-}
-
 static enum nst_err check_origins(struct nst_str origins)
 {
     const char *fault = nst_origins_fault(origins);
@@ -507,15 +430,9 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     NST_TRY(nst_registry_prove(o->registry, o->store));
     struct nst_arena *arena = nst_arena_new(65536);
     struct nst_server *s = NST_NEW(arena, struct nst_server);
-    struct nst_buf b;
     s->arena = arena;
     s->options = *o;
-    nst_buf_init(&b, arena, OPENAPI_MAX);
-    nst_openapi(&b, o->registry);
-    s->openapi = nst_buf_str(&b);
-    nst_buf_init(&b, arena, OPENAPI_MAX);
-    put_health(&b, o);
-    s->health = nst_buf_str(&b);
+    s->operations = nst_operations_new(arena, o);
     s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,

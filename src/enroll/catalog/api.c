@@ -240,6 +240,7 @@ const struct nst_face enroll_catalog_face = {
     .name = "catalog",
     .mount = "/api/catalog/v1",
     .doc = "What the program enrollments API leans on, for administrators.",
+    .token_hint = "The tokens of /api/program_enrollments/v1/, of an administrator.",
     .phase = phases,
     .authenticate = authenticate,
     .error = nst_edx_error,
