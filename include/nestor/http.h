@@ -133,6 +133,10 @@ void *nst_http_loop_state(const struct nst_exchange *x);
  * until then the exchange belongs to the application. */
 void nst_http_resume(struct nst_exchange *x);
 
+/* Whether the client is known to be gone while the application has x: nobody waits for
+ * the answer, which is owed all the same. Any thread. */
+bool nst_http_is_gone(const struct nst_exchange *x);
+
 struct nst_http_options {
     struct nst_str listen;    /* "127.0.0.1:8000", "[::1]:8000", "localhost:8000" (127.0.0.1),
                                * ":8000" (every IPv4 address), "unix:PATH"; port 0: any free one.

@@ -48,15 +48,12 @@ struct nst_http_header *nst_http_find_header(struct nst_exchange *x, const char 
 
 /* What every answer says, unless the application says otherwise: JSON is never to be
  * taken for a page, nor shown inside one. */
-static const struct {
-    const char *name;
-    struct nst_str line;
-} defaults[] = {
-    { "X-Content-Type-Options", NST_STR_INIT("X-Content-Type-Options: nosniff\r\n") },
-    { "Referrer-Policy", NST_STR_INIT("Referrer-Policy: same-origin\r\n") },
-    { "X-Frame-Options", NST_STR_INIT("X-Frame-Options: DENY\r\n") },
-    { "Content-Security-Policy",
-      NST_STR_INIT("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n") },
+static const struct nst_http_header defaults[] = {
+    { NST_STR_INIT("X-Content-Type-Options"), NST_STR_INIT("nosniff") },
+    { NST_STR_INIT("Referrer-Policy"), NST_STR_INIT("same-origin") },
+    { NST_STR_INIT("X-Frame-Options"), NST_STR_INIT("DENY") },
+    { NST_STR_INIT("Content-Security-Policy"),
+      NST_STR_INIT("default-src 'none'; frame-ancestors 'none'") },
 };
 
 static void put_line(struct nst_buf *b, struct nst_str name, struct nst_str value)
@@ -169,9 +166,8 @@ static const char statuses[] =
 
 static void put_status(struct nst_buf *b, unsigned status)
 {
-    const char digit[] = "0123456789";
-    const char number[] = { digit[status / 100 % 10], digit[status / 10 % 10], digit[status % 10],
-                            ' ', '\0' };
+    const char number[] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                            (char)('0' + status % 10), ' ', '\0' };
     const char *line = strstr(statuses, number);
     nst_put_lit(b, "HTTP/1.1 ");
     if (line != NULL)
@@ -198,9 +194,7 @@ static struct nst_str date_line(struct nst_http_loop *l)
 /* RFC 9112, 6.3: what tells the client where the answer ends. */
 static void put_framing(struct nst_buf *b, const struct exchange *x)
 {
-    uint64_t n = x->kind == BODY_COUNTED ? x->pub.length : x->pub.out.n;
-    if (x->kind == BODY_FILE)
-        n = x->file_left;
+    uint64_t n = x->kind == BODY_COUNTED ? x->pub.length : x->pub.out.n + x->file_left;
     if (x->kind == BODY_CHUNKED) {
         nst_put_lit(b, "Transfer-Encoding: chunked\r\n");
     } else if (x->kind != BODY_NONE && x->kind != BODY_TO_CLOSE) {
@@ -229,8 +223,8 @@ static struct nst_str head_of(struct exchange *x)
     for (unsigned i = 0; i < pub->header_count; i++)
         put_line(&b, pub->header[i].name, pub->header[i].value);
     for (size_t i = 0; i < NST_COUNT(defaults); i++)
-        if (nst_http_find_header(pub, defaults[i].name) == NULL)
-            nst_put(&b, defaults[i].line);
+        if (nst_http_find_header(pub, defaults[i].name.p) == NULL)
+            put_line(&b, defaults[i].name, defaults[i].value);
     nst_put(&b, pub->lines);
     nst_put_lit(&b, "\r\n");
     assert(!b.is_full);

@@ -16,7 +16,8 @@
 #include "nestor/base/time.h"
 
 #define BODY_RESERVE ((size_t)64 << 10) /* taken before the first byte of a body came */
-#define STEPS_MAX    64                 /* without a look at other connections */
+#define CONTINUE     "HTTP/1.1 100 Continue\r\n\r\n"
+#define STEPS_MAX    64 /* without a look at other connections */
 
 struct nst_http_calls nst_http_calls = { read, writev, sendfile, accept4, epoll_wait };
 
@@ -162,7 +163,7 @@ static bool begin_body(struct conn *c)
         x->from = x->to;
     }
     if (x->head.expects_continue && here == 0)
-        nst_http_push(x, NST_STR("HTTP/1.1 100 Continue\r\n\r\n"));
+        nst_http_push(x, NST_STR(CONTINUE));
     return true;
 }
 
@@ -218,15 +219,10 @@ static bool step_head(struct conn *c)
         return fill(c);
     c->has_asked = true;
     struct nst_str text = { x->bytes + x->from, x->to - x->from };
-    switch (nst_http_read_head(&x->head, text)) {
-    case NST_HTTP_MORE:
+    enum nst_http_read result = nst_http_read_head(&x->head, text);
+    if (result == NST_HTTP_MORE)
         return fill(c);
-    case NST_HTTP_REFUSED:
-        return fail(c, x->head.err, x->head.detail);
-    case NST_HTTP_DONE:
-        break;
-    }
-    return begin(c);
+    return result == NST_HTTP_DONE ? begin(c) : fail(c, x->head.err, x->head.detail);
 }
 
 static bool take_length(struct conn *c)
@@ -367,14 +363,14 @@ static bool (*const step[CONN_STATES])(struct conn *) = {
 
 /* What is not wanted goes on being watched until it happens: a client that waits for
  * its answer sends nothing, so that most requests cost no call here. */
-static void watch(struct conn *c, uint32_t events)
+static void watch(struct conn *c, uint32_t happened)
 {
     uint32_t want = c->is_blocked ? EPOLLOUT : 0;
     if (c->state == CONN_WORKING)
         want = 0;
     else if (c->state != CONN_SENDING)
         want |= EPOLLIN;
-    bool is_unwanted = (events & c->watched & ~want) != 0;
+    bool is_unwanted = (happened & c->watched & ~want) != 0;
     if (c->state == CONN_GONE || c->is_lost || ((want & ~c->watched) == 0 && !is_unwanted))
         return;
     struct epoll_event event = { .events = want, .data.ptr = c };
@@ -383,13 +379,27 @@ static void watch(struct conn *c, uint32_t events)
         nst_http_conn_cut(c);
 }
 
+/* RFC 9112, 9.6: who says no more may wait for its answer, or be gone. An interim answer,
+ * which every client must be able to read, tells: who is gone resets the connection. */
+static void probe(struct conn *c)
+{
+    char byte;
+    if (c->x->has_begun || c->x->head.is_http_1_0 || recv(c->fd, &byte, 1, MSG_PEEK) != 0)
+        return;
+    nst_http_push(c->x, NST_STR(CONTINUE));
+    (void)flush(c);
+}
+
 void nst_http_conn_advance(struct conn *c, uint32_t events)
 {
     bool is_over = (events & (EPOLLHUP | EPOLLERR)) != 0;
+    bool is_reading = c->state != CONN_WORKING && c->state != CONN_SENDING;
     c->may_read = c->may_read || is_over || (events & EPOLLIN) != 0;
     c->is_blocked = c->is_blocked && !is_over && (events & EPOLLOUT) == 0;
     if (is_over && c->state == CONN_WORKING)
         nst_http_conn_cut(c);
+    else if (c->state == CONN_WORKING && (events & EPOLLIN) != 0)
+        probe(c);
     unsigned steps = 0;
     while ((steps < STEPS_MAX || c->state == CONN_HEAD) && /* a whole request is no slow head */
            !(c->is_blocked && c->state == CONN_SENDING) && step[c->state] != NULL &&
@@ -397,7 +407,8 @@ void nst_http_conn_advance(struct conn *c, uint32_t events)
         steps++;
     if (steps >= STEPS_MAX) /* others have their turn; this one goes on by the next event */
         c->is_blocked = true;
-    watch(c, events);
+    /* What came while it was reading was wanted, and no more may come. */
+    watch(c, is_reading ? events & ~(uint32_t)EPOLLIN : events);
 }
 
 void nst_http_conn_resume(struct conn *c)

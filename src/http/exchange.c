@@ -17,14 +17,13 @@
  * do not look like a sequence (the finaliser of SplitMix64). */
 static void make_id(struct exchange *x)
 {
-    static const char digit[] = "0123456789abcdef";
+    struct nst_buf b = { .p = x->id, .cap = sizeof(x->id) };
     uint64_t z = x->pub.loop->id_next += UINT64_C(0x9E3779B97F4A7C15);
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
     z ^= z >> 31;
-    for (int i = 0; i < 16; i++, z >>= 4)
-        x->id[i] = digit[z & 15];
-    x->pub.id = (struct nst_str){ x->id, 16 };
+    nst_put_hex(&b, z, 16);
+    x->pub.id = nst_buf_str(&b);
 }
 
 static struct exchange *exchange_new(const struct nst_http_loop *l)
@@ -129,6 +128,11 @@ struct nst_str nst_http_request_header(const struct nst_exchange *pub, const cha
 void *nst_http_loop_state(const struct nst_exchange *x)
 {
     return x->loop->state;
+}
+
+bool nst_http_is_gone(const struct nst_exchange *x)
+{
+    return x->loop != NULL && ((const struct exchange *)x)->conn->is_lost;
 }
 
 void nst_http_log(const struct exchange *x, bool is_whole)

@@ -66,9 +66,7 @@ void nst_http_apply_range(struct exchange *x)
     nst_http_add_header(pub, "Accept-Ranges", NST_STR("bytes"));
     struct nst_str wanted = nst_http_request_header(pub, "Range");
     if (wanted.p == NULL || pub->status != 200 || !nst_str_eq(pub->method, NST_STR("GET")) ||
-        !if_range_holds(pub))
-        return;
-    if (!read_range(&from, &to, wanted, size))
+        !if_range_holds(pub) || !read_range(&from, &to, wanted, size))
         return;
     if (from == to) {
         nst_http_fail(x, NST_E_RANGE, NULL);

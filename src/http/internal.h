@@ -58,10 +58,10 @@ struct conn {
     int fd;
     uint32_t watched; /* events that epoll reports */
     enum conn_state state;
-    bool has_asked;  /* a request has begun, the first or a later one */
-    bool may_read;   /* epoll said so, and nothing was read since */
-    bool is_blocked; /* to go on when epoll says that the socket takes more */
-    bool is_lost;    /* broken while WORKING; not watched any more */
+    bool has_asked;      /* a request has begun, the first or a later one */
+    bool may_read;       /* epoll said so, and nothing was read since */
+    bool is_blocked;     /* to go on when epoll says that the socket takes more */
+    atomic_bool is_lost; /* broken while WORKING; not watched any more */
     char peer[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
 };
 

@@ -29,10 +29,9 @@ struct address {
 
 static bool parse_tcp(struct address *a, struct nst_str host, struct nst_str port)
 {
-    char name[64], number[6];
+    char name[64];
     int64_t n;
-    struct addrinfo *found,
-        hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_family = AF_INET };
+    struct addrinfo *found, hints = { .ai_flags = AI_NUMERICHOST, .ai_family = AF_INET };
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
         hints.ai_family = AF_INET6;
         host = nst_str_slice(host, 1, host.n - 1);
@@ -41,15 +40,13 @@ static bool parse_tcp(struct address *a, struct nst_str host, struct nst_str por
     } else if (host.n == 0) {
         host = NST_STR("0.0.0.0");
     }
-    if (host.n >= sizeof(name) || port.n == 0 || port.n >= sizeof(number) || port.p[0] == '+' ||
-        !nst_str_int(&n, port) || n < 0 || n > 65535)
-        return false;
     snprintf(name, sizeof(name), "%.*s", NST_FMT(host));
-    snprintf(number, sizeof(number), "%.*s", NST_FMT(port));
-    if (getaddrinfo(name, number, &hints, &found) != 0)
+    if (host.n >= sizeof(name) || port.n == 0 || port.n > 5 || port.p[0] < '0' ||
+        !nst_str_int(&n, port) || n > 65535 || getaddrinfo(name, NULL, &hints, &found) != 0)
         return false;
     a->n = found->ai_addrlen;
     memcpy(&a->to, found->ai_addr, a->n);
+    a->to.v4.sin_port = htons((uint16_t)n); /* at the same place in both families */
     freeaddrinfo(found);
     return true;
 }
@@ -100,7 +97,7 @@ static int open_socket(const struct address *a, bool is_shared)
  * A socket without it cannot be bound while anybody listens: try that first. */
 static bool is_free(const struct address *a)
 {
-    if (a->to.v4.sin_port == 0) /* at the same place in both families */
+    if (a->to.v4.sin_port == 0)
         return true;
     int fd = open_socket(a, false);
     return fd >= 0 && close(fd) == 0;

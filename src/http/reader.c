@@ -158,11 +158,8 @@ static bool malformed(struct nst_http_head *h, const char *detail)
  * them, and no body for those who know it. */
 static bool take_target(struct nst_http_head *h, struct nst_str part)
 {
-    size_t scheme = 0, end;
-    if (part.n >= 7 && strncasecmp(part.p, "http://", 7) == 0)
-        scheme = 7;
-    else if (part.n >= 8 && strncasecmp(part.p, "https://", 8) == 0)
-        scheme = 8;
+    bool is_http = strncasecmp(part.p, "http://", 7) == 0; /* a blank stands behind part */
+    size_t scheme = is_http ? 7 : strncasecmp(part.p, "https://", 8) == 0 ? 8 : 0, end;
     for (end = scheme; scheme > 0 && end < part.n && part.p[end] != '/' && part.p[end] != '?';)
         end++;
     struct nst_str rest = nst_str_slice(part, end, part.n);
@@ -186,28 +183,26 @@ static bool take_target(struct nst_http_head *h, struct nst_str part)
 
 static bool take_version(struct nst_http_head *h, struct nst_str part)
 {
-    bool is_version = memcmp(part.p, "HTTP/", 5) == 0 && part.p[6] == '.' && part.p[5] >= '0' &&
-                      part.p[5] <= '9' && part.p[7] >= '0' && part.p[7] <= '9';
-    if (!is_version)
+    if (memcmp(part.p, "HTTP/", 5) != 0 || part.p[6] != '.' || part.p[5] < '0' || part.p[5] > '9' ||
+        part.p[7] < '0' || part.p[7] > '9')
         return malformed(h, rules[VERSION].sentence);
     h->is_http_1_0 = part.p[7] == '0';
     return (part.p[5] == '1' && part.p[7] <= '1') || refuse(h, NST_E_VERSION, NULL);
 }
 
-/* Where a field goes that the layer itself needs, and of which bytes it must be to be
- * taken at all. */
+/* Where a field goes that the layer itself needs; which bytes it must have, to be taken at
+ * all, where not any that a value may have will do. */
 static const struct {
     struct nst_str name;
     size_t offset;
     enum class made_of;
 } named[] = {
-    { NST_STR_INIT("Host"), offsetof(struct nst_http_head, host), C_VALUE },
-    { NST_STR_INIT("Expect"), offsetof(struct nst_http_head, expect), C_VALUE },
-    { NST_STR_INIT("Connection"), offsetof(struct nst_http_head, connection), C_VALUE },
+    { NST_STR_INIT("Host"), offsetof(struct nst_http_head, host), 0 },
+    { NST_STR_INIT("Expect"), offsetof(struct nst_http_head, expect), 0 },
+    { NST_STR_INIT("Connection"), offsetof(struct nst_http_head, connection), 0 },
     { NST_STR_INIT("X-Request-Id"), offsetof(struct nst_http_head, request_id), C_ID },
-    { NST_STR_INIT("Content-Length"), offsetof(struct nst_http_head, content_length), C_VALUE },
-    { NST_STR_INIT("Transfer-Encoding"), offsetof(struct nst_http_head, transfer_encoding),
-      C_VALUE },
+    { NST_STR_INIT("Content-Length"), offsetof(struct nst_http_head, content_length), 0 },
+    { NST_STR_INIT("Transfer-Encoding"), offsetof(struct nst_http_head, transfer_encoding), 0 },
 };
 
 static void take_value(struct nst_http_head *h, struct nst_str part)
@@ -218,7 +213,7 @@ static void take_value(struct nst_http_head *h, struct nst_str part)
         if (f->name.n != named[i].name.n || !nst_str_eq_nocase(f->name, named[i].name))
             continue;
         struct nst_http_named *at = (struct nst_http_named *)(void *)((char *)h + named[i].offset);
-        if (at->count++ == 0 && is_all(f->value, named[i].made_of))
+        if (at->count++ == 0 && (named[i].made_of == 0 || is_all(f->value, named[i].made_of)))
             at->value = f->value;
     }
 }

@@ -89,12 +89,11 @@ enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options
     enum nst_err err = nst_http_listen(h);
     if (err == NST_OK)
         err = start_loops(h);
-    if (err != NST_OK) {
+    if (err != NST_OK)
         nst_http_stop(h);
-        return err;
-    }
-    *out = h;
-    return NST_OK;
+    else
+        *out = h;
+    return err;
 }
 
 unsigned nst_http_port(const struct nst_http *h)

@@ -140,9 +140,22 @@ static void fail_plainly(struct nst_exchange *x, enum nst_err err)
     nst_put_char(&x->out, '}');
 }
 
+static bool reads_only(const struct nst_req *rq)
+{
+    return rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET;
+}
+
+/* X82: what has waited while its client went away, and changes nothing, is not done. */
+static bool is_for_nobody(const struct job *job)
+{
+    return (job->rq.is_gathering || reads_only(&job->rq)) && nst_http_is_gone(job->rq.x);
+}
+
 static enum nst_err run(struct nst_db *db, void *arg)
 {
     struct job *job = arg;
+    if (is_for_nobody(job))
+        return NST_E_BUSY;
     nst_arena_rewind(job->rq.arena, job->mark);
     nst_req_rewind(&job->rq);
     job->rq.db = db;
@@ -212,7 +225,7 @@ static enum nst_err run_prepare(struct nst_db *db, void *arg)
 {
     struct job *job = arg;
     (void)db;
-    return job->rq.action->prepare(&job->rq);
+    return nst_http_is_gone(job->rq.x) ? NST_E_BUSY : job->rq.action->prepare(&job->rq);
 }
 
 static void after_prepare(enum nst_err err, void *arg)
@@ -304,11 +317,6 @@ static enum nst_http_next answer_without_slash(struct nst_exchange *x)
     nst_add_problem(&rq, NST_STR("details"), NST_STR("The path lacks its last slash."), true);
     rq.face->error(&rq, NST_E_NOT_FOUND);
     return NST_HTTP_ANSWERED;
-}
-
-static bool reads_only(const struct nst_req *rq)
-{
-    return rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET;
 }
 
 static void http_error(struct nst_exchange *x, enum nst_err err, const char *detail)

@@ -122,6 +122,14 @@ class Client:
             a.body = self.take(n)
         return a
 
+    def final(self):
+        """The answer behind interim ones, which a client must let pass."""
+        a = self.answer()
+        while a.status < 200:
+            equal((a.status, a.header), (100, {}))
+            a = self.answer()
+        return a
+
     def take(self, n):
         while len(self.rest) < n:
             self.more()
@@ -1024,8 +1032,43 @@ def half_closed():
             with Client(s) as c:
                 c.send(data)
                 c.socket.shutdown(socket.SHUT_WR)
-                equal([c.answer().body for _ in wanted], wanted)
+                equal([c.final().body for _ in wanted], wanted)
                 assert c.is_closed()
+
+
+def held_requests(s, other, data):
+    """Requests that nobody works on yet, one for each of data."""
+    equal(other.get("/waiting?hold").status, 200)
+    clients = []
+    for one in data:
+        clients.append(Client(s))
+        clients[-1].send(one)
+    until(lambda: other.get("/waiting").body == str(len(data)).encode())
+    return clients
+
+
+@case
+def gone():
+    """X82: who has hung up is told from who says no more and waits for the answer."""
+    old = "GET /later HTTP/1.0\r\n\r\n"
+    with server("body=1000000") as s, Client(s) as other:
+        posted = request("/later", "POST", "x" * 300000)
+        left, reset, wrote, half, stays, of_old = held_requests(
+            s, other, [request("/later"), request("/later"), posted, request("/later"),
+                       request("/later"), old])
+        half.socket.shutdown(socket.SHUT_WR)
+        of_old.socket.shutdown(socket.SHUT_WR)
+        equal((half.answer().status, other.get("/gone").body), (100, b"0"))
+        left.socket.close()
+        wrote.socket.close()
+        reset.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset.socket.close()
+        until(lambda: other.get("/gone").body == b"3")
+        equal((half.rest, stays.rest, other.get("/gone").body), (b"", b"", b"3"))
+        equal(other.get("/waiting?release").status, 200)
+        for c in (half, stays, of_old):
+            equal((c.answer().body, c.rest), (b"later", b""))
+            c.socket.close()
 
 
 @case

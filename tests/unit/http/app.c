@@ -179,6 +179,18 @@ static void answer_waiting(struct nst_exchange *x)
         app_hold(nst_str_eq(x->query, NST_STR("hold")));
 }
 
+/* Of how many that wait the client is gone. */
+static void answer_gone(struct nst_exchange *x)
+{
+    int64_t count = 0;
+    pthread_mutex_lock(&worker.lock);
+    for (unsigned i = worker.first; i != worker.last; i++)
+        count += nst_http_is_gone(worker.waiting[i % WAITING_MAX]);
+    pthread_mutex_unlock(&worker.lock);
+    answer(x, 200, NST_STR("text/plain"));
+    nst_put_int(&x->out, count);
+}
+
 /* ---- Whole ---- */
 
 /* As many bytes of JSON as the query says. */
@@ -254,7 +266,7 @@ static const struct {
     void (*answer)(struct nst_exchange *x);
 } wholes[] = {
     { "/json", answer_json }, { "/waiting", answer_waiting }, { "/seen", answer_seen },
-    { "/page", answer_page }, { "/file", answer_file },
+    { "/page", answer_page }, { "/file", answer_file },       { "/gone", answer_gone },
 };
 
 static enum nst_http_next handle(struct nst_exchange *x)
