@@ -15,7 +15,8 @@
 
 #include "nestor/base/time.h"
 
-#define BODY_RESERVE ((size_t)64 << 10) /* taken before the first byte of a body came */
+#define BODY_RESERVE ((size_t)64 << 10) /* taken of the memory for a body at first */
+#define BODY_GROWTH  8                  /* times as much is taken when that is full */
 #define CONTINUE     "HTTP/1.1 100 Continue\r\n\r\n"
 #define STEPS_MAX    64 /* without a look at other connections */
 
@@ -154,11 +155,12 @@ static bool begin_body(struct conn *c)
 {
     struct exchange *x = c->x;
     size_t here = x->to - x->from, stated = (size_t)x->head.length;
+    size_t most = stated > 0 ? stated : x->body_limit;
     nst_http_conn_enter(c, CONN_BODY);
-    nst_buf_init(&x->body, x->pub.arena, x->body_limit);
+    nst_buf_init(&x->body, x->pub.arena, most);
+    (void)nst_buf_reserve(&x->body, most < BODY_RESERVE ? most : BODY_RESERVE);
     nst_http_chunks_init(&x->chunks, x->head.limits);
-    if (x->head.framing == NST_HTTP_LENGTH) {
-        (void)nst_buf_reserve(&x->body, stated < BODY_RESERVE ? stated : BODY_RESERVE);
+    if (stated > 0) {
         nst_put(&x->body, (struct nst_str){ x->bytes + x->from, here });
         x->from = x->to;
     }
@@ -228,10 +230,10 @@ static bool step_head(struct conn *c)
 static bool take_length(struct conn *c)
 {
     struct nst_buf *body = &c->x->body;
-    size_t left = (size_t)c->x->head.length - body->n;
-    (void)nst_buf_reserve(body, left < BODY_RESERVE ? left : BODY_RESERVE);
-    size_t room = body->cap - body->n;
-    size_t n = receive(c, body->p + body->n, room < left ? room : left);
+    size_t left = (size_t)c->x->head.length - body->n, more = (BODY_GROWTH - 1) * body->cap;
+    if (body->n == body->cap)
+        (void)nst_buf_reserve(body, left < more ? left : more);
+    size_t n = receive(c, body->p + body->n, body->cap - body->n);
     if (n == 0)
         return c->state == CONN_SENDING;
     body->n += n;
