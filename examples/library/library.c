@@ -1,6 +1,5 @@
-/* A library over REST: shelves, their books, and who has borrowed one. Everybody may read,
- * staff keep the shelves, whoever is known may borrow. docs/library.md explains it,
- * library.http proves what it does. */
+/* A library over REST: everybody may read, staff keep the shelves, whoever is known may
+ * borrow a book. docs/library.md explains it, library.http proves what it does. */
 #include "nestor/accounts.h"
 #include "nestor/app.h"
 
@@ -109,7 +108,6 @@ static const struct nst_serializer book_serializer[] = {
     { &library_face, NST_UPDATE, "title language extras" },
 };
 
-/* Those who have the book may give it back, and staff. */
 static enum nst_err is_borrower(struct nst_req *rq)
 {
     const struct book *b = nst_object(rq)->row;

@@ -54,7 +54,7 @@ static void put_path(struct nst_buf *out, const struct nst_endpoint *e)
 }
 
 /* "v2_get_orgs_org_sources": as unique as the path. */
-static void put_operation_id(struct nst_buf *out, const struct nst_operation *op)
+static void put_operation_id(struct nst_buf *out, const struct nst_endpoint_method *op)
 {
     const struct nst_endpoint *e = op->endpoint;
     nst_putf(out, "\"operationId\":\"%s_%s", e->route->face->name, method_name[op->method]);
@@ -176,7 +176,7 @@ static void put_switches(struct nst_buf *out, const struct nst_face *face,
             put_parameter(out, &(const struct nst_parameter){ s->name, SWITCH, s->doc });
 }
 
-static void put_query_parameters(struct nst_buf *out, const struct nst_operation *op)
+static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_method *op)
 {
     const struct nst_face *face = op->endpoint->route->face;
     const struct nst_model *m = nst_answered_model(op->endpoint);
@@ -206,7 +206,7 @@ static bool has_required(const struct nst_shape *shape)
     return false;
 }
 
-static void put_request(struct nst_document *d, const struct nst_operation *op)
+static void put_request(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     static const struct nst_content none = { 0 };
     const struct nst_face *face = op->endpoint->route->face;
@@ -262,7 +262,7 @@ static void put_schemes(struct nst_buf *out)
 }
 
 /* Any of these; `{}`: none is needed. */
-static void put_security(struct nst_buf *out, const struct nst_operation *op)
+static void put_security(struct nst_buf *out, const struct nst_endpoint_method *op)
 {
     const struct nst_face *face = op->endpoint->route->face;
     nst_permission *permit = op->action->permit;
@@ -281,7 +281,7 @@ static void put_security(struct nst_buf *out, const struct nst_operation *op)
 
 /* ---- Operations ---- */
 
-static void put_operation(struct nst_document *d, const struct nst_operation *op)
+static void put_operation(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     const struct nst_route *route = op->endpoint->route;
     nst_putf(d->out, ",\"%s\":{", method_name[op->method]);
@@ -301,7 +301,8 @@ static void put_endpoint(struct nst_document *d, const struct nst_endpoint *e)
     put_path_parameters(d->out, e);
     for (int i = NST_GET; i <= NST_DELETE; i++)
         if (e->action[i] != NULL)
-            put_operation(d, &(const struct nst_operation){ e, e->action[i], (enum nst_method)i });
+            put_operation(d, &(const struct nst_endpoint_method){ e, e->action[i],
+                                                                  (enum nst_method)i });
     nst_put_char(d->out, '}');
 }
 

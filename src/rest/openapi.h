@@ -13,7 +13,7 @@ struct nst_document {
 };
 
 /* One operation: a method of an endpoint. */
-struct nst_operation {
+struct nst_endpoint_method {
     const struct nst_endpoint *endpoint;
     const struct nst_action *action;
     enum nst_method method;
@@ -37,7 +37,7 @@ void nst_put_schemas(struct nst_document *d);
 void nst_put_filter_schema(struct nst_buf *out, const struct nst_field *f);
 
 /* Append the member `responses` of an operation. */
-void nst_put_responses(struct nst_document *d, const struct nst_operation *op);
+void nst_put_responses(struct nst_document *d, const struct nst_endpoint_method *op);
 
 /* Append the members of components.responses: what a face can refuse. */
 void nst_put_refusals(struct nst_document *d);

@@ -11,7 +11,7 @@ static bool has_phase(const struct nst_face *face, nst_phase *phase)
     return false;
 }
 
-static bool names_something(const struct nst_operation *op)
+static bool names_something(const struct nst_endpoint_method *op)
 {
     for (size_t i = 0; i < op->endpoint->count; i++)
         if (op->endpoint->step[i].kind != STEP_LITERAL)
@@ -19,34 +19,34 @@ static bool names_something(const struct nst_operation *op)
     return false;
 }
 
-static bool always(const struct nst_operation *op)
+static bool always(const struct nst_endpoint_method *op)
 {
     (void)op;
     return true;
 }
 
-static bool is_known_by_credentials(const struct nst_operation *op)
+static bool is_known_by_credentials(const struct nst_endpoint_method *op)
 {
     return op->endpoint->route->face->authenticate != NULL;
 }
 
-static bool is_write(const struct nst_operation *op)
+static bool is_write(const struct nst_endpoint_method *op)
 {
     return op->method != NST_GET;
 }
 
-static bool has_body(const struct nst_operation *op)
+static bool has_body(const struct nst_endpoint_method *op)
 {
     return is_write(op) && op->method != NST_DELETE;
 }
 
-static bool has_condition(const struct nst_operation *op)
+static bool has_condition(const struct nst_endpoint_method *op)
 {
     return is_write(op) && has_phase(op->endpoint->route->face, nst_phase_precondition);
 }
 
 /* Attempts are counted where a password or a credential is shown. */
-static bool is_throttled(const struct nst_operation *op)
+static bool is_throttled(const struct nst_endpoint_method *op)
 {
     return is_known_by_credentials(op) || (op->action->flags & NST_ANONYMOUS) != 0;
 }
@@ -54,7 +54,7 @@ static bool is_throttled(const struct nst_operation *op)
 /* What is refused, by whatever phase, and when it can be. */
 static const struct {
     enum nst_err err;
-    bool (*can_be)(const struct nst_operation *op);
+    bool (*can_be)(const struct nst_endpoint_method *op);
 } refusals[] = {
     { NST_E_INVALID, always },
     { NST_E_UNAUTHENTICATED, is_known_by_credentials },
@@ -120,7 +120,7 @@ static void put_refusal_headers(struct nst_buf *out, const struct nst_face *face
     nst_put_char(out, '}');
 }
 
-static void put_success_headers(struct nst_buf *out, const struct nst_operation *op,
+static void put_success_headers(struct nst_buf *out, const struct nst_endpoint_method *op,
                                 unsigned status)
 {
     const struct nst_face *face = op->endpoint->route->face;
@@ -169,7 +169,8 @@ static void put_shapes(struct nst_document *d, const struct nst_model *m,
     nst_put_z(d->out, has_other ? "]}" : "");
 }
 
-static void put_document(struct nst_document *d, const struct nst_operation *op, nst_view *view)
+static void put_document(struct nst_document *d, const struct nst_endpoint_method *op,
+                         nst_view *view)
 {
     const struct nst_model *m = nst_answered_model(op->endpoint);
     const struct nst_face *face = op->endpoint->route->face;
@@ -186,7 +187,7 @@ static void put_document(struct nst_document *d, const struct nst_operation *op,
     nst_put_lit(d->out, "}}");
 }
 
-static void put_generic(struct nst_document *d, const struct nst_operation *op)
+static void put_generic(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     nst_view *view = nst_view_of(op->action);
     unsigned status = view == nst_create ? 201 : view == nst_destroy ? 204 : 200;
@@ -203,7 +204,7 @@ static void put_generic(struct nst_document *d, const struct nst_operation *op)
     nst_put_char(d->out, '}');
 }
 
-static void put_own(struct nst_document *d, const struct nst_operation *op)
+static void put_own(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     const struct nst_description *own = op->action->describe;
     const struct nst_response *r = own != NULL ? own->response : NULL;
@@ -220,7 +221,7 @@ static void put_own(struct nst_document *d, const struct nst_operation *op)
 
 /* ---- All of them ---- */
 
-static bool says_itself(const struct nst_operation *op, unsigned status)
+static bool says_itself(const struct nst_endpoint_method *op, unsigned status)
 {
     const struct nst_description *own = op->action->describe;
     const struct nst_response *r = own != NULL ? own->response : NULL;
@@ -230,7 +231,7 @@ static bool says_itself(const struct nst_operation *op, unsigned status)
     return false;
 }
 
-void nst_put_responses(struct nst_document *d, const struct nst_operation *op)
+void nst_put_responses(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     const struct nst_face *face = op->endpoint->route->face;
     nst_put_lit(d->out, ",\"responses\":{");
