@@ -273,6 +273,10 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
             body = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
+        return self.raw(method, path, body, headers)
+
+    def raw(self, method, path, body, headers):
+        """With exactly these headers."""
         self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
         data = response.read()

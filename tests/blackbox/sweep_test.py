@@ -1,0 +1,387 @@
+"""Every operation of /openapi.json, asked by everybody in every way: never a 5xx or a broken
+connection, and every answer is one that the document knows: its status, its Content-Type,
+its body by the JSON schema, no member unnamed.
+
+Paths, methods and query parameters come from the document of the running server; what
+stands for a variable comes from tests/blackbox/world.py. Asked are
+
+- every operation by every identity, with each value of its variables (sources of every
+  public access, versions released and not, concepts retired and not) and with each variable
+  once standing for nothing;
+- every operation with each value of each query parameter (as its schema has it, and some that
+  it has not) by staff and by one other identity, in turn;
+- every two query parameters of an operation together, in rows drawn with a fixed seed;
+- every write with bodies made from its schema (smallest, whole, with values of the world) and
+  with none, empty and wrong ones;
+- every GET also as HEAD and with the ETag that it answered.
+
+The full product would be some millions of requests; what is in pairs is what two things at
+fault together need. Deleting comes last, and what a write has changed is mended after it.
+At the end every operation has succeeded for somebody with each success that it documents.
+
+Usage: sweep_test.py --nestor PATH
+# rows: V112 G174
+"""
+import http.client
+import itertools
+import json
+import queue
+import random
+import sys
+import threading
+import urllib.parse
+
+import world
+from openapi import Document
+from support import Client, Site, Tally, arguments, engines
+from world import (CONCEPTS, COURSE, CURRICULUM, FREE_COURSE, FREE_PROGRAM, PASSWORD, PROGRAM,
+                   RELEASED, TARGET, UNRELEASED, World)
+
+THREADS = 4
+SHOWN = 40  # faults printed
+
+# What stands for a variable: by the segment before it, or by its name.
+VALUES = {"org": ("WHO",), "user": (TARGET,), 
+          "source": tuple(world.ACCESS), "concept": CONCEPTS, "pinned_concept": CONCEPTS,
+          "version": (UNRELEASED, RELEASED), "name": ("nightly",), "username": (TARGET,),
+          "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
+          "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
+          "course": (COURSE,)}
+ABSENT = {"concept_version": "1", "uuid": "0a", "program": "0a",
+          "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
+
+# Members of bodies that are to name something that is there, or somebody who may come in.
+NAMED = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
+         "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
+         "course_key": COURSE, "external_user_key": "1001", "student_key": "1001"}
+
+# Of learners, who has no seat yet; of programs, what a new learner may learn.
+KEPT = {"curriculum_uuid": CURRICULUM, "student_key": "1002"}
+
+IDENTITIES = ("none", "bad", "stranger", "member", "owner", "staff", "superuser", "off")
+WRONG = (None, b"", b"{", b"[]", b"5", b"null", b'{"id": {"a": []}, "name": 7, "names": [5]}',
+         b'[[1], {"status": []}]')
+
+
+class Identity:
+    """How somebody shows who they are, on any face."""
+
+    def __init__(self, name, token):
+        self.name = name
+        self.headers = {"token": f"Token {token}",
+                        "bearer": "Bearer " + world.BEARER.format(name)}
+        if name == "none":
+            self.headers = {}
+
+    def header(self, operation):
+        credentials = operation.credentials()
+        return self.headers.get("token" if "token" in credentials else "bearer")
+
+
+class Asked:
+    """A request, with all that a fault needs to be told."""
+
+    def __init__(self, operation, place, who, query="", method=None, body=None, media=None,
+                 **headers):
+        self.operation, self.place, self.who = operation, place, who
+        self.target = place + ("?" + query if query else "")
+        self.method = method or operation.method.upper()
+        self.body, self.media, self.headers = body, media, headers
+
+    def __str__(self):
+        body = f" {self.body[:200]!r}" if self.body is not None else ""
+        return f"{self.method} {self.target} by {self.who.name}{body}"
+
+
+class Sweep:
+    def __init__(self, server, document, identities, code):
+        self.server, self.document, self.identities = server, document, identities
+        self.named = {**NAMED, "code": code}
+        self.faults = {}
+        self.seen = set()
+        self.count = 0
+        self.lock = threading.Lock()
+        self.local = threading.local()
+
+    def ask(self, asked):
+        """The answer, looked at; None when there was none."""
+        if not hasattr(self.local, "client"):
+            self.local.client = Client(self.server.port, "")
+        headers = {**asked.headers}
+        authorization = asked.who.header(asked.operation)
+        if authorization:
+            headers["Authorization"] = authorization
+        try:
+            answer = self.send(asked, headers)
+        except (OSError, http.client.HTTPException) as e:
+            self.local.client.close()
+            self.blame(asked, f"no answer: {type(e).__name__} {e}")
+            return None
+        why = self.document.unfit(asked.operation, answer, asked.method == "HEAD")
+        if answer.status >= 500:
+            why = f"answers {answer}"
+        if why:
+            self.blame(asked, why)
+        with self.lock:
+            self.count += 1
+            self.seen.add((str(asked.operation), str(answer.status)))
+            self.seen.add((str(asked.operation), asked.who.name))
+        return answer
+
+    def send(self, asked, headers):
+        client = self.local.client
+        if asked.body is not None:
+            headers["Content-Type"] = asked.media or "application/json"
+        return client.raw(asked.method, asked.target, asked.body, headers)
+
+    def blame(self, asked, why):
+        """One fault of a kind is told, the others are counted."""
+        with self.lock:
+            key = (str(asked.operation), why[:60])
+            first, count = self.faults.get(key, (f"{asked}: {why}", 0))
+            self.faults[key] = (first, count + 1)
+
+    def run(self, work):
+        """Functions that ask, on several connections."""
+        todo = queue.SimpleQueue()
+        broken = []
+        for job in work:
+            todo.put(job)
+
+        def serve():
+            while not todo.empty():
+                try:
+                    todo.get_nowait()()
+                except queue.Empty:
+                    return
+                except Exception as e:  # pylint: disable=broad-except
+                    broken.append(e)
+                    return
+
+        threads = [threading.Thread(target=serve) for _ in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if broken:
+            raise broken[0]
+
+
+# ---- Paths ----
+
+
+def values_of(path, name):
+    before = path.partition("/{" + name + "}")[0].rsplit("/", 1)[1]
+    return VALUES.get(before, VALUES.get(name)), ABSENT.get(before, ABSENT.get(name, "nowhere"))
+
+
+def fill(path, values):
+    for name, value in values.items():
+        path = path.replace("{" + name + "}", urllib.parse.quote(value, safe="+:"))
+    return path
+
+
+def newest(who, client, path, values):
+    """The number of the newest version of a concept that `who` means by a path."""
+    place = fill(path.partition("{concept_version}")[0] + "versions/", values)
+    headers = {"Authorization": who.headers["token"]} if who.headers else {}
+    rows = client.raw("GET", place.replace("/v2/", "/guide/").replace("/HEAD/", "/"), None,
+                      headers).json()
+    return rows[0]["url"].rstrip("/").rsplit("/", 1)[1] if isinstance(rows, list) else "1"
+
+
+def places(who, client, operation):
+    """Paths with something behind them, every two values together; and one for each
+    variable with nothing behind it."""
+    names = operation.variables
+    choices = {n: values_of(operation.path, n)[0] for n in names if n != "concept_version"}
+    unknown = [n for n, values in choices.items() if values is None]
+    assert not unknown, f"{operation}: tests/blackbox/sweep_test.py has no value for {unknown}"
+    there = []
+    for i in range(6 if len(choices) > 1 else max(map(len, choices.values()), default=1)):
+        values, turn = {}, i
+        for n, some in choices.items():
+            values[n] = some[turn % len(some)]
+            turn = turn // len(some) if n != "source" else i
+        if "concept_version" in names:
+            values["concept_version"] = newest(who, client, operation.path, values)
+        if values not in there:
+            there.append(values)
+    gone = [{**there[0], n: values_of(operation.path, n)[1]} for n in names]
+    return [fill(operation.path, v) for v in there], [fill(operation.path, v) for v in gone]
+
+
+# ---- Queries ----
+
+
+def values_for(parameter):
+    """Values of a query parameter: what its schema allows, and what it does not."""
+    schema = parameter["schema"]
+    if "enum" in schema:
+        return (*map(str, schema["enum"]), "nothing")
+    if schema.get("type") == "boolean":
+        return ("true", "false", "maybe")
+    if schema.get("type") == "integer":
+        return (str(schema.get("minimum", 0)), str(schema.get("maximum", 2)), "-1", "x",
+                "99999999999999999999")
+    return ("name", "!x,y*", "%FF%00", "")
+
+
+def pairs(parameters, draw):
+    """Rows of parameters until every two were together in one."""
+    names = [p["name"] for p in parameters]
+    left = set(itertools.combinations(names, 2))
+    while left:
+        row = [p for p in parameters if draw.random() < 0.5]
+        left -= set(itertools.combinations([p["name"] for p in row], 2))
+        if len(row) > 1:
+            yield "&".join(f"{p['name']}={draw.choice(values_for(p))}" for p in row)
+
+
+# ---- What is asked of an operation ----
+
+
+def read(sweep, operation, client, number):
+    """A GET in all its ways."""
+    everybody = sweep.identities
+    staff = everybody[IDENTITIES.index("staff")]
+    there, gone = places(staff, client, operation)
+    turn = itertools.count(number)
+
+    def next_of(some):
+        return some[next(turn) % len(some)]
+
+    for who in everybody:
+        for place in there if "/user/" not in operation.path else \
+                places(who, client, operation)[0]:
+            sweep.ask(Asked(operation, place, who))
+        sweep.ask(Asked(operation, next_of(gone or there), who))
+        place = next_of(there)
+        answer = sweep.ask(Asked(operation, place, who))
+        sweep.ask(Asked(operation, place, who, method="HEAD"))
+        if answer and answer.headers["ETag"]:
+            sweep.ask(Asked(operation, place, who, **{"If-None-Match": answer.headers["ETag"]}))
+    for place in gone:
+        sweep.ask(Asked(operation, place, staff))
+    for parameter in operation.switches:
+        for value in values_for(parameter):
+            for who in (staff, next_of(everybody)):
+                sweep.ask(Asked(operation, next_of(there), who, f"{parameter['name']}={value}"))
+    for query in pairs(operation.switches, random.Random(str(operation))):
+        sweep.ask(Asked(operation, next_of(there), next_of(everybody), query))
+
+
+def bodies(sweep, operation):
+    """(media type, bytes): good ones for each type, then wrong ones."""
+    document = sweep.document
+    for media, content in operation.bodies.items():
+        for is_whole, values in ((False, {}), (False, sweep.named), (False, KEPT), (True, {}),
+                                 (True, sweep.named)):
+            value = document.example(content["schema"], is_whole, values)
+            if "json" not in media:
+                yield media, urllib.parse.urlencode(value).encode()
+                continue
+            yield media, json.dumps(value).encode()
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                more = document.example(content["schema"], is_whole, values)
+                yield media, json.dumps(more + [{n: "wrong" for n in value[0]}]).encode()
+    for body in WRONG:
+        yield "application/json", body
+    yield "text/plain", b"text"
+
+
+def write(sweep, operation, client, mend):
+    """A write by everybody, mended after it."""
+    there, gone = places(sweep.identities[IDENTITIES.index("staff")], client, operation)
+    turn = itertools.count()
+    queries = [""] + [f"{p['name']}={v}" for p in operation.switches for v in values_for(p)]
+    for who in sweep.identities:
+        offers = [(None, None)] if operation.method == "delete" else bodies(sweep, operation)
+        asked = [(place, "", offer) for offer in offers
+                 for place in (there if operation.method == "delete"
+                               else there[next(turn) % len(there):][:1])]
+        asked += [(there[0], query, asked[0][2]) for query in queries[1:]]
+        for place, query, (media, body) in asked:
+            answer = sweep.ask(Asked(operation, place, who, query, body=body, media=media))
+            if answer and answer.status < 300:
+                mend(who.name)
+        for place in gone:
+            sweep.ask(Asked(operation, place, who, body=asked[0][2][1],
+                            media=asked[0][2][0]))
+
+
+def sweep_all(sweep, server, a_world):
+    operations = sweep.document.operations
+    readers = [o for o in operations if o.method == "get"]
+
+    def reader(operation, number):
+        return lambda: read(sweep, operation, server.client(), number)
+
+    sweep.run([reader(o, i) for i, o in enumerate(readers)])
+    client = server.client()
+    for operation in operations:
+        if operation.method in ("post", "put", "patch"):
+            write(sweep, operation, client, a_world.mend)
+    for operation in operations:
+        if operation.method == "delete":
+            write(sweep, operation, client, a_world.mend)
+
+
+# ---- What must have come of it ----
+
+
+def answers_fit(sweep):
+    for first, count in list(sweep.faults.values())[:SHOWN]:
+        print(f"    {first}" + (f" ({count} times)" if count > 1 else ""))
+    assert not sweep.faults, f"{len(sweep.faults)} kinds of answers that are not documented"
+
+
+def everything_was_asked(sweep):
+    missing = [f"{o} by {name}" for o in sweep.document.operations for name in IDENTITIES
+               if (str(o), name) not in sweep.seen]
+    assert not missing, missing[:10]
+
+
+def everything_succeeds(sweep):
+    missing = [f"{o}: {status}" for o in sweep.document.operations for status in o.successes()
+               if (str(o), status) not in sweep.seen]
+    assert not missing, f"never answered: {missing}"
+
+
+def server_lives(server):
+    assert server.client("").ask("GET", "/healthz").status == 200
+
+
+def a_code(site):
+    """Of a sign-in link."""
+    return site.run("user link", TARGET).stdout.strip().partition("?code=")[2]
+
+
+def run_on(tally, nestor, engine, cluster):
+    with Site(nestor, cluster) as site:
+        site.init()
+        world.load(site)
+        with site.serve() as server:
+            a_world = World(site, server.client()).fill()
+            document = Document(server.client())
+            identities = [Identity(n, a_world.token.get(n, "0" * 40)) for n in IDENTITIES]
+            sweep = Sweep(server, document, identities, a_code(site))
+            tally.run(f"{engine}: everything can be asked", sweep_all, sweep, server, a_world)
+            print(f"{engine}: {sweep.count} requests on {len(document.operations)} operations")
+            tally.run(f"{engine}: every answer is documented", answers_fit, sweep)
+            tally.run(f"{engine}: everything was asked by everybody", everything_was_asked, sweep)
+            tally.run(f"{engine}: everything succeeds for somebody", everything_succeeds, sweep)
+            tally.run(f"{engine}: the server lives", server_lives, server)
+
+
+def main():
+    options = arguments(__doc__)
+    tally = Tally()
+    for engine, cluster in engines():
+        tally.run(f"{engine}: the server ends as it should", run_on, tally, options.nestor,
+                  engine, cluster)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

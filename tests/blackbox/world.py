@@ -1,0 +1,161 @@
+"""A world to ask questions in: accounts of every kind; organisations that are open, hidden
+and another's; sources of every public access with versions and concepts; programs with
+learners. `build` makes it before the server starts, `mend` puts back what a request took
+away.
+
+Names are chosen so that the same path is there under every owner: each account and each
+organisation has the sources Open, Edit and Priv, each of these the same concepts and
+versions.
+"""
+import json
+
+from support import Client
+
+PASSWORD = "quite-a-long-passphrase-42"
+BEARER = "bearer-of-{}-" + 20 * "x"
+ACCESS = {"Open": "View", "Edit": "Edit", "Priv": "None"}
+CONCEPTS = ("a b", "old")
+RELEASED, UNRELEASED = "v2", "v1"
+PROGRAM = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
+FREE_PROGRAM = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a11"
+CURRICULUM = "0a3d7c52-7d67-4a6e-9a5b-6a52d6b3a001"
+COURSE = "course-v1:HillsU+MAP1+2019"
+FREE_COURSE = "course-v1:Other+X+1"
+
+# Who asks. `owner` and `member` are members of WHO and HID, `creator` was one while she made
+# all that WHO has, `other` is a member of OTH; `off` is switched off. `admin` made the rest.
+ACCOUNTS = ("stranger", "member", "owner", "creator", "other", "staff", "superuser", "off")
+MEMBERS = {"WHO": ("owner", "member", "target"), "HID": ("owner", "member"), "OTH": ("other",)}
+# What may be changed and deleted: nobody asks in its name.
+TARGET = "target"
+
+
+def document():
+    """Accounts and programs, as `nestor load` and the catalog take them."""
+    users = [{"username": name, "email": f"{name}@example.org", "token": BEARER.format(name),
+              "password": PASSWORD, "is_staff": name == "staff",
+              "is_superuser": name == "superuser", "is_active": name != "off"}
+             for name in (*ACCOUNTS, TARGET)]
+    return {
+        "users": users,
+        "oauth2_clients": [{"client_id": "machine", "client_secret": PASSWORD,
+                            "username": "staff", "is_restricted": True}],
+        **catalog()}
+
+
+def catalog():
+    """Programs, and what belongs to them."""
+    runs = [{"key": "HillsU+MAP1", "title": "Maps", "course_runs": [COURSE]}]
+    return {
+        "organizations": [{"key": "HillsU", "name": "Hills University", "saml_slug": "hills"},
+                          {"key": "FreeU", "name": "Nobody's"}],
+        "social_auth": [{"username": "member", "uid": "hills:1001"}],
+        "programs": [
+            {"uuid": PROGRAM, "title": "Maps", "authoring_organizations": ["HillsU"],
+             "curricula": [{"uuid": CURRICULUM}], "courses": runs},
+            {"uuid": FREE_PROGRAM, "title": "Nobody learns it", "courses": runs}],
+        "course_overviews": [FREE_COURSE],
+        "course_enrollments": [{"username": "member", "course_key": COURSE, "mode": "masters"}],
+        "program_enrollments": [
+            {"program": PROGRAM, "external_user_key": "1001", "curriculum_uuid": CURRICULUM,
+             "user": "member"},
+            {"program": PROGRAM, "external_user_key": "1002", "curriculum_uuid": CURRICULUM,
+             "status": "pending"}],
+        "program_course_enrollments": [
+            {"program": PROGRAM, "external_user_key": "1001", "course_key": COURSE}],
+        "absent": {"program_course_enrollments": [
+            {"program": PROGRAM, "external_user_key": "1002", "course_key": COURSE}]}}
+
+
+def content(owner, kind):
+    """Lines of what an owner has, as an import takes them."""
+    of = {"owner": owner, "owner_type": kind}
+    lines = []
+    for source, access in ACCESS.items():
+        lines.append({"type": "Source", "id": source, "name": f"{source} of {owner}", **of,
+                      "public_access": access, "source_type": "Dictionary",
+                      "canonical_url": f"https://example.org/{owner}/{source}",
+                      "extras": {"k": [1, 2.5, None]}})
+        inside = {**of, "source": source}
+        for concept in CONCEPTS:
+            lines.append({"type": "Concept", "id": concept, **inside, "concept_class": "Misc",
+                          "datatype": "N/A", "retired": concept == "old", "external_id": "e",
+                          "names": [{"name": f"{concept} {source} {owner}", "locale": "en",
+                                     "locale_preferred": True, "external_id": "n"},
+                                    {"name": "Mer", "locale": "fr"}],
+                          "descriptions": [{"description": "Wet.", "locale": "en"}]})
+        for version in (UNRELEASED, RELEASED):
+            lines.append({"type": "Source Version", "id": version, **inside,
+                          "description": version, "released": version == RELEASED})
+    return lines
+
+
+def lines():
+    orgs = [{"type": "Organization", "id": org, "name": org,
+             "public_access": "None" if org == "HID" else "View"} for org in MEMBERS]
+    owned = [line for org in MEMBERS for line in content(org, "Organization")]
+    for user in (*ACCOUNTS, TARGET):
+        owned += content(user, "User")
+    return orgs + owned
+
+
+class World:
+    """A server's world; `admin` is a client of the first administrator."""
+
+    def __init__(self, site, admin):
+        self.site = site
+        self.admin = admin
+        self.token = {}
+
+    def import_lines(self, wanted, client=None):
+        rows = (client or self.admin).expect(200, "POST", "/guide/importers/lines/",
+                                 {"lines": wanted}).json()["results"]
+        wrong = [r for r in rows if r["outcome"] not in ("created", "exists", "unchanged",
+                                                         "updated")]
+        return wrong
+
+    def fill(self):
+        """Everything, for the first time."""
+        for row in self.admin.expect(200, "GET", "/guide/admin/tokens/").json():
+            self.token[row["user"]] = row["key"]
+        creator = Client(self.admin.connection.port, self.token["creator"])
+        made = [line for line in lines() if {"WHO", "HID"} & {line["id"], line.get("owner")}]
+        wrong = self.import_lines(made, creator) + self.import_lines(lines())
+        assert not wrong, wrong[:3]
+        for org, names in MEMBERS.items():
+            for name in names:
+                self.admin.expect(204, "PUT", f"/guide/orgs/{org}/members/{name}/")
+            for name in ("admin", "creator"):
+                self.admin.expect(204, "DELETE", f"/guide/orgs/{org}/members/{name}/")
+        return self
+
+    def mend(self, *whose):
+        """What may be deleted or renamed is there again, and named as before; of what
+        accounts own, what these and the target own."""
+        user = {"username": TARGET, "name": "Target", "email": "target@example.org",
+                "password": PASSWORD}
+        for who in self.token.keys() & set(whose):
+            self.admin.raw("PUT", "/guide/user/", json.dumps({"username": who}).encode(),
+                           {"Authorization": f"Token {self.token[who]}",
+                            "Content-Type": "application/json"})
+        if self.admin.ask("GET", f"/guide/users/{TARGET}/").status == 404:
+            self.admin.expect(201, "POST", "/guide/users/", user)
+        if self.admin.ask("GET", f"/guide/admin/tokens/{TARGET}/named/").body == b"[]":
+            make_named_token(self.site)
+        self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
+        self.import_lines([line for line in lines()
+                           if {line["id"], line.get("owner")} & {"WHO", TARGET, *whose}])
+        for name in MEMBERS["WHO"]:
+            self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
+
+
+def load(site):
+    """Accounts and programs, which are there before a server is."""
+    p = site.run("load", site.write("world.json", json.dumps(document())))
+    assert p.returncode == 0, p.stderr
+    make_named_token(site)
+
+
+def make_named_token(site):
+    p = site.run("token create", "--user", TARGET, "--name", "nightly")
+    assert p.returncode == 0, p.stderr
