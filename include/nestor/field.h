@@ -64,7 +64,7 @@ enum nst_field_flag {
     NST_LAZY = 1 << 2,       /* costly expression: loaded only for shapes that show it */
     NST_NOT_EMPTY = 1 << 3,  /* null, "" and blanks are refused wherever it is given */
     NST_FILTER = 1 << 4,     /* lists can be filtered by it */
-    NST_NEVER_NULL = 1 << 5, /* an expression that always has a value, for OpenAPI */
+    NST_NEVER_NULL = 1 << 5, /* it always has a value, though no fallback says so: for OpenAPI */
 };
 
 /* Values that the framework fills in by itself. */

@@ -6,9 +6,11 @@
 
 #define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
 #define CORE(n, m, type, c, sentence) \
-    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
+    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_NEVER_NULL | NST_CORE, \
+              .doc = sentence)
 #define CORE_FILTER(n, m, type, c, sentence) \
-    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_CORE | NST_FILTER, .doc = sentence)
+    NST_FIELD(n, ocl_concept, m, type, .column = c, \
+              .flags = NST_NEVER_NULL | NST_CORE | NST_FILTER, .doc = sentence)
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
 
 static const struct nst_field concept_field[] = {
@@ -17,7 +19,8 @@ static const struct nst_field concept_field[] = {
     NST_FIELD("id", ocl_concept, id, &nst_code, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
               .max = 255, .doc = "Code, unique in its source."),
     NST_FIELD("concept_class", ocl_concept, concept_class, &nst_text,
-              .flags = NST_NOT_EMPTY | NST_FILTER, .max = 255, .doc = "Kind of concept."),
+              .flags = NST_NEVER_NULL | NST_NOT_EMPTY | NST_FILTER, .max = 255,
+              .doc = "Kind of concept."),
     NST_FIELD("datatype", ocl_concept, datatype, &nst_text, .flags = NST_FILTER, .max = 255,
               .doc = "Kind of value that an observation of it has."),
     NST_FIELD("names", ocl_concept, names, &nst_child_list, .flags = NST_NOT_EMPTY,
@@ -39,7 +42,7 @@ static const struct nst_field concept_field[] = {
     CORE("rev_from", rev_from, &nst_int, NULL, "Revision that it began with."),
     CORE("rev_to", rev_to, &nst_int, NULL, "Revision that ended it."),
     NST_FIELD("previous_id", ocl_concept, previous_id, &nst_int, .doc = "The former version."),
-    NST_FIELD("created_at", ocl_concept, created_at, &nst_datetime,
+    NST_FIELD("created_at", ocl_concept, created_at, &nst_datetime, .flags = NST_NEVER_NULL,
               .doc = "When the concept came into being."),
     NST_FIELD("created_by_id", ocl_concept, created_by, &nst_int, .column = "created_by",
               .doc = "Number of its creator."),
@@ -55,19 +58,22 @@ static const struct nst_field concept_field[] = {
               .column = OCL_NAME_OF("concept_version.version_created_by"), .flags = NST_LAZY,
               .doc = "Who made this version."),
     NST_FIELD("version", ocl_concept, number, &nst_int, .column = "concept_version.id",
-              .flags = NST_CORE, .doc = "Number of the version, last part of its address."),
+              .flags = NST_NEVER_NULL | NST_CORE,
+              .doc = "Number of the version, last part of its address."),
     NST_FIELD("previous_version", ocl_concept, previous_number, &nst_int,
               .column = "concept_version.previous_id", .doc = "Number of the former version."),
     NST_FIELD("uuid", ocl_concept, concept_number, &nst_text,
-              .column = "CAST(concept_version.concept_id AS text)", .flags = NST_LAZY,
-              .doc = "Number of the concept."),
+              .column = "CAST(concept_version.concept_id AS text)",
+              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Number of the concept."),
     NST_FIELD("version_number", ocl_concept, version_number, &nst_text,
               .column = "CAST(concept_version.id AS text)", .flags = NST_LAZY,
               .doc = "Number of the version, as text."),
     NST_FIELD("is_latest_version", ocl_concept, is_latest, &nst_bool,
-              .column = "(concept_version.rev_to = " OCL_OPEN_SQL ")", .doc = "It is the newest."),
+              .column = "(concept_version.rev_to = " OCL_OPEN_SQL ")", .flags = NST_NEVER_NULL,
+              .doc = "It is the newest."),
     NST_FIELD("public_can_view", ocl_concept, public_can_view, &nst_bool,
-              .column = "(repo.public_access <> 'None')", .doc = "Everybody may read it."),
+              .column = "(repo.public_access <> 'None')", .flags = NST_NEVER_NULL,
+              .doc = "Everybody may read it."),
     CORE_FILTER("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
     CORE_FILTER("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
     CORE_FILTER("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),

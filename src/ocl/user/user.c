@@ -45,24 +45,25 @@ static const struct nst_field user_field[] = {
               .doc = "False once deleted."),
     NST_FIELD("last_login", ocl_user, last_login, &nst_datetime, .doc = "Last password sign-in."),
     OCL_STAMPS(ocl_user, "account"),
-    NST_FIELD("orgs", ocl_user, orgs, &nst_int, .column = COUNT_ORGS, .flags = NST_LAZY,
-              .doc = "Number of organisations."),
+    NST_FIELD("orgs", ocl_user, orgs, &nst_int, .column = COUNT_ORGS,
+              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Number of organisations."),
     NST_FIELD("public_sources", ocl_user, public_sources, &nst_int,
-              .column = COUNT_SOURCES("AND repo.public_access <> 'None'"), .flags = NST_LAZY,
+              .column = COUNT_SOURCES("AND repo.public_access <> 'None'"),
+              .flags = NST_NEVER_NULL | NST_LAZY,
               .doc = "Number of own sources that others may view."),
     /* V117: no count tells of what only some may see, and a count does not know who asks. */
     NST_FIELD("sources", ocl_user, sources, &nst_int,
-              .column = COUNT_SOURCES("AND repo.public_access <> 'None'"), .flags = NST_LAZY,
-              .doc = "The same as `public_sources`."),
+              .column = COUNT_SOURCES("AND repo.public_access <> 'None'"),
+              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "The same as `public_sources`."),
     NST_FIELD("owned_orgs", ocl_user, owned_orgs, &nst_int,
               .column = "(SELECT count(*) FROM org WHERE org.created_by = account.id "
                         "AND org.is_active AND org.public_access <> 'None')",
-              .flags = NST_LAZY,
+              .flags = NST_NEVER_NULL | NST_LAZY,
               .doc = "Number of organisations that the user created and others may view."),
     NST_FIELD("first_name", ocl_user, first_name, &nst_text, .column = "coalesce(account.name, '')",
-              .flags = NST_LAZY, .doc = "Given name."),
-    NST_FIELD("last_name", ocl_user, last_name, &nst_text, .column = "''", .flags = NST_LAZY,
-              .doc = "Family name."),
+              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Given name."),
+    NST_FIELD("last_name", ocl_user, last_name, &nst_text, .column = "''",
+              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Family name."),
     NST_CONSTANT("public_collections", "0", .doc = "Number of public collections."),
     NST_CONSTANT("collections", "0", .doc = "Number of collections."),
     NST_CONSTANT("bookmarks", "0", .doc = "Number of bookmarks."),
@@ -260,7 +261,10 @@ static enum nst_err user_destroy(struct nst_req *rq)
     }
 
 /* G65, G66: what strangers get has no body. */
-#define REFUSED { 403, "The caller is no member, and no staff." }
+#define REFUSED \
+    { \
+        403, "The caller is no member, and no staff." \
+    }
 
 static const struct nst_response list_response[] = { REFUSED, { 0 } };
 static const struct nst_response membership_response[] = { { 204, "Success." }, REFUSED, { 0 } };

@@ -7,7 +7,8 @@
 #define OTHER(column) \
     "(SELECT v.mnemonic FROM repo_version v WHERE v.is_active AND v.id = repo_version." column ")"
 #define SOURCE_COLUMN(n, m, type, c, sentence) \
-    NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_CORE, .doc = sentence)
+    NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_NEVER_NULL | NST_CORE, \
+              .doc = sentence)
 
 /* What a version has from its source as it is now. */
 #define SOURCE_FIELD(n, m, type, sentence) \
