@@ -1,7 +1,7 @@
 """The documentation is true: the shell blocks marked `sh test` run in their order,
 a block `json result` or `text result` behind one is what it prints; the pieces of
 the tutorial are the example, byte for byte; the page of settings is what the program
-says; links and paths lead somewhere.
+says; links and paths lead somewhere (X74).
 
 Usage: docs_test.py --nestor PATH [-k TEXT]. The library and its pkg-config file
 are looked for in the build tree of PATH. Ends with the totals.

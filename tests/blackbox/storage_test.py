@@ -124,6 +124,17 @@ class Cases:
             assert self.as_nobody(site, "migrate").returncode == 1
             assert sorted(os.listdir(site.data)) == before
 
+    def test_the_map_is_a_setting(self):
+        """X58: the pages of the file that are mapped count as memory of the process."""
+        for mib, is_mapped in ("1024", True), ("0", False):
+            with self.site() as site:
+                site.init()
+                with site.serve("--set", f"db.map_mib={mib}") as server:
+                    assert server.client().ask("GET", "/users/").status == 200
+                    with open(f"/proc/{server.process.pid}/maps", encoding="ascii") as f:
+                        mapped = any(line.rstrip().endswith("/nestor.db") for line in f)
+                    assert mapped == is_mapped, mib
+
     def as_nobody(self, site, verb):
         return subprocess.run([self.nestor, verb, "--data", site.data], capture_output=True,
                               text=True, user=NOBODY, group=NOBODY, cwd="/",
