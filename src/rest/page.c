@@ -32,12 +32,23 @@ bool nst_accepts_html(const struct nst_exchange *x)
     return nst_list_has(nst_http_request_header(x, "Accept"), "text/html");
 }
 
+/* A sentence of a table: what stands in it between backticks is code. */
+static void put_sentence(struct nst_buf *out, const char *text)
+{
+    struct nst_str rest = nst_str_z(text);
+    for (bool is_code = false; rest.p != NULL; is_code = !is_code) {
+        nst_put_z(out, is_code ? "<code>" : "");
+        nst_put_html(out, nst_str_cut(&rest, '`'));
+        nst_put_z(out, is_code ? "</code>" : "");
+    }
+}
+
 static void put_paragraph(struct nst_buf *out, const char *text)
 {
     if (text == NULL)
         return;
     nst_put_lit(out, "<p>");
-    nst_put_html(out, nst_str_z(text));
+    put_sentence(out, text);
     nst_put_lit(out, "</p>\n");
 }
 
@@ -65,7 +76,7 @@ static void put_links(struct nst_buf *out, const struct nst_registry *reg,
         nst_put_lit(out, "\">");
         nst_put_html(out, path);
         nst_put_lit(out, "</a> ");
-        nst_put_html(out, nst_str_z(e->route->doc));
+        put_sentence(out, e->route->doc);
         nst_put_lit(out, "</li>\n");
         begin = "";
         end = "</ul>\n";
