@@ -13,7 +13,7 @@ stands for a variable comes from tests/blackbox/world.py. Asked are
 - every two query parameters of an operation together, in rows drawn with a fixed seed;
 - every write with bodies made from its schema (smallest, whole, with values of the world) and
   with none, empty and wrong ones;
-- every GET also as HEAD and with the ETag that it answered.
+- every GET also as HEAD, with the ETag that it answered, and with letters of its path escaped.
 
 The full product would be some millions of requests; what is in pairs is what two things at
 fault together need. Deleting comes last, and what a write has changed is mended after it.
@@ -25,8 +25,10 @@ Usage: sweep_test.py --nestor PATH
 import http.client
 import itertools
 import json
+import os
 import queue
 import random
+import re
 import sys
 import threading
 import urllib.parse
@@ -34,26 +36,10 @@ import urllib.parse
 import world
 from openapi import Document
 from support import Client, Site, Tally, arguments, engines
-from world import (CONCEPTS, COURSE, CURRICULUM, FREE_COURSE, FREE_PROGRAM, PASSWORD, PROGRAM,
-                   RELEASED, TARGET, UNRELEASED, World)
+from world import CURRICULUM, KNOWN, TARGET, Identity, World, places
 
 THREADS = 4
 SHOWN = 40  # faults printed
-
-# What stands for a variable: by the segment before it, or by its name.
-VALUES = {"org": ("WHO",), "user": (TARGET,), 
-          "source": tuple(world.ACCESS), "concept": CONCEPTS, "pinned_concept": CONCEPTS,
-          "version": (UNRELEASED, RELEASED), "name": ("nightly",), "username": (TARGET,),
-          "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
-          "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
-          "course": (COURSE,)}
-ABSENT = {"concept_version": "1", "uuid": "0a", "program": "0a",
-          "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
-
-# Members of bodies that are to name something that is there, or somebody who may come in.
-NAMED = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
-         "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
-         "course_key": COURSE, "external_user_key": "1001", "student_key": "1001"}
 
 # Of learners, who has no seat yet; of programs, what a new learner may learn.
 KEPT = {"curriculum_uuid": CURRICULUM, "student_key": "1002"}
@@ -61,21 +47,6 @@ KEPT = {"curriculum_uuid": CURRICULUM, "student_key": "1002"}
 IDENTITIES = ("none", "bad", "stranger", "member", "owner", "staff", "superuser", "off")
 WRONG = (None, b"", b"{", b"[]", b"5", b"null", b'{"id": {"a": []}, "name": 7, "names": [5]}',
          b'[[1], {"status": []}]')
-
-
-class Identity:
-    """How somebody shows who they are, on any face."""
-
-    def __init__(self, name, token):
-        self.name = name
-        self.headers = {"token": f"Token {token}",
-                        "bearer": "Bearer " + world.BEARER.format(name)}
-        if name == "none":
-            self.headers = {}
-
-    def header(self, operation):
-        credentials = operation.credentials()
-        return self.headers.get("token" if "token" in credentials else "bearer")
 
 
 class Asked:
@@ -96,7 +67,7 @@ class Asked:
 class Sweep:
     def __init__(self, server, document, identities, code):
         self.server, self.document, self.identities = server, document, identities
-        self.named = {**NAMED, "code": code}
+        self.named = {**KNOWN, "code": code}
         self.faults = {}
         self.seen = set()
         self.count = 0
@@ -167,50 +138,6 @@ class Sweep:
             raise broken[0]
 
 
-# ---- Paths ----
-
-
-def values_of(path, name):
-    before = path.partition("/{" + name + "}")[0].rsplit("/", 1)[1]
-    return VALUES.get(before, VALUES.get(name)), ABSENT.get(before, ABSENT.get(name, "nowhere"))
-
-
-def fill(path, values):
-    for name, value in values.items():
-        path = path.replace("{" + name + "}", urllib.parse.quote(value, safe="+:"))
-    return path
-
-
-def newest(who, client, path, values):
-    """The number of the newest version of a concept that `who` means by a path."""
-    place = fill(path.partition("{concept_version}")[0] + "versions/", values)
-    headers = {"Authorization": who.headers["token"]} if who.headers else {}
-    rows = client.raw("GET", place.replace("/v2/", "/guide/").replace("/HEAD/", "/"), None,
-                      headers).json()
-    return rows[0]["url"].rstrip("/").rsplit("/", 1)[1] if isinstance(rows, list) else "1"
-
-
-def places(who, client, operation):
-    """Paths with something behind them, every two values together; and one for each
-    variable with nothing behind it."""
-    names = operation.variables
-    choices = {n: values_of(operation.path, n)[0] for n in names if n != "concept_version"}
-    unknown = [n for n, values in choices.items() if values is None]
-    assert not unknown, f"{operation}: tests/blackbox/sweep_test.py has no value for {unknown}"
-    there = []
-    for i in range(6 if len(choices) > 1 else max(map(len, choices.values()), default=1)):
-        values, turn = {}, i
-        for n, some in choices.items():
-            values[n] = some[turn % len(some)]
-            turn = turn // len(some) if n != "source" else i
-        if "concept_version" in names:
-            values["concept_version"] = newest(who, client, operation.path, values)
-        if values not in there:
-            there.append(values)
-    gone = [{**there[0], n: values_of(operation.path, n)[1]} for n in names]
-    return [fill(operation.path, v) for v in there], [fill(operation.path, v) for v in gone]
-
-
 # ---- Queries ----
 
 
@@ -241,6 +168,16 @@ def pairs(parameters, draw):
 # ---- What is asked of an operation ----
 
 
+def escaped(sweep, operation, place):
+    """The path with the first letter of a segment behind the mount escaped: the same path."""
+    tag = operation.spec["tags"]
+    mount = os.path.commonpath([o.path for o in sweep.document.operations
+                                if o.spec["tags"] == tag])
+    for m in re.finditer("(?<=/)[a-z]", place[len(mount):]):
+        at = m.start() + len(mount)
+        yield place[:at] + f"%{ord(place[at]):02X}" + place[at + 1:]
+
+
 def read(sweep, operation, client, number):
     """A GET in all its ways."""
     everybody = sweep.identities
@@ -261,7 +198,7 @@ def read(sweep, operation, client, number):
         sweep.ask(Asked(operation, place, who, method="HEAD"))
         if answer and answer.headers["ETag"]:
             sweep.ask(Asked(operation, place, who, **{"If-None-Match": answer.headers["ETag"]}))
-    for place in gone:
+    for place in (*gone, *escaped(sweep, operation, there[0])):
         sweep.ask(Asked(operation, place, staff))
     for parameter in operation.switches:
         for value in values_for(parameter):

@@ -1,13 +1,14 @@
 """A world to ask questions in: accounts of every kind; organisations that are open, hidden
 and another's; sources of every public access with versions and concepts; programs with
-learners. `build` makes it before the server starts, `mend` puts back what a request took
-away.
+learners. `load` makes the accounts before the server starts, `World.fill` the rest, `World.mend`
+puts back what a request took away.
 
 Names are chosen so that the same path is there under every owner: each account and each
 organisation has the sources Open, Edit and Priv, each of these the same concepts and
 versions.
 """
 import json
+import urllib.parse
 
 from support import Client
 
@@ -28,6 +29,22 @@ ACCOUNTS = ("stranger", "member", "owner", "creator", "other", "staff", "superus
 MEMBERS = {"WHO": ("owner", "member", "target"), "HID": ("owner", "member"), "OTH": ("other",)}
 # What may be changed and deleted: nobody asks in its name.
 TARGET = "target"
+
+
+# What stands for a variable: by the segment before it, or by its name.
+VALUES = {"org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
+          "concept": CONCEPTS, "pinned_concept": CONCEPTS, "version": (UNRELEASED, RELEASED),
+          "name": ("nightly",), "username": (TARGET,),
+          "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
+          "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
+          "course": (COURSE,)}
+ABSENT = {"concept_version": "1", "uuid": "0a", "program": "0a",
+          "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
+
+# Members of bodies that are to name something that is there, or somebody who may come in.
+KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
+         "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
+         "course_key": COURSE, "external_user_key": "1001", "student_key": "1001"}
 
 
 def document():
@@ -64,7 +81,8 @@ def catalog():
         "program_course_enrollments": [
             {"program": PROGRAM, "external_user_key": "1001", "course_key": COURSE}],
         "absent": {"program_course_enrollments": [
-            {"program": PROGRAM, "external_user_key": "1002", "course_key": COURSE}]}}
+            {"program": PROGRAM, "external_user_key": "1002", "course_key": COURSE,
+             "curriculum_uuid": CURRICULUM}]}}
 
 
 def content(owner, kind):
@@ -75,15 +93,21 @@ def content(owner, kind):
         lines.append({"type": "Source", "id": source, "name": f"{source} of {owner}", **of,
                       "public_access": access, "source_type": "Dictionary",
                       "canonical_url": f"https://example.org/{owner}/{source}",
+                      "supported_locales": "en, fr", "custom_validation_schema": "None",
                       "extras": {"k": [1, 2.5, None]}})
         inside = {**of, "source": source}
         for concept in CONCEPTS:
             lines.append({"type": "Concept", "id": concept, **inside, "concept_class": "Misc",
                           "datatype": "N/A", "retired": concept == "old", "external_id": "e",
+                          "extras": {"k": "v"},
                           "names": [{"name": f"{concept} {source} {owner}", "locale": "en",
-                                     "locale_preferred": True, "external_id": "n"},
+                                     "locale_preferred": True, "external_id": "n1",
+                                     "name_type": "FULLY_SPECIFIED"},
+                                    {"name": f"{concept} {source} {owner}", "locale": "en",
+                                     "external_id": "n2"},
                                     {"name": "Mer", "locale": "fr"}],
-                          "descriptions": [{"description": "Wet.", "locale": "en"}]})
+                          "descriptions": [{"description": "Wet.", "locale": "en",
+                                            "external_id": "d1"}]})
         for version in (UNRELEASED, RELEASED):
             lines.append({"type": "Source Version", "id": version, **inside,
                           "description": version, "released": version == RELEASED})
@@ -91,7 +115,9 @@ def content(owner, kind):
 
 
 def lines():
-    orgs = [{"type": "Organization", "id": org, "name": org,
+    """Of the whole world: organisations, then what everybody owns."""
+    orgs = [{"type": "Organization", "id": org, "name": org, "extras": {"a": [1, 2.50, None]},
+             "website": "https://example.org",
              "public_access": "None" if org == "HID" else "View"} for org in MEMBERS]
     owned = [line for org in MEMBERS for line in content(org, "Organization")]
     for user in (*ACCOUNTS, TARGET):
@@ -159,3 +185,62 @@ def load(site):
 def make_named_token(site):
     p = site.run("token create", "--user", TARGET, "--name", "nightly")
     assert p.returncode == 0, p.stderr
+
+
+class Identity:
+    """How somebody shows who they are, on any face."""
+
+    def __init__(self, name, token):
+        self.name = name
+        self.headers = {"token": f"Token {token}",
+                        "bearer": "Bearer " + BEARER.format(name)}
+        if name == "none":
+            self.headers = {}
+
+    def header(self, operation):
+        credentials = operation.credentials()
+        return self.headers.get("token" if "token" in credentials else "bearer")
+
+
+# ---- Paths ----
+
+
+def values_of(path, name):
+    before = path.partition("/{" + name + "}")[0].rsplit("/", 1)[1]
+    return VALUES.get(before, VALUES.get(name)), ABSENT.get(before, ABSENT.get(name, "nowhere"))
+
+
+def fill(path, values):
+    for name, value in values.items():
+        path = path.replace("{" + name + "}", urllib.parse.quote(value, safe="+:"))
+    return path
+
+
+def newest(who, client, path, values):
+    """The number of the newest version of a concept that `who` means by a path."""
+    place = fill(path.partition("{concept_version}")[0] + "versions/", values)
+    headers = {"Authorization": who.headers["token"]} if who.headers else {}
+    rows = client.raw("GET", place.replace("/v2/", "/guide/").replace("/HEAD/", "/"), None,
+                      headers).json()
+    return rows[0]["url"].rstrip("/").rsplit("/", 1)[1] if isinstance(rows, list) else "1"
+
+
+def places(who, client, operation):
+    """Paths with something behind them, every two values together; and one for each
+    variable with nothing behind it."""
+    names = operation.variables
+    choices = {n: values_of(operation.path, n)[0] for n in names if n != "concept_version"}
+    unknown = [n for n, values in choices.items() if values is None]
+    assert not unknown, f"{operation}: tests/blackbox/world.py has no value for {unknown}"
+    there = []
+    for i in range(6 if len(choices) > 1 else max(map(len, choices.values()), default=1)):
+        values, turn = {}, i
+        for n, some in choices.items():
+            values[n] = some[turn % len(some)]
+            turn = turn // len(some) if n != "source" else i
+        if "concept_version" in names:
+            values["concept_version"] = newest(who, client, operation.path, values)
+        if values not in there:
+            there.append(values)
+    gone = [{**there[0], n: values_of(operation.path, n)[1]} for n in names]
+    return [fill(operation.path, v) for v in there], [fill(operation.path, v) for v in gone]
