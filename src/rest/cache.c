@@ -9,7 +9,7 @@
 #define BYTES_MAX ((size_t)8 << 20) /* then everything is dropped */
 
 struct slot {
-    uint64_t hash;
+    uint64_t hash, generation;
     struct nst_str key;
     const void *value;
 };
@@ -17,6 +17,7 @@ struct slot {
 struct nst_cache {
     struct nst_arena *home, *arena; /* of the cache itself, and of what it holds */
     struct slot slot[SETS][WAYS];
+    uint64_t generation;    /* of the slots that count; the others are empty */
     unsigned turn;          /* which way is pushed out next */
     bool is_empty, is_over; /* over: takes nothing until it is dropped */
 };
@@ -27,6 +28,7 @@ struct nst_cache *nst_cache_new(void)
     struct nst_cache *c = NST_NEW(home, struct nst_cache);
     c->home = home;
     c->arena = nst_arena_new(16384);
+    c->generation = 1;
     c->is_empty = true;
     return c;
 }
@@ -41,7 +43,7 @@ void nst_cache_drop(struct nst_cache *c)
 {
     if (c->is_empty)
         return;
-    memset(c->slot, 0, sizeof(c->slot));
+    c->generation++;
     nst_arena_reset(c->arena);
     c->is_empty = true;
     c->is_over = false;
@@ -56,7 +58,8 @@ static struct slot *find(struct nst_cache *c, struct nst_str key, uint64_t hash)
 {
     struct slot *set = c->slot[hash & (SETS - 1)];
     for (unsigned i = 0; i < WAYS; i++)
-        if (set[i].hash == hash && set[i].key.p != NULL && nst_str_eq(set[i].key, key))
+        if (set[i].hash == hash && set[i].generation == c->generation &&
+            nst_str_eq(set[i].key, key))
             return &set[i];
     return NULL;
 }
@@ -67,7 +70,7 @@ static struct slot *room_for(struct nst_cache *c, struct nst_str key, uint64_t h
     if (same != NULL)
         return same;
     for (unsigned i = 0; i < WAYS; i++)
-        if (set[i].key.p == NULL)
+        if (set[i].generation != c->generation)
             return &set[i];
     return &set[c->turn++ % WAYS];
 }
@@ -79,6 +82,7 @@ void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, s
     uint64_t hash = nst_str_hash(key);
     struct slot *s = room_for(c, key, hash);
     s->hash = hash;
+    s->generation = c->generation;
     s->key = nst_str_copy(c->arena, key);
     s->value = memcpy(nst_alloc(c->arena, size + 1), value, size);
     c->is_empty = false;

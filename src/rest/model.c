@@ -273,9 +273,11 @@ static void init_faces(struct nst_registry *reg, const struct nst_face *const *f
         reg->faces++;
     reg->face = NST_NEW_ARRAY(reg->arena, const struct nst_face *, reg->faces + 1);
     reg->root = NST_NEW_ARRAY(reg->arena, struct nst_node *, reg->faces + 1);
+    reg->not_yet = NST_NEW_ARRAY(reg->arena, struct nst_not_yet, reg->faces + 1);
     for (size_t i = 0; i < reg->faces; i++) {
         reg->face[i] = faces[i];
         reg->root[i] = NST_NEW(reg->arena, struct nst_node);
+        nst_not_yet_compile(&reg->not_yet[i], reg->arena, faces[i]->not_yet);
     }
 }
 

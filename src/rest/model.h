@@ -89,11 +89,24 @@ struct nst_node {
     struct nst_endpoint *endpoint;
 };
 
+/* A name of the query that a face refuses: a word of its `not_yet`. */
+struct nst_refused {
+    struct nst_str name;
+    bool is_switch, is_beginning;
+};
+
+/* All of them, the beginnings last, the others sorted. */
+struct nst_not_yet {
+    struct nst_refused *word;
+    size_t count, beginnings;
+};
+
 struct nst_registry {
     struct nst_arena *arena;
     const char *title, *version; /* of the program, in its description */
     const struct nst_face **face;
     struct nst_node **root;
+    struct nst_not_yet *not_yet; /* one a face */
     size_t faces;
     struct nst_model *model;
     size_t models;
@@ -116,6 +129,12 @@ const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst
  * among what the face has. NULL where it has not even `use`. */
 const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
                                          enum nst_use use);
+
+/* Sort the words of what a face refuses. */
+void nst_not_yet_compile(struct nst_not_yet *out, struct nst_arena *a, const char *words);
+
+/* The word that refuses a name, or NULL. */
+const struct nst_refused *nst_not_yet_find(const struct nst_not_yet *n, struct nst_str name);
 
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);

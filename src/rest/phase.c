@@ -200,13 +200,12 @@ enum nst_err nst_phase_permit(struct nst_req *rq)
 
 /* ---- The query ---- */
 
-static bool is_refused(struct nst_str word, struct nst_str name, struct nst_str value)
+/* A switch may be given as false. */
+static bool is_refused(const struct nst_not_yet *words, struct nst_str name, struct nst_str value)
 {
-    bool is_switch = nst_str_ends(word, NST_STR("?")), flag = true;
-    if (nst_str_ends(word, NST_STR("*")))
-        return nst_str_starts(name, nst_str_slice(word, 0, word.n - 1));
-    return nst_str_eq(name, nst_str_slice(word, 0, word.n - is_switch)) &&
-           !(is_switch && nst_query_flag(&flag, value) && !flag);
+    const struct nst_refused *word = nst_not_yet_find(words, name);
+    bool flag = true;
+    return word != NULL && !(word->is_switch && nst_query_flag(&flag, value) && !flag);
 }
 
 static void refuse(struct nst_req *rq, struct nst_str name)
@@ -231,15 +230,14 @@ static void refuse_headers(struct nst_req *rq)
 enum nst_err nst_phase_query(struct nst_req *rq)
 {
     struct nst_str rest = rq->x->query, name, value;
+    const struct nst_not_yet *words;
     if (rq->method != NST_GET || rq->is_internal)
         return NST_OK;
     refuse_headers(rq);
-    while (rq->face->not_yet != NULL && nst_query_next(&name, &value, &rest, rq->arena)) {
-        struct nst_str words = nst_str_z(rq->face->not_yet);
-        while (value.n > 0 && words.p != NULL)
-            if (is_refused(nst_str_cut(&words, ' '), name, value))
-                refuse(rq, name);
-    }
+    words = &rq->registry->not_yet[nst_face_index(rq->registry, rq->face)];
+    while (words->count > 0 && nst_query_next(&name, &value, &rest, rq->arena))
+        if (value.n > 0 && is_refused(words, name, value))
+            refuse(rq, name);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 
