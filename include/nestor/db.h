@@ -185,7 +185,8 @@ struct nst_store_options {
 };
 
 /* Open the database (SQLite: make the file when it is missing, mode 0600) and
- * start its threads. Does not migrate.
+ * start its threads. Does not migrate. Ignores SIGXFSZ in the whole process: a file that may
+ * grow no more is answered with NST_E_FULL.
  *   out   set on NST_OK; close with nst_store_close
  * With is_read_only nothing is made or written: writes end with NST_E_DB.
  * Errors: NST_E_DB, logged with the reason. */

@@ -192,6 +192,14 @@ static bool is_frozen(struct nst_arena *a, struct nst_str url)
            access(folder.n > 0 ? nst_str_to_z(a, folder) : ".", W_OK) != 0;
 }
 
+/* SQLite says only that it cannot open it. */
+static const char *fault_of_place(struct nst_arena *a, struct nst_str url)
+{
+    if (!is_frozen(a, url))
+        return NULL;
+    return nst_strf(a, "or its folder cannot be written: %s", strerror(errno)).p;
+}
+
 static size_t map_of(const struct cli_config *config)
 {
     int64_t mib = cli_number(config, "db.map_mib");
@@ -224,6 +232,8 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
 {
     struct nst_str url = database_of(o);
     const char *fault = is_file(url) && !may_create ? fault_of_file(o, url) : NULL;
+    if (fault == NULL && is_file(url) && !may_create && !verb->only_reads)
+        fault = fault_of_place(o->arena, url);
     if (fault != NULL) {
         cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
         return false;

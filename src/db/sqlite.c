@@ -3,6 +3,7 @@
  * connection to one thread at a time. */
 #include "internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -23,29 +24,41 @@ static enum nst_err log_failure(struct nst_db *db, const char *event)
     return NST_E_DB;
 }
 
+/* SQLite has a code for a disk without room, but none for a quota or the limit of a file's
+ * size: of these only the call that failed tells. */
+static bool is_full(int code, int error)
+{
+    return code == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE ||
+           (code == SQLITE_IOERR_WRITE && (error == EDQUOT || error == EFBIG));
+}
+
 /* The error of the last call. SQLite ends the whole transaction by itself after
  * some failures of the disk: db->lost tells the writer. */
 static enum nst_err failure(struct nst_db *db)
 {
-    enum nst_err err;
-    switch (sqlite3_extended_errcode(db->handle)) {
-    case SQLITE_CONSTRAINT_UNIQUE:
-    case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID:
-        return NST_E_CONFLICT;
-    case SQLITE_FULL:
-        log_failure(db, "store full");
-        err = NST_E_FULL;
-        break;
-    case SQLITE_BUSY:
-    case SQLITE_BUSY_RECOVERY:
-        log_failure(db, "store locked by another process");
-        err = NST_E_BUSY;
-        break;
-    default:
-        err = log_failure(db, "database error");
-        break;
-    }
+    static const struct {
+        int code;
+        enum nst_err err;
+    } known[] = {
+        { SQLITE_CONSTRAINT_UNIQUE, NST_E_CONFLICT },
+        { SQLITE_CONSTRAINT_PRIMARYKEY, NST_E_CONFLICT },
+        { SQLITE_CONSTRAINT_ROWID, NST_E_CONFLICT },
+        { SQLITE_BUSY, NST_E_BUSY },
+        { SQLITE_BUSY_RECOVERY, NST_E_BUSY },
+    };
+    static const char *const event[NST_ERR_COUNT] = {
+        [NST_E_BUSY] = "store locked by another process",
+        [NST_E_FULL] = "store full",
+        [NST_E_DB] = "database error",
+    };
+    int code = sqlite3_extended_errcode(db->handle);
+    enum nst_err err = is_full(code, errno) ? NST_E_FULL : NST_E_DB;
+    for (size_t i = 0; i < NST_COUNT(known); i++)
+        if (code == known[i].code)
+            err = known[i].err;
+    if (err == NST_E_CONFLICT)
+        return err;
+    (void)log_failure(db, event[err]);
     if (sqlite3_get_autocommit(db->handle))
         db->lost = err;
     return err;

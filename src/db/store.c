@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -329,6 +330,7 @@ static enum nst_err check_server(struct nst_store *store)
 
 enum nst_err nst_store_open(struct nst_store **out, const struct nst_store_options *options)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails */
     assert(options->url.p != NULL);
     struct nst_store *store = new_store(options);
     enum nst_err err = store->dialect == NST_SQLITE ? check_file(store) : check_server(store);
