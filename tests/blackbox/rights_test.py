@@ -38,6 +38,8 @@ OWNERS = {"orgs/WHO": "WHO", "users/owner": "owner", "user": None}
 #   S  the user itself; an anonymous caller gets 404 (V217)
 #   O  T or A, but HID is seen by its members and staff alone (V806, V101)
 #   L  the list of members: as O on v2 (V222, V303)
+#   -  everybody: it gives credentials. One that does not count is 401 here, too: G85 says
+#      nothing of it, G137 makes no exception
 #   N  nobody: the method is not allowed; 405 (G139: after authentication)
 
 SOURCE = """
@@ -48,11 +50,23 @@ GET    {f}/{o}/sources/{s}/v1/                       V 200 G77 V312
 GET    {f}/{o}/sources/{s}/concepts/                 V 200 G79 V315
 GET    {f}/{o}/sources/{s}/concepts/old/             V 200 G80 V316
 GET    {f}/{o}/sources/{s}/concepts/old/versions/    V 200 G81 V318
+GET    {f}/{o}/sources/{s}/concepts/old/{n}/         V 200 G82 V316
 GET    {f}/{o}/sources/{s}/v1/concepts/              V 200 G83 V315
 GET    {f}/{o}/sources/{s}/v1/concepts/old/          V 200 G83 V316
 GET    {f}/{o}/sources/{s}/v1/concepts/old/versions/ V 200 G83 V318
+GET    {f}/{o}/sources/{s}/v1/concepts/old/{n}/      V 200 G83 V316
 GET    {f}/{o}/sources/{s}/latest/concepts/          V 200 G83 V315
 GET    {f}/{o}/sources/{s}/latest/concepts/old/      V 200 G83 V316
+GET    {f}/{o}/sources/{s}/latest/concepts/old/versions/ V 200 G83 V318
+GET    {f}/{o}/sources/{s}/latest/concepts/old/{n}/  V 200 G83 V316
+"""
+
+V2_SOURCE = """
+GET    {f}/{o}/sources/{s}/HEAD/                     V 200 V312
+GET    {f}/{o}/sources/{s}/HEAD/concepts/            V 200 V315
+GET    {f}/{o}/sources/{s}/HEAD/concepts/old/        V 200 V316
+GET    {f}/{o}/sources/{s}/HEAD/concepts/old/versions/ V 200 V318
+GET    {f}/{o}/sources/{s}/HEAD/concepts/old/{n}/    V 200 V316
 """
 
 GUIDE_SOURCE = """
@@ -123,6 +137,7 @@ GET    /guide/user/                      T 200 G69
 PUT    /guide/user/                      T 200 G69
 DELETE /guide/user/                      N 405 G69
 GET    /guide/users/owner/orgs/          T 200 G70
+POST   /guide/api-token-auth/            - 400 G85 G138
 POST   /guide/users/owner/orgs/          N 405 G70
 GET    /guide/user/orgs/                 T 200 G70
 GET    /guide/sources/                   T 200 G71
@@ -131,6 +146,12 @@ GET    /guide/concepts/                  T 200 G72
 POST   /guide/concepts/                  N 405 G72
 GET    /guide/admin/tokens/              X 200 G86
 GET    /guide/admin/tokens/target/       X 200 G86
+GET    /guide/admin/tokens/target/named/ X 200 G86
+DELETE /guide/admin/tokens/target/named/nope/ X 404 G86
+POST   /guide/importers/lines/           T 200 G152 V613
+POST   /guide/user/orgs/                 T 201 G70
+POST   /guide/user/                      T 200 G69
+DELETE /guide/orgs/WHO/members/creator/  M 204 G66
 GET    /guide/orgs/NOPE/                 T 404 G64
 GET    /guide/orgs/NOPE/sources/Open/    T 404 G18
 GET    /guide/orgs/OTH/sources/NOPE/     T 404 G18
@@ -160,6 +181,9 @@ GET    /v2/users/owner/                  T 200 V213 V306
 GET    /v2/user/                         S 200 V217
 GET    /v2/users/owner/orgs/             A 200 V216
 GET    /v2/user/orgs/                    S 200 V217
+GET    /v2/toggles/                      A 200 V326
+GET    /v2/version/                      A 200 V326
+GET    /v2/orgs/WHO/users/target/        M 204 V303
 GET    /v2/sources/                      A 200 V307
 POST   /v2/sources/                      A 404 V307
 GET    /v2/concepts/                     A 200 V308
@@ -189,10 +213,11 @@ def rows():
     deletes an owner comes last."""
     for line in table_of(GUIDE + V2):
         yield Row(line, fill(line.split()[1]), owner_of(line.split()[1]))
-    for face, table in (("/guide", SOURCE + GUIDE_SOURCE), ("/v2", SOURCE)):
+    for face, table in (("/guide", SOURCE + GUIDE_SOURCE), ("/v2", SOURCE + V2_SOURCE)):
         for line in table_of(table):
             for (o, owner), s in itertools.product(OWNERS.items(), SOURCES):
-                yield Row(line, fill(line.split()[1].format(f=face, o=o, s=s)), owner, ACCESS[s])
+                path = line.split()[1].format(f=face, o=o, s=s, n="{n}")
+                yield Row(line, fill(path), owner, ACCESS[s])
     for line in table_of(ENDS):
         yield Row(line, fill(line.split()[1]), owner_of(line.split()[1]))
 
@@ -251,6 +276,8 @@ def expected(row, who):
     an account that is switched off both contracts say nothing, so that it is one."""
     if who in ("bad", "off"):
         return 401
+    if row.right == "-":
+        return row.status
     if who == "none":
         return anonymous(row)
     if row.right == "N":  # before the object is looked at (G139)
@@ -277,14 +304,22 @@ class Matrix:
         last = row.place.rstrip("/").rsplit("/", 1)[1]
         name = [{"name": new, "locale": "en"}]
         made = {"orgs": {"id": new, "name": new}, "sources": {"id": new, "name": new},
-                "versions": {"id": new}, "users": {"username": new, "name": new,
-                                                   "email": f"{new}@example.org"},
+                "versions": {"id": new}, "lines": {"lines": []},
+                "users": {"username": new, "name": new, "email": f"{new}@example.org"},
                 "concepts": {"id": new, "conceptClass": "C", "names": name}}
         if row.method == "POST" and last in made:
             return made[last]
         return None if row.method in ("GET", "HEAD", "DELETE") else \
             {"concepts/old": {"datatype": new}}.get("/".join(row.place.split("/")[-3:-1]),
                                                      {"company": new, "description": new})
+
+    def number(self, who, row):
+        """Of the concept's newest version, in the owner that the caller's path means."""
+        owner = (row.owner or who) if (row.owner or who) in owners() else "owner"
+        source = row.place.split("/sources/")[1].split("/")[0]
+        versions = f"/guide{owners()[owner]}sources/{source}/concepts/old/versions/"
+        newest = self.client["staff"].expect(200, "GET", versions).json()[0]
+        return newest["url"].rstrip("/").rsplit("/", 1)[1]
 
     def ask(self, who, method, place, body=None, **headers):
         self.cells += 1
@@ -307,19 +342,34 @@ def cells(matrix):
     for row in rows():
         order = sorted(EVERYBODY, key=lambda who, r=row: expected(r, who) == r.status)
         for who in order:
-            want = expected(row, who)
-            a = matrix.ask(who, row.method, row.place, matrix.body(row))
-            matrix.check(a.status == want, f"{row.method} {row.place} by {who}: {a}, "
+            want, place = expected(row, who), row.place
+            if "{n}" in place:
+                place = place.replace("{n}", matrix.number(who, row))
+            a = matrix.ask(who, row.method, place, matrix.body(row))
+            matrix.check(a.status == want, f"{row.method} {place} by {who}: {a}, "
                                            f"not {want} ({row.rows})")
             if row.method == "GET":
-                h = matrix.ask(who, "HEAD", row.place)
-                matrix.check(h.status == a.status and not h.body, f"HEAD {row.place} by {who}: {h}")
+                h = matrix.ask(who, "HEAD", place)
+                matrix.check(h.status == a.status and not h.body, f"HEAD {place} by {who}: {h}")
             if row.method == "DELETE" and a.status == 204:
                 gone(matrix, row)
                 matrix.world.mend(who, row.owner)
             if row.right == "M" and a.status == 403:
                 matrix.check(a.body == b"", f"{row.place} by {who}: a body with 403 ({row.rows})")
     matrix.done()
+
+
+def every_route_has_a_row(matrix):
+    """What the server declares on the faces of OCL stands in the tables."""
+    paths = matrix.admin.expect(200, "GET", "/openapi.json").json()["paths"]
+    known = {(row.method, row.place) for row in rows()}
+    missing = []
+    for path, item in paths.items():
+        pattern = re.compile(re.sub("{[a-z_]+}", "[^/]+", path))
+        missing += [f"{m.upper()} {path}" for m in item if path.startswith(("/guide/", "/v2/"))
+                    and m != "parameters"
+                    and not any(k == m.upper() and pattern.fullmatch(p) for k, p in known)]
+    assert not missing, missing
 
 
 def gone(matrix, row):
@@ -581,6 +631,7 @@ def run_on(tally, nestor, engine, cluster):
                     ("what is private answers alike", private_is_silent),
                     ("what is refused answers alike", refused_alike),
                     ("rights that end, end at once", rights_end_at_once),
+                    ("every route has a row", every_route_has_a_row),
                     ("every route for everybody", cells),
                     ("lines of an import", lines_are_judged_one_by_one)):
                 tally.run(f"{engine}: {name}", case, matrix)
