@@ -67,15 +67,22 @@ static enum nst_err make_token(struct nst_db *db, void *arg)
 static enum nst_err revoke_tokens(struct nst_db *db, void *arg)
 {
     const struct task *t = arg;
-    return nst_exec_with(NULL, db,
-                         "DELETE FROM token WHERE account_id IN "
-                         "(SELECT id FROM account WHERE is_active AND username = $1)",
-                         NST_TEXT(t->username));
+    int64_t id;
+    struct nst_arena *a = nst_arena_new(1024);
+    enum nst_err e = find_account(&id, db, a, t->username);
+    nst_arena_free(a);
+    if (e == NST_OK && id == 0)
+        e = NST_E_NOT_FOUND;
+    return e != NST_OK
+               ? e
+               : nst_exec_with(NULL, db, "DELETE FROM token WHERE account_id = $1", NST_INT(id));
 }
 
 static int report(const struct task *t, enum nst_err e)
 {
-    if (e != NST_OK)
+    if (e == NST_E_NOT_FOUND)
+        fprintf(stderr, "token: nobody is called \"%.*s\"\n", NST_FMT(t->username));
+    else if (e != NST_OK)
         fprintf(stderr, "token: %s\n", nst_err_message(e));
     else if (t->token.p != NULL)
         printf("%.*s\n", NST_FMT(t->token));

@@ -124,6 +124,9 @@ def tokens(tally, program):
         server.run_command("token", "anna", "--revoke")
         tally.add("a revoked token is refused",
                   None if ask(server, first) == ask(server, second) == "401" else "accepted")
+        p = server.run_command("token", "ana", "--revoke")
+        tally.add("nobody's tokens cannot be revoked",
+                  None if p.returncode == 1 and "nobody is called \"ana\"" in p.stderr else str(p))
         server.stop()
     finally:
         if server.process.poll() is None:
