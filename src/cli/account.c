@@ -107,21 +107,23 @@ static int print_token(const struct cli_verb *verb, struct task *t, nst_work *wo
     return status;
 }
 
-/* --expires TIME, `never`, or what is said when it is left out. */
-static bool read_expiry(struct task *t, int64_t otherwise)
+/* --expires TIME, `never`, or what is said when it is left out. Returns what is wrong. */
+static const char *read_expiry(struct task *t, int64_t otherwise)
 {
     const char *given = t->o->expires;
     t->expires = given == NULL ? otherwise : 0;
-    return given == NULL || strcmp(given, "never") == 0 ||
-           nst_time_parse(&t->expires, nst_str_z(given));
+    if (given == NULL || strcmp(given, "never") == 0)
+        return NULL;
+    if (!nst_time_parse(&t->expires, nst_str_z(given)))
+        return "--expires wants a time such as 2030-01-01T00:00:00Z, or never";
+    return t->expires <= nst_now() ? "--expires names a time that has passed" : NULL;
 }
-
-#define EXPIRY_WANTED "--expires wants a time such as 2030-01-01T00:00:00Z, or never"
 
 static int token_add(struct task *t)
 {
-    if (!read_expiry(t, 0))
-        return cli_misuse(&cli_token, EXPIRY_WANTED);
+    const char *fault = read_expiry(t, 0);
+    if (fault != NULL)
+        return cli_misuse(&cli_token, "%s", fault);
     t->token = cli_read_file(t->o->arena, t->o->from_file, TOKEN_FILE_MAX);
     if (t->token.p == NULL)
         return cli_fail(&cli_token, "%s cannot be read: %s", t->o->from_file, strerror(errno));
@@ -149,8 +151,9 @@ static struct nst_str time_text(struct nst_arena *a, int64_t time)
 /* The token alone goes to standard output, since that is redirected into a file. */
 static int token_create(struct task *t)
 {
-    if (!read_expiry(t, nst_now() + TOKEN_LIFE))
-        return cli_misuse(&cli_token, EXPIRY_WANTED);
+    const char *fault = read_expiry(t, nst_now() + TOKEN_LIFE);
+    if (fault != NULL)
+        return cli_misuse(&cli_token, "%s", fault);
     t->token = nst_random_hex(t->o->arena, 32);
     int status = print_token(&cli_token, t, token_store);
     if (status == EXIT_DONE)
@@ -321,8 +324,13 @@ static struct nst_str public_url(struct cli_options *o)
 static int print_link(struct task *t)
 {
     int status = report(&cli_user, t, cli_run(t->site, user_link, t));
+    struct nst_str url = public_url(t->o);
     if (status == EXIT_DONE)
-        printf("%.*s/accounts/link/?code=%.*s\n", NST_FMT(public_url(t->o)), NST_FMT(t->token));
+        printf("%.*s/accounts/link/?code=%.*s\n", NST_FMT(url), NST_FMT(t->token));
+    if (status == EXIT_DONE && url.n == 0)
+        fputs("Put the address of the server in front: of a Unix socket it is known by the setting "
+              "http.public_url only.\n",
+              stderr);
     return status;
 }
 
@@ -403,7 +411,6 @@ static const struct action token_actions[] = {
     { "end", NEEDS_USER | NEEDS_NAME, token_end_run },
     { "show", NEEDS_USER, token_show_run },
     { "renew", NEEDS_USER, token_renew_run },
-    { 0 },
 };
 
 static const struct action user_actions[] = {
@@ -412,7 +419,11 @@ static const struct action user_actions[] = {
     { "link", NEEDS_WORD, print_link },
     { "remove", NEEDS_WORD, user_remove_run },
     { "password", NEEDS_WORD | NEEDS_PASSWORD_FILE, user_password_run },
-    { 0 },
+};
+
+struct actions {
+    const struct action *list;
+    size_t count;
 };
 
 /* What the action still wants; NULL when it has all. */
@@ -435,23 +446,23 @@ static const char *wanted(const struct action *action, const struct cli_options 
     return NULL;
 }
 
-static const struct action *find_action(const struct action *actions, const struct cli_options *o)
+static const struct action *find_action(const struct actions *actions, const struct cli_options *o)
 {
-    for (; o->rest_count > 0 && actions->name != NULL; actions++)
-        if (strcmp(actions->name, o->rest[0]) == 0)
-            return actions;
+    for (size_t i = 0; o->rest_count > 0 && i < actions->count; i++)
+        if (strcmp(actions->list[i].name, o->rest[0]) == 0)
+            return &actions->list[i];
     return NULL;
 }
 
-static int run_action(const struct cli_verb *verb, const struct action *actions,
+static int run_action(const struct cli_verb *verb, const struct actions *actions,
                       struct cli_options *o)
 {
     const struct action *action = find_action(actions, o);
     struct cli_site site;
     struct task task = { .o = o, .site = &site };
     if (action == NULL)
-        return cli_misuse(verb,
-                          o->rest_count > 0 ? "there is no such action" : "an action is needed");
+        return cli_misuse_action(verb, o, &actions->list[0].name, sizeof(actions->list[0]),
+                                 actions->count);
     if (wanted(action, o) != NULL)
         return cli_misuse(verb, "%s wants %s", action->name, wanted(action, o));
     task.name = (action->needs & NEEDS_WORD) != 0 ? o->rest[1] : o->user;
@@ -462,7 +473,7 @@ static int run_action(const struct cli_verb *verb, const struct action *actions,
     return status;
 }
 
-static int run(const struct cli_verb *verb, const struct action *actions, int argc, char **argv)
+static int run(const struct cli_verb *verb, const struct actions *actions, int argc, char **argv)
 {
     struct cli_options o;
     int status = cli_options_parse(&o, verb, argc, argv) ? run_action(verb, actions, &o) : o.status;
@@ -472,12 +483,13 @@ static int run(const struct cli_verb *verb, const struct action *actions, int ar
 
 static int token_run(int argc, char **argv)
 {
-    return run(&cli_token, token_actions, argc, argv);
+    return run(&cli_token, &(struct actions){ token_actions, NST_COUNT(token_actions) }, argc,
+               argv);
 }
 
 static int user_run(int argc, char **argv)
 {
-    return run(&cli_user, user_actions, argc, argv);
+    return run(&cli_user, &(struct actions){ user_actions, NST_COUNT(user_actions) }, argc, argv);
 }
 
 const struct cli_verb cli_token = {

@@ -103,6 +103,11 @@ int cli_fail(const struct cli_verb *verb, const char *format, ...)
 int cli_misuse(const struct cli_verb *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same where the first word is none of the verb's actions, or there is none: with the
+ * one that was probably meant. The names are as of cli_nearest. */
+int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o,
+                      const char *const *first, size_t stride, size_t count);
+
 /* ---- The store of a verb ---- */
 
 /* An opened installation. */

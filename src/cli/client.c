@@ -97,23 +97,29 @@ static int run_remove(struct cli_site *site, struct task *t)
     return status;
 }
 
-static int run_action(struct cli_site *site, struct task *t, const char *action)
+static int run_list(struct cli_site *site, struct task *t)
 {
-    if (strcmp(action, "add") == 0)
-        return run_add(site, t);
-    if (strcmp(action, "remove") == 0)
-        return run_remove(site, t);
     return report(t, nst_store_run(site->store, NST_MODE_READ, list, t));
 }
 
-static const char *fault_of(const struct cli_options *o)
+static const struct action {
+    const char *name;
+    int (*run)(struct cli_site *site, struct task *t);
+} actions[] = { { "add", run_add }, { "list", run_list }, { "remove", run_remove } };
+
+static const struct action *action_named(const struct cli_options *o)
 {
-    const char *action = o->rest_count > 0 ? o->rest[0] : "";
-    bool is_add = strcmp(action, "add") == 0;
-    if (strcmp(action, "list") == 0)
+    for (size_t i = 0; i < NST_COUNT(actions) && o->rest_count > 0; i++)
+        if (strcmp(actions[i].name, o->rest[0]) == 0)
+            return &actions[i];
+    return NULL;
+}
+
+static const char *fault_of(const struct cli_options *o, const struct action *action)
+{
+    bool is_add = action->run == run_add;
+    if (action->run == run_list)
         return NULL;
-    if (!is_add && strcmp(action, "remove") != 0)
-        return "add, list or remove?";
     if (o->rest_count != 2 || !is_id(o->rest[1]))
         return "the client's id is wanted: printable characters without blanks and colons";
     if (is_add && !nst_str_is_segment(nst_str_z(o->rest[1])))
@@ -125,14 +131,18 @@ static int client_run(int argc, char **argv)
 {
     struct cli_options o;
     struct cli_site site;
+    const struct action *action;
     int status = EXIT_FAILED;
     if (!cli_options_parse(&o, &cli_client, argc, argv)) {
         status = o.status;
-    } else if (fault_of(&o) != NULL) {
-        status = cli_misuse(&cli_client, "%s", fault_of(&o));
+    } else if ((action = action_named(&o)) == NULL) {
+        status = cli_misuse_action(&cli_client, &o, &actions[0].name, sizeof(actions[0]),
+                                   NST_COUNT(actions));
+    } else if (fault_of(&o, action) != NULL) {
+        status = cli_misuse(&cli_client, "%s", fault_of(&o, action));
     } else if (cli_site_open(&site, &o, &cli_client, false)) {
         struct task task = { .o = &o, .id = o.rest_count == 2 ? o.rest[1] : NULL };
-        status = run_action(&site, &task, o.rest[0]);
+        status = action->run(&site, &task);
         cli_site_close(&site);
     }
     nst_arena_free(o.arena);

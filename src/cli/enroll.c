@@ -207,7 +207,8 @@ static int enroll_run(int argc, char **argv)
     if (!cli_options_parse(&o, &cli_enroll, argc, argv)) {
         status = o.status;
     } else if (o.rest_count < 1 || kind_named(o.rest[0]) == NULL) {
-        status = cli_misuse(&cli_enroll, "program or course?");
+        status = cli_misuse_action(&cli_enroll, &o, &cli_roster_kinds[0].name,
+                                   sizeof(cli_roster_kinds[0]), NST_COUNT(cli_roster_kinds));
     } else if (o.rest_count < 2) {
         status = cli_misuse(&cli_enroll, "a FILE is needed");
     } else {

@@ -153,7 +153,8 @@ static int enrollments_run(int argc, char **argv)
     if (!cli_options_parse(&o, &cli_enrollments, argc, argv)) {
         status = o.status;
     } else if ((action = action_named(&o)) == NULL) {
-        status = cli_misuse(&cli_enrollments, "export, retire or expire?");
+        status = cli_misuse_action(&cli_enrollments, &o, &actions[0].name, sizeof(actions[0]),
+                                   NST_COUNT(actions));
     } else if (action->fault_of(&o) != NULL) {
         status = cli_misuse(&cli_enrollments, "%s", action->fault_of(&o));
     } else if (o.server != NULL && action->run != cli_export) {

@@ -336,8 +336,9 @@ const struct cli_verb cli_import = {
     .help =
         "Reads JSON lines, or an array of such objects (docs/import.md); - is standard input.\n"
         "Lines that are refused go to FILE.refused.jsonl, to be mended and imported, and their\n"
-        "numbers and reasons to FILE.errors.jsonl; the others are stored. Importing a file\n"
-        "again changes nothing, so an import that was cut short is simply repeated.\n"
+        "numbers and reasons to FILE.errors.jsonl; the others are stored. With --errors X they\n"
+        "go to X.refused.jsonl and X. Importing a file again changes nothing, so an import that\n"
+        "was cut short is simply repeated.\n"
         "A store is written as NAME (default: the first superuser), a server as the token's\n"
         "user.\n\n"
         "Examples:\n"

@@ -41,3 +41,14 @@ const char *cli_nearest(const char *word, const char *const *first, size_t strid
     }
     return nearest;
 }
+
+int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o,
+                      const char *const *first, size_t stride, size_t count)
+{
+    if (o->rest_count == 0)
+        return cli_misuse(verb, "an action is needed");
+    const char *nearest = cli_nearest(o->rest[0], first, stride, count);
+    return nearest == NULL ? cli_misuse(verb, "there is no action \"%s\"", o->rest[0])
+                           : cli_misuse(verb, "there is no action \"%s\"; did you mean \"%s\"?",
+                                        o->rest[0], nearest);
+}

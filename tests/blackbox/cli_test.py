@@ -185,6 +185,13 @@ class Cases:
             refused(site.run("sevre", where=False), 2, "did you mean \"serve\"")
             refused(site.run("serve --lisen x"), 2, "did you mean --listen?")
             refused(site.run("doctor --set log.levl=warn"), 2, "did you mean \"log.level\"")
+            for slip, meant in (("token lst", "list"), ("user lnk ada", "link"),
+                                ("client removed x", "remove"), ("enrollments exprt", "export"),
+                                ("enroll programs x", "program")):
+                refused(site.run(slip), 2, f"did you mean \"{meant}\"?")
+            for verb in ("token", "user", "client", "enrollments", "enroll"):
+                refused(site.run(f"{verb} frobnicate"), 2, "no action \"frobnicate\"\n")
+                refused(site.run(verb), 2, "an action is needed")
             for name in ("--set foo=1", "--frobnicate"):
                 p = site.run("doctor " + name)
                 assert p.returncode == 2 and "did you mean" not in p.stderr, p.stderr
@@ -304,7 +311,8 @@ class Cases:
             shown = good(site.run("token show --user ada")).stdout.strip()
             made = good(site.run("token create --user ada --name nightly")).stdout.strip()
             past = good(site.run("token create --user ada --name gone",
-                                 "--expires", "2020-01-01T00:00:00Z")).stdout.strip()
+                                 "--expires", "2100-01-01T00:00:00Z")).stdout.strip()
+            site.execute("UPDATE token SET expires_at = 1 WHERE name = 'gone'")
             carried = "brought-along-" + "x" * 40
             site.write("old.token", carried + "\n")
             good(site.run("token add --user ada", "--from-file", site.path("old.token")))
@@ -331,6 +339,9 @@ class Cases:
                     "Is a directory")
             refused(site.run("token create --user admin --name n --expires tomorrow"), 2,
                     "--expires")
+            for verb in ("create --name n", "add --from-file bad.token"):
+                refused(site.run(f"token {verb} --user admin --expires 2020-01-01T00:00:00Z"), 2,
+                        "has passed")
 
     # ---- user ----
 
