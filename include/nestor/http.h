@@ -23,6 +23,11 @@ struct nst_http_loop;
 #define NST_HTTP_ANSWER_MAX  ((size_t)64 << 20) /* bytes of one buffered answer */
 #define NST_HTTP_BODY_RATE   1000               /* bytes a second that a body must bring */
 
+/* Limits where the options say nothing. */
+#define NST_HTTP_HEADER_BYTES  16384
+#define NST_HTTP_HEADER_FIELDS 100
+#define NST_HTTP_TARGET_BYTES  8000
+
 struct nst_http_header {
     struct nst_str name, value;
 };

@@ -171,8 +171,7 @@ static bool take_target(struct nst_http_head *h, struct nst_str part)
     if (mark < rest.n)
         h->query = nst_str_slice(rest, mark + 1, rest.n);
     if (scheme == 0)
-        return (h->path.n > 0 && h->path.p[0] == '/') ||
-               (is_options && nst_str_eq(rest, NST_STR("*"))) ||
+        return (h->path.n > 0 && h->path.p[0] == '/') || nst_str_eq(rest, NST_STR("*")) ||
                malformed(h, rules[TARGET].sentence);
     h->authority = nst_str_slice(part, scheme, end);
     if (h->path.n == 0)
@@ -187,7 +186,10 @@ static bool take_version(struct nst_http_head *h, struct nst_str part)
         part.p[7] < '0' || part.p[7] > '9')
         return malformed(h, rules[VERSION].sentence);
     h->is_http_1_0 = part.p[7] == '0';
-    return (part.p[5] == '1' && part.p[7] <= '1') || refuse(h, NST_E_VERSION, NULL);
+    if (part.p[5] != '1' || part.p[7] > '1') /* before `*` is judged: HTTP/2 begins with PRI * */
+        return refuse(h, NST_E_VERSION, NULL);
+    return h->path.p[0] != '*' || nst_str_eq(h->method, NST_STR("OPTIONS")) ||
+           malformed(h, rules[TARGET].sentence);
 }
 
 /* Where a field goes that the layer itself needs; which bytes it must have, to be taken at

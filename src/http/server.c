@@ -9,11 +9,9 @@
 #include "nestor/base/log.h"
 #include "nestor/base/time.h"
 
-#define LOOPS_MAX   256
-#define FILES_EXTRA 256 /* for the store, the log and the loops */
-
-#define LINGER (2 * NST_SECOND) /* for a client to see that we have closed */
-
+#define LOOPS_MAX            256
+#define FILES_EXTRA          256              /* for the store, the log and the loops */
+#define LINGER               (2 * NST_SECOND) /* for a client to see that we have closed */
 #define OR(value, otherwise) ((value) != 0 ? (value) : (otherwise))
 
 static struct nst_http_options with_defaults(struct nst_http_options o)
@@ -22,9 +20,9 @@ static struct nst_http_options with_defaults(struct nst_http_options o)
     o.loops = OR(o.loops, processors < 1 ? 1 : (unsigned)processors);
     o.loops = o.loops > LOOPS_MAX ? LOOPS_MAX : o.loops;
     o.connections = OR(o.connections, 10000);
-    o.header_bytes = OR(o.header_bytes, 16384);
-    o.header_fields = OR(o.header_fields, 100);
-    o.target_bytes = OR(o.target_bytes, 8000);
+    o.header_bytes = OR(o.header_bytes, NST_HTTP_HEADER_BYTES);
+    o.header_fields = OR(o.header_fields, NST_HTTP_HEADER_FIELDS);
+    o.target_bytes = OR(o.target_bytes, NST_HTTP_TARGET_BYTES);
     o.idle_seconds = OR(o.idle_seconds, 60);
     o.request_seconds = OR(o.request_seconds, 30);
     o.drain_seconds = OR(o.drain_seconds, 10);

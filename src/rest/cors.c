@@ -14,7 +14,6 @@
 #define USUAL_ANSWER \
     "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, Link, " \
     "Location, Retry-After, Total-Count, WWW-Authenticate, X-Request-Id"
-#define EVERY_METHOD "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 struct allowed {
     struct nst_str origin, lines;
@@ -243,7 +242,7 @@ enum nst_http_next nst_cors_answer(const struct nst_cors *c, struct nst_exchange
     x->status = 204;
     if (x->lines.p != NULL) {
         nst_http_add_header(x, "Access-Control-Allow-Methods",
-                            methods.p != NULL ? methods : NST_STR(EVERY_METHOD));
+                            methods.p != NULL ? methods : NST_STR(NST_EVERY_METHOD));
         nst_http_add_header(x, "Access-Control-Allow-Headers", c->request_headers);
         nst_http_add_header(x, "Access-Control-Max-Age", NST_STR(MAX_AGE));
     }

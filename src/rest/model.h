@@ -279,6 +279,7 @@ void nst_say_when(struct nst_exchange *x, enum nst_err err);
 
 /* What is answered outside the faces; made in a. */
 #define NST_OPERATION_METHODS "GET, HEAD"
+#define NST_EVERY_METHOD      "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 struct nst_operations *nst_operations_new(struct nst_arena *a, const struct nst_server_options *o);
 
 /* The operation that a request is for; NULL: a face's.

@@ -83,6 +83,15 @@ static enum nst_http_next answer_icon(const struct nst_operations *ops, struct n
     return NST_HTTP_ANSWERED;
 }
 
+/* `OPTIONS *` asks what the server can do at all, RFC 9110, 9.3.7. */
+static enum nst_http_next answer_star(const struct nst_operations *ops, struct nst_exchange *x)
+{
+    (void)ops;
+    nst_http_add_header(x, "Allow", NST_STR(NST_EVERY_METHOD));
+    x->status = 204;
+    return NST_HTTP_ANSWERED;
+}
+
 static bool is_reading(const struct nst_exchange *x)
 {
     return nst_str_eq(x->method, NST_STR("GET")) || nst_str_eq(x->method, NST_STR("HEAD"));
@@ -95,6 +104,7 @@ static const struct nst_operation operations[] = {
     { NST_STR_INIT("/readyz"), answer_ready, false },
     { NST_STR_INIT("/openapi.json"), answer_openapi, false },
     { NST_STR_INIT("/favicon.ico"), answer_icon, false },
+    { NST_STR_INIT("*"), answer_star, false },
     { NST_STR_INIT("/"), answer_page, true },
 };
 
@@ -113,7 +123,7 @@ const struct nst_operation *nst_operation_of(const struct nst_exchange *x, bool 
 enum nst_http_next nst_operation_answer(const struct nst_operations *ops,
                                         const struct nst_operation *o, struct nst_exchange *x)
 {
-    if (is_reading(x))
+    if (is_reading(x) || o->answer == answer_star)
         return o->answer(ops, x);
     nst_http_add_header(x, "Allow", NST_STR(NST_OPERATION_METHODS));
     return answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));

@@ -128,7 +128,7 @@ static size_t body_limit(struct nst_exchange *x)
 
 /* What a client must not see: the message of the table, and the request's id to
  * find the details in the log. */
-static void fail_plainly(struct nst_exchange *x, enum nst_err err)
+static void fail_saying(struct nst_exchange *x, enum nst_err err, struct nst_str detail)
 {
     x->status = nst_err_status(err);
     x->header_count = 0;
@@ -136,8 +136,13 @@ static void fail_plainly(struct nst_exchange *x, enum nst_err err)
     x->content_type = NST_STR("application/json");
     x->out.n = 0;
     nst_put_lit(&x->out, "{\"detail\":");
-    nst_json_put_str(&x->out, nst_str_z(nst_err_message(err)));
+    nst_json_put_str(&x->out, detail);
     nst_put_char(&x->out, '}');
+}
+
+static void fail_plainly(struct nst_exchange *x, enum nst_err err)
+{
+    fail_saying(x, err, nst_str_z(nst_err_message(err)));
 }
 
 static bool reads_only(const struct nst_req *rq)
@@ -319,24 +324,42 @@ static enum nst_http_next answer_without_slash(struct nst_exchange *x)
     return NST_HTTP_ANSWERED;
 }
 
+#define OR(value, otherwise) ((value) > 0 ? (value) : (otherwise))
+
+/* T15: who sends too much is told how much is not. Too many header fields come with a
+ * sentence, too long a head without. */
+static struct nst_str http_detail(const struct job *job, enum nst_err err, const char *detail)
+{
+    const struct nst_http_options *o = &job->server->options.http;
+    const char *said = detail != NULL ? detail : nst_err_message(err);
+    const char *unit = err == NST_E_HEADERS && detail != NULL ? "fields" : "bytes";
+    size_t limit = 0;
+    if (err == NST_E_TOO_LARGE)
+        limit = limit_of(job);
+    else if (err == NST_E_URI_TOO_LONG)
+        limit = OR(o->target_bytes, NST_HTTP_TARGET_BYTES);
+    else if (err == NST_E_HEADERS)
+        limit = detail != NULL ? OR(o->header_fields, NST_HTTP_HEADER_FIELDS)
+                               : OR(o->header_bytes, NST_HTTP_HEADER_BYTES);
+    else
+        return nst_str_z(said);
+    return nst_strf(job->rq.arena, "%s The limit is %zu %s.", said, limit, unit);
+}
+
 static void http_error(struct nst_exchange *x, enum nst_err err, const char *detail)
 {
-    const struct job *job = x->app;
-    if (job == NULL) {
+    if (x->app == NULL)
         make_request(x);
-        job = x->app;
-    }
+    const struct job *job = x->app;
+    struct nst_str text = http_detail(job, err, detail);
     if (job->rq.face == NULL) {
-        fail_plainly(x, err);
+        fail_saying(x, err, text);
         return;
     }
     struct nst_req rq = job->rq;
     rq.problem = NULL;
-    if (err == NST_E_TOO_LARGE && detail == NULL) /* T15 */
-        detail =
-            nst_strf(x->arena, "%s The limit is %zu bytes.", nst_err_message(err), limit_of(job)).p;
-    if (detail != NULL)
-        nst_add_problem(&rq, NST_STR("detail"), nst_str_z(detail), false);
+    if (!nst_str_eq(text, nst_str_z(nst_err_message(err))))
+        nst_add_problem(&rq, NST_STR("detail"), text, false);
     nst_fail_as_face(&rq, err);
 }
 

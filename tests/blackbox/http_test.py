@@ -288,6 +288,7 @@ def malformed_request_line():
             c.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
             equal(c.answer().status, 404)
         refused(s, "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505)
+        refused(s, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)
 
 
 @case

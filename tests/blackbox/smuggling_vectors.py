@@ -410,7 +410,7 @@ def old_and_new():
     yield "HTTP/1.0 not kept", f"{one}Content-Length: {N}\r\n\r\n{INNER}", "outer"
     yield "HTTP/1.0 without Host", one.replace("Host: a\r\n", keep) + "\r\n" + INNER, ALL
     yield "HTTP/1.0 with two Hosts", one + "Host: b\r\n\r\n" + INNER, "400"
-    yield "HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + INNER, "400"
+    yield "HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + INNER, "505"
     yield "TLS hello", "\x16\x03\x01\x00\x05hello" + INNER, "400"
     yield "PROXY line", "PROXY TCP4 1.1.1.1 2.2.2.2 3 4\r\n" + get() + INNER, "400"
     yield "CONNECT", get(method="CONNECT", target="a:80") + INNER, "400"
