@@ -124,6 +124,12 @@ class Banned(Checker):
         for name in ("malloc", "calloc", "realloc", "free"):
             self.assertIn(f"a.c:2: {name}", self.source("src/ocl/x/a.c", f"{name}(x);"))
 
+    def test_members_that_may_be_null(self):
+        for name in ("text", "phase", "body_limit", "error"):
+            code = f"f(rq->face->{name});"
+            self.assertIn(f"a.c:2: face->{name} may", self.source("src/ocl/a.c", code))
+            self.assertEqual(self.source("src/rest/default.c", code), "")
+
     def test_exceptions_need_a_reason_and_a_use(self):
         self.write("tools/banned-allowed.txt", "# why\nsrc/cli/a.c free: getline\n")
         self.assertEqual(self.source("src/cli/a.c", "free(x);"), "")

@@ -259,6 +259,9 @@ void nst_default_error(struct nst_req *rq, enum nst_err err);
 /* The number of rows in Total-Count, the neighbouring pages in Link (RFC 8288). */
 void nst_default_paginate(struct nst_req *rq, const struct nst_page *page);
 
+/* The texts of a face: its own, or those of Django REST framework. */
+const struct nst_texts *nst_texts_of(const struct nst_face *face);
+
 /* Everybody may; whoever is known; whoever is known and staff. */
 nst_permission nst_allow_any, nst_is_authenticated, nst_is_staff;
 

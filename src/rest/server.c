@@ -320,7 +320,7 @@ static enum nst_http_next answer_without_slash(struct nst_exchange *x)
     struct nst_req rq = job->rq;
     nst_add_problem(&rq, NST_STR("detail"), nst_str_z(nst_err_message(NST_E_NOT_FOUND)), false);
     nst_add_problem(&rq, NST_STR("details"), NST_STR("The path lacks its last slash."), true);
-    rq.face->error(&rq, NST_E_NOT_FOUND);
+    nst_fail_as_face(&rq, NST_E_NOT_FOUND);
     return NST_HTTP_ANSWERED;
 }
 

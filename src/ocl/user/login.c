@@ -41,7 +41,7 @@ struct login {
 static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const char *name)
 {
     const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    const struct nst_texts *text = rq->face->text;
+    const struct nst_texts *text = nst_texts_of(rq->face);
     if (v == NULL || v->kind == NST_JSON_NULL)
         return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
     if (!nst_text.parse(rq, NULL, v, out))
@@ -53,8 +53,8 @@ enum nst_err ocl_login_gather(struct nst_req *rq)
 {
     struct login *l = NST_NEW(rq->arena, struct login);
     if (rq->body->kind != NST_JSON_OBJECT)
-        return nst_fail(rq, NST_E_INVALID, rq->face->text->not_object_key,
-                        nst_str_z(rq->face->text->not_object));
+        return nst_fail(rq, NST_E_INVALID, nst_texts_of(rq->face)->not_object_key,
+                        nst_str_z(nst_texts_of(rq->face)->not_object));
     enum nst_err name_err = login_field(&l->name, rq, "username");
     enum nst_err password_err = login_field(&l->password, rq, "password");
     if (name_err != NST_OK || password_err != NST_OK)

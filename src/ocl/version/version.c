@@ -255,7 +255,7 @@ static enum nst_err bind_link(bool *failed, struct nst_req *rq, struct ocl_versi
     int64_t found = 0;
     enum link_input input = read_link(&id, rq, link->field);
     if (input == LINK_WRONG)
-        *failed = link_fails(rq, link->key, rq->face->text->invalid, id);
+        *failed = link_fails(rq, link->key, nst_texts_of(rq->face)->invalid, id);
     if (input == LINK_GIVEN && nst_str_eq(id, v->id)) {
         *failed = link_fails(rq, link->key, link->itself, id);
     } else if (input == LINK_GIVEN) {
