@@ -28,6 +28,15 @@ struct nst_app {
     const struct nst_app *const *uses;      /* apps whose tables and commands are its own, too */
 };
 
+/* Of a part that works only with the tables of its app: a program that links it, and of which
+ * no app uses that one, is refused. Once in a file of the part, outside functions. */
+#define NST_NEEDS(app) \
+    __attribute__((used, section("nst_needs"))) static const struct nst_app *const nst_need = &(app)
+
+/* Numbers of the migrations of a program that uses other apps begin here: those below are
+ * for these. */
+#define NST_STEP_FIRST 1000
+
 /* Members of an app: lists that end by themselves. */
 #define NST_FACES(...) \
     .faces = (const struct nst_face *const[]) \

@@ -1,8 +1,11 @@
 /* Tokens: deriving, storing, and the authentication class "Token". */
 #include "internal.h"
+#include "nestor/app.h"
 
 #include <pthread.h>
 #include <sodium.h>
+
+NST_NEEDS(nst_accounts_app);
 
 static struct nst_accounts_settings settings;
 

@@ -83,6 +83,51 @@ static void add_app(struct whole *w, const struct nst_app *app)
         w->command = extended(w->arena, w->command, w->commands++, &c, 1);
 }
 
+/* ---- What cannot be meant ---- */
+
+/* Made by the linker of what NST_NEEDS has left; absent when nothing has. */
+extern const struct nst_app *const __start_nst_needs[] __attribute__((weak));
+extern const struct nst_app *const __stop_nst_needs[] __attribute__((weak));
+
+static bool fault(const char *table, struct nst_str row, const char *what, const char *remedy)
+{
+    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("table", nst_str_z(table)),
+            NST_LOG_STR("row", row), NST_LOG_STR("fault", nst_str_z(what)),
+            NST_LOG_STR("remedy", nst_str_z(remedy)));
+    return false;
+}
+
+static bool uses(const struct nst_app *app, const struct nst_app *wanted)
+{
+    for (size_t i = 0; i < count(app->uses); i++)
+        if (app->uses[i] == wanted || uses(app->uses[i], wanted))
+            return true;
+    return false;
+}
+
+static bool has_all_that_it_needs(const struct nst_app *app)
+{
+    bool good = true;
+    for (const struct nst_app *const *at = __start_nst_needs; at != __stop_nst_needs; at++)
+        if (!uses(app, *at))
+            good = fault(app->name, nst_str_z((*at)->name),
+                         "the program calls what needs the tables of this app",
+                         "add it to NST_USES of the app");
+    return good;
+}
+
+static bool has_numbers_of_its_own(const struct nst_app *app, struct nst_arena *a)
+{
+    bool good = true;
+    const struct nst_migration *step = count(app->uses) > 0 ? app->migrations : NULL;
+    for (; step != NULL && step->name != NULL; step++)
+        if (step->number < NST_STEP_FIRST)
+            good = fault(app->name, nst_strf(a, "migration %u %s", step->number, step->name),
+                         "numbers below 1000 are for the apps that are used",
+                         "number the program's own from 1000");
+    return good;
+}
+
 /* ---- The command line ---- */
 
 static void put_usage(FILE *out, const struct nst_app *app, const struct whole *w)
@@ -208,7 +253,7 @@ int nst_main(int argc, char **argv, const struct nst_app *app)
     int status = FAILED;
     add_app(&w, app);
     add_steps(&w, counter_step);
-    if (sodium_init() >= 0)
+    if (has_all_that_it_needs(app) && has_numbers_of_its_own(app, arena) && sodium_init() >= 0)
         status = run(argc, argv, app, &w);
     nst_arena_free(arena);
     return status;
