@@ -83,12 +83,11 @@ static void fill_lmdb(struct bench *b, const char *folder)
 static size_t read_one(struct nst_db *db, int64_t key)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     require(nst_query_with(&rows, db, TEXT, NST_INT(key)) == NST_OK, "nst_query");
-    require(nst_rows_next(&has_row, rows) == NST_OK && has_row, "nst_rows_next");
+    require(nst_rows_step(rows), "nst_rows_step");
     struct nst_str body = nst_rows_text(rows, 0);
     size_t seen = body.n + (unsigned char)body.p[body.n - 1];
-    nst_rows_end(rows);
+    require(nst_rows_end(rows) == NST_OK, "nst_rows_end");
     return seen;
 }
 

@@ -83,10 +83,15 @@ void nst_sql_push_all(struct nst_sql *q, const struct nst_sql *other);
 
 /* ---- Running statements: on a connection, inside a transaction ---- */
 
-/* Run a statement and step through its rows.
- *   rows   set on NST_OK; call nst_rows_end when done, also after an error of
- *          nst_rows_next. At most 8 may be open on one connection at a time,
- *          two of the same text included.
+/* Run a statement and step through its rows:
+ *
+ *     NST_TRY(nst_query_with(&rows, db, "SELECT id FROM t WHERE a = $1", NST_INT(1)));
+ *     while (nst_rows_step(rows))
+ *         nst_rows_fail(rows, use(nst_rows_int(rows, 0)));
+ *     return nst_rows_end(rows);
+ *
+ *   rows   set on NST_OK; call nst_rows_end when done. At most 8 may be open on one
+ *          connection at a time, two of the same text included.
  *   sql    statement text; it need not outlive the call
  *   values as many as the highest $n; their texts must live until nst_rows_end
  * The statement runs here up to its first row: a conflict shows here, not later.
@@ -96,8 +101,13 @@ void nst_sql_push_all(struct nst_sql *q, const struct nst_sql *other);
 NST_CHECKED enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str sql,
                                    const struct nst_value *values, unsigned count);
 
-/* Step. *has_row false: no more rows. Errors as nst_query. */
-NST_CHECKED enum nst_err nst_rows_next(bool *has_row, struct nst_rows *rows);
+/* Step to the next row. False: there is none, or an error, which nst_rows_end returns:
+ * those of nst_query, or what nst_rows_fail was given. */
+bool nst_rows_step(struct nst_rows *rows);
+
+/* What was made of the rows went wrong: no step is made any more. NST_OK, and what comes
+ * behind an error, changes nothing. */
+void nst_rows_fail(struct nst_rows *rows, enum nst_err err);
 
 /* Columns of the present row, from 0. Texts are valid until the next step. A
  * null reads as 0, false, the null string. */
@@ -110,8 +120,8 @@ struct nst_str nst_rows_text(struct nst_rows *rows, unsigned column);
  * next step. */
 struct nst_value nst_rows_value(struct nst_rows *rows, unsigned column);
 
-/* Finish; rows is gone afterwards. NULL is allowed. */
-void nst_rows_end(struct nst_rows *rows);
+/* Finish; rows is gone afterwards. Returns the first error since nst_query. */
+NST_CHECKED enum nst_err nst_rows_end(struct nst_rows *rows);
 
 /* Run a statement that gives no rows that matter.
  *   changed  number of rows written; may be NULL */

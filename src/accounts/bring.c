@@ -29,17 +29,15 @@ static bool has(const struct bearers *b, struct nst_str hash, int64_t expires)
 static enum nst_err is_same(bool *out, struct nst_db *db, const struct bearers *b)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     size_t found = 0;
     *out = true;
     NST_TRY(nst_query_with(&rows, db, "SELECT hash, expires_at " OWN_BEARERS, NST_INT(b->account),
                            NST_INT(NST_TOKEN_BEARER), NST_BOOL(b->given->expire)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+    while (nst_rows_step(rows)) {
         *out &= has(b, nst_rows_text(rows, 0), nst_rows_int(rows, 1));
         found++;
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     *out &= found == b->given->count;
     return e;
 }
@@ -87,18 +85,18 @@ static enum nst_err write_session(enum nst_put *out, struct nst_db *db,
                                   const struct nst_session_given *s)
 {
     struct nst_rows *rows;
-    bool has_row = false, same = false;
+    bool same = false;
     int64_t expires = s->expires;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT account_id, csrftoken, expires_at FROM session WHERE hash = $1",
                            NST_TEXT(s->session)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row) {
+    bool has_row = nst_rows_step(rows);
+    if (has_row) {
         expires = expires != 0 ? expires : nst_rows_int(rows, 2);
         same = nst_rows_int(rows, 0) == s->account && nst_rows_int(rows, 2) == expires &&
                nst_str_eq(nst_rows_text(rows, 1), s->csrftoken);
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     *out = same ? NST_PUT_SAME : has_row ? NST_PUT_CHANGED : NST_PUT_MADE;
     if (e != NST_OK || same)
         return e;
@@ -145,18 +143,18 @@ static enum nst_err write_client(enum nst_put *out, struct nst_db *db, struct ns
                                  bool restricts, struct nst_str hash)
 {
     struct nst_rows *rows;
-    bool has_row = false, same = false;
+    bool same = false;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT secret_hash, account_id, is_restricted FROM oauth_client "
                            "WHERE client_id = $1",
                            NST_TEXT(c.id)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row) {
+    bool has_row = nst_rows_step(rows);
+    if (has_row) {
         c.is_restricted = restricts ? c.is_restricted : nst_rows_bool(rows, 2);
         same = (hash.p == NULL || nst_str_eq(nst_rows_text(rows, 0), hash)) &&
                nst_rows_int(rows, 1) == c.account && nst_rows_bool(rows, 2) == c.is_restricted;
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     *out = same ? NST_PUT_SAME : has_row ? NST_PUT_CHANGED : NST_PUT_MADE;
     if (e != NST_OK || same)
         return e;
@@ -190,14 +188,11 @@ enum nst_err nst_password_put(enum nst_put *out, struct nst_db *db, struct nst_a
 {
     struct nst_rows *rows;
     struct nst_str hash = { 0 };
-    bool has_row = false;
     NST_TRY(
         nst_query_with(&rows, db, "SELECT password FROM account WHERE id = $1", NST_INT(account)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
+    if (nst_rows_step(rows))
         hash = nst_str_copy(a, nst_rows_text(rows, 0));
-    nst_rows_end(rows);
-    NST_TRY(e);
+    NST_TRY(nst_rows_end(rows));
     *out = hash.p != NULL && nst_password_verify(hash, password) ? NST_PUT_SAME : NST_PUT_CHANGED;
     if (*out == NST_PUT_SAME)
         return NST_OK;
@@ -210,7 +205,6 @@ enum nst_err nst_password_set(int64_t *ended, struct nst_db *db, int64_t account
 {
     NST_TRY(nst_exec_with(NULL, db, "UPDATE account SET password = $1 WHERE id = $2",
                           NST_TEXT(hash), NST_INT(account)));
-    NST_TRY(
-        nst_exec_with(NULL, db, "DELETE FROM sign_in WHERE account_id = $1", NST_INT(account)));
+    NST_TRY(nst_exec_with(NULL, db, "DELETE FROM sign_in WHERE account_id = $1", NST_INT(account)));
     return nst_exec_with(ended, db, "DELETE FROM session WHERE account_id = $1", NST_INT(account));
 }

@@ -40,11 +40,10 @@ static enum nst_err find_account(struct nst_known *k, bool *found, struct nst_re
                            "SELECT " NST_KNOWN_COLUMNS " FROM account "
                            "WHERE account.username = $1 AND account.is_active",
                            NST_TEXT(name)));
-    enum nst_err e = nst_rows_next(found, rows);
-    if (e == NST_OK && *found)
+    *found = nst_rows_step(rows);
+    if (*found)
         nst_known_read(k, rows);
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err refuse_jwt(struct nst_req *rq, enum nst_jwt_verdict verdict)
@@ -120,14 +119,13 @@ static enum nst_err find_bearer(struct nst_known *k, bool *found, struct nst_req
                        "LEFT JOIN oauth_client ON oauth_client.client_id = token.name "
                        "WHERE token.hash = $1 AND token.kind = $2 AND account.is_active",
                        NST_TEXT(nst_secret_hash(rq->arena, token)), NST_INT(NST_TOKEN_BEARER)));
-    enum nst_err e = nst_rows_next(found, rows);
-    if (e == NST_OK && *found) {
+    *found = nst_rows_step(rows);
+    if (*found) {
         nst_known_read(k, rows);
         k->expires = nst_rows_int(rows, NST_KNOWN_COUNT);
         k->caller.is_restricted = nst_rows_bool(rows, NST_KNOWN_COUNT + 1);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err accept_bearer(struct nst_req *rq, const struct nst_known *k)

@@ -83,7 +83,6 @@ struct guest {
 static enum nst_err find_guest(struct guest *g, struct nst_req *rq)
 {
     struct nst_rows *rows;
-    bool found = false;
     struct nst_str code = nst_body_text(rq, "code");
     if (code.p == NULL)
         return NST_OK;
@@ -92,13 +91,11 @@ static enum nst_err find_guest(struct guest *g, struct nst_req *rq)
                            "SELECT username, token_serial FROM account "
                            "WHERE id = $1 AND is_active AND is_enabled",
                            NST_INT(g->account)));
-    enum nst_err e = nst_rows_next(&found, rows);
-    if (e == NST_OK && found) {
+    if (nst_rows_step(rows)) {
         g->username = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
         g->serial = nst_rows_int(rows, 1);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 #define UNKNOWN "This link is unknown, used or expired."

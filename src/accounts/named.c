@@ -27,11 +27,9 @@ enum nst_err nst_tokens_each(struct nst_db *db, int64_t account, nst_token_sink 
     static const struct nst_str of_one = NST_STR_INIT(SHOWN "AND token.account_id = $1 " ORDER);
     const struct nst_value value = NST_INT(account);
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(account != 0 ? nst_query(&rows, db, of_one, &value, 1)
                          : nst_query(&rows, db, of_all, NULL, 0));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+    while (nst_rows_step(rows)) {
         const struct nst_token_shown shown = {
             .username = nst_rows_text(rows, 0),
             .name = nst_rows_text(rows, 1),
@@ -41,8 +39,7 @@ enum nst_err nst_tokens_each(struct nst_db *db, int64_t account, nst_token_sink 
         };
         sink(arg, &shown);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err nst_token_end(struct nst_db *db, int64_t account, struct nst_str name)
@@ -53,8 +50,8 @@ enum nst_err nst_token_end(struct nst_db *db, int64_t account, struct nst_str na
     return ended > 0 ? NST_OK : NST_E_NOT_FOUND;
 }
 
-enum nst_err nst_token_name_free(bool *out, struct nst_db *db, int64_t account,
-                                 struct nst_str name, int64_t now)
+enum nst_err nst_token_name_free(bool *out, struct nst_db *db, int64_t account, struct nst_str name,
+                                 int64_t now)
 {
     bool is_taken = false;
     NST_TRY(nst_exec_with(NULL, db,

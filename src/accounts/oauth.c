@@ -114,14 +114,14 @@ static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
                            "JOIN account ON account.id = oauth_client.account_id "
                            "WHERE oauth_client.client_id = $1 AND account.is_active",
                            NST_TEXT(s->id)));
-    enum nst_err e = nst_rows_next(&found, rows);
-    if (e == NST_OK && found) {
+    found = nst_rows_step(rows);
+    if (found) {
         is_right = nst_same_secret(given, nst_rows_text(rows, 0));
         s->jwt.is_restricted = nst_rows_bool(rows, 1);
         s->account = nst_rows_int(rows, 2);
         s->jwt.username = nst_str_copy(rq->arena, nst_rows_text(rows, 3));
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     if (e == NST_OK && !is_right)
         return refuse_client(rq);
     if (e == NST_OK)

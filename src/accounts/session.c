@@ -50,20 +50,17 @@ static enum nst_err find_session(struct nst_known *k, struct nst_str *csrf, stru
                                  struct nst_str cookie)
 {
     struct nst_rows *rows;
-    bool found = false;
     NST_TRY(
         nst_query_with(&rows, rq->db,
                        "SELECT " NST_KNOWN_COLUMNS ", session.csrftoken FROM session "
                        "JOIN account ON account.id = session.account_id "
                        "WHERE session.hash = $1 AND session.expires_at > $2 AND account.is_active",
                        NST_TEXT(nst_secret_hash(rq->arena, cookie)), NST_INT(rq->now)));
-    enum nst_err e = nst_rows_next(&found, rows);
-    if (e == NST_OK && found) {
+    if (nst_rows_step(rows)) {
         nst_known_read(k, rows);
         *csrf = nst_str_copy(rq->arena, nst_rows_text(rows, NST_KNOWN_COUNT));
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err csrf_failed(struct nst_req *rq, struct nst_str why)
@@ -159,7 +156,6 @@ enum nst_err nst_sign_in_gather(struct nst_req *rq)
 {
     struct sign_in *s = NST_NEW(rq->arena, struct sign_in);
     struct nst_rows *rows;
-    bool found = false;
     rq->prepared = s;
     s->username = nst_body_text(rq, "username");
     s->password = nst_body_text(rq, "password");
@@ -172,13 +168,11 @@ enum nst_err nst_sign_in_gather(struct nst_req *rq)
                            "SELECT id, password FROM account WHERE username = $1 AND is_active "
                            "AND is_enabled",
                            NST_TEXT(s->username)));
-    enum nst_err e = nst_rows_next(&found, rows);
-    if (e == NST_OK && found) {
+    if (nst_rows_step(rows)) {
         s->account = nst_rows_int(rows, 0);
         s->hash = nst_str_copy(rq->arena, nst_rows_text(rows, 1));
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err nst_sign_in_prepare(struct nst_req *rq)

@@ -91,18 +91,15 @@ enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64
 static enum nst_err next_serial(int64_t *serial, struct nst_db *db, int64_t account)
 {
     struct nst_rows *rows;
-    bool has_row = false;
-    enum nst_err e = nst_query_with(
+    NST_TRY(nst_query_with(
         &rows, db,
         "UPDATE account SET token_serial = token_serial + 1 WHERE id = $1 RETURNING token_serial",
-        NST_INT(account));
-    if (e != NST_OK)
-        return e;
-    e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
+        NST_INT(account)));
+    if (nst_rows_step(rows))
         *serial = nst_rows_int(rows, 0);
-    nst_rows_end(rows);
-    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+    else
+        nst_rows_fail(rows, NST_E_NOT_FOUND);
+    return nst_rows_end(rows);
 }
 
 enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db, struct nst_arena *a,
@@ -152,20 +149,17 @@ static enum nst_err look_up(struct nst_known *k, bool *found, struct nst_req *rq
                             struct nst_str hash)
 {
     struct nst_rows *rows;
-    enum nst_err e = nst_query_with(&rows, rq->db,
-                                    "SELECT " NST_KNOWN_COLUMNS ", token.expires_at "
-                                    "FROM token JOIN account ON account.id = token.account_id "
-                                    "WHERE token.hash = $1 AND token.kind <> $2",
-                                    NST_TEXT(hash), NST_INT(NST_TOKEN_BEARER));
-    if (e != NST_OK)
-        return e;
-    e = nst_rows_next(found, rows);
-    if (e == NST_OK && *found) {
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT " NST_KNOWN_COLUMNS ", token.expires_at "
+                           "FROM token JOIN account ON account.id = token.account_id "
+                           "WHERE token.hash = $1 AND token.kind <> $2",
+                           NST_TEXT(hash), NST_INT(NST_TOKEN_BEARER)));
+    *found = nst_rows_step(rows);
+    if (*found) {
         nst_known_read(k, rows);
         k->expires = nst_rows_int(rows, NST_KNOWN_COUNT);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k)
@@ -185,8 +179,7 @@ static enum nst_err read_header(struct nst_str *key, struct nst_req *rq, const c
     struct nst_str rest = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
     struct nst_str scheme = nst_str_cut(&rest, ' ');
     *key = (struct nst_str){ 0 };
-    if (!nst_str_eq_nocase(scheme, NST_STR("Token")) &&
-        !nst_str_eq_nocase(scheme, nst_str_z(also)))
+    if (!nst_str_eq_nocase(scheme, NST_STR("Token")) && !nst_str_eq_nocase(scheme, nst_str_z(also)))
         return NST_OK;
     *key = nst_str_trim(rest);
     if (key->n == 0)

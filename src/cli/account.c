@@ -282,23 +282,19 @@ static enum nst_err user_remove(struct nst_db *db, void *arg)
 static enum nst_err user_list(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
-    bool has_row = true;
     (void)arg;
     NST_TRY(nst_query(&rows, db,
                       NST_STR("SELECT username, name, email, is_staff, is_superuser FROM account "
                               "WHERE is_active ORDER BY username"),
                       NULL, 0));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         printf("%.*s\t%.*s\t%.*s\t%s\n", NST_FMT(nst_rows_text(rows, 0)),
                NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 2)),
                nst_rows_bool(rows, 4)   ? "superuser"
                : nst_rows_bool(rows, 3) ? "staff"
                                         : "user");
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 #define LINK_LIFE (86400 * NST_SECOND)

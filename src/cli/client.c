@@ -35,7 +35,6 @@ static enum nst_err add(struct nst_db *db, void *arg)
 static enum nst_err list(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
-    bool has_row = true;
     (void)arg;
     NST_TRY(nst_query(&rows, db,
                       NST_STR("SELECT oauth_client.client_id, account.username, "
@@ -43,14 +42,11 @@ static enum nst_err list(struct nst_db *db, void *arg)
                               "JOIN account ON account.id = oauth_client.account_id "
                               "ORDER BY oauth_client.client_id"),
                       NULL, 0));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         printf("%.*s\t%.*s\t%s\n", NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
                nst_rows_bool(rows, 2) ? "restricted" : "unrestricted");
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err drop(struct nst_db *db, void *arg)

@@ -308,7 +308,6 @@ static enum nst_err find_author(struct nst_db *db, void *arg)
 {
     struct author *author = arg;
     struct nst_rows *rows;
-    bool has_row = false;
     struct nst_str name = nst_str_z(author->o->user);
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT id, username, is_staff, is_superuser FROM account "
@@ -316,16 +315,16 @@ static enum nst_err find_author(struct nst_db *db, void *arg)
                            "ORDER BY id LIMIT 1",
                            NST_TEXT(name.p != NULL ? name : NST_STR("")),
                            NST_BOOL(name.p == NULL)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
+    if (nst_rows_step(rows))
         *author->caller =
             (struct nst_caller){ .is_known = true,
                                  .id = nst_rows_int(rows, 0),
                                  .name = nst_str_copy(author->o->arena, nst_rows_text(rows, 1)),
                                  .is_staff = nst_rows_bool(rows, 2),
                                  .is_superuser = nst_rows_bool(rows, 3) };
-    nst_rows_end(rows);
-    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+    else
+        nst_rows_fail(rows, NST_E_NOT_FOUND);
+    return nst_rows_end(rows);
 }
 
 int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_options *o,

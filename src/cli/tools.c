@@ -41,15 +41,12 @@ static int migrate_run(int argc, char **argv)
 static enum nst_err count_accounts(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query(&rows, db,
                       NST_STR("SELECT count(*) FROM account WHERE is_active AND is_superuser"),
                       NULL, 0));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
+    if (nst_rows_step(rows))
         *(int64_t *)arg = nst_rows_int(rows, 0);
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static bool is_private(struct cli_options *o, const char *name)
@@ -91,36 +88,30 @@ static const char unreachable[] =
 static enum nst_err print_unreachable(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query(&rows, db, nst_str_z(unreachable), NULL, 0));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows), ++*(int *)arg)
+    for (; nst_rows_step(rows); ++*(int *)arg)
         printf("warning: the %.*s \"%.*s\" %.*s cannot be reached by a URL; rename it in the "
                "database\n",
                NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
                NST_FMT(nst_rows_text(rows, 2)));
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* SQLite looks at every page; PostgreSQL has checks of its own. */
 static enum nst_err check_pages(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     if (nst_db_dialect(db) != NST_SQLITE)
         return NST_OK;
     NST_TRY(nst_query(&rows, db, NST_STR("PRAGMA integrity_check(10)"), NULL, 0));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+    while (nst_rows_step(rows)) {
         struct nst_str text = nst_rows_text(rows, 0);
         if (nst_str_eq(text, NST_STR("ok")))
             continue;
         printf("warning: the database is damaged: %.*s\n", NST_FMT(text));
         ++*(int *)arg;
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static int doctor(struct cli_options *o, struct cli_site *site)

@@ -57,7 +57,8 @@ struct nst_rows {
     bool is_open;
     bool has_pending; /* SQLite: the first row is stepped to already */
     bool is_over;
-    void *result; /* PGresult */
+    enum nst_err err; /* of a step, or of what was made of a row */
+    void *result;     /* PGresult */
     int row, row_count;
 };
 

@@ -158,19 +158,14 @@ static enum nst_err note_done(struct progress *p, struct nst_db *db, int64_t num
 static enum nst_err read_done(struct progress *p, struct nst_db *db)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     memset(p->is_done, 0, p->count * sizeof(*p->is_done));
     NST_TRY(nst_query(&rows, db,
                       NST_STR("SELECT number, checksum FROM nst_migration ORDER BY number DESC"),
                       NULL, 0));
-    enum nst_err err = nst_rows_next(&has_row, rows);
-    while (err == NST_OK && has_row) {
-        err = note_done(p, db, nst_rows_int(rows, 0), nst_rows_text(rows, 1));
-        if (err == NST_OK)
-            err = nst_rows_next(&has_row, rows);
+    while (nst_rows_step(rows)) {
+        nst_rows_fail(rows, note_done(p, db, nst_rows_int(rows, 0), nst_rows_text(rows, 1)));
     }
-    nst_rows_end(rows);
-    return err;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err add_checksums(struct nst_db *db, void *arg)

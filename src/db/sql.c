@@ -101,6 +101,14 @@ bool nst_db_fails(struct nst_db *db)
     return true;
 }
 
+static void close_rows(struct nst_rows *rows)
+{
+    if (!rows->is_open)
+        return;
+    rows->db->engine->end(rows);
+    rows->is_open = false;
+}
+
 static struct nst_rows *free_rows(struct nst_db *db)
 {
     for (unsigned i = 0; i < OPEN_ROWS; i++) {
@@ -122,16 +130,25 @@ enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str
     *r = (struct nst_rows){ .db = db, .is_open = true };
     enum nst_err err = db->engine->query(r, sql, values, count);
     if (err != NST_OK) {
-        nst_rows_end(r);
+        close_rows(r);
         return err;
     }
     *rows = r;
     return NST_OK;
 }
 
-enum nst_err nst_rows_next(bool *has_row, struct nst_rows *rows)
+bool nst_rows_step(struct nst_rows *rows)
 {
-    return rows->db->engine->next(has_row, rows);
+    bool has_row = false;
+    if (rows->err == NST_OK)
+        rows->err = rows->db->engine->next(&has_row, rows);
+    return rows->err == NST_OK && has_row;
+}
+
+void nst_rows_fail(struct nst_rows *rows, enum nst_err err)
+{
+    if (rows->err == NST_OK)
+        rows->err = err;
 }
 
 bool nst_rows_is_null(struct nst_rows *rows, unsigned column)
@@ -169,12 +186,11 @@ struct nst_value nst_rows_value(struct nst_rows *rows, unsigned column)
     return NST_NULL;
 }
 
-void nst_rows_end(struct nst_rows *rows)
+enum nst_err nst_rows_end(struct nst_rows *rows)
 {
-    if (rows == NULL || !rows->is_open)
-        return;
-    rows->db->engine->end(rows);
-    rows->is_open = false;
+    enum nst_err err = rows->err;
+    close_rows(rows);
+    return err;
 }
 
 enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
@@ -182,14 +198,11 @@ enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
 {
     struct nst_rows *rows;
     NST_TRY(nst_query(&rows, db, sql, values, count));
-    bool has_row = true;
-    enum nst_err err = NST_OK;
-    while (has_row && err == NST_OK)
-        err = nst_rows_next(&has_row, rows);
-    if (err == NST_OK && changed != NULL)
+    while (nst_rows_step(rows))
+        continue;
+    if (rows->err == NST_OK && changed != NULL)
         *changed = db->engine->changed(rows);
-    nst_rows_end(rows);
-    return err;
+    return nst_rows_end(rows);
 }
 
 enum nst_err nst_exists(bool *out, struct nst_db *db, struct nst_str sql,
@@ -198,9 +211,8 @@ enum nst_err nst_exists(bool *out, struct nst_db *db, struct nst_str sql,
     struct nst_rows *rows;
     *out = false;
     NST_TRY(nst_query(&rows, db, sql, values, count));
-    enum nst_err err = nst_rows_next(out, rows);
-    nst_rows_end(rows);
-    return err;
+    *out = nst_rows_step(rows);
+    return nst_rows_end(rows);
 }
 
 /* A text that did not fit its buffer is a fault of the program or of a request
@@ -229,14 +241,12 @@ enum nst_err nst_sql_int(int64_t *out, bool *found, struct nst_db *db, const str
 {
     struct nst_rows *rows;
     NST_TRY(nst_sql_query(&rows, db, q));
-    bool has_row;
-    enum nst_err err = nst_rows_next(&has_row, rows);
-    if (err == NST_OK && has_row)
+    bool has_row = nst_rows_step(rows);
+    if (has_row)
         *out = nst_rows_int(rows, 0);
-    if (err == NST_OK && found != NULL)
+    if (rows->err == NST_OK && found != NULL)
         *found = has_row;
-    nst_rows_end(rows);
-    return err;
+    return nst_rows_end(rows);
 }
 
 /* Reading a wrong statement ends a transaction of PostgreSQL: hence the savepoint. */
@@ -291,7 +301,7 @@ enum nst_err nst_savepoint_rollback(struct nst_db *db)
 void nst_db_tidy(struct nst_db *db)
 {
     for (unsigned i = 0; i < OPEN_ROWS; i++)
-        nst_rows_end(&db->rows[i]);
+        close_rows(&db->rows[i]);
     db->savepoints = 0;
 }
 

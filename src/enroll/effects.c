@@ -46,7 +46,6 @@ static enum nst_err read_seats(struct enroll_seat *seat, size_t count,
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     nst_sql_init(&q, at->arena);
     nst_sql_add(&q, "SELECT id, user_id, mode, is_active FROM course_enrollment "
                     "WHERE course_key = ");
@@ -55,13 +54,10 @@ static enum nst_err read_seats(struct enroll_seat *seat, size_t count,
     if (!bind_seats(&q, seat, count, is_any))
         return NST_OK;
     NST_TRY(nst_sql_query(&rows, at->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         note(seat, count, rows);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* Set the rows that pass the test; none: no statement. */

@@ -35,20 +35,16 @@ static void read_row(struct enroll_export_row *row, struct nst_rows *rows)
 }
 
 /* Hand over a page; *after becomes the number of its last row. */
-static enum nst_err hand_over(int64_t *after, size_t *count, struct nst_rows *rows,
-                              const struct enroll_export *what)
+static void hand_over(int64_t *after, size_t *count, struct nst_rows *rows,
+                      const struct enroll_export *what)
 {
     struct enroll_export_row row;
-    bool has_row = false;
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (*count = 0; e == NST_OK && has_row; ++*count) {
+    for (*count = 0; nst_rows_step(rows); ++*count) {
         read_row(&row, rows);
         *after = nst_rows_int(rows, 0);
         if (!what->sink(what->arg, &row))
-            return NST_E_PRECONDITION;
-        e = nst_rows_next(&has_row, rows);
+            nst_rows_fail(rows, NST_E_PRECONDITION);
     }
-    return e;
 }
 
 /* The rows of a program, or of one of its courses. */
@@ -64,8 +60,8 @@ static enum nst_err export_rows(struct nst_db *db, int64_t program, struct nst_s
         struct nst_rows *rows;
         NST_TRY(nst_query(&rows, db, nst_str_z(what->is_course ? course_rows : program_rows), value,
                           what->is_course ? 4 : 3));
-        e = hand_over(&after, &count, rows, what);
-        nst_rows_end(rows);
+        hand_over(&after, &count, rows, what);
+        e = nst_rows_end(rows);
     }
     return e;
 }
@@ -75,16 +71,12 @@ static enum nst_err next_course(struct nst_str *course, struct nst_db *db, struc
                                 int64_t program)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT course_key FROM program_course_enrollment WHERE program_id = $1 "
                            "AND course_key > $2 ORDER BY course_key LIMIT 1",
                            NST_INT(program), NST_TEXT(*course)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    *course =
-        e == NST_OK && has_row ? nst_str_copy(a, nst_rows_text(rows, 0)) : (struct nst_str){ 0 };
-    nst_rows_end(rows);
-    return e;
+    *course = nst_rows_step(rows) ? nst_str_copy(a, nst_rows_text(rows, 0)) : (struct nst_str){ 0 };
+    return nst_rows_end(rows);
 }
 
 static enum nst_err export_courses(struct nst_db *db, struct nst_arena *a, int64_t program,
@@ -106,17 +98,14 @@ static enum nst_err next_program(int64_t *program, struct nst_db *db,
                                  const struct enroll_export *what)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT id FROM program WHERE id > $1 AND (uuid = $2 OR $3) "
                            "ORDER BY id LIMIT 1",
                            NST_INT(*program),
                            NST_TEXT(what->program.p != NULL ? what->program : NST_STR("")),
                            NST_BOOL(what->program.p == NULL)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    *program = e == NST_OK && has_row ? nst_rows_int(rows, 0) : 0;
-    nst_rows_end(rows);
-    return e;
+    *program = nst_rows_step(rows) ? nst_rows_int(rows, 0) : 0;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err export_programs(struct nst_db *db, struct nst_arena *a,

@@ -98,12 +98,9 @@ static enum nst_err put_rows(struct nst_buf *out, bool *is_last, struct nst_req 
     nst_sql_add(&q, " ASC LIMIT ");
     nst_sql_bind(&q, NST_INT(PIECE_ROWS));
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row && out->n - before < PIECE_BYTES; count++) {
+    for (; out->n - before < PIECE_BYTES && (has_row = nst_rows_step(rows)); count++)
         put_row(out, place, rows);
-        e = nst_rows_next(&has_row, rows);
-    }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     *is_last = place->at >= place->last || (!has_row && count < PIECE_ROWS);
     if (*is_last)
         nst_put_lit(out, "]}");

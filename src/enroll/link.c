@@ -26,11 +26,9 @@ static enum nst_err collect(struct waiting **list, const struct linking *l, cons
 {
     struct waiting **end = list;
     struct nst_rows *rows;
-    bool has_row = false;
     *list = NULL;
     NST_TRY(nst_sql_query(&rows, l->db, q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+    while (nst_rows_step(rows)) {
         *end = NST_NEW(l->arena, struct waiting);
         **end = (struct waiting){
             .program = nst_rows_int(rows, 0),
@@ -40,8 +38,7 @@ static enum nst_err collect(struct waiting **list, const struct linking *l, cons
         };
         end = &(*end)->next;
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err write_history(const struct linking *l, enum enroll_row row,

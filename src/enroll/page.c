@@ -233,18 +233,14 @@ static enum nst_err gather(struct gathered *g, struct enroll_page *p, struct nst
                            const struct nst_sql *q)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_sql_query(&rows, rq->db, q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row && !p->has_more) {
+    while (!p->has_more && nst_rows_step(rows)) {
         if (g->count == p->size)
             p->has_more = true;
         else
             gather_row(g, p, rows);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* Rows of a reverse page were read backwards. */

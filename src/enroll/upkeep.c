@@ -20,7 +20,6 @@ static enum nst_err take_keys(struct row **list, struct nst_db *db, struct nst_a
                               int64_t account, int64_t now)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "UPDATE program_enrollment SET external_user_key = NULL, "
                            "modified_at = " NST_SQL_LATER(
@@ -28,15 +27,12 @@ static enum nst_err take_keys(struct row **list, struct nst_db *db, struct nst_a
                                "$1") " WHERE user_id = $2 AND external_user_key IS NOT NULL "
                                      "RETURNING program_id, id",
                            NST_INT(now), NST_INT(account)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; list = &(*list)->next) {
+    for (; nst_rows_step(rows); list = &(*list)->next) {
         *list = NST_NEW(a, struct row);
         (*list)->program = nst_rows_int(rows, 0);
         (*list)->id = nst_rows_int(rows, 1);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err enroll_retire(size_t *rows, struct nst_db *db, struct nst_arena *a, int64_t account,
@@ -67,13 +63,10 @@ enum nst_err enroll_retire(size_t *rows, struct nst_db *db, struct nst_arena *a,
 static enum nst_err count(int64_t *out, struct nst_db *db, const char *sql, int64_t before)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query(&rows, db, nst_str_z(sql), &NST_INT(before), 1));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row)
+    if (nst_rows_step(rows))
         *out = nst_rows_int(rows, 0);
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err enroll_count_expired(struct nst_db *db, struct enroll_expiry *x)
@@ -99,23 +92,19 @@ struct page {
 static enum nst_err find_page(struct page *p, struct nst_db *db, const struct enroll_expiry *x)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT program_id, id FROM program_enrollment "
                            "WHERE user_id IS NULL AND created_at < $1 "
                            "AND (program_id, id) > ($2, $3) ORDER BY program_id, id LIMIT $4",
                            NST_INT(x->before), NST_INT(x->program), NST_INT(x->id), NST_INT(PAGE)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         int64_t program = nst_rows_int(rows, 0);
         if (p->count > 0 && program != p->program)
             break;
         p->program = program;
         p->id[p->count++] = nst_rows_int(rows, 1);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* `text` with the program as $1 and " IN (numbers)" after it. */
@@ -145,19 +134,15 @@ static enum nst_err remove_rows(struct page *p, struct nst_db *db, struct nst_ar
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     build(&q, a, "DELETE FROM program_enrollment WHERE program_id = $1 AND user_id IS NULL AND id",
           p);
     nst_sql_add(&q, " RETURNING id");
     NST_TRY(nst_sql_query(&rows, db, &q));
     p->count = 0;
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row && p->count < PAGE) {
+    while (p->count < PAGE && nst_rows_step(rows)) {
         p->id[p->count++] = nst_rows_int(rows, 0);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* Under the lock of the program's row, since others may enrol in courses. */
@@ -211,25 +196,21 @@ static enum nst_err find_held(struct held **list, struct nst_db *db, struct nst_
                               int64_t account)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT program_id, id, external_user_key IS NOT NULL "
                            "FROM program_enrollment WHERE user_id = $1 ORDER BY program_id, id",
                            NST_INT(account)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; list = &(*list)->next) {
+    for (; nst_rows_step(rows); list = &(*list)->next) {
         *list = NST_NEW(a, struct held);
         **list = (struct held){ NULL, nst_rows_int(rows, 0), nst_rows_int(rows, 1),
                                 nst_rows_bool(rows, 2) };
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* The row waits again, and so do its course rows; each change has its row of history. */
 static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struct held *h,
-                           const struct enroll_note *note)
+                             const struct enroll_note *note)
 {
     const struct nst_value now = NST_INT(note->now), program = NST_INT(h->program);
     struct nst_sql q;
@@ -251,7 +232,8 @@ static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struc
                           "UPDATE program_enrollment SET user_id = NULL, modified_at = $1 "
                           "WHERE program_id = $2 AND id = $3",
                           now, program, NST_INT(h->id)));
-    return enroll_history_of(db, a, (struct enroll_written){ ENROLL_PROGRAM_ROW, h->program, h->id },
+    return enroll_history_of(db, a,
+                             (struct enroll_written){ ENROLL_PROGRAM_ROW, h->program, h->id },
                              note);
 }
 

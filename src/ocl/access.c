@@ -274,15 +274,11 @@ static enum nst_err purge_ids(int64_t *ids, size_t *count, struct nst_req *rq,
                               const struct nst_sql *which)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_sql_query(&rows, rq->db, which));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row && *count < PURGE_MAX) {
+    while (*count < PURGE_MAX && nst_rows_step(rows)) {
         ids[(*count)++] = nst_rows_int(rows, 0);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,

@@ -133,11 +133,10 @@ static enum nst_err step(bool *is_there, struct listing *l, struct nst_req *rq, 
     nst_sql_add(&q, "1 OFFSET ");
     nst_sql_bind(&q, NST_INT(steps - 1));
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(is_there, rows);
-    if (e == NST_OK && *is_there)
+    *is_there = nst_rows_step(rows);
+    if (*is_there)
         keep_key(l, rq->arena, rows, 0);
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* A loop remembers the place of every thousandth row that it came by, for as long as the
@@ -204,20 +203,26 @@ static enum nst_err find_place(bool *is_there, struct listing *l, struct nst_req
 /* What a loop writes for one request: the client can ask for less. */
 #define PAGE_BYTES_MAX ((size_t)16 << 20)
 
-static enum nst_err render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *rows)
+static enum nst_err refuse_size(struct nst_req *rq)
+{
+    return nst_fail_bare(rq, NST_E_INVALID, "detail",
+                         NST_STR("The rows of this page take more than 16 MB. Ask for fewer rows "
+                                 "with limit."));
+}
+
+static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *rows)
 {
     struct nst_buf *out = &rq->x->out;
     void *row = nst_alloc(rq->arena, l->model->resource->size);
     unsigned columns = (unsigned)__builtin_popcountll(l->shape->columns);
-    for (bool has_row = true;;) {
-        NST_TRY(nst_rows_next(&has_row, rows));
-        l->page.has_more = has_row && l->page.returned == l->page.limit;
-        if (!has_row || l->page.has_more)
-            return NST_OK;
-        if (l->page.returned > 0 && out->n > PAGE_BYTES_MAX)
-            return nst_fail_bare(rq, NST_E_INVALID, "detail",
-                                 NST_STR("The rows of this page take more than 16 MB. Ask for "
-                                         "fewer rows with limit."));
+    while (!l->page.has_more && nst_rows_step(rows)) {
+        l->page.has_more = l->page.returned == l->page.limit;
+        if (l->page.has_more)
+            return;
+        if (l->page.returned > 0 && out->n > PAGE_BYTES_MAX) {
+            nst_rows_fail(rows, refuse_size(rq));
+            return;
+        }
         memset(row, 0, l->model->resource->size);
         nst_row_read(l->model, l->shape->columns, rows, row);
         nst_put_z(out, l->page.returned++ > 0 ? "," : "");
@@ -237,9 +242,8 @@ static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
     put_select(&q, l, NST_STR(", "));
     nst_sql_bind(&q, NST_INT(l->page.limit + 1));
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = render_rows(l, rq, rows);
-    nst_rows_end(rows);
-    return e;
+    render_rows(l, rq, rows);
+    return nst_rows_end(rows);
 }
 
 static int64_t state_of(struct nst_req *rq, const struct nst_resource *r)

@@ -42,8 +42,7 @@ static enum nst_err probe_store(struct nst_db *db, void *arg)
     struct nst_rows *rows;
     (void)arg;
     NST_TRY(nst_query(&rows, db, NST_STR("SELECT max(number) FROM nst_migration"), NULL, 0));
-    nst_rows_end(rows);
-    return NST_OK;
+    return nst_rows_end(rows);
 }
 
 static void after_probe(enum nst_err err, void *arg)

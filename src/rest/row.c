@@ -48,7 +48,6 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     *row = NULL;
     nst_sql_init(&q, rq->arena);
     nst_buf_reserve(&q.text, what->select.n + what->conditions->text.n);
@@ -56,18 +55,14 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
     nst_sql_add_str(&q, nst_buf_str(&what->conditions->text));
     if (what->is_held)
         nst_sql_hold(&q, rq->db, m->resource->table);
-    enum nst_err e = nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->bound,
-                               what->conditions->count);
-    if (e != NST_OK)
-        return e;
-    e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row) {
+    NST_TRY(nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->bound,
+                      what->conditions->count));
+    if (nst_rows_step(rows)) {
         *row = nst_alloc(rq->arena, m->resource->size);
         nst_row_read(m, what->columns, rows, *row);
         keep_texts(rq->arena, m, what->columns, *row);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err nst_load_where(void **row, struct nst_req *rq, const struct nst_resource *r,
@@ -255,16 +250,11 @@ bool nst_is_set(const struct nst_resource *r, const void *row, const char *field
 enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, int64_t count)
 {
     struct nst_rows *rows;
-    bool has_row = false;
-    enum nst_err e = nst_query_with(&rows, db, NST_NEXT_ID, NST_TEXT(nst_str_z(counter)),
-                                    NST_INT(1 + count), NST_INT(count));
-    if (e != NST_OK)
-        return e;
-    e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK)
+    NST_TRY(nst_query_with(&rows, db, NST_NEXT_ID, NST_TEXT(nst_str_z(counter)), NST_INT(1 + count),
+                           NST_INT(count)));
+    if (nst_rows_step(rows))
         *out = nst_rows_int(rows, 0) - count;
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* ---- Unique keys ---- */

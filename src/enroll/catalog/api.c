@@ -59,21 +59,16 @@ static enum nst_err put_rows(size_t *count, struct nst_req *rq, const struct nst
                              int64_t limit)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_sql_query(&rows, rq->db, q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (*count = 0; e == NST_OK && has_row; ++*count) {
+    for (*count = 0; nst_rows_step(rows); ++*count) {
         if ((int64_t)*count == limit) {
             ++*count;
             break;
         }
         nst_put_z(&rq->x->out, *count > 0 ? "," : "");
-        e = enroll_entity_print(&rq->x->out, rq->db, entity_of(rq), rows);
-        if (e == NST_OK)
-            e = nst_rows_next(&has_row, rows);
+        nst_rows_fail(rows, enroll_entity_print(&rq->x->out, rq->db, entity_of(rq), rows));
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static void put_next(struct nst_buf *out, struct nst_req *rq, int64_t limit, int64_t offset)

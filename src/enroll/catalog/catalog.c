@@ -16,16 +16,14 @@ static enum nst_err unknown_program(struct nst_req *rq)
 static enum nst_err read_program(struct enroll_program *out, struct nst_req *rq,
                                  struct nst_rows *rows)
 {
-    bool has_row = false;
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    bool is_there = e == NST_OK && has_row && !nst_rows_bool(rows, 1);
+    bool is_there = nst_rows_step(rows) && !nst_rows_bool(rows, 1);
     if (is_there) {
         out->id = nst_rows_int(rows, 0);
         out->number = (out->id << ENROLL_NUMBER_BITS) + nst_rows_int(rows, 2) - ENROLL_BATCH;
     }
-    nst_rows_end(rows);
     out->uuid = rq->var[0];
-    return e == NST_OK && !is_there ? unknown_program(rq) : e;
+    NST_TRY(nst_rows_end(rows));
+    return is_there ? NST_OK : unknown_program(rq);
 }
 
 enum nst_err enroll_find_program(struct enroll_program *out, struct nst_req *rq)

@@ -70,7 +70,6 @@ static enum nst_err find_enrollments(struct course_write *w, struct nst_req *rq)
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id, external_user_key, user_id FROM program_enrollment "
                     "WHERE program_id = ");
@@ -78,13 +77,10 @@ static enum nst_err find_enrollments(struct course_write *w, struct nst_req *rq)
     nst_sql_add(&q, " AND external_user_key");
     enroll_bind_values(&q, &w->batch, is_asked);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         match_enrollment(&w->batch, rows);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static void bind_enrollments(struct nst_sql *q, const struct enroll_batch *b)
@@ -102,7 +98,6 @@ static enum nst_err find_rows(struct course_write *w, struct nst_req *rq)
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id, program_enrollment_id, course_enrollment_id, status "
                     "FROM program_course_enrollment WHERE program_id = ");
@@ -112,8 +107,7 @@ static enum nst_err find_rows(struct course_write *w, struct nst_req *rq)
     nst_sql_add(&q, " AND program_enrollment_id");
     bind_enrollments(&q, &w->batch);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         for (size_t i = 0; i < w->batch.count; i++) {
             struct enroll_record *r = &w->batch.record[i];
             if (!enroll_is_open(r) || r->enrollment != nst_rows_int(rows, 1))
@@ -125,10 +119,8 @@ static enum nst_err find_rows(struct course_write *w, struct nst_req *rq)
                                               ? "active"
                                               : "inactive");
         }
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static void decide(struct course_write *w)

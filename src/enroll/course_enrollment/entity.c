@@ -76,7 +76,6 @@ static enum nst_err find_parent(struct parent *p, struct enroll_load *l,
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     nst_sql_init(&q, enroll_load_scratch(l));
     nst_sql_add(&q, "SELECT id, user_id FROM program_enrollment WHERE TRUE");
     put_condition(&q, item, PROGRAM, "program_id");
@@ -85,14 +84,11 @@ static enum nst_err find_parent(struct parent *p, struct enroll_load *l,
     put_condition(&q, item, USER, "user_id");
     nst_sql_add(&q, " LIMIT 2");
     NST_TRY(nst_sql_query(&rows, enroll_load_db(l), &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row) {
+    if (nst_rows_step(rows)) {
         *p = (struct parent){ nst_rows_int(rows, 0), nst_rows_int(rows, 1), true };
-        e = nst_rows_next(&has_row, rows);
-        p->is_one = !has_row;
+        p->is_one = !nst_rows_step(rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* ---- The link ---- */

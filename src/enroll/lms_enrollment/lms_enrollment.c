@@ -30,21 +30,18 @@ struct linked {
 static enum nst_err find_linked(struct linked **list, struct enroll_load *l, int64_t enrollment)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, enroll_load_db(l),
                            "SELECT program_id, id FROM program_course_enrollment "
                            "WHERE course_enrollment_id = $1",
                            NST_INT(enrollment)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+    while (nst_rows_step(rows)) {
         struct linked *one = NST_NEW(enroll_load_scratch(l), struct linked);
         *one =
             (struct linked){ *list,
                              { ENROLL_COURSE_ROW, nst_rows_int(rows, 0), nst_rows_int(rows, 1) } };
         *list = one;
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* What was linked to it stays, without the link. */

@@ -15,14 +15,12 @@ static const struct enroll_shape provider_shape = ENROLL_SHAPE(provider_member);
 static enum nst_err print_providers(struct nst_buf *out, struct nst_db *db, int64_t id)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     const char *between = "[";
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT slug, enabled FROM saml_provider WHERE organization_id = $1 "
                            "ORDER BY position",
                            NST_INT(id)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    for (; e == NST_OK && has_row; e = nst_rows_next(&has_row, rows)) {
+    while (nst_rows_step(rows)) {
         nst_putf(out, "%s{\"slug\":", between);
         nst_json_put_str(out, nst_rows_text(rows, 0));
         nst_put_lit(out, ",\"enabled\":");
@@ -30,7 +28,7 @@ static enum nst_err print_providers(struct nst_buf *out, struct nst_db *db, int6
         nst_put_char(out, '}');
         between = ",";
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     nst_put_z(out, between[0] == '[' ? "[]" : "]");
     return e;
 }

@@ -22,17 +22,13 @@ static enum nst_err print_rows(struct nst_buf *out, struct nst_rows *rows, const
                                enum nst_err (*print_one)(struct nst_buf *, struct nst_rows *,
                                                          const struct owner *))
 {
-    bool has_row = false;
     const char *between = "[";
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         nst_put_z(out, between);
         between = ",";
-        e = print_one(out, rows, o);
-        if (e == NST_OK)
-            e = nst_rows_next(&has_row, rows);
+        nst_rows_fail(rows, print_one(out, rows, o));
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     nst_put_z(out, between[0] == '[' ? "[]" : "]");
     return e;
 }

@@ -15,13 +15,10 @@
 static enum nst_err find_provider(struct nst_str *slug, struct nst_req *rq, int64_t program)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, rq->db, PROVIDER, NST_INT(program)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row && nst_rows_int(rows, 1) == 1)
+    if (nst_rows_step(rows) && nst_rows_int(rows, 1) == 1)
         *slug = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* P38 wants one line a program. Each has a place here by its id; two that share one,
@@ -76,7 +73,6 @@ enum nst_err enroll_find_accounts(struct enroll_batch *b, struct nst_req *rq,
     struct nst_sql q;
     struct nst_rows *rows;
     struct nst_str slug = { 0 };
-    bool has_row = false;
     if (!is_any(b, enroll_may_exist))
         return NST_OK;
     NST_TRY(find_provider(&slug, rq, p->id));
@@ -89,13 +85,10 @@ enum nst_err enroll_find_accounts(struct enroll_batch *b, struct nst_req *rq,
     bind_uids(&q, rq, b, slug);
     nst_sql_add(&q, " ORDER BY id");
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         set_user(b, slug, nst_rows_text(rows, 0), nst_rows_int(rows, 1));
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* ---- One row an account, program and curriculum ---- */
@@ -130,7 +123,6 @@ enum nst_err enroll_find_clash(bool *clash, const struct enroll_batch *b, struct
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     *clash = clashes_in_batch(b);
     if (!is_any(b, has_user))
         return NST_OK;
@@ -140,11 +132,8 @@ enum nst_err enroll_find_clash(bool *clash, const struct enroll_batch *b, struct
     nst_sql_add(&q, " AND user_id");
     enroll_bind_users(&q, b, has_user);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         *clash |= clashes_with(b, nst_rows_int(rows, 0), nst_rows_text(rows, 1));
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }

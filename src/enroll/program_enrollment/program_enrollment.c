@@ -58,23 +58,19 @@ static enum nst_err mark_existing(struct enroll_batch *b, struct nst_req *rq, in
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT external_user_key FROM program_enrollment WHERE program_id = ");
     nst_sql_bind(&q, NST_INT(program));
     nst_sql_add(&q, " AND external_user_key");
     enroll_bind_values(&q, b, enroll_may_exist);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         struct nst_str key = nst_rows_text(rows, 0);
         for (size_t i = 0; i < b->count; i++)
             if (b->record[i].result == NULL && nst_str_eq(b->record[i].value, key))
                 b->record[i].result = "conflict";
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* ---- Saving ---- */
@@ -236,7 +232,6 @@ static enum nst_err find_rows(struct enroll_batch *b, struct nst_req *rq, int64_
 {
     struct nst_sql q;
     struct nst_rows *rows;
-    bool has_row = false;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id, external_user_key, status FROM program_enrollment "
                     "WHERE program_id = ");
@@ -244,13 +239,10 @@ static enum nst_err find_rows(struct enroll_batch *b, struct nst_req *rq, int64_
     nst_sql_add(&q, " AND external_user_key");
     enroll_bind_values(&q, b, enroll_may_exist);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         match_row(b, rows);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 /* Rows of the key that say something else, each with its history. */

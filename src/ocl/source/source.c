@@ -226,20 +226,19 @@ static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
                             const struct ocl_run *step)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, db,
                            "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
                            "concepts = concepts + $3, active_concepts = active_concepts + $4 "
                            "WHERE id = $5 RETURNING rev, next_number",
                            NST_INT(step->revs_left), NST_INT(step->numbers_left),
                            NST_INT(step->concepts), NST_INT(step->active), NST_INT(repo)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row) {
+    if (nst_rows_step(rows)) {
         after[0] = nst_rows_int(rows, 0);
         after[1] = nst_rows_int(rows, 1);
+    } else {
+        nst_rows_fail(rows, NST_E_NOT_FOUND);
     }
-    nst_rows_end(rows);
-    return e == NST_OK && !has_row ? NST_E_NOT_FOUND : e;
+    return nst_rows_end(rows);
 }
 
 enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)

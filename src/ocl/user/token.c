@@ -52,7 +52,6 @@ enum nst_err ocl_token_list(struct nst_req *rq)
 {
     int64_t after = -1;
     struct nst_rows *rows;
-    bool has_row = true;
     nst_no_store(rq);
     nst_put_char(&rq->x->out, '[');
     nst_str_int(&after, nst_query_value(rq, "after"));
@@ -61,14 +60,12 @@ enum nst_err ocl_token_list(struct nst_req *rq)
                                   "ORDER BY account.id LIMIT $3",
                            NST_INT(after), NST_BOOL(rq->caller.is_superuser),
                            NST_INT(TOKENS_PAGE)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    while (e == NST_OK && has_row) {
+    while (nst_rows_step(rows)) {
         if (rq->x->out.p[rq->x->out.n - 1] != '[')
             nst_put_char(&rq->x->out, ',');
         put_token(rq, rows);
-        e = nst_rows_next(&has_row, rows);
     }
-    nst_rows_end(rows);
+    enum nst_err e = nst_rows_end(rows);
     nst_put_char(&rq->x->out, ']');
     return e != NST_OK ? e : nst_answer_json(rq, 200);
 }
@@ -76,19 +73,17 @@ enum nst_err ocl_token_list(struct nst_req *rq)
 enum nst_err ocl_token_detail(struct nst_req *rq)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     nst_no_store(rq);
     NST_TRY(
         nst_query_with(&rows, rq->db, TOKENS "AND account.username = $1", NST_TEXT(rq->var[0])));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && !has_row)
-        e = NST_E_NOT_FOUND;
-    else if (e == NST_OK && nst_rows_bool(rows, 4) && !rq->caller.is_superuser)
-        e = NST_E_FORBIDDEN;
-    else if (e == NST_OK)
+    if (!nst_rows_step(rows))
+        nst_rows_fail(rows, NST_E_NOT_FOUND);
+    else if (nst_rows_bool(rows, 4) && !rq->caller.is_superuser)
+        nst_rows_fail(rows, NST_E_FORBIDDEN);
+    else
         put_token(rq, rows);
-    nst_rows_end(rows);
-    return e != NST_OK ? e : nst_answer_json(rq, 200);
+    NST_TRY(nst_rows_end(rows));
+    return nst_answer_json(rq, 200);
 }
 
 /* ---- The tokens beside a user's own (X9) ---- */
@@ -97,20 +92,17 @@ enum nst_err ocl_token_detail(struct nst_req *rq)
 static enum nst_err find_owner(int64_t *account, struct nst_req *rq)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT id, is_superuser FROM account "
                            "WHERE username = $1 AND is_active",
                            NST_TEXT(rq->var[0])));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && !has_row)
-        e = NST_E_NOT_FOUND;
-    else if (e == NST_OK && nst_rows_bool(rows, 1) && !rq->caller.is_superuser)
-        e = NST_E_FORBIDDEN;
-    else if (e == NST_OK)
+    if (!nst_rows_step(rows))
+        nst_rows_fail(rows, NST_E_NOT_FOUND);
+    else if (nst_rows_bool(rows, 1) && !rq->caller.is_superuser)
+        nst_rows_fail(rows, NST_E_FORBIDDEN);
+    else
         *account = nst_rows_int(rows, 0);
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static const struct nst_response named_response[] = {

@@ -299,19 +299,16 @@ static enum nst_err count_version(struct nst_req *rq, int64_t repo, int64_t chan
 static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
 {
     struct nst_rows *rows;
-    bool has_row = false;
     NST_TRY(nst_query_with(&rows, rq->db,
                            "UPDATE repo SET versions = versions + 1 WHERE id = $1 "
                            "RETURNING rev, concepts, active_concepts",
                            NST_INT(v->repo_id)));
-    enum nst_err e = nst_rows_next(&has_row, rows);
-    if (e == NST_OK && has_row) {
+    if (nst_rows_step(rows)) {
         v->rev = nst_rows_int(rows, 0);
         v->concepts = nst_rows_int(rows, 1);
         v->active_concepts = nst_rows_int(rows, 2);
     }
-    nst_rows_end(rows);
-    return e;
+    return nst_rows_end(rows);
 }
 
 static enum nst_err version_before_create(struct nst_req *rq, void *row)

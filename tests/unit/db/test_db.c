@@ -49,11 +49,8 @@ static enum nst_err count_work(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
     NST_TRY(nst_query(&rows, db, NST_STR("SELECT count(*) FROM t"), NULL, 0));
-    bool has_row;
-    enum nst_err err = nst_rows_next(&has_row, rows);
-    *(int64_t *)arg = err == NST_OK ? nst_rows_int(rows, 0) : -1;
-    nst_rows_end(rows);
-    return err;
+    *(int64_t *)arg = nst_rows_step(rows) ? nst_rows_int(rows, 0) : -1;
+    return nst_rows_end(rows);
 }
 
 static int64_t count_rows(struct nst_store *store)
@@ -81,9 +78,7 @@ static enum nst_err check_value(struct nst_db *db, int64_t id, struct nst_value 
     struct nst_rows *rows;
     NST_TRY(
         nst_query_with(&rows, db, "SELECT id, name, ok, '$1' FROM t WHERE id = $1", NST_INT(id)));
-    bool has_row;
-    assert_int_equal(nst_rows_next(&has_row, rows), NST_OK);
-    assert_true(has_row);
+    assert_true(nst_rows_step(rows));
     assert_true(nst_rows_int(rows, 0) == id);
     assert_true(nst_str_eq(nst_rows_text(rows, 1), name.text));
     assert_int_equal(nst_rows_is_null(rows, 1), name.kind == NST_VALUE_NULL);
@@ -91,10 +86,8 @@ static enum nst_err check_value(struct nst_db *db, int64_t id, struct nst_value 
     assert_int_equal(nst_rows_bool(rows, 2), ok.number != 0);
     assert_int_equal(nst_rows_int(rows, 2), ok.number != 0);
     assert_true(nst_str_eq(nst_rows_text(rows, 3), NST_STR("$1")));
-    assert_int_equal(nst_rows_next(&has_row, rows), NST_OK);
-    assert_false(has_row);
-    nst_rows_end(rows);
-    return NST_OK;
+    assert_false(nst_rows_step(rows));
+    return nst_rows_end(rows);
 }
 
 static enum nst_err values_work(struct nst_db *db, void *arg)
@@ -123,24 +116,45 @@ static enum nst_err cursors_work(struct nst_db *db, void *arg)
     for (int i = 0; i < 2; i++)
         NST_TRY(nst_query_with(&rows[i], db, "SELECT id FROM t WHERE id >= $1 ORDER BY id",
                                NST_INT(i + 1)));
-    bool has_row;
-    assert_int_equal(nst_rows_next(&has_row, rows[0]), NST_OK);
-    assert_int_equal(nst_rows_next(&has_row, rows[1]), NST_OK);
+    assert_true(nst_rows_step(rows[0]));
+    assert_true(nst_rows_step(rows[1]));
     assert_int_equal(nst_rows_int(rows[0], 0), 1);
     assert_int_equal(nst_rows_int(rows[1], 0), 2);
-    assert_int_equal(nst_rows_next(&has_row, rows[0]), NST_OK);
+    assert_true(nst_rows_step(rows[0]));
     assert_int_equal(nst_rows_int(rows[0], 0), 2);
-    assert_int_equal(nst_rows_next(&has_row, rows[1]), NST_OK);
-    assert_false(has_row);
-    nst_rows_end(rows[1]);
-    nst_rows_end(rows[0]);
-    return NST_OK;
+    assert_false(nst_rows_step(rows[1]));
+    NST_TRY(nst_rows_end(rows[1]));
+    return nst_rows_end(rows[0]);
 }
 
 static void test_db__two_cursors_of_one_text(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, cursors_work, NULL), NST_OK);
+}
+
+/* What was made of a row ends the walk, and is what nst_rows_end returns: the first of it. */
+static enum nst_err failing_work(struct nst_db *db, void *arg)
+{
+    struct nst_rows *rows;
+    int *seen = arg;
+    NST_TRY(insert(db, 1));
+    NST_TRY(insert(db, 2));
+    NST_TRY(nst_query(&rows, db, NST_STR("SELECT id FROM t ORDER BY id"), NULL, 0));
+    for (; nst_rows_step(rows); ++*seen) {
+        nst_rows_fail(rows, NST_OK);
+        nst_rows_fail(rows, NST_E_FORBIDDEN);
+        nst_rows_fail(rows, NST_E_NOT_FOUND);
+    }
+    return nst_rows_end(rows);
+}
+
+static void test_db__a_failure_ends_the_walk(void **state)
+{
+    struct fixture *f = *state;
+    int seen = 0;
+    assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, failing_work, &seen), NST_E_FORBIDDEN);
+    assert_int_equal(seen, 1);
 }
 
 /* More texts than the cache holds, then the first one again. */
@@ -447,10 +461,8 @@ static void *writer_thread(void *arg)
         assert_int_equal(nst_query_with(&rows, reader, "SELECT id FROM t WHERE id = $1",
                                         NST_INT(i->id)),
                          NST_OK);
-        bool has_row;
-        assert_int_equal(nst_rows_next(&has_row, rows), NST_OK);
-        n = has_row;
-        nst_rows_end(rows);
+        n = nst_rows_step(rows);
+        assert_int_equal(nst_rows_end(rows), NST_OK);
         nst_reader_close(reader);
         assert_int_equal(n, 1);
     }
@@ -719,11 +731,8 @@ static enum nst_err read_estimate(struct nst_db *db, void *arg)
                       NST_STR("SELECT CAST(reltuples AS bigint) FROM pg_class "
                               "WHERE oid = CAST('t' AS regclass)"),
                       NULL, 0));
-    bool has_row;
-    enum nst_err err = nst_rows_next(&has_row, rows);
-    *(int64_t *)arg = err == NST_OK && has_row ? nst_rows_int(rows, 0) : -1;
-    nst_rows_end(rows);
-    return err;
+    *(int64_t *)arg = nst_rows_step(rows) ? nst_rows_int(rows, 0) : -1;
+    return nst_rows_end(rows);
 }
 
 /* Without it a plan made for an empty table stays until autovacuum comes by. */
@@ -871,6 +880,7 @@ static int run_all(const char *name)
     const struct CMUnitTest tests[] = {
         TEST(test_db__values_round_trip),
         TEST(test_db__two_cursors_of_one_text),
+        TEST(test_db__a_failure_ends_the_walk),
         TEST(test_db__cache_is_bounded),
         TEST(test_sql__builds_and_reads_numbers_and_existence),
         TEST(test_sql__takes_any_number_of_values),
