@@ -36,6 +36,11 @@ struct nst_problem {
     bool is_list; /* rendered as a list of messages */
 };
 
+/* A parameter of a query, decoded; NST_NO_TEXT stands for what is no text. */
+struct nst_query_pair {
+    struct nst_str name, value;
+};
+
 struct nst_req {
     struct nst_arena *arena;
     struct nst_exchange *x;
@@ -48,6 +53,8 @@ struct nst_req {
     enum nst_method method;          /* HEAD counts as GET */
     struct nst_str var[NST_VAR_MAX]; /* variables of the path, decoded */
     unsigned var_count;
+    const struct nst_query_pair *query; /* in the order in which they stand */
+    size_t query_count;
     struct nst_caller caller;
     struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
     unsigned depth;
@@ -109,11 +116,6 @@ bool nst_allows_anonymous(const struct nst_req *rq);
 /* Value of a query parameter, decoded, the last one counts; null when absent,
  * NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
-
-/* The next pair of a query, decoded; false at its end.
- *   rest  the query; cut on the way */
-bool nst_query_next(struct nst_str *name, struct nst_str *value, struct nst_str *rest,
-                    struct nst_arena *a);
 
 /* What a word says of a boolean, without case (V201); false when it says nothing. */
 bool nst_query_flag(bool *out, struct nst_str word);

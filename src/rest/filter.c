@@ -78,14 +78,14 @@ static void add_words(struct filter *f, struct nst_str rest)
 /* Every value of the parameter, in the order in which they stand. */
 static void read_values(struct filter *f)
 {
-    struct nst_str rest = f->rq->x->query, snake = nst_str_z(f->field->name), name, value;
-    struct nst_str camel = nst_camel(f->rq->arena, snake);
-    while (nst_query_next(&name, &value, &rest, f->rq->arena)) {
-        if (value.n == 0 || (!nst_str_eq(name, snake) && !nst_str_eq(name, camel)))
+    struct nst_str snake = nst_str_z(f->field->name), camel = nst_camel(f->rq->arena, snake);
+    for (size_t i = 0; i < f->rq->query_count; i++) {
+        const struct nst_query_pair *p = &f->rq->query[i];
+        if (p->value.n == 0 || (!nst_str_eq(p->name, snake) && !nst_str_eq(p->name, camel)))
             continue;
-        f->name = name;
-        f->is_wrong |= nst_str_eq(value, NST_STR(NST_NO_TEXT));
-        add_words(f, value);
+        f->name = p->name;
+        f->is_wrong |= nst_str_eq(p->value, NST_STR(NST_NO_TEXT));
+        add_words(f, p->value);
     }
 }
 

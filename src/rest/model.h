@@ -178,6 +178,10 @@ struct nst_order {
     unsigned count;
 };
 
+/* Decode the query of the exchange into rq: once, before the first phase, since it is asked
+ * for a dozen times. */
+void nst_query_read(struct nst_req *rq);
+
 /* The order that the query asks for, else the resource's. */
 void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
 

@@ -201,11 +201,11 @@ enum nst_err nst_phase_permit(struct nst_req *rq)
 /* ---- The query ---- */
 
 /* A switch may be given as false. */
-static bool is_refused(const struct nst_not_yet *words, struct nst_str name, struct nst_str value)
+static bool is_refused(const struct nst_not_yet *words, const struct nst_query_pair *p)
 {
-    const struct nst_refused *word = nst_not_yet_find(words, name);
+    const struct nst_refused *word = nst_not_yet_find(words, p->name);
     bool flag = true;
-    return word != NULL && !(word->is_switch && nst_query_flag(&flag, value) && !flag);
+    return word != NULL && !(word->is_switch && nst_query_flag(&flag, p->value) && !flag);
 }
 
 static void refuse(struct nst_req *rq, struct nst_str name)
@@ -229,15 +229,14 @@ static void refuse_headers(struct nst_req *rq)
  * answer for what it asked for. */
 enum nst_err nst_phase_query(struct nst_req *rq)
 {
-    struct nst_str rest = rq->x->query, name, value;
     const struct nst_not_yet *words;
     if (rq->method != NST_GET || rq->is_internal)
         return NST_OK;
     refuse_headers(rq);
     words = &rq->registry->not_yet[nst_face_index(rq->registry, rq->face)];
-    while (words->count > 0 && nst_query_next(&name, &value, &rest, rq->arena))
-        if (value.n > 0 && is_refused(words, name, value))
-            refuse(rq, name);
+    for (size_t i = 0; i < rq->query_count; i++)
+        if (rq->query[i].value.n > 0 && is_refused(words, &rq->query[i]))
+            refuse(rq, rq->query[i].name);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 

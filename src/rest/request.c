@@ -31,24 +31,35 @@ static struct nst_str decode(struct nst_arena *a, struct nst_str text)
     return is_text ? plain : NST_STR(NST_NO_TEXT);
 }
 
-bool nst_query_next(struct nst_str *name, struct nst_str *value, struct nst_str *rest,
-                    struct nst_arena *a)
+/* How many pairs a query may hold: a last `&` begins none. */
+static size_t count_pairs(struct nst_str query)
 {
-    if (rest->p == NULL || rest->n == 0)
-        return false;
-    struct nst_str pair = nst_str_cut(rest, '&');
-    *name = decode(a, nst_str_cut(&pair, '='));
-    *value = decode(a, pair);
-    return true;
+    size_t n = query.n > 0;
+    for (size_t i = 0; i + 1 < query.n; i++)
+        n += query.p[i] == '&';
+    return n;
+}
+
+void nst_query_read(struct nst_req *rq)
+{
+    struct nst_str rest = rq->x->query;
+    struct nst_query_pair *p = NST_NEW_ARRAY(rq->arena, struct nst_query_pair, count_pairs(rest));
+    rq->query = p;
+    rq->query_count = 0;
+    while (rest.n > 0) {
+        struct nst_str pair = nst_str_cut(&rest, '&'), name = nst_str_cut(&pair, '=');
+        p[rq->query_count++] =
+            (struct nst_query_pair){ decode(rq->arena, name), decode(rq->arena, pair) };
+    }
 }
 
 struct nst_str nst_query_value(struct nst_req *rq, const char *name)
 {
-    struct nst_str rest = rq->x->query, found = { 0 }, wanted = nst_str_z(name), key, value;
-    while (nst_query_next(&key, &value, &rest, rq->arena))
-        if (nst_str_eq(key, wanted))
-            found = value;
-    return found;
+    struct nst_str wanted = nst_str_z(name);
+    for (size_t i = rq->query_count; i > 0; i--)
+        if (nst_str_eq(rq->query[i - 1].name, wanted))
+            return rq->query[i - 1].value;
+    return (struct nst_str){ 0 };
 }
 
 bool nst_query_flag(bool *out, struct nst_str word)
