@@ -65,9 +65,23 @@ static bool is_made_of(struct nst_str s, const char *others)
     return s.n > 0;
 }
 
+/* An IPv6 address stands in brackets, and nothing else has them. */
+static bool is_host(struct nst_str host)
+{
+    bool has_bracket = nst_str_starts(host, NST_STR("[")), is_empty = false;
+    struct nst_str rest = host;
+    if (has_bracket)
+        return nst_str_ends(host, NST_STR("]")) && host.n > 3 &&
+               is_made_of(nst_str_slice(host, 1, host.n - 1), ":.");
+    while (rest.p != NULL)
+        is_empty |= nst_str_cut(&rest, '.').n == 0;
+    return !is_empty && is_made_of(host, "-._");
+}
+
 static bool is_none(const struct origin *o)
 {
-    return !is_made_of(o->scheme, "+-.") || !is_made_of(o->host, "-._[]:");
+    return o->scheme.n == 0 || !is_made_of(nst_str_slice(o->scheme, 0, 1), "") ||
+           !is_made_of(o->scheme, "+-.") || !is_host(o->host);
 }
 
 static bool has_path(const struct origin *o)

@@ -160,8 +160,10 @@ static void put_filters(struct nst_buf *out, const struct nst_face *face,
                       &(const struct nst_parameter){
                           nst_str_to_z(out->arena, name), f->rep == NST_REP_BOOL ? SWITCH : NULL,
                           nst_strf(out->arena, "Only rows with this: %s%s", f->doc,
-                                   f->rep == NST_REP_STR ? " `a,b` is or, `!a` not, `a*` a pattern."
-                                                         : "")
+                                   f->rep == NST_REP_STR
+                                       ? " `a,b` is either, `!a,b` neither, `a*` a pattern, "
+                                         "`\"a,b\"` one value."
+                                       : "")
                               .p });
     }
 }

@@ -111,9 +111,19 @@ static const struct nst_parameter retry[] = {
     { 0 },
 };
 
+static const struct nst_parameter challenge[] = {
+    { "WWW-Authenticate", NULL, "What credentials are asked for." },
+    { 0 },
+};
+
+/* A face with errors of its own form has no challenge (T13). */
 static void put_refusal_headers(struct nst_buf *out, const struct nst_face *face, enum nst_err err)
 {
     nst_put_lit(out, ",\"headers\":{");
+    if (err == NST_OK)
+        put_header_rows(out, tag);
+    if (err == NST_E_UNAUTHENTICATED && face->error_schema == NULL)
+        put_header_rows(out, challenge);
     if (err == NST_E_BUSY || err == NST_E_THROTTLED)
         put_header_rows(out, retry);
     put_header_rows(out, face->header);

@@ -405,7 +405,10 @@ class Cases:
                                  ("https://a.example:0", "from 1 to 65535"),
                                  ("https://a.example,https://b.example", "separated by blanks"),
                                  ("* https://a.example", "* alone"), ("null", "* alone"),
-                                 ("a.example", "* alone"), ("https://u@a.example", "* alone")):
+                                 ("a.example", "* alone"), ("https://u@a.example", "* alone"),
+                                 ("https://[::1", "* alone"), ("https://[]", "* alone"),
+                                 ("https://a..example", "* alone"), ("https://.", "* alone"),
+                                 ("http://[::1]x", "* alone"), ("-://a", "* alone")):
                 refused(site.run("config", "--set", f"http.cors_origins={origins}"), 2,  # X30
                         "http.cors_origins", why)
             for origins in ("", " * ", "http://localhost:3000  https://[::1]", "app://a"):

@@ -10,7 +10,7 @@
 #define NAME_CHARS "a-zA-Z0-9.-"
 #define COUNT_ORGS \
     "(SELECT count(*) FROM member JOIN org ON org.id = member.org_id " \
-    "WHERE member.user_id = account.id AND org.is_active)"
+    "WHERE member.user_id = account.id AND org.is_active AND org.public_access <> 'None')"
 #define COUNT_SOURCES(more) \
     "(SELECT count(*) FROM repo WHERE repo.owner_type = 'User' AND repo.owner_id = account.id " \
     "AND repo.is_active " more ")"
@@ -46,7 +46,8 @@ static const struct nst_field user_field[] = {
     NST_FIELD("last_login", ocl_user, last_login, &nst_datetime, .doc = "Last password sign-in."),
     OCL_STAMPS(ocl_user, "account"),
     NST_FIELD("orgs", ocl_user, orgs, &nst_int, .column = COUNT_ORGS,
-              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Number of organisations."),
+              .flags = NST_NEVER_NULL | NST_LAZY,
+              .doc = "Number of organisations that others may view."),
     NST_FIELD("public_sources", ocl_user, public_sources, &nst_int,
               .column = COUNT_SOURCES("AND repo.public_access <> 'None'"),
               .flags = NST_NEVER_NULL | NST_LAZY,
