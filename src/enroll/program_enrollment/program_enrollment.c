@@ -187,19 +187,29 @@ static enum nst_err answer_by_size(bool *answered, struct nst_req *rq)
     return NST_OK;
 }
 
+/* What every batch begins with: its program, held, and its records, duplicates marked.
+ *   answered  true when the size or the form of the body was the answer */
+static enum nst_err take_batch(struct enroll_batch *b, struct enroll_program *p, bool *answered,
+                               struct nst_req *rq)
+{
+    NST_TRY(enroll_take_program(p, rq));
+    NST_TRY(nst_phase_bind(rq));
+    NST_TRY(answer_by_size(answered, rq));
+    if (!*answered)
+        NST_TRY(enroll_read_batch(b, answered, rq, "external_user_key"));
+    if (!*answered)
+        mark_duplicates(b);
+    return NST_OK;
+}
+
 static enum nst_err create(struct nst_req *rq)
 {
     struct enroll_program p = { 0 };
     struct enroll_batch *b = NST_NEW(rq->arena, struct enroll_batch);
     bool answered = false, clash = false;
-    NST_TRY(enroll_take_program(&p, rq));
-    NST_TRY(nst_phase_bind(rq));
-    NST_TRY(answer_by_size(&answered, rq));
-    if (!answered)
-        NST_TRY(enroll_read_batch(b, &answered, rq, "external_user_key"));
+    NST_TRY(take_batch(b, &p, &answered, rq));
     if (answered)
         return NST_OK;
-    mark_duplicates(b);
     NST_TRY(mark_existing(b, rq, p.id));
     NST_TRY(enroll_find_accounts(b, rq, &p));
     for (size_t i = 0; i < b->count; i++)
@@ -288,14 +298,9 @@ static enum nst_err change(struct nst_req *rq)
     struct enroll_program p = { 0 };
     struct enroll_batch *b = NST_NEW(rq->arena, struct enroll_batch);
     bool answered = false;
-    NST_TRY(enroll_take_program(&p, rq));
-    NST_TRY(nst_phase_bind(rq));
-    NST_TRY(answer_by_size(&answered, rq));
-    if (!answered)
-        NST_TRY(enroll_read_batch(b, &answered, rq, "external_user_key"));
+    NST_TRY(take_batch(b, &p, &answered, rq));
     if (answered)
         return NST_OK;
-    mark_duplicates(b);
     for (size_t i = 0; i < b->count; i++)
         if (is_new(&b->record[i]) && !validate_change(&b->record[i]))
             return enroll_invalid_record(rq);
