@@ -21,7 +21,7 @@ import sys
 import urllib.parse
 
 import world
-from support import Client, Site, Tally, arguments, engines
+from support import Client, Site, run_on_engines
 from world import ACCESS, ACCOUNTS, COURSE, MEMBERS, PROGRAM, TARGET, World
 
 SHOWN = 40
@@ -640,14 +640,5 @@ def run_on(tally, nestor, engine, cluster):
             print(f"{engine}: {matrix.cells} cells")
 
 
-def main():
-    options = arguments(__doc__)
-    tally = Tally()
-    for engine, cluster in engines():
-        tally.run(f"{engine}: the server ends as it should", run_on, tally, options.nestor,
-                  engine, cluster)
-    return tally.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_engines(__doc__, run_on))

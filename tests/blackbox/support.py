@@ -74,6 +74,17 @@ class Tally:
         return 1 if self.failed or not self.passed else 0
 
 
+def run_on_engines(description, run):
+    """A test whose run(tally, nestor, engine, cluster) begins and ends a server. Returns the
+    exit status."""
+    options = arguments(description)
+    tally = Tally()
+    for engine, cluster in engines():
+        tally.run(f"{engine}: the server ends as it should", run, tally, options.nestor, engine,
+                  cluster)
+    return tally.finish()
+
+
 class DatabaseCopy(Database):
     """A PostgreSQL database with the content of another one."""
 

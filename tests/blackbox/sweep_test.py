@@ -35,7 +35,7 @@ import urllib.parse
 
 import world
 from openapi import Document
-from support import Client, Site, Tally, arguments, engines
+from support import Client, Site, run_on_engines
 from world import CURRICULUM, KNOWN, TARGET, Identity, World, places
 
 THREADS = 4
@@ -311,14 +311,5 @@ def run_on(tally, nestor, engine, cluster):
             tally.run(f"{engine}: the server lives", server_lives, server)
 
 
-def main():
-    options = arguments(__doc__)
-    tally = Tally()
-    for engine, cluster in engines():
-        tally.run(f"{engine}: the server ends as it should", run_on, tally, options.nestor,
-                  engine, cluster)
-    return tally.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_engines(__doc__, run_on))

@@ -20,7 +20,7 @@ import sys
 
 import world
 from openapi import Document
-from support import Client, Site, Tally, arguments, engines
+from support import Client, Site, run_on_engines
 from world import KNOWN, RELEASED, UNRELEASED, Identity, World, places
 
 # What may differ after a document was sent back: times, and the numbers of a new version.
@@ -382,14 +382,5 @@ def run_on(tally, nestor, engine, cluster):
             print(f"{engine}: {walk.count} requests")
 
 
-def main():
-    options = arguments(__doc__)
-    tally = Tally()
-    for engine, cluster in engines():
-        tally.run(f"{engine}: the server ends as it should", run_on, tally, options.nestor,
-                  engine, cluster)
-    return tally.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_engines(__doc__, run_on))
