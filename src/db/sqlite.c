@@ -32,30 +32,31 @@ static bool is_full(int code, int error)
            (code == SQLITE_IOERR_WRITE && (error == EDQUOT || error == EFBIG));
 }
 
+static enum nst_err error_of(int code, int error)
+{
+    switch (code) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        return NST_E_CONFLICT;
+    case SQLITE_BUSY:
+    case SQLITE_BUSY_RECOVERY:
+        return NST_E_BUSY;
+    default:
+        return is_full(code, error) ? NST_E_FULL : NST_E_DB;
+    }
+}
+
 /* The error of the last call. SQLite ends the whole transaction by itself after
  * some failures of the disk: db->lost tells the writer. */
 static enum nst_err failure(struct nst_db *db)
 {
-    static const struct {
-        int code;
-        enum nst_err err;
-    } known[] = {
-        { SQLITE_CONSTRAINT_UNIQUE, NST_E_CONFLICT },
-        { SQLITE_CONSTRAINT_PRIMARYKEY, NST_E_CONFLICT },
-        { SQLITE_CONSTRAINT_ROWID, NST_E_CONFLICT },
-        { SQLITE_BUSY, NST_E_BUSY },
-        { SQLITE_BUSY_RECOVERY, NST_E_BUSY },
-    };
     static const char *const event[NST_ERR_COUNT] = {
         [NST_E_BUSY] = "store locked by another process",
         [NST_E_FULL] = "store full",
         [NST_E_DB] = "database error",
     };
-    int code = sqlite3_extended_errcode(db->handle);
-    enum nst_err err = is_full(code, errno) ? NST_E_FULL : NST_E_DB;
-    for (size_t i = 0; i < NST_COUNT(known); i++)
-        if (code == known[i].code)
-            err = known[i].err;
+    enum nst_err err = error_of(sqlite3_extended_errcode(db->handle), errno);
     if (err == NST_E_CONFLICT)
         return err;
     (void)log_failure(db, event[err]);

@@ -2,6 +2,8 @@
  * requests from inside the program. */
 #include "model.h"
 
+#include "nestor/base/log.h"
+
 #define RETRY_AFTER  "1"  /* seconds: what is busy has been waited for already */
 #define ANSWER_FIRST 2048 /* bytes of an answer that are at hand from the start */
 
@@ -9,6 +11,16 @@ void nst_say_when(struct nst_exchange *x, enum nst_err err)
 {
     if (nst_err_status(err) == 503)
         nst_http_add_header(x, "Retry-After", NST_STR(RETRY_AFTER));
+}
+
+/* A fault of the program, which the client cannot mend. */
+static enum nst_err answered_nothing(const struct nst_req *rq)
+{
+    if (rq->is_gathering)
+        return NST_OK;
+    nst_log(NST_LOG_ERROR, "a view returned NST_OK and has not answered",
+            NST_LOG_STR("route", rq->endpoint->path), NST_LOG_STR("method", rq->x->method));
+    return NST_E_INTERNAL;
 }
 
 enum nst_err nst_run_phases(struct nst_req *rq)
@@ -21,6 +33,8 @@ enum nst_err nst_run_phases(struct nst_req *rq)
         if (rq->x->status != 0 && *phase != nst_phase_view)
             break;
     }
+    if (e == NST_OK && rq->x->status == 0)
+        e = answered_nothing(rq);
     if (e == NST_E_RETRY)
         return e;
     if (e != NST_OK) {

@@ -254,7 +254,20 @@ static bool switch_lacks_doc(const struct nst_at *at)
     return at->query_switch->doc == NULL;
 }
 
+/* What a list reads of the query already. */
+static bool switch_is_taken(const struct nst_at *at)
+{
+    const struct nst_switch *s = at->query_switch;
+    int field = nst_field_index(at->resource, nst_str_z(s->name));
+    for (const struct nst_switch *before = at->resource->switches; before != s; before++)
+        if (before->of == s->of && strcmp(before->name, s->name) == 0)
+            return true;
+    return nst_is_list_parameter(nst_str_z(s->name)) ||
+           (field >= 0 && (at->resource->field[field].flags & NST_FILTER) != 0);
+}
+
 static const struct nst_check switch_checks[] = {
+    { switch_is_taken, "the query has this name already", "rename the switch, or take it out" },
     { switch_lacks_doc, "a switch without doc", "give it a sentence in .doc" },
     { switch_shows_nothing, "no face has serializers for both uses of this switch",
       "write the serializer, or take the switch out" },

@@ -202,6 +202,21 @@ static bool describes_no_answer(const struct nst_at *at)
     return own != NULL && own->as == NULL && (own->response == NULL || own->response->status == 0);
 }
 
+/* Rows of one status, or of the generic view's. */
+static bool answers_twice(const struct nst_at *at)
+{
+    const struct nst_description *own = at->action->describe;
+    const struct nst_response *r = own != NULL ? own->response : NULL;
+    for (const struct nst_response *one = r; one != NULL && one->status != 0; one++) {
+        if (own->as != NULL && one->status == nst_success_of(own->as))
+            return true;
+        for (const struct nst_response *before = r; before != one; before++)
+            if (before->status == one->status)
+                return true;
+    }
+    return false;
+}
+
 static bool is_broken(const struct nst_at *at, const char *schema)
 {
     return schema != NULL && !nst_is_json(at->reg->arena, schema);
@@ -303,6 +318,8 @@ static const struct nst_check action_checks[] = {
       "say in .describe what it takes and answers" },
     { describes_no_answer, "a description without an answer",
       "name a generic view in .as, or a row in .response" },
+    { answers_twice, "a description has two answers of one status",
+      "leave one row; .as has one of its own" },
     { has_broken_schema, "a row of the description has no doc, or its schema is no JSON",
       "write both" },
     { gathers_in_vain, "gather is of use before prepare only", "set .prepare, or take it out" },

@@ -46,8 +46,7 @@ static struct origin split(struct nst_str text)
     o.rest = nst_str_slice(after, slash, after.n);
     if (nst_str_starts(authority, NST_STR("["))) /* the colons of an IPv6 address */
         i = nst_str_find(authority, ']');
-    while (i < authority.n && authority.p[i] != ':')
-        i++;
+    i += nst_str_find(nst_str_slice(authority, i, authority.n), ':');
     o.host = nst_str_slice(authority, 0, i);
     if (i < authority.n)
         o.port = nst_str_slice(authority, i + 1, authority.n);

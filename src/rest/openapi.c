@@ -123,20 +123,35 @@ static const struct nst_parameter page_parameters[] = {
     { 0 },
 };
 
+static const struct nst_parameter one_way[] = {
+    { "sortAsc", NULL, "Name to sort by, upwards." },
+    { "sortDesc", NULL, "Name to sort by, downwards." },
+    { 0 },
+};
+
+static bool has_name(const struct nst_parameter *p, struct nst_str name)
+{
+    for (; p->name != NULL; p++)
+        if (nst_str_eq(nst_str_z(p->name), name))
+            return true;
+    return false;
+}
+
+bool nst_is_list_parameter(struct nst_str name)
+{
+    return has_name(page_parameters, name) || has_name(one_way, name) ||
+           nst_str_eq(name, NST_STR("sort"));
+}
+
 static void put_sorts(struct nst_buf *out, const struct nst_resource *r)
 {
-    static const struct nst_parameter one_way[] = {
-        { "sortAsc", NULL, "Name to sort by, upwards." },
-        { "sortDesc", NULL, "Name to sort by, downwards." },
-    };
     struct nst_buf names;
     nst_buf_init(&names, out->arena, 4096);
     for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++)
         nst_putf(&names, "%s%s", names.n > 0 ? ", " : "", s->name);
     if (names.n == 0)
         return;
-    for (size_t i = 0; i < NST_COUNT(one_way); i++)
-        put_parameter(out, &one_way[i]);
+    put_parameter_rows(out, one_way);
     put_parameter(out, &(const struct nst_parameter){
                            "sort", NULL,
                            nst_strf(out->arena,

@@ -55,6 +55,12 @@ nst_view *nst_view_of(const struct nst_action *action);
 /* Is this a way to show credentials? */
 bool nst_is_scheme(struct nst_str name);
 
+/* Does every list have a parameter of this name? */
+bool nst_is_list_parameter(struct nst_str name);
+
+/* The status of a generic view's success. */
+unsigned nst_success_of(nst_view *view);
+
 /* Is this one of the five? */
 bool nst_is_generic(nst_view *view);
 

@@ -197,10 +197,15 @@ static void put_document(struct nst_document *d, const struct nst_endpoint_metho
     nst_put_lit(d->out, "}}");
 }
 
+unsigned nst_success_of(nst_view *view)
+{
+    return view == nst_create ? 201 : view == nst_destroy ? 204 : 200;
+}
+
 static void put_generic(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     nst_view *view = nst_view_of(op->action);
-    unsigned status = view == nst_create ? 201 : view == nst_destroy ? 204 : 200;
+    unsigned status = nst_success_of(view);
     if (view == NULL)
         return;
     nst_put_comma(d->out);

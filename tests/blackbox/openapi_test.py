@@ -3,6 +3,8 @@ server error or one that the document does not have; a client that openapi-pytho
 (PyPI) generates from it walks through the faces (X66, X78).
 
 Both are installed into virtual environments of this test, in --probe-dir.
+
+Usage: openapi_test.py --nestor PATH --probe-dir DIR
 """
 import glob
 import importlib

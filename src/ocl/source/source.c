@@ -226,6 +226,7 @@ static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
                             const struct ocl_run *step)
 {
     struct nst_rows *rows;
+    after[0] = after[1] = 0;
     NST_TRY(nst_query_with(&rows, db,
                            "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
                            "concepts = concepts + $3, active_concepts = active_concepts + $4 "

@@ -60,10 +60,17 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
 static const struct nst_response broken_response[] = { { 200, "Half.", { .schema = "{" } }, { 0 } };
 static const struct nst_description broken_description = { .response = broken_response };
 
+static const struct nst_response second_response[] = { { 200, "Again." }, { 0 } };
+static const struct nst_description double_description = { .as = nst_retrieve,
+                                                           .response = second_response };
 static const struct nst_description mute_description = { 0 };
 
 static const struct nst_switch brief_switch[] = {
     { "brief", NST_LIST, NST_BRIEF, "Less." },
+    { 0 },
+};
+static const struct nst_switch limit_switch[] = {
+    { "limit", NST_LIST, NST_DETAIL, "Taken." },
     { 0 },
 };
 static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL }, { 0 } };
@@ -119,6 +126,7 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(parent_that_is_the_row_itself, "book", "resource", "nst_int", t->book.parent = "id") \
     X(switch_of_no_serializer, "book", "switch brief", "write the serializer", \
       t->book.switches = brief_switch) \
+    X(switch_of_a_taken_name, "book", "switch limit", "rename", t->book.switches = limit_switch) \
     X(switch_without_doc, "book", "switch mute", ".doc", t->book.switches = mute_switch) \
     X(two_sorts_of_a_name, "book", "sort Title", "take one out", \
       t->sort[1] = (struct nst_sort){ "Title" })
@@ -263,6 +271,8 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
       t->book_route[2].get.view = view) \
     X(description_of_no_answer, "book", "route /books/ GET", ".response", \
       t->book_route[2].get = VIEWED(&mute_description)) \
+    X(description_of_two_answers, "book", "route /books/ GET", "leave one row", \
+      t->book_route[2].get = VIEWED(&double_description)) \
     X(description_of_broken_json, "book", "route /books/ GET", "write both", \
       t->book_route[2].get = VIEWED(&broken_description)) \
     X(view_without_serializer, "book", "route /books/ GET", "NST_LIST", \
