@@ -3,6 +3,7 @@
  * connection to one thread at a time. */
 #include "internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,8 +33,13 @@ static bool is_full(int code, int error)
            (code == SQLITE_IOERR_WRITE && (error == EDQUOT || error == EFBIG));
 }
 
-static enum nst_err error_of(int code, int error)
+/* The error of the last call. SQLite ends the whole transaction by itself after
+ * some failures of the disk: db->lost tells the writer. */
+static enum nst_err failure(struct nst_db *db)
 {
+    int error = errno, code = sqlite3_extended_errcode(db->handle);
+    enum nst_err err = is_full(code, error) ? NST_E_FULL : NST_E_DB;
+    const char *event = err == NST_E_FULL ? "store full" : "database error";
     switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
@@ -41,25 +47,13 @@ static enum nst_err error_of(int code, int error)
         return NST_E_CONFLICT;
     case SQLITE_BUSY:
     case SQLITE_BUSY_RECOVERY:
-        return NST_E_BUSY;
+        err = NST_E_BUSY;
+        event = "store locked by another process";
+        break;
     default:
-        return is_full(code, error) ? NST_E_FULL : NST_E_DB;
+        break;
     }
-}
-
-/* The error of the last call. SQLite ends the whole transaction by itself after
- * some failures of the disk: db->lost tells the writer. */
-static enum nst_err failure(struct nst_db *db)
-{
-    static const char *const event[NST_ERR_COUNT] = {
-        [NST_E_BUSY] = "store locked by another process",
-        [NST_E_FULL] = "store full",
-        [NST_E_DB] = "database error",
-    };
-    enum nst_err err = error_of(sqlite3_extended_errcode(db->handle), errno);
-    if (err == NST_E_CONFLICT)
-        return err;
-    (void)log_failure(db, event[err]);
+    (void)log_failure(db, event);
     if (sqlite3_get_autocommit(db->handle))
         db->lost = err;
     return err;
@@ -103,8 +97,10 @@ static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst
                                                          SQLITE_PREPARE_PERSISTENT, &handle, NULL);
         nst_arena_rewind(db->scratch, mark);
         if (code != SQLITE_OK || handle == NULL) {
+            enum nst_err err = failure(db);
             nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
-            return failure(db);
+            assert(err != NST_OK);
+            return err;
         }
         stmt = nst_cache_add(&db->cache, sql);
         stmt->handle = handle;

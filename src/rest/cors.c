@@ -55,7 +55,7 @@ static struct origin split(struct nst_str text)
 
 static bool is_made_of(struct nst_str s, const char *others)
 {
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0; s.p != NULL && i < s.n; i++) {
         char c = nst_lower(s.p[i]);
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
             nst_str_find(nst_str_z(others), c) == strlen(others))
@@ -219,7 +219,7 @@ struct nst_cors *nst_cors_new(struct nst_arena *a, struct nst_str origins,
     c->allowed = NST_NEW_ARRAY(a, struct allowed, origins.n / 2 + 1);
     c->is_any = is_star(origins);
     while (next_origin(&origin, &rest))
-        allow(c, a, origin, exposed);
+        allow(c, a, nst_str_copy(a, origin), exposed);
     return c->count > 0 ? c : NULL;
 }
 

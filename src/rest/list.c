@@ -215,7 +215,7 @@ static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *
     struct nst_buf *out = &rq->x->out;
     void *row = nst_alloc(rq->arena, l->model->resource->size);
     unsigned columns = (unsigned)__builtin_popcountll(l->shape->columns);
-    while (!l->page.has_more && nst_rows_step(rows)) {
+    while (nst_rows_step(rows)) {
         l->page.has_more = l->page.returned == l->page.limit;
         if (l->page.has_more)
             return;

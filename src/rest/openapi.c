@@ -53,7 +53,7 @@ static void put_path(struct nst_buf *out, const struct nst_endpoint *e)
     nst_put_lit(out, "/\":{");
 }
 
-/* "v2_get_orgs_org_sources": as unique as the path. */
+/* "v2_get_orgs_org_sources". openapi_test.py looks that none stands twice. */
 static void put_operation_id(struct nst_buf *out, const struct nst_endpoint_method *op)
 {
     const struct nst_endpoint *e = op->endpoint;

@@ -33,9 +33,6 @@ void nst_put_reference(struct nst_document *d, const struct nst_model *m,
 /* Append all schemas that were referred to, and those that they refer to. */
 void nst_put_schemas(struct nst_document *d);
 
-/* Append the JSON Schema of a filter's value. */
-void nst_put_filter_schema(struct nst_buf *out, const struct nst_field *f);
-
 /* Append the member `responses` of an operation. */
 void nst_put_responses(struct nst_document *d, const struct nst_endpoint_method *op);
 
@@ -61,7 +58,7 @@ bool nst_is_list_parameter(struct nst_str name);
 /* The status of a generic view's success. */
 unsigned nst_success_of(nst_view *view);
 
-/* Is this one of the five? */
+/* Is this one of the five generic views? */
 bool nst_is_generic(nst_view *view);
 
 #endif

@@ -35,7 +35,8 @@ void nst_put_reference(struct nst_document *d, const struct nst_model *m,
 
 static bool link_may_be_null(const struct nst_model *m, const struct nst_link *link);
 
-/* What is required on creation, has a fallback or is filled in is there ever after. */
+/* What has a fallback, is filled in or is a key is there ever after; of other fields the table
+ * says so. */
 static bool may_be_null(const struct nst_model *m, unsigned index)
 {
     const struct nst_field *f = &m->resource->field[index];
@@ -196,7 +197,7 @@ static void put_taken(struct nst_document *d, const struct nst_shape *shape,
                                           : "\"type\":[\"array\",\"string\",\"null\"]");
     else
         put_type(d->out, type->schema, !must_hold(slot));
-    if (type == &nst_email || type == &nst_int || type == &nst_datetime)
+    if (type->format != NULL)
         nst_putf(d->out, ",\"format\":\"%s\"", type->format);
     if (type == &nst_string_list || slot->children != NULL)
         put_list_rules(d, slot, face);
@@ -305,10 +306,4 @@ void nst_put_schemas(struct nst_document *d)
         for (size_t i = 0; i < d->reg->models; i++)
             any |= put_what_is_used(d, &d->reg->model[i], is_written);
     }
-}
-
-/* A list of values, `!` and `*` are texts: only a switch has a type of its own. */
-void nst_put_filter_schema(struct nst_buf *out, const struct nst_field *f)
-{
-    nst_putf(out, "{\"type\":\"%s\"}", f->rep == NST_REP_BOOL ? "boolean" : "string");
 }
