@@ -2,6 +2,8 @@
  * the store and its migrations, serving until a signal. */
 #include "nestor/app.h"
 
+#include "check.h"
+
 #include "nestor/base/log.h"
 
 #include <pthread.h>
@@ -89,14 +91,6 @@ static void add_app(struct whole *w, const struct nst_app *app)
 extern const struct nst_app *const __start_nst_needs[] __attribute__((weak));
 extern const struct nst_app *const __stop_nst_needs[] __attribute__((weak));
 
-static bool fault(const char *table, struct nst_str row, const char *what, const char *remedy)
-{
-    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("table", nst_str_z(table)),
-            NST_LOG_STR("row", row), NST_LOG_STR("fault", nst_str_z(what)),
-            NST_LOG_STR("remedy", nst_str_z(remedy)));
-    return false;
-}
-
 static bool uses(const struct nst_app *app, const struct nst_app *wanted)
 {
     for (size_t i = 0; i < count(app->uses); i++)
@@ -108,11 +102,14 @@ static bool uses(const struct nst_app *app, const struct nst_app *wanted)
 static bool has_all_that_it_needs(const struct nst_app *app)
 {
     bool good = true;
-    for (const struct nst_app *const *at = __start_nst_needs; at != __stop_nst_needs; at++)
-        if (!uses(app, *at))
-            good = fault(app->name, nst_str_z((*at)->name),
-                         "the program calls what needs the tables of this app",
-                         "add it to NST_USES of the app");
+    for (const struct nst_app *const *at = __start_nst_needs; at != __stop_nst_needs; at++) {
+        if (uses(app, *at))
+            continue;
+        good = false;
+        nst_log_fault(nst_str_z(app->name), nst_str_z((*at)->name),
+                      "the program calls what needs the tables of this app",
+                      "add it to NST_USES of the app");
+    }
     return good;
 }
 
@@ -120,11 +117,15 @@ static bool has_numbers_of_its_own(const struct nst_app *app, struct nst_arena *
 {
     bool good = true;
     const struct nst_migration *step = count(app->uses) > 0 ? app->migrations : NULL;
-    for (; step != NULL && step->name != NULL; step++)
-        if (step->number < NST_STEP_FIRST)
-            good = fault(app->name, nst_strf(a, "migration %u %s", step->number, step->name),
-                         "numbers below 1000 are for the apps that are used",
-                         "number the program's own from 1000");
+    for (; step != NULL && step->name != NULL; step++) {
+        if (step->number >= NST_STEP_FIRST)
+            continue;
+        good = false;
+        nst_log_fault(nst_str_z(app->name),
+                      nst_strf(a, "migration %u %s", step->number, step->name),
+                      "numbers below 1000 are for the apps that are used",
+                      "number the program's own from 1000");
+    }
     return good;
 }
 

@@ -6,11 +6,15 @@
 
 #include "nestor/base/log.h"
 
+void nst_log_fault(struct nst_str table, struct nst_str row, const char *fault, const char *remedy)
+{
+    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("table", table), NST_LOG_STR("row", row),
+            NST_LOG_STR("fault", nst_str_z(fault)), NST_LOG_STR("remedy", nst_str_z(remedy)));
+}
+
 void nst_refuse(const struct nst_at *at, const char *fault, const char *remedy)
 {
-    nst_log(NST_LOG_ERROR, "table_fault", NST_LOG_STR("table", at->table),
-            NST_LOG_STR("row", at->row), NST_LOG_STR("fault", nst_str_z(fault)),
-            NST_LOG_STR("remedy", nst_str_z(remedy)));
+    nst_log_fault(at->table, at->row, fault, remedy);
     at->reg->faults++;
 }
 

@@ -31,7 +31,10 @@ struct nst_check {
     const char *fault, *remedy;
 };
 
-/* Log what is wrong with a row, in one line, and count it. */
+/* Log what is wrong with the row of a table, in one line. */
+void nst_log_fault(struct nst_str table, struct nst_str row, const char *fault, const char *remedy);
+
+/* The same of the row that a check looks at, and count it. */
 void nst_refuse(const struct nst_at *at, const char *fault, const char *remedy);
 
 /* Ask the checks, which end with a row without a question, in their order; refuse the
