@@ -3,10 +3,8 @@
 
 #include "app.h"
 
-#define TEXT(number)  #number
-#define DIGITS(macro) TEXT(macro)
-#define BATCH         DIGITS(ENROLL_BATCH)
-#define STRING        "{\"type\":\"string\"}"
+#define BATCH  NST_DIGITS(ENROLL_BATCH)
+#define STRING "{\"type\":\"string\"}"
 
 /* What both views have of their own; the argument of their actions. */
 struct enroll_described {
@@ -22,7 +20,7 @@ const struct enroll_described enroll_program_described = {
     .statuses = enroll_statuses,
     .errors = program_errors,
     .required = "\"external_user_key\",\"status\",\"curriculum_uuid\"",
-    .properties = "\"external_user_key\":{\"type\":\"string\",\"maxLength\":" DIGITS(
+    .properties = "\"external_user_key\":{\"type\":\"string\",\"maxLength\":" NST_DIGITS(
         ENROLL_KEY_MAX) "},\"curriculum_uuid\":" STRING,
 };
 

@@ -375,12 +375,9 @@ static const struct nst_response import_response[] = {
     { 0 },
 };
 
-#define TEXT(number)  #number
-#define DIGITS(macro) TEXT(macro)
-
 static const struct nst_description import_description = {
     .request = { .schema = "{\"type\":\"object\",\"required\":[\"lines\"],\"properties\":{"
-                           "\"lines\":{\"type\":\"array\",\"maxItems\":" DIGITS(
+                           "\"lines\":{\"type\":\"array\",\"maxItems\":" NST_DIGITS(
                                LINES_MAX) ",\"items\":{\"type\":\"object\"}}}}" },
     .parameter = import_parameter,
     .response = import_response,

@@ -108,10 +108,8 @@ static void put_parameter_rows(struct nst_buf *out, const struct nst_parameter *
 }
 
 #define NUMBER(low, high) "{\"type\":\"integer\",\"minimum\":" low high "}"
-#define TEXT(number)      #number
-#define DIGITS(macro)     TEXT(macro)
-#define PAGE_MAX          ",\"maximum\":" DIGITS(NST_PAGE_MAX)
-#define PAGE_DEFAULT      ",\"default\":" DIGITS(NST_PAGE_DEFAULT)
+#define PAGE_MAX          ",\"maximum\":" NST_DIGITS(NST_PAGE_MAX)
+#define PAGE_DEFAULT      ",\"default\":" NST_DIGITS(NST_PAGE_DEFAULT)
 #define SWITCH            "{\"type\":\"boolean\"}"
 
 static const struct nst_parameter page_parameters[] = {

@@ -31,6 +31,10 @@ struct nst_str {
 /* Number of members of an array. */
 #define NST_COUNT(array) (sizeof(array) / sizeof(*(array)))
 
+/* The digits of a number that a macro stands for, as a literal. */
+#define NST_DIGITS(macro)     NST_DIGITS_OF(macro)
+#define NST_DIGITS_OF(number) #number
+
 /* View a NUL-terminated string; NULL gives the null string. */
 struct nst_str nst_str_z(const char *z);
 
