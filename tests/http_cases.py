@@ -9,11 +9,13 @@ PostgreSQL is the cluster that NESTOR_TEST_PG names (tools/pg-cluster sets it).
 """
 import argparse
 import http.client
+import json
 import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import openapi
 from http_file import FileError, read_file, substitute
 from http_match import match_body, match_header, parse_json, pick, show
 from http_server import Server, ServerError, curl
@@ -44,6 +46,7 @@ class FileRun:
         for name in file.users:
             self.variables[name] = server.make_user(name)
             self.tokens.add(self.variables[name])
+        self.document = openapi.Document(json.loads(server.request("GET", "/openapi.json").body))
 
     def run_case(self, case):
         """Returns the details of the first failure, or None."""
@@ -63,6 +66,7 @@ class FileRun:
             else:
                 line, answer = self.send(case)
             problems = self.compare(case, answer)
+            problems += self.undocumented(case, answer) if case.raw is None else []
             # One difference should not fail all that builds on this case.
             problems += self.capture(case, answer)
             if not problems:
@@ -93,6 +97,20 @@ class FileRun:
         if expected is not None:
             problems += match_body(substitute(expected, self.variables), answer.body)
         return problems
+
+    def undocumented(self, case, answer):
+        """An operation of /openapi.json answers as that says, whatever a case expects."""
+        path = substitute(case.target, self.variables).partition("?")[0]
+        operation = self.document.operation_of(case.method, path)
+        if operation is None or answer.status == "closed":
+            return []
+        headers = http.client.HTTPMessage()
+        for name, value in answer.headers:
+            headers[name] = value
+        why = self.document.unfit(operation,
+                                  openapi.Answer(int(answer.status), headers, answer.body),
+                                  case.method == "HEAD")
+        return [f"/openapi.json, {operation}: {why}"] if why else []
 
     def capture(self, case, answer):
         problems = []

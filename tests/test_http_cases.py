@@ -35,6 +35,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "type": self.headers["Content-Type"], "users": []}).encode()
         if self.path == "/guide/admin/tokens/anna/":
             out = b'{"key": "abcdefabcdefabcdefabcdef"}'
+        if self.path == "/openapi.json":
+            answers = {"201": {"description": "Made."}}
+            out = json.dumps({"components": {}, "paths": {"/{made}/odd": {
+                "get": {"security": [], "responses": answers}}}}).encode()
         created = self.path == "/guide/users/"
         self.send_response(500 if self.path == "/broken" else 201 if created else 200)
         self.send_header("Location", self.path)
@@ -309,6 +313,11 @@ class Files(unittest.TestCase):
         for status, result in (("200", 1), ("(500)", 1), ("500", 0)):
             got, out = self.run_http(f"### A\nGET /broken\n\nHTTP {status}\n")
             self.assertEqual(got, result, out)
+
+    def test_an_answer_that_the_document_does_not_know_fails(self):
+        status, out = self.run_http("### A\nGET /very/odd?x=1\n\nHTTP 200\n")
+        self.assertEqual(1, status)
+        self.assertIn("/openapi.json, GET /{made}/odd: 200 is not documented", out)
 
     def test_selection_runs_what_comes_before(self):
         text = """\

@@ -232,12 +232,12 @@ enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq)
 
 /* ---- Deleting: the row must be there, unless it is to be purged (G149) ---- */
 
-static const struct nst_parameter purge_parameter[] = {
+const struct nst_parameter ocl_purge_parameter[] = {
     { "hardDelete", "{\"type\":\"boolean\"}", "Erase it for good; administrators only." },
     { 0 },
 };
 
-const struct nst_description ocl_removal = { .as = nst_destroy, .parameter = purge_parameter };
+const struct nst_description ocl_removal = { .as = nst_destroy, .parameter = ocl_purge_parameter };
 
 bool ocl_wants_purge(struct nst_req *rq)
 {

@@ -66,7 +66,8 @@ extern const struct nst_resource *const ocl_resources[];
         "verbose", NST_LIST, NST_DETAIL, "Rows as the detail has them." \
     }
 
-/* Of a removal that may be for good. */
+/* Of a removal that may be for good (G149): its switch, and what describes it. */
+extern const struct nst_parameter ocl_purge_parameter[];
 extern const struct nst_description ocl_removal;
 
 /* ---- Permissions (access.c) ---- */

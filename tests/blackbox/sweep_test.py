@@ -300,7 +300,8 @@ def run_on(tally, nestor, engine, cluster):
         world.load(site)
         with site.serve() as server:
             a_world = World(site, server.client()).fill()
-            document = Document(server.client())
+            document = Document(server.client().expect(200, "GET", "/openapi.json")
+                                .json())
             identities = [Identity(n, a_world.token.get(n, "0" * 40)) for n in IDENTITIES]
             sweep = Sweep(server, document, identities, a_code(site))
             tally.run(f"{engine}: everything can be asked", sweep_all, sweep, server, a_world)

@@ -370,7 +370,7 @@ def run_on(tally, nestor, engine, cluster):
         world.load(site)
         with site.serve() as server:
             client = server.client()
-            walk = Walk(server, World(site, client).fill(), Document(client))
+            walk = Walk(server, World(site, client).fill(), Document(client.expect(200, "GET", "/openapi.json").json()))
             for name, case in (("a document that is sent back changes nothing", sent_back),
                                ("what is made shows what was sent", made_as_sent),
                                ("what is changed shows what was sent", changed_as_sent),

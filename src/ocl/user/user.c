@@ -268,6 +268,15 @@ static enum nst_err user_destroy(struct nst_req *rq)
     }
 
 static const struct nst_response list_response[] = { REFUSED, { 0 } };
+static const struct nst_response removal_response[] = {
+    { 405,
+      "Nobody deletes themselves.",
+      { .schema = "{\"$ref\":\"#/components/schemas/guide.Error\"}" } },
+    { 0 },
+};
+static const struct nst_description removal_description = { .as = nst_destroy,
+                                                            .parameter = ocl_purge_parameter,
+                                                            .response = removal_response };
 static const struct nst_response membership_response[] = { { 204, "Success." }, REFUSED, { 0 } };
 static const struct nst_description list_description = { .as = nst_list,
                                                          .response = list_response };
@@ -285,7 +294,8 @@ static const struct nst_route user_route[] = {
       .doc = "Users; administrators create them." },
     /* G68 */
     { GUIDE, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .post = SELF, .put = SELF,
-      .delete = { user_destroy, ocl_may_delete_user, NST_MAY_BE_ABSENT, .describe = &ocl_removal },
+      .delete = { user_destroy, ocl_may_delete_user, NST_MAY_BE_ABSENT,
+                  .describe = &removal_description },
       .doc = "One user." },
     /* G69 */
     { GUIDE, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .post = SELF, .put = SELF,

@@ -1,10 +1,12 @@
 """What /openapi.json says, as tests ask it: operations, their parameters, bodies that fit a
 schema, and whether an answer is one that the document knows.
 """
+import http.client
 import itertools
 import json
 import re
 import threading
+from dataclasses import dataclass
 
 import jsonschema
 
@@ -27,6 +29,14 @@ def closed(schema):
     return tight
 
 
+@dataclass
+class Answer:
+    """What `unfit` looks at; any object with these will do."""
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
 class Operation:
     """One method of one path."""
 
@@ -38,6 +48,10 @@ class Operation:
         self.switches = [p for p in self.spec.get("parameters", []) if p["in"] == "query"]
         self.variables = re.findall(r"\{(\w+)\}", path)
         self.bodies = self.spec.get("requestBody", {}).get("content", {})
+        segments = path.split("/")
+        self.order = [s.startswith("{") for s in segments]  # names come before variables
+        self.pattern = re.compile("/".join(r"[^/]+" if s.startswith("{") else re.escape(s)
+                                           for s in segments))
 
     def __str__(self):
         return f"{self.method.upper()} {self.path}"
@@ -51,10 +65,10 @@ class Operation:
 
 
 class Document:
-    """The description of a running server."""
+    """The description of a running server, parsed."""
 
-    def __init__(self, client):
-        self.root = client.expect(200, "GET", "/openapi.json").json()
+    def __init__(self, root):
+        self.root = root
         self.components = closed(self.root["components"])
         self.operations = [Operation(self, path, method)
                            for path, item in sorted(self.root["paths"].items())
@@ -71,6 +85,14 @@ class Document:
                 at = at[name]
             schema = at
         return schema
+
+    def operation_of(self, method, path):
+        """The operation that a request is for; HEAD goes with GET. None: there is none. A
+        path of names stands before one of variables, whatever its methods."""
+        wanted = "get" if method == "HEAD" else method.lower()
+        found = [o for o in self.operations if o.pattern.fullmatch(path)]
+        best = min((o.order for o in found), default=None)
+        return next((o for o in found if o.order == best and o.method == wanted), None)
 
     # ---- Answers ----
 
