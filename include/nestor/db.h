@@ -76,6 +76,19 @@ void nst_sql_later(struct nst_sql *q, const char *column, int64_t time);
  * another. In writes only. */
 void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table);
 
+/* A list after IN, a value at a time: " IN ($1", then ", $2". nst_sql_in_end closes it;
+ * one without values is " IN (NULL)", which nothing is in.
+ *   count  the values so far: 0 before the first */
+void nst_sql_in(struct nst_sql *q, size_t *count, struct nst_value v);
+void nst_sql_in_end(struct nst_sql *q, size_t count);
+
+/* A row of an INSERT of many, behind "VALUES ": "($4, $5, $1, $2)".
+ *   count  the rows so far: 0 before the first
+ *   own    what this row alone has, n values
+ *   rest   ", $1, $2": what all rows share, bound before, or ""; it stands behind them */
+void nst_sql_row(struct nst_sql *q, size_t *count, const struct nst_value *own, size_t n,
+                 const char *rest);
+
 /* Remember the value of the next `$n`, which stands in the text already; those of
  * another statement, whose text was appended. */
 void nst_sql_push(struct nst_sql *q, struct nst_value v);

@@ -55,6 +55,29 @@ void nst_sql_bind(struct nst_sql *q, struct nst_value v)
     nst_put_int(&q->text, q->count);
 }
 
+void nst_sql_in(struct nst_sql *q, size_t *count, struct nst_value v)
+{
+    nst_sql_add(q, (*count)++ == 0 ? " IN (" : ", ");
+    nst_sql_bind(q, v);
+}
+
+void nst_sql_in_end(struct nst_sql *q, size_t count)
+{
+    nst_sql_add(q, count == 0 ? " IN (NULL)" : ")");
+}
+
+void nst_sql_row(struct nst_sql *q, size_t *count, const struct nst_value *own, size_t n,
+                 const char *rest)
+{
+    nst_sql_add(q, (*count)++ == 0 ? "(" : ", (");
+    for (size_t i = 0; i < n; i++) {
+        nst_sql_add(q, i == 0 ? "" : ", ");
+        nst_sql_bind(q, own[i]);
+    }
+    nst_sql_add(q, rest);
+    nst_sql_add(q, ")");
+}
+
 void nst_sql_later(struct nst_sql *q, const char *column, int64_t time)
 {
     nst_sql_add(q, "CASE WHEN ");

@@ -169,20 +169,13 @@ enum nst_err enroll_read_batch(struct enroll_batch *b, bool *answered, struct ns
 static void bind_list(struct nst_sql *q, const struct enroll_batch *b, enroll_wants *wants,
                       bool users)
 {
-    const char *between = " IN (";
+    size_t count = 0;
     for (size_t i = 0; i < b->count; i++) {
         const struct enroll_record *r = &b->record[i];
-        if (!wants(r))
-            continue;
-        nst_sql_add(q, between);
-        nst_sql_bind(q, users ? NST_INT(r->user) : NST_TEXT(r->value));
-        between = ", ";
+        if (wants(r))
+            nst_sql_in(q, &count, users ? NST_INT(r->user) : NST_TEXT(r->value));
     }
-    if (between[0] == ' ') {
-        nst_sql_add(q, between);
-        nst_sql_bind(q, users ? NST_INT(-1) : NST_TEXT(NST_STR("")));
-    }
-    nst_sql_add(q, ")");
+    nst_sql_in_end(q, count);
 }
 
 void enroll_bind_values(struct nst_sql *q, const struct enroll_batch *b, enroll_wants *wants)

@@ -15,16 +15,12 @@ static bool is_any(const struct enroll_seat *s)
 static bool bind_seats(struct nst_sql *q, const struct enroll_seat *seat, size_t count,
                        seat_test *test)
 {
-    const char *between = " IN (";
-    for (size_t i = 0; i < count; i++) {
-        if (!test(&seat[i]))
-            continue;
-        nst_sql_add(q, between);
-        nst_sql_bind(q, NST_INT(test == is_any ? seat[i].user : seat[i].id));
-        between = ", ";
-    }
-    nst_sql_add(q, ")");
-    return between[0] == ',';
+    size_t listed = 0;
+    for (size_t i = 0; i < count; i++)
+        if (test(&seat[i]))
+            nst_sql_in(q, &listed, NST_INT(test == is_any ? seat[i].user : seat[i].id));
+    nst_sql_in_end(q, listed);
+    return listed > 0;
 }
 
 static void note(struct enroll_seat *seat, size_t count, struct nst_rows *rows)
@@ -92,27 +88,21 @@ static enum nst_err insert_seats(struct enroll_seat *seat, size_t count,
                                  const struct enroll_place *at, int64_t first)
 {
     struct nst_sql q;
-    int64_t id = first;
+    size_t rows = 0;
     nst_sql_init(&q, at->arena);
     nst_sql_push(&q, NST_TEXT(at->course_key));
     nst_sql_push(&q, NST_INT(at->now));
     nst_sql_add(&q, "INSERT INTO course_enrollment (id, user_id, is_active, course_key, mode, "
                     "created_at) VALUES ");
-    const char *between = "(";
     for (size_t i = 0; i < count; i++) {
         if (seat[i].user == 0 || seat[i].id != 0)
             continue;
-        seat[i].id = id++;
-        nst_sql_add(&q, between);
-        nst_sql_bind(&q, NST_INT(seat[i].id));
-        nst_sql_add(&q, ", ");
-        nst_sql_bind(&q, NST_INT(seat[i].user));
-        nst_sql_add(&q, ", ");
-        nst_sql_bind(&q, NST_BOOL(seat[i].is_wanted));
-        nst_sql_add(&q, ", $1, 'masters', $2)");
-        between = ", (";
+        seat[i].id = first + (int64_t)rows;
+        const struct nst_value own[] = { NST_INT(seat[i].id), NST_INT(seat[i].user),
+                                         NST_BOOL(seat[i].is_wanted) };
+        nst_sql_row(&q, &rows, own, NST_COUNT(own), ", $1, 'masters', $2");
     }
-    return id > first ? nst_sql_exec(NULL, at->db, &q) : NST_OK;
+    return rows > 0 ? nst_sql_exec(NULL, at->db, &q) : NST_OK;
 }
 
 /* Programs share accounts and runs, but not a row that their writers would wait for:

@@ -167,12 +167,11 @@ static struct nst_value typed(struct filter *f, struct nst_str word)
 
 static void put_typed(struct filter *f)
 {
-    put_column(f, "", " IN (");
-    for (size_t i = 0; i < f->count; i++) {
-        nst_sql_add(f->q, i > 0 ? ", " : "");
-        nst_sql_bind(f->q, typed(f, f->word[i]));
-    }
-    nst_sql_add(f->q, ")");
+    size_t count = 0;
+    put_column(f, "", "");
+    for (size_t i = 0; i < f->count; i++)
+        nst_sql_in(f->q, &count, typed(f, f->word[i]));
+    nst_sql_in_end(f->q, count);
 }
 
 static void put_filter(struct filter *f)

@@ -85,12 +85,11 @@ static enum nst_err find_enrollments(struct course_write *w, struct nst_req *rq)
 
 static void bind_enrollments(struct nst_sql *q, const struct enroll_batch *b)
 {
-    nst_sql_add(q, " IN (");
-    for (size_t i = 0; i < b->count; i++) {
-        nst_sql_add(q, i > 0 ? ", " : "");
-        nst_sql_bind(q, NST_INT(enroll_is_open(&b->record[i]) ? b->record[i].enrollment : 0));
-    }
-    nst_sql_add(q, ")");
+    size_t count = 0;
+    for (size_t i = 0; i < b->count; i++)
+        if (enroll_is_open(&b->record[i]))
+            nst_sql_in(q, &count, NST_INT(b->record[i].enrollment));
+    nst_sql_in_end(q, count);
 }
 
 /* The rows of this run that are there: id, link, and whether they say the same. */

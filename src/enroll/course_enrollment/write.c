@@ -63,22 +63,19 @@ static size_t merge_seats(struct enroll_seat *seat, size_t count)
     return n;
 }
 
-static void bind_row(struct nst_sql *q, const struct enroll_record *r)
+static void put_row(struct nst_sql *q, size_t *rows, const struct enroll_record *r)
 {
-    nst_sql_bind(q, NST_INT(r->id));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_INT(r->enrollment));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, r->link != 0 ? NST_INT(r->link) : NST_NULL);
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_TEXT(enroll_wants_active(r) ? NST_STR("active") : NST_STR("inactive")));
-    nst_sql_add(q, ", ");
+    const struct nst_value own[] = {
+        NST_INT(r->id), NST_INT(r->enrollment), r->link != 0 ? NST_INT(r->link) : NST_NULL,
+        NST_TEXT(enroll_wants_active(r) ? NST_STR("active") : NST_STR("inactive"))
+    };
+    nst_sql_row(q, rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
 }
 
 static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
 {
     struct nst_sql q;
-    const char *between = "(";
+    size_t rows = 0;
     nst_sql_init(&q, rq->arena);
     nst_sql_push(&q, NST_INT(w->program.id));
     nst_sql_push(&q, NST_TEXT(w->key));
@@ -86,15 +83,10 @@ static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
     nst_sql_add(&q, "INSERT INTO program_course_enrollment (id, program_enrollment_id, "
                     "course_enrollment_id, status, program_id, course_key, created_at, "
                     "modified_at) VALUES ");
-    for (size_t i = 0; i < w->batch.count; i++) {
-        if (!enroll_is_open(&w->batch.record[i]))
-            continue;
-        nst_sql_add(&q, between);
-        bind_row(&q, &w->batch.record[i]);
-        nst_sql_add(&q, "$1, $2, $3, $3)");
-        between = ", (";
-    }
-    return between[0] == ',' ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
+    for (size_t i = 0; i < w->batch.count; i++)
+        if (enroll_is_open(&w->batch.record[i]))
+            put_row(&q, &rows, &w->batch.record[i]);
+    return rows > 0 ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
 }
 
 /* One history row for each row that was written just now. */
@@ -102,18 +94,19 @@ static enum nst_err insert_history(struct course_write *w, struct nst_req *rq)
 {
     const struct enroll_note note = { w->is_patch ? "~" : "+", NULL, rq->now, rq->caller.id };
     struct nst_sql q;
+    size_t count = 0;
     nst_sql_init(&q, rq->arena);
     enroll_history(&q, ENROLL_COURSE_ROW, w->program.id, &note);
     nst_sql_add(&q, " AND e.course_key = "); /* with it SQLite finds them by an index */
     nst_sql_bind(&q, NST_TEXT(w->key));
-    nst_sql_add(&q, " AND e.id IN (");
+    nst_sql_add(&q, " AND e.id");
     for (size_t i = 0; i < w->batch.count; i++) {
         const struct enroll_record *r = &w->batch.record[i];
-        nst_sql_add(&q, i > 0 ? ", " : "");
-        nst_sql_bind(&q, NST_INT(enroll_is_open(r) && !r->is_same ? r->id : 0));
+        if (enroll_is_open(r) && !r->is_same)
+            nst_sql_in(&q, &count, NST_INT(r->id));
     }
-    nst_sql_add(&q, ")");
-    return nst_sql_exec(NULL, rq->db, &q);
+    nst_sql_in_end(&q, count);
+    return count > 0 ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
 }
 
 enum nst_err enroll_create_rows(struct course_write *w, struct nst_req *rq)
@@ -138,7 +131,7 @@ enum nst_err enroll_create_rows(struct course_write *w, struct nst_req *rq)
 static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool active)
 {
     struct nst_sql q;
-    const char *between = " AND id IN (";
+    size_t count = 0;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "UPDATE program_course_enrollment SET modified_at = ");
     nst_sql_later(&q, "modified_at", rq->now);
@@ -147,16 +140,14 @@ static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool 
     nst_sql_bind(&q, NST_INT(w->program.id));
     nst_sql_add(&q, " AND course_key = ");
     nst_sql_bind(&q, NST_TEXT(w->key));
+    nst_sql_add(&q, " AND id");
     for (size_t i = 0; i < w->batch.count; i++) {
         const struct enroll_record *r = &w->batch.record[i];
-        if (!enroll_is_open(r) || r->is_same || enroll_wants_active(r) != active)
-            continue;
-        nst_sql_add(&q, between);
-        nst_sql_bind(&q, NST_INT(r->id));
-        between = ", ";
+        if (enroll_is_open(r) && !r->is_same && enroll_wants_active(r) == active)
+            nst_sql_in(&q, &count, NST_INT(r->id));
     }
-    nst_sql_add(&q, ")");
-    return between[1] == 'A' ? NST_OK : nst_sql_exec(NULL, rq->db, &q);
+    nst_sql_in_end(&q, count);
+    return count > 0 ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
 }
 
 /* Section 10: an account without a seat in the run should not be. */

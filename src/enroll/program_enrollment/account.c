@@ -43,20 +43,17 @@ static void set_user(struct enroll_batch *b, struct nst_str slug, struct nst_str
             b->record[i].user = user;
 }
 
-/* " IN ($n, ...)" of `<slug>:<key>`; there is at least one. */
+/* " IN (...)" of `<slug>:<key>`. */
 static void bind_uids(struct nst_sql *q, struct nst_req *rq, const struct enroll_batch *b,
                       struct nst_str slug)
 {
-    const char *between = " IN (";
-    for (size_t i = 0; i < b->count; i++) {
-        if (!enroll_may_exist(&b->record[i]))
-            continue;
-        nst_sql_add(q, between);
-        nst_sql_bind(q, NST_TEXT(nst_strf(rq->arena, "%.*s:%.*s", NST_FMT(slug),
-                                          NST_FMT(b->record[i].value))));
-        between = ", ";
-    }
-    nst_sql_add(q, ")");
+    size_t count = 0;
+    for (size_t i = 0; i < b->count; i++)
+        if (enroll_may_exist(&b->record[i]))
+            nst_sql_in(q, &count,
+                       NST_TEXT(nst_strf(rq->arena, "%.*s:%.*s", NST_FMT(slug),
+                                         NST_FMT(b->record[i].value))));
+    nst_sql_in_end(q, count);
 }
 
 static bool is_any(const struct enroll_batch *b, enroll_wants *wants)

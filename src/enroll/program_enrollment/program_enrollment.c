@@ -75,18 +75,13 @@ static enum nst_err mark_existing(struct enroll_batch *b, struct nst_req *rq, in
 
 /* ---- Saving ---- */
 
-static void bind_row(struct nst_sql *q, const struct enroll_record *r)
+static void put_row(struct nst_sql *q, size_t *rows, const struct enroll_record *r)
 {
-    nst_sql_bind(q, NST_INT(r->id));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_TEXT(r->value));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, r->user != 0 ? NST_INT(r->user) : NST_NULL);
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_TEXT(r->curriculum));
-    nst_sql_add(q, ", ");
-    nst_sql_bind(q, NST_TEXT(nst_str_z(status_of(r->status))));
-    nst_sql_add(q, ", ");
+    const struct nst_value own[] = { NST_INT(r->id), NST_TEXT(r->value),
+                                     r->user != 0 ? NST_INT(r->user) : NST_NULL,
+                                     NST_TEXT(r->curriculum),
+                                     NST_TEXT(nst_str_z(status_of(r->status))) };
+    nst_sql_row(q, rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
 }
 
 /* $1 program, $2 its uuid, $3 now; one row a record. */
@@ -94,7 +89,7 @@ static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq
                                 const struct enroll_program *p)
 {
     struct nst_sql q;
-    const char *between = "";
+    size_t rows = 0;
     nst_sql_init(&q, rq->arena);
     nst_sql_push(&q, NST_INT(p->id));
     nst_sql_push(&q, NST_TEXT(p->uuid));
@@ -102,15 +97,9 @@ static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq
     nst_sql_add(&q, "INSERT INTO program_enrollment (id, external_user_key, user_id, "
                     "curriculum_uuid, status, program_id, program_uuid, created_at, modified_at) "
                     "VALUES ");
-    for (size_t i = 0; i < b->count; i++) {
-        if (!is_new(&b->record[i]))
-            continue;
-        nst_sql_add(&q, between);
-        nst_sql_add(&q, "(");
-        bind_row(&q, &b->record[i]);
-        nst_sql_add(&q, "$1, $2, $3, $3)");
-        between = ", ";
-    }
+    for (size_t i = 0; i < b->count; i++)
+        if (is_new(&b->record[i]))
+            put_row(&q, &rows, &b->record[i]);
     return nst_sql_exec(NULL, rq->db, &q);
 }
 

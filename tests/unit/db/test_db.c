@@ -208,6 +208,37 @@ static void test_sql__builds_and_reads_numbers_and_existence(void **state)
     assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, built_work, f->place.arena), NST_OK);
 }
 
+static enum nst_err lists_work(struct nst_db *db, void *arg)
+{
+    const struct nst_value first[] = { NST_INT(1) }, second[] = { NST_INT(2) };
+    struct nst_sql q;
+    size_t rows = 0, count = 0;
+    int64_t found = 0;
+    nst_sql_init(&q, arg);
+    nst_sql_push(&q, NST_TEXT(NST_STR("same")));
+    nst_sql_add(&q, "INSERT INTO t (id, name) VALUES ");
+    nst_sql_row(&q, &rows, first, NST_COUNT(first), ", $1");
+    nst_sql_row(&q, &rows, second, NST_COUNT(second), ", $1");
+    NST_TRY(nst_sql_exec(NULL, db, &q));
+    for (int64_t last = 0; last <= 3; last++, count = 0) {
+        nst_sql_init(&q, arg);
+        nst_sql_add(&q, "SELECT count(*) FROM t WHERE name = 'same' AND id");
+        for (int64_t id = 1; id <= last; id++)
+            nst_sql_in(&q, &count, NST_INT(id));
+        nst_sql_in_end(&q, count);
+        NST_TRY(nst_sql_int(&found, NULL, db, &q));
+        assert_int_equal(found, last < 2 ? last : 2);
+    }
+    return NST_OK;
+}
+
+/* X76: also a list that holds nothing. */
+static void test_sql__lists_values_and_rows(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(nst_store_run(f->store, NST_MODE_WRITE, lists_work, f->place.arena), NST_OK);
+}
+
 #define MANY_VALUES 5000 /* the first 16 stand in the first room, the others in larger ones */
 
 static enum nst_err many_values_work(struct nst_db *db, void *arg)
@@ -884,6 +915,7 @@ static int run_all(const char *name)
         TEST(test_db__cache_is_bounded),
         TEST(test_sql__builds_and_reads_numbers_and_existence),
         TEST(test_sql__takes_any_number_of_values),
+        TEST(test_sql__lists_values_and_rows),
         TEST(test_sql__says_why_an_engine_refuses),
         TEST(test_db__savepoints_nest_around_a_conflict),
         TEST(test_db__bad_statement_and_wrong_count),
