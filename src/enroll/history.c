@@ -2,9 +2,10 @@
  * what is stored, in one statement for any number. */
 #include "history.h"
 
-/* The parts of the statement around the number of the change and what is bound. */
+/* The parts of the statement around the number of the change and what is bound. Who
+ * changes a row counts its changes; its history stands under that number. */
 struct parts {
-    const char *into, *number, *columns, *from;
+    const char *into, *columns, *from;
 };
 
 static const struct parts parts[] = {
@@ -12,8 +13,6 @@ static const struct parts parts[] = {
         .into = "INSERT INTO program_enrollment_history (program_id, id, change, "
                 "external_user_key, user_id, curriculum_uuid, status, kind, reason, changed_at, "
                 "changed_by) SELECT e.program_id, e.id, ",
-        .number = "(SELECT coalesce(max(h.change), 0) + 1 FROM program_enrollment_history h "
-                  "WHERE h.program_id = e.program_id AND h.id = e.id)",
         .columns = ", e.external_user_key, e.user_id, e.curriculum_uuid, e.status",
         .from = " FROM program_enrollment e WHERE e.program_id = ",
     },
@@ -21,8 +20,6 @@ static const struct parts parts[] = {
         .into = "INSERT INTO program_course_enrollment_history (program_id, id, change, "
                 "program_enrollment_id, course_enrollment_id, course_key, status, kind, reason, "
                 "changed_at, changed_by) SELECT e.program_id, e.id, ",
-        .number = "(SELECT coalesce(max(h.change), 0) + 1 FROM program_course_enrollment_history h "
-                  "WHERE h.program_id = e.program_id AND h.id = e.id)",
         .columns = ", e.program_enrollment_id, e.course_enrollment_id, e.course_key, e.status",
         .from = " FROM program_course_enrollment e WHERE e.program_id = ",
     },
@@ -38,10 +35,9 @@ static void put_cast(struct nst_sql *q, struct nst_value value, const char *type
 void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
                     const struct enroll_note *note)
 {
-    /* A new row has no history, since numbers are never given out again. */
-    bool is_new = note->kind[0] == '+';
+    bool is_removed = note->kind[0] == '-';
     nst_sql_add(q, parts[row].into);
-    nst_sql_add(q, is_new ? "1" : parts[row].number);
+    nst_sql_add(q, is_removed ? "e.changes + 1" : "e.changes");
     nst_sql_add(q, parts[row].columns);
     put_cast(q, NST_TEXT(nst_str_z(note->kind)), "text");
     put_cast(q, NST_TEXT(nst_str_z(note->reason)), "text");

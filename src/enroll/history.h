@@ -13,6 +13,9 @@ struct enroll_written {
     int64_t program, id;
 };
 
+/* Part of each UPDATE of a row that has history: "UPDATE ... SET " ENROLL_COUNTED ", ...". */
+#define ENROLL_COUNTED "changes = changes + 1"
+
 struct enroll_note {
     const char *kind;   /* "+" made, "~" changed, "-" removed */
     const char *reason; /* NULL: a request */
@@ -21,7 +24,8 @@ struct enroll_note {
 };
 
 /* Start the statement that copies rows of a program, as they are now, into their
- * history. Conditions on the row `e` follow: " AND e.id = ". */
+ * history. Conditions on the row `e` follow: " AND e.id = ". A change has counted
+ * itself (ENROLL_COUNTED); what is to be removed is still there. */
 void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
                     const struct enroll_note *note);
 

@@ -58,7 +58,8 @@ static enum nst_err link_course_row(const struct linking *l, const struct waitin
                                 .is_wanted = nst_str_eq(w->more, NST_STR("active")) };
     NST_TRY(enroll_take_seats(&seat, 1, &at));
     NST_TRY(nst_exec_with(NULL, l->db,
-                          "UPDATE program_course_enrollment SET course_enrollment_id = $1, "
+                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
+                          ", course_enrollment_id = $1, "
                           "modified_at = " NST_SQL_LATER("modified_at",
                                                          "$2") " WHERE program_id = $3 AND id = $4",
                           NST_INT(seat.id), NST_INT(l->now), NST_INT(w->program), NST_INT(w->id)));
@@ -101,11 +102,12 @@ static enum nst_err link_enrollment(const struct linking *l, const struct waitin
                 NST_LOG_INT("program_enrollment", w->id));
         return NST_OK;
     }
-    NST_TRY(
-        nst_exec_with(NULL, l->db,
-                      "UPDATE program_enrollment SET user_id = $1, modified_at = " NST_SQL_LATER(
-                          "modified_at", "$2") " WHERE program_id = $3 AND id = $4",
-                      NST_INT(l->account), NST_INT(l->now), NST_INT(w->program), NST_INT(w->id)));
+    NST_TRY(nst_exec_with(NULL, l->db,
+                          "UPDATE program_enrollment SET " ENROLL_COUNTED
+                          ", user_id = $1, modified_at = " NST_SQL_LATER(
+                              "modified_at", "$2") " WHERE program_id = $3 AND id = $4",
+                          NST_INT(l->account), NST_INT(l->now), NST_INT(w->program),
+                          NST_INT(w->id)));
     NST_TRY(write_history(l, ENROLL_PROGRAM_ROW, w));
     return link_course_rows(l, w);
 }

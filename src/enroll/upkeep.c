@@ -21,7 +21,8 @@ static enum nst_err take_keys(struct row **list, struct nst_db *db, struct nst_a
 {
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, db,
-                           "UPDATE program_enrollment SET external_user_key = NULL, "
+                           "UPDATE program_enrollment SET " ENROLL_COUNTED
+                           ", external_user_key = NULL, "
                            "modified_at = " NST_SQL_LATER(
                                "modified_at",
                                "$1") " WHERE user_id = $2 AND external_user_key IS NOT NULL "
@@ -86,6 +87,7 @@ enum nst_err enroll_count_expired(struct nst_db *db, struct enroll_expiry *x)
 struct page {
     int64_t program, id[PAGE];
     size_t count;
+    int64_t changes; /* of the row that was changed most */
 };
 
 /* The next ones, all of the first program that has any. */
@@ -110,15 +112,13 @@ static enum nst_err find_page(struct page *p, struct nst_db *db, const struct en
 /* `text` with the program as $1 and " IN (numbers)" after it. */
 static void build(struct nst_sql *q, struct nst_arena *a, const char *text, const struct page *p)
 {
+    size_t count = 0;
     nst_sql_init(q, a);
     nst_sql_push(q, NST_INT(p->program));
     nst_sql_add(q, text);
-    nst_sql_add(q, " IN (");
-    for (size_t i = 0; i < p->count; i++) {
-        nst_sql_add(q, i > 0 ? ", " : "");
-        nst_sql_bind(q, NST_INT(p->id[i]));
-    }
-    nst_sql_add(q, ")");
+    for (size_t i = 0; i < p->count; i++)
+        nst_sql_in(q, &count, NST_INT(p->id[i]));
+    nst_sql_in_end(q, count);
 }
 
 static enum nst_err run(int64_t *changed, struct nst_db *db, struct nst_arena *a, const char *text,
@@ -129,6 +129,19 @@ static enum nst_err run(int64_t *changed, struct nst_db *db, struct nst_arena *a
     return nst_sql_exec(changed, db, &q);
 }
 
+/* Its key begins with the number of the change: rows are found by both. */
+static enum nst_err remove_history(struct nst_db *db, struct nst_arena *a, const struct page *p)
+{
+    struct nst_sql q;
+    for (int64_t change = 1; change <= p->changes; change++) {
+        build(&q, a, "DELETE FROM program_enrollment_history WHERE program_id = $1 AND id", p);
+        nst_sql_add(&q, " AND change = ");
+        nst_sql_bind(&q, NST_INT(change));
+        NST_TRY(nst_sql_exec(NULL, db, &q));
+    }
+    return NST_OK;
+}
+
 /* Remove the rows themselves; p keeps those that were still without account. */
 static enum nst_err remove_rows(struct page *p, struct nst_db *db, struct nst_arena *a)
 {
@@ -136,11 +149,13 @@ static enum nst_err remove_rows(struct page *p, struct nst_db *db, struct nst_ar
     struct nst_rows *rows;
     build(&q, a, "DELETE FROM program_enrollment WHERE program_id = $1 AND user_id IS NULL AND id",
           p);
-    nst_sql_add(&q, " RETURNING id");
+    nst_sql_add(&q, " RETURNING id, changes");
     NST_TRY(nst_sql_query(&rows, db, &q));
     p->count = 0;
     while (p->count < PAGE && nst_rows_step(rows)) {
+        int64_t changes = nst_rows_int(rows, 1);
         p->id[p->count++] = nst_rows_int(rows, 0);
+        p->changes = changes > p->changes ? changes : p->changes;
     }
     return nst_rows_end(rows);
 }
@@ -165,8 +180,7 @@ static enum nst_err remove_page(struct enroll_expiry *next, struct nst_db *db, s
                 "AND program_enrollment_id",
                 p));
     next->courses += courses;
-    return run(NULL, db, a, "DELETE FROM program_enrollment_history WHERE program_id = $1 AND id",
-               p);
+    return remove_history(db, a, p);
 }
 
 enum nst_err enroll_expire(struct enroll_expiry *next, struct nst_db *db, struct nst_arena *a,
@@ -217,7 +231,8 @@ static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struc
     NST_TRY(nst_exec_with(NULL, db, "UPDATE program SET next_number = next_number WHERE id = $1",
                           program));
     NST_TRY(nst_exec_with(NULL, db,
-                          "UPDATE program_course_enrollment SET course_enrollment_id = NULL, "
+                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
+                          ", course_enrollment_id = NULL, "
                           "modified_at = $1 WHERE program_id = $2 AND program_enrollment_id = $3 "
                           "AND course_enrollment_id IS NOT NULL",
                           now, program, NST_INT(h->id)));
@@ -229,7 +244,8 @@ static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struc
     nst_sql_bind(&q, now);
     NST_TRY(nst_sql_exec(NULL, db, &q));
     NST_TRY(nst_exec_with(NULL, db,
-                          "UPDATE program_enrollment SET user_id = NULL, modified_at = $1 "
+                          "UPDATE program_enrollment SET " ENROLL_COUNTED
+                          ", user_id = NULL, modified_at = $1 "
                           "WHERE program_id = $2 AND id = $3",
                           now, program, NST_INT(h->id)));
     return enroll_history_of(db, a,

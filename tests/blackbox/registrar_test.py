@@ -627,8 +627,10 @@ class Cases:
             self.filled(r, ["1001", "b", "young"] + [f"k{i}" for i in range(230)])
             r.site.execute(f"UPDATE program_enrollment SET created_at = created_at - {10 * DAY} "
                            "WHERE external_user_key <> 'young'")
+            for status in ("suspended", "withdrawn"):  # each has its rows of history
+                r.expect(0, "program", HEAD + p("b", status) + p("young", status), "--change")
             before = counts(r)
-            assert before == [233, 2, 233, 2], before
+            assert before == [233, 2, 237, 2], before
             for words, said in (("--days 11", "0 enrolments"), ("--days 9 --dry-run", "231 ")):
                 run = r.site.run("enrollments expire " + words)
                 assert run.returncode == 0 and said in run.stdout, run.stdout + run.stderr
@@ -636,7 +638,7 @@ class Cases:
             run = r.site.run("enrollments expire --days 9")
             assert run.returncode == 0 and "231 enrolments" in run.stdout and \
                 "1 course rows" in run.stdout, run.stdout
-            assert counts(r) == [2, 1, 2, 1] and r.keys() == ["1001", "young"], counts(r)
+            assert counts(r) == [2, 1, 4, 1] and r.keys() == ["1001", "young"], counts(r)
             for words in ("", "--days 0", "--days x", "--days 9 more"):
                 assert r.site.run("enrollments expire " + words).returncode == 2, words
             r.expect(0, "program", HEAD + p("b"))

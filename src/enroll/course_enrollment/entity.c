@@ -170,6 +170,7 @@ const struct enroll_entity enroll_entity_course_enrollment = {
     .shape = ENROLL_SHAPE(course_member),
     .stamps = "created_at, modified_at",
     .touched = "modified_at",
+    .counted = "changes",
     .resolve = course_resolve,
     .before_write = course_before_write,
     .after = course_after,

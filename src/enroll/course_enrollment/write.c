@@ -133,7 +133,7 @@ static enum nst_err set_status(struct course_write *w, struct nst_req *rq, bool 
     struct nst_sql q;
     size_t count = 0;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "UPDATE program_course_enrollment SET modified_at = ");
+    nst_sql_add(&q, "UPDATE program_course_enrollment SET " ENROLL_COUNTED ", modified_at = ");
     nst_sql_later(&q, "modified_at", rq->now);
     nst_sql_add(&q, active ? ", status = 'active'" : ", status = 'inactive'");
     nst_sql_add(&q, " WHERE program_id = ");

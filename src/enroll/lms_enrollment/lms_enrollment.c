@@ -52,7 +52,8 @@ static enum nst_err lms_remove(bool *is_gone, struct enroll_load *l, struct enro
     (void)is_gone;
     NST_TRY(find_linked(&list, l, item->id));
     NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
-                          "UPDATE program_course_enrollment SET course_enrollment_id = NULL, "
+                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
+                          ", course_enrollment_id = NULL, "
                           "modified_at = " NST_SQL_LATER("modified_at",
                                                          "$1") " WHERE course_enrollment_id = $2",
                           NST_INT(note.now), NST_INT(item->id)));

@@ -69,7 +69,8 @@ static enum nst_err move_links(struct enroll_load *l, const struct enroll_item *
     const struct nst_value now = NST_INT(note.now), program = NST_INT(enroll_number(item, PROGRAM));
     struct nst_sql q;
     NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
-                          "UPDATE program_course_enrollment SET modified_at = $1, "
+                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
+                          ", modified_at = $1, "
                           "course_enrollment_id = (SELECT c.id FROM course_enrollment c "
                           "WHERE c.user_id = $2 "
                           "AND c.course_key = program_course_enrollment.course_key) "
@@ -131,6 +132,7 @@ const struct enroll_entity enroll_entity_program_enrollment = {
     .shape = ENROLL_SHAPE(enrollment_member),
     .stamps = "created_at, modified_at",
     .touched = "modified_at",
+    .counted = "changes",
     .resolve = enrollment_resolve,
     .finds = enrollment_finds,
     .before_write = enrollment_before_write,

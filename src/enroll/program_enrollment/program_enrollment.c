@@ -250,7 +250,8 @@ static enum nst_err set_status(struct enroll_record *r, struct nst_req *rq, int6
     const struct enroll_note note = { "~", NULL, rq->now, rq->caller.id };
     struct nst_sql q;
     NST_TRY(nst_exec_with(NULL, rq->db,
-                          "UPDATE program_enrollment SET status = $1, modified_at = $2 "
+                          "UPDATE program_enrollment SET " ENROLL_COUNTED
+                          ", status = $1, modified_at = $2 "
                           "WHERE program_id = $3 AND external_user_key = $4 AND status <> $1",
                           NST_TEXT(r->status->text), NST_INT(rq->now), NST_INT(program),
                           NST_TEXT(r->value)));
