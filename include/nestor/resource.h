@@ -250,7 +250,8 @@ struct nst_hooks {
     /* Number of rows of the list, without counting: *found false to count after all. */
     enum nst_err (*count)(int64_t *out, bool *found, struct nst_req *rq);
     /* A number above 0 for the state that the list is in now. It comes back as rq->as_of when
-     * a walk through the pages goes on, so that `scope` can show the same state. */
+     * a walk through the pages goes on, so that `scope` can show the same state. Places of
+     * rows are remembered under it: whatever moves a row in the list makes another state. */
     int64_t (*state)(struct nst_req *rq);
     /* Complete and check a new row; runs after validation. A row.id that is still 0
      * then becomes the next number of the table. */

@@ -19,6 +19,7 @@ struct nst_model;
 struct nst_registry;
 struct nst_endpoint;
 struct nst_cache;
+struct nst_places;
 struct nst_shape;
 
 /* Who asks. */
@@ -46,7 +47,8 @@ struct nst_req {
     struct nst_exchange *x;
     struct nst_registry *registry;
     struct nst_db *db;
-    struct nst_cache *cache; /* of this loop; NULL elsewhere */
+    struct nst_cache *cache;   /* of this loop; NULL elsewhere */
+    struct nst_places *places; /* in lists, of this server; NULL without one */
     const struct nst_face *face;
     const struct nst_endpoint *endpoint;
     const struct nst_action *action;

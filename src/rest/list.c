@@ -49,6 +49,8 @@ struct listing {
     struct nst_value key[NST_TERMS_MAX]; /* of the row before the page, then of its last */
     bool has_key;
     struct nst_sql where;
+    int64_t
+        state; /* of the list: places found in it hold as long as that is the same; 0: unknown */
 };
 
 /* `after` goes on where another page ended: in the state that the walk began with. */
@@ -139,15 +141,15 @@ static enum nst_err step(bool *is_there, struct listing *l, struct nst_req *rq, 
     return nst_rows_end(rows);
 }
 
-/* A loop remembers the place of every thousandth row that it came by, for as long as the
- * data does not change: a page deep in the list is then as near as the first ones. */
+/* The place of every thousandth row that was passed is remembered (places.c): a page deep
+ * in the list is then as near as the first ones. */
 #define MILESTONE 1000
 
 static struct nst_str milestone_key(const struct listing *l, struct nst_arena *a, int64_t mile)
 {
     struct nst_buf b;
     nst_buf_init(&b, a, 65536);
-    nst_putf(&b, "mile %lld ", (long long)mile);
+    nst_putf(&b, "mile %lld %lld ", (long long)mile, (long long)l->state);
     nst_put(&b, sources_of(l->model));
     nst_put(&b, nst_buf_str(&l->where.text));
     nst_order_put(&b, &l->order, true);
@@ -162,10 +164,9 @@ static struct nst_str milestone_key(const struct listing *l, struct nst_arena *a
 
 static bool recall(struct listing *l, struct nst_req *rq, int64_t mile)
 {
-    const char *text = nst_cache_get(rq->cache, milestone_key(l, rq->arena, mile));
+    struct nst_str text = nst_place_recall(rq, l->state, milestone_key(l, rq->arena, mile));
     int64_t state;
-    l->has_key =
-        text != NULL && nst_key_read(l->key, &state, rq->arena, &l->order, nst_str_z(text));
+    l->has_key = text.p != NULL && nst_key_read(l->key, &state, rq->arena, &l->order, text);
     return l->has_key;
 }
 
@@ -173,8 +174,7 @@ static void remember(const struct listing *l, struct nst_req *rq, int64_t mile)
 {
     struct nst_str text = nst_key_text(rq->arena, &l->order, 0, l->key);
     if (text.p != NULL)
-        nst_cache_put(rq->cache, milestone_key(l, rq->arena, mile), nst_str_to_z(rq->arena, text),
-                      text.n + 1);
+        nst_place_remember(rq, l->state, milestone_key(l, rq->arena, mile), text);
 }
 
 /* The number of a page is the place of the row before it: finding that touches nothing but
@@ -186,7 +186,7 @@ static enum nst_err find_place(bool *is_there, struct listing *l, struct nst_req
     if (*is_there || l->page.offset >= l->page.found)
         return NST_OK;
     /* What an index does not sort is sorted whole for every step. */
-    bool has_miles = rq->cache != NULL && !l->order.term[0].may_be_null;
+    bool has_miles = nst_place_is_kept(rq, l->state) && !l->order.term[0].may_be_null;
     int64_t wanted = has_miles ? l->page.offset / MILESTONE : 0, mile = wanted;
     while (mile > 0 && !recall(l, rq, mile))
         mile--;
@@ -246,6 +246,7 @@ static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
     return nst_rows_end(rows);
 }
 
+/* A walk stays in the state that it began with. */
 static int64_t state_of(struct nst_req *rq, const struct nst_resource *r)
 {
     if (rq->as_of > 0 || r->hook.state == NULL)
@@ -264,13 +265,14 @@ enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
     NST_TRY(read_place(&l, rq));
     NST_TRY(conditions(&l, &filtered, rq, parent));
     NST_TRY(count_rows(&l, filtered, rq));
+    l.state = state_of(rq, r);
     NST_TRY(find_place(&is_there, &l, rq));
     nst_put_char(&rq->x->out, '[');
     if (is_there)
         NST_TRY(put_rows(&l, rq));
     nst_put_char(&rq->x->out, ']');
     if (l.page.has_more)
-        l.page.after = nst_key_text(rq->arena, &l.order, state_of(rq, r), l.key);
+        l.page.after = nst_key_text(rq->arena, &l.order, l.state, l.key);
     nst_paginate_as_face(rq, &l.page);
     return nst_answer_json(rq, 200);
 }

@@ -323,6 +323,16 @@ void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst
 void *nst_cache_row(struct nst_cache *c, struct nst_str key);
 void nst_cache_free(struct nst_cache *c);
 
+/* Places in lists that are remembered: the key of a row (nst_key_text), by a key that says
+ * of which list, which row. A request needs a server or a loop's cache for it.
+ *   state  of the list; then all threads share the place. 0: it is the loop's
+ * recall returns null text when there is none; other text is in rq->arena or the cache. */
+struct nst_places *nst_places_new(void);
+void nst_places_free(struct nst_places *p);
+bool nst_place_is_kept(const struct nst_req *rq, int64_t state);
+struct nst_str nst_place_recall(struct nst_req *rq, int64_t state, struct nst_str key);
+void nst_place_remember(struct nst_req *rq, int64_t state, struct nst_str key, struct nst_str text);
+
 /* Bring a body into UTF-8 by the charset of its Content-Type; unknown names count as
  * UTF-8. Returns false when its charset cannot decode it. */
 bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str type,

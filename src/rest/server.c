@@ -18,6 +18,7 @@ struct nst_server {
     struct nst_http *http;
     struct nst_operations *operations;
     struct nst_cors *cors; /* NULL: only scripts of this origin see answers */
+    struct nst_places *places;
 };
 
 /* What a loop owns. */
@@ -93,6 +94,7 @@ static void make_request(struct nst_exchange *x)
         .arena = x->arena,
         .x = x,
         .registry = s->options.registry,
+        .places = s->places,
         .face = face_of(s, x->path, &rest),
         .method = method_of(x->method),
         .is_tls = s->options.trusts_proxy && came_by_tls(x),
@@ -443,6 +445,12 @@ static void tick_end(void *state)
         nst_reader_leave(loop->reader);
 }
 
+static void free_server(struct nst_server *s)
+{
+    nst_places_free(s->places);
+    nst_arena_free(s->arena);
+}
+
 static enum nst_err check_origins(struct nst_str origins)
 {
     const char *fault = nst_origins_fault(origins);
@@ -464,6 +472,7 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     s->arena = arena;
     s->options = *o;
     s->operations = nst_operations_new(arena, o);
+    s->places = nst_places_new();
     s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,
@@ -477,7 +486,7 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     };
     enum nst_err e = nst_http_start(&s->http, &s->options.http, &s->app);
     if (e != NST_OK) {
-        nst_arena_free(arena);
+        free_server(s);
         return e;
     }
     *out = s;
@@ -492,5 +501,5 @@ unsigned nst_server_port(const struct nst_server *s)
 void nst_server_stop(struct nst_server *s)
 {
     nst_http_stop(s->http);
-    nst_arena_free(s->arena);
+    free_server(s);
 }

@@ -210,6 +210,12 @@ static int64_t concept_state(struct nst_req *rq)
     return nst_is(o, &ocl_source) ? ((struct ocl_source *)o->row)->rev + 1 : 0;
 }
 
+/* What a version of the source holds does not change any more. */
+static int64_t pinned_state(struct nst_req *rq)
+{
+    return ((const struct ocl_version *)nst_object(rq)->row)->rev + 1;
+}
+
 /* The content of a version of the source (G20, G83). */
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
@@ -408,6 +414,7 @@ const struct nst_resource ocl_pinned_concept = {
     NST_SERIALIZERS(pinned_serializer),
     NST_ROUTES(pinned_route),
     .hook = { .scope = pinned_scope,
+              .state = pinned_state,
               .visible = concept_visible,
               .count = concept_count,
               .order = concept_order },
