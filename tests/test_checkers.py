@@ -118,6 +118,12 @@ class Banned(Checker):
                                      "x->free(y); snprintf(b, 1, f);"), "")
         self.assertEqual(self.source("src/base/a.c", "free(malloc(1));"), "")
 
+    def test_statements_are_built_by_their_functions(self):
+        for line in ('nst_putf(&q->text, "x");', 'nst_put_z(&q.text, "x");',
+                     'nst_sql_add(&q, " AND id IN (");'):
+            self.assertIn("src/enroll/a.c:2:", self.source("src/enroll/a.c", line), line)
+            self.assertEqual(self.source("src/rest/a.c", line), "", line)
+
     def test_banned(self):
         for name in ("strcpy", "strcat", "sprintf", "strtok", "atoi", "gmtime"):
             self.assertIn(f"a.c:2: {name}", self.source("src/base/a.c", f"{name} (x);"))

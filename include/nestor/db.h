@@ -57,9 +57,10 @@ struct nst_sql {
 /* Start an empty statement in a. */
 void nst_sql_init(struct nst_sql *q, struct nst_arena *a);
 
-/* Append program text; a literal or a text from a compiled table. */
+/* Append program text; a literal or a text from a compiled table, never from a request. */
 void nst_sql_add(struct nst_sql *q, const char *text);
 void nst_sql_add_str(struct nst_sql *q, struct nst_str text);
+#define nst_sql_addf(q, ...) nst_putf(&(q)->text, __VA_ARGS__)
 
 /* Append `$n` and remember its value. */
 void nst_sql_bind(struct nst_sql *q, struct nst_value v);

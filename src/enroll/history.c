@@ -29,7 +29,7 @@ static void put_cast(struct nst_sql *q, struct nst_value value, const char *type
 {
     nst_sql_add(q, ", CAST(");
     nst_sql_bind(q, value);
-    nst_putf(&q->text, " AS %s)", type);
+    nst_sql_addf(q, " AS %s)", type);
 }
 
 void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,

@@ -327,7 +327,7 @@ void nst_cache_free(struct nst_cache *c);
  * of which list, which row. A request needs a server or a loop's cache for it.
  *   state  of the list; then all threads share the place. 0: it is the loop's
  * recall returns null text when there is none; other text is in rq->arena or the cache. */
-struct nst_places *nst_places_new(void);
+struct nst_places *nst_places_new(struct nst_arena *a);
 void nst_places_free(struct nst_places *p);
 bool nst_place_is_kept(const struct nst_req *rq, int64_t state);
 struct nst_str nst_place_recall(struct nst_req *rq, int64_t state, struct nst_str key);

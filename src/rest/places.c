@@ -6,18 +6,15 @@
 #include "model.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 
 struct nst_places {
     pthread_mutex_t lock;
     struct nst_cache *cache;
 };
 
-struct nst_places *nst_places_new(void)
+struct nst_places *nst_places_new(struct nst_arena *a)
 {
-    struct nst_places *p = malloc(sizeof(*p));
-    if (p == NULL)
-        abort();
+    struct nst_places *p = NST_NEW(a, struct nst_places);
     pthread_mutex_init(&p->lock, NULL);
     p->cache = nst_cache_new();
     return p;
@@ -27,7 +24,6 @@ void nst_places_free(struct nst_places *p)
 {
     nst_cache_free(p->cache);
     pthread_mutex_destroy(&p->lock);
-    free(p);
 }
 
 bool nst_place_is_kept(const struct nst_req *rq, int64_t state)

@@ -472,7 +472,7 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     s->arena = arena;
     s->options = *o;
     s->operations = nst_operations_new(arena, o);
-    s->places = nst_places_new();
+    s->places = nst_places_new(arena);
     s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,

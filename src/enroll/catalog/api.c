@@ -30,9 +30,9 @@ static void put_equal(struct nst_sql *q, const struct enroll_entity *entity,
                       const struct enroll_member *m, struct nst_str text)
 {
     if (m->show != NULL)
-        nst_putf(&q->text, " AND %s = ", m->show);
+        nst_sql_addf(q, " AND %s = ", m->show);
     else
-        nst_putf(&q->text, " AND %s.%s = ", entity->table, m->column);
+        nst_sql_addf(q, " AND %s.%s = ", entity->table, m->column);
     nst_sql_bind(q, NST_TEXT(text));
 }
 
@@ -94,9 +94,9 @@ enum nst_err enroll_catalog_list(struct nst_req *rq)
     enroll_entity_select(&q, entity);
     put_filters(&q, rq, entity);
     if (entity->number != NULL)
-        nst_putf(&q.text, " ORDER BY %s LIMIT ", entity->order);
+        nst_sql_addf(&q, " ORDER BY %s LIMIT ", entity->order);
     else
-        nst_putf(&q.text, " ORDER BY %s.id LIMIT ", entity->table);
+        nst_sql_addf(&q, " ORDER BY %s.id LIMIT ", entity->table);
     nst_sql_bind(&q, NST_INT(limit + 1));
     nst_sql_add(&q, " OFFSET ");
     nst_sql_bind(&q, NST_INT(offset));

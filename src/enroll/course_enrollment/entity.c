@@ -56,7 +56,7 @@ static void put_condition(struct nst_sql *q, const struct enroll_item *item, siz
 {
     if (!enroll_is_given(item, member))
         return;
-    nst_putf(&q->text, " AND %s", column);
+    nst_sql_addf(q, " AND %s", column);
     if (enroll_is_null(item, member)) {
         nst_sql_add(q, " IS NULL");
         return;
