@@ -5,6 +5,9 @@ requests (section 11 of docs/contracts/enrollments.md).
 Usage: auth_test.py --nestor PATH. Keys are made by the openssl command for the run.
 """
 import base64
+import datetime
+import email.utils
+import glob
 import hashlib
 import hmac
 import http.client
@@ -436,6 +439,35 @@ def test_guessing(b, _):
     assert sign_in("bob", "wrong") == 400
 
 
+def test_clock_set_back(site):
+    """X82: who must wait, waits no longer because the clock is set back a day; what is
+    written then is not older than what was there."""
+    clock = site.write("clock", "+0d")
+    library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    assert library, "faketime is needed: tools/install-packages check"
+    env = {"LD_PRELOAD": library[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1",
+           "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+           "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
+    with site.serve(env=env) as server:
+        client = server.client()
+        before = client.expect(201, "POST", "/guide/orgs/", {"id": "CLOCK", "name": "Clock"})
+        wrong = {"username": "somebody", "password": "wrong"}
+        answers = [client.ask("POST", "/accounts/sign-in/", wrong) for _ in range(21)]
+        assert [a.status for a in answers] == [400] * 20 + [429], [str(a) for a in answers]
+        site.write("clock", "-1d")
+        time.sleep(1.1)  # Date is made once a second
+        then = email.utils.parsedate_to_datetime(client.ask("GET", "/healthz").headers["Date"])
+        left = datetime.datetime.now(datetime.timezone.utc) - then
+        assert left.days >= 1, f"the clock was not set back: {then}"
+        answer = client.ask("POST", "/accounts/sign-in/", wrong)
+        assert answer.status == 429 and 0 < int(answer.headers["Retry-After"]) <= 60, \
+            f"{answer} {answer.headers}"
+        client.expect(200, "POST", "/guide/orgs/CLOCK/", {"name": "Set back"})
+        after = client.expect(200, "GET", "/guide/orgs/CLOCK/").json()
+        assert after["name"] == "Set back", after
+        assert after["updatedOn"] >= before.json()["updatedOn"], after
+
+
 def test_key_faults(site):
     """A key that cannot be used stops the server with a sentence."""
     key = Key(site, "small", "RS256")
@@ -533,6 +565,7 @@ def main():
                 tally.run(f"test_guessing[{engine}]", test_guessing, Browser(server), keys)
                 tally.run(f"test_permission_enforced[{engine}]", test_permission_enforced,
                           Browser(server), keys)
+            tally.run(f"test_clock_set_back[{engine}]", test_clock_set_back, site)
             tally.run(f"test_key_faults[{engine}]", test_key_faults, site)
             tally.run(f"test_keys_again[{engine}]", test_keys_again, site, keys)
             tally.run(f"test_keys_from_address[{engine}]", test_keys_from_address, site, keys)
