@@ -27,7 +27,8 @@ static bool read_all(struct nst_buf *out, FILE *in)
 
 static bool read_file(struct nst_buf *out, const char *path)
 {
-    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *in = is_stdin ? stdin : fopen(path, "re");
     if (in == NULL) {
         cli_fail(&cli_load, "%s cannot be read: %s", path, strerror(errno));
         return false;
@@ -36,7 +37,7 @@ static bool read_file(struct nst_buf *out, const char *path)
     if (!good)
         cli_fail(&cli_load, "%s cannot be read: %s", path,
                  out->is_full ? "it is larger than 2 GiB" : strerror(errno));
-    if (in != stdin)
+    if (!is_stdin)
         fclose(in);
     return good;
 }

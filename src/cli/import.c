@@ -132,9 +132,8 @@ static bool read_lines(struct import *im, FILE *in)
     char *text = NULL;
     size_t room = 0;
     ssize_t n;
-    bool good = true;
+    bool is_at_start = fseek(in, 0, SEEK_SET) == 0, good = is_at_start;
     im->number = 0;
-    rewind(in);
     while (good && !cli_is_stopped() && (n = getline(&text, &room, in)) >= 0) {
         im->number++;
         if (n > 0 && text[n - 1] == '\n')
@@ -146,7 +145,7 @@ static bool read_lines(struct import *im, FILE *in)
                           NST_STR("{\"detail\":\"The line is longer than 16 MiB.\"}"),
                           (struct nst_str){ text, (size_t)n });
     }
-    if (ferror(in)) {
+    if (!is_at_start || ferror(in)) {
         fprintf(stderr, "nestor import: reading failed: %s\n", strerror(errno));
         good = false;
     }

@@ -165,10 +165,10 @@ FILE *import_open_lines(struct import *im, const char *path)
     }
     struct nst_str start = { bytes, fread(bytes, 1, sizeof(bytes), in) };
     const char *why = ferror(in) ? strerror(errno) : fault_of_start(start);
-    rewind(in);
+    if (why == NULL && fseek(in, 0, SEEK_SET) != 0)
+        why = strerror(errno);
     if (why == NULL && is_array(start))
         return lines_of_array(in, path);
     why = why != NULL ? why : fault_of_lines(in, im->o->arena);
-    rewind(in);
     return why == NULL ? in : refuse(in, path, why);
 }

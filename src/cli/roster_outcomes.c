@@ -2,6 +2,7 @@
  * whole at any time but for its last row. That is also what a resumed run goes by. */
 #include "roster.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -192,6 +193,7 @@ static int start_file(struct roster_outcomes *w)
     int status = w->o->resume ? read_former(w, a) : EXIT_DONE;
     nst_buf_init(&header, a, 4096);
     put_header(&header, w->kind);
+    assert(w->fd >= 0);
     if (status == EXIT_DONE && lseek(w->fd, 0, SEEK_CUR) == 0 &&
         !write_all(w, nst_buf_str(&header)))
         status = EXIT_FAILED;

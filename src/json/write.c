@@ -130,7 +130,8 @@ static void put_container(struct nst_buf *b, const struct nst_json *v)
 /* Recursion is as deep as the tree, which the reader bounds. */
 void nst_json_put(struct nst_buf *b, const struct nst_json *v)
 {
-    switch (v != NULL ? v->kind : NST_JSON_NULL) {
+    enum nst_json_kind kind = v != NULL ? v->kind : NST_JSON_NULL;
+    switch (kind) {
     case NST_JSON_NULL:
         nst_put_lit(b, "null");
         break;
