@@ -47,6 +47,26 @@ extern const struct nst_texts nst_default_texts;
 /* How an API looks. A name and a sentence are enough: what is NULL or 0 is as
  * nst_default_phases, nst_default_error, nst_default_paginate, nst_default_texts and
  * NST_BODY_DEFAULT have it. */
+/* ---- Lists ---- */
+
+/* How clients ask a face for the rows of a list: names of query parameters, and the signs in
+ * the value of a filter. What is NULL or 0 is not there. */
+struct nst_list_grammar {
+    const char *limit;                 /* rows of a page; out of its range it counts as left out */
+    const char *limit_too;             /* the same, asked where `limit` is not given */
+    unsigned limit_default, limit_max; /* rows */
+    const char *page, *offset;         /* number of the page, from 1; or the rows before it */
+    const char *after;                 /* where the page before it ended */
+    const char *sort;                  /* names after another, `-` before one for downwards */
+    const char *sort_up, *sort_down;   /* one name; these stand before `sort` */
+    char either, neither, some, literal; /* `a,b`, `!a`, `a*`, `"a,b"` */
+};
+
+/* limit, page, offset, after, sort; 25 rows and at most 1000; all signs of filters. */
+extern const struct nst_list_grammar nst_default_lists;
+
+/* ---- Faces ---- */
+
 struct nst_face {
     const char *name;
     const char *mount;       /* "/guide"; NULL: internal, never routed from outside */
@@ -70,7 +90,8 @@ struct nst_face {
     bool redirects_every_method; /* ... and so is every other method */
     bool ignores_slash;          /* a path is served with and without it */
     const struct nst_texts *text;
-    size_t body_limit; /* bytes of a request body */
+    const struct nst_list_grammar *lists; /* NULL: nst_default_lists */
+    size_t body_limit;                    /* bytes of a request body */
     /* Query parameters that the contract knows and nothing answers yet, separated by blanks:
      * given on a GET, they are refused by name instead of being ignored. `name?` is a switch,
      * which may be given as false; `name*` begins a name. NULL: none. */

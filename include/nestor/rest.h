@@ -10,10 +10,8 @@
 
 #include "nestor/resource.h"
 
-#define NST_CHAIN_MAX    6    /* resources in one path */
-#define NST_VAR_MAX      8    /* variables in one path */
-#define NST_PAGE_MAX     1000 /* rows of a page (G97, V110) */
-#define NST_PAGE_DEFAULT 25
+#define NST_CHAIN_MAX 6 /* resources in one path */
+#define NST_VAR_MAX   8 /* variables in one path */
 
 struct nst_model;
 struct nst_registry;
@@ -82,8 +80,11 @@ struct nst_page {
     struct nst_str after; /* ... which `after` with this value gives; null: only its number */
 };
 
-/* The parameters of a page: an address of another one has its own. */
-#define NST_PAGE_PARAMETERS "page|offset|after"
+/* Append the absolute address of the page that many steps from this one, asked for in the
+ * same way: by its number or by the rows before it.
+ *   after  null, or the place where that page begins (page->after for the next one) */
+void nst_put_page_address(struct nst_buf *out, const struct nst_req *rq,
+                          const struct nst_page *page, int64_t steps, struct nst_str after);
 
 /* ---- Failing ---- */
 

@@ -39,15 +39,8 @@ static void put_link(struct nst_req *rq, const char *header, const struct nst_pa
                      int64_t steps, struct nst_str after)
 {
     struct nst_buf b;
-    int64_t offset = page->offset + steps * page->limit;
     nst_buf_init(&b, rq->arena, 65536);
-    nst_put_address(&b, rq, NST_PAGE_PARAMETERS);
-    nst_put_z(&b, page->by_offset ? "offset=" : "page=");
-    nst_put_int(&b, page->by_offset ? (offset > 0 ? offset : 0) : page->number + steps);
-    if (after.p != NULL) {
-        nst_put_lit(&b, "&after=");
-        nst_put_percent(&b, after, "");
-    }
+    nst_put_page_address(&b, rq, page, steps, after);
     nst_http_add_header(rq->x, header, nst_buf_str(&b));
 }
 
@@ -90,6 +83,24 @@ static void v2_headers(struct nst_req *rq)
 }
 
 /* ---- Declarations ---- */
+
+/* G97, V110, V328, V332, V334 */
+static const struct nst_list_grammar lists = {
+    .limit = "limit",
+    .limit_too = "_count",
+    .limit_default = 25,
+    .limit_max = 1000,
+    .page = "page",
+    .offset = "offset",
+    .after = "after",
+    .sort = "sort",
+    .sort_up = "sortAsc",
+    .sort_down = "sortDesc",
+    .either = ',',
+    .neither = '!',
+    .some = '*',
+    .literal = '"',
+};
 
 #define NUMBER "{\"type\":\"integer\"}"
 
@@ -166,6 +177,7 @@ const struct ocl_face ocl_guide = {
         .authenticate = authenticate_always,
         .error = render_error,
         .paginate = paginate,
+        .lists = &lists,
         .spelling = NST_CAMEL_CASE,
         .time = NST_TIME_MILLI,
         .identity = NST_HEX24,
@@ -195,6 +207,7 @@ const struct ocl_face ocl_v2 = {
         .authenticate = nst_authenticate_token_or_bearer,
         .error = render_error,
         .paginate = paginate,
+        .lists = &lists,
         .headers = v2_headers,
         .spelling = NST_SNAKE_CASE,
         .time = NST_TIME_MICRO_Z,
@@ -223,6 +236,7 @@ const struct ocl_face ocl_import = {
         .phase = nst_default_phases,
         .error = render_error,
         .paginate = paginate,
+        .lists = &lists,
         .time = NST_TIME_MICRO_Z,
         .text = &nst_default_texts,
     },

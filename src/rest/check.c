@@ -95,6 +95,30 @@ static bool credentials_are_unknown(const struct nst_at *at)
     return false;
 }
 
+static bool pages_are_unbounded(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    return g->limit_default == 0 || g->limit_default > g->limit_max;
+}
+
+static bool pages_have_no_place(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    return g->page == NULL && g->offset == NULL;
+}
+
+static bool list_words_are_one(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    const char *const word[] = { g->limit, g->limit_too, g->page,    g->offset,
+                                 g->after, g->sort,      g->sort_up, g->sort_down };
+    for (size_t i = 0; i < NST_COUNT(word); i++)
+        for (size_t k = 0; k < i; k++)
+            if (is_same(word[i], word[k]))
+                return true;
+    return false;
+}
+
 static const struct nst_check face_checks[] = {
     { face_lacks_name, "a face without name or doc", "give it .name and a sentence in .doc" },
     { mount_is_malformed, "a mount that is no path", "begin .mount with a slash, end it without" },
@@ -103,6 +127,10 @@ static const struct nst_check face_checks[] = {
     { credentials_are_unknown, "a word of .credentials is no scheme",
       "choose among token, bearer, jwt, basic, session" },
     { choice_shows_no_value, "the text `choice` shows no value", "write %s where it belongs" },
+    { pages_are_unbounded, "the page of a list has no size",
+      "write .limit_default and .limit_max" },
+    { pages_have_no_place, "nothing says which page of a list", "name .page or .offset in .lists" },
+    { list_words_are_one, "two parameters of a list have one name", "rename one in .lists" },
     { 0 },
 };
 
@@ -266,8 +294,10 @@ static bool switch_is_taken(const struct nst_at *at)
     for (const struct nst_switch *before = at->resource->switches; before != s; before++)
         if (before->of == s->of && strcmp(before->name, s->name) == 0)
             return true;
-    return nst_is_list_parameter(nst_str_z(s->name)) ||
-           (field >= 0 && (at->resource->field[field].flags & NST_FILTER) != 0);
+    for (size_t i = 0; i < at->reg->faces; i++)
+        if (nst_is_list_parameter(at->reg->face[i], nst_str_z(s->name)))
+            return true;
+    return field >= 0 && (at->resource->field[field].flags & NST_FILTER) != 0;
 }
 
 static const struct nst_check switch_checks[] = {

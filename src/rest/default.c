@@ -12,6 +12,11 @@ const struct nst_texts *nst_texts_of(const struct nst_face *face)
     return face->text != NULL ? face->text : &nst_default_texts;
 }
 
+const struct nst_list_grammar *nst_lists_of(const struct nst_face *face)
+{
+    return face->lists != NULL ? face->lists : &nst_default_lists;
+}
+
 size_t nst_body_limit_of(const struct nst_face *face)
 {
     return face->body_limit > 0 ? face->body_limit : NST_BODY_DEFAULT;
@@ -82,11 +87,51 @@ void nst_fail_as_face(struct nst_req *rq, enum nst_err err)
 
 /* ---- Lists ---- */
 
-static void put_link(struct nst_buf *out, const struct nst_req *rq, const char *rel, int64_t page)
+const struct nst_list_grammar nst_default_lists = {
+    .limit = "limit",
+    .limit_default = 25,
+    .limit_max = 1000,
+    .page = "page",
+    .offset = "offset",
+    .after = "after",
+    .sort = "sort",
+    .either = ',',
+    .neither = '!',
+    .some = '*',
+    .literal = '"',
+};
+
+/* What is not there is replaced by nothing. */
+static const char *name_or_none(const char *name)
+{
+    return name != NULL ? name : "";
+}
+
+void nst_put_page_address(struct nst_buf *out, const struct nst_req *rq,
+                          const struct nst_page *page, int64_t steps, struct nst_str after)
+{
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    int64_t offset = page->offset + steps * page->limit;
+    nst_put_address(out, rq,
+                    nst_strf(rq->arena, "%s|%s|%s", name_or_none(g->page), name_or_none(g->offset),
+                             name_or_none(g->after))
+                        .p);
+    if (page->by_offset || g->page == NULL)
+        nst_putf(out, "%s=%lld", g->offset, (long long)(offset > 0 ? offset : 0));
+    else
+        nst_putf(out, "%s=%lld", g->page, (long long)(page->number + steps));
+    if (after.p != NULL && g->after != NULL) {
+        nst_putf(out, "&%s=", g->after);
+        nst_put_percent(out, after, "");
+    }
+}
+
+static void put_link(struct nst_buf *out, const struct nst_req *rq, const struct nst_page *page,
+                     int64_t steps)
 {
     nst_put_z(out, out->n > 0 ? ", <" : "<");
-    nst_put_address(out, rq, "page|offset");
-    nst_putf(out, "page=%lld>; rel=\"%s\"", (long long)page, rel);
+    nst_put_page_address(out, rq, page, steps, steps > 0 ? page->after : (struct nst_str){ 0 });
+    nst_put_z(out, steps > 0 ? ">; rel=\"next\"" : ">; rel=\"prev\"");
 }
 
 void nst_default_paginate(struct nst_req *rq, const struct nst_page *page)
@@ -95,10 +140,10 @@ void nst_default_paginate(struct nst_req *rq, const struct nst_page *page)
     int64_t pages = page->found > 0 ? (page->found - 1) / page->limit + 1 : 1;
     nst_buf_init(&links, rq->arena, 65536);
     nst_http_add_header(rq->x, "Total-Count", nst_strf(rq->arena, "%lld", (long long)page->found));
-    if (page->number > 1 && page->number <= pages + 1)
-        put_link(&links, rq, "prev", page->number - 1);
-    if (page->number < pages)
-        put_link(&links, rq, "next", page->number + 1);
+    if (page->offset > 0 && page->number <= pages + 1)
+        put_link(&links, rq, page, -1);
+    if (page->has_more)
+        put_link(&links, rq, page, 1);
     if (links.n > 0)
         nst_http_add_header(rq->x, "Link", nst_buf_str(&links));
 }

@@ -1,6 +1,6 @@
-/* Filters of a list (V334): `a,b` is or, `!a` not, `a*` a pattern, all without case. A
- * parameter that is given twice is the same as one with a comma, in either spelling; a
- * value in double quotes is literal, `""` in it one quote. */
+/* Filters of a list, with the signs of the face's grammar: `a,b` is or, `!a` not, `a*` a
+ * pattern, all without case. A parameter that is given twice is the same as one with a comma,
+ * in either spelling; a value in double quotes is literal, `""` in it one quote. */
 #include "model.h"
 
 /* Alternatives that share one parenthesis: SQLite bounds the depth of an expression. */
@@ -10,6 +10,7 @@
 struct filter {
     struct nst_sql *q;
     struct nst_req *rq;
+    const struct nst_list_grammar *grammar;
     const struct nst_resource *resource;
     const struct nst_field *field;
     struct nst_str name; /* as the client spells it */
@@ -33,26 +34,35 @@ static void add_word(struct filter *f, struct nst_str word, bool is_literal)
         f->is_pattern = patterns;
         f->room = room;
     }
-    f->is_pattern[f->count] = !is_literal && nst_str_find(word, '*') < word.n;
+    char some = f->grammar->some;
+    f->is_pattern[f->count] = !is_literal && some != 0 && nst_str_find(word, some) < word.n;
     f->word[f->count++] = word;
+}
+
+/* A sign that the grammar does not have, 0, is in no text of a query. */
+static bool begins_with(struct nst_str text, char sign)
+{
+    return text.n > 0 && text.p[0] == sign;
 }
 
 /* `"A, B"` up to its closing quote; false where none closes before a comma or the end:
  * then the quotes are text. */
-static bool cut_quoted(struct nst_str *word, struct nst_str *rest, struct nst_arena *a)
+static bool cut_quoted(struct nst_str *word, struct nst_str *rest, const struct filter *f)
 {
+    const char quote = f->grammar->literal;
     struct nst_buf b;
     size_t i = 1;
-    nst_buf_init(&b, a, rest->n);
-    for (; i < rest->n && (rest->p[i] != '"' || (i + 1 < rest->n && rest->p[i + 1] == '"')); i++) {
+    nst_buf_init(&b, f->rq->arena, rest->n);
+    for (; i < rest->n && (rest->p[i] != quote || (i + 1 < rest->n && rest->p[i + 1] == quote));
+         i++) {
         nst_put_char(&b, rest->p[i]);
-        i += rest->p[i] == '"';
+        i += rest->p[i] == quote;
     }
     struct nst_str after = nst_str_trim(nst_str_slice(*rest, i + 1, rest->n));
-    if (i >= rest->n || (after.n > 0 && after.p[0] != ','))
+    if (i >= rest->n || (after.n > 0 && after.p[0] != f->grammar->either))
         return false;
     *word = nst_buf_str(&b);
-    nst_str_cut(&after, ',');
+    nst_str_cut(&after, f->grammar->either);
     *rest = after;
     return true;
 }
@@ -60,18 +70,18 @@ static bool cut_quoted(struct nst_str *word, struct nst_str *rest, struct nst_ar
 static void add_words(struct filter *f, struct nst_str rest)
 {
     rest = nst_str_trim(rest);
-    if (f->count == 0 && nst_str_starts(rest, NST_STR("!"))) {
+    if (f->count == 0 && begins_with(rest, f->grammar->neither)) {
         f->is_not = true;
         rest = nst_str_slice(rest, 1, rest.n);
     }
     while (rest.p != NULL) {
         struct nst_str word;
-        while (rest.n > 0 && rest.p[0] == ' ')
+        while (begins_with(rest, ' '))
             rest = nst_str_slice(rest, 1, rest.n);
-        if (rest.n > 0 && rest.p[0] == '"' && cut_quoted(&word, &rest, f->rq->arena))
+        if (begins_with(rest, f->grammar->literal) && cut_quoted(&word, &rest, f))
             add_word(f, word, true);
         else
-            add_word(f, nst_str_trim(nst_str_cut(&rest, ',')), false);
+            add_word(f, nst_str_trim(nst_str_cut(&rest, f->grammar->either)), false);
     }
 }
 
@@ -92,15 +102,15 @@ static void read_values(struct filter *f)
 /* ---- Conditions ---- */
 
 /* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
-static struct nst_str like_pattern(struct nst_arena *a, struct nst_str word)
+static struct nst_str like_pattern(const struct filter *f, struct nst_str word)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, word.n * 2 + 1);
+    nst_buf_init(&b, f->rq->arena, word.n * 2 + 1);
     for (size_t i = 0; i < word.n; i++) {
         char c = word.p[i];
-        if (c == '%' || c == '_' || c == '\\')
+        if (c != f->grammar->some && (c == '%' || c == '_' || c == '\\'))
             nst_put_char(&b, '\\');
-        nst_put_char(&b, c == '*' ? '%' : c);
+        nst_put_char(&b, c == f->grammar->some ? '%' : c);
     }
     return nst_buf_str(&b);
 }
@@ -140,7 +150,7 @@ static void put_patterns(struct filter *f, const char *between)
         nst_sql_add(f->q, between);
         nst_sql_add(f->q, together == 0 ? "(" : "");
         put_column(f, "lower(", ") LIKE lower(");
-        nst_sql_bind(f->q, NST_TEXT(like_pattern(f->rq->arena, f->word[i])));
+        nst_sql_bind(f->q, NST_TEXT(like_pattern(f, f->word[i])));
         nst_sql_add(f->q, ") ESCAPE '\\'");
         between = " OR ";
         if (++together == PATTERNS_TOGETHER) {
@@ -188,7 +198,11 @@ enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *
                              const struct nst_resource *r)
 {
     for (size_t i = 0; rq->x->query.n > 0 && i < r->field_count; i++) {
-        struct filter f = { .q = q, .rq = rq, .resource = r, .field = &r->field[i] };
+        struct filter f = { .q = q,
+                            .rq = rq,
+                            .grammar = nst_lists_of(rq->face),
+                            .resource = r,
+                            .field = &r->field[i] };
         if ((f.field->flags & NST_FILTER) == 0)
             continue;
         read_values(&f);

@@ -1,12 +1,15 @@
 /* Lists: scope, visibility, filters, order, one page, the number found. */
 #include "model.h"
 
-/* ---- Pages (G97, V110, V328) ---- */
+/* ---- Pages ---- */
 
-/* Digits that are too many for a number count as the largest. */
+/* -1 where the parameter is no number in the range. Digits that are too many for a number
+ * count as the largest. */
 static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int64_t high)
 {
     int64_t n;
+    if (name == NULL)
+        return -1;
     struct nst_str text = nst_str_trim(nst_query_value(rq, name));
     size_t digits = 0;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
@@ -18,15 +21,19 @@ static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int6
     return n >= low && n <= high ? n : -1;
 }
 
+static int64_t read_limit(struct nst_req *rq, const struct nst_list_grammar *g)
+{
+    bool is_given = g->limit != NULL && nst_query_value(rq, g->limit).p != NULL;
+    int64_t n = number_in(rq, is_given ? g->limit : g->limit_too, 1, g->limit_max);
+    return n > 0 ? n : g->limit_default;
+}
+
 static void read_page(struct nst_page *page, struct nst_req *rq)
 {
-    page->limit = number_in(rq, "limit", 1, NST_PAGE_MAX);
-    if (page->limit < 0 && nst_query_value(rq, "limit").p == NULL)
-        page->limit = number_in(rq, "_count", 1, NST_PAGE_MAX);
-    if (page->limit < 0)
-        page->limit = NST_PAGE_DEFAULT;
-    page->number = number_in(rq, "page", 1, INT64_MAX);
-    page->offset = number_in(rq, "offset", 0, INT64_MAX);
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    page->limit = read_limit(rq, g);
+    page->number = number_in(rq, g->page, 1, INT64_MAX);
+    page->offset = number_in(rq, g->offset, 0, INT64_MAX);
     page->by_offset = page->offset >= 0;
     if (page->by_offset) /* the largest offset is on the largest page: none is beyond it */
         page->number = (page->offset < INT64_MAX ? page->offset : INT64_MAX - 1) / page->limit + 1;
@@ -56,12 +63,13 @@ struct listing {
 /* `after` goes on where another page ended: in the state that the walk began with. */
 static enum nst_err read_place(struct listing *l, struct nst_req *rq)
 {
-    struct nst_str after = nst_query_value(rq, "after");
+    const char *name = nst_lists_of(rq->face)->after;
+    struct nst_str after = name != NULL ? nst_query_value(rq, name) : (struct nst_str){ 0 };
     rq->as_of = 0;
     l->has_key = after.n > 0;
     if (!l->has_key || nst_key_read(l->key, &rq->as_of, rq->arena, &l->order, after))
         return NST_OK;
-    return nst_fail(rq, NST_E_INVALID, "after",
+    return nst_fail(rq, NST_E_INVALID, name,
                     NST_STR("Not the place of a row in this list: take it from `next`."));
 }
 

@@ -107,56 +107,86 @@ static void put_parameter_rows(struct nst_buf *out, const struct nst_parameter *
         put_parameter(out, p);
 }
 
-#define NUMBER(low, high) "{\"type\":\"integer\",\"minimum\":" low high "}"
-#define PAGE_MAX          ",\"maximum\":" NST_DIGITS(NST_PAGE_MAX)
-#define PAGE_DEFAULT      ",\"default\":" NST_DIGITS(NST_PAGE_DEFAULT)
-#define SWITCH            "{\"type\":\"boolean\"}"
+#define NUMBER "{\"type\":\"integer\",\"minimum\":%u%s}"
+#define SWITCH "{\"type\":\"boolean\"}"
 
-static const struct nst_parameter page_parameters[] = {
-    { "limit", NUMBER("1", PAGE_MAX PAGE_DEFAULT), "Rows of a page." },
-    { "_count", NUMBER("1", PAGE_MAX), "The same as `limit`." },
-    { "page", NUMBER("1", ",\"default\":1"), "Number of the page." },
-    { "offset", NUMBER("0", ""), "Rows before the page, instead of its number." },
-    { "after", NULL, "Where the page before ended, from a link of its answer." },
-    { 0 },
-};
+#define PARAMETERS_MAX 16
 
-static const struct nst_parameter one_way[] = {
-    { "sortAsc", NULL, "Name to sort by, upwards." },
-    { "sortDesc", NULL, "Name to sort by, downwards." },
-    { 0 },
-};
-
-static bool has_name(const struct nst_parameter *p, struct nst_str name)
+static void add_parameter(struct nst_parameter *list, size_t *count, const char *name,
+                          const char *schema, const char *doc)
 {
-    for (; p->name != NULL; p++)
-        if (nst_str_eq(nst_str_z(p->name), name))
+    if (name != NULL)
+        list[(*count)++] = (struct nst_parameter){ name, schema, doc };
+}
+
+/* What the lists of a face ask the query for; ends with a row without name, and holds at most
+ * PARAMETERS_MAX. */
+static void page_parameters(struct nst_parameter *list, struct nst_arena *a,
+                            const struct nst_list_grammar *g)
+{
+    size_t n = 0;
+    const char *most = nst_strf(a, ",\"maximum\":%u", g->limit_max).p;
+    const char *usual = nst_strf(a, "%s,\"default\":%u", most, g->limit_default).p;
+    add_parameter(list, &n, g->limit, nst_strf(a, NUMBER, 1, usual).p, "Rows of a page.");
+    add_parameter(list, &n, g->limit_too, nst_strf(a, NUMBER, 1, most).p,
+                  nst_strf(a, "The same as `%s`.", g->limit).p);
+    add_parameter(list, &n, g->page, nst_strf(a, NUMBER, 1, ",\"default\":1").p,
+                  "Number of the page.");
+    add_parameter(list, &n, g->offset, nst_strf(a, NUMBER, 0, "").p,
+                  "Rows before the page, instead of its number.");
+    add_parameter(list, &n, g->after, NULL,
+                  "Where the page before ended, from a link of its answer.");
+    list[n] = (struct nst_parameter){ 0 };
+}
+
+static void sort_parameters(struct nst_parameter *list, struct nst_arena *a,
+                            const struct nst_list_grammar *g, struct nst_str names)
+{
+    size_t n = 0;
+    add_parameter(list, &n, g->sort_up, NULL, "Name to sort by, upwards.");
+    add_parameter(list, &n, g->sort_down, NULL, "Name to sort by, downwards.");
+    add_parameter(
+        list, &n, g->sort, NULL,
+        nst_strf(a, "Names to sort by, `-` before one for downwards: %.*s.", NST_FMT(names)).p);
+    list[n] = (struct nst_parameter){ 0 };
+}
+
+bool nst_is_list_parameter(const struct nst_face *face, struct nst_str name)
+{
+    const struct nst_list_grammar *g = nst_lists_of(face);
+    const char *const names[] = { g->limit, g->limit_too, g->page,    g->offset,
+                                  g->after, g->sort,      g->sort_up, g->sort_down };
+    for (size_t i = 0; i < NST_COUNT(names); i++)
+        if (names[i] != NULL && nst_str_eq(nst_str_z(names[i]), name))
             return true;
     return false;
 }
 
-bool nst_is_list_parameter(struct nst_str name)
+static void put_sorts(struct nst_buf *out, const struct nst_list_grammar *g,
+                      const struct nst_resource *r)
 {
-    return has_name(page_parameters, name) || has_name(one_way, name) ||
-           nst_str_eq(name, NST_STR("sort"));
-}
-
-static void put_sorts(struct nst_buf *out, const struct nst_resource *r)
-{
+    struct nst_parameter list[PARAMETERS_MAX];
     struct nst_buf names;
     nst_buf_init(&names, out->arena, 4096);
     for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++)
         nst_putf(&names, "%s%s", names.n > 0 ? ", " : "", s->name);
     if (names.n == 0)
         return;
-    put_parameter_rows(out, one_way);
-    put_parameter(out, &(const struct nst_parameter){
-                           "sort", NULL,
-                           nst_strf(out->arena,
-                                    "Names to sort by, `-` before one for downwards: "
-                                    "%.*s.",
-                                    NST_FMT(nst_buf_str(&names)))
-                               .p });
+    sort_parameters(list, out->arena, g, nst_buf_str(&names));
+    put_parameter_rows(out, list);
+}
+
+/* What the signs of a filter mean: "`a,b` is either, `!a` is not, ...". */
+static void put_signs(struct nst_buf *out, const struct nst_list_grammar *g)
+{
+    if (g->either != 0)
+        nst_putf(out, " `a%cb` is either.", g->either);
+    if (g->neither != 0)
+        nst_putf(out, " `%ca` is none of these.", g->neither);
+    if (g->some != 0)
+        nst_putf(out, " `a%c` begins so.", g->some);
+    if (g->literal != 0)
+        nst_putf(out, " `%ca%c` is taken as it stands.", g->literal, g->literal);
 }
 
 static void put_filters(struct nst_buf *out, const struct nst_face *face,
@@ -165,19 +195,19 @@ static void put_filters(struct nst_buf *out, const struct nst_face *face,
     for (size_t i = 0; i < r->field_count; i++) {
         const struct nst_field *f = &r->field[i];
         struct nst_str name = nst_str_z(f->name);
+        struct nst_buf doc;
         if ((f->flags & NST_FILTER) == 0)
             continue;
         if (face->spelling == NST_CAMEL_CASE)
             name = nst_camel(out->arena, name);
+        nst_buf_init(&doc, out->arena, 4096);
+        nst_putf(&doc, "Only rows with this: %s", f->doc);
+        if (f->rep == NST_REP_STR)
+            put_signs(&doc, nst_lists_of(face));
         put_parameter(out,
-                      &(const struct nst_parameter){
-                          nst_str_to_z(out->arena, name), f->rep == NST_REP_BOOL ? SWITCH : NULL,
-                          nst_strf(out->arena, "Only rows with this: %s%s", f->doc,
-                                   f->rep == NST_REP_STR
-                                       ? " `a,b` is either, `!a,b` neither, `a*` a pattern, "
-                                         "`\"a,b\"` one value."
-                                       : "")
-                              .p });
+                      &(const struct nst_parameter){ nst_str_to_z(out->arena, name),
+                                                     f->rep == NST_REP_BOOL ? SWITCH : NULL,
+                                                     nst_str_to_z(out->arena, nst_buf_str(&doc)) });
     }
 }
 
@@ -198,8 +228,10 @@ static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_
     nst_view *view = nst_view_of(op->action);
     nst_put_lit(out, ",\"parameters\":[");
     if (view == nst_list) {
-        put_parameter_rows(out, page_parameters);
-        put_sorts(out, m->resource);
+        struct nst_parameter list[PARAMETERS_MAX];
+        page_parameters(list, out->arena, nst_lists_of(face));
+        put_parameter_rows(out, list);
+        put_sorts(out, nst_lists_of(face), m->resource);
         put_filters(out, face, m->resource);
         put_switches(out, face, m, NST_LIST);
         put_parameter_rows(out, m->resource->asked);

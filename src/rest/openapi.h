@@ -53,7 +53,7 @@ nst_view *nst_view_of(const struct nst_action *action);
 bool nst_is_scheme(struct nst_str name);
 
 /* Does every list have a parameter of this name? */
-bool nst_is_list_parameter(struct nst_str name);
+bool nst_is_list_parameter(const struct nst_face *face, struct nst_str name);
 
 /* The status of a generic view's success. */
 unsigned nst_success_of(nst_view *view);

@@ -1,4 +1,4 @@
-/* The order of a list (V332), and a row's place in it: a walk through the pages goes on
+/* The order of a list, and a row's place in it: a walk through the pages goes on
  * behind the last row that was shown, whatever was written meanwhile. */
 #include "model.h"
 
@@ -52,18 +52,24 @@ static void add_default(struct nst_order *o, struct nst_str rest)
     }
 }
 
+static struct nst_str value_of(struct nst_req *rq, const char *name)
+{
+    return name != NULL ? nst_query_value(rq, name) : (struct nst_str){ 0 };
+}
+
 void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
 {
-    struct nst_str asc = nst_query_value(rq, "sortAsc"), desc = nst_query_value(rq, "sortDesc");
-    struct nst_str list = nst_query_value(rq, "sort");
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    struct nst_str up = value_of(rq, g->sort_up), down = value_of(rq, g->sort_down);
+    struct nst_str list = value_of(rq, g->sort);
     out->count = 0;
-    bool sorted = asc.n > 0 && add_sort(out, rq->arena, r, asc, false);
-    if (!sorted && desc.n > 0)
-        sorted = add_sort(out, rq->arena, r, desc, true);
+    bool sorted = up.n > 0 && add_sort(out, rq->arena, r, up, false);
+    if (!sorted && down.n > 0)
+        sorted = add_sort(out, rq->arena, r, down, true);
     while (!sorted && list.p != NULL && list.n > 0 && out->count < NST_TERMS_MAX / 2) {
         struct nst_str name = nst_str_trim(nst_str_cut(&list, ','));
-        bool down = nst_str_starts(name, NST_STR("-"));
-        add_sort(out, rq->arena, r, nst_str_slice(name, down, name.n), down);
+        bool is_down = nst_str_starts(name, NST_STR("-"));
+        add_sort(out, rq->arena, r, nst_str_slice(name, is_down, name.n), is_down);
     }
     add_default(out, nst_str_z(r->hook.order != NULL ? r->hook.order(rq) : r->order));
 }

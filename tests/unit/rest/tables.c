@@ -127,7 +127,7 @@ static void fill_resources(struct tables *t)
 
 void tables_init(struct tables *t)
 {
-    *t = (struct tables){ .texts = nst_default_texts };
+    *t = (struct tables){ .texts = nst_default_texts, .lists = nst_default_lists };
     t->face = (struct nst_face){ .name = "library", .mount = "/library", .doc = "Books." };
     t->other = (struct nst_face){ .name = "other", .mount = "/other", .doc = "Not listed." };
     memcpy(t->shelf_field, shelf_field, sizeof(shelf_field));

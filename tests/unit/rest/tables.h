@@ -42,6 +42,7 @@ enum { LISTED, SHOWN, MADE, CHANGED, USES };
 struct tables {
     struct nst_face face, other;
     struct nst_texts texts;
+    struct nst_list_grammar lists;
     struct nst_field shelf_field[SHELF_FIELDS], book_field[BOOK_FIELDS], mark_field[MARK_FIELDS];
     struct nst_serializer shelf_serializer[USES], book_serializer[USES], mark_serializer[2];
     struct nst_rule rule[3];

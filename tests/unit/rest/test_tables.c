@@ -102,7 +102,15 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(unknown_credentials, "faces", "face library", "session", \
       t->face.credentials = "token magic") \
     X(choice_without_value, "faces", "face library", "%s", t->face.text = &t->texts; \
-      t->texts.choice = "No.")
+      t->texts.choice = "No.") \
+    X(page_without_size, "faces", "face library", ".limit_default", t->face.lists = &t->lists; \
+      t->lists.limit_default = 0) \
+    X(page_above_the_largest, "faces", "face library", ".limit_max", t->face.lists = &t->lists; \
+      t->lists.limit_max = 10) \
+    X(page_without_place, "faces", "face library", ".offset", t->face.lists = &t->lists; \
+      t->lists.page = t->lists.offset = NULL) \
+    X(two_words_of_a_list, "faces", "face library", ".lists", t->face.lists = &t->lists; \
+      t->lists.after = "page")
 
 #define RESOURCES(X) \
     X(resource_without_name, "?", "resource", ".name", t->mark.name = NULL) \
