@@ -115,8 +115,8 @@ struct nst_str enroll_trim_key(struct nst_str s);
 /* True for records that name the same learner (P27, P29). */
 bool enroll_same_key(const struct enroll_record *x, const struct enroll_record *y, bool trimmed);
 
-/* Append " IN ($n, ...)" of the texts or numbers of records that `wants`; at least
- * one is bound, so that the list is never empty. */
+/* Append " IN ($n, ...)" of the texts or numbers of records that `wants`; without any,
+ * " IN (NULL)", which nothing is in. */
 typedef bool enroll_wants(const struct enroll_record *r);
 void enroll_bind_values(struct nst_sql *q, const struct enroll_batch *b, enroll_wants *wants);
 void enroll_bind_users(struct nst_sql *q, const struct enroll_batch *b, enroll_wants *wants);

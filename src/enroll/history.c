@@ -57,3 +57,21 @@ enum nst_err enroll_history_of(struct nst_db *db, struct nst_arena *a,
     nst_sql_bind(&q, NST_INT(written.id));
     return nst_sql_exec(NULL, db, &q);
 }
+
+enum nst_err enroll_update(struct nst_sql *update, struct nst_db *db, enum enroll_row row,
+                           int64_t program, const struct enroll_note *note)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    size_t count = 0;
+    nst_sql_init(&q, update->text.arena);
+    enroll_history(&q, row, program, note);
+    nst_sql_add(&q, " AND e.id");
+    nst_sql_add(update, " RETURNING id");
+    NST_TRY(nst_sql_query(&rows, db, update));
+    while (nst_rows_step(rows))
+        nst_sql_in(&q, &count, NST_INT(nst_rows_int(rows, 0)));
+    NST_TRY(nst_rows_end(rows));
+    nst_sql_in_end(&q, count);
+    return count > 0 ? nst_sql_exec(NULL, db, &q) : NST_OK;
+}

@@ -29,7 +29,14 @@ struct enroll_note {
 void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
                     const struct enroll_note *note);
 
-/* The same for one row, run. Memory comes from a. Errors: those of nst_query. */
+/* Run an UPDATE of rows of one program, which has no RETURNING yet, and copy each row that
+ * it changed into the history. Memory comes from the arena of the statement. Errors: those of
+ * nst_query. */
+NST_CHECKED enum nst_err enroll_update(struct nst_sql *update, struct nst_db *db,
+                                       enum enroll_row row, int64_t program,
+                                       const struct enroll_note *note);
+
+/* Copy one row, as it is now, into its history. Memory comes from a. Errors: those of nst_query. */
 NST_CHECKED enum nst_err enroll_history_of(struct nst_db *db, struct nst_arena *a,
                                            struct enroll_written written,
                                            const struct enroll_note *note);

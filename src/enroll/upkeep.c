@@ -222,35 +222,34 @@ static enum nst_err find_held(struct held **list, struct nst_db *db, struct nst_
     return nst_rows_end(rows);
 }
 
+/* UPDATE of the table by which its rows lose what `column` says. */
+static void begin_loss(struct nst_sql *q, struct nst_arena *a, const char *table,
+                       const char *column, const struct enroll_note *note)
+{
+    nst_sql_init(q, a);
+    nst_sql_addf(q, "UPDATE %s SET " ENROLL_COUNTED ", %s = NULL, modified_at = ", table, column);
+    nst_sql_later(q, "modified_at", note->now);
+}
+
 /* The row waits again, and so do its course rows; each change has its row of history. */
 static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struct held *h,
                              const struct enroll_note *note)
 {
-    const struct nst_value now = NST_INT(note->now), program = NST_INT(h->program);
     struct nst_sql q;
     NST_TRY(nst_exec_with(NULL, db, "UPDATE program SET next_number = next_number WHERE id = $1",
-                          program));
-    NST_TRY(nst_exec_with(NULL, db,
-                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
-                          ", course_enrollment_id = NULL, "
-                          "modified_at = $1 WHERE program_id = $2 AND program_enrollment_id = $3 "
-                          "AND course_enrollment_id IS NOT NULL",
-                          now, program, NST_INT(h->id)));
-    nst_sql_init(&q, a);
-    enroll_history(&q, ENROLL_COURSE_ROW, h->program, note);
-    nst_sql_add(&q, " AND e.program_enrollment_id = ");
+                          NST_INT(h->program)));
+    begin_loss(&q, a, "program_course_enrollment", "course_enrollment_id", note);
+    nst_sql_add(&q, " WHERE course_enrollment_id IS NOT NULL AND program_id = ");
+    nst_sql_bind(&q, NST_INT(h->program));
+    nst_sql_add(&q, " AND program_enrollment_id = ");
     nst_sql_bind(&q, NST_INT(h->id));
-    nst_sql_add(&q, " AND e.course_enrollment_id IS NULL AND e.modified_at = ");
-    nst_sql_bind(&q, now);
-    NST_TRY(nst_sql_exec(NULL, db, &q));
-    NST_TRY(nst_exec_with(NULL, db,
-                          "UPDATE program_enrollment SET " ENROLL_COUNTED
-                          ", user_id = NULL, modified_at = $1 "
-                          "WHERE program_id = $2 AND id = $3",
-                          now, program, NST_INT(h->id)));
-    return enroll_history_of(db, a,
-                             (struct enroll_written){ ENROLL_PROGRAM_ROW, h->program, h->id },
-                             note);
+    NST_TRY(enroll_update(&q, db, ENROLL_COURSE_ROW, h->program, note));
+    begin_loss(&q, a, "program_enrollment", "user_id", note);
+    nst_sql_add(&q, " WHERE program_id = ");
+    nst_sql_bind(&q, NST_INT(h->program));
+    nst_sql_add(&q, " AND id = ");
+    nst_sql_bind(&q, NST_INT(h->id));
+    return enroll_update(&q, db, ENROLL_PROGRAM_ROW, h->program, note);
 }
 
 static enum nst_err forget(struct nst_db *db, struct nst_arena *a, int64_t account, int64_t now)

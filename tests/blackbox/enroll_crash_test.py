@@ -36,9 +36,16 @@ HALVES = {
         f"FROM {table} r WHERE r.program_id = e.program_id AND r.id = e.id)"
     for table in ("program_enrollment", "program_course_enrollment")
 } | {
-    "changes are numbered without a gap":
-        "SELECT e.program_id, e.id FROM program_course_enrollment_history e WHERE {} "
-        "GROUP BY e.program_id, e.id HAVING count(*) <> max(e.change)",
+    f"changes of {table} are numbered without a gap":
+        f"SELECT e.program_id, e.id FROM {table}_history e WHERE {{}} "
+        "GROUP BY e.program_id, e.id HAVING count(*) <> max(e.change)"
+    for table in ("program_enrollment", "program_course_enrollment")
+} | {
+    f"rows of {table} count their changes":
+        f"SELECT e.program_id, e.id FROM {table} e WHERE {{}} AND e.changes <> (SELECT "
+        f"count(*) FROM {table}_history h WHERE h.program_id = e.program_id AND h.id = e.id)"
+    for table in ("program_enrollment", "program_course_enrollment")
+} | {
     "a course row belongs to a learner of its program":
         "SELECT e.program_id, e.id FROM program_course_enrollment e WHERE {} AND NOT EXISTS "
         "(SELECT 1 FROM program_enrollment p WHERE p.program_id = e.program_id "

@@ -199,6 +199,10 @@ def stored(site):
             f"AND h.change = (SELECT max(l.change) FROM {table}_history l "
             "WHERE l.program_id = e.program_id AND l.id = e.id) WHERE h.id IS NULL")
         assert not other, f"{table}: {other[:5]}"
+        uncounted = site.query(
+            f"SELECT e.id FROM {table} e WHERE e.changes <> (SELECT count(*) FROM {table}_history "
+            "h WHERE h.program_id = e.program_id AND h.id = e.id)")
+        assert not uncounted, f"{table}: {uncounted[:5]}"
     # C15: what says the same already is not written again.
     same = site.query(
         "SELECT a.id, a.change FROM program_course_enrollment_history a "

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 
-from support import Site, Tally, arguments, engines, environment
+from support import Clock, Site, Tally, arguments, engines, environment
 
 UUID = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
 CU = "0a3d7c52-7d67-4a6e-9a5b-6a52d6b3a001"
@@ -235,6 +235,28 @@ class Cases:
             history = r.site.query("SELECT external_user_key, status, kind, changed_by "
                                    "FROM program_enrollment_history WHERE kind <> '+' ORDER BY id")
             assert history == [("a", "withdrawn", "~", "1"), ("c", "suspended", "~", "1")], history
+
+    def test_a_clock_that_is_set_back_makes_nothing_older(self):
+        """X82: whatever changes an enrolment or a course row."""
+        with self.site() as r:
+            self.filled(r)
+            times = ("SELECT 1, id, modified_at FROM program_enrollment UNION ALL "
+                     "SELECT 2, id, modified_at FROM program_course_enrollment ORDER BY 1, 2")
+            counts = ("SELECT id, changes FROM program_enrollment UNION ALL "
+                      "SELECT id, changes FROM program_course_enrollment ORDER BY 1, 2")
+            before, changes = r.site.query(times), r.site.query(counts)
+            clock = Clock(r.site)
+            clock.set("-1d")
+            for words in (("enroll program", r.file(HEAD + p("1001", "suspended")), "--change"),
+                          ("enroll course", r.file("program,course,student_key,status\n"
+                                                   + c("1001", "inactive")), "--change"),
+                          ("user add second", "--email", "s@example.org", "--superuser"),
+                          ("user remove admin", "--erase")):
+                run = r.site.run(*words, env=clock.env)
+                assert run.returncode == 0, f"{words}: {run.stdout}{run.stderr}"
+            assert r.site.query(times) == before, (before, r.site.query(times))
+            grown = [int(b[1]) - int(a[1]) for a, b in zip(changes, r.site.query(counts))]
+            assert grown == [2, 0, 0, 2, 0], grown
 
     def test_a_server_without_such_changes_says_so(self):
         """X49: profile `original` has no PATCH there (T9)."""

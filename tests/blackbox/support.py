@@ -2,10 +2,11 @@
 PostgreSQL database made for the run), a server on it, a client that keeps its
 connection, and the `ok`/`FAIL` lines.
 
-Every test takes --nestor PATH and ignores options it does not know. It runs on
-SQLite, and on PostgreSQL as well when NESTOR_TEST_PG holds a libpq URL.
+Every test takes --nestor PATH and ignores options it does not know. It runs on SQLite,
+and on PostgreSQL as well when NESTOR_TEST_PG holds a libpq URL, unless it says otherwise.
 """
 import argparse
+import glob
 import http.client
 import json
 import os
@@ -181,6 +182,24 @@ class Site:
         rows = self.query(" UNION ALL ".join(f"SELECT '{t}', CAST({t}.* AS text) FROM {t}"
                                              for t in TABLES), **where)
         return {t: sorted(row for name, row in rows if name == t) for t in TABLES}
+
+
+class Clock:
+    """A clock that programs with its environment go by; they measure time as ever."""
+
+    def __init__(self, site):
+        self.site = site
+        library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        assert library, "faketime is needed: tools/install-packages check"
+        self.set("+0d")
+        self.env = {"LD_PRELOAD": library[0], "FAKETIME_TIMESTAMP_FILE": site.path("clock"),
+                    "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                    "DONT_FAKE_MONOTONIC": "1",
+                    "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
+
+    def set(self, ahead):
+        """By how much it is ahead: "-1d"."""
+        self.site.write("clock", ahead)
 
 
 class Server:

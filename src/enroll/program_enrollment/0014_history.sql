@@ -3,13 +3,20 @@
 -- of its own for each learner.
 ALTER TABLE program_enrollment ADD COLUMN changes bigint NOT NULL DEFAULT 1;
 ALTER TABLE program_course_enrollment ADD COLUMN changes bigint NOT NULL DEFAULT 1;
-UPDATE program_enrollment SET changes = coalesce((SELECT max(h.change)
+-- Most rows have changed once, when they were made.
+UPDATE program_enrollment SET changes = (SELECT max(h.change)
   FROM program_enrollment_history h WHERE h.program_id = program_enrollment.program_id
-  AND h.id = program_enrollment.id), 1);
-UPDATE program_course_enrollment SET changes = coalesce((SELECT max(h.change)
+  AND h.id = program_enrollment.id)
+  WHERE EXISTS (SELECT 1 FROM program_enrollment_history h
+  WHERE h.program_id = program_enrollment.program_id AND h.id = program_enrollment.id
+  AND h.change > 1);
+UPDATE program_course_enrollment SET changes = (SELECT max(h.change)
   FROM program_course_enrollment_history h
   WHERE h.program_id = program_course_enrollment.program_id
-  AND h.id = program_course_enrollment.id), 1);
+  AND h.id = program_course_enrollment.id)
+  WHERE EXISTS (SELECT 1 FROM program_course_enrollment_history h
+  WHERE h.program_id = program_course_enrollment.program_id
+  AND h.id = program_course_enrollment.id AND h.change > 1);
 
 CREATE TABLE program_enrollment_log (
   program_id bigint NOT NULL,
@@ -33,6 +40,7 @@ INSERT INTO program_enrollment_log (program_id, change, id, external_user_key, u
   reason, changed_at, changed_by FROM program_enrollment_history;
 DROP TABLE program_enrollment_history;
 ALTER TABLE program_enrollment_log RENAME TO program_enrollment_history;
+--postgresql: ALTER INDEX program_enrollment_log_pkey RENAME TO program_enrollment_history_pkey;
 
 CREATE TABLE program_course_enrollment_log (
   program_id bigint NOT NULL,
@@ -56,3 +64,5 @@ INSERT INTO program_course_enrollment_log (program_id, change, id, program_enrol
   status, kind, reason, changed_at, changed_by FROM program_course_enrollment_history;
 DROP TABLE program_course_enrollment_history;
 ALTER TABLE program_course_enrollment_log RENAME TO program_course_enrollment_history;
+--postgresql: ALTER INDEX program_course_enrollment_log_pkey
+--postgresql:   RENAME TO program_course_enrollment_history_pkey;

@@ -66,24 +66,20 @@ static enum nst_err enrollment_before_write(struct enroll_load *l, struct enroll
 static enum nst_err move_links(struct enroll_load *l, const struct enroll_item *item)
 {
     const struct enroll_note note = { "~", ENROLL_REASON, enroll_load_now(l), 0 };
-    const struct nst_value now = NST_INT(note.now), program = NST_INT(enroll_number(item, PROGRAM));
+    int64_t program = enroll_number(item, PROGRAM);
     struct nst_sql q;
-    NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
-                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
-                          ", modified_at = $1, "
-                          "course_enrollment_id = (SELECT c.id FROM course_enrollment c "
-                          "WHERE c.user_id = $2 "
-                          "AND c.course_key = program_course_enrollment.course_key) "
-                          "WHERE program_id = $3 AND program_enrollment_id = $4 "
-                          "AND course_enrollment_id IS NOT NULL",
-                          now, item->value[USER].bound, program, NST_INT(item->id)));
     nst_sql_init(&q, enroll_load_scratch(l));
-    enroll_history(&q, ENROLL_COURSE_ROW, program.number, &note);
-    nst_sql_add(&q, " AND e.program_enrollment_id = ");
+    nst_sql_add(&q, "UPDATE program_course_enrollment SET " ENROLL_COUNTED ", modified_at = ");
+    nst_sql_later(&q, "modified_at", note.now);
+    nst_sql_add(&q, ", course_enrollment_id = (SELECT c.id FROM course_enrollment c "
+                    "WHERE c.user_id = ");
+    nst_sql_bind(&q, item->value[USER].bound);
+    nst_sql_add(&q, " AND c.course_key = program_course_enrollment.course_key) "
+                    "WHERE course_enrollment_id IS NOT NULL AND program_id = ");
+    nst_sql_bind(&q, NST_INT(program));
+    nst_sql_add(&q, " AND program_enrollment_id = ");
     nst_sql_bind(&q, NST_INT(item->id));
-    nst_sql_add(&q, " AND e.modified_at = "); /* no other item has this time */
-    nst_sql_bind(&q, now);
-    return nst_sql_exec(NULL, enroll_load_db(l), &q);
+    return enroll_update(&q, enroll_load_db(l), ENROLL_COURSE_ROW, program, &note);
 }
 
 static enum nst_err enrollment_after(enum enroll_change *change, struct enroll_load *l,

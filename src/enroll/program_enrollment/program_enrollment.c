@@ -249,19 +249,17 @@ static enum nst_err set_status(struct enroll_record *r, struct nst_req *rq, int6
 {
     const struct enroll_note note = { "~", NULL, rq->now, rq->caller.id };
     struct nst_sql q;
-    NST_TRY(nst_exec_with(NULL, rq->db,
-                          "UPDATE program_enrollment SET " ENROLL_COUNTED
-                          ", status = $1, modified_at = $2 "
-                          "WHERE program_id = $3 AND external_user_key = $4 AND status <> $1",
-                          NST_TEXT(r->status->text), NST_INT(rq->now), NST_INT(program),
-                          NST_TEXT(r->value)));
     nst_sql_init(&q, rq->arena);
-    enroll_history(&q, ENROLL_PROGRAM_ROW, program, &note);
-    nst_sql_add(&q, " AND e.external_user_key = ");
+    nst_sql_push(&q, NST_TEXT(r->status->text));
+    nst_sql_add(&q,
+                "UPDATE program_enrollment SET " ENROLL_COUNTED ", status = $1, modified_at = ");
+    nst_sql_later(&q, "modified_at", rq->now);
+    nst_sql_add(&q, " WHERE program_id = ");
+    nst_sql_bind(&q, NST_INT(program));
+    nst_sql_add(&q, " AND external_user_key = ");
     nst_sql_bind(&q, NST_TEXT(r->value));
-    nst_sql_add(&q, " AND e.modified_at = ");
-    nst_sql_bind(&q, NST_INT(rq->now));
-    return nst_sql_exec(NULL, rq->db, &q);
+    nst_sql_add(&q, " AND status <> $1");
+    return enroll_update(&q, rq->db, ENROLL_PROGRAM_ROW, program, &note);
 }
 
 static enum nst_err change_row(struct enroll_record *r, struct nst_req *rq, int64_t program)
