@@ -2,6 +2,7 @@
 every rule, one that breaks it."""
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -106,6 +107,37 @@ static inline int twice(int x)
         self.assertIn("src/base/a.c:1:", self.check("check-docs", self.root))
 
 
+class Tidy(Checker):
+    def tidy(self, *lines):
+        """check-tidy with a clang-tidy that runs these lines; None: there is none."""
+        tools = self.root / "tools"
+        tools.mkdir(exist_ok=True)
+        shutil.copy(os.path.join(TOOLS, "check-tidy"), tools)
+        self.write("src/base/a.c", "int x;\n")
+        (self.root / "examples").mkdir(exist_ok=True)
+        found = self.root / "bin"
+        found.mkdir(exist_ok=True)
+        for name in ("bash", "dirname", "find", "grep", "nproc", "sort", "xargs"):
+            if not (found / name).exists():
+                (found / name).symlink_to(shutil.which(name))
+        if lines:
+            (found / "clang-tidy").write_text("\n".join(("#!/bin/bash", *lines)))
+            (found / "clang-tidy").chmod(0o755)
+        return subprocess.run([tools / "check-tidy", "build"], env={"PATH": str(found)},
+                              capture_output=True, text=True, check=False)
+
+    def test_without_it_nothing_is_tidy(self):
+        run = self.tidy()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("did not run", run.stdout)
+
+    def test_findings_and_none(self):
+        self.assertEqual(self.tidy("exit 0").returncode, 0)
+        run = self.tidy("echo 'src/base/a.c:1:1: error: no'")
+        self.assertEqual((run.returncode, run.stdout), (1, "src/base/a.c:1:1: error: no\n"))
+        self.assertEqual(self.tidy("exit 3").returncode, 1)
+
+
 class Banned(Checker):
     def source(self, path, code):
         file = self.write(path, f"/* strcpy(a, b) in a comment */\n{code}\n")
@@ -120,7 +152,9 @@ class Banned(Checker):
 
     def test_statements_are_built_by_their_functions(self):
         for line in ('nst_putf(&q->text, "x");', 'nst_put_z(&q.text, "x");',
-                     'nst_sql_add(&q, " AND id IN (");'):
+                     'nst_putf(&l->where.text, "x");', 'nst_json_put(&q.text, v);',
+                     'nst_put_z(\n&q.text, "x");', 'nst_sql_add(&q, " AND id IN (");',
+                     'nst_sql_addf(&q, " IN (%s)", list);'):
             self.assertIn("src/enroll/a.c:2:", self.source("src/enroll/a.c", line), line)
             self.assertEqual(self.source("src/rest/a.c", line), "", line)
 
