@@ -1,6 +1,7 @@
 """What /openapi.json says, as tests ask it: operations, their parameters, bodies that fit a
 schema, and whether an answer is one that the document knows.
 """
+import functools
 import http.client
 import itertools
 import json
@@ -64,6 +65,12 @@ class Operation:
         return {status for status in self.responses if status.startswith("2")}
 
 
+@functools.lru_cache(maxsize=4)
+def document_of(text):
+    """Servers of one program say the same: it is read once."""
+    return Document(json.loads(text))
+
+
 class Document:
     """The description of a running server, parsed."""
 
@@ -86,13 +93,12 @@ class Document:
             schema = at
         return schema
 
-    def operation_of(self, method, path):
-        """The operation that a request is for; HEAD goes with GET. None: there is none. A
-        path of names stands before one of variables, whatever its methods."""
-        wanted = "get" if method == "HEAD" else method.lower()
+    def operations_of(self, path):
+        """Those of the path that a request is for, by method. A path of names stands before
+        one of variables, whatever its methods."""
         found = [o for o in self.operations if o.pattern.fullmatch(path)]
         best = min((o.order for o in found), default=None)
-        return next((o for o in found if o.order == best and o.method == wanted), None)
+        return {o.method.upper(): o for o in found if o.order == best}
 
     # ---- Answers ----
 

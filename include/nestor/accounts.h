@@ -29,9 +29,9 @@ struct nst_belongings {
 
 /* What accounts need to know; set once before the server starts. */
 struct nst_accounts_settings {
-    unsigned char secret[NST_SECRET_BYTES]; /* derives tokens */
-    int64_t password_min;                   /* code points */
-    bool enforces_restricted;               /* A23: restricted callers are barred */
+    unsigned char secret[NST_SECRET_BYTES];         /* derives tokens */
+    int64_t password_min;                           /* code points */
+    bool enforces_restricted;                       /* A23: restricted callers are barred */
     const struct nst_belongings *const *belongings; /* of each application, NULL-terminated */
 };
 void nst_accounts_configure(const struct nst_accounts_settings *settings);

@@ -44,9 +44,6 @@ extern const struct nst_texts nst_default_texts;
 
 #define NST_BODY_DEFAULT 65536 /* bytes */
 
-/* How an API looks. A name and a sentence are enough: what is NULL or 0 is as
- * nst_default_phases, nst_default_error, nst_default_paginate, nst_default_texts and
- * NST_BODY_DEFAULT have it. */
 /* ---- Lists ---- */
 
 /* How clients ask a face for the rows of a list: names of query parameters, and the signs in
@@ -65,8 +62,9 @@ struct nst_list_grammar {
 /* limit, page, offset, after, sort; 25 rows and at most 1000; all signs of filters. */
 extern const struct nst_list_grammar nst_default_lists;
 
-/* ---- Faces ---- */
-
+/* How an API looks. A name and a sentence are enough: what is NULL or 0 is as
+ * nst_default_phases, nst_default_error, nst_default_paginate, nst_default_texts,
+ * nst_default_lists and NST_BODY_DEFAULT have it. */
 struct nst_face {
     const char *name;
     const char *mount;       /* "/guide"; NULL: internal, never routed from outside */

@@ -339,16 +339,17 @@ unsigned nst_server_port(const struct nst_server *s);
 /* Drain and stop. Blocks. The store stays open. */
 void nst_server_stop(struct nst_server *s);
 
-/* ---- A cache of one loop ---- */
+/* ---- A cache ---- */
 
-/* Make one; drop what it holds when the data may have changed; release it. */
+/* Make one; drop what it holds; release it. A loop's is dropped when the data may have
+ * changed. For one thread, or under a lock of the owner's. */
 struct nst_cache *nst_cache_new(void);
 void nst_cache_drop(struct nst_cache *c);
 void nst_cache_free(struct nst_cache *c);
 
-/* Remember `size` bytes under a key until the data changes; get returns NULL for
- * what was never put, was pushed out, or is of before a change. NULL caches hold
- * nothing. Pointers stay valid until the end of the request. */
+/* Remember `size` bytes under a key until the cache is dropped; get returns NULL for what
+ * was never put or was pushed out. NULL caches hold nothing. Pointers stay valid until the
+ * next put or drop; in rq->cache until the end of the request. */
 void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, size_t size);
 const void *nst_cache_get(struct nst_cache *c, struct nst_str key);
 

@@ -1,7 +1,8 @@
-/* A small cache of one event loop: tokens already verified, tags of documents.
- * Everything in it is true as long as the data has not changed; the owner drops
- * it when a tick begins on changed data. A fixed number of slots, newest wins;
- * keys are compared whole, so that a collision can only cost a miss. */
+/* A small cache. Each event loop has one: tokens already verified, tags of documents, true as
+ * long as the data has not changed; the loop drops it when a tick begins on changed data.
+ * The server has one for places in lists (places.c), whose keys say for which data they hold.
+ * A fixed number of slots, newest wins; keys are compared whole, so that a collision can
+ * only cost a miss. Nobody waits here: what is shared is locked by its owner. */
 #include "model.h"
 
 #define SETS      4096              /* a power of two */

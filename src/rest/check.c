@@ -107,6 +107,12 @@ static bool pages_have_no_place(const struct nst_at *at)
     return g->page == NULL && g->offset == NULL;
 }
 
+static bool limit_is_only_second(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    return g->limit_too != NULL && g->limit == NULL;
+}
+
 static bool list_words_are_one(const struct nst_at *at)
 {
     const struct nst_list_grammar *g = nst_lists_of(at->face);
@@ -130,6 +136,7 @@ static const struct nst_check face_checks[] = {
     { pages_are_unbounded, "the page of a list has no size",
       "write .limit_default and .limit_max" },
     { pages_have_no_place, "nothing says which page of a list", "name .page or .offset in .lists" },
+    { limit_is_only_second, "a second name of what has no first", "name .limit, not .limit_too" },
     { list_words_are_one, "two parameters of a list have one name", "rename one in .lists" },
     { 0 },
 };

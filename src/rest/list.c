@@ -56,8 +56,7 @@ struct listing {
     struct nst_value key[NST_TERMS_MAX]; /* of the row before the page, then of its last */
     bool has_key;
     struct nst_sql where;
-    int64_t
-        state; /* of the list: places found in it hold as long as that is the same; 0: unknown */
+    int64_t state; /* places are kept under it; 0: unknown */
 };
 
 /* `after` goes on where another page ended: in the state that the walk began with. */

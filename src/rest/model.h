@@ -327,8 +327,9 @@ void nst_cache_free(struct nst_cache *c);
 /* Places in lists that are remembered: the key of a row (nst_key_text), by a key that says
  * of which list, which row. A request needs a server or a loop's cache for it.
  *   state  of the list; then all threads share the place. 0: it is the loop's
- * recall returns null text when there is none; other text is in rq->arena or the cache. */
-struct nst_places *nst_places_new(struct nst_arena *a);
+ * recall returns null text when there is none; other text is in rq->arena or the cache.
+ * Freed are the places, not what holds them. */
+struct nst_places *nst_places_new(struct nst_arena *a); /* in a */
 void nst_places_free(struct nst_places *p);
 bool nst_place_is_kept(const struct nst_req *rq, int64_t state);
 struct nst_str nst_place_recall(struct nst_req *rq, int64_t state, struct nst_str key);

@@ -128,8 +128,7 @@ static void page_parameters(struct nst_parameter *list, struct nst_arena *a,
     const char *most = nst_strf(a, ",\"maximum\":%u", g->limit_max).p;
     const char *usual = nst_strf(a, "%s,\"default\":%u", most, g->limit_default).p;
     add_parameter(list, &n, g->limit, nst_strf(a, NUMBER, 1, usual).p, "Rows of a page.");
-    add_parameter(list, &n, g->limit_too, nst_strf(a, NUMBER, 1, most).p,
-                  nst_strf(a, "The same as `%s`.", g->limit).p);
+    add_parameter(list, &n, g->limit_too, nst_strf(a, NUMBER, 1, most).p, "The same.");
     add_parameter(list, &n, g->page, nst_strf(a, NUMBER, 1, ",\"default\":1").p,
                   "Number of the page.");
     add_parameter(list, &n, g->offset, nst_strf(a, NUMBER, 0, "").p,

@@ -2,27 +2,28 @@
  *
  * A list that knows its state shares its places among all threads: the state stands in their
  * keys. Those of others live in the cache of a loop, which goes when the data may have
- * changed. */
+ * changed. A database that is set back under a running server, to a time before a state that
+ * was seen, can meet places of that state: docs/operations.md says to start the server again. */
 #include "model.h"
 
 #include <pthread.h>
 
 struct nst_places {
     pthread_mutex_t lock;
-    struct nst_cache *cache;
+    struct nst_cache *cache; /* NULL until something is remembered */
 };
 
 struct nst_places *nst_places_new(struct nst_arena *a)
 {
     struct nst_places *p = NST_NEW(a, struct nst_places);
     pthread_mutex_init(&p->lock, NULL);
-    p->cache = nst_cache_new();
     return p;
 }
 
 void nst_places_free(struct nst_places *p)
 {
-    nst_cache_free(p->cache);
+    if (p->cache != NULL)
+        nst_cache_free(p->cache);
     pthread_mutex_destroy(&p->lock);
 }
 
@@ -54,7 +55,9 @@ void nst_place_remember(struct nst_req *rq, int64_t state, struct nst_str key, s
         return;
     }
     pthread_mutex_lock(&shared->lock);
-    if (nst_cache_is_full(shared->cache))
+    if (shared->cache == NULL)
+        shared->cache = nst_cache_new();
+    else if (nst_cache_is_full(shared->cache))
         nst_cache_drop(shared->cache);
     nst_cache_put(shared->cache, key, place, text.n + 1);
     pthread_mutex_unlock(&shared->lock);

@@ -34,7 +34,7 @@ import threading
 import urllib.parse
 
 import world
-from openapi import Document
+from openapi import document_of
 from support import Client, Site, run_on_engines
 from world import CURRICULUM, KNOWN, TARGET, Identity, World, places
 
@@ -300,8 +300,7 @@ def run_on(tally, nestor, engine, cluster):
         world.load(site)
         with site.serve() as server:
             a_world = World(site, server.client()).fill()
-            document = Document(server.client().expect(200, "GET", "/openapi.json")
-                                .json())
+            document = document_of(server.client().expect(200, "GET", "/openapi.json").body)
             identities = [Identity(n, a_world.token.get(n, "0" * 40)) for n in IDENTITIES]
             sweep = Sweep(server, document, identities, a_code(site))
             tally.run(f"{engine}: everything can be asked", sweep_all, sweep, server, a_world)

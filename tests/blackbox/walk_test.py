@@ -19,7 +19,7 @@ import re
 import sys
 
 import world
-from openapi import Document
+from openapi import document_of
 from support import Client, Site, run_on_engines
 from world import KNOWN, RELEASED, UNRELEASED, Identity, World, places
 
@@ -370,7 +370,8 @@ def run_on(tally, nestor, engine, cluster):
         world.load(site)
         with site.serve() as server:
             client = server.client()
-            walk = Walk(server, World(site, client).fill(), Document(client.expect(200, "GET", "/openapi.json").json()))
+            walk = Walk(server, World(site, client).fill(),
+                        document_of(client.expect(200, "GET", "/openapi.json").body))
             for name, case in (("a document that is sent back changes nothing", sent_back),
                                ("what is made shows what was sent", made_as_sent),
                                ("what is changed shows what was sent", changed_as_sent),

@@ -109,6 +109,8 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
       t->lists.limit_max = 10) \
     X(page_without_place, "faces", "face library", ".offset", t->face.lists = &t->lists; \
       t->lists.page = t->lists.offset = NULL) \
+    X(second_word_without_first, "faces", "face library", ".limit_too", t->face.lists = &t->lists; \
+      t->lists.limit = NULL; t->lists.limit_too = "size") \
     X(two_words_of_a_list, "faces", "face library", ".lists", t->face.lists = &t->lists; \
       t->lists.after = "page")
 
