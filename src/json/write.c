@@ -24,15 +24,12 @@ static uint64_t suspects(uint64_t w)
            zeros(w ^ ONES * 0xED);
 }
 
-static bool is_surrogate(struct nst_str s, size_t at)
-{
-    return s.n - at >= 3 && (unsigned char)s.p[at] == 0xED && (unsigned char)s.p[at + 1] >= 0xA0;
-}
-
+/* Surrogates are ED A0 80 to ED BF BF. */
 static bool is_escaped(struct nst_str s, size_t at)
 {
     unsigned char c = (unsigned char)s.p[at];
-    return c < 0x20 || c == '"' || c == '\\' || (c == 0xED && is_surrogate(s, at));
+    return c < 0x20 || c == '"' || c == '\\' ||
+           (c == 0xED && s.n - at >= 3 && (unsigned char)s.p[at + 1] >= 0xA0);
 }
 
 /* The first position from `at` on, before `end`, whose byte is escaped; or end. */
@@ -151,24 +148,11 @@ void nst_json_put(struct nst_buf *b, const struct nst_json *v)
     }
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static size_t skip_blanks(struct nst_str s, size_t at)
 {
-    while (at < s.n && is_blank(s.p[at]))
+    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t' || s.p[at] == '\n' || s.p[at] == '\r'))
         at++;
     return at;
-}
-
-/* Just behind the string whose opening quote stands at `at`. */
-static size_t skip_string(struct nst_str s, size_t at)
-{
-    for (at++; at < s.n && s.p[at] != '"'; at++)
-        at += s.p[at] == '\\';
-    return at < s.n ? at + 1 : s.n;
 }
 
 static void put_line(struct nst_buf *b, size_t blanks)
@@ -183,7 +167,12 @@ static void put_line(struct nst_buf *b, size_t blanks)
 /* Append the string, number, literal or comma at `at`; returns what follows. */
 static size_t put_token(struct nst_buf *b, struct nst_str s, size_t at)
 {
-    size_t end = s.p[at] == '"' ? skip_string(s, at) : at + 1;
+    size_t end = at + 1;
+    if (s.p[at] == '"') {
+        while (end < s.n && s.p[end] != '"')
+            end += s.p[end] == '\\' ? 2 : 1;
+        end = end < s.n ? end + 1 : s.n;
+    }
     nst_put(b, (struct nst_str){ s.p + at, end - at });
     return end;
 }
