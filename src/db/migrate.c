@@ -20,11 +20,6 @@ struct progress {
 
 /* ---- Reading a step ---- */
 
-static bool is_comment(struct nst_str line)
-{
-    return nst_str_starts(nst_str_trim(line), NST_STR("--"));
-}
-
 /* The line as it counts on this engine; the null string: not at all. */
 static struct nst_str choose(struct nst_str line, enum nst_dialect dialect)
 {
@@ -32,7 +27,7 @@ static struct nst_str choose(struct nst_str line, enum nst_dialect dialect)
     struct nst_str mark = dialect == NST_SQLITE ? NST_STR("--sqlite:") : NST_STR("--postgresql:");
     if (nst_str_starts(trimmed, mark))
         return nst_str_slice(trimmed, mark.n, trimmed.n);
-    return is_comment(line) ? (struct nst_str){ 0 } : line;
+    return nst_str_starts(trimmed, NST_STR("--")) ? (struct nst_str){ 0 } : line;
 }
 
 static enum nst_err run_statement(struct nst_db *db, struct nst_buf *text)

@@ -55,13 +55,6 @@ static enum nst_err log_failure(struct nst_db *db, const PGresult *result, const
     return NST_E_DB;
 }
 
-static void disconnect(struct nst_db *db)
-{
-    nst_cache_clear(&db->cache);
-    PQfinish(db->handle);
-    db->handle = NULL;
-}
-
 static enum nst_err failure(struct nst_db *db, const PGresult *result)
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -365,13 +358,18 @@ static enum nst_err refused(struct nst_str *why, struct nst_db *db, const struct
 
 /* ---- Connections ---- */
 
-static void close_connection(struct nst_db *db)
+/* Closing first spares the server one DEALLOCATE a statement. */
+static void disconnect(struct nst_db *db)
 {
-    nst_db_tidy(db);
-    /* Closing first spares the server one DEALLOCATE a statement. */
     PQfinish(db->handle);
     db->handle = NULL;
     nst_cache_clear(&db->cache);
+}
+
+static void close_connection(struct nst_db *db)
+{
+    nst_db_tidy(db);
+    disconnect(db);
     nst_db_free(db);
 }
 
@@ -428,9 +426,7 @@ enum nst_err nst_pg_connect(struct nst_db *db)
 {
     if (db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK)
         return NST_OK;
-    PQfinish(db->handle);
-    db->handle = NULL;
-    nst_cache_clear(&db->cache);
+    disconnect(db);
     db->handle = connect_handle(&db->store->options);
     if (PQstatus(db->handle) != CONNECTION_OK) {
         log_failure(db, NULL, "connect");

@@ -25,20 +25,15 @@ void nst_sql_add_str(struct nst_sql *q, struct nst_str text)
 
 #define VALUES_AT_FIRST 16
 
-static void grow(struct nst_sql *q)
-{
-    unsigned capacity = q->capacity > 0 ? q->capacity * 2 : VALUES_AT_FIRST;
-    struct nst_value *bound = NST_NEW_ARRAY(q->text.arena, struct nst_value, capacity);
-    if (q->count > 0)
-        memcpy(bound, q->bound, q->count * sizeof(*bound));
-    q->bound = bound;
-    q->capacity = capacity;
-}
-
 void nst_sql_push(struct nst_sql *q, struct nst_value v)
 {
-    if (q->count == q->capacity)
-        grow(q);
+    if (q->count == q->capacity) {
+        q->capacity = q->capacity > 0 ? q->capacity * 2 : VALUES_AT_FIRST;
+        struct nst_value *bound = NST_NEW_ARRAY(q->text.arena, struct nst_value, q->capacity);
+        if (q->count > 0)
+            memcpy(bound, q->bound, q->count * sizeof(*bound));
+        q->bound = bound;
+    }
     q->bound[q->count++] = v;
 }
 
@@ -132,20 +127,14 @@ static void close_rows(struct nst_rows *rows)
     rows->is_open = false;
 }
 
-static struct nst_rows *free_rows(struct nst_db *db)
-{
-    for (unsigned i = 0; i < OPEN_ROWS; i++) {
-        if (!db->rows[i].is_open)
-            return &db->rows[i];
-    }
-    return NULL;
-}
-
 enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str sql,
                        const struct nst_value *values, unsigned count)
 {
-    struct nst_rows *r = free_rows(db);
-    assert(r != NULL);
+    unsigned at = 0;
+    while (at < OPEN_ROWS && db->rows[at].is_open)
+        at++;
+    assert(at < OPEN_ROWS);
+    struct nst_rows *r = &db->rows[at];
     *rows = NULL;
     db->statements++;
     if (nst_db_fails(db))

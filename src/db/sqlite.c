@@ -284,20 +284,14 @@ static void configure(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum nst_err set_up_frozen(struct nst_db *db)
-{
-    char sql[128];
-    snprintf(sql, sizeof(sql), "PRAGMA query_only = 1; PRAGMA mmap_size = %zu",
-             db->store->options.mmap);
-    return script(db, sql);
-}
-
 static enum nst_err set_up(struct nst_db *db, bool is_writer)
 {
     const struct nst_store_options *o = &db->store->options;
     char sql[512];
-    if (o->is_read_only)
-        return set_up_frozen(db);
+    if (o->is_read_only) {
+        snprintf(sql, sizeof(sql), "PRAGMA query_only = 1; PRAGMA mmap_size = %zu", o->mmap);
+        return script(db, sql);
+    }
     snprintf(
         sql, sizeof(sql),
         "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
