@@ -24,29 +24,25 @@ static enum nst_err find_account(int64_t *id, struct nst_db *db, struct nst_aren
     return nst_sql_int(id, NULL, db, &q);
 }
 
-static enum nst_err make_account(int64_t *id, struct nst_db *db, struct nst_str username,
-                                 int64_t now)
-{
-    NST_TRY(nst_next_id(id, db, "account", 1));
-    return nst_exec_with(NULL, db,
-                         "INSERT INTO account (id, username, token_serial, is_staff, "
-                         "is_superuser, is_active, created_at, updated_at) "
-                         "VALUES ($1, $2, 0, FALSE, FALSE, TRUE, $3, $4)",
-                         NST_INT(*id), NST_TEXT(username), NST_INT(now), NST_INT(now));
-}
-
 enum nst_err nst_account_put(int64_t *id, struct nst_db *db, struct nst_str username, bool is_staff,
                              int64_t now)
 {
     struct nst_arena *a = nst_arena_new(1024);
     enum nst_err e = find_account(id, db, a, username);
     nst_arena_free(a);
-    if (e == NST_OK && *id == 0)
-        e = make_account(id, db, username, now);
-    if (e == NST_OK && is_staff)
-        e = nst_exec_with(NULL, db, "UPDATE account SET is_staff = TRUE WHERE id = $1",
-                          NST_INT(*id));
-    return e;
+    NST_TRY(e);
+    if (*id == 0) {
+        NST_TRY(nst_next_id(id, db, "account", 1));
+        NST_TRY(nst_exec_with(NULL, db,
+                              "INSERT INTO account (id, username, token_serial, is_staff, "
+                              "is_superuser, is_active, created_at, updated_at) "
+                              "VALUES ($1, $2, 0, FALSE, FALSE, TRUE, $3, $4)",
+                              NST_INT(*id), NST_TEXT(username), NST_INT(now), NST_INT(now)));
+    }
+    if (is_staff)
+        NST_TRY(nst_exec_with(NULL, db, "UPDATE account SET is_staff = TRUE WHERE id = $1",
+                              NST_INT(*id)));
+    return NST_OK;
 }
 
 /* ---- The command ---- */
