@@ -5,6 +5,8 @@
 #include "nestor/base/random.h"
 #include "nestor/rest.h"
 
+#include <stdio.h>
+
 /* Exit codes: done, failed, wrong usage. */
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
@@ -163,6 +165,10 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace);
 /* Read a file of at most `max` bytes, blanks at its ends cut off. Null when it
  * cannot be read (errno is set). */
 struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max);
+
+/* Append all that `in` holds, which stays open, to out. Returns false when that was not
+ * read to its end: out is full, or errno is set. */
+bool cli_read_stream(struct nst_buf *out, FILE *in);
 
 /* A request of the guide face from inside the program, in the transaction of db.
  *   rq    with arena, registry and caller; rq->x is made anew and holds the answer

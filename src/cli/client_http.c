@@ -70,31 +70,18 @@ static long try(struct cli_http *c, struct nst_arena *a, const struct cli_reques
     return status;
 }
 
-static bool may_pass(long status)
-{
-    return status == 0 || status == 503 || status == 429;
-}
-
-/* What the server asks for, else twice as long each time. */
-static unsigned pause_of(const struct cli_http *c, unsigned tried)
-{
-    if (c->wait > WAIT_MAX)
-        return WAIT_MAX;
-    return c->wait > 0 ? (unsigned)c->wait : 1U << tried;
-}
-
 struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
                                 const struct cli_request *request)
 {
     long status = 0;
     for (unsigned i = 0; i < TRIES; i++) {
         status = try(c, a, request);
-        if (!may_pass(status))
+        bool may_pass = status == 0 || status == 503 || status == 429;
+        if (!may_pass || cli_is_stopped() || i + 1 == TRIES)
             break;
-        if (cli_is_stopped())
-            break;
-        if (i + 1 < TRIES)
-            sleep(pause_of(c, i));
+        /* What the server asks for, else twice as long each time. */
+        curl_off_t wait = c->wait > 0 ? c->wait : (curl_off_t)1 << i;
+        sleep(wait < WAIT_MAX ? (unsigned)wait : WAIT_MAX);
     }
     return (struct cli_answer){ status, nst_buf_str(&c->answer) };
 }

@@ -14,16 +14,8 @@
 
 #define DOCUMENT_MAX ((size_t)2 << 30)
 #define NODES_MAX    ((size_t)200 << 20)
-#define READ_STEP    ((size_t)1 << 20)
 
 /* ---- Reading the document ---- */
-
-static bool read_all(struct nst_buf *out, FILE *in)
-{
-    while (!feof(in) && !ferror(in) && nst_buf_reserve(out, READ_STEP))
-        out->n += fread(out->p + out->n, 1, READ_STEP, in);
-    return !ferror(in) && !out->is_full;
-}
 
 static bool read_file(struct nst_buf *out, const char *path)
 {
@@ -33,7 +25,7 @@ static bool read_file(struct nst_buf *out, const char *path)
         cli_fail(&cli_load, "%s cannot be read: %s", path, strerror(errno));
         return false;
     }
-    bool good = read_all(out, in);
+    bool good = cli_read_stream(out, in);
     if (!good)
         cli_fail(&cli_load, "%s cannot be read: %s", path,
                  out->is_full ? "it is larger than 2 GiB" : strerror(errno));
@@ -99,18 +91,13 @@ static void print_tally(const char *name, const struct enroll_tally *tally)
     putchar('\n');
 }
 
-static void print_json(const struct load *load)
-{
-    struct nst_buf b;
-    nst_buf_init(&b, load->arena, NST_HTTP_ANSWER_MAX);
-    enroll_put_tallies(&b, &load->report);
-    printf("{%.*s}\n", NST_FMT(nst_buf_str(&b)));
-}
-
 static void print_report(const struct load *load)
 {
     if (load->o->json) {
-        print_json(load);
+        struct nst_buf b;
+        nst_buf_init(&b, load->arena, NST_HTTP_ANSWER_MAX);
+        enroll_put_tallies(&b, &load->report);
+        printf("{%.*s}\n", NST_FMT(nst_buf_str(&b)));
         return;
     }
     for (size_t i = 0; i < ENROLL_ENTITIES; i++)
@@ -251,22 +238,17 @@ static int dump_site(struct dump *dump)
     return e == NST_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int dump_to(struct dump *dump)
-{
-    if (!cli_output_open(&dump->out, dump->o->arena, dump->o->output, &cli_dump))
-        return EXIT_FAILED;
-    return cli_output_close(&dump->out, dump_site(dump));
-}
-
 static int dump_run(int argc, char **argv)
 {
     struct cli_options o;
     struct dump dump = { .o = &o };
-    int status = EXIT_USAGE;
+    int status = EXIT_FAILED;
     if (!cli_options_parse(&o, &cli_dump, argc, argv))
         status = o.status;
-    else if (are_known(o.only))
-        status = dump_to(&dump);
+    else if (!are_known(o.only))
+        status = EXIT_USAGE;
+    else if (cli_output_open(&dump.out, o.arena, o.output, &cli_dump))
+        status = cli_output_close(&dump.out, dump_site(&dump));
     nst_arena_free(o.arena);
     return status;
 }

@@ -23,20 +23,17 @@ static FILE *open_report(struct import *im, const char *path)
     return out;
 }
 
-static bool open_reports(struct import *im)
-{
-    if (im->errors == NULL)
-        im->errors = open_report(im, im->errors_path);
-    if (im->errors != NULL && im->refused == NULL)
-        im->refused = open_report(im, im->refused_path);
-    return im->refused != NULL;
-}
-
 void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail,
                    struct nst_str text)
 {
     im->count[outcome]++;
-    if (!ocl_outcome_is_error(outcome) || !open_reports(im))
+    if (!ocl_outcome_is_error(outcome))
+        return;
+    if (im->errors == NULL)
+        im->errors = open_report(im, im->errors_path);
+    if (im->errors != NULL && im->refused == NULL)
+        im->refused = open_report(im, im->refused_path);
+    if (im->refused == NULL)
         return;
     fprintf(im->errors, "{\"line\":%zu,\"outcome\":\"%s\",\"errors\":%.*s}\n", line,
             ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));

@@ -8,7 +8,6 @@
 
 #define ARRAY_MAX   ((size_t)1 << 30) /* bytes of an array file */
 #define NODES_MAX   ((size_t)100 << 20)
-#define READ_STEP   ((size_t)1 << 20)
 #define FIRST_LINES 5 /* that are looked at; one that is fine makes it a file of lines */
 
 static FILE *refuse(FILE *in, const char *path, const char *why)
@@ -16,14 +15,6 @@ static FILE *refuse(FILE *in, const char *path, const char *why)
     cli_fail(&cli_import, "%s %s", path, why);
     fclose(in);
     return NULL;
-}
-
-static void copy(FILE *to, FILE *from)
-{
-    char piece[65536];
-    size_t n;
-    while ((n = fread(piece, 1, sizeof(piece), from)) > 0 && fwrite(piece, 1, n, to) == n)
-        continue;
 }
 
 /* A file that can be read again from its start: a pipe is copied. */
@@ -35,7 +26,10 @@ static FILE *open_again(const char *path)
     FILE *kept = tmpfile();
     if (kept == NULL)
         return NULL;
-    copy(kept, in);
+    char piece[65536];
+    size_t n;
+    while ((n = fread(piece, 1, sizeof(piece), in)) > 0 && fwrite(piece, 1, n, kept) == n)
+        continue;
     if (!ferror(in) && !ferror(kept) && fseek(kept, 0, SEEK_SET) == 0)
         return kept;
     fclose(kept);
@@ -106,13 +100,6 @@ static const char *fault_of_lines(FILE *in, struct nst_arena *a)
 
 /* ---- Arrays ---- */
 
-static bool read_all(struct nst_buf *out, FILE *in)
-{
-    while (!feof(in) && !ferror(in) && nst_buf_reserve(out, READ_STEP))
-        out->n += fread(out->p + out->n, 1, READ_STEP, in);
-    return !ferror(in) && !out->is_full;
-}
-
 static bool put_items(FILE *out, const struct nst_json *array)
 {
     struct nst_arena *a = nst_arena_new(65536);
@@ -132,13 +119,13 @@ static bool put_items(FILE *out, const struct nst_json *array)
 static FILE *lines_of_array(FILE *in, const char *path)
 {
     const struct nst_json_limits limits = { .depth = NST_JSON_DEPTH, .nodes = NODES_MAX };
-    struct nst_arena *a = nst_arena_new(READ_STEP);
+    struct nst_arena *a = nst_arena_new((size_t)1 << 20);
     struct nst_json_fault fault;
     struct nst_json *array;
     struct nst_buf text;
     FILE *out = NULL;
     nst_buf_init(&text, a, ARRAY_MAX);
-    if (!read_all(&text, in))
+    if (!cli_read_stream(&text, in))
         refuse(in, path, "is an array of more than 1 GiB; write its items as lines");
     else if (nst_json_read(&array, &fault, a, without_mark(nst_buf_str(&text)), &limits) != NST_OK)
         refuse(in, path,

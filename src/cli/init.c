@@ -14,11 +14,6 @@ struct init {
     bool is_used; /* the database has accounts already */
 };
 
-static enum nst_err has_accounts(bool *out, struct nst_db *db)
-{
-    return nst_exists(out, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0);
-}
-
 static struct nst_json *object(struct nst_arena *a, const char *const pairs[][2])
 {
     struct nst_json *o = NST_NEW(a, struct nst_json), **at = &o->first;
@@ -40,7 +35,7 @@ static enum nst_err make_first(struct nst_db *db, void *arg)
     struct init *init = arg;
     struct nst_arena *a = init->o->arena;
     struct nst_req rq = { .arena = a, .registry = init->site->registry };
-    NST_TRY(has_accounts(&init->is_used, db));
+    NST_TRY(nst_exists(&init->is_used, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0));
     if (init->is_used)
         return NST_E_CONFLICT;
     rq.caller = (struct nst_caller){ true, true, true, 1, nst_str_z(init->o->admin) };

@@ -82,13 +82,6 @@ static int refuse_verb(const char *word)
     return EXIT_USAGE;
 }
 
-static int print_version(void)
-{
-    printf("nestor %s%s%s%s\n", NESTOR_VERSION, cli_commit[0] != '\0' ? " (" : "", cli_commit,
-           cli_commit[0] != '\0' ? ")" : "");
-    return EXIT_DONE;
-}
-
 /* `nestor --data d serve` is `nestor serve --data d`. */
 static int run_behind_options(int argc, char **argv, int at)
 {
@@ -131,8 +124,11 @@ int main(int argc, char **argv)
         return help(stdout);
     if (strcmp(argv[1], "help") == 0)
         return run_help(argc, argv);
-    if (strcmp(argv[1], "--version") == 0)
-        return print_version();
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("nestor %s%s%s%s\n", NESTOR_VERSION, cli_commit[0] != '\0' ? " (" : "", cli_commit,
+               cli_commit[0] != '\0' ? ")" : "");
+        return EXIT_DONE;
+    }
     int at = cli_options_before_verb(argc, argv);
     return at < argc ? run_behind_options(argc, argv, at) : help(stderr);
 }

@@ -152,18 +152,15 @@ static void print_help(const struct cli_verb *verb)
     print_option("--help, -h", NULL, "this text");
 }
 
-/* Its value follows in the next word. */
-static bool wants_next(const char *word)
-{
-    const struct option *option = find(word, strlen(word));
-    return strcmp(word, "--set") == 0 || (option != NULL && option->value != NULL);
-}
-
 int cli_options_before_verb(int argc, char **argv)
 {
     int i = 1;
-    while (i < argc && argv[i][0] == '-')
-        i += 1 + wants_next(argv[i]);
+    while (i < argc && argv[i][0] == '-') {
+        const struct option *option = find(argv[i], strlen(argv[i]));
+        bool wants_next =
+            strcmp(argv[i], "--set") == 0 || (option != NULL && option->value != NULL);
+        i += wants_next ? 2 : 1;
+    }
     return i < argc ? i : argc;
 }
 
@@ -219,12 +216,6 @@ static bool read_option(struct reading *r, int *i, int argc, char **argv)
                                       : NULL);
 }
 
-static const char *config_file(struct cli_options *o)
-{
-    struct nst_str path = nst_strf(o->arena, "%s/nestor.conf", o->data);
-    return access(path.p, R_OK) == 0 ? path.p : NULL;
-}
-
 static void configure_log(const struct cli_config *config)
 {
     enum nst_log_level level = NST_LOG_INFO;
@@ -264,7 +255,9 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
     o->rest = NST_NEW_ARRAY(o->arena, char *, (size_t)argc + 1);
     if (!read_words(&r, argc, argv))
         return false;
-    if (!cli_config_load(&o->config, o->arena, config_file(o), r.flag, r.flags)) {
+    struct nst_str path = nst_strf(o->arena, "%s/nestor.conf", o->data);
+    const char *file = access(path.p, R_OK) == 0 ? path.p : NULL;
+    if (!cli_config_load(&o->config, o->arena, file, r.flag, r.flags)) {
         o->status = EXIT_USAGE;
         return false;
     }

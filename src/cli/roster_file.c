@@ -80,26 +80,18 @@ static int read_names(struct roster_file *f, struct nst_arena *a, const struct r
     return EXIT_DONE;
 }
 
-static const char *option_of(const struct cli_options *o, const struct roster_column *column)
-{
-    return column->option == 0 ? NULL : *(const char *const *)((const char *)o + column->option);
-}
-
-/* A change leaves the curriculum as it is. */
-static bool is_needed(const struct cli_options *o, const struct roster_column *column)
-{
-    return !(o->change && column->value == ROSTER_CURRICULUM);
-}
-
 static int check_column(struct roster_file *f, struct cli_options *o,
                         const struct roster_column *column)
 {
-    const char *given = option_of(o, column);
+    const char *given =
+        column->option == 0 ? NULL : *(const char *const *)((const char *)o + column->option);
     bool is_there = f->at[column->value] >= 0;
+    /* A change leaves the curriculum as it is. */
+    bool is_needed = !o->change || column->value != ROSTER_CURRICULUM;
     f->given[column->value] = nst_str_z(given);
     if (is_there && given != NULL)
         return refuse(f, "there is a column for what an option gives: ", nst_str_z(column->flag));
-    if (is_there || given != NULL || !is_needed(o, column))
+    if (is_there || given != NULL || !is_needed)
         return EXIT_DONE;
     struct nst_str hint =
         nst_strf(o->arena, "%s%s%s", column->name[0], column->flag != NULL ? ", and no " : "",

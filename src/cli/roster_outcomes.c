@@ -107,16 +107,11 @@ static bool is_header(struct nst_arena *a, const struct enroll_csv_row *row,
     return nst_str_eq(nst_buf_str(&want), nst_buf_str(&got));
 }
 
-static size_t columns_of(const struct roster_kind *kind)
-{
-    return kind->is_course ? FIXED_MAX : FIXED_MAX - 1;
-}
-
 /* False for what no run of this verb has written. */
 static bool take_former(struct roster_outcomes *w, const struct enroll_csv_row *row,
                         struct nst_buf *key)
 {
-    size_t n = columns_of(w->kind);
+    size_t n = w->kind->is_course ? FIXED_MAX : FIXED_MAX - 1;
     int64_t line;
     if (row->fault != ENROLL_CSV_GOOD || row->count != n || !nst_str_int(&line, row->field[0]) ||
         line <= (int64_t)w->last_line)

@@ -11,11 +11,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static const struct nst_face *root_face(const struct cli_config *c)
-{
-    return nst_str_eq(cli_text(c, "ocl.root"), NST_STR("v2")) ? V2 : GUIDE;
-}
-
 static struct nst_server_options server_options(const struct cli_options *o,
                                                 const struct cli_site *site)
 {
@@ -34,23 +29,13 @@ static struct nst_server_options server_options(const struct cli_options *o,
                   .drain_seconds = (unsigned)cli_number(c, "http.drain_seconds"),
                   .gzip_from = gzip > 0 ? (size_t)gzip : SIZE_MAX,
                   .access_log = cli_is_on(c, "log.access") },
-        .root = root_face(c),
+        .root = nst_str_eq(cli_text(c, "ocl.root"), NST_STR("v2")) ? V2 : GUIDE,
         .body_bytes = (size_t)cli_number(c, "http.body_bytes"),
         .cors_origins = cli_text(c, "http.cors_origins"),
         .trusts_proxy = cli_is_on(c, "http.trust_proxy"),
         .store = site->store,
         .registry = site->registry,
     };
-}
-
-/* Block the signals before any thread starts, so that only this one gets them. */
-static void block_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
 static void read_keys_again(struct cli_options *o)
@@ -60,13 +45,6 @@ static void read_keys_again(struct cli_options *o)
         nst_log(NST_LOG_INFO, "keys read again", NST_LOG_INT("signal", SIGHUP));
     else
         nst_log(NST_LOG_ERROR, "keys not read again", NST_LOG_STR("why", nst_str_z(fault)));
-}
-
-static void note_upgrade(const struct cli_site *site)
-{
-    if (site->applied > 0)
-        nst_log(NST_LOG_INFO, "database upgraded", NST_LOG_INT("steps", site->applied),
-                NST_LOG_INT("newest", cli_newest_step()));
 }
 
 /* Port 0 is the one that was found. */
@@ -118,7 +96,9 @@ static int serve_data(struct cli_options *o, const sigset_t *signals)
     warn_of_second(o);
     if (!cli_site_open(&site, o, &cli_serve, false))
         return EXIT_FAILED;
-    note_upgrade(&site);
+    if (site.applied > 0)
+        nst_log(NST_LOG_INFO, "database upgraded", NST_LOG_INT("steps", site.applied),
+                NST_LOG_INT("newest", cli_newest_step()));
     int status = serve_site(o, &site, signals);
     cli_site_close(&site);
     return status;
@@ -130,7 +110,12 @@ static int serve_run(int argc, char **argv)
     sigset_t signals;
     /* One arena a core is enough, and keeps a small machine small. */
     mallopt(M_ARENA_MAX, 2);
-    block_signals(&signals);
+    /* Blocked before any thread starts, so that only this one gets them. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     int status =
         cli_options_parse(&o, &cli_serve, argc, argv) ? serve_data(&o, &signals) : o.status;
     nst_arena_free(o.arena);

@@ -132,11 +132,6 @@ static bool is_choice(const char *choices, struct nst_str value)
     return false;
 }
 
-static bool is_switch(struct nst_str value)
-{
-    return is_choice("true|false|1|0|on|off", value);
-}
-
 static bool fits(const struct cli_setting *s, struct nst_str value)
 {
     int64_t n;
@@ -144,7 +139,7 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_NUMBER:
         return nst_str_int(&n, value) && n >= s->low && n <= s->high;
     case CLI_SWITCH:
-        return is_switch(value);
+        return is_choice("true|false|1|0|on|off", value);
     case CLI_CHOICE:
         return is_choice(s->choices, value);
     case CLI_URL:
@@ -210,20 +205,15 @@ static bool from_environment(struct cli_config *c)
     return good;
 }
 
-/* Those that are the store's and the tests' own. */
-static bool is_spoken_for(struct nst_str name)
-{
-    return nst_str_eq(name, NST_STR("NESTOR_SQL_LOG")) ||
-           nst_str_eq(name, NST_STR("NESTOR_FAIL_DB_CALL")) ||
-           nst_str_starts(name, NST_STR("NESTOR_TEST_"));
-}
-
 static bool is_variable(struct nst_arena *a, struct nst_str name)
 {
     for (size_t i = 0; i < cli_setting_count; i++)
         if (nst_str_eq(name, nst_str_z(variable_of(a, cli_settings[i].name))))
             return true;
-    return is_spoken_for(name);
+    /* The store's and the tests' own. */
+    return nst_str_eq(name, NST_STR("NESTOR_SQL_LOG")) ||
+           nst_str_eq(name, NST_STR("NESTOR_FAIL_DB_CALL")) ||
+           nst_str_starts(name, NST_STR("NESTOR_TEST_"));
 }
 
 /* NESTOR_OCL_ROOT may have been "ocl.root". */

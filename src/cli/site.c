@@ -18,6 +18,7 @@ extern const unsigned nestor_migration_count;
 
 #define SECRET_FILE_MAX 4096
 #define READ_STEP       ((size_t)4096)
+#define STREAM_STEP     ((size_t)1 << 20)
 
 /* The resources of all applications, one list. */
 static const struct nst_resource *const *all_resources(struct nst_arena *a)
@@ -80,6 +81,13 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
     bool good = fchmod(fd, 0600) == 0 && write(fd, text.p, text.n) == (ssize_t)text.n &&
                 write(fd, "\n", 1) == 1 && fsync(fd) == 0;
     return close(fd) == 0 && good;
+}
+
+bool cli_read_stream(struct nst_buf *out, FILE *in)
+{
+    while (!feof(in) && !ferror(in) && nst_buf_reserve(out, STREAM_STEP))
+        out->n += fread(out->p + out->n, 1, STREAM_STEP, in);
+    return !ferror(in) && !out->is_full;
 }
 
 static ssize_t read_some(struct nst_buf *out, int fd)
@@ -200,18 +208,13 @@ static const char *fault_of_place(struct nst_arena *a, struct nst_str url)
     return nst_strf(a, "or its folder cannot be written: %s", strerror(errno)).p;
 }
 
-static size_t map_of(const struct cli_config *config)
-{
-    int64_t mib = cli_number(config, "db.map_mib");
-    return mib > 0 ? (size_t)mib << 20 : NST_MAP_NOTHING;
-}
-
 /* A command waits for a row or a statement as long as it takes: whoever runs it can end it. */
 static struct nst_store_options store_options(const struct cli_config *c, struct nst_str url,
                                               bool is_server)
 {
     unsigned busy = (unsigned)cli_number(c, "db.busy_ms");
     unsigned statement = (unsigned)cli_number(c, "db.statement_seconds") * 1000;
+    int64_t map_mib = cli_number(c, "db.map_mib");
     return (struct nst_store_options){
         .url = url,
         .pool = (unsigned)cli_number(c, "db.pool"),
@@ -219,7 +222,7 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
         .batch = (unsigned)cli_number(c, "db.batch"),
         .queue = (unsigned)cli_number(c, "db.queue"),
         .slow = (unsigned)cli_number(c, "auth.password.queue"),
-        .mmap = map_of(c),
+        .mmap = map_mib > 0 ? (size_t)map_mib << 20 : NST_MAP_NOTHING,
         .busy_ms = busy,
         .lock_ms = is_server ? busy : 0,
         .statement_ms = is_server ? statement : 0,
