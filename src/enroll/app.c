@@ -35,24 +35,18 @@ static bool take(struct nst_str *rest, const char *literal)
     return true;
 }
 
-/* Length of the leading part without the given bytes. */
-static size_t span(struct nst_str s, const char *without)
-{
-    size_t n = 0;
-    while (n < s.n && (s.p[n] == '\0' || strchr(without, s.p[n]) == NULL))
-        n++;
-    return n;
-}
-
 /* `[^/+]+`, `[^/+]+`, `[^/?]+`, joined by `/` or `+`. */
 static size_t course_length(struct nst_str s)
 {
     size_t at = 0;
     for (int part = 0; part < 3; part++) {
-        size_t n = span(nst_str_slice(s, at, s.n), part < 2 ? "/+" : "/?");
-        if (n == 0 || (part < 2 && at + n == s.n))
+        const char *without = part < 2 ? "/+" : "/?";
+        size_t start = at;
+        while (at < s.n && (s.p[at] == '\0' || strchr(without, s.p[at]) == NULL))
+            at++;
+        if (at == start || (part < 2 && at == s.n))
             return 0;
-        at += n + (part < 2);
+        at += part < 2;
     }
     return at;
 }
@@ -85,20 +79,16 @@ static enum nst_err route(struct nst_req *rq, struct nst_str path)
 
 /* ---- Permission (A20 to A24): global, before anything is looked up ---- */
 
-static bool names_itself(struct nst_req *rq)
-{
-    struct nst_str given = nst_query_value(rq, "username");
-    return settings.username_param_grants && given.n > 0 &&
-           nst_str_eq_nocase(given, rq->caller.name);
-}
-
 static enum nst_err permit(struct nst_req *rq)
 {
     if (!rq->caller.is_known)
         return NST_E_UNAUTHENTICATED;
     if (nst_is_barred(rq))
         return NST_E_FORBIDDEN;
-    return rq->caller.is_staff || names_itself(rq) ? NST_OK : NST_E_FORBIDDEN;
+    struct nst_str given = nst_query_value(rq, "username");
+    bool names_itself = given.n > 0 && nst_str_eq_nocase(given, rq->caller.name);
+    bool is_granted = rq->caller.is_staff || (settings.username_param_grants && names_itself);
+    return is_granted ? NST_OK : NST_E_FORBIDDEN;
 }
 
 enum nst_err enroll_is_permitted(struct nst_req *rq)
@@ -148,7 +138,7 @@ static unsigned fit(struct nst_str type, bool has_parameters)
 }
 
 /* The range that fits best decides (T6). */
-static unsigned wanted_indent(struct nst_req *rq)
+struct nst_json_layout enroll_layout(struct nst_req *rq)
 {
     struct nst_str accept = nst_http_request_header(rq->x, "Accept");
     unsigned best = 0, indent = 0;
@@ -161,7 +151,7 @@ static unsigned wanted_indent(struct nst_req *rq)
         best = fitting;
         indent = indent_of(range);
     }
-    return indent;
+    return (struct nst_json_layout){ .indent = indent };
 }
 
 /* U+2028 and U+2029 end lines in JavaScript: they leave as escapes. */
@@ -185,11 +175,6 @@ static void add_allow(struct nst_req *rq)
         if (nst_str_eq(rq->x->header[i].name, NST_STR("Allow")))
             return;
     nst_http_add_header(rq->x, "Allow", nst_allowed_methods(rq));
-}
-
-struct nst_json_layout enroll_layout(struct nst_req *rq)
-{
-    return (struct nst_json_layout){ .indent = wanted_indent(rq) };
 }
 
 static bool has_separators(struct nst_str text)

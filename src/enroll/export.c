@@ -19,28 +19,22 @@ static const char course_rows[] =
     "LEFT JOIN course_enrollment c ON c.id = e.course_enrollment_id "
     "WHERE e.program_id = $1 AND e.id > $2 AND e.course_key = $4 ORDER BY e.id LIMIT $3";
 
-static void read_row(struct enroll_export_row *row, struct nst_rows *rows)
-{
-    *row = (struct enroll_export_row){
-        .program = nst_rows_text(rows, 1),
-        .key = nst_rows_text(rows, 2),
-        .status = nst_rows_text(rows, 3),
-        .curriculum = nst_rows_text(rows, 4),
-        .username = nst_rows_text(rows, 5),
-        .created = nst_rows_int(rows, 6),
-        .modified = nst_rows_int(rows, 7),
-        .course = nst_rows_text(rows, 8),
-        .mode = nst_rows_text(rows, 9),
-    };
-}
-
 /* Hand over a page; *after becomes the number of its last row. */
 static void hand_over(int64_t *after, size_t *count, struct nst_rows *rows,
                       const struct enroll_export *what)
 {
-    struct enroll_export_row row;
     for (*count = 0; nst_rows_step(rows); ++*count) {
-        read_row(&row, rows);
+        const struct enroll_export_row row = {
+            .program = nst_rows_text(rows, 1),
+            .key = nst_rows_text(rows, 2),
+            .status = nst_rows_text(rows, 3),
+            .curriculum = nst_rows_text(rows, 4),
+            .username = nst_rows_text(rows, 5),
+            .created = nst_rows_int(rows, 6),
+            .modified = nst_rows_int(rows, 7),
+            .course = nst_rows_text(rows, 8),
+            .mode = nst_rows_text(rows, 9),
+        };
         *after = nst_rows_int(rows, 0);
         if (!what->sink(what->arg, &row))
             nst_rows_fail(rows, NST_E_PRECONDITION);

@@ -85,18 +85,13 @@ static enum nst_err link_course_rows(const struct linking *l, const struct waiti
 
 /* ---- Program enrolments ---- */
 
-static enum nst_err is_taken(bool *out, const struct linking *l, const struct waiting *w)
-{
-    return nst_exists_with(out, l->db,
-                           "SELECT 1 FROM program_enrollment WHERE program_id = $1 "
-                           "AND user_id = $2 AND curriculum_uuid = $3",
-                           NST_INT(w->program), NST_INT(l->account), NST_TEXT(w->text));
-}
-
 static enum nst_err link_enrollment(const struct linking *l, const struct waiting *w)
 {
     bool taken = false;
-    NST_TRY(is_taken(&taken, l, w));
+    NST_TRY(nst_exists_with(&taken, l->db,
+                            "SELECT 1 FROM program_enrollment WHERE program_id = $1 "
+                            "AND user_id = $2 AND curriculum_uuid = $3",
+                            NST_INT(w->program), NST_INT(l->account), NST_TEXT(w->text)));
     if (taken) {
         nst_log(NST_LOG_WARN, "enrolment not linked: the account has one in this curriculum",
                 NST_LOG_INT("program_enrollment", w->id));

@@ -9,20 +9,15 @@
 
 /* ---- The query ---- */
 
-static size_t count_of(struct nst_str s, char c)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += s.p[i] == c;
-    return n;
-}
-
 /* Nothing between two `&` is no parameter; one without name or value is. */
 static void read_query(struct enroll_query *q, struct nst_req *rq)
 {
     struct nst_str rest = rq->x->query;
+    size_t most = 1;
+    for (size_t i = 0; i < rest.n; i++)
+        most += rest.p[i] == '&';
     q->count = 0;
-    q->list = NST_NEW_ARRAY(rq->arena, struct enroll_parameter, count_of(rest, '&') + 2);
+    q->list = NST_NEW_ARRAY(rq->arena, struct enroll_parameter, most);
     while (rest.p != NULL) {
         struct nst_str value = nst_str_cut(&rest, '&');
         if (value.n == 0)
@@ -113,35 +108,23 @@ static void put_link(struct nst_buf *out, struct nst_req *rq, const struct enrol
     nst_json_put_str(out, nst_buf_str(&url));
 }
 
-static void put_next(struct nst_buf *out, struct nst_req *rq, const struct enroll_page *p)
-{
-    if (!p->has_rows) /* L29: the first page */
-        put_link(out, rq, p, NST_STR(""));
-    else
-        put_link(out, rq, p, nst_strf(rq->arena, "p=%lld", (long long)p->last));
-}
-
-static void put_previous(struct nst_buf *out, struct nst_req *rq, const struct enroll_page *p)
-{
-    if (!p->has_rows) /* L28: the last page */
-        put_link(out, rq, p, NST_STR("r=1"));
-    else
-        put_link(out, rq, p, nst_strf(rq->arena, "r=1&p=%lld", (long long)p->first));
-}
-
 void enroll_put_links(struct nst_buf *out, struct nst_req *rq, const struct enroll_page *p)
 {
     bool was_placed = p->cursor.has_position || p->cursor.offset > 0;
     nst_put_lit(out, "{\"next\":");
-    if (p->cursor.is_reverse ? was_placed : p->has_more)
-        put_next(out, rq, p);
-    else
+    if (!(p->cursor.is_reverse ? was_placed : p->has_more))
         nst_put_lit(out, "null");
+    else if (!p->has_rows) /* L29: the first page */
+        put_link(out, rq, p, NST_STR(""));
+    else
+        put_link(out, rq, p, nst_strf(rq->arena, "p=%lld", (long long)p->last));
     nst_put_lit(out, ",\"previous\":");
-    if (p->cursor.is_reverse ? p->has_more : was_placed)
-        put_previous(out, rq, p);
-    else
+    if (!(p->cursor.is_reverse ? p->has_more : was_placed))
         nst_put_lit(out, "null");
+    else if (!p->has_rows) /* L28: the last page */
+        put_link(out, rq, p, NST_STR("r=1"));
+    else
+        put_link(out, rq, p, nst_strf(rq->arena, "r=1&p=%lld", (long long)p->first));
     nst_put_lit(out, ",\"results\":[");
 }
 

@@ -63,15 +63,6 @@ static size_t merge_seats(struct enroll_seat *seat, size_t count)
     return n;
 }
 
-static void put_row(struct nst_sql *q, size_t *rows, const struct enroll_record *r)
-{
-    const struct nst_value own[] = {
-        NST_INT(r->id), NST_INT(r->enrollment), r->link != 0 ? NST_INT(r->link) : NST_NULL,
-        NST_TEXT(enroll_wants_active(r) ? NST_STR("active") : NST_STR("inactive"))
-    };
-    nst_sql_row(q, rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
-}
-
 static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
 {
     struct nst_sql q;
@@ -83,9 +74,16 @@ static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
     nst_sql_add(&q, "INSERT INTO program_course_enrollment (id, program_enrollment_id, "
                     "course_enrollment_id, status, program_id, course_key, created_at, "
                     "modified_at) VALUES ");
-    for (size_t i = 0; i < w->batch.count; i++)
-        if (enroll_is_open(&w->batch.record[i]))
-            put_row(&q, &rows, &w->batch.record[i]);
+    for (size_t i = 0; i < w->batch.count; i++) {
+        const struct enroll_record *r = &w->batch.record[i];
+        if (!enroll_is_open(r))
+            continue;
+        const struct nst_value own[] = {
+            NST_INT(r->id), NST_INT(r->enrollment), r->link != 0 ? NST_INT(r->link) : NST_NULL,
+            NST_TEXT(enroll_wants_active(r) ? NST_STR("active") : NST_STR("inactive"))
+        };
+        nst_sql_row(&q, &rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
+    }
     return rows > 0 ? nst_sql_exec(NULL, rq->db, &q) : NST_OK;
 }
 

@@ -103,15 +103,6 @@ static bool is_old_form(struct nst_str rest)
            is_part(rest, OLD_MARKS);
 }
 
-static bool is_key(struct nst_str text)
-{
-    if (nst_str_starts(text, NEW_FORM))
-        return is_new_form(nst_str_slice(text, NEW_FORM.n, text.n), 3);
-    if (nst_str_starts(text, LIBRARY))
-        return is_new_form(nst_str_slice(text, LIBRARY.n, text.n), 2);
-    return is_old_form(text);
-}
-
 /* The digits of a version are one number, whatever the case of its letters. */
 static struct nst_str with_lower_version(struct nst_arena *a, struct nst_str text)
 {
@@ -127,8 +118,14 @@ static struct nst_str with_lower_version(struct nst_arena *a, struct nst_str tex
 
 bool enroll_course_key_parse(struct nst_str *out, struct nst_arena *a, struct nst_str text)
 {
-    if (text.n == 0 || !is_key(text))
-        return false;
-    *out = with_lower_version(a, text);
-    return true;
+    bool is_key;
+    if (nst_str_starts(text, NEW_FORM))
+        is_key = is_new_form(nst_str_slice(text, NEW_FORM.n, text.n), 3);
+    else if (nst_str_starts(text, LIBRARY))
+        is_key = is_new_form(nst_str_slice(text, LIBRARY.n, text.n), 2);
+    else
+        is_key = text.n > 0 && is_old_form(text);
+    if (is_key)
+        *out = with_lower_version(a, text);
+    return is_key;
 }

@@ -210,28 +210,23 @@ static enum nst_err insert_run(const struct owner *o, int64_t course, int64_t po
     return e;
 }
 
-static enum nst_err insert_course(const struct owner *o, int64_t position,
-                                  const struct nst_json *course)
-{
-    struct nst_str title = enroll_inner_text(course, "title");
-    const struct nst_json *runs = nst_json_get(course, NST_STR("course_runs"));
-    int64_t at = 0;
-    NST_TRY(nst_exec_with(NULL, o->db,
-                          "INSERT INTO program_course (program_id, curriculum, position, key, "
-                          "title) VALUES ($1, $2, $3, $4, $5)",
-                          NST_INT(o->program), NST_INT(o->curriculum), NST_INT(position),
-                          NST_TEXT(enroll_inner_text(course, "key")),
-                          NST_TEXT(title.p != NULL ? title : NST_STR(""))));
-    for (const struct nst_json *r = runs != NULL ? runs->first : NULL; r != NULL; r = r->next)
-        NST_TRY(insert_run(o, position, at++, r));
-    return NST_OK;
-}
-
 static enum nst_err insert_courses(const struct owner *o, const struct nst_json *list)
 {
     int64_t position = 0;
-    for (const struct nst_json *c = list != NULL ? list->first : NULL; c != NULL; c = c->next)
-        NST_TRY(insert_course(o, position++, c));
+    for (const struct nst_json *c = list != NULL ? list->first : NULL; c != NULL; c = c->next) {
+        struct nst_str title = enroll_inner_text(c, "title");
+        const struct nst_json *runs = nst_json_get(c, NST_STR("course_runs"));
+        int64_t at = 0;
+        NST_TRY(nst_exec_with(NULL, o->db,
+                              "INSERT INTO program_course (program_id, curriculum, position, key, "
+                              "title) VALUES ($1, $2, $3, $4, $5)",
+                              NST_INT(o->program), NST_INT(o->curriculum), NST_INT(position),
+                              NST_TEXT(enroll_inner_text(c, "key")),
+                              NST_TEXT(title.p != NULL ? title : NST_STR(""))));
+        for (const struct nst_json *r = runs != NULL ? runs->first : NULL; r != NULL; r = r->next)
+            NST_TRY(insert_run(o, position, at++, r));
+        position++;
+    }
     return NST_OK;
 }
 

@@ -66,12 +66,6 @@ static bool is_empty_given(const struct enroll_item *item)
     return enroll_is_given(item, EMPTY) && enroll_number(item, EMPTY) != 0;
 }
 
-static void clear(struct enroll_item *item)
-{
-    for (size_t i = TITLE; i <= MARKETING_SLUG; i++)
-        item->value[i] = (struct enroll_value){ item->json, NST_TEXT(NST_STR("")) };
-}
-
 /* Data make an empty program a program; emptiness takes its data away. */
 static enum nst_err program_resolve(struct enroll_load *l, struct enroll_item *item)
 {
@@ -81,10 +75,12 @@ static enum nst_err program_resolve(struct enroll_load *l, struct enroll_item *i
         if (enroll_is_given(item, i) && is_empty_given(item))
             enroll_fault(l, item, i, "is not to stand beside \"empty\": true");
     }
-    if (is_empty_given(item))
-        clear(item);
-    else if (has_data)
+    if (is_empty_given(item)) {
+        for (size_t i = TITLE; i <= MARKETING_SLUG; i++)
+            item->value[i] = (struct enroll_value){ item->json, NST_TEXT(NST_STR("")) };
+    } else if (has_data) {
         item->value[EMPTY] = (struct enroll_value){ item->json, NST_BOOL(false) };
+    }
     return NST_OK;
 }
 

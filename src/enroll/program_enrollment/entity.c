@@ -39,20 +39,15 @@ static bool enrollment_finds(const struct enroll_item *item, size_t member)
     return member == USER && enroll_is_null(item, EXTERNAL_USER_KEY);
 }
 
-static enum nst_err is_taken(bool *out, struct enroll_load *l, const struct enroll_item *item)
-{
-    return nst_exists_with(out, enroll_load_db(l),
-                           "SELECT 1 FROM program_enrollment WHERE program_id = $1 "
-                           "AND user_id = $2 AND curriculum_uuid = $3 AND id <> $4",
-                           item->value[PROGRAM].bound, item->value[USER].bound,
-                           item->value[CURRICULUM_UUID].bound, NST_INT(item->id));
-}
-
 static enum nst_err enrollment_before_write(struct enroll_load *l, struct enroll_item *item)
 {
     bool taken = false;
     if (!enroll_is_null(item, USER))
-        NST_TRY(is_taken(&taken, l, item));
+        NST_TRY(nst_exists_with(&taken, enroll_load_db(l),
+                                "SELECT 1 FROM program_enrollment WHERE program_id = $1 "
+                                "AND user_id = $2 AND curriculum_uuid = $3 AND id <> $4",
+                                item->value[PROGRAM].bound, item->value[USER].bound,
+                                item->value[CURRICULUM_UUID].bound, NST_INT(item->id)));
     if (taken)
         enroll_fault(l, item, SIZE_MAX,
                      "its account has another enrollment in this program and curriculum");

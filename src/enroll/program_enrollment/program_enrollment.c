@@ -75,15 +75,6 @@ static enum nst_err mark_existing(struct enroll_batch *b, struct nst_req *rq, in
 
 /* ---- Saving ---- */
 
-static void put_row(struct nst_sql *q, size_t *rows, const struct enroll_record *r)
-{
-    const struct nst_value own[] = { NST_INT(r->id), NST_TEXT(r->value),
-                                     r->user != 0 ? NST_INT(r->user) : NST_NULL,
-                                     NST_TEXT(r->curriculum),
-                                     NST_TEXT(nst_str_z(status_of(r->status))) };
-    nst_sql_row(q, rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
-}
-
 /* $1 program, $2 its uuid, $3 now; one row a record. */
 static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq,
                                 const struct enroll_program *p)
@@ -97,9 +88,16 @@ static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq
     nst_sql_add(&q, "INSERT INTO program_enrollment (id, external_user_key, user_id, "
                     "curriculum_uuid, status, program_id, program_uuid, created_at, modified_at) "
                     "VALUES ");
-    for (size_t i = 0; i < b->count; i++)
-        if (is_new(&b->record[i]))
-            put_row(&q, &rows, &b->record[i]);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct enroll_record *r = &b->record[i];
+        if (!is_new(r))
+            continue;
+        const struct nst_value own[] = { NST_INT(r->id), NST_TEXT(r->value),
+                                         r->user != 0 ? NST_INT(r->user) : NST_NULL,
+                                         NST_TEXT(r->curriculum),
+                                         NST_TEXT(nst_str_z(status_of(r->status))) };
+        nst_sql_row(&q, &rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
+    }
     return nst_sql_exec(NULL, rq->db, &q);
 }
 
@@ -262,15 +260,6 @@ static enum nst_err set_status(struct enroll_record *r, struct nst_req *rq, int6
     return enroll_update(&q, rq->db, ENROLL_PROGRAM_ROW, program, &note);
 }
 
-static enum nst_err change_row(struct enroll_record *r, struct nst_req *rq, int64_t program)
-{
-    if (r->result != NULL)
-        return NST_OK;
-    const char *status = status_of(r->status);
-    r->result = r->id == 0 ? "not-in-program" : status;
-    return r->id == 0 || r->is_same ? NST_OK : set_status(r, rq, program);
-}
-
 /* What a change can be told of without the store; false: IER. */
 static bool validate_change(struct enroll_record *r)
 {
@@ -293,8 +282,14 @@ static enum nst_err change(struct nst_req *rq)
         if (is_new(&b->record[i]) && !validate_change(&b->record[i]))
             return enroll_invalid_record(rq);
     NST_TRY(find_rows(b, rq, p.id));
-    for (size_t i = 0; i < b->count; i++)
-        NST_TRY(change_row(&b->record[i], rq, p.id));
+    for (size_t i = 0; i < b->count; i++) {
+        struct enroll_record *r = &b->record[i];
+        if (r->result != NULL)
+            continue;
+        r->result = r->id == 0 ? "not-in-program" : status_of(r->status);
+        if (r->id != 0 && !r->is_same)
+            NST_TRY(set_status(r, rq, p.id));
+    }
     return enroll_answer_map(rq, b, 200);
 }
 
