@@ -116,15 +116,12 @@ enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq)
 
 /* ---- Permissions ---- */
 
-/* What a caller hears who may not: 401 when a token could help. */
-static enum nst_err refusal(const struct nst_req *rq)
-{
-    return rq->caller.is_known ? NST_E_FORBIDDEN : NST_E_UNAUTHENTICATED;
-}
-
+/* A caller who may not hears 401 when a token could help. */
 static enum nst_err grant_if(const struct nst_req *rq, bool granted)
 {
-    return granted ? NST_OK : refusal(rq);
+    if (granted)
+        return NST_OK;
+    return rq->caller.is_known ? NST_E_FORBIDDEN : NST_E_UNAUTHENTICATED;
 }
 
 static enum nst_err need_right(struct nst_req *rq, unsigned right)
@@ -270,23 +267,17 @@ enum nst_err ocl_may_delete_source(struct nst_req *rq)
 
 #define PURGE_MAX 1000 /* rows of one id, active and inactive */
 
-static enum nst_err purge_ids(int64_t *ids, size_t *count, struct nst_req *rq,
-                              const struct nst_sql *which)
-{
-    struct nst_rows *rows;
-    NST_TRY(nst_sql_query(&rows, rq->db, which));
-    while (*count < PURGE_MAX && nst_rows_step(rows)) {
-        ids[(*count)++] = nst_rows_int(rows, 0);
-    }
-    return nst_rows_end(rows);
-}
-
 enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,
                            const char *const *statements)
 {
     int64_t *ids = NST_NEW_ARRAY(rq->arena, int64_t, PURGE_MAX);
     size_t count = 0;
-    NST_TRY(purge_ids(ids, &count, rq, which));
+    struct nst_rows *rows;
+    NST_TRY(nst_sql_query(&rows, rq->db, which));
+    while (count < PURGE_MAX && nst_rows_step(rows)) {
+        ids[count++] = nst_rows_int(rows, 0);
+    }
+    NST_TRY(nst_rows_end(rows));
     for (size_t i = 0; i < count; i++)
         for (const char *const *sql = statements; *sql != NULL; sql++)
             NST_TRY(nst_exec(NULL, rq->db, nst_str_z(*sql),

@@ -191,13 +191,6 @@ static enum nst_err post(struct ocl_line *line, struct ocl_importer *im, struct 
     return NST_OK;
 }
 
-/* Owners, sources and versions change what the run and the cache hold. */
-static enum nst_err settle(struct ocl_importer *im, struct nst_db *db)
-{
-    nst_cache_drop(im->cache);
-    return ocl_run_flush(im->run, db);
-}
-
 /* Where the line is to be posted; false after saying why nowhere. */
 static bool place(const struct kind **k, struct nst_buf *path, struct ocl_line *line,
                   struct nst_arena *a)
@@ -228,10 +221,13 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
     line->detail = NST_STR("");
     if (!place(&k, &path, line, im->arena))
         return NST_OK;
-    if (k->keeps_existing)
-        NST_TRY(settle(im, db));
-    if (k->keeps_existing && id.n > 0 && !is_wrong)
-        NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
+    if (k->keeps_existing) {
+        /* Owners, sources and versions change what the run and the cache hold. */
+        nst_cache_drop(im->cache);
+        NST_TRY(ocl_run_flush(im->run, db));
+        if (id.n > 0 && !is_wrong)
+            NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
+    }
     return is_there ? NST_OK : post(line, im, db, nst_buf_str(&path));
 }
 

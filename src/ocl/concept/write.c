@@ -233,16 +233,8 @@ static enum nst_err import_partial(struct nst_req *rq, struct nst_str id)
     return import_existing(rq, stored);
 }
 
-/* Most lines are new: the insert tells by itself when one is not. The counts of a
- * line that was there are taken back. */
-static enum nst_err import_new(bool *inserted, struct nst_req *rq, struct ocl_concept *c)
-{
-    NST_TRY(ocl_concept_open(rq, c));
-    NST_TRY(nst_insert_unless_there(inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
-    return *inserted ? NST_OK : ocl_source_take_back(rq, c->repo_id, new_concept(c));
-}
-
-/* One that clashes and yet is not to be found went in between: it is tried again, and is
+/* Most lines are new: the insert tells by itself when one is not, and its counts are taken
+ * back. One that clashes and yet is not to be found went in between: it is tried again, and is
  * that line's failure when it clashes once more, never that of the run. */
 enum nst_err ocl_concept_import(struct nst_req *rq)
 {
@@ -251,9 +243,12 @@ enum nst_err ocl_concept_import(struct nst_req *rq)
     if (nst_bind(c, rq, &ocl_concept, NST_CREATE) != NST_OK)
         return import_partial(rq, c->id);
     for (int attempt = 0; attempt < 2; attempt++) {
-        NST_TRY(import_new(&inserted, rq, c));
+        NST_TRY(ocl_concept_open(rq, c));
+        NST_TRY(
+            nst_insert_unless_there(&inserted, rq, &ocl_concept, c, "(repo_id, mnemonic, rev_to)"));
         if (inserted)
             return nst_answer_empty(rq, 201);
+        NST_TRY(ocl_source_take_back(rq, c->repo_id, new_concept(c)));
         NST_TRY(find_stored(&stored, rq, c->id));
         if (stored != NULL)
             return import_existing(rq, stored);

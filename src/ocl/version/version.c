@@ -182,11 +182,6 @@ static enum nst_err version_alias(struct nst_sql *q, struct nst_req *rq, struct 
     return NST_OK;
 }
 
-static const struct ocl_source *source_of(struct nst_req *rq)
-{
-    return nst_ancestor(rq, "source")->row;
-}
-
 static bool link_fails(struct nst_req *rq, const char *key, const char *format, struct nst_str id)
 {
     struct nst_str text = nst_strf(rq->arena, format, NST_FMT(id));
@@ -288,12 +283,6 @@ static enum nst_err unrelease_others(struct nst_req *rq, const struct ocl_versio
                          NST_INT(rq->now), NST_INT(v->repo_id), NST_INT(v->row.id));
 }
 
-static enum nst_err count_version(struct nst_req *rq, int64_t repo, int64_t change)
-{
-    return nst_exec_with(NULL, rq->db, "UPDATE repo SET versions = versions + $1 WHERE id = $2",
-                         NST_INT(change), NST_INT(repo));
-}
-
 /* Freeze the content as it is now: the label takes the revision and its counts of the
  * source, which the request holds. */
 static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
@@ -314,7 +303,7 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
 static enum nst_err version_before_create(struct nst_req *rq, void *row)
 {
     struct ocl_version *v = row;
-    const struct ocl_source *s = source_of(rq);
+    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
     v->repo_id = s->row.id;
     v->source = s->id;
     v->name = s->name;
@@ -345,7 +334,8 @@ static enum nst_err version_destroy(struct nst_req *rq)
         return nst_fail(rq, NST_E_INVALID, "non_field_errors",
                         NST_STR("Cannot deactivate a version that is currently released.  Please "
                                 "release another version before deactivating this one."));
-    NST_TRY(count_version(rq, v->repo_id, -1));
+    NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE repo SET versions = versions - 1 WHERE id = $1",
+                          NST_INT(v->repo_id)));
     return nst_destroy(rq);
 }
 
