@@ -179,15 +179,6 @@ static int serve(const struct nst_server_options *o, const sigset_t *signals)
     return DONE;
 }
 
-/* The signals are blocked before any thread starts, so that they arrive in sigwait. */
-static void block_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
-}
-
 static int open_store(struct nst_store **store, const char *database, const struct whole *w)
 {
     const struct nst_store_options options = { .url = nst_str_z(database) };
@@ -205,7 +196,11 @@ static int run_serve(const struct nst_app *app, const struct whole *w, const cha
     struct nst_server_options o = { .http.listen = nst_str_z(listen),
                                     .cors_origins = nst_str_z(app->cors_origins) };
     sigset_t signals;
-    block_signals(&signals);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    /* Before any thread starts, so that they arrive in sigwait. */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     if (nst_registry_new(&o.registry, w->arena, w->resource, w->face) != NST_OK ||
         open_store(&o.store, database, w) != DONE)
         return FAILED;

@@ -187,17 +187,13 @@ static bool lacks_table(const struct nst_at *at)
     return at->resource->size > 0 && at->resource->table == NULL;
 }
 
-static unsigned count_identities(const struct nst_resource *r)
-{
-    unsigned count = 0;
-    for (size_t i = 0; i < r->field_count; i++)
-        count += r->field[i].type == &nst_identity;
-    return count;
-}
-
 static bool lacks_identity(const struct nst_at *at)
 {
-    return at->resource->size > 0 && count_identities(at->resource) != 1;
+    const struct nst_resource *r = at->resource;
+    unsigned identities = 0;
+    for (size_t i = 0; i < r->field_count; i++)
+        identities += r->field[i].type == &nst_identity;
+    return r->size > 0 && identities != 1;
 }
 
 static bool key_is_unknown(const struct nst_at *at)

@@ -164,11 +164,6 @@ static bool rule_is_second(const struct nst_at *at)
     return false;
 }
 
-static bool limits_text(const struct nst_rule *rule)
-{
-    return rule->choices != NULL || rule->charset != NULL || rule->refused != NULL;
-}
-
 static const struct nst_field *ruled_field(const struct nst_at *at)
 {
     return &at->resource->field[nst_field_index(at->resource, nst_str_z(at->rule->field))];
@@ -177,7 +172,9 @@ static const struct nst_field *ruled_field(const struct nst_at *at)
 static bool rules_no_text(const struct nst_at *at)
 {
     const struct nst_type *type = ruled_field(at)->type;
-    return limits_text(at->rule) && (type->rep != NST_REP_STR || nst_holds_json(type));
+    const struct nst_rule *rule = at->rule;
+    bool limits_text = rule->choices != NULL || rule->charset != NULL || rule->refused != NULL;
+    return limits_text && (type->rep != NST_REP_STR || nst_holds_json(type));
 }
 
 static bool charset_is_reversed(const struct nst_at *at)
@@ -231,22 +228,18 @@ static void check_rules(struct nst_at at)
     }
 }
 
-static struct nst_str row_of(struct nst_arena *a, const struct nst_serializer *s)
-{
-    return nst_strf(a, "serializer %s %s",
-                    s->face != NULL && s->face->name != NULL ? s->face->name : "?",
-                    (unsigned)s->use < NST_USE_COUNT ? use_name[s->use] : "?");
-}
-
 void nst_check_serializers(struct nst_registry *reg, const struct nst_resource *r)
 {
     for (size_t i = 0; i < r->serializer_count; i++) {
+        const struct nst_serializer *s = &r->serializer[i];
+        const char *face = s->face != NULL && s->face->name != NULL ? s->face->name : "?";
+        const char *use = (unsigned)s->use < NST_USE_COUNT ? use_name[s->use] : "?";
         const struct nst_at at = {
             .reg = reg,
             .table = nst_str_z(r->name),
-            .row = row_of(reg->arena, &r->serializer[i]),
+            .row = nst_strf(reg->arena, "serializer %s %s", face, use),
             .resource = r,
-            .serializer = &r->serializer[i],
+            .serializer = s,
         };
         if (!nst_passes(&at, serializer_checks))
             continue;

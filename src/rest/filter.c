@@ -175,22 +175,18 @@ static struct nst_value typed(struct filter *f, struct nst_str word)
     return NST_INT(number);
 }
 
-static void put_typed(struct filter *f)
-{
-    size_t count = 0;
-    put_column(f, "", "");
-    for (size_t i = 0; i < f->count; i++)
-        nst_sql_in(f->q, &count, typed(f, f->word[i]));
-    nst_sql_in_end(f->q, count);
-}
-
 static void put_filter(struct filter *f)
 {
+    size_t count = 0;
     nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
-    if (f->field->rep != NST_REP_STR)
-        put_typed(f);
-    else
+    if (f->field->rep == NST_REP_STR) {
         put_patterns(f, put_texts(f));
+    } else {
+        put_column(f, "", "");
+        for (size_t i = 0; i < f->count; i++)
+            nst_sql_in(f->q, &count, typed(f, f->word[i]));
+        nst_sql_in_end(f->q, count);
+    }
     nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
 }
 

@@ -75,19 +75,15 @@ static const struct {
 
 /* ---- Headers ---- */
 
-static void put_header(struct nst_buf *out, const struct nst_parameter *h)
-{
-    nst_put_comma(out);
-    nst_putf(out, "\"%s\":{\"schema\":%s", h->name,
-             h->schema != NULL ? h->schema : "{\"type\":\"string\"}");
-    nst_put_member(out, "description", h->doc);
-    nst_put_char(out, '}');
-}
-
 static void put_header_rows(struct nst_buf *out, const struct nst_parameter *h)
 {
-    for (; h != NULL && h->name != NULL; h++)
-        put_header(out, h);
+    for (; h != NULL && h->name != NULL; h++) {
+        nst_put_comma(out);
+        nst_putf(out, "\"%s\":{\"schema\":%s", h->name,
+                 h->schema != NULL ? h->schema : "{\"type\":\"string\"}");
+        nst_put_member(out, "description", h->doc);
+        nst_put_char(out, '}');
+    }
 }
 
 static const struct nst_parameter default_page[] = {

@@ -31,19 +31,13 @@ static struct nst_str decode(struct nst_arena *a, struct nst_str text)
     return is_text ? plain : NST_STR(NST_NO_TEXT);
 }
 
-/* How many pairs a query may hold: a last `&` begins none. */
-static size_t count_pairs(struct nst_str query)
-{
-    size_t n = query.n > 0;
-    for (size_t i = 0; i + 1 < query.n; i++)
-        n += query.p[i] == '&';
-    return n;
-}
-
 void nst_query_read(struct nst_req *rq)
 {
     struct nst_str rest = rq->x->query;
-    struct nst_query_pair *p = NST_NEW_ARRAY(rq->arena, struct nst_query_pair, count_pairs(rest));
+    size_t most = rest.n > 0;
+    for (size_t i = 0; i + 1 < rest.n; i++) /* a last `&` begins none */
+        most += rest.p[i] == '&';
+    struct nst_query_pair *p = NST_NEW_ARRAY(rq->arena, struct nst_query_pair, most);
     rq->query = p;
     rq->query_count = 0;
     while (rest.n > 0) {

@@ -259,15 +259,6 @@ enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, i
 
 /* ---- Unique keys ---- */
 
-static void put_member(struct nst_buf *b, const struct nst_field *f, void *row)
-{
-    const void *member = member_of(f, row);
-    if (f->rep == NST_REP_STR)
-        nst_put(b, *(const struct nst_str *)member);
-    else
-        nst_put_int(b, f->rep == NST_REP_INT ? *(const int64_t *)member : *(const bool *)member);
-}
-
 /* Fill the {field} references of a text. */
 static struct nst_str fill_in(struct nst_req *rq, const struct nst_resource *r, const char *text,
                               void *row)
@@ -279,7 +270,13 @@ static struct nst_str fill_in(struct nst_req *rq, const struct nst_resource *r, 
         nst_put(&b, nst_str_cut(&rest, '{'));
         if (rest.p == NULL)
             break;
-        put_member(&b, &r->field[nst_field_index(r, nst_str_cut(&rest, '}'))], row);
+        const struct nst_field *f = &r->field[nst_field_index(r, nst_str_cut(&rest, '}'))];
+        const void *member = member_of(f, row);
+        if (f->rep == NST_REP_STR)
+            nst_put(&b, *(const struct nst_str *)member);
+        else
+            nst_put_int(&b,
+                        f->rep == NST_REP_INT ? *(const int64_t *)member : *(const bool *)member);
     }
     return nst_buf_str(&b);
 }

@@ -71,11 +71,6 @@ static enum nst_method method_of(struct nst_str method)
 
 /* ---- Receiving ---- */
 
-static struct nst_server *server_of(const struct nst_exchange *x)
-{
-    return ((struct loop *)nst_http_loop_state(x))->server;
-}
-
 /* X65: of several proxies the first one met the client, and its word comes first. */
 static bool came_by_tls(const struct nst_exchange *x)
 {
@@ -86,7 +81,7 @@ static bool came_by_tls(const struct nst_exchange *x)
 
 static void make_request(struct nst_exchange *x)
 {
-    struct nst_server *s = server_of(x);
+    struct nst_server *s = ((struct loop *)nst_http_loop_state(x))->server;
     struct job *job = NST_NEW(x->arena, struct job);
     struct nst_str rest;
     job->server = s;

@@ -37,18 +37,14 @@ static struct nst_value some_value(const struct nst_field *f)
 
 /* ---- What is read ---- */
 
-static uint64_t all_columns(const struct nst_resource *r)
-{
-    uint64_t map = 0;
-    for (unsigned i = 0; i < r->field_count; i++)
-        map |= nst_has_column(&r->field[i]) ? UINT64_C(1) << i : 0;
-    return map;
-}
-
 static void start_select(struct nst_sql *q, struct proof *p, const char *row)
 {
+    const struct nst_resource *r = p->m->resource;
+    uint64_t columns = 0;
+    for (unsigned i = 0; i < r->field_count; i++)
+        columns |= nst_has_column(&r->field[i]) ? UINT64_C(1) << i : 0;
     start(q, p, row);
-    nst_select_text(&q->text, p->m, all_columns(p->m->resource));
+    nst_select_text(&q->text, p->m, columns);
 }
 
 static enum nst_err prove_source(bool *is_good, struct proof *p)
