@@ -3,7 +3,7 @@ the list holds for no other list, and for no other state of it.
 
 Usage: pages_test.py --nestor PATH
 """
-# rows: X35 X55
+# X35 X55
 import json
 import sys
 import urllib.parse
