@@ -181,7 +181,8 @@ struct nst_description {
     nst_view *as; /* takes and answers what this generic view does; NULL: only what follows */
     struct nst_content request;
     const struct nst_parameter *parameter; /* of the query; ends with a row without name */
-    const struct nst_response *response;   /* ends with a row without status */
+    const char *not_yet; /* parameters of this operation that are refused, as those of a face */
+    const struct nst_response *response; /* ends with a row without status */
 };
 
 /* ---- Routes ---- */

@@ -236,6 +236,10 @@ const struct nst_parameter ocl_purge_parameter[] = {
 
 const struct nst_description ocl_removal = { .as = nst_destroy, .parameter = ocl_purge_parameter };
 
+const struct nst_description ocl_v2_removal = { .as = nst_destroy,
+                                                .parameter = ocl_purge_parameter,
+                                                .not_yet = "async?" };
+
 bool ocl_wants_purge(struct nst_req *rq)
 {
     return nst_query_is_true(rq, "hardDelete");

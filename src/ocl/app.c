@@ -145,7 +145,7 @@ static const struct nst_texts guide_texts = {
     "collectionType targetRepo targetRepoMapType targetRepoUrls mapTypes mapType fromConcept " \
     "toConcept conceptSource fromConceptSource toConceptSource fromConceptOwner toConceptOwner " \
     "fromConceptOwnerType toConceptOwnerType properties__* extras.* contains allVersions? " \
-    "lastLoginSince lastLoginBefore dateJoinedSince dateJoinedBefore includeInactive? noMembers? " \
+    "lastLoginSince lastLoginBefore dateJoinedSince dateJoinedBefore includeInactive? " \
     "includeOverview? includeSummary? includeClientConfigs? includeHierarchyRoot? " \
     "includeConcepts? includeMappings? includeReferences? includeStates? includeTasks? " \
     "includeTombstones? processing distribution includeInverseMappings? mappingBrief? " \

@@ -70,6 +70,9 @@ extern const struct nst_resource *const ocl_resources[];
 extern const struct nst_parameter ocl_purge_parameter[];
 extern const struct nst_description ocl_removal;
 
+/* The same under /v2/, where it may be a task one day (V221). */
+extern const struct nst_description ocl_v2_removal;
+
 /* ---- Permissions (access.c) ---- */
 
 /* Any token (G27), or anyone on faces that read anonymously. */

@@ -1,6 +1,6 @@
 /* The life of a request as a list of phases; see nst_default_phases. A phase
  * fails, answers, or lets the next one go on. */
-#include "model.h"
+#include "openapi.h"
 
 #include <assert.h>
 
@@ -225,18 +225,67 @@ static void refuse_headers(struct nst_req *rq)
     }
 }
 
+static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
+{
+    for (size_t i = 0; i < rq->query_count; i++)
+        if (rq->query[i].value.n > 0 && is_refused(words, &rq->query[i]))
+            refuse(rq, rq->query[i].name);
+}
+
+/* A switch that says neither yes nor no is not taken for no. */
+static void check_switch(struct nst_req *rq, const char *name)
+{
+    bool flag;
+    for (size_t i = 0; i < rq->query_count; i++)
+        if (nst_str_eq(rq->query[i].name, nst_str_z(name)) && rq->query[i].value.n > 0 &&
+            !nst_query_flag(&flag, rq->query[i].value))
+            nst_add_problem(rq, rq->query[i].name, nst_str_z(nst_texts_of(rq->face)->invalid),
+                            true);
+}
+
+static void check_parameters(struct nst_req *rq, const struct nst_parameter *p)
+{
+    for (; p != NULL && p->name != NULL; p++)
+        if (p->schema != NULL && strcmp(p->schema, "{\"type\":\"boolean\"}") == 0)
+            check_switch(rq, p->name);
+}
+
+static void check_switches(struct nst_req *rq)
+{
+    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    nst_view *view = nst_view_of(rq->action);
+    enum nst_use use = view == nst_list       ? NST_LIST
+                       : view == nst_retrieve ? NST_DETAIL
+                                              : NST_USE_COUNT;
+    for (const struct nst_switch *s = r->switches; s != NULL && s->name != NULL; s++)
+        if (s->of == use)
+            check_switch(rq, s->name);
+    check_parameters(rq, view == nst_list ? r->asked : NULL);
+}
+
+static void check_query(struct nst_req *rq, const struct nst_description *own)
+{
+    check_switches(rq);
+    check_parameters(rq, own != NULL ? own->parameter : NULL);
+    if (rq->method == NST_GET)
+        refuse_words(rq, &rq->registry->not_yet[nst_face_index(rq->registry, rq->face)]);
+    if (own != NULL && own->not_yet != NULL) {
+        struct nst_not_yet words = { 0 };
+        nst_not_yet_compile(&words, rq->arena, own->not_yet);
+        refuse_words(rq, &words);
+    }
+}
+
 /* What the contract knows and nothing answers yet is not ignored: a client would take the
  * answer for what it asked for. */
 enum nst_err nst_phase_query(struct nst_req *rq)
 {
-    const struct nst_not_yet *words;
-    if (rq->method != NST_GET || rq->is_internal)
+    if (rq->is_internal)
         return NST_OK;
-    refuse_headers(rq);
-    words = &rq->registry->not_yet[nst_face_index(rq->registry, rq->face)];
-    for (size_t i = 0; i < rq->query_count; i++)
-        if (rq->query[i].value.n > 0 && is_refused(words, &rq->query[i]))
-            refuse(rq, rq->query[i].name);
+    if (rq->method == NST_GET)
+        refuse_headers(rq);
+    if (rq->query_count > 0)
+        check_query(rq, rq->action->describe);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 

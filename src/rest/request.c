@@ -95,9 +95,8 @@ void nst_put_address(struct nst_buf *out, const struct nst_req *rq, const char *
 
 bool nst_query_is_true(struct nst_req *rq, const char *name)
 {
-    struct nst_str v = nst_query_value(rq, name);
-    return nst_str_eq(v, NST_STR("true")) || nst_str_eq(v, NST_STR("True")) ||
-           nst_str_eq(v, NST_STR("1"));
+    bool flag = false;
+    return nst_query_flag(&flag, nst_query_value(rq, name)) && flag;
 }
 
 bool nst_allows_anonymous(const struct nst_req *rq)

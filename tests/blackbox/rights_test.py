@@ -161,9 +161,10 @@ GET    /guide/users/nobody/              T 404 G68
 ENDS = """
 DELETE /guide/users/target/              X 204 G68 G144
 DELETE /guide/orgs/WHO/                  H 204 G64 G32
+DELETE /v2/orgs/OTH/                     H 204 V221 V302
 """
 
-# On the v2 face only reading is built so far.
+# On the v2 face organisations are written so far.
 V2 = """
 GET    /v2/orgs/                         A 200 V301
 GET    /v2/orgs/WHO/                     O 200 V302
@@ -173,6 +174,14 @@ GET    /v2/orgs/HID/members/             L 200 V222
 GET    /v2/orgs/WHO/users/               L 200 V303
 GET    /v2/orgs/WHO/members/target/      M 204 V222
 GET    /v2/orgs/WHO/members/stranger/    M 404 V222
+POST   /v2/orgs/                         T 201 V218 V301
+PUT    /v2/orgs/WHO/                     H 200 V114 V220 V302
+POST   /v2/orgs/WHO/                     H 200 V220
+PUT    /v2/orgs/HID/                     H 200 V114 V302
+PUT    /v2/orgs/WHO/members/target/      M 204 V222 V303
+DELETE /v2/orgs/WHO/members/stranger/    M 204 V222 V303
+PUT    /v2/orgs/WHO/users/target/        M 204 V303
+DELETE /v2/orgs/WHO/users/stranger/      M 204 V303
 GET    /v2/orgs/WHO/sources/             A 200 V309
 GET    /v2/users/owner/sources/          A 200 V309
 GET    /v2/user/sources/                 S 200 V217

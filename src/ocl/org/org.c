@@ -67,6 +67,8 @@ static const struct nst_serializer org_serializer[] = {
       "type uuid id public_access name company website location members created_on=created_at "
       "updated_on=updated_at url extras members_url created_by updated_by sources_url "
       "public_sources collections_url public_collections logo_url description text" },
+    { V2, NST_CREATE, "id* name* " V2_SETTABLE, .rules = v2_rule, .duplicate = TAKEN }, /* V218 */
+    { V2, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule },                          /* V220 */
     { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = v2_rule, .duplicate = TAKEN },
     { IMPORT, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule },
 };
@@ -85,6 +87,16 @@ static enum nst_err org_scope(struct nst_sql *q, struct nst_req *rq,
     nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
     nst_sql_add(q, ")");
     return NST_OK;
+}
+
+/* V218 */
+static enum nst_err org_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    if (nst_query_is_true(rq, "noMembers"))
+        nst_sql_add(q, " AND NOT EXISTS (SELECT 1 FROM member JOIN account "
+                       "ON account.id = member.user_id WHERE member.org_id = org.id "
+                       "AND account.is_active)");
+    return ocl_visible_orgs(q, rq);
 }
 
 static enum nst_err org_before_create(struct nst_req *rq, void *row)
@@ -153,9 +165,13 @@ static const struct nst_route org_route[] = {
       .doc = "Organisations of a user." },
     { GUIDE, "/user~user/orgs/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_any_token }, .doc = "Organisations of the user of the token." },
-    /* V219, V301, V302 */
-    { V2, "/orgs/", .get = { nst_list, ocl_any_caller }, .doc = "Organisations." },
-    { V2, "/orgs/:org/", .get = { nst_retrieve, ocl_may_view_org }, .doc = "One organisation." },
+    /* V218 to V221, V301, V302 */
+    { V2, "/orgs/", .get = { nst_list, ocl_any_caller }, .post = { nst_create, ocl_any_token },
+      .doc = "Organisations." },
+    { V2, "/orgs/:org/", .get = { nst_retrieve, ocl_may_view_org }, .post = OWNED, .put = OWNED,
+      .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT,
+                  .describe = &ocl_v2_removal },
+      .doc = "One organisation." },
     { V2, "/(users/:user|user~user)/orgs/", .get = { nst_list, ocl_any_caller },
       .doc = "Organisations of a user." },
     { IMPORT, "/orgs/", .post = { nst_create, ocl_any_token }, .doc = "Organisation lines." },
@@ -168,6 +184,11 @@ static const struct nst_sort org_sort[] = {
     { "id", "org.mnemonic" },
     { "id_lowercase", "lower(org.mnemonic)" },
     { "last_update", "org.updated_at" },
+    { 0 },
+};
+
+static const struct nst_parameter org_asked[] = {
+    { "noMembers", "{\"type\":\"boolean\"}", "Only organisations that nobody is a member of." },
     { 0 },
 };
 
@@ -184,8 +205,9 @@ const struct nst_resource ocl_org = {
     NST_ROUTES(org_route),
     .sort = org_sort,
     .switches = org_switches,
+    .asked = org_asked,
     .hook = { .scope = org_scope,
-              .visible = ocl_visible_orgs,
+              .visible = org_visible,
               .before_create = org_before_create,
               .after_create = org_after_create,
               .after_destroy = org_after_destroy },

@@ -333,6 +333,7 @@ static const struct nst_route user_route[] = {
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },
     { V2, "/orgs/:org/(members|users)/:user?/", .get = MEMBERSHIP(ocl_member),
+      .put = MEMBERSHIP(ocl_member_add), .delete = MEMBERSHIP(ocl_member_remove),
       .doc = "Membership of one user." },
 };
 
