@@ -123,11 +123,13 @@ enum nst_use {
 /* What a face adds to a field's own rules. */
 struct nst_rule {
     const char *field;
-    const char *choices;  /* separated by `|` */
-    const char *charset;  /* "a-zA-Z0-9.-": every character is one of these */
-    const char *refused;  /* words that are no value, separated by `|` */
-    const char *fallback; /* instead of the field's */
-    const char *alias;    /* another input name, verbatim */
+    const char *choices;                /* separated by `|` */
+    const char *charset;                /* "a-zA-Z0-9.-": every character is one of these */
+    const char *refused;                /* words that are no value, separated by `|` */
+    bool (*fits)(struct nst_str value); /* NULL: what the type says is enough */
+    const char *unfit, *format;         /* of fits: what is said (NULL: `pattern`); for OpenAPI */
+    const char *fallback;               /* instead of the field's */
+    const char *alias;                  /* another input name, verbatim */
 };
 
 /* The answer to a violated unique key. `text` may hold {field} references. */
@@ -200,6 +202,7 @@ enum nst_method {
 enum nst_action_flag {
     NST_MAY_BE_ABSENT = 1 << 0, /* the last object of the path need not exist */
     NST_ANONYMOUS = 1 << 1,     /* the view itself needs no credentials (log-in) */
+    NST_NEEDS_PARENT = 1 << 2,  /* under what is not there it is 405, without a body */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

@@ -277,6 +277,23 @@ bool nst_utf8_is_blank(struct nst_str s)
     return seen == 0;
 }
 
+bool nst_str_is_uri(struct nst_str s)
+{
+    size_t seen, unseen;
+    struct nst_str rest = s, scheme = nst_str_cut(&rest, ':');
+    count_seen(&seen, &unseen, s);
+    if (unseen > 0 || rest.n == 0 || scheme.n == 0)
+        return false;
+    for (size_t i = 0; i < scheme.n; i++) {
+        char c = nst_lower(scheme.p[i]);
+        bool is_letter = c >= 'a' && c <= 'z';
+        bool is_other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+        if (!is_letter && (i == 0 || !is_other))
+            return false;
+    }
+    return true;
+}
+
 bool nst_str_is_email(struct nst_str s)
 {
     size_t seen, unseen, at = s.n;

@@ -185,6 +185,13 @@ enum nst_err ocl_has_ownership(struct nst_req *rq)
     return grant_if(rq, granted);
 }
 
+enum nst_err ocl_may_add(struct nst_req *rq)
+{
+    bool granted;
+    NST_TRY(owns(&granted, rq, nst_object(rq)));
+    return granted ? NST_OK : nst_answer_empty(rq, 403);
+}
+
 enum nst_err ocl_member_or_staff(struct nst_req *rq)
 {
     bool granted;
@@ -240,6 +247,16 @@ const struct nst_description ocl_v2_removal = { .as = nst_destroy,
                                                 .parameter = ocl_purge_parameter,
                                                 .not_yet = "async?" };
 
+static const struct nst_parameter repo_removal_parameter[] = {
+    { "hardDelete", "{\"type\":\"boolean\"}", "Erase it for good; administrators only." },
+    { "inline", "{\"type\":\"boolean\"}", "Wait until it is done, as it always is." },
+    { 0 },
+};
+
+const struct nst_description ocl_v2_repo_removal = { .as = nst_destroy,
+                                                     .parameter = repo_removal_parameter,
+                                                     .not_yet = "async?" };
+
 bool ocl_wants_purge(struct nst_req *rq)
 {
     return nst_query_is_true(rq, "hardDelete");
@@ -267,6 +284,11 @@ enum nst_err ocl_may_delete_user(struct nst_req *rq)
 enum nst_err ocl_may_delete_source(struct nst_req *rq)
 {
     return may_delete(rq, ocl_may_edit);
+}
+
+enum nst_err ocl_may_delete_repo(struct nst_req *rq)
+{
+    return may_delete(rq, ocl_has_private_access);
 }
 
 #define PURGE_MAX 1000 /* rows of one id, active and inactive */

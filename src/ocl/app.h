@@ -71,7 +71,7 @@ extern const struct nst_parameter ocl_purge_parameter[];
 extern const struct nst_description ocl_removal;
 
 /* The same under /v2/, where it may be a task one day (V221). */
-extern const struct nst_description ocl_v2_removal;
+extern const struct nst_description ocl_v2_removal, ocl_v2_repo_removal;
 
 /* ---- Permissions (access.c) ---- */
 
@@ -92,6 +92,13 @@ nst_permission ocl_may_delete_owner, ocl_may_delete_user, ocl_may_delete_source;
 
 /* The edit right (G31) and private access (G30) on the source in the path. */
 nst_permission ocl_may_edit, ocl_has_private_access;
+
+/* Members of the owner in the path, and staff; others hear 403 without a body, whoever they
+ * are (V225). */
+nst_permission ocl_may_add;
+
+/* Whoever has private access; a purge is for staff (V310, V106). */
+nst_permission ocl_may_delete_repo;
 
 /* Members and staff; others get 403 without a body (G65, V222). */
 nst_permission ocl_member_or_staff;

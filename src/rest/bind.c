@@ -144,6 +144,8 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
         complain(rq, slot, text->blank);
     else if (breaks_pattern(slot, value))
         complain(rq, slot, text->pattern);
+    else if (rule != NULL && rule->fits != NULL && !rule->fits(value))
+        complain(rq, slot, rule->unfit != NULL ? rule->unfit : text->pattern);
     else if (length > max)
         complain_length(rq, slot, max, length);
     else if (rule != NULL && rule->choices != NULL && !is_listed(value, rule->choices))

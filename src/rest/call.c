@@ -37,6 +37,11 @@ enum nst_err nst_run_phases(struct nst_req *rq)
         e = answered_nothing(rq);
     if (e == NST_E_RETRY)
         return e;
+    if (e == NST_E_NOT_FOUND && rq->missing != NULL && rq->action != NULL &&
+        (rq->action->flags & NST_NEEDS_PARENT) != 0) {
+        nst_http_add_header(rq->x, "Allow", NST_STR("OPTIONS"));
+        return nst_answer_empty(rq, 405);
+    }
     if (e != NST_OK) {
         rq->stream = NULL;
         rq->x->status = 0;

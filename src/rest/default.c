@@ -116,10 +116,9 @@ void nst_put_page_address(struct nst_buf *out, const struct nst_req *rq,
                     nst_strf(rq->arena, "%s|%s|%s", name_or_none(g->page), name_or_none(g->offset),
                              name_or_none(g->after))
                         .p);
-    if (page->by_offset || g->page == NULL)
-        nst_putf(out, "%s=%lld", g->offset, (long long)(offset > 0 ? offset : 0));
-    else
-        nst_putf(out, "%s=%lld", g->page, (long long)(page->number + steps));
+    bool by_offset = page->by_offset || g->page == NULL;
+    nst_putf(out, "%s=", by_offset ? g->offset : g->page);
+    nst_put_int(out, by_offset ? (offset > 0 ? offset : 0) : page->number + steps);
     if (after.p != NULL && g->after != NULL) {
         nst_putf(out, "&%s=", g->after);
         nst_put_percent(out, after, "");

@@ -197,8 +197,10 @@ static void put_taken(struct nst_document *d, const struct nst_shape *shape,
                                           : "\"type\":[\"array\",\"string\",\"null\"]");
     else
         put_type(d->out, type->schema, !must_hold(slot));
-    if (type->format != NULL)
-        nst_putf(d->out, ",\"format\":\"%s\"", type->format);
+    const char *format =
+        slot->rule != NULL && slot->rule->format != NULL ? slot->rule->format : type->format;
+    if (format != NULL)
+        nst_putf(d->out, ",\"format\":\"%s\"", format);
     if (type == &nst_string_list || slot->children != NULL)
         put_list_rules(d, slot, face);
     else if (slot->field->rep == NST_REP_STR && !nst_holds_json(type))

@@ -167,7 +167,7 @@ static enum nst_err enter(struct nst_req *rq, const struct named *n)
                                                : load_named(&row, rq, n));
     const struct nst_resource *r = n->step->model->resource;
     if (row == NULL && !(n->is_target && (rq->action->flags & NST_MAY_BE_ABSENT) != 0)) {
-        rq->missing = r->name;
+        rq->missing = n->step->kind == STEP_LOAD ? r->name : NULL;
         return NST_E_NOT_FOUND;
     }
     assert(rq->depth < NST_CHAIN_MAX);

@@ -67,6 +67,9 @@ GET    {f}/{o}/sources/{s}/HEAD/concepts/            V 200 V315
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/        V 200 V316
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/versions/ V 200 V318
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/{n}/    V 200 V316
+PUT    {f}/{o}/sources/{s}/                          E 200 V310
+PATCH  {f}/{o}/sources/{s}/                          E 200 V310
+DELETE {f}/{o}/sources/{s}/                          P 204 V234 V310
 """
 
 GUIDE_SOURCE = """
@@ -164,7 +167,7 @@ DELETE /guide/orgs/WHO/                  H 204 G64 G32
 DELETE /v2/orgs/OTH/                     H 204 V221 V302
 """
 
-# On the v2 face organisations are written so far.
+# On the v2 face organisations and sources are written so far.
 V2 = """
 GET    /v2/orgs/                         A 200 V301
 GET    /v2/orgs/WHO/                     O 200 V302
@@ -183,7 +186,10 @@ DELETE /v2/orgs/WHO/members/stranger/    M 204 V222 V303
 PUT    /v2/orgs/WHO/users/target/        M 204 V303
 DELETE /v2/orgs/WHO/users/stranger/      M 204 V303
 GET    /v2/orgs/WHO/sources/             A 200 V309
+POST   /v2/orgs/WHO/sources/             M 201 V225 V309
 GET    /v2/users/owner/sources/          A 200 V309
+POST   /v2/users/owner/sources/          M 201 V225 V309
+POST   /v2/user/sources/                 S 201 V217 V309
 GET    /v2/user/sources/                 S 200 V217
 GET    /v2/users/                        A 200 V213 V304
 GET    /v2/users/owner/                  T 200 V213 V306
@@ -384,7 +390,7 @@ def every_route_has_a_row(matrix):
 def gone(matrix, row):
     """What was deleted is 404 for staff, too, on both faces, and so is what it contained; a
     concept is retired only."""
-    if re.search("/concepts/|/members/|^/guide/user/", row.place):
+    if re.search("/concepts/|/members/|^/(guide|v2)/user/", row.place):
         return
     for face in ("/guide/", "/v2/"):
         place = row.place.replace("/guide/", face)

@@ -184,7 +184,11 @@ def shows(walk, operation, place, body, document):
                        f"{operation.method} {place}: {name} {value!r} is {document[name]!r}")
         elif name in document:
             seen += 1
-            walk.check(same(named_as_shown(value), document[name]),
+            wanted = named_as_shown(value)
+            if name == "supported_locales":  # V224: the default one first
+                first = document["default_locale"]
+                wanted = [first] + [word for word in wanted if word != first]
+            walk.check(same(wanted, document[name]),
                        f"{operation.method} {place}: {name} {value!r} is {document[name]!r}")
     walk.check(seen > 0, f"{operation.method} {place}: nothing of {body} in {document}")
     return seen
@@ -232,7 +236,7 @@ def changed_as_sent(walk):
     """What is changed: every member that may be, at once."""
     tried = 0
     for operation in walk.writes():
-        if not changes(operation) or not operation.path.startswith("/guide/"):
+        if not changes(operation) or not operation.path.startswith(("/guide/", "/v2/")):
             continue
         for place in walk.places(operation):
             name = walk.get(place, operation).get("username")
@@ -268,6 +272,9 @@ def rows_as_sent(walk):
 
 # ---- Unknown and read-only input ----
 
+# Of v2: shown, and refused by name when it is given otherwise, until it is kept (V236).
+NOT_KEPT = {"retired", "hierarchy_root_url", "properties", "filters", "match_algorithms",
+            "logo_url"}
 UNKNOWN = {"nope": {"a": [1]}, "is_superuser": True, "is_active": False}
 
 
@@ -282,14 +289,15 @@ def another(value):
 
 def settable(walk, operation):
     schema = walk.document.resolve(operation.bodies["application/json"]["schema"])
-    return {spelled for n in schema["properties"] for spelled in (n, snake(n))}
+    kept = {spelled for n in schema["properties"] for spelled in (n, snake(n))}
+    return kept | (NOT_KEPT if operation.path.startswith("/v2/") else set())
 
 
 def ignored(walk):
     """G1: an unknown or unmodifiable member is ignored, when something is made, too."""
     tried = 0
     for operation in walk.writes():
-        if not operation.path.startswith("/guide/"):
+        if not operation.path.startswith(("/guide/", "/v2/")):
             continue
         if not changes(operation):
             tried += ignored_when_made(walk, operation)
@@ -348,8 +356,9 @@ def rows_with_more(walk):
 
 
 def refused(walk):
-    """Without credentials, or with ones that do not count, nothing is written: 401, but for
-    members of v2, of whom the anonymous hear as little as strangers (V222)."""
+    """Without credentials, or with ones that do not count, nothing is written: 401, but on v2
+    the anonymous hear as little as strangers of members and of new sources (V222, V225), and
+    have no /user/ (V217)."""
     nobody = (Identity("none", ""), Identity("bad", "0" * 40))
     tried = 0
     for operation in walk.document.operations:
@@ -360,8 +369,13 @@ def refused(walk):
         body = walk.example(operation, False) if "json" in "".join(operation.bodies) else None
         for who in nobody:
             a = walk.ask(operation, place, body, who)
-            is_membership = re.match("/v2/orgs/[^/]+/(members|users)/", operation.path)
-            wanted = 403 if is_membership and who.name == "none" else 401
+            wanted = 401
+            if who.name == "none" and operation.path.startswith("/v2/user/"):
+                wanted = 404
+            elif who.name == "none" and re.match(
+                    "/v2/(orgs/[^/]+/(members|users)/|(orgs|users)/[^/]+/sources/$)",
+                    operation.path):
+                wanted = 403
             walk.check(a.status == wanted, f"{operation} by {who.name}: {a}")
             tried += 1
     walk.done(tried, 100)

@@ -92,6 +92,10 @@ size_t nst_utf8_count(struct nst_str s);
  * blanks, controls and marks without width alone, of any script. */
 bool nst_utf8_is_blank(struct nst_str s);
 
+/* True for a URI: a scheme, a colon, then anything without blanks and controls (RFC 3986,
+ * section 3; characters beyond ASCII may stand as they are, as in RFC 3987). */
+bool nst_str_is_uri(struct nst_str s);
+
 /* True when s can be a mail address: one part before the last `@` and a host after it,
  * without anything that cannot be seen. The host need not have a dot. */
 bool nst_str_is_email(struct nst_str s);

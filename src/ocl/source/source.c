@@ -61,6 +61,9 @@ static const struct nst_field source_field[] = {
               .flags = NST_NEVER_NULL | NST_CORE | NST_FILTER, .doc = "Id of the owner."),
     NST_FIELD("owner_type", ocl_source, owner_type, &nst_text, .flags = NST_NEVER_NULL | NST_CORE,
               .doc = "Organization or User."),
+    NST_FIELD("owner_word", ocl_source, owner_word, &nst_text,
+              .column = "(CASE repo.owner_type WHEN 'User' THEN 'user' ELSE 'org' END)",
+              .flags = NST_LAZY, .doc = "Kind of the owner, as names of constraints have it."),
     NST_FIELD("owner_url", ocl_source, owner_url, &nst_url, .flags = NST_NEVER_NULL | NST_CORE,
               .doc = "Address of the owner."),
     NST_FIELD("owner_id", ocl_source, owner_id, &nst_int, .flags = NST_CORE,
@@ -109,9 +112,25 @@ static const struct nst_rule import_rule[] = {
     { 0 },
 };
 
+/* V202, V204, V224, V227, V236 */
+static const struct nst_rule v2_rule[] = {
+    { "id", .charset = "a-zA-Z0-9._@-" },
+    { "public_access", .choices = ACCESS },
+    { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", .format = "uri" },
+    { "custom_validation_schema", .choices = "None|OpenMRS" },
+    { "content_type", .choices = "not-present|example|fragment|complete|supplement" },
+    { "hierarchy_meaning", .choices = "grouped-by|is-a|part-of|classified-with" },
+    { 0 },
+};
+
 #define TAKEN \
     { \
         "mnemonic", "Source with mnemonic {id} already exists for parent resource {owner}." \
+    }
+/* V226 */
+#define V2_TAKEN \
+    { \
+        "__all__", "Constraint “{owner_word}_source_unique” is violated.", .is_list = true \
     }
 #define GUIDE_SETTABLE \
     "full_name description source_type public_access default_locale supported_locales website"
@@ -150,6 +169,9 @@ static const struct nst_serializer source_serializer[] = {
       "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
       "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
       "created_at updated_at" },
+    { V2, NST_CREATE, "id* name* " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
+      .not_yet = NOT_YET },
+    { V2, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET },
     { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
       .not_yet = NOT_YET },
 };
@@ -181,6 +203,9 @@ static enum nst_err source_before_create(struct nst_req *rq, void *row)
     struct ocl_source *s = row;
     const struct nst_object *owner = nst_object(rq);
     s->owner_id = ((struct nst_row *)owner->row)->id;
+    if (rq->face != GUIDE && s->full_name.p == NULL) /* V224 */
+        s->full_name = s->name;
+    s->owner_word = nst_is(owner, &ocl_org) ? NST_STR("org") : NST_STR("user");
     if (nst_is(owner, &ocl_org)) {
         s->owner_type = NST_STR("Organization");
         s->owner = ((struct ocl_org *)owner->row)->id;
@@ -197,6 +222,39 @@ static enum nst_err source_before_create(struct nst_req *rq, void *row)
 static enum nst_err source_after_create(struct nst_req *rq, void *row)
 {
     return ocl_version_make_initial(rq, row);
+}
+
+/* The next language of the list that is not the default one; null behind the last. */
+static struct nst_str next_locale(struct nst_str *rest, struct nst_str default_locale)
+{
+    while (rest->p != NULL) {
+        struct nst_str word = nst_str_trim(nst_str_cut(rest, ','));
+        if (word.n > 0 && !nst_str_eq(word, default_locale))
+            return word;
+    }
+    return (struct nst_str){ 0 };
+}
+
+static bool has_same_locales(const struct ocl_source *a, const struct ocl_source *b)
+{
+    struct nst_str x = a->supported_locales, y = b->supported_locales, one, other;
+    do {
+        one = next_locale(&x, a->default_locale);
+        other = next_locale(&y, b->default_locale);
+    } while (one.p != NULL && nst_str_eq(one, other));
+    return one.p == NULL && other.p == NULL;
+}
+
+/* What v2 shows begins with the default language (V224): sent back, it is no change. */
+static enum nst_err source_before_update(struct nst_req *rq, void *row)
+{
+    struct ocl_source *s = row, *stored;
+    if (rq->face == GUIDE || s->supported_locales.p == NULL)
+        return NST_OK;
+    NST_TRY(nst_load_id((void **)&stored, rq, &ocl_source, NST_LOAD_ALL, s->row.id));
+    if (stored != NULL && has_same_locales(s, stored))
+        s->supported_locales = stored->supported_locales;
+    return NST_OK;
 }
 
 static const char *const purge[] = {
@@ -316,21 +374,34 @@ enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo, struct ocl_d
     return NST_OK;
 }
 
+/* V225 */
+static const struct nst_response addition_response[] = {
+    { 403, "The caller is no member, and no staff." }, { 405, "There is no such owner." }, { 0 }
+};
+static const struct nst_description addition = { .as = nst_create, .response = addition_response };
+
 static const struct nst_route source_route[] = {
     /* G71, V307 */
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
     { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
       .doc = "Sources of all owners." },
-    /* G73, V309 */
+    /* G73, V225, V309 */
     { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },
-    { V2, O "sources/", .get = { nst_list, ocl_any_caller }, .doc = "Sources of an owner." },
-    /* G74, V310; the view right is checked on loading */
+    { V2, O "sources/", .get = { nst_list, ocl_any_caller },
+      .post = { nst_create, ocl_may_add, NST_NEEDS_PARENT, .describe = &addition },
+      .doc = "Sources of an owner." },
+    /* G74, V234, V310; the view right is checked on loading */
     { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
       .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT,
                   .describe = &ocl_removal },
       .doc = "One source." },
-    { V2, S "(HEAD/|)", .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
+    { V2, S, .get = { nst_retrieve, ocl_any_caller }, .put = { nst_update, ocl_may_edit },
+      .patch = { nst_update, ocl_may_edit },
+      .delete = { source_destroy, ocl_may_delete_repo, NST_MAY_BE_ABSENT,
+                  .describe = &ocl_v2_repo_removal },
+      .doc = "One source." },
+    { V2, S "HEAD/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };
@@ -360,6 +431,7 @@ const struct nst_resource ocl_source = {
               .visible = ocl_visible_repos,
               .may_view = ocl_may_view,
               .before_create = source_before_create,
-              .after_create = source_after_create },
+              .after_create = source_after_create,
+              .before_update = source_before_update },
     .doc = "A versioned set of concepts.",
 };

@@ -12,7 +12,7 @@ struct ocl_source {
     struct nst_str contact, jurisdiction, meta, publisher, purpose, copyright, revision_date, text;
     struct nst_str content_type, collection_reference, hierarchy_meaning, version_needed;
     bool experimental, case_sensitive, compositional;
-    struct nst_str owner, owner_type, owner_url, kind;
+    struct nst_str owner, owner_type, owner_word, owner_url, kind;
     int64_t owner_id, versions, visible_versions;
     int64_t rev, next_number, concepts, active_concepts;
     bool is_active, owner_is_active;
