@@ -348,7 +348,8 @@ void nst_cache_drop(struct nst_cache *c);
 void nst_cache_free(struct nst_cache *c);
 
 /* Remember `size` bytes under a key until the cache is dropped; get returns NULL for what
- * was never put or was pushed out. NULL caches hold nothing. Pointers stay valid until the
+ * was never put or was pushed out. NULL caches hold nothing, and nothing has a null key (one
+ * that did not fit: nst_buf_whole). Pointers stay valid until the
  * next put or drop; in rq->cache until the end of the request. */
 void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, size_t size);
 const void *nst_cache_get(struct nst_cache *c, struct nst_str key);

@@ -236,8 +236,6 @@ static enum nst_err take_off(struct nst_db *db, struct nst_arena *a, const struc
                              const struct enroll_note *note)
 {
     struct nst_sql q;
-    NST_TRY(nst_exec_with(NULL, db, "UPDATE program SET next_number = next_number WHERE id = $1",
-                          NST_INT(h->program)));
     begin_loss(&q, a, "program_course_enrollment", "course_enrollment_id", note);
     nst_sql_add(&q, " WHERE course_enrollment_id IS NOT NULL AND program_id = ");
     nst_sql_bind(&q, NST_INT(h->program));
@@ -256,6 +254,9 @@ static enum nst_err forget(struct nst_db *db, struct nst_arena *a, int64_t accou
 {
     const struct enroll_note note = { .kind = "~", .reason = "account erased", .now = now };
     struct held *list = NULL;
+    /* The rows of all programs are taken: whoever enrols before this is seen, whoever enrols
+     * later finds no account any more. */
+    NST_TRY(nst_exec(NULL, db, NST_STR("UPDATE program SET next_number = next_number"), NULL, 0));
     NST_TRY(find_held(&list, db, a, account));
     for (const struct held *h = list; h != NULL; h = h->next) {
         struct page p = { .program = h->program, .id = { h->id }, .count = 1 };

@@ -78,7 +78,7 @@ static struct slot *room_for(struct nst_cache *c, struct nst_str key, uint64_t h
 
 void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, size_t size)
 {
-    if (c == NULL || c->is_over)
+    if (c == NULL || c->is_over || key.p == NULL)
         return;
     uint64_t hash = nst_str_hash(key);
     struct slot *s = room_for(c, key, hash);
@@ -92,7 +92,7 @@ void nst_cache_put(struct nst_cache *c, struct nst_str key, const void *value, s
 
 const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
 {
-    if (c == NULL)
+    if (c == NULL || key.p == NULL)
         return NULL;
     const struct slot *s = find(c, key, nst_str_hash(key));
     return s != NULL ? s->value : NULL;
@@ -101,7 +101,7 @@ const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
 void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst_model *m,
                        const void *row)
 {
-    if (c == NULL || c->is_over)
+    if (c == NULL || c->is_over || key.p == NULL)
         return;
     const struct nst_resource *r = m->resource;
     void *copy = memcpy(nst_alloc(c->arena, r->size), row, r->size);

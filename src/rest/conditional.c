@@ -17,7 +17,7 @@ static struct nst_str cache_key(struct nst_req *rq)
     nst_put(&b, rq->x->path);
     nst_put_char(&b, '?');
     nst_put(&b, rq->x->query);
-    return nst_buf_str(&b);
+    return nst_buf_whole(&b);
 }
 
 /* One tag of an If-None-Match or If-Match list, without W/ and the mark that the

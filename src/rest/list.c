@@ -166,7 +166,7 @@ static struct nst_str milestone_key(const struct listing *l, struct nst_arena *a
         nst_put_int(&b, v->kind == NST_VALUE_TEXT ? (int64_t)v->text.n : v->number);
         nst_put(&b, v->kind == NST_VALUE_TEXT ? v->text : NST_STR(""));
     }
-    return nst_buf_str(&b);
+    return nst_buf_whole(&b);
 }
 
 static bool recall(struct listing *l, struct nst_req *rq, int64_t mile)

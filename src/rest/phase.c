@@ -141,7 +141,7 @@ static struct nst_str ancestor_key(struct nst_req *rq, const struct named *n)
     }
     nst_put_char(&b, '/');
     nst_put(&b, n->value);
-    return nst_buf_str(&b);
+    return nst_buf_whole(&b);
 }
 
 static enum nst_err load_ancestor(void **row, struct nst_req *rq, const struct named *n)

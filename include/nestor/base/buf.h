@@ -65,6 +65,12 @@ static inline struct nst_str nst_buf_str(const struct nst_buf *b)
     return (struct nst_str){ b->p != NULL ? b->p : "", b->n };
 }
 
+/* The same, but null when something did not fit: for keys, which must be whole. */
+static inline struct nst_str nst_buf_whole(const struct nst_buf *b)
+{
+    return b->is_full ? (struct nst_str){ 0 } : nst_buf_str(b);
+}
+
 /* Decode %XX in s (and `+` as a blank when is_form). Malformed escapes stay as
  * they are. Returns s itself when nothing needs decoding, else a copy in a. */
 struct nst_str nst_percent_decode(struct nst_arena *a, struct nst_str s, bool is_form);

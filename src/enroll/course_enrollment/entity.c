@@ -155,6 +155,7 @@ static enum nst_err course_remove(bool *is_gone, struct enroll_load *l, struct e
 {
     int64_t program = enroll_number(item, PROGRAM);
     (void)is_gone;
+    NST_TRY(enroll_hold_programs(l)); /* or a change meanwhile would miss the history */
     NST_TRY(enroll_item_history(l, item, ENROLL_COURSE_ROW, "-"));
     return nst_exec_with(NULL, enroll_load_db(l),
                          "DELETE FROM program_course_enrollment WHERE program_id = $1 "

@@ -21,19 +21,22 @@ static const struct enroll_member lms_member[] = {
     { "is_active", ENROLL_BOOL, .column = "is_active", .fallback = "true" },
 };
 
-/* A course row that is linked. */
+/* A course row that was linked. */
 struct linked {
     struct linked *next;
     struct enroll_written row;
 };
 
-static enum nst_err find_linked(struct linked **list, struct enroll_load *l, int64_t enrollment)
+static enum nst_err unlink_rows(struct linked **list, struct enroll_load *l, int64_t enrollment)
 {
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, enroll_load_db(l),
-                           "SELECT program_id, id FROM program_course_enrollment "
-                           "WHERE course_enrollment_id = $1",
-                           NST_INT(enrollment)));
+                           "UPDATE program_course_enrollment SET " ENROLL_COUNTED
+                           ", course_enrollment_id = NULL, "
+                           "modified_at = " NST_SQL_LATER("modified_at",
+                                                          "$1") " WHERE course_enrollment_id = $2 "
+                                                                "RETURNING program_id, id",
+                           NST_INT(enroll_load_now(l)), NST_INT(enrollment)));
     while (nst_rows_step(rows)) {
         struct linked *one = NST_NEW(enroll_load_scratch(l), struct linked);
         *one =
@@ -44,19 +47,15 @@ static enum nst_err find_linked(struct linked **list, struct enroll_load *l, int
     return nst_rows_end(rows);
 }
 
-/* What was linked to it stays, without the link. */
+/* What was linked to it stays, without the link; whoever enrols meanwhile links nothing to
+ * what goes. */
 static enum nst_err lms_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
 {
     const struct enroll_note note = { "~", "course enrolment removed", enroll_load_now(l), 0 };
     struct linked *list = NULL;
     (void)is_gone;
-    NST_TRY(find_linked(&list, l, item->id));
-    NST_TRY(nst_exec_with(NULL, enroll_load_db(l),
-                          "UPDATE program_course_enrollment SET " ENROLL_COUNTED
-                          ", course_enrollment_id = NULL, "
-                          "modified_at = " NST_SQL_LATER("modified_at",
-                                                         "$1") " WHERE course_enrollment_id = $2",
-                          NST_INT(note.now), NST_INT(item->id)));
+    NST_TRY(enroll_hold_programs(l));
+    NST_TRY(unlink_rows(&list, l, item->id));
     for (; list != NULL; list = list->next)
         NST_TRY(enroll_history_of(enroll_load_db(l), enroll_load_scratch(l), list->row, &note));
     return nst_exec_with(NULL, enroll_load_db(l), "DELETE FROM course_enrollment WHERE id = $1",

@@ -96,6 +96,7 @@ static enum nst_err enrollment_remove(bool *is_gone, struct enroll_load *l,
     struct nst_db *db = enroll_load_db(l);
     struct nst_sql q;
     (void)is_gone;
+    NST_TRY(enroll_hold_programs(l)); /* or who enrols meanwhile would leave a course row behind */
     NST_TRY(enroll_refuse_given(l, item, &enroll_entity_course_enrollment,
                                 "SELECT c.id FROM program_course_enrollment c "
                                 "JOIN program_enrollment e ON e.program_id = c.program_id "
