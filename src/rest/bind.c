@@ -1,6 +1,6 @@
 /* Input to rows: walks a compiled serializer over the body. Every problem of a
  * request is collected before it fails, under the name that the face gives the
- * field (G89). */
+ * field. */
 #include "model.h"
 
 #include <assert.h>
@@ -38,7 +38,6 @@ static bool is_named(const struct nst_slot *slot, struct nst_str name)
     return nst_str_eq(name, slot->snake) || nst_str_eq(name, slot->camel);
 }
 
-/* G92, V103. */
 const struct nst_json *nst_slot_member(bool *twice, const struct nst_slot *slot,
                                        const struct nst_json *body)
 {

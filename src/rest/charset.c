@@ -1,5 +1,5 @@
 /* Bodies in other charsets than UTF-8, through iconv. An unknown name counts as
- * UTF-8, as the imitated servers have it (enrollments.md T14). */
+ * UTF-8. */
 #include "model.h"
 
 #include <iconv.h>

@@ -243,7 +243,7 @@ void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct 
         complain_inside(&l);
         return;
     }
-    /* V253, V254. What is stored already is never too much. */
+    /* What is stored already is never too much. */
     if (max > 0 && given->count > max && given->count > stored->count) {
         complain(&l,
                  nst_strf(rq->arena, "max limit %u of %.*s exceeded", max, NST_FMT(slot->name)));

@@ -82,7 +82,7 @@ struct nst_endpoint {
     struct nst_str allow;
 };
 
-/* A node of a face's route tree: literals win over variables (G61). */
+/* A node of a face's route tree: literals win over variables. */
 struct nst_node {
     struct nst_str word; /* literal; null for a variable */
     struct nst_node *child, *next;

@@ -112,7 +112,7 @@ static const struct nst_parameter challenge[] = {
     { 0 },
 };
 
-/* A face with errors of its own form has no challenge (T13). */
+/* A face with errors of its own form has no challenge. */
 static void put_refusal_headers(struct nst_buf *out, const struct nst_face *face, enum nst_err err)
 {
     nst_put_lit(out, ",\"headers\":{");

@@ -61,7 +61,7 @@ enum nst_err nst_phase_method(struct nst_req *rq)
                          nst_strf(rq->arena, "Method \"%.*s\" not allowed.", NST_FMT(method)));
 }
 
-/* ---- Objects of the path (G56 to G60) ---- */
+/* ---- Objects of the path ---- */
 
 static struct nst_selection choose(struct nst_req *rq, const struct nst_model *m, bool is_target)
 {
@@ -289,7 +289,7 @@ enum nst_err nst_phase_query(struct nst_req *rq)
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 
-/* ---- The body (G88) ---- */
+/* ---- The body ---- */
 
 static enum nst_err read_json(struct nst_req *rq, struct nst_str type)
 {

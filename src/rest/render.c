@@ -23,7 +23,7 @@ static void put_piece(struct nst_buf *out, const struct nst_field *f, const void
         nst_put(out, *(const struct nst_str *)member_of(f, row));
     else
         nst_put_percent(out, *(const struct nst_str *)member_of(f, row),
-                        f->type == &nst_code ? "" : "@"); /* V202 */
+                        f->type == &nst_code ? "" : "@"); /* a code may be any text */
 }
 
 static bool link_is_null(const struct nst_model *m, const struct nst_link *link, const void *row)
@@ -130,7 +130,7 @@ static void put_slot(struct nst_buf *out, const struct nst_face *face, const str
         nst_put_z(out, f->constant);
     else if (slot->children != NULL)
         put_children(out, face, slot, *(const struct nst_str *)member_of(f, row));
-    else if (is_null(f, slot->index, row)) /* an object that holds nothing is one (V208) */
+    else if (is_null(f, slot->index, row)) /* an object that holds nothing is one */
         nst_put_z(out, f->type == &nst_json_object ? "{}" : "null");
     else
         f->type->print(out, face, f, row);

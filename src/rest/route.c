@@ -1,5 +1,5 @@
 /* Routes: a tree of path segments per face, built from the resources' tables
- * and walked once a request. Literals win over variables (G61). */
+ * and walked once a request. Literals win over variables. */
 #include "check.h"
 
 #include <assert.h>

@@ -71,7 +71,7 @@ static enum nst_method method_of(struct nst_str method)
 
 /* ---- Receiving ---- */
 
-/* X65: of several proxies the first one met the client, and its word comes first. */
+/* Of several proxies the first one met the client, and its word comes first. */
 static bool came_by_tls(const struct nst_exchange *x)
 {
     struct nst_str words = nst_http_request_header(x, "X-Forwarded-Proto");
@@ -147,7 +147,7 @@ static bool reads_only(const struct nst_req *rq)
     return rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET;
 }
 
-/* X82: what has waited while its client went away, and changes nothing, is not done. */
+/* What has waited while its client went away, and changes nothing, is not done. */
 static bool is_for_nobody(const struct job *job)
 {
     return (job->rq.is_gathering || reads_only(&job->rq)) && nst_http_is_gone(job->rq.x);
@@ -281,7 +281,7 @@ static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
     nst_buf_init(&b, x->arena, x->path.n + x->query.n + 2);
     nst_put(&b, x->path);
     nst_put_char(&b, '/');
-    /* T3: who follows with a GET loses the body that it sent. */
+    /* Who follows with a GET loses the body that it sent. */
     if (job->rq.face->redirects_every_method)
         nst_log(NST_LOG_WARN, "redirected to the slash", NST_LOG_STR("method", x->method),
                 NST_LOG_STR("path", x->path));
@@ -307,7 +307,7 @@ static bool lacks_slash(struct job *job)
     return nst_route_find(&probe, nst_strf(x->arena, "%.*s/", NST_FMT(rest))) == NST_OK;
 }
 
-/* V349: a GET that lacks only the slash is sent there. What has a body would lose it on the
+/* A GET that lacks only the slash is sent there. What has a body would lose it on the
  * way: it is told. */
 static enum nst_http_next answer_without_slash(struct nst_exchange *x)
 {
@@ -323,7 +323,7 @@ static enum nst_http_next answer_without_slash(struct nst_exchange *x)
 
 #define OR(value, otherwise) ((value) > 0 ? (value) : (otherwise))
 
-/* T15: who sends too much is told how much is not. Too many header fields come with a
+/* Who sends too much is told how much is not. Too many header fields come with a
  * sentence, too long a head without. */
 static struct nst_str http_detail(const struct job *job, enum nst_err err, const char *detail)
 {

@@ -6,7 +6,7 @@
 
 /* ---- Reading ---- */
 
-/* Text fields take numbers as their text; lists and objects are refused (G90). */
+/* Text fields take numbers as their text; lists and objects are refused. */
 static bool parse_text(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                        void *member)
 {
@@ -30,14 +30,14 @@ static bool parse_text(struct nst_req *rq, const struct nst_field *f, const stru
     }
 }
 
-/* What names a row is text or a number, which is its text (V609). */
+/* What names a row is text or a number, which is its text. */
 static bool parse_slug(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                        void *member)
 {
     return v->kind != NST_JSON_BOOL && parse_text(rq, f, v, member);
 }
 
-/* `a b` and `a%20b` are one code (V202): escapes are decoded for as long as that gives a
+/* `a b` and `a%20b` are one code: escapes are decoded for as long as that gives a
  * text, so that what is stored is never an escaped form of another one. */
 static bool parse_code(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                        void *member)
@@ -77,7 +77,6 @@ static bool is_one_of(struct nst_str text, const char *const *words)
     return false;
 }
 
-/* G90. */
 static bool parse_bool(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                        void *member)
 {
@@ -134,7 +133,7 @@ static bool parse_json_object(struct nst_req *rq, const struct nst_field *f,
     return v->kind == NST_JSON_OBJECT && parse_json_value(rq, f, v, member);
 }
 
-/* A list of strings, or one comma-separated string (G108 supportedLocales). */
+/* A list of strings, or one comma-separated string. */
 static bool parse_string_list(struct nst_req *rq, const struct nst_field *f,
                               const struct nst_json *v, void *member)
 {
@@ -231,7 +230,7 @@ static void print_string_list(struct nst_buf *out, const struct nst_face *face,
     nst_put_z(out, between[0] == '[' ? "[]" : "]");
 }
 
-/* G94: the second of creation and the id, in hex. V108: the id in decimal. */
+/* As the face has it: the second of creation and the id, in hex; or the id in decimal. */
 static void print_identity(struct nst_buf *out, const struct nst_face *face,
                            const struct nst_field *f, const void *row)
 {

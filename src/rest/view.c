@@ -80,7 +80,7 @@ enum nst_err nst_update(struct nst_req *rq)
 }
 
 /* Destroying marks a row inactive; what it contains stays and becomes
- * unreachable (G34, G55). */
+ * unreachable. */
 enum nst_err nst_destroy(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
