@@ -52,6 +52,8 @@ static bool is_same(const char *a, const char *b)
 
 /* ---- Faces ---- */
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
 static bool face_lacks_name(const struct nst_at *at)
 {
     return at->face->name == NULL || at->face->doc == NULL;
@@ -107,6 +109,32 @@ static bool pages_have_no_place(const struct nst_at *at)
     return g->page == NULL && g->offset == NULL;
 }
 
+/* A sign is one mark of ASCII, and means one thing. */
+static bool signs_are_mixed(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    const char sign[] = { g->either, g->neither, g->some, g->literal };
+    for (size_t i = 0; i < sizeof(sign); i++) {
+        bool is_mark = sign[i] > ' ' && sign[i] < 0x7F && strchr(NAME_CHARACTERS, sign[i]) == NULL;
+        bool is_minus = sign[i] == '-'; /* which names may hold as well */
+        if (sign[i] != 0 && ((!is_mark && !is_minus) || memchr(sign, sign[i], i) != NULL))
+            return true;
+    }
+    return false;
+}
+
+static bool list_word_is_none(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    const char *const word[] = { g->limit, g->limit_too, g->page,    g->offset,
+                                 g->after, g->sort,      g->sort_up, g->sort_down };
+    for (size_t i = 0; i < NST_COUNT(word); i++)
+        if (word[i] != NULL &&
+            (word[i][0] == '\0' || word[i][strspn(word[i], NAME_CHARACTERS)] != '\0'))
+            return true;
+    return false;
+}
+
 static bool limit_is_only_second(const struct nst_at *at)
 {
     const struct nst_list_grammar *g = nst_lists_of(at->face);
@@ -133,9 +161,12 @@ static const struct nst_check face_checks[] = {
     { credentials_are_unknown, "a word of .credentials is no scheme",
       "choose among token, bearer, jwt, basic, session" },
     { choice_shows_no_value, "the text `choice` shows no value", "write %s where it belongs" },
-    { pages_are_unbounded, "the page of a list has no size",
-      "write .limit_default and .limit_max" },
+    { pages_are_unbounded, "the size of a page is 0, or more than the most",
+      "write .limit_default, and .limit_max, which is no less" },
     { pages_have_no_place, "nothing says which page of a list", "name .page or .offset in .lists" },
+    { list_word_is_none, "a parameter of a list is no name", "take letters, digits, `_` and `-`" },
+    { signs_are_mixed, "a sign of filters is no mark, or stands for two things",
+      "take four marks such as `,` `!` `*` `\"`, or leave one out" },
     { limit_is_only_second, "a second name of what has no first", "name .limit, not .limit_too" },
     { list_words_are_one, "two parameters of a list have one name", "rename one in .lists" },
     { 0 },

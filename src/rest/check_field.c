@@ -1,5 +1,6 @@
 /* Checks the fields of a resource. */
 #include "check.h"
+#include "openapi.h"
 
 /* ---- Texts that refer to fields: "{owner_url}sources/{id}/" ---- */
 
@@ -215,6 +216,14 @@ static bool link_holds_no_text(const struct nst_at *at)
            nst_refers_to_nothing(at->resource, at->field->link, makes_an_address);
 }
 
+static bool filters_as_lists_do(const struct nst_at *at)
+{
+    for (size_t i = 0; (at->field->flags & NST_FILTER) != 0 && i < at->reg->faces; i++)
+        if (nst_is_list_parameter(at->reg->face[i], nst_str_z(at->field->name)))
+            return true;
+    return false;
+}
+
 static const struct nst_check field_checks[] = {
     { lacks_type, "a field without name or type", "give it both: NST_FIELD does" },
     { stands_twice, "a field stands twice", "take one of the two out" },
@@ -231,6 +240,8 @@ static const struct nst_check field_checks[] = {
       "add it" },
     { has_two_sources, "a column, a link and a constant exclude each other", "keep one" },
     { is_lazy_and_stored, "only an expression can be lazy", "take NST_LAZY out" },
+    { filters_as_lists_do, "a filter has the name of a parameter of lists",
+      "rename the field, or the parameter in .lists" },
     { filters_by_nothing, "there is no column to filter by", "take NST_FILTER out" },
     { key_is_not_held, "a key is a text or a number with a column", "choose another field" },
     { cannot_be_filled, "the framework cannot fill this field",

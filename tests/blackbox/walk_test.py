@@ -273,8 +273,8 @@ def rows_as_sent(walk):
 # ---- Unknown and read-only input ----
 
 # Of v2: shown, and refused by name when it is given otherwise, until it is kept (V236).
-NOT_KEPT = {"retired", "hierarchy_root_url", "properties", "filters", "match_algorithms",
-            "logo_url"}
+NOT_KEPT = {"retired", "released", "hierarchy_root_url", "properties", "filters",
+            "match_algorithms", "logo_url"}
 UNKNOWN = {"nope": {"a": [1]}, "is_superuser": True, "is_active": False}
 
 

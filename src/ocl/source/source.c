@@ -170,8 +170,8 @@ static const struct nst_serializer source_serializer[] = {
       "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
       "created_at updated_at" },
     { V2, NST_CREATE, "id* name* " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
-      .not_yet = NOT_YET },
-    { V2, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET },
+      .not_yet = NOT_YET " released" },
+    { V2, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET " released" },
     { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
       .not_yet = NOT_YET },
 };

@@ -109,6 +109,16 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
       t->lists.limit_max = 10) \
     X(page_without_place, "faces", "face library", ".offset", t->face.lists = &t->lists; \
       t->lists.page = t->lists.offset = NULL) \
+    X(empty_word_of_a_list, "faces", "face library", "letters", t->face.lists = &t->lists; \
+      t->lists.page = "") \
+    X(word_of_two_words, "faces", "face library", "letters", t->face.lists = &t->lists; \
+      t->lists.sort = "sort by") \
+    X(sign_for_two_things, "faces", "face library", "marks", t->face.lists = &t->lists; \
+      t->lists.neither = ',') \
+    X(sign_that_is_a_letter, "faces", "face library", "marks", t->face.lists = &t->lists; \
+      t->lists.some = 'n') \
+    X(sign_beyond_ascii, "faces", "face library", "marks", t->face.lists = &t->lists; \
+      t->lists.literal = (char)0xC4) \
     X(second_word_without_first, "faces", "face library", ".limit_too", t->face.lists = &t->lists; \
       t->lists.limit = NULL; t->lists.limit_too = "size") \
     X(two_words_of_a_list, "faces", "face library", ".lists", t->face.lists = &t->lists; \
@@ -163,6 +173,7 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
       FIELD(ACTIVE).fill = NST_AUTO_CREATOR) \
     X(number_filled_into_column, "book", "field pages", "NST_AUTO_NUMBER", \
       FIELD(PAGES).fill = NST_AUTO_NUMBER) \
+    X(filter_named_as_lists_do, "book", "field limit", "rename", FIELD(LANGUAGE).name = "limit") \
     X(constant_that_is_no_json, "book", "field kind", "JSON", FIELD(KIND).constant = "Book") \
     X(fallback_that_is_no_json, "book", "field extras", "JSON", \
       FIELD(EXTRAS).fallback = "{\"a\":") \
