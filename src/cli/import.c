@@ -33,7 +33,7 @@ void import_record(struct import *im, size_t line, enum ocl_outcome outcome, str
         im->errors = open_report(im, im->errors_path);
     if (im->errors != NULL && im->refused == NULL)
         im->refused = open_report(im, im->refused_path);
-    if (im->refused == NULL)
+    if (im->errors == NULL || im->refused == NULL)
         return;
     fprintf(im->errors, "{\"line\":%zu,\"outcome\":\"%s\",\"errors\":%.*s}\n", line,
             ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));

@@ -6,6 +6,7 @@ Usage: together_test.py --nestor PATH [--trials N] [--seconds N]
 The races run on PostgreSQL, where writers meet; the crowd runs on SQLite as well.
 --trials is the number of tries of each race (20), --seconds how long the crowd writes (4).
 """
+# Runs alone: it kills processes of the database server, which then starts anew.
 import os
 import random
 import signal
