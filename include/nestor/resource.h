@@ -155,6 +155,9 @@ struct nst_serializer {
 
 /* ---- Descriptions: what OpenAPI says beyond what the tables imply ---- */
 
+/* Schema of a parameter that says yes or no: another value is refused by name. */
+#define NST_SWITCH_SCHEMA "{\"type\":\"boolean\"}"
+
 /* A parameter of the query, or a header. */
 struct nst_parameter {
     const char *name;

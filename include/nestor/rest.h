@@ -116,8 +116,8 @@ bool nst_allows_anonymous(const struct nst_req *rq);
 /* What stands for a query value that is no UTF-8 or holds a NUL. */
 #define NST_NO_TEXT "\xEF\xBF\xBD"
 
-/* Value of a query parameter, decoded, the last one counts; null when absent,
- * NST_NO_TEXT when it is no text. */
+/* Value of a query parameter, decoded, the last one counts; null when absent, and for the
+ * name NULL; NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
 
 /* What a word says of a boolean, without case (V201); false when it says nothing. */

@@ -236,8 +236,13 @@ enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq)
 
 /* ---- Deleting: the row must be there, unless it is to be purged (G149) ---- */
 
+#define HARD_DELETE \
+    { \
+        "hardDelete", NST_SWITCH_SCHEMA, "Erase it for good; administrators only." \
+    }
+
 const struct nst_parameter ocl_purge_parameter[] = {
-    { "hardDelete", "{\"type\":\"boolean\"}", "Erase it for good; administrators only." },
+    HARD_DELETE,
     { 0 },
 };
 
@@ -248,8 +253,8 @@ const struct nst_description ocl_v2_removal = { .as = nst_destroy,
                                                 .not_yet = "async?" };
 
 static const struct nst_parameter repo_removal_parameter[] = {
-    { "hardDelete", "{\"type\":\"boolean\"}", "Erase it for good; administrators only." },
-    { "inline", "{\"type\":\"boolean\"}", "Wait until it is done, as it always is." },
+    HARD_DELETE,
+    { "inline", NST_SWITCH_SCHEMA, "Wait until it is done, as it always is." },
     { 0 },
 };
 

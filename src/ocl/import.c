@@ -350,7 +350,7 @@ static enum nst_err import_view(struct nst_req *rq)
 #define LINES_BODY_MAX ((size_t)16 << 20)
 
 static const struct nst_parameter import_parameter[] = {
-    { "dryRun", "{\"type\":\"boolean\"}", "Judge the lines, and store nothing." },
+    { "dryRun", NST_SWITCH_SCHEMA, "Judge the lines, and store nothing." },
     { 0 },
 };
 

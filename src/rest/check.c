@@ -125,10 +125,9 @@ static bool signs_are_mixed(const struct nst_at *at)
 
 static bool list_word_is_none(const struct nst_at *at)
 {
-    const struct nst_list_grammar *g = nst_lists_of(at->face);
-    const char *const word[] = { g->limit, g->limit_too, g->page,    g->offset,
-                                 g->after, g->sort,      g->sort_up, g->sort_down };
-    for (size_t i = 0; i < NST_COUNT(word); i++)
+    const char *word[NST_LIST_WORDS];
+    nst_list_words(word, at->face);
+    for (size_t i = 0; i < NST_LIST_WORDS; i++)
         if (word[i] != NULL &&
             (word[i][0] == '\0' || word[i][strspn(word[i], NAME_CHARACTERS)] != '\0'))
             return true;
@@ -143,10 +142,9 @@ static bool limit_is_only_second(const struct nst_at *at)
 
 static bool list_words_are_one(const struct nst_at *at)
 {
-    const struct nst_list_grammar *g = nst_lists_of(at->face);
-    const char *const word[] = { g->limit, g->limit_too, g->page,    g->offset,
-                                 g->after, g->sort,      g->sort_up, g->sort_down };
-    for (size_t i = 0; i < NST_COUNT(word); i++)
+    const char *word[NST_LIST_WORDS];
+    nst_list_words(word, at->face);
+    for (size_t i = 0; i < NST_LIST_WORDS; i++)
         for (size_t k = 0; k < i; k++)
             if (is_same(word[i], word[k]))
                 return true;

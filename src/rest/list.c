@@ -8,8 +8,6 @@
 static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int64_t high)
 {
     int64_t n;
-    if (name == NULL)
-        return -1;
     struct nst_str text = nst_str_trim(nst_query_value(rq, name));
     size_t digits = 0;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
@@ -23,7 +21,7 @@ static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int6
 
 static int64_t read_limit(struct nst_req *rq, const struct nst_list_grammar *g)
 {
-    bool is_given = g->limit != NULL && nst_query_value(rq, g->limit).p != NULL;
+    bool is_given = nst_query_value(rq, g->limit).p != NULL;
     int64_t n = number_in(rq, is_given ? g->limit : g->limit_too, 1, g->limit_max);
     return n > 0 ? n : g->limit_default;
 }
@@ -63,7 +61,7 @@ struct listing {
 static enum nst_err read_place(struct listing *l, struct nst_req *rq)
 {
     const char *name = nst_lists_of(rq->face)->after;
-    struct nst_str after = name != NULL ? nst_query_value(rq, name) : (struct nst_str){ 0 };
+    struct nst_str after = nst_query_value(rq, name);
     rq->as_of = 0;
     l->has_key = after.n > 0;
     if (!l->has_key || nst_key_read(l->key, &rq->as_of, rq->arena, &l->order, after))

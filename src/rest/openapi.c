@@ -108,7 +108,6 @@ static void put_parameter_rows(struct nst_buf *out, const struct nst_parameter *
 }
 
 #define NUMBER "{\"type\":\"integer\",\"minimum\":%u%s}"
-#define SWITCH "{\"type\":\"boolean\"}"
 
 #define PARAMETERS_MAX 16
 
@@ -150,13 +149,20 @@ static void sort_parameters(struct nst_parameter *list, struct nst_arena *a,
     list[n] = (struct nst_parameter){ 0 };
 }
 
-bool nst_is_list_parameter(const struct nst_face *face, struct nst_str name)
+void nst_list_words(const char *word[NST_LIST_WORDS], const struct nst_face *face)
 {
     const struct nst_list_grammar *g = nst_lists_of(face);
-    const char *const names[] = { g->limit, g->limit_too, g->page,    g->offset,
-                                  g->after, g->sort,      g->sort_up, g->sort_down };
-    for (size_t i = 0; i < NST_COUNT(names); i++)
-        if (names[i] != NULL && nst_str_eq(nst_str_z(names[i]), name))
+    const char *const all[NST_LIST_WORDS] = { g->limit, g->limit_too, g->page,    g->offset,
+                                              g->after, g->sort,      g->sort_up, g->sort_down };
+    memcpy(word, all, sizeof(all));
+}
+
+bool nst_is_list_parameter(const struct nst_face *face, struct nst_str name)
+{
+    const char *word[NST_LIST_WORDS];
+    nst_list_words(word, face);
+    for (size_t i = 0; i < NST_LIST_WORDS; i++)
+        if (word[i] != NULL && nst_str_eq(nst_str_z(word[i]), name))
             return true;
     return false;
 }
@@ -203,10 +209,10 @@ static void put_filters(struct nst_buf *out, const struct nst_face *face,
         nst_putf(&doc, "Only rows with this: %s", f->doc);
         if (f->rep == NST_REP_STR)
             put_signs(&doc, nst_lists_of(face));
-        put_parameter(out,
-                      &(const struct nst_parameter){ nst_str_to_z(out->arena, name),
-                                                     f->rep == NST_REP_BOOL ? SWITCH : NULL,
-                                                     nst_str_to_z(out->arena, nst_buf_str(&doc)) });
+        put_parameter(out, &(const struct nst_parameter){
+                               nst_str_to_z(out->arena, name),
+                               f->rep == NST_REP_BOOL ? NST_SWITCH_SCHEMA : NULL,
+                               nst_str_to_z(out->arena, nst_buf_str(&doc)) });
     }
 }
 
@@ -217,7 +223,7 @@ static void put_switches(struct nst_buf *out, const struct nst_face *face,
     const struct nst_switch *s = m->resource->switches;
     for (; s != NULL && s->name != NULL; s++)
         if (s->of == use && nst_shape_of(m, face, s->as) != NULL)
-            put_parameter(out, &(const struct nst_parameter){ s->name, SWITCH, s->doc });
+            put_parameter(out, &(const struct nst_parameter){ s->name, NST_SWITCH_SCHEMA, s->doc });
 }
 
 static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_method *op)

@@ -52,6 +52,10 @@ nst_view *nst_view_of(const struct nst_action *action);
 /* Is this a way to show credentials? */
 bool nst_is_scheme(struct nst_str name);
 
+/* The names that the lists of a face ask the query for; NULL: the face has no such one. */
+#define NST_LIST_WORDS 8
+void nst_list_words(const char *word[NST_LIST_WORDS], const struct nst_face *face);
+
 /* Does every list have a parameter of this name? */
 bool nst_is_list_parameter(const struct nst_face *face, struct nst_str name);
 

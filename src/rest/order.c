@@ -52,16 +52,11 @@ static void add_default(struct nst_order *o, struct nst_str rest)
     }
 }
 
-static struct nst_str value_of(struct nst_req *rq, const char *name)
-{
-    return name != NULL ? nst_query_value(rq, name) : (struct nst_str){ 0 };
-}
-
 void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
-    struct nst_str up = value_of(rq, g->sort_up), down = value_of(rq, g->sort_down);
-    struct nst_str list = value_of(rq, g->sort);
+    struct nst_str up = nst_query_value(rq, g->sort_up), down = nst_query_value(rq, g->sort_down);
+    struct nst_str list = nst_query_value(rq, g->sort);
     out->count = 0;
     bool sorted = up.n > 0 && add_sort(out, rq->arena, r, up, false);
     if (!sorted && down.n > 0)

@@ -246,7 +246,7 @@ static void check_switch(struct nst_req *rq, const char *name)
 static void check_parameters(struct nst_req *rq, const struct nst_parameter *p)
 {
     for (; p != NULL && p->name != NULL; p++)
-        if (p->schema != NULL && strcmp(p->schema, "{\"type\":\"boolean\"}") == 0)
+        if (p->schema != NULL && strcmp(p->schema, NST_SWITCH_SCHEMA) == 0)
             check_switch(rq, p->name);
 }
 

@@ -50,7 +50,7 @@ void nst_query_read(struct nst_req *rq)
 struct nst_str nst_query_value(struct nst_req *rq, const char *name)
 {
     struct nst_str wanted = nst_str_z(name);
-    for (size_t i = rq->query_count; i > 0; i--)
+    for (size_t i = name != NULL ? rq->query_count : 0; i > 0; i--)
         if (nst_str_eq(rq->query[i - 1].name, wanted))
             return rq->query[i - 1].value;
     return (struct nst_str){ 0 };

@@ -306,7 +306,7 @@ static const struct nst_switch concept_switches[] = {
 };
 
 static const struct nst_parameter concept_asked[] = {
-    { "includeRetired", "{\"type\":\"boolean\"}", "Retired ones as well." },
+    { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." },
     { 0 },
 };
 

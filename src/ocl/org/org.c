@@ -188,7 +188,7 @@ static const struct nst_sort org_sort[] = {
 };
 
 static const struct nst_parameter org_asked[] = {
-    { "noMembers", "{\"type\":\"boolean\"}", "Only organisations that nobody is a member of." },
+    { "noMembers", NST_SWITCH_SCHEMA, "Only organisations that nobody is a member of." },
     { 0 },
 };
 
