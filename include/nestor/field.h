@@ -111,7 +111,7 @@ struct nst_field {
 #define NST_IDENTITY(n, s, c, ...) \
     { \
         .name = (n), .type = &nst_identity, .rep = NST_REP_INT, \
-        .offset = offsetof(struct s, row.id), .size = sizeof(struct s), \
+        .offset = offsetof(struct nst_row, id), .size = sizeof(struct s), \
         .created = offsetof(struct s, c), .column = "id", .flags = NST_CORE, __VA_ARGS__ \
     }
 

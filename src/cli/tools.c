@@ -1,7 +1,7 @@
 /* nestor migrate, openapi, doctor: small verbs for operators. */
 #include "cli.h"
 
-#include "ocl/app.h"
+#include "ocl/content/content.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -38,10 +38,6 @@ extern const struct nst_belongings ocl_belongings;
 /* All resources of the application, NULL-terminated; made by the build. */
 extern const struct nst_resource *const ocl_resources[];
 
-/* The live content of a repository: the upper end of an open interval. */
-#define OCL_OPEN     INT64_MAX
-#define OCL_OPEN_SQL "9223372036854775807"
-
 /* Who and when: the same six fields on every resource of struct s in a table. The
  * struct has the members created_at, updated_at, created_by, updated_by (numbers of
  * accounts), creator and updater (their names). */

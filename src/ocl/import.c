@@ -2,8 +2,7 @@
  * rights and storage are those of every other request. */
 #include "import.h"
 
-#include "app.h"
-#include "source/source.h"
+#include "content/content.h"
 
 static const char *const word[OCL_OUTCOME_COUNT] = {
 #define X(name, text) text,

@@ -2,22 +2,16 @@
 #include "concept.h"
 
 #include "ocl/app.h"
-#include "ocl/version/version.h"
 
-#define NAME_OF(column) "(SELECT a.username FROM account a WHERE a.id = concept_version." column ")"
-#define CORE(n, m, type, c, sentence) \
-    NST_FIELD(n, ocl_concept, m, type, .column = c, .flags = NST_NEVER_NULL | NST_CORE, \
-              .doc = sentence)
-#define CORE_FILTER(n, m, type, c, sentence) \
-    NST_FIELD(n, ocl_concept, m, type, .column = c, \
-              .flags = NST_NEVER_NULL | NST_CORE | NST_FILTER, .doc = sentence)
+#define TABLE "concept_version"
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
 
 static const struct nst_field concept_field[] = {
-    NST_IDENTITY("version_uuid", ocl_concept, version_created_at, .doc = "Number of the version."),
+    NST_IDENTITY("version_uuid", ocl_concept, content.version_created_at,
+                 .doc = "Number of the version."),
     NST_CONSTANT("type", "\"Concept\"", .doc = "Kind of resource."),
-    NST_FIELD("id", ocl_concept, id, &nst_code, .column = "mnemonic", .flags = NST_KEY | NST_CORE,
-              .max = 255, .doc = "Code, unique in its source."),
+    NST_FIELD("id", ocl_concept, content.id, &nst_code, .column = "mnemonic",
+              .flags = NST_KEY | NST_CORE, .max = 255, .doc = "Code, unique in its source."),
     NST_FIELD("concept_class", ocl_concept, concept_class, &nst_text,
               .flags = NST_NEVER_NULL | NST_NOT_EMPTY | NST_FILTER, .max = 255,
               .doc = "Kind of concept."),
@@ -29,63 +23,9 @@ static const struct nst_field concept_field[] = {
               .children = &ocl_concept_description, .doc = "Descriptions in several languages."),
     NST_FIELD("display_name", ocl_concept, display_name, &nst_text, .doc = "The name to show."),
     NST_FIELD("display_locale", ocl_concept, display_locale, &nst_text, .doc = "Its language."),
-    NST_FIELD("retired", ocl_concept, retired, &nst_bool, .fallback = "false",
-              .flags = NST_FILTER | NST_CORE, .doc = "Out of use."),
-    NST_FIELD("external_id", ocl_concept, external_id, &nst_text, .flags = NST_FILTER, .max = 255,
-              .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_concept, extras, &nst_json_object, .fallback = "{}",
-              .doc = "Free JSON object."),
-    NST_FIELD("update_comment", ocl_concept, update_comment, &nst_text, .doc = "Why it changed."),
-    NST_FIELD("retire_reason", ocl_concept, retire_reason, &nst_text, .doc = "Why it retired."),
-    CORE("repo_id", repo_id, &nst_int, NULL, "Number of the source."),
-    CORE("concept_id", concept_id, &nst_int, NULL, "Number of the concept."),
-    CORE("rev_from", rev_from, &nst_int, NULL, "Revision that it began with."),
-    CORE("rev_to", rev_to, &nst_int, NULL, "Revision that ended it."),
-    NST_FIELD("previous_id", ocl_concept, previous_id, &nst_int, .doc = "The former version."),
-    NST_FIELD("created_at", ocl_concept, created_at, &nst_datetime, .flags = NST_NEVER_NULL,
-              .doc = "When the concept came into being."),
-    NST_FIELD("created_by_id", ocl_concept, created_by, &nst_int, .column = "created_by",
-              .doc = "Number of its creator."),
-    NST_FIELD("version_created_at", ocl_concept, version_created_at, &nst_datetime,
-              .flags = NST_CORE, .fill = NST_AUTO_UPDATED,
-              .doc = "When the version came into being."),
-    NST_FIELD("version_created_by_id", ocl_concept, version_created_by, &nst_int,
-              .column = "version_created_by", .doc = "Number of its author."),
-    NST_FIELD("created_by", ocl_concept, creator, &nst_text,
-              .column = OCL_NAME_OF("concept_version.created_by"), .flags = NST_LAZY,
-              .doc = "Who created the concept."),
-    NST_FIELD("version_created_by", ocl_concept, author, &nst_text,
-              .column = OCL_NAME_OF("concept_version.version_created_by"), .flags = NST_LAZY,
-              .doc = "Who made this version."),
-    NST_FIELD("version", ocl_concept, number, &nst_int, .column = "concept_version.id",
-              .flags = NST_NEVER_NULL | NST_CORE,
-              .doc = "Number of the version, last part of its address."),
-    NST_FIELD("previous_version", ocl_concept, previous_number, &nst_int,
-              .column = "concept_version.previous_id", .doc = "Number of the former version."),
-    NST_FIELD("uuid", ocl_concept, concept_number, &nst_text,
-              .column = "CAST(concept_version.concept_id AS text)",
-              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Number of the concept."),
-    NST_FIELD("version_number", ocl_concept, version_number, &nst_text,
-              .column = "CAST(concept_version.id AS text)", .flags = NST_LAZY,
-              .doc = "Number of the version, as text."),
-    NST_FIELD("is_latest_version", ocl_concept, is_latest, &nst_bool,
-              .column = "(concept_version.rev_to = " OCL_OPEN_SQL ")", .flags = NST_NEVER_NULL,
-              .doc = "It is the newest."),
-    NST_FIELD("public_can_view", ocl_concept, public_can_view, &nst_bool,
-              .column = "(repo.public_access <> 'None')", .flags = NST_NEVER_NULL,
-              .doc = "Everybody may read it."),
-    CORE_FILTER("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
-    CORE_FILTER("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
-    CORE_FILTER("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
-    CORE("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
+    OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
-    NST_FIELD("latest_source_version", ocl_concept, latest_source_version, &nst_text,
-              .column = "(SELECT v.mnemonic FROM repo_version v "
-                        "WHERE v.repo_id = concept_version.repo_id AND v.is_active "
-                        "AND v.mnemonic <> 'INITIAL' AND v.rev >= concept_version.rev_from "
-                        "AND v.rev < concept_version.rev_to ORDER BY v.id DESC LIMIT 1)",
-              .flags = NST_LAZY, .doc = "Newest version of the source that holds it."),
     NST_CONSTANT("parent_concept_urls", "[]", .doc = "Addresses of more general concepts."),
     NST_CONSTANT("child_concept_urls", "[]", .doc = "Addresses of more special concepts."),
     NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
@@ -95,7 +35,6 @@ static const struct nst_field concept_field[] = {
     NST_LINK("previous_version_url", PLACE "{previous_version}/",
              .doc = "Address of the former version."),
     NST_LINK("versions_url", PLACE "versions/", .doc = "All versions of the concept."),
-    NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
 };
 
 static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
@@ -115,14 +54,14 @@ static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }
     "updated_on=version_created_at versions_url "
 #define V2_DETAIL_END \
     " extras type update_comment retire_reason version_url updated_by=version_created_by " \
-    "created_by public_can_view checksums property versioned_object_id=concept_id " \
+    "created_by public_can_view checksums property versioned_object_id=object_id " \
     "latest_source_version"
 #define V2_ROW \
     "id external_id concept_class datatype url retired source owner owner_type owner_url " \
     "display_name display_locale versions_url "
 #define V2_ROW_END \
     " type update_comment retire_reason version_url public_can_view checksums property " \
-    "versioned_object_id=concept_id latest_source_version locale=display_locale " \
+    "versioned_object_id=object_id latest_source_version locale=display_locale " \
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
@@ -174,119 +113,40 @@ static const struct nst_serializer pinned_serializer[] = {
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
 };
 
-/* ---- Scope: which version of the content is meant ---- */
+/* ---- Hooks ---- */
 
-static void repo_scope(struct nst_sql *q, int64_t repo)
-{
-    nst_sql_add(q, " AND concept_version.repo_id = ");
-    nst_sql_bind(q, NST_INT(repo));
-}
-
-static void revision_scope(struct nst_sql *q, int64_t rev)
-{
-    nst_sql_add(q, " AND concept_version.rev_from <= ");
-    nst_sql_bind(q, NST_INT(rev));
-    nst_sql_add(q, " AND concept_version.rev_to > ");
-    nst_sql_bind(q, NST_INT(rev));
-}
-
-/* The present content of the source in the path, or of all sources (G58, G72). A walk
- * through the pages of a source stays in the revision that it began with. */
 static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
-    if (parent != NULL)
-        repo_scope(q, ((struct nst_row *)parent->row)->id);
-    if (parent != NULL && rq->as_of > 0)
-        revision_scope(q, rq->as_of - 1);
-    else
-        nst_sql_add(q, " AND concept_version.rev_to = " OCL_OPEN_SQL);
-    return NST_OK;
+    return ocl_present_scope(q, rq, parent, TABLE);
 }
 
-static int64_t concept_state(struct nst_req *rq)
-{
-    const struct nst_object *o = nst_object(rq);
-    return nst_is(o, &ocl_source) ? ((struct ocl_source *)o->row)->rev + 1 : 0;
-}
-
-/* What a version of the source holds does not change any more. */
-static int64_t pinned_state(struct nst_req *rq)
-{
-    return ((const struct ocl_version *)nst_object(rq)->row)->rev + 1;
-}
-
-/* The content of a version of the source (G20, G83). */
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
     (void)rq;
-    const struct ocl_version *v = parent->row;
-    repo_scope(q, v->repo_id);
-    revision_scope(q, v->rev);
-    return NST_OK;
+    return ocl_held_scope(q, parent, TABLE);
 }
 
-/* The versions of the concept in the path; under a version of the source only
- * the one that it holds. */
 static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
-    const struct ocl_concept *c = parent->row;
-    const struct nst_object *version = nst_ancestor(rq, "version");
-    nst_sql_add(q, " AND concept_version.repo_id = ");
-    nst_sql_bind(q, NST_INT(c->repo_id));
-    nst_sql_add(q, " AND concept_version.mnemonic = ");
-    nst_sql_bind(q, NST_TEXT(c->id));
-    nst_sql_add(q, " AND concept_version.concept_id = ");
-    nst_sql_bind(q, NST_INT(c->concept_id));
-    if (version != NULL)
-        revision_scope(q, ((const struct ocl_version *)version->row)->rev);
-    return NST_OK;
-}
-
-/* ---- Lists ---- */
-
-static bool hides_retired(struct nst_req *rq)
-{
-    return !ocl_face_of(rq)->lists_retired && !nst_query_is_true(rq, "includeRetired") &&
-           nst_query_value(rq, "retired").p == NULL;
+    return ocl_history_scope(q, rq, parent, TABLE, "concept_id");
 }
 
 static enum nst_err concept_visible(struct nst_sql *q, struct nst_req *rq)
 {
-    if (hides_retired(rq))
-        nst_sql_add(q, " AND NOT concept_version.retired");
-    if (rq->depth > 0)
-        return NST_OK; /* the source in the path was checked on the way */
-    nst_sql_add(q, " AND repo.is_active AND repo.owner_is_active");
-    return ocl_visible_repos(q, rq);
+    return ocl_content_visible(q, rq, TABLE);
 }
 
-/* Counts are kept per revision: no list counts rows. */
 static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
 {
-    bool active = hides_retired(rq);
-    const struct nst_object *o = nst_object(rq);
-    *found = true;
-    if (nst_is(o, &ocl_source)) {
-        const struct ocl_source *s = o->row;
-        *out = active ? s->active_concepts : s->concepts;
-        return NST_OK;
-    }
-    if (nst_is(o, &ocl_version)) {
-        const struct ocl_version *v = o->row;
-        *out = active ? v->active_concepts : v->concepts;
-        return NST_OK;
-    }
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, active ? "SELECT CAST(coalesce(sum(repo.active_concepts), 0) AS bigint)"
-                           : "SELECT CAST(coalesce(sum(repo.concepts), 0) AS bigint)");
-    nst_sql_add(&q, " FROM repo WHERE repo.kind = 'source' AND repo.is_active "
-                    "AND repo.owner_is_active");
-    NST_TRY(ocl_visible_repos(&q, rq));
-    return nst_sql_int(out, NULL, rq->db, &q);
+    return ocl_content_count(out, found, rq, OCL_CONCEPTS);
+}
+
+static enum nst_err concept_open(struct nst_req *rq, void *row)
+{
+    return ocl_content_open(rq, &ocl_concept_kind, row);
 }
 
 /* Numbers of one repository grow with time; over all only the time tells. */
@@ -305,16 +165,12 @@ static const struct nst_switch concept_switches[] = {
     { 0 },
 };
 
-static const struct nst_parameter concept_asked[] = {
-    { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." },
-    { 0 },
-};
-
 /* ---- Routes ---- */
 
 #define EDIT(view, like) \
     { \
-        view, ocl_may_edit, NST_MAY_BE_ABSENT, .describe = &(const struct nst_description) \
+        view, ocl_may_edit, NST_MAY_BE_ABSENT, .arg = &ocl_concept_kind, \
+                                               .describe = &(const struct nst_description) \
         { \
             .as = (like) \
         } \
@@ -332,11 +188,11 @@ static const struct nst_route concept_route[] = {
       .doc = "Concepts of a source." },
     /* G80, V316 */
     { GUIDE, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_token },
-      .put = EDIT(ocl_concept_update, nst_update), .delete = EDIT(ocl_concept_retire, nst_destroy),
+      .put = EDIT(ocl_content_update, nst_update), .delete = EDIT(ocl_content_retire, nst_destroy),
       .doc = "One concept: its newest version." },
     { V2, S "(HEAD/|)concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "One concept: its newest version." },
-    { IMPORT, S "concepts/", .post = { ocl_concept_import, ocl_may_edit },
+    { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
 };
 
@@ -392,7 +248,7 @@ static const struct nst_sort concept_sort[] = {
     .table = "concept_version", \
     .from = "concept_version JOIN repo ON repo.id = concept_version.repo_id", \
     .size = sizeof(struct ocl_concept), NST_FIELDS(concept_field), .sort = concept_sort, \
-    .switches = concept_switches, .asked = concept_asked
+    .switches = concept_switches, .asked = ocl_content_asked
 
 const struct nst_resource ocl_concept = {
     .name = "concept",
@@ -403,8 +259,8 @@ const struct nst_resource ocl_concept = {
               .visible = concept_visible,
               .count = concept_count,
               .order = concept_order,
-              .state = concept_state,
-              .before_create = ocl_concept_open },
+              .state = ocl_present_state,
+              .before_create = concept_open },
     .doc = "A meaning with names in several languages.",
 };
 
@@ -414,7 +270,7 @@ const struct nst_resource ocl_pinned_concept = {
     NST_SERIALIZERS(pinned_serializer),
     NST_ROUTES(pinned_route),
     .hook = { .scope = pinned_scope,
-              .state = pinned_state,
+              .state = ocl_held_state,
               .visible = concept_visible,
               .count = concept_count,
               .order = concept_order },

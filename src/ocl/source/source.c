@@ -74,9 +74,9 @@ static const struct nst_field source_field[] = {
     NST_FIELD("rev", ocl_source, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
               .doc = "Revision of the content."),
     INTERNAL("next_number", next_number, &nst_int, "1", "Next free row number."),
-    NST_FIELD("concepts", ocl_source, concepts, &nst_int, .fallback = "0", .flags = NST_CORE,
-              .doc = "Number of concepts."),
-    NST_FIELD("active_concepts", ocl_source, active_concepts, &nst_int, .fallback = "0",
+    NST_FIELD("concepts", ocl_source, count[OCL_CONCEPTS].all, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of concepts."),
+    NST_FIELD("active_concepts", ocl_source, count[OCL_CONCEPTS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of concepts that are not retired."),
     INTERNAL("is_active", is_active, &nst_bool, "true", "False once deleted."),
     INTERNAL("owner_is_active", owner_is_active, &nst_bool, "true", "False once the owner is."),
@@ -276,102 +276,6 @@ static enum nst_err source_destroy(struct nst_req *rq)
     nst_sql_bind(&q, NST_TEXT(rq->var[rq->var_count - 1]));
     nst_sql_hold(&q, rq->db, "repo");
     return ocl_purge_all(rq, &q, purge);
-}
-
-/* Move the repository on by some revisions and numbers; *rev and *number are what
- * it stands at afterwards. */
-static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
-                            const struct ocl_run *step)
-{
-    struct nst_rows *rows;
-    after[0] = after[1] = 0;
-    NST_TRY(nst_query_with(&rows, db,
-                           "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
-                           "concepts = concepts + $3, active_concepts = active_concepts + $4 "
-                           "WHERE id = $5 RETURNING rev, next_number",
-                           NST_INT(step->revs_left), NST_INT(step->numbers_left),
-                           NST_INT(step->concepts), NST_INT(step->active), NST_INT(repo)));
-    if (nst_rows_step(rows)) {
-        after[0] = nst_rows_int(rows, 0);
-        after[1] = nst_rows_int(rows, 1);
-    } else {
-        nst_rows_fail(rows, NST_E_NOT_FOUND);
-    }
-    return nst_rows_end(rows);
-}
-
-enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)
-{
-    const struct ocl_run counted = { .revs_left = -run->revs_left,
-                                     .numbers_left = -run->numbers_left,
-                                     .concepts = run->concepts,
-                                     .active = run->active };
-    int64_t after[2];
-    if (run->repo != 0)
-        NST_TRY(move_on(after, db, run->repo, &counted));
-    *run = (struct ocl_run){ 0 };
-    return NST_OK;
-}
-
-#define RUN_REVS    1000
-#define RUN_NUMBERS 2000
-
-static enum nst_err open_run(struct ocl_run *run, struct nst_db *db, int64_t repo)
-{
-    const struct ocl_run step = { .revs_left = RUN_REVS, .numbers_left = RUN_NUMBERS };
-    int64_t after[2];
-    NST_TRY(ocl_run_flush(run, db));
-    NST_TRY(move_on(after, db, repo, &step));
-    *run = step;
-    run->repo = repo;
-    run->rev = after[0] - RUN_REVS + 1;
-    run->number = after[1] - RUN_NUMBERS;
-    return NST_OK;
-}
-
-enum nst_err ocl_source_advance(struct ocl_change *out, struct nst_req *rq, int64_t repo,
-                                struct ocl_delta delta)
-{
-    struct ocl_run *run = rq->context;
-    int64_t after[2];
-    if (run == NULL) {
-        const struct ocl_run step = { .revs_left = 1,
-                                      .numbers_left = delta.numbers,
-                                      .concepts = delta.concepts,
-                                      .active = delta.active };
-        NST_TRY(move_on(after, rq->db, repo, &step));
-        *out =
-            (struct ocl_change){ after[0], (repo << OCL_NUMBER_BITS) + after[1] - delta.numbers };
-        return NST_OK;
-    }
-    if (run->repo != repo || run->revs_left == 0 || run->numbers_left < delta.numbers)
-        NST_TRY(open_run(run, rq->db, repo));
-    *out = (struct ocl_change){ run->rev++, (repo << OCL_NUMBER_BITS) + run->number };
-    run->revs_left--;
-    run->number += delta.numbers;
-    run->numbers_left -= delta.numbers;
-    run->concepts += delta.concepts;
-    run->active += delta.active;
-    return NST_OK;
-}
-
-enum nst_err ocl_source_take_back(struct nst_req *rq, int64_t repo, struct ocl_delta delta)
-{
-    struct ocl_run *run = rq->context;
-    const struct ocl_run step = { .revs_left = -1,
-                                  .numbers_left = -delta.numbers,
-                                  .concepts = -delta.concepts,
-                                  .active = -delta.active };
-    int64_t after[2];
-    if (run == NULL)
-        return move_on(after, rq->db, repo, &step);
-    run->rev--;
-    run->revs_left++;
-    run->number -= delta.numbers;
-    run->numbers_left += delta.numbers;
-    run->concepts -= delta.concepts;
-    run->active -= delta.active;
-    return NST_OK;
 }
 
 /* V225 */

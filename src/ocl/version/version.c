@@ -35,9 +35,9 @@ static const struct nst_field version_field[] = {
               .doc = "Number of the source."),
     NST_FIELD("rev", ocl_version, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
               .doc = "Revision that it labels."),
-    NST_FIELD("concepts", ocl_version, concepts, &nst_int, .fallback = "0", .flags = NST_CORE,
-              .doc = "Number of concepts in it."),
-    NST_FIELD("active_concepts", ocl_version, active_concepts, &nst_int, .fallback = "0",
+    NST_FIELD("concepts", ocl_version, count[OCL_CONCEPTS].all, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of concepts in it."),
+    NST_FIELD("active_concepts", ocl_version, count[OCL_CONCEPTS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of concepts in it that are not retired."),
     NST_FIELD("previous_id", ocl_version, previous_id, &nst_int, .doc = "Number of the former."),
     NST_FIELD("parent_id", ocl_version, parent_id, &nst_int, .doc = "Number of the parent."),
@@ -294,8 +294,9 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
                            NST_INT(v->repo_id)));
     if (nst_rows_step(rows)) {
         v->rev = nst_rows_int(rows, 0);
-        v->concepts = nst_rows_int(rows, 1);
-        v->active_concepts = nst_rows_int(rows, 2);
+        for (unsigned i = 0; i < OCL_COUNTED; i++)
+            v->count[i] =
+                (struct ocl_count){ nst_rows_int(rows, 1 + 2 * i), nst_rows_int(rows, 2 + 2 * i) };
     }
     return nst_rows_end(rows);
 }

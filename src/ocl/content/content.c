@@ -1,0 +1,126 @@
+/* Which version of the content a path means, who sees it, and how many there are. */
+#include "content.h"
+
+#include "ocl/version/version.h"
+
+/* ---- Scope ---- */
+
+static void bound(struct nst_sql *q, const char *t, const char *condition, int64_t value)
+{
+    nst_sql_add(q, " AND ");
+    nst_sql_add(q, t);
+    nst_sql_add(q, condition);
+    nst_sql_bind(q, NST_INT(value));
+}
+
+static void at_revision(struct nst_sql *q, const char *t, int64_t rev)
+{
+    bound(q, t, ".rev_from <= ", rev);
+    bound(q, t, ".rev_to > ", rev);
+}
+
+enum nst_err ocl_present_scope(struct nst_sql *q, struct nst_req *rq,
+                               const struct nst_object *parent, const char *t)
+{
+    if (parent != NULL)
+        bound(q, t, ".repo_id = ", ((struct nst_row *)parent->row)->id);
+    if (parent != NULL && rq->as_of > 0)
+        at_revision(q, t, rq->as_of - 1);
+    else
+        nst_sql_addf(q, " AND %s.rev_to = " OCL_OPEN_SQL, t);
+    return NST_OK;
+}
+
+enum nst_err ocl_held_scope(struct nst_sql *q, const struct nst_object *parent, const char *t)
+{
+    const struct ocl_version *v = parent->row;
+    bound(q, t, ".repo_id = ", v->repo_id);
+    at_revision(q, t, v->rev);
+    return NST_OK;
+}
+
+/* The code is there for the index alone. */
+enum nst_err ocl_history_scope(struct nst_sql *q, struct nst_req *rq,
+                               const struct nst_object *parent, const char *t, const char *object)
+{
+    const struct ocl_content *c = parent->row;
+    const struct nst_object *version = nst_ancestor(rq, "version");
+    bound(q, t, ".repo_id = ", c->repo_id);
+    nst_sql_addf(q, " AND %s.mnemonic = ", t);
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_addf(q, " AND %s.%s = ", t, object);
+    nst_sql_bind(q, NST_INT(c->object_id));
+    if (version != NULL)
+        at_revision(q, t, ((const struct ocl_version *)version->row)->rev);
+    return NST_OK;
+}
+
+int64_t ocl_present_state(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    return nst_is(o, &ocl_source) ? ((struct ocl_source *)o->row)->rev + 1 : 0;
+}
+
+int64_t ocl_held_state(struct nst_req *rq)
+{
+    return ((const struct ocl_version *)nst_object(rq)->row)->rev + 1;
+}
+
+/* ---- Lists ---- */
+
+const struct nst_parameter ocl_content_asked[] = {
+    { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." },
+    { 0 },
+};
+
+static bool hides_retired(struct nst_req *rq)
+{
+    return !ocl_face_of(rq)->lists_retired && !nst_query_is_true(rq, "includeRetired") &&
+           nst_query_value(rq, "retired").p == NULL;
+}
+
+enum nst_err ocl_content_visible(struct nst_sql *q, struct nst_req *rq, const char *t)
+{
+    if (hides_retired(rq))
+        nst_sql_addf(q, " AND NOT %s.retired", t);
+    if (rq->depth > 0)
+        return NST_OK; /* the source in the path was checked on the way */
+    nst_sql_add(q, " AND repo.is_active AND repo.owner_is_active");
+    return ocl_visible_repos(q, rq);
+}
+
+/* Columns of `repo`. */
+static const struct {
+    const char *all, *active;
+} sums[OCL_COUNTED] = {
+    [OCL_CONCEPTS] = { "repo.concepts", "repo.active_concepts" },
+};
+
+static enum nst_err count_everywhere(int64_t *out, struct nst_req *rq, const char *column)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q,
+                 "SELECT CAST(coalesce(sum(%s), 0) AS bigint) FROM repo "
+                 "WHERE repo.kind = 'source' AND repo.is_active AND repo.owner_is_active",
+                 column);
+    NST_TRY(ocl_visible_repos(&q, rq));
+    return nst_sql_int(out, NULL, rq->db, &q);
+}
+
+enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
+                               enum ocl_counted counted)
+{
+    bool active = hides_retired(rq);
+    const struct nst_object *o = nst_object(rq);
+    const struct ocl_count *count = NULL;
+    *found = true;
+    if (nst_is(o, &ocl_source))
+        count = &((const struct ocl_source *)o->row)->count[counted];
+    if (nst_is(o, &ocl_version))
+        count = &((const struct ocl_version *)o->row)->count[counted];
+    if (count == NULL)
+        return count_everywhere(out, rq, active ? sums[counted].active : sums[counted].all);
+    *out = active ? count->active : count->all;
+    return NST_OK;
+}

@@ -1,0 +1,191 @@
+/* Content: what stands in a source and is versioned with it. A row is one version of a
+ * thing, valid for the revisions [rev_from, rev_to) of its source; the present one is open.
+ * Every write closes the present version at the next revision and opens another, so that
+ * releases keep what they had. What is said here once holds for every kind of content. */
+#ifndef OCL_CONTENT_H
+#define OCL_CONTENT_H
+
+#include "ocl/app.h"
+#include "ocl/source/source.h"
+
+/* The upper end of an open interval. */
+#define OCL_OPEN     INT64_MAX
+#define OCL_OPEN_SQL "9223372036854775807"
+
+/* What the row of every kind begins with. */
+struct ocl_content {
+    struct nst_row row; /* id: number of the version */
+    struct nst_str id, external_id, extras, update_comment, retire_reason;
+    bool retired, is_latest, public_can_view;
+    int64_t repo_id, object_id, rev_from, rev_to, previous_id, number, previous_number;
+    int64_t created_at, created_by, version_created_at, version_created_by;
+    struct nst_str source, owner, owner_type, owner_url, creator, author;
+    struct nst_str object_number, version_number, latest_source_version;
+};
+
+/* The fields of these members, for struct s that begins with a member `content`.
+ *   t       table
+ *   object  its column with the number of the thing */
+#define OCL_CONTENT_CORE(n, s, m, type, c, more, sentence) \
+    NST_FIELD(n, s, content.m, type, .column = c, .flags = NST_NEVER_NULL | NST_CORE | (more), \
+              .doc = sentence)
+#define OCL_CONTENT_FIELDS(s, t, object) \
+    NST_FIELD("external_id", s, content.external_id, &nst_text, .flags = NST_FILTER, .max = 255, \
+              .doc = "Identifier in another system."), \
+        NST_FIELD("extras", s, content.extras, &nst_json_object, .fallback = "{}", \
+                  .doc = "Free JSON object."), \
+        NST_FIELD("retired", s, content.retired, &nst_bool, .fallback = "false", \
+                  .flags = NST_FILTER | NST_CORE, .doc = "Out of use."), \
+        NST_FIELD("update_comment", s, content.update_comment, &nst_text, \
+                  .doc = "Why it changed."), \
+        NST_FIELD("retire_reason", s, content.retire_reason, &nst_text, .doc = "Why it retired."), \
+        OCL_CONTENT_CORE("repo_id", s, repo_id, &nst_int, NULL, 0, "Number of the source."), \
+        OCL_CONTENT_CORE("object_id", s, object_id, &nst_int, object, 0, \
+                         "Number that all its versions share."), \
+        OCL_CONTENT_CORE("rev_from", s, rev_from, &nst_int, NULL, 0, \
+                         "Revision that it began with."), \
+        OCL_CONTENT_CORE("rev_to", s, rev_to, &nst_int, NULL, 0, "Revision that ended it."), \
+        NST_FIELD("previous_id", s, content.previous_id, &nst_int, .doc = "The former version."), \
+        NST_FIELD("created_at", s, content.created_at, &nst_datetime, .flags = NST_NEVER_NULL, \
+                  .doc = "When it came into being."), \
+        NST_FIELD("created_by_id", s, content.created_by, &nst_int, .column = "created_by", \
+                  .doc = "Number of its creator."), \
+        NST_FIELD("version_created_at", s, content.version_created_at, &nst_datetime, \
+                  .flags = NST_CORE, .fill = NST_AUTO_UPDATED, \
+                  .doc = "When the version came into being."), \
+        NST_FIELD("version_created_by_id", s, content.version_created_by, &nst_int, \
+                  .column = "version_created_by", .doc = "Number of its author."), \
+        NST_FIELD("created_by", s, content.creator, &nst_text, \
+                  .column = OCL_NAME_OF(t ".created_by"), .flags = NST_LAZY, \
+                  .doc = "Who created it."), \
+        NST_FIELD("version_created_by", s, content.author, &nst_text, \
+                  .column = OCL_NAME_OF(t ".version_created_by"), .flags = NST_LAZY, \
+                  .doc = "Who made this version."), \
+        NST_FIELD("version", s, content.number, &nst_int, .column = t ".id", \
+                  .flags = NST_NEVER_NULL | NST_CORE, \
+                  .doc = "Number of the version, last part of its address."), \
+        NST_FIELD("previous_version", s, content.previous_number, &nst_int, \
+                  .column = t ".previous_id", .doc = "Number of the former version."), \
+        NST_FIELD("uuid", s, content.object_number, &nst_text, \
+                  .column = "CAST(" t "." object " AS text)", .flags = NST_NEVER_NULL | NST_LAZY, \
+                  .doc = "Number that all its versions share, as text."), \
+        NST_FIELD("version_number", s, content.version_number, &nst_text, \
+                  .column = "CAST(" t ".id AS text)", .flags = NST_LAZY, \
+                  .doc = "Number of the version, as text."), \
+        NST_FIELD("is_latest_version", s, content.is_latest, &nst_bool, \
+                  .column = "(" t ".rev_to = " OCL_OPEN_SQL ")", .flags = NST_NEVER_NULL, \
+                  .doc = "It is the newest."), \
+        NST_FIELD("public_can_view", s, content.public_can_view, &nst_bool, \
+                  .column = "(repo.public_access <> 'None')", .flags = NST_NEVER_NULL, \
+                  .doc = "Everybody may read it."), \
+        OCL_CONTENT_CORE("source", s, source, &nst_slug, "repo.mnemonic", NST_FILTER, \
+                         "Id of the source."), \
+        OCL_CONTENT_CORE("owner", s, owner, &nst_slug, "repo.owner", NST_FILTER, \
+                         "Id of the owner."), \
+        OCL_CONTENT_CORE("owner_type", s, owner_type, &nst_text, "repo.owner_type", NST_FILTER, \
+                         "Organization or User."), \
+        OCL_CONTENT_CORE("owner_url", s, owner_url, &nst_url, "repo.owner_url", 0, \
+                         "Address of the owner."), \
+        NST_FIELD("latest_source_version", s, content.latest_source_version, &nst_text, \
+                  .column = "(SELECT v.mnemonic FROM repo_version v WHERE v.repo_id = " t \
+                            ".repo_id AND v.is_active AND v.mnemonic <> 'INITIAL' " \
+                            "AND v.rev >= " t ".rev_from AND v.rev < " t \
+                            ".rev_to ORDER BY v.id DESC LIMIT 1)", \
+                  .flags = NST_LAZY, .doc = "Newest version of the source that holds it."), \
+        NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source.")
+
+/* A kind of content. */
+struct ocl_kind {
+    const struct nst_resource *resource; /* its struct begins with struct ocl_content */
+    const char *word, *noun;             /* in texts about it: "Concept", "concept" */
+    enum ocl_counted counted;            /* which counts of a source it moves */
+    /* Complete and check a version that is about to be stored. NULL: nothing to do.
+     * Errors: any, with the problem recorded. */
+    enum nst_err (*settle)(struct nst_req *rq, void *row);
+    /* Whether two versions say the same (V611). */
+    bool (*is_same)(struct nst_req *rq, const void *a, const void *b);
+};
+
+/* ---- Revisions (revision.c) ---- */
+
+/* What the next write to the content of a source gets. */
+struct ocl_change {
+    int64_t rev;    /* the revision that the write makes */
+    int64_t number; /* first of the numbers asked for, already with the owner's ordinal */
+};
+
+/* What a write adds: numbers that it needs, and to the counts of one kind. */
+struct ocl_delta {
+    int64_t numbers;
+    enum ocl_counted counted;
+    struct ocl_count count;
+};
+
+/* A run of writes to one source inside one transaction: revisions and numbers are taken a
+ * thousand at a time, counts are added at its end. Zeroed before its first use; handed over
+ * as rq->context. */
+struct ocl_run {
+    int64_t repo, rev, revs_left, number, numbers_left;
+    struct ocl_count count[OCL_COUNTED];
+};
+
+/* Write down what the run has counted and give back what it did not use; before its transaction
+ * ends, and before anything else looks at the source.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db);
+
+/* Open the next revision of the source, which the request holds.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_advance(struct ocl_change *out, struct nst_req *rq, int64_t repo,
+                                     const struct ocl_delta *delta);
+
+/* Undo the last advance, with the delta that it had: its write did not happen. */
+NST_CHECKED enum nst_err ocl_take_back(struct nst_req *rq, int64_t repo,
+                                       const struct ocl_delta *delta);
+
+/* Bits of a row number below the source's ordinal. */
+#define OCL_NUMBER_BITS 39
+
+/* ---- Which version of the content a path means (content.c): for hooks ----
+ *   t  table of the kind */
+
+/* The present content of the source in the path, or of all sources (G58, G72). A walk
+ * through the pages of a source stays in the revision that it began with. */
+enum nst_err ocl_present_scope(struct nst_sql *q, struct nst_req *rq,
+                               const struct nst_object *parent, const char *t);
+
+/* What the version of the source in the path holds (G20, G83). */
+enum nst_err ocl_held_scope(struct nst_sql *q, const struct nst_object *parent, const char *t);
+
+/* The versions of the thing in the path; under a version of the source only the one that it
+ * holds.
+ *   object  column with the number of the thing */
+enum nst_err ocl_history_scope(struct nst_sql *q, struct nst_req *rq,
+                               const struct nst_object *parent, const char *t, const char *object);
+
+/* Leave out what is retired, unless it is asked for, and what lies in sources that the
+ * caller may not see. */
+enum nst_err ocl_content_visible(struct nst_sql *q, struct nst_req *rq, const char *t);
+
+/* The number of rows of a list, from the counts that are kept with each revision. */
+enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
+                               enum ocl_counted counted);
+
+/* The state of a list: the revision of the source; of a version of it, which does not change
+ * any more. */
+int64_t ocl_present_state(struct nst_req *rq);
+int64_t ocl_held_state(struct nst_req *rq);
+
+/* Parameters of lists, for .asked. */
+extern const struct nst_parameter ocl_content_asked[];
+
+/* ---- Writing (write.c) ---- */
+
+/* Complete a new thing: its first version opens at the next revision. For before_create. */
+enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, void *row);
+
+/* PUT and DELETE (G124 to G126), and one line of an import (V611): views whose action has
+ * the kind as its `arg`. */
+nst_view ocl_content_update, ocl_content_retire, ocl_content_import;
+
+#endif
