@@ -295,23 +295,3 @@ enum nst_err ocl_may_delete_repo(struct nst_req *rq)
 {
     return may_delete(rq, ocl_has_private_access);
 }
-
-#define PURGE_MAX 1000 /* rows of one id, active and inactive */
-
-enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,
-                           const char *const *statements)
-{
-    int64_t *ids = NST_NEW_ARRAY(rq->arena, int64_t, PURGE_MAX);
-    size_t count = 0;
-    struct nst_rows *rows;
-    NST_TRY(nst_sql_query(&rows, rq->db, which));
-    while (count < PURGE_MAX && nst_rows_step(rows)) {
-        ids[count++] = nst_rows_int(rows, 0);
-    }
-    NST_TRY(nst_rows_end(rows));
-    for (size_t i = 0; i < count; i++)
-        for (const char *const *sql = statements; *sql != NULL; sql++)
-            NST_TRY(nst_exec(NULL, rq->db, nst_str_z(*sql),
-                             (const struct nst_value[]){ NST_INT(ids[i]) }, 1));
-    return count > 0 ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
-}

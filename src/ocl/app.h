@@ -122,9 +122,17 @@ NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t or
 /* True when the query asks for `hardDelete` (G149, V106). */
 bool ocl_wants_purge(struct nst_req *rq);
 
-/* Erase for good: run the statements, each with $1 bound to an id, for every row
- * that `which` (a SELECT of ids) finds, and answer 204; 404 when it finds none. */
+/* Erase for good every row of the table that `which` (a SELECT of ids) finds, with all that
+ * belongs to it, and answer 204; 404 when it finds none. */
 NST_CHECKED enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,
-                                       const char *const *statements);
+                                       const char *table);
+
+/* Hide what belongs to the row of that id, since the row is closed; erase it, hidden first:
+ * who writes in it comes before this or finds it gone. Statements are made in a.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_hide_below(struct nst_arena *a, struct nst_db *db, const char *table,
+                                        int64_t id);
+NST_CHECKED enum nst_err ocl_erase_below(struct nst_arena *a, struct nst_db *db, const char *table,
+                                         int64_t id);
 
 #endif

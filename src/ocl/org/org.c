@@ -115,25 +115,8 @@ static enum nst_err org_after_create(struct nst_req *rq, void *row)
 
 static enum nst_err org_after_destroy(struct nst_req *rq, void *row)
 {
-    return nst_exec_with(NULL, rq->db,
-                         "UPDATE repo SET owner_is_active = FALSE "
-                         "WHERE owner_type = 'Organization' AND owner_id = $1",
-                         NST_INT(((struct nst_row *)row)->id));
+    return ocl_hide_below(rq->arena, rq->db, "org", ((struct nst_row *)row)->id);
 }
-
-/* The sources first: who writes in one of them comes before this or finds it gone. */
-static const char *const purge[] = {
-    "UPDATE repo SET owner_is_active = FALSE WHERE owner_type = 'Organization' "
-    "AND owner_id = $1",
-    "DELETE FROM concept_version WHERE repo_id IN (SELECT id FROM repo "
-    "WHERE owner_type = 'Organization' AND owner_id = $1)",
-    "DELETE FROM repo_version WHERE repo_id IN (SELECT id FROM repo "
-    "WHERE owner_type = 'Organization' AND owner_id = $1)",
-    "DELETE FROM repo WHERE owner_type = 'Organization' AND owner_id = $1",
-    "DELETE FROM member WHERE org_id = $1",
-    "DELETE FROM org WHERE id = $1",
-    NULL,
-};
 
 static enum nst_err org_destroy(struct nst_req *rq)
 {
@@ -144,7 +127,7 @@ static enum nst_err org_destroy(struct nst_req *rq)
     nst_sql_add(&q, "SELECT id FROM org WHERE mnemonic = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[0]));
     nst_sql_hold(&q, rq->db, "org");
-    return ocl_purge_all(rq, &q, purge);
+    return ocl_purge_all(rq, &q, "org");
 }
 
 #define OWNED \

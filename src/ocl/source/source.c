@@ -257,13 +257,6 @@ static enum nst_err source_before_update(struct nst_req *rq, void *row)
     return NST_OK;
 }
 
-static const char *const purge[] = {
-    "DELETE FROM concept_version WHERE repo_id = $1",
-    "DELETE FROM repo_version WHERE repo_id = $1",
-    "DELETE FROM repo WHERE id = $1",
-    NULL,
-};
-
 static enum nst_err source_destroy(struct nst_req *rq)
 {
     if (!ocl_wants_purge(rq))
@@ -275,7 +268,7 @@ static enum nst_err source_destroy(struct nst_req *rq)
     nst_sql_add(&q, " AND repo.mnemonic = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[rq->var_count - 1]));
     nst_sql_hold(&q, rq->db, "repo");
-    return ocl_purge_all(rq, &q, purge);
+    return ocl_purge_all(rq, &q, "repo");
 }
 
 /* V225 */

@@ -191,34 +191,6 @@ static enum nst_err everybody(struct nst_req *rq)
 
 /* ---- Deleting (G102, G149) ---- */
 
-#define OWN_REPOS "(SELECT id FROM repo WHERE owner_type = 'User' AND owner_id = $1)"
-
-/* Before they are erased, too: who writes in one of them comes first or finds it gone. */
-static enum nst_err hide_sources(struct nst_db *db, int64_t account, int64_t now)
-{
-    static const char *const statements[] = {
-        "UPDATE repo SET owner_is_active = FALSE WHERE owner_type = 'User' AND owner_id = $1",
-        NULL,
-    };
-    (void)now;
-    return nst_exec_each(db, statements, account);
-}
-
-static enum nst_err erase_sources(struct nst_db *db, int64_t account, int64_t now)
-{
-    static const char *const statements[] = {
-        "DELETE FROM concept_version WHERE repo_id IN " OWN_REPOS,
-        "DELETE FROM repo_version WHERE repo_id IN " OWN_REPOS,
-        "DELETE FROM repo WHERE owner_type = 'User' AND owner_id = $1",
-        "DELETE FROM member WHERE user_id = $1",
-        NULL,
-    };
-    NST_TRY(hide_sources(db, account, now));
-    return nst_exec_each(db, statements, account);
-}
-
-const struct nst_belongings ocl_belongings = { .close = hide_sources, .erase = erase_sources };
-
 /* Every account of the name, the living one and those that are closed. */
 static enum nst_err erase(struct nst_req *rq)
 {

@@ -1,0 +1,140 @@
+/* What belongs to what, said once: closing a row hides what belongs to it, erasing one takes
+ * that with it. */
+#include "app.h"
+
+/* Rows of `table` belong to the row of `of` whose id is in `column`. */
+struct belonging {
+    const char *table, *column, *of;
+    const char *which; /* a condition, where `column` may name rows of several tables; or NULL */
+    const char *hidden_by; /* column that is false once the owner is closed; NULL: hidden anyway */
+};
+
+#define OWNED_BY(kind) "owner_type = '" kind "'", "owner_is_active"
+
+/* What lies deeper stands first. */
+static const struct belonging belongings[] = {
+    { "concept_version", "repo_id", "repo", NULL, NULL },
+    { "repo_version", "repo_id", "repo", NULL, NULL },
+    { "repo", "owner_id", "org", OWNED_BY("Organization") },
+    { "repo", "owner_id", "account", OWNED_BY("User") },
+    { "member", "org_id", "org", NULL, NULL },
+    { "member", "user_id", "account", NULL, NULL },
+};
+
+/* A row on the way down from the one that is erased. */
+struct below {
+    const struct below *above; /* NULL: directly below it */
+    const struct belonging *by;
+};
+
+static void put_below(struct nst_sql *q, const struct below *b, int64_t id)
+{
+    nst_sql_add(q, b->by->column);
+    if (b->above == NULL) {
+        nst_sql_add(q, " = ");
+        nst_sql_bind(q, NST_INT(id));
+    } else {
+        nst_sql_addf(q, " IN (SELECT id FROM %s WHERE ", b->by->of);
+        put_below(q, b->above, id);
+        nst_sql_add(q, ")");
+    }
+    if (b->by->which != NULL)
+        nst_sql_addf(q, " AND %s", b->by->which);
+}
+
+static bool is_of(const struct belonging *b, const char *table)
+{
+    return nst_str_eq(nst_str_z(b->of), nst_str_z(table));
+}
+
+static enum nst_err erase_below(struct nst_arena *a, struct nst_db *db, const char *table,
+                                const struct below *above, int64_t id)
+{
+    for (size_t i = 0; i < NST_COUNT(belongings); i++) {
+        const struct below b = { above, &belongings[i] };
+        struct nst_sql q;
+        if (!is_of(b.by, table))
+            continue;
+        NST_TRY(erase_below(a, db, b.by->table, &b, id));
+        nst_sql_init(&q, a);
+        nst_sql_addf(&q, "DELETE FROM %s WHERE ", b.by->table);
+        put_below(&q, &b, id);
+        NST_TRY(nst_sql_exec(NULL, db, &q));
+    }
+    return NST_OK;
+}
+
+enum nst_err ocl_hide_below(struct nst_arena *a, struct nst_db *db, const char *table, int64_t id)
+{
+    for (size_t i = 0; i < NST_COUNT(belongings); i++) {
+        const struct below b = { NULL, &belongings[i] };
+        struct nst_sql q;
+        if (!is_of(b.by, table) || b.by->hidden_by == NULL)
+            continue;
+        nst_sql_init(&q, a);
+        nst_sql_addf(&q, "UPDATE %s SET %s = FALSE WHERE ", b.by->table, b.by->hidden_by);
+        put_below(&q, &b, id);
+        NST_TRY(nst_sql_exec(NULL, db, &q));
+    }
+    return NST_OK;
+}
+
+enum nst_err ocl_erase_below(struct nst_arena *a, struct nst_db *db, const char *table, int64_t id)
+{
+    NST_TRY(ocl_hide_below(a, db, table, id));
+    return erase_below(a, db, table, NULL, id);
+}
+
+/* ---- For good, every row of an id ---- */
+
+#define PURGE_MAX 1000 /* rows of one id, active and inactive */
+
+static enum nst_err erase_row(struct nst_req *rq, const char *table, int64_t id)
+{
+    struct nst_sql q;
+    NST_TRY(ocl_erase_below(rq->arena, rq->db, table, id));
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "DELETE FROM %s WHERE id = ", table);
+    nst_sql_bind(&q, NST_INT(id));
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
+enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which, const char *table)
+{
+    int64_t *ids = NST_NEW_ARRAY(rq->arena, int64_t, PURGE_MAX);
+    size_t count = 0;
+    struct nst_rows *rows;
+    NST_TRY(nst_sql_query(&rows, rq->db, which));
+    while (count < PURGE_MAX && nst_rows_step(rows))
+        ids[count++] = nst_rows_int(rows, 0);
+    NST_TRY(nst_rows_end(rows));
+    for (size_t i = 0; i < count; i++)
+        NST_TRY(erase_row(rq, table, ids[i]));
+    return count > 0 ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+}
+
+/* ---- What accounts own ---- */
+
+static enum nst_err let_go(struct nst_db *db, int64_t account,
+                           enum nst_err (*how)(struct nst_arena *, struct nst_db *, const char *,
+                                               int64_t))
+{
+    struct nst_arena *a = nst_arena_new(4096);
+    enum nst_err e = how(a, db, "account", account);
+    nst_arena_free(a);
+    return e;
+}
+
+static enum nst_err close_account(struct nst_db *db, int64_t account, int64_t now)
+{
+    (void)now;
+    return let_go(db, account, ocl_hide_below);
+}
+
+static enum nst_err erase_account(struct nst_db *db, int64_t account, int64_t now)
+{
+    (void)now;
+    return let_go(db, account, ocl_erase_below);
+}
+
+const struct nst_belongings ocl_belongings = { .close = close_account, .erase = erase_account };
