@@ -129,6 +129,9 @@ struct nst_rule {
     bool (*fits)(struct nst_str value); /* NULL: what the type says is enough */
     const char *unfit, *format;         /* of fits: what is said (NULL: `pattern`); for OpenAPI */
     const char *fallback;               /* instead of the field's */
+    bool is_not_empty;                  /* as NST_NOT_EMPTY, for this face */
+    const char *empty; /* said where nothing is given, instead of the face's texts; inside of a
+                          list of children under the name of the list. NULL: those texts */
     const char *alias;                  /* another input name, verbatim */
 };
 
@@ -171,6 +174,7 @@ struct nst_content {
     const char *schema;
     void (*put)(struct nst_buf *out, const struct nst_action *action);
     const char *media; /* NULL: application/json */
+    bool is_optional;  /* of a request: it may come without a body */
 };
 
 struct nst_response {

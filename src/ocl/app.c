@@ -226,6 +226,8 @@ const struct ocl_face ocl_v2 = {
     },
     .reads_anonymously = true,
     .names_missing = true,
+    .replaces_lists = true,
+    .tells_unchanged = true,
 };
 
 /* Lines of an import (V609): never mounted, used through nst_call. */

@@ -15,6 +15,8 @@ struct ocl_face {
     bool shows_initial;           /* the version INITIAL exists here (G110, V118) */
     bool releases_one;            /* releasing one version un-releases the others (G13) */
     bool names_missing;           /* 404 of a repository names its model (V344) */
+    bool replaces_lists;          /* a list that PUT leaves out is empty (V247) */
+    bool tells_unchanged;         /* 208 where nothing changes, and no version (V404) */
     const char *released_refusal; /* withdrawing the released version; NULL: allowed */
 };
 

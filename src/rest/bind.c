@@ -29,6 +29,13 @@ static void complain(struct nst_req *rq, const struct nst_slot *slot, const char
     nst_add_problem(rq, slot->name, nst_str_z(text), true);
 }
 
+/* Nothing is given where something must be. */
+static void complain_empty(struct nst_req *rq, const struct nst_slot *slot, const char *text)
+{
+    bool has_own = slot->rule != NULL && slot->rule->empty != NULL;
+    complain(rq, slot, has_own ? slot->rule->empty : text);
+}
+
 /* ---- Finding members ---- */
 
 static bool is_named(const struct nst_slot *slot, struct nst_str name)
@@ -138,9 +145,8 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
     const struct nst_texts *text = nst_texts_of(rq->face);
     unsigned max = nst_text_max(slot->field);
     size_t length = nst_utf8_count(value);
-    bool must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
-    if (must_hold && nst_utf8_is_blank(value))
-        complain(rq, slot, text->blank);
+    if (slot->must_hold && nst_utf8_is_blank(value))
+        complain_empty(rq, slot, text->blank);
     else if (breaks_pattern(slot, value))
         complain(rq, slot, text->pattern);
     else if (rule != NULL && rule->fits != NULL && !rule->fits(value))
@@ -185,8 +191,8 @@ static void bind_null(struct nst_req *rq, const struct nst_slot *slot, void *row
 {
     if (slot->accepts_stored && is_null(slot, row))
         return;
-    if (slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0)
-        complain(rq, slot, nst_texts_of(rq->face)->null);
+    if (slot->must_hold)
+        complain_empty(rq, slot, nst_texts_of(rq->face)->null);
     else
         set_fallback(rq, slot, row);
 }
@@ -199,10 +205,9 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
     struct nst_str stored =
         f->rep == NST_REP_STR ? *(struct nst_str *)member : (struct nst_str){ 0 };
     ((struct nst_row *)row)->null &= ~(UINT64_C(1) << slot->index);
-    bool must_hold = slot->is_required || (f->flags & NST_NOT_EMPTY) != 0;
     if (slot->children != NULL) {
-        if (v->kind == NST_JSON_ARRAY && v->count == 0 && must_hold)
-            complain(rq, slot, nst_texts_of(rq->face)->required);
+        if (v->kind == NST_JSON_ARRAY && v->count == 0 && slot->must_hold)
+            complain_empty(rq, slot, nst_texts_of(rq->face)->required);
         else
             nst_bind_children(member, rq, slot, v);
         return;

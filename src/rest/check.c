@@ -211,9 +211,13 @@ static bool lacks_size(const struct nst_at *at)
     return false;
 }
 
+/* A struct that only takes what a body says has no column. */
 static bool lacks_table(const struct nst_at *at)
 {
-    return at->resource->size > 0 && at->resource->table == NULL;
+    for (size_t i = 0; at->resource->table == NULL && i < at->resource->field_count; i++)
+        if (at->resource->field[i].size > 0 && nst_has_column(&at->resource->field[i]))
+            return true;
+    return false;
 }
 
 static bool lacks_identity(const struct nst_at *at)
@@ -222,7 +226,7 @@ static bool lacks_identity(const struct nst_at *at)
     unsigned identities = 0;
     for (size_t i = 0; i < r->field_count; i++)
         identities += r->field[i].type == &nst_identity;
-    return r->size > 0 && identities != 1;
+    return nst_has_rows(r) && identities != 1;
 }
 
 static bool key_is_unknown(const struct nst_at *at)
@@ -255,7 +259,8 @@ static const struct nst_check resource_checks[] = {
     { resource_is_second, "two resources have this name", "rename one, or list it once" },
     { has_too_many_fields, "more than 64 fields", "keep rare ones in one field of free JSON" },
     { lacks_size, "fields of a struct, and no .size", "say .size = sizeof(struct ...)" },
-    { lacks_table, "a struct, and no .table", "name the table of the database in .table" },
+    { lacks_table, "a struct with columns, and no .table",
+      "name the table of the database in .table, or say .column = \"\"" },
     { lacks_identity, "a stored resource needs its number, once", "add one NST_IDENTITY row" },
     { key_is_unknown, ".key names no field", "name a field" },
     { has_two_keys, "two fields have NST_KEY", "leave it to one" },

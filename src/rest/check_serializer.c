@@ -91,7 +91,7 @@ static bool requires_in_vain(const struct nst_at *at)
 
 static bool sets_what_is_not_stored(const struct nst_at *at)
 {
-    return reads(at->serializer) && at->resource->size > 0 && !nst_is_stored(field_of(at));
+    return reads(at->serializer) && nst_has_rows(at->resource) && !nst_is_stored(field_of(at));
 }
 
 static bool sets_number(const struct nst_at *at)

@@ -3,7 +3,8 @@
  *
  * What a face does not show it must not erase. A list that is given replaces the stored
  * one, but an element that is there already keeps the members that this face cannot set:
- * one that is equal in all that the face can set, or else in what it must have. */
+ * one that has its number, else one that is equal in all that the face can set, or else in
+ * what it must have. */
 #include "model.h"
 
 #include "nestor/base/random.h"
@@ -23,6 +24,7 @@ struct list {
     struct element *element;
     size_t count;
     struct nst_str place, fault; /* the first thing that is wrong, and where */
+    const char *own;             /* what the contract says of it; NULL: what it says of all */
 };
 
 static bool refuse(struct list *l, size_t index, const char *member, const char *text)
@@ -31,6 +33,14 @@ static bool refuse(struct list *l, size_t index, const char *member, const char 
                         NST_FMT(l->slot->name), index, member);
     l->fault = nst_str_z(text);
     return false;
+}
+
+/* Nothing is given where something must be. */
+static bool refuse_empty(struct list *l, size_t index, const struct nst_slot *slot,
+                         const char *text)
+{
+    l->own = slot->rule != NULL ? slot->rule->empty : NULL;
+    return refuse(l, index, nst_str_to_z(l->rq->arena, slot->name), text);
 }
 
 /* The value as its type stores it; NULL when it is none. */
@@ -65,12 +75,12 @@ static bool read_member(struct list *l, size_t index, const struct nst_slot *slo
     if (twice)
         return refuse(l, index, name, text->twice);
     if (v == NULL || v->kind == NST_JSON_NULL)
-        return !slot->is_required || refuse(l, index, name, text->required);
+        return !slot->is_required || refuse_empty(l, index, slot, text->required);
     value = canonical(l->rq, slot->field, v);
     if (value == NULL)
         return refuse(l, index, name, text->invalid);
     if (slot->is_required && value->kind == NST_JSON_STRING && nst_str_trim(value->text).n == 0)
-        return refuse(l, index, name, text->blank);
+        return refuse_empty(l, index, slot, text->blank);
     if (nst_utf8_count(value->text) > nst_text_max(slot->field))
         return refuse(l, index, name,
                       nst_strf(l->rq->arena, "Ensure this value has at most %u characters.",
@@ -132,10 +142,39 @@ static void take_partner(const struct list *l, struct element *e, const struct n
     }
 }
 
-/* Those that are equal in all first, so that none of them loses its partner. */
-static void find_kept(struct list *l, const struct nst_json *stored)
+/* The member by which an element names the stored one that it changes; NULL: none. */
+static const struct nst_json *number_of(const struct list *l, const struct nst_json *element)
+{
+    const struct nst_resource *child = l->slot->children->resource;
+    for (size_t i = 0; i < child->field_count; i++)
+        if (child->field[i].fill == NST_AUTO_NUMBER)
+            return nst_json_get(element, nst_str_z(child->field[i].name));
+    return NULL;
+}
+
+static void take_named(const struct list *l, struct element *e, const struct nst_json *given,
+                       const struct nst_json *stored, bool *used)
+{
+    const struct nst_json *number = number_of(l, given);
+    size_t k = 0;
+    for (const struct nst_json *v = stored->first; number != NULL && v != NULL; v = v->next, k++) {
+        const struct nst_json *own = number_of(l, v);
+        if (used[k] || own == NULL || !nst_json_equal(own, number))
+            continue;
+        e->kept = v;
+        used[k] = true;
+        return;
+    }
+}
+
+/* Those that say which they are first, then those that are equal in all, so that none of them
+ * loses its partner. */
+static void find_kept(struct list *l, const struct nst_json *given, const struct nst_json *stored)
 {
     bool *used = NST_NEW_ARRAY(l->rq->arena, bool, stored->count + 1);
+    const struct nst_json *v = given->first;
+    for (size_t i = 0; i < l->count; i++, v = v->next)
+        take_named(l, &l->element[i], v, stored, used);
     for (size_t i = 0; i < l->count; i++)
         take_partner(l, &l->element[i], stored, used, true);
     for (size_t i = 0; i < l->count; i++)
@@ -217,7 +256,7 @@ static void complain(const struct list *l, struct nst_str text)
 /* The contracts know one text for whatever is wrong inside; `details` says what. */
 static void complain_inside(const struct list *l)
 {
-    complain(l, nst_str_z(nst_texts_of(l->rq->face)->invalid));
+    complain(l, nst_str_z(l->own != NULL ? l->own : nst_texts_of(l->rq->face)->invalid));
     if (l->fault.p != NULL)
         nst_add_problem(l->rq, NST_STR("details"),
                         nst_strf(l->rq->arena, "%.*s: %.*s", NST_FMT(l->place), NST_FMT(l->fault)),
@@ -253,7 +292,7 @@ void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct 
         complain_inside(&l);
         return;
     }
-    find_kept(&l, stored);
+    find_kept(&l, given, stored);
     struct nst_str text = written(&l);
     if (text.p == NULL)
         complain(&l, NST_STR("Takes more than the 4 MB that a list may take."));

@@ -48,6 +48,11 @@ bool nst_is_stored(const struct nst_field *f)
     return f->column == NULL || (f->column[0] != '\0' && is_identifier(f->column));
 }
 
+bool nst_has_rows(const struct nst_resource *r)
+{
+    return r->table != NULL && r->size > 0;
+}
+
 bool nst_has_column(const struct nst_field *f)
 {
     return f->link == NULL && f->constant == NULL && (f->column == NULL || f->column[0] != '\0');
@@ -168,6 +173,8 @@ static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struc
     };
     slot->link = slot->field->link != NULL ? &m->link[index] : NULL;
     slot->accepts_stored = s->use == NST_UPDATE;
+    slot->must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0 ||
+                      (slot->rule != NULL && slot->rule->is_not_empty);
     if (w->is_verbatim)
         slot->name = w->shown;
     else
@@ -200,7 +207,7 @@ static void compile_serializer(struct nst_model *m, const struct nst_serializer 
         shape->count++;
     }
     shape->columns |= m->core;
-    if (m->resource->size > 0)
+    if (nst_has_rows(m->resource))
         shape->select = select_of(reg, m, shape->columns);
     m->shape[nst_face_index(reg, s->face)][s->use] = shape;
 }
@@ -235,7 +242,7 @@ static void compile_model(struct nst_model *m)
 {
     const struct nst_resource *r = m->resource;
     compile_fields(m);
-    if (r->size > 0) {
+    if (nst_has_rows(r)) {
         m->select_core = select_of(m->registry, m, m->core);
         m->select_all = select_of(m->registry, m, m->all);
         struct nst_buf insert;

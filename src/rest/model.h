@@ -28,6 +28,7 @@ struct nst_slot {
     const struct nst_link *link;
     const struct nst_model *children;
     bool is_required, is_verbatim;
+    bool must_hold;      /* null, "", blanks and [] are refused */
     bool accepts_stored; /* input: the value that is there already is always good */
     const struct nst_rule *rule;
     struct nst_str snake, camel;
@@ -138,6 +139,9 @@ const struct nst_refused *nst_not_yet_find(const struct nst_not_yet *n, struct n
 
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
+
+/* True when rows of r are kept in a table and have a struct. */
+bool nst_has_rows(const struct nst_resource *r);
 
 /* True when f is a column of the resource's own table; a column or an expression. */
 bool nst_is_stored(const struct nst_field *f);

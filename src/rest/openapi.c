@@ -272,7 +272,7 @@ static void put_request(struct nst_document *d, const struct nst_endpoint_method
     if (!is_own && ((view != nst_create && view != nst_update) || shape == NULL))
         return;
     nst_putf(d->out, ",\"requestBody\":{\"required\":%s",
-             is_own || has_required(shape) ? "true" : "false");
+             (is_own ? !request->is_optional : has_required(shape)) ? "true" : "false");
     if (is_own) {
         nst_put_content(d->out, request, op->action);
     } else {

@@ -127,11 +127,6 @@ static void put_shown(struct nst_document *d, const struct nst_shape *shape,
 
 /* ---- What is taken ---- */
 
-static bool must_hold(const struct nst_slot *slot)
-{
-    return slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0;
-}
-
 static void put_enum(struct nst_buf *out, const char *choices, bool may_be_null)
 {
     struct nst_str rest = nst_str_z(choices);
@@ -151,7 +146,7 @@ static void put_pattern(struct nst_buf *out, const struct nst_slot *slot)
     nst_put_lit(out, ",\"pattern\":");
     if (rule != NULL && rule->charset != NULL)
         nst_json_put_str(out, nst_strf(out->arena, "^[%s]%s$", rule->charset,
-                                       must_hold(slot) ? "+" : "*"));
+                                       slot->must_hold ? "+" : "*"));
     else if (f->type == &nst_slug || (f->flags & NST_KEY) != 0)
         nst_put_lit(out, "\"^[^/\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f]+$\"");
     else
@@ -164,12 +159,12 @@ static void put_text_rules(struct nst_buf *out, const struct nst_slot *slot)
     bool has_form = slot->field->type == &nst_slug || (slot->field->flags & NST_KEY) != 0 ||
                     (rule != NULL && rule->charset != NULL);
     nst_putf(out, ",\"maxLength\":%u", nst_text_max(slot->field));
-    if (must_hold(slot))
+    if (slot->must_hold)
         nst_put_lit(out, ",\"minLength\":1");
-    if (must_hold(slot) || has_form)
+    if (slot->must_hold || has_form)
         put_pattern(out, slot);
     if (rule != NULL && rule->choices != NULL)
-        put_enum(out, rule->choices, !must_hold(slot));
+        put_enum(out, rule->choices, !slot->must_hold);
     if (rule != NULL && rule->refused != NULL) {
         nst_put_lit(out, ",\"not\":{\"type\":\"string\"");
         put_enum(out, rule->refused, false);
@@ -183,7 +178,7 @@ static void put_list_rules(struct nst_document *d, const struct nst_slot *slot,
     put_items(d, slot, face, NST_CREATE);
     if (slot->children != NULL && slot->field->max > 0)
         nst_putf(d->out, ",\"maxItems\":%u", slot->field->max);
-    if (slot->children != NULL && must_hold(slot))
+    if (slot->children != NULL && slot->must_hold)
         nst_put_lit(d->out, ",\"minItems\":1");
 }
 
@@ -193,10 +188,10 @@ static void put_taken(struct nst_document *d, const struct nst_shape *shape,
     const struct nst_face *face = shape->serializer->face;
     const struct nst_type *type = slot->field->type;
     if (type == &nst_string_list)
-        nst_put_z(d->out, must_hold(slot) ? "\"type\":[\"array\",\"string\"]"
+        nst_put_z(d->out, slot->must_hold ? "\"type\":[\"array\",\"string\"]"
                                           : "\"type\":[\"array\",\"string\",\"null\"]");
     else
-        put_type(d->out, type->schema, !must_hold(slot));
+        put_type(d->out, type->schema, !slot->must_hold);
     const char *format =
         slot->rule != NULL && slot->rule->format != NULL ? slot->rule->format : type->format;
     if (format != NULL)

@@ -229,7 +229,7 @@ static enum nst_err prove_all(struct nst_db *db, void *arg)
             .m = &reg->model[i],
             .at = { .reg = reg, .table = nst_str_z(r->name), .resource = r },
         };
-        if (r->size > 0)
+        if (nst_has_rows(r))
             NST_TRY(prove_model(&p));
     }
     return NST_OK;

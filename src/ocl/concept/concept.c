@@ -39,9 +39,21 @@ static const struct nst_field concept_field[] = {
 
 static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }, { 0 } };
 
+/* V206, V253 */
+static const struct nst_rule v2_rule[] = {
+    { "datatype", .is_not_empty = true },
+    { "names", .empty = "A concept must have at least one name" },
+    { 0 },
+};
+
 #define TAKEN \
     { \
         "mnemonic", "Concept with mnemonic {id} already exists for parent resource {source}." \
+    }
+/* V252 */
+#define V2_TAKEN \
+    { \
+        "__all__", "Concept ID must be unique within a source.", .is_list = true \
     }
 #define GUIDE_ROW \
     "id concept_class datatype retired source owner owner_type display_name display_locale "
@@ -66,8 +78,8 @@ static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
 #define NOT_YET  "parent_concept_urls mappings" /* V238 */
-#define IMPORT_SETTABLE \
-    "datatype descriptions external_id extras retired update_comment retire_reason"
+#define V2_SETTABLE     "descriptions external_id extras retired update_comment retire_reason"
+#define IMPORT_SETTABLE "datatype " V2_SETTABLE
 
 static const struct nst_serializer concept_serializer[] = {
     { GUIDE, NST_LIST, GUIDE_ROW "url" },                          /* G14, G129 */
@@ -78,6 +90,10 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
+    { V2, NST_CREATE, "id concept_class* datatype* names* " V2_SETTABLE, .rules = v2_rule,
+      .duplicate = V2_TAKEN, .not_yet = NOT_YET }, /* V238 */
+    { V2, NST_UPDATE, "concept_class datatype names " V2_SETTABLE, .rules = v2_rule,
+      .not_yet = NOT_YET }, /* V247 */
     { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .duplicate = TAKEN,
       .not_yet = NOT_YET }, /* V202 */
     { IMPORT, NST_UPDATE, "concept_class names " IMPORT_SETTABLE, .not_yet = NOT_YET },
@@ -176,6 +192,11 @@ static const struct nst_switch concept_switches[] = {
         } \
     }
 
+#define WRITE(view, description) \
+    { \
+        view, ocl_may_edit, .arg = &ocl_concept_kind, .describe = &description \
+    }
+
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
@@ -185,13 +206,20 @@ static const struct nst_route concept_route[] = {
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
     { V2, S "(HEAD/|)concepts/", .get = { nst_list, ocl_any_caller },
-      .doc = "Concepts of a source." },
+      .post = WRITE(ocl_content_create, ocl_content_creation), .doc = "Concepts of a source." },
     /* G80, V316 */
     { GUIDE, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_token },
       .put = EDIT(ocl_content_update, nst_update), .delete = EDIT(ocl_content_retire, nst_destroy),
       .doc = "One concept: its newest version." },
     { V2, S "(HEAD/|)concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
+      .put = WRITE(ocl_content_update, ocl_content_updating),
+      .patch = WRITE(ocl_content_update, ocl_content_updating),
+      .delete = WRITE(ocl_content_remove, ocl_content_removal),
       .doc = "One concept: its newest version." },
+    /* V248, V317 */
+    { V2, S "(HEAD/|)concepts/:concept/reactivate/",
+      .put = WRITE(ocl_content_reactivate, ocl_content_return),
+      .doc = "Bring a retired concept back." },
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
 };

@@ -18,14 +18,18 @@ static const struct nst_field name_field[] = {
     NST_CHILD("retire_reason", &nst_text, .doc = "Why it is out of use."),
 };
 
+/* V239, V240 */
+#define V2_SETTABLE(word) \
+    word "* locale* locale_preferred " word "_type external_id retired retire_reason"
+
 static const struct nst_serializer name_serializer[] = {
     { GUIDE, NST_DETAIL, "name locale locale_preferred type=name_type" }, /* G14, G120 */
     { GUIDE, NST_CREATE, "name* locale* locale_preferred type=name_type" },
     { V2, NST_DETAIL, /* V239 */
       "uuid name locale locale_preferred name_type external_id type checksum retired "
       "retire_reason" },
-    { IMPORT, NST_CREATE,
-      "name* locale* locale_preferred name_type external_id retired retire_reason" },
+    { V2, NST_CREATE, V2_SETTABLE("name") },
+    { IMPORT, NST_CREATE, V2_SETTABLE("name") },
 };
 
 const struct nst_resource ocl_concept_name = {
@@ -52,6 +56,12 @@ static const struct nst_field description_field[] = {
 /* G121: `name` in the place of `description`. */
 static const struct nst_rule description_rule[] = { { "description", .alias = "name" }, { 0 } };
 
+/* V254 */
+static const struct nst_rule v2_description_rule[] = {
+    { "description", .empty = "Concept description cannot be empty" },
+    { 0 },
+};
+
 static const struct nst_serializer description_serializer[] = {
     { GUIDE, NST_DETAIL, "description locale locale_preferred type=description_type" },
     { GUIDE, NST_CREATE, "description* locale* locale_preferred type=description_type",
@@ -59,8 +69,8 @@ static const struct nst_serializer description_serializer[] = {
     { V2, NST_DETAIL, /* V240 */
       "uuid description locale locale_preferred description_type external_id type checksum "
       "retired retire_reason" },
-    { IMPORT, NST_CREATE,
-      "description* locale* locale_preferred description_type external_id retired retire_reason" },
+    { V2, NST_CREATE, V2_SETTABLE("description"), .rules = v2_description_rule },
+    { IMPORT, NST_CREATE, V2_SETTABLE("description") },
 };
 
 const struct nst_resource ocl_concept_description = {

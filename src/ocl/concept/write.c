@@ -119,10 +119,15 @@ static bool is_same(struct nst_req *rq, const void *stored, const void *next)
            same_list(rq, x->names, y->names) && same_list(rq, x->descriptions, y->descriptions);
 }
 
+static const char *const lists[] = { "names", "descriptions", NULL };
+
 const struct ocl_kind ocl_concept_kind = {
     .resource = &ocl_concept,
     .word = "Concept",
     .noun = "concept",
+    .object = "concept_id",
+    .lists = lists,
+    .of_list = NST_E_NOT_FOUND, /* V238 */
     .counted = OCL_CONCEPTS,
     .settle = choose_display,
     .is_same = is_same,

@@ -98,7 +98,11 @@ struct ocl_content {
 struct ocl_kind {
     const struct nst_resource *resource; /* its struct begins with struct ocl_content */
     const char *word, *noun;             /* in texts about it: "Concept", "concept" */
+    const char *object;                  /* column with the number that all versions share */
     enum ocl_counted counted;            /* which counts of a source it moves */
+    const char *const *lists;            /* fields of child objects; NULL-terminated; or NULL */
+    enum nst_err of_list;                /* creating several at once; 0: as any wrong body */
+    nst_permission *may_erase;           /* ... for good; NULL: whoever may retire it */
     /* Complete and check a version that is about to be stored. NULL: nothing to do.
      * Errors: any, with the problem recorded. */
     enum nst_err (*settle)(struct nst_req *rq, void *row);
@@ -181,11 +185,25 @@ extern const struct nst_parameter ocl_content_asked[];
 
 /* ---- Writing (write.c) ---- */
 
+/* What the body of a retirement says (V248). */
+struct ocl_retirement {
+    struct nst_row row;
+    struct nst_str update_comment, retire_reason;
+};
+
+extern const struct nst_resource ocl_retirement;
+
 /* Complete a new thing: its first version opens at the next revision. For before_create. */
 enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, void *row);
 
-/* PUT and DELETE (G124 to G126), and one line of an import (V611): views whose action has
- * the kind as its `arg`. */
-nst_view ocl_content_update, ocl_content_retire, ocl_content_import;
+/* Views whose action has the kind as its `arg`: create (V238), update (G124, V247, V404),
+ * retire (G126, V248), retire or erase as the query says (V249), bring back (V248), one line
+ * of an import (V611). Under the guide update and retire say what is not there (G125). */
+nst_view ocl_content_create, ocl_content_update, ocl_content_retire, ocl_content_remove,
+    ocl_content_reactivate, ocl_content_import;
+
+/* How the views of /v2/ are described. */
+extern const struct nst_description ocl_content_creation, ocl_content_updating,
+    ocl_content_removal, ocl_content_return;
 
 #endif

@@ -27,6 +27,35 @@ static struct ocl_delta opened(const struct ocl_kind *kind, const struct ocl_con
     return (struct ocl_delta){ .numbers = 2, kind->counted, { 1, !c->retired } };
 }
 
+/* The present version of the thing with that code; NULL when there is none. */
+static enum nst_err find_stored(struct ocl_content **stored, struct nst_req *rq,
+                                const struct ocl_kind *kind, struct nst_str id)
+{
+    const char *t = kind->resource->table;
+    struct nst_sql q;
+    *stored = NULL;
+    if (id.p == NULL)
+        return NST_OK;
+    nst_sql_init(&q, rq->arena);
+    NST_TRY(ocl_present_scope(&q, rq, nst_object(rq), t));
+    nst_sql_addf(&q, " AND %s.mnemonic = ", t);
+    nst_sql_bind(&q, NST_TEXT(id));
+    return nst_load_where((void **)stored, rq, kind->resource, NST_LOAD_ALL, &q);
+}
+
+/* V238: its number, or the next one that nobody took for an id. */
+static enum nst_err give_id(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
+{
+    struct ocl_content *other = NULL;
+    for (int64_t n = c->object_id; c->id.p == NULL; n++) {
+        struct nst_str id = nst_strf(rq->arena, "%lld", (long long)n);
+        NST_TRY(find_stored(&other, rq, kind, id));
+        if (other == NULL)
+            c->id = id;
+    }
+    return NST_OK;
+}
+
 enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, void *row)
 {
     struct ocl_content *c = row;
@@ -42,8 +71,16 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
     c->created_at = rq->now;
     c->created_by = rq->caller.id;
     open_version(rq, c, change.rev, 0);
-    return NST_OK;
+    return give_id(rq, kind, c);
 }
+
+enum nst_err ocl_content_create(struct nst_req *rq)
+{
+    enum nst_err of_list = kind_of(rq)->of_list;
+    return rq->body->kind == NST_JSON_ARRAY && of_list != NST_OK ? of_list : nst_create(rq);
+}
+
+/* ---- Updating ---- */
 
 /* Close the version that `next` was made from and store `next` in its place. The source is
  * held, so that nobody came between. */
@@ -70,11 +107,22 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
     return nst_insert(rq, kind->resource, next);
 }
 
-static void *copy_of(struct nst_req *rq, const struct ocl_kind *kind, const void *row)
+/* The next version before it differs; why the former one was made is told by that alone. */
+static void *next_of(struct nst_req *rq, const struct ocl_kind *kind, const void *row)
 {
-    void *copy = nst_alloc(rq->arena, kind->resource->size);
-    memcpy(copy, row, kind->resource->size);
-    return copy;
+    struct ocl_content *next = nst_alloc(rq->arena, kind->resource->size);
+    memcpy(next, row, kind->resource->size);
+    next->update_comment = (struct nst_str){ 0 };
+    return next;
+}
+
+/* The thing in the path with all its columns, where the path goes on behind it. */
+static enum nst_err load_whole(struct ocl_content **stored, struct nst_req *rq,
+                               const struct ocl_kind *kind)
+{
+    const struct nst_row *row = nst_object(rq)->row;
+    NST_TRY(nst_load_id((void **)stored, rq, kind->resource, NST_LOAD_ALL, row->id));
+    return *stored != NULL ? NST_OK : NST_E_NOT_FOUND;
 }
 
 /* G125 */
@@ -84,61 +132,208 @@ static enum nst_err gone(struct nst_req *rq, const struct ocl_kind *kind, const 
                          nst_strf(rq->arena, "Could not find %s to %s", kind->noun, verb));
 }
 
+/* V247: a list that PUT leaves out is given as an empty one. */
+static void empty_lists(struct nst_req *rq, const struct ocl_kind *kind)
+{
+    for (const char *const *name = kind->lists; name != NULL && *name != NULL; name++) {
+        if (rq->body->kind != NST_JSON_OBJECT || nst_body_member(rq, *name) != NULL)
+            continue;
+        struct nst_json *list = NST_NEW(rq->arena, struct nst_json);
+        *list = (struct nst_json){ .kind = NST_JSON_ARRAY,
+                                   .name = nst_str_z(*name),
+                                   .next = rq->body->first };
+        rq->body->first = list;
+        rq->body->count++;
+    }
+}
+
+#define UNCHANGED "No changes detected. Standard checksum is same as last version."
+
+static enum nst_err answer_unchanged(struct nst_req *rq)
+{
+    nst_put_lit(&rq->x->out, "{\"__all__\":[\"" UNCHANGED "\"]}");
+    return nst_answer_json(rq, 208);
+}
+
 enum nst_err ocl_content_update(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
+    const struct ocl_face *face = ocl_face_of(rq);
     const struct ocl_content *stored = nst_object(rq)->row;
     if (stored == NULL)
         return gone(rq, kind, "update");
-    struct ocl_content *next = copy_of(rq, kind, stored);
+    struct ocl_content *next = next_of(rq, kind, stored);
+    if (face->replaces_lists && rq->method == NST_PUT)
+        empty_lists(rq, kind);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
+    if (face->tells_unchanged && kind->is_same(rq, stored, next))
+        return answer_unchanged(rq);
     NST_TRY(store_next(rq, kind, next, stored));
     return nst_answer_row(rq, kind->resource, next->row.id, 200);
 }
 
-enum nst_err ocl_content_retire(struct nst_req *rq)
+/* ---- Retiring and bringing back ---- */
+
+static enum nst_err retire(struct nst_req *rq, const struct ocl_retirement *why)
 {
     const struct ocl_kind *kind = kind_of(rq);
     const struct ocl_content *stored = nst_object(rq)->row;
-    if (stored == NULL)
-        return gone(rq, kind, "retire");
     if (stored->retired)
         return nst_fail_bare(rq, NST_E_INVALID, "__all__",
                              nst_strf(rq->arena, "%s is already retired", kind->word));
-    struct ocl_content *next = copy_of(rq, kind, stored);
+    struct ocl_content *next = next_of(rq, kind, stored);
     next->retired = true;
+    next->retire_reason = why->retire_reason;
+    next->update_comment = why->update_comment.n > 0
+                               ? why->update_comment
+                               : nst_strf(rq->arena, "%s was retired", kind->word);
     NST_TRY(store_next(rq, kind, next, stored));
     return nst_answer_empty(rq, 204);
 }
+
+enum nst_err ocl_content_retire(struct nst_req *rq)
+{
+    const struct ocl_retirement why = { 0 };
+    return nst_object(rq)->row != NULL ? retire(rq, &why) : gone(rq, kind_of(rq), "retire");
+}
+
+enum nst_err ocl_content_reactivate(struct nst_req *rq)
+{
+    const struct ocl_kind *kind = kind_of(rq);
+    struct ocl_content *stored;
+    NST_TRY(load_whole(&stored, rq, kind));
+    if (!stored->retired)
+        return nst_fail_bare(rq, NST_E_INVALID, "__all__",
+                             nst_strf(rq->arena, "%s is already not retired", kind->word));
+    struct ocl_content *next = next_of(rq, kind, stored);
+    next->retired = false;
+    next->retire_reason = (struct nst_str){ 0 };
+    next->update_comment = nst_strf(rq->arena, "%s was un-retired", kind->word);
+    NST_TRY(store_next(rq, kind, next, stored));
+    return nst_answer_empty(rq, 204);
+}
+
+/* ---- Erasing (V249) ---- */
+
+/* Conditions that name all versions of a thing; the code is there for the index alone. */
+static void put_all_versions(struct nst_sql *q, const struct ocl_kind *kind,
+                             const struct ocl_content *c)
+{
+    nst_sql_add(q, " WHERE repo_id = ");
+    nst_sql_bind(q, NST_INT(c->repo_id));
+    nst_sql_add(q, " AND mnemonic = ");
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_addf(q, " AND %s = ", kind->object);
+    nst_sql_bind(q, NST_INT(c->object_id));
+}
+
+static enum nst_err is_released(bool *out, struct nst_req *rq, const struct ocl_kind *kind,
+                                const struct ocl_content *c)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "SELECT 1 FROM (SELECT rev_from, rev_to FROM %s", kind->resource->table);
+    put_all_versions(&q, kind, c);
+    nst_sql_add(&q, ") c JOIN repo_version v ON v.rev >= c.rev_from AND v.rev < c.rev_to "
+                    "WHERE v.is_active AND v.mnemonic <> 'INITIAL' AND v.repo_id = ");
+    nst_sql_bind(&q, NST_INT(c->repo_id));
+    return nst_exists(out, rq->db, nst_buf_str(&q.text), q.bound, q.count);
+}
+
+static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
+                          const struct ocl_content *c)
+{
+    const struct ocl_delta delta = { 0, kind->counted, { -1, (int)c->retired - 1 } };
+    struct ocl_change change;
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "DELETE FROM %s", kind->resource->table);
+    put_all_versions(&q, kind, c);
+    NST_TRY(nst_sql_exec(NULL, rq->db, &q));
+    NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
+    return nst_answer_empty(rq, 204);
+}
+
+enum nst_err ocl_content_remove(struct nst_req *rq)
+{
+    const struct ocl_kind *kind = kind_of(rq);
+    const struct ocl_content *c = nst_object(rq)->row;
+    struct ocl_retirement *why = nst_row_new(rq, &ocl_retirement);
+    bool is_held = false;
+    NST_TRY(nst_bind(why, rq, &ocl_retirement, NST_CREATE));
+    if (!ocl_wants_purge(rq))
+        return retire(rq, why);
+    if (kind->may_erase != NULL)
+        NST_TRY(kind->may_erase(rq));
+    NST_TRY(is_released(&is_held, rq, kind, c));
+    if (is_held)
+        return nst_fail_bare(rq, NST_E_CONFLICT, "detail",
+                             nst_strf(rq->arena,
+                                      "%s cannot be hard deleted because it belongs to a source "
+                                      "version.",
+                                      kind->word));
+    return erase(rq, kind, c);
+}
+
+/* ---- What is said of these views ---- */
+
+static const struct nst_response updating_response[] = {
+    { 208,
+      "Nothing changes: no version was made.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"__all__\"],\"properties\":{"
+                  "\"__all__\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}" } },
+    { 0 },
+};
+
+#define NULLABLE_TEXT "{\"type\":[\"string\",\"null\"],\"maxLength\":65535}"
+
+const struct nst_description ocl_content_creation = { .as = nst_create };
+const struct nst_description ocl_content_updating = { .as = nst_update,
+                                                      .response = updating_response };
+const struct nst_description ocl_content_removal = {
+    .as = nst_destroy,
+    .request = { .schema = "{\"type\":\"object\",\"properties\":{"
+                           "\"update_comment\":" NULLABLE_TEXT ",\"comment\":" NULLABLE_TEXT
+                           ",\"retire_reason\":" NULLABLE_TEXT "}}",
+                 .is_optional = true },
+    .parameter = ocl_purge_parameter,
+};
+const struct nst_description ocl_content_return = { .as = nst_destroy };
+
+/* What the body of a retirement says. */
+static const struct nst_field retirement_field[] = {
+    NST_FIELD("update_comment", ocl_retirement, update_comment, &nst_text, .column = "",
+              .doc = "Why it changed."),
+    NST_FIELD("retire_reason", ocl_retirement, retire_reason, &nst_text, .column = "",
+              .doc = "Why it retired."),
+};
+
+static const struct nst_rule retirement_rule[] = { { "update_comment", .alias = "comment" },
+                                                   { 0 } };
+
+static const struct nst_serializer retirement_serializer[] = {
+    { V2, NST_CREATE, "update_comment retire_reason", .rules = retirement_rule },
+};
+
+const struct nst_resource ocl_retirement = {
+    .name = "retirement",
+    .size = sizeof(struct ocl_retirement),
+    NST_FIELDS(retirement_field),
+    NST_SERIALIZERS(retirement_serializer),
+    .doc = "Why something is retired.",
+};
 
 /* ---- Lines of an import: create, replace, or leave alone ---- */
 
 static enum nst_err import_existing(struct nst_req *rq, const struct ocl_kind *kind,
                                     const struct ocl_content *stored)
 {
-    struct ocl_content *next = copy_of(rq, kind, stored);
+    struct ocl_content *next = next_of(rq, kind, stored);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
     if (kind->is_same(rq, stored, next))
         return nst_answer_empty(rq, 208);
     NST_TRY(store_next(rq, kind, next, stored));
     return nst_answer_empty(rq, 200);
-}
-
-/* The present version of the thing with that code; NULL when there is none. */
-static enum nst_err find_stored(struct ocl_content **stored, struct nst_req *rq,
-                                const struct ocl_kind *kind, struct nst_str id)
-{
-    const struct nst_object *source = nst_object(rq);
-    const char *t = kind->resource->table;
-    struct nst_sql q;
-    *stored = NULL;
-    if (id.p == NULL)
-        return NST_OK;
-    nst_sql_init(&q, rq->arena);
-    NST_TRY(ocl_present_scope(&q, rq, source, t));
-    nst_sql_addf(&q, " AND %s.mnemonic = ", t);
-    nst_sql_bind(&q, NST_TEXT(id));
-    return nst_load_where((void **)stored, rq, kind->resource, NST_LOAD_ALL, &q);
 }
 
 /* A line that could not make a thing may still change one. */
