@@ -205,6 +205,11 @@ NST_CHECKED enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char
 void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *r,
                 enum nst_use use, const void *row);
 
+/* Append a child object, kept as that JSON, as the face's detail of it shows it.
+ *   child  what an element of the list is */
+void nst_render_child(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *child,
+                      const struct nst_json *element);
+
 /* Answer with the stored row's detail: 200 or 201 with Location (G52). */
 NST_CHECKED enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r,
                                         int64_t id, unsigned status);

@@ -98,6 +98,12 @@ static void put_child(struct nst_buf *out, const struct nst_shape *shape,
     nst_put_char(out, '}');
 }
 
+void nst_render_child(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *child,
+                      const struct nst_json *element)
+{
+    put_child(out, nst_shape_of(nst_model_of(rq->registry, child), rq->face, NST_DETAIL), element);
+}
+
 #define TREE_FIRST 4096 /* bytes: the tree of a few names */
 
 /* The tree lives as long as its list is written: a page has thousands. */

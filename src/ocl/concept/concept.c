@@ -76,8 +76,8 @@ static const struct nst_rule v2_rule[] = {
     "versioned_object_id=object_id latest_source_version locale=display_locale " \
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
-#define V2_BRIEF "id type url version_url retired display_name checksums"
-#define NOT_YET  "parent_concept_urls mappings" /* V238 */
+#define V2_BRIEF        "id type url version_url retired display_name checksums"
+#define NOT_YET         "parent_concept_urls mappings" /* V238 */
 #define V2_SETTABLE     "descriptions external_id extras retired update_comment retire_reason"
 #define IMPORT_SETTABLE "datatype " V2_SETTABLE
 

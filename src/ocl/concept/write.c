@@ -23,21 +23,34 @@ static const struct nst_json *names_of(struct nst_req *rq, const struct ocl_conc
     return nst_json_read(&list, NULL, rq->arena, c->names, NULL) == NST_OK ? list : NULL;
 }
 
-/* G122: the first preferred name, else the first. */
+static bool is_retired(const struct nst_json *e)
+{
+    const struct nst_json *v = nst_json_get(e, NST_STR("retired"));
+    return v != NULL && v->kind == NST_JSON_BOOL && v->boolean;
+}
+
+/* G122: the first preferred name, else the first; one that is retired only where all are. */
+static const struct nst_json *chosen_name(struct nst_req *rq, const struct nst_json *names)
+{
+    const struct nst_json *first = NULL;
+    for (const struct nst_json *e = names->first; e != NULL; e = e->next) {
+        if (is_retired(e))
+            continue;
+        if (is_preferred(rq, e))
+            return e;
+        first = first != NULL ? first : e;
+    }
+    return first != NULL ? first : names->first;
+}
+
 static enum nst_err choose_display(struct nst_req *rq, void *row)
 {
     struct ocl_concept *c = row;
-    const struct nst_json *list = names_of(rq, c);
+    const struct nst_json *names = names_of(rq, c);
+    const struct nst_json *chosen = names != NULL ? chosen_name(rq, names) : NULL;
     c->display_name = c->display_locale = (struct nst_str){ 0 };
-    if (list == NULL || list->first == NULL)
+    if (chosen == NULL)
         return NST_OK;
-    const struct nst_json *chosen = list->first;
-    for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
-        if (is_preferred(rq, e)) {
-            chosen = e;
-            break;
-        }
-    }
     nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("name")), &c->display_name);
     nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("locale")), &c->display_locale);
     return NST_OK;

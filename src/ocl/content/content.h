@@ -196,6 +196,22 @@ extern const struct nst_resource ocl_retirement;
 /* Complete a new thing: its first version opens at the next revision. For before_create. */
 enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, void *row);
 
+/* Begin a change of the thing in the path.
+ *   stored  its present version, whole
+ *   next    the same on its way to be the next one, without a comment; both owned by rq
+ * Errors: those of nst_load_id. */
+NST_CHECKED enum nst_err ocl_content_begin(void **next, void **stored, struct nst_req *rq,
+                                           const struct ocl_kind *kind);
+
+/* End it: close `stored` at the next revision of the source, which the request holds, and open
+ * `next` in its place.
+ *   changed  false where both say the same on a face that tells so (V404): nothing is stored,
+ *            and the answer is made
+ * Errors: those of kind->settle, of nst_query. */
+NST_CHECKED enum nst_err ocl_content_end(bool *changed, struct nst_req *rq,
+                                         const struct ocl_kind *kind, void *next,
+                                         const void *stored);
+
 /* Views whose action has the kind as its `arg`: create (V238), update (G124, V247, V404),
  * retire (G126, V248), retire or erase as the query says (V249), bring back (V248), one line
  * of an import (V611). Under the guide update and retire say what is not there (G125). */

@@ -116,13 +116,28 @@ static void *next_of(struct nst_req *rq, const struct ocl_kind *kind, const void
     return next;
 }
 
-/* The thing in the path with all its columns, where the path goes on behind it. */
-static enum nst_err load_whole(struct ocl_content **stored, struct nst_req *rq,
+/* The path may go on behind the thing, which is not whole then. */
+enum nst_err ocl_content_begin(void **next, void **stored, struct nst_req *rq,
                                const struct ocl_kind *kind)
 {
     const struct nst_row *row = nst_object(rq)->row;
-    NST_TRY(nst_load_id((void **)stored, rq, kind->resource, NST_LOAD_ALL, row->id));
-    return *stored != NULL ? NST_OK : NST_E_NOT_FOUND;
+    NST_TRY(nst_load_id(stored, rq, kind->resource, NST_LOAD_ALL, row->id));
+    if (*stored == NULL)
+        return NST_E_NOT_FOUND;
+    *next = next_of(rq, kind, *stored);
+    return NST_OK;
+}
+
+#define UNCHANGED "No changes detected. Standard checksum is same as last version."
+
+enum nst_err ocl_content_end(bool *changed, struct nst_req *rq, const struct ocl_kind *kind,
+                             void *next, const void *stored)
+{
+    *changed = !ocl_face_of(rq)->tells_unchanged || !kind->is_same(rq, stored, next);
+    if (*changed)
+        return store_next(rq, kind, next, stored);
+    nst_put_lit(&rq->x->out, "{\"__all__\":[\"" UNCHANGED "\"]}");
+    return nst_answer_json(rq, 208);
 }
 
 /* G125 */
@@ -147,29 +162,19 @@ static void empty_lists(struct nst_req *rq, const struct ocl_kind *kind)
     }
 }
 
-#define UNCHANGED "No changes detected. Standard checksum is same as last version."
-
-static enum nst_err answer_unchanged(struct nst_req *rq)
-{
-    nst_put_lit(&rq->x->out, "{\"__all__\":[\"" UNCHANGED "\"]}");
-    return nst_answer_json(rq, 208);
-}
-
 enum nst_err ocl_content_update(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
-    const struct ocl_face *face = ocl_face_of(rq);
     const struct ocl_content *stored = nst_object(rq)->row;
+    bool changed;
     if (stored == NULL)
         return gone(rq, kind, "update");
     struct ocl_content *next = next_of(rq, kind, stored);
-    if (face->replaces_lists && rq->method == NST_PUT)
+    if (ocl_face_of(rq)->replaces_lists && rq->method == NST_PUT)
         empty_lists(rq, kind);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
-    if (face->tells_unchanged && kind->is_same(rq, stored, next))
-        return answer_unchanged(rq);
-    NST_TRY(store_next(rq, kind, next, stored));
-    return nst_answer_row(rq, kind->resource, next->row.id, 200);
+    NST_TRY(ocl_content_end(&changed, rq, kind, next, stored));
+    return changed ? nst_answer_row(rq, kind->resource, next->row.id, 200) : NST_OK;
 }
 
 /* ---- Retiring and bringing back ---- */
@@ -200,12 +205,11 @@ enum nst_err ocl_content_retire(struct nst_req *rq)
 enum nst_err ocl_content_reactivate(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
-    struct ocl_content *stored;
-    NST_TRY(load_whole(&stored, rq, kind));
+    struct ocl_content *stored, *next;
+    NST_TRY(ocl_content_begin((void **)&next, (void **)&stored, rq, kind));
     if (!stored->retired)
         return nst_fail_bare(rq, NST_E_INVALID, "__all__",
                              nst_strf(rq->arena, "%s is already not retired", kind->word));
-    struct ocl_content *next = next_of(rq, kind, stored);
     next->retired = false;
     next->retire_reason = (struct nst_str){ 0 };
     next->update_comment = nst_strf(rq->arena, "%s was un-retired", kind->word);
