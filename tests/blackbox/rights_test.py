@@ -72,6 +72,27 @@ PATCH  {f}/{o}/sources/{s}/                          E 200 V310
 DELETE {f}/{o}/sources/{s}/                          P 204 V234 V310
 """
 
+# Of content, under its source and under HEAD (`h`).
+V2_CONTENT = """
+POST   {f}/{o}/sources/{s}/{h}concepts/                       E 201 V315
+PUT    {f}/{o}/sources/{s}/{h}concepts/old/                   E 200 V316
+PATCH  {f}/{o}/sources/{s}/{h}concepts/old/                   E 200 V316
+DELETE {f}/{o}/sources/{s}/{h}concepts/a%20b/                 E 204 V248 V316
+PUT    {f}/{o}/sources/{s}/{h}concepts/old/reactivate/        E 204 V248 V317
+GET    {f}/{o}/sources/{s}/{h}concepts/old/names/             V 200 V317
+POST   {f}/{o}/sources/{s}/{h}concepts/old/names/             E 201 V317
+GET    {f}/{o}/sources/{s}/{h}concepts/old/names/{m}/         V 200 V317
+PUT    {f}/{o}/sources/{s}/{h}concepts/old/names/{m}/         E 200 V317
+PATCH  {f}/{o}/sources/{s}/{h}concepts/old/names/{m}/         E 200 V317
+DELETE {f}/{o}/sources/{s}/{h}concepts/old/names/{m}/         E 204 V317
+GET    {f}/{o}/sources/{s}/{h}concepts/old/descriptions/      V 200 V317
+POST   {f}/{o}/sources/{s}/{h}concepts/old/descriptions/      E 201 V317
+GET    {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  V 200 V317
+PUT    {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  E 200 V317
+PATCH  {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  E 200 V317
+DELETE {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  E 204 V317
+"""
+
 GUIDE_SOURCE = """
 GET    {f}/{o}/sources/{s}/v1/children/              V 200 G78
 PUT    {f}/{o}/sources/{s}/                          E 200 G74
@@ -228,10 +249,11 @@ def rows():
     deletes an owner comes last."""
     for line in table_of(GUIDE + V2):
         yield Row(line, fill(line.split()[1]), owner_of(line.split()[1]))
-    for face, table in (("/guide", SOURCE + GUIDE_SOURCE), ("/v2", SOURCE + V2_SOURCE)):
+    v2 = SOURCE + V2_SOURCE + V2_CONTENT.replace("{h}", "") + V2_CONTENT.replace("{h}", "HEAD/")
+    for face, table in (("/guide", SOURCE + GUIDE_SOURCE), ("/v2", v2)):
         for line in table_of(table):
             for (o, owner), s in itertools.product(OWNERS.items(), SOURCES):
-                path = line.split()[1].format(f=face, o=o, s=s, n="{n}")
+                path = line.split()[1].format(f=face, o=o, s=s, n="{n}", m="{m}")
                 yield Row(line, fill(path), owner, ACCESS[s])
     for line in table_of(ENDS):
         yield Row(line, fill(line.split()[1]), owner_of(line.split()[1]))
@@ -321,12 +343,14 @@ class Matrix:
         made = {"orgs": {"id": new, "name": new}, "sources": {"id": new, "name": new},
                 "versions": {"id": new}, "lines": {"lines": []},
                 "users": {"username": new, "name": new, "email": f"{new}@example.org"},
-                "concepts": {"id": new, "conceptClass": "C", "names": name}}
+                "concepts": {"id": new, "conceptClass": "C", "datatype": "N/A", "names": name},
+                "names": name[0], "descriptions": {"description": new, "locale": "en"}}
         if row.method == "POST" and last in made:
             return made[last]
         return None if row.method in ("GET", "HEAD", "DELETE") else \
-            {"concepts/old": {"datatype": new}}.get("/".join(row.place.split("/")[-3:-1]),
-                                                     {"company": new, "description": new})
+            {"concepts/old": {"datatype": new, "names": name},
+             "names/{m}": name[0]}.get("/".join(row.place.split("/")[-3:-1]),
+                                       {"company": new, "description": new})
 
     def number(self, who, row):
         """Of the concept's newest version, in the owner that the caller's path means."""
@@ -335,6 +359,13 @@ class Matrix:
         versions = f"/guide{owners()[owner]}sources/{source}/concepts/old/versions/"
         newest = self.client["staff"].expect(200, "GET", versions).json()[0]
         return newest["url"].rstrip("/").rsplit("/", 1)[1]
+
+    def label(self, who, row):
+        """The number of the last name or description that is not retired."""
+        owner = (row.owner or who) if (row.owner or who) in owners() else "owner"
+        below = row.place.split("/sources/")[1].replace("{m}/", "")
+        rows = self.client["staff"].expect(200, "GET", f"/v2{owners()[owner]}sources/{below}")
+        return [e["uuid"] for e in rows.json() if not e["retired"]][-1]
 
     def ask(self, who, method, place, body=None, **headers):
         self.cells += 1
@@ -360,13 +391,16 @@ def cells(matrix):
             want, place = expected(row, who), row.place
             if "{n}" in place:
                 place = place.replace("{n}", matrix.number(who, row))
+            if "{m}" in place:
+                place = place.replace("{m}", matrix.label(who, row))
             a = matrix.ask(who, row.method, place, matrix.body(row))
             matrix.check(a.status == want, f"{row.method} {place} by {who}: {a}, "
                                            f"not {want} ({row.rows})")
             if row.method == "GET":
                 h = matrix.ask(who, "HEAD", place)
                 matrix.check(h.status == a.status and not h.body, f"HEAD {place} by {who}: {h}")
-            if row.method == "DELETE" and a.status == 204:
+            ends = row.method == "DELETE" or place.endswith("/reactivate/")
+            if ends and a.status == 204:
                 gone(matrix, row)
                 matrix.world.mend(who, row.owner)
             if row.right == "M" and a.status == 403:

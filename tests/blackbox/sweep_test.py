@@ -240,6 +240,8 @@ def write(sweep, operation, client, mend):
         asked += [(there[0], query, asked[0][2]) for query in queries[1:]]
         for place, query, (media, body) in asked:
             answer = sweep.ask(Asked(operation, place, who, query, body=body, media=media))
+            if answer and answer.status < 300 and "208" in operation.responses:
+                sweep.ask(Asked(operation, place, who, query, body=body, media=media))
             if answer and answer.status < 300:
                 mend(who.name)
         for place in gone:

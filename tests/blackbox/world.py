@@ -38,7 +38,7 @@ VALUES = {"org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"concept_version": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"concept_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # Members of bodies that are to name something that is there, or somebody who may come in.
@@ -225,11 +225,29 @@ def newest(who, client, path, values):
     return rows[0]["url"].rstrip("/").rsplit("/", 1)[1] if isinstance(rows, list) else "1"
 
 
+def newest_label(who, client, path, values, name):
+    """The number of the last name or description of a concept, whoever asks."""
+    place = fill(path.partition("{" + name + "}")[0], values)
+    rows = client.raw("GET", place, None, {"Authorization": who.headers.get("token", "")}
+                      if who.headers else {}).json()
+    return rows[-1]["uuid"] if isinstance(rows, list) and rows else "1"
+
+
+def late_of(path):
+    """Variables whose values the server makes: {name: what finds one}."""
+    late = {"concept_version": newest}
+    for name in ("name", "description"):
+        if f"/{name}s/{{{name}}}" in path:
+            late[name] = lambda *args, n=name: newest_label(*args, n)
+    return late
+
+
 def places(who, client, operation):
     """Paths with something behind them, every two values together; and one for each
     variable with nothing behind it."""
     names = operation.variables
-    choices = {n: values_of(operation.path, n)[0] for n in names if n != "concept_version"}
+    late = late_of(operation.path)
+    choices = {n: values_of(operation.path, n)[0] for n in names if n not in late}
     unknown = [n for n, values in choices.items() if values is None]
     assert not unknown, f"{operation}: tests/blackbox/world.py has no value for {unknown}"
     there = []
@@ -238,8 +256,8 @@ def places(who, client, operation):
         for n, some in choices.items():
             values[n] = some[turn % len(some)]
             turn = turn // len(some) if n != "source" else i
-        if "concept_version" in names:
-            values["concept_version"] = newest(who, client, operation.path, values)
+        for n in late.keys() & set(names):
+            values[n] = late[n](who, client, operation.path, values)
         if values not in there:
             there.append(values)
     gone = [{**there[0], n: values_of(operation.path, n)[1]} for n in names]

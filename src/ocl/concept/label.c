@@ -159,6 +159,18 @@ static enum nst_err end(bool *changed, struct change *c, struct nst_req *rq, con
     return ocl_content_end(changed, rq, &ocl_concept_kind, c->next, c->stored);
 }
 
+static void put_location(struct nst_req *rq, const struct change *c, const struct nst_json *now)
+{
+    const struct ocl_content *concept = &c->stored->content;
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 65536);
+    nst_putf(&b, "%.*ssources/%.*s/concepts/", NST_FMT(concept->owner_url),
+             NST_FMT(concept->source));
+    nst_put_percent(&b, concept->id, "");
+    nst_putf(&b, "/%s/%.*s/", c->of->list, NST_FMT(nst_json_get(now, NST_STR("uuid"))->text));
+    nst_http_add_header(rq->x, "Location", nst_buf_str(&b));
+}
+
 /* The element as it is stored now; its place in the list is what it was. */
 static enum nst_err answer(const struct change *c, struct nst_req *rq, unsigned status)
 {
@@ -167,6 +179,8 @@ static enum nst_err answer(const struct change *c, struct nst_req *rq, unsigned 
     now = list->first;
     for (const struct nst_json *e = c->list->first; e != c->element; e = e->next)
         now = now->next;
+    if (status == 201)
+        put_location(rq, c, now);
     nst_render_child(&rq->x->out, rq, c->of->element, now);
     return nst_answer_json(rq, status);
 }
@@ -235,6 +249,14 @@ static enum nst_err retire_view(struct nst_req *rq)
 
 #define ELEMENT(kind) "{\"$ref\":\"#/components/schemas/v2.concept_" kind ".Detail\"}"
 #define GIVEN(kind)   "{\"$ref\":\"#/components/schemas/v2.concept_" kind ".Create\"}"
+/* The same, and nothing need be given. */
+#define SOME_TEXT "{\"type\":\"string\",\"pattern\":\"\\\\S\"}"
+#define ANY_TEXT  "{\"type\":[\"string\",\"null\"]}"
+#define PART(kind) \
+    "{\"type\":\"object\",\"properties\":{\"" kind "\":" SOME_TEXT ",\"locale\":" SOME_TEXT \
+    ",\"locale_preferred\":{\"type\":[\"boolean\",\"null\"]},\"" kind "_type\":" ANY_TEXT \
+    ",\"external_id\":" ANY_TEXT ",\"retired\":{\"type\":[\"boolean\",\"null\"]}," \
+    "\"retire_reason\":" ANY_TEXT "}}"
 #define UNCHANGED \
     { \
         208, "Nothing changes: no version was made.", \
@@ -250,6 +272,9 @@ static enum nst_err retire_view(struct nst_req *rq)
           { .schema = "{\"type\":\"array\",\"items\":" ELEMENT(#kind) "}" } }, \
         { 0 } \
     }; \
+    static const struct nst_response kind##_detail_response[] = { \
+        { 200, "The element.", { .schema = ELEMENT(#kind) } }, { 0 } \
+    }; \
     static const struct nst_response kind##_response[] = { \
         { 200, "The element.", { .schema = ELEMENT(#kind) } }, UNCHANGED, { 0 } \
     }; \
@@ -257,13 +282,12 @@ static enum nst_err retire_view(struct nst_req *rq)
         { 201, "The element.", { .schema = ELEMENT(#kind) } }, { 0 } \
     }; \
     static const struct nst_description kind##_list = { .response = kind##_list_response }; \
-    static const struct nst_description kind##_detail = { .response = kind##_response }; \
+    static const struct nst_description kind##_detail = { .response = kind##_detail_response }; \
     static const struct nst_description kind##_creation = { .request = { .schema = GIVEN(#kind) }, \
                                                             .response = \
                                                                 kind##_creation_response }; \
-    static const struct nst_description kind##_change = { \
-        .request = { .schema = "{\"type\":\"object\"}" }, .response = kind##_response \
-    }
+    static const struct nst_description kind##_change = { .request = { .schema = PART(#kind) }, \
+                                                          .response = kind##_response }
 
 DESCRIBE(name);
 DESCRIBE(description);
