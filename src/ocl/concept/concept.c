@@ -140,8 +140,7 @@ static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
-    (void)rq;
-    return ocl_held_scope(q, parent, TABLE);
+    return ocl_held_scope(q, rq, parent, TABLE);
 }
 
 static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
@@ -157,7 +156,7 @@ static enum nst_err concept_visible(struct nst_sql *q, struct nst_req *rq)
 
 static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
 {
-    return ocl_content_count(out, found, rq, OCL_CONCEPTS);
+    return ocl_content_count(out, found, rq, &ocl_concept_kind);
 }
 
 static enum nst_err concept_open(struct nst_req *rq, void *row)
@@ -208,10 +207,12 @@ static const struct nst_route concept_route[] = {
     { V2, S "(HEAD/|)concepts/", .get = { nst_list, ocl_any_caller },
       .post = WRITE(ocl_content_create, ocl_content_creation), .doc = "Concepts of a source." },
     /* G80, V316 */
-    { GUIDE, S "concepts/:concept/", .get = { nst_retrieve, ocl_any_token },
+    { GUIDE, S "concepts/:concept/",
+      .get = { nst_retrieve, ocl_any_token, .describe = &ocl_content_detail },
       .put = EDIT(ocl_content_update, nst_update), .delete = EDIT(ocl_content_retire, nst_destroy),
       .doc = "One concept: its newest version." },
-    { V2, S "(HEAD/|)concepts/:concept/", .get = { nst_retrieve, ocl_any_caller },
+    { V2, S "(HEAD/|)concepts/:concept/",
+      .get = { nst_retrieve, ocl_any_caller, .describe = &ocl_content_detail },
       .put = WRITE(ocl_content_update, ocl_content_updating),
       .patch = WRITE(ocl_content_update, ocl_content_updating),
       .delete = WRITE(ocl_content_remove, ocl_content_removal),

@@ -22,18 +22,25 @@ static void at_revision(struct nst_sql *q, const char *t, int64_t rev)
 enum nst_err ocl_present_scope(struct nst_sql *q, struct nst_req *rq,
                                const struct nst_object *parent, const char *t)
 {
-    if (parent != NULL)
+    int64_t rev = -1;
+    if (parent != NULL) {
         bound(q, t, ".repo_id = ", ((struct nst_row *)parent->row)->id);
-    if (parent != NULL && rq->as_of > 0)
-        at_revision(q, t, rq->as_of - 1);
+        NST_TRY(ocl_moment(&rev, rq, parent->row, t));
+    } else {
+        NST_TRY(ocl_refuse_moment(rq));
+    }
+    if (rev >= 0)
+        at_revision(q, t, rev);
     else
         nst_sql_addf(q, " AND %s.rev_to = " OCL_OPEN_SQL, t);
     return NST_OK;
 }
 
-enum nst_err ocl_held_scope(struct nst_sql *q, const struct nst_object *parent, const char *t)
+enum nst_err ocl_held_scope(struct nst_sql *q, struct nst_req *rq, const struct nst_object *parent,
+                            const char *t)
 {
     const struct ocl_version *v = parent->row;
+    NST_TRY(ocl_refuse_moment(rq));
     bound(q, t, ".repo_id = ", v->repo_id);
     at_revision(q, t, v->rev);
     return NST_OK;
@@ -68,10 +75,20 @@ int64_t ocl_held_state(struct nst_req *rq)
 
 /* ---- Lists ---- */
 
+#define AS_OF \
+    { \
+        "asOf", NULL, "The content as it was: a revision of the source, or a time in UTC." \
+    }
+
 const struct nst_parameter ocl_content_asked[] = {
     { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." },
+    AS_OF,
     { 0 },
 };
+
+static const struct nst_parameter detail_parameter[] = { AS_OF, { 0 } };
+const struct nst_description ocl_content_detail = { .as = nst_retrieve,
+                                                    .parameter = detail_parameter };
 
 static bool hides_retired(struct nst_req *rq)
 {
@@ -108,19 +125,30 @@ static enum nst_err count_everywhere(int64_t *out, struct nst_req *rq, const cha
     return nst_sql_int(out, NULL, rq->db, &q);
 }
 
-enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
-                               enum ocl_counted counted)
+static enum nst_err count_in(struct ocl_count *out, struct nst_req *rq, const struct ocl_source *s,
+                             const struct ocl_kind *kind)
 {
+    int64_t rev;
+    NST_TRY(ocl_moment(&rev, rq, s, kind->resource->table));
+    *out = s->count[kind->counted];
+    return rev >= 0 && rev < s->rev ? ocl_count_at(out, rq, s, kind, rev) : NST_OK;
+}
+
+enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
+                               const struct ocl_kind *kind)
+{
+    enum ocl_counted counted = kind->counted;
     bool active = hides_retired(rq);
     const struct nst_object *o = nst_object(rq);
-    const struct ocl_count *count = NULL;
+    struct ocl_count count;
     *found = true;
-    if (nst_is(o, &ocl_source))
-        count = &((const struct ocl_source *)o->row)->count[counted];
-    if (nst_is(o, &ocl_version))
-        count = &((const struct ocl_version *)o->row)->count[counted];
-    if (count == NULL)
+    if (nst_is(o, &ocl_source)) {
+        NST_TRY(count_in(&count, rq, o->row, kind));
+    } else if (nst_is(o, &ocl_version)) {
+        count = ((const struct ocl_version *)o->row)->count[counted];
+    } else {
         return count_everywhere(out, rq, active ? sums[counted].active : sums[counted].all);
-    *out = active ? count->active : count->all;
+    }
+    *out = active ? count.active : count.all;
     return NST_OK;
 }

@@ -51,7 +51,7 @@ struct ocl_content {
         NST_FIELD("created_by_id", s, content.created_by, &nst_int, .column = "created_by", \
                   .doc = "Number of its creator."), \
         NST_FIELD("version_created_at", s, content.version_created_at, &nst_datetime, \
-                  .flags = NST_CORE, .fill = NST_AUTO_UPDATED, \
+                  .flags = NST_CORE | NST_NEVER_NULL, \
                   .doc = "When the version came into being."), \
         NST_FIELD("version_created_by_id", s, content.version_created_by, &nst_int, \
                   .column = "version_created_by", .doc = "Number of its author."), \
@@ -115,6 +115,7 @@ struct ocl_kind {
 /* What the next write to the content of a source gets. */
 struct ocl_change {
     int64_t rev;    /* the revision that the write makes */
+    int64_t at;     /* its time: never before that of the former one, whatever the clock says */
     int64_t number; /* first of the numbers asked for, already with the owner's ordinal */
 };
 
@@ -129,7 +130,7 @@ struct ocl_delta {
  * thousand at a time, counts are added at its end. Zeroed before its first use; handed over
  * as rq->context. */
 struct ocl_run {
-    int64_t repo, rev, revs_left, number, numbers_left;
+    int64_t repo, rev, revs_left, number, numbers_left, at;
     struct ocl_count count[OCL_COUNTED];
 };
 
@@ -153,13 +154,15 @@ NST_CHECKED enum nst_err ocl_take_back(struct nst_req *rq, int64_t repo,
 /* ---- Which version of the content a path means (content.c): for hooks ----
  *   t  table of the kind */
 
-/* The present content of the source in the path, or of all sources (G58, G72). A walk
- * through the pages of a source stays in the revision that it began with. */
+/* The content of the source in the path at the moment that is asked for, or the present one
+ * of all sources (G58, G72). A walk through the pages of a source stays in the revision that
+ * it began with. */
 enum nst_err ocl_present_scope(struct nst_sql *q, struct nst_req *rq,
                                const struct nst_object *parent, const char *t);
 
 /* What the version of the source in the path holds (G20, G83). */
-enum nst_err ocl_held_scope(struct nst_sql *q, const struct nst_object *parent, const char *t);
+enum nst_err ocl_held_scope(struct nst_sql *q, struct nst_req *rq,
+                            const struct nst_object *parent, const char *t);
 
 /* The versions of the thing in the path; under a version of the source only the one that it
  * holds.
@@ -173,7 +176,27 @@ enum nst_err ocl_content_visible(struct nst_sql *q, struct nst_req *rq, const ch
 
 /* The number of rows of a list, from the counts that are kept with each revision. */
 enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
-                               enum ocl_counted counted);
+                               const struct ocl_kind *kind);
+
+/* ---- Content as it was (as_of.c): ?asOf= of a read, a revision or a time ----
+ *   t  table of the kind */
+
+/* The revision of the source that a read is about: of the walk that it goes on with, else of
+ * the query; -1: the present.
+ * Errors: NST_E_INVALID with a problem under `asOf`; those of nst_query. */
+NST_CHECKED enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
+                                    const char *t);
+
+/* Fail where the query asks for a moment of what has no revisions. */
+NST_CHECKED enum nst_err ocl_refuse_moment(struct nst_req *rq);
+
+/* The counts of the source at a revision; costs as much as changed since. */
+NST_CHECKED enum nst_err ocl_count_at(struct ocl_count *out, struct nst_req *rq,
+                                      const struct ocl_source *s, const struct ocl_kind *kind,
+                                      int64_t rev);
+
+/* GET of one thing: its parameters. */
+extern const struct nst_description ocl_content_detail;
 
 /* The state of a list: the revision of the source; of a version of it, which does not change
  * any more. */

@@ -2,23 +2,31 @@
  * thousand in a run. */
 #include "content.h"
 
+/* Where a source stands. */
+struct stand {
+    int64_t rev, number, at; /* at: time of its last revision */
+};
+
 /* Move the source on by some revisions and numbers.
- *   after  the revision and the number that it stands at then */
-static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
+ *   after  where it stands then */
+static enum nst_err move_on(struct stand *after, struct nst_db *db, int64_t repo,
                             const struct ocl_run *step)
 {
     const struct ocl_count *concepts = &step->count[OCL_CONCEPTS];
     struct nst_rows *rows;
-    after[0] = after[1] = 0;
-    NST_TRY(nst_query_with(&rows, db,
-                           "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
-                           "concepts = concepts + $3, active_concepts = active_concepts + $4 "
-                           "WHERE id = $5 RETURNING rev, next_number",
-                           NST_INT(step->revs_left), NST_INT(step->numbers_left),
-                           NST_INT(concepts->all), NST_INT(concepts->active), NST_INT(repo)));
+    *after = (struct stand){ 0 };
+    NST_TRY(nst_query_with(
+        &rows, db,
+        "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
+        "concepts = concepts + $3, active_concepts = active_concepts + $4, "
+        "content_at = " NST_SQL_LATER("content_at",
+                                      "$5") " "
+                                            "WHERE id = $6 RETURNING rev, next_number, content_at",
+        NST_INT(step->revs_left), NST_INT(step->numbers_left), NST_INT(concepts->all),
+        NST_INT(concepts->active), NST_INT(step->at), NST_INT(repo)));
     if (nst_rows_step(rows)) {
-        after[0] = nst_rows_int(rows, 0);
-        after[1] = nst_rows_int(rows, 1);
+        *after =
+            (struct stand){ nst_rows_int(rows, 0), nst_rows_int(rows, 1), nst_rows_int(rows, 2) };
     } else {
         nst_rows_fail(rows, NST_E_NOT_FOUND);
     }
@@ -28,11 +36,11 @@ static enum nst_err move_on(int64_t after[2], struct nst_db *db, int64_t repo,
 enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)
 {
     struct ocl_run counted = *run;
-    int64_t after[2];
+    struct stand after;
     counted.revs_left = -run->revs_left;
     counted.numbers_left = -run->numbers_left;
     if (run->repo != 0)
-        NST_TRY(move_on(after, db, run->repo, &counted));
+        NST_TRY(move_on(&after, db, run->repo, &counted));
     *run = (struct ocl_run){ 0 };
     return NST_OK;
 }
@@ -40,27 +48,30 @@ enum nst_err ocl_run_flush(struct ocl_run *run, struct nst_db *db)
 #define RUN_REVS    1000
 #define RUN_NUMBERS 2000
 
-static enum nst_err open_run(struct ocl_run *run, struct nst_db *db, int64_t repo)
+static enum nst_err open_run(struct ocl_run *run, struct nst_db *db, int64_t repo, int64_t now)
 {
-    const struct ocl_run step = { .revs_left = RUN_REVS, .numbers_left = RUN_NUMBERS };
-    int64_t after[2];
+    const struct ocl_run step = { .revs_left = RUN_REVS, .numbers_left = RUN_NUMBERS, .at = now };
+    struct stand after;
     NST_TRY(ocl_run_flush(run, db));
-    NST_TRY(move_on(after, db, repo, &step));
+    NST_TRY(move_on(&after, db, repo, &step));
     *run = step;
     run->repo = repo;
-    run->rev = after[0] - RUN_REVS + 1;
-    run->number = after[1] - RUN_NUMBERS;
+    run->rev = after.rev - RUN_REVS + 1;
+    run->number = after.number - RUN_NUMBERS;
+    run->at = after.at;
     return NST_OK;
 }
 
 /* The next revision outside a run, with what the write adds; `sign` -1 takes it back. */
-static enum nst_err step_once(int64_t after[2], struct nst_db *db, int64_t repo,
+static enum nst_err step_once(struct stand *after, struct nst_req *rq, int64_t repo,
                               const struct ocl_delta *delta, int sign)
 {
-    struct ocl_run step = { .revs_left = sign, .numbers_left = sign * delta->numbers };
+    struct ocl_run step = { .revs_left = sign,
+                            .numbers_left = sign * delta->numbers,
+                            .at = rq->now };
     step.count[delta->counted] =
         (struct ocl_count){ sign * delta->count.all, sign * delta->count.active };
-    return move_on(after, db, repo, &step);
+    return move_on(after, rq->db, repo, &step);
 }
 
 static void count(struct ocl_run *run, const struct ocl_delta *delta, int sign)
@@ -77,15 +88,17 @@ enum nst_err ocl_advance(struct ocl_change *out, struct nst_req *rq, int64_t rep
                          const struct ocl_delta *delta)
 {
     struct ocl_run *run = rq->context;
-    int64_t after[2], home = repo << OCL_NUMBER_BITS;
+    struct stand after;
+    int64_t home = repo << OCL_NUMBER_BITS;
     if (run == NULL) {
-        NST_TRY(step_once(after, rq->db, repo, delta, 1));
-        *out = (struct ocl_change){ after[0], home + after[1] - delta->numbers };
+        NST_TRY(step_once(&after, rq, repo, delta, 1));
+        *out = (struct ocl_change){ after.rev, after.at, home + after.number - delta->numbers };
         return NST_OK;
     }
     if (run->repo != repo || run->revs_left == 0 || run->numbers_left < delta->numbers)
-        NST_TRY(open_run(run, rq->db, repo));
-    *out = (struct ocl_change){ run->rev, home + run->number };
+        NST_TRY(open_run(run, rq->db, repo, rq->now));
+    run->at = rq->now > run->at ? rq->now : run->at;
+    *out = (struct ocl_change){ run->rev, run->at, home + run->number };
     count(run, delta, 1);
     return NST_OK;
 }
@@ -93,9 +106,9 @@ enum nst_err ocl_advance(struct ocl_change *out, struct nst_req *rq, int64_t rep
 enum nst_err ocl_take_back(struct nst_req *rq, int64_t repo, const struct ocl_delta *delta)
 {
     struct ocl_run *run = rq->context;
-    int64_t after[2];
+    struct stand after;
     if (run == NULL)
-        return step_once(after, rq->db, repo, delta, -1);
+        return step_once(&after, rq, repo, delta, -1);
     count(run, delta, -1);
     return NST_OK;
 }

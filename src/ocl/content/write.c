@@ -8,9 +8,11 @@ static const struct ocl_kind *kind_of(const struct nst_req *rq)
 }
 
 /* What every new version has, the first one included. */
-static void open_version(struct nst_req *rq, struct ocl_content *c, int64_t rev, int64_t previous)
+static void open_version(struct nst_req *rq, struct ocl_content *c, const struct ocl_change *change,
+                         int64_t previous)
 {
-    c->rev_from = rev;
+    c->rev_from = change->rev;
+    c->version_created_at = change->at;
     c->rev_to = OCL_OPEN;
     c->previous_id = previous;
     c->version_created_by = rq->caller.id;
@@ -68,9 +70,9 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
     NST_TRY(ocl_advance(&change, rq, s->row.id, &delta));
     c->object_id = change.number;
     c->row.id = change.number + 1;
-    c->created_at = rq->now;
+    c->created_at = change.at;
     c->created_by = rq->caller.id;
-    open_version(rq, c, change.rev, 0);
+    open_version(rq, c, &change, 0);
     return give_id(rq, kind, c);
 }
 
@@ -103,7 +105,7 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
     nst_sql_bind(&q, NST_INT(former->row.id));
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     next->row.id = change.number;
-    open_version(rq, next, change.rev, former->row.id);
+    open_version(rq, next, &change, former->row.id);
     return nst_insert(rq, kind->resource, next);
 }
 
