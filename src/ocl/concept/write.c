@@ -1,4 +1,4 @@
-/* What a version of a concept has besides, and when two of them say the same. */
+/* What a version of a concept has besides: the name to show, and its checksums. */
 #include "concept.h"
 
 #include "ocl/app.h"
@@ -56,80 +56,47 @@ static enum nst_err choose_display(struct nst_req *rq, void *row)
     return NST_OK;
 }
 
-static bool same_element(const struct nst_json *x, const struct nst_json *y)
+/* ---- Checksums ---- */
+
+static void add(struct nst_json *object, const char *name, struct nst_json *v)
 {
-    static const char *const member[] = { "name",         "description",
-                                          "locale",       "locale_preferred",
-                                          "name_type",    "description_type",
-                                          "external_id",  "retired",
-                                          "retire_reason" };
-    for (size_t i = 0; i < NST_COUNT(member); i++) {
-        struct nst_str name = nst_str_z(member[i]);
-        const struct nst_json *a = nst_json_get(x, name), *b = nst_json_get(y, name);
-        if ((a == NULL) != (b == NULL) || (a != NULL && !nst_json_equal(a, b)))
-            return false;
-    }
-    return true;
+    v->name = nst_str_z(name);
+    v->next = object->first;
+    object->first = v;
+    object->count++;
 }
 
-static bool take_equal(const struct nst_json *list, bool *taken, const struct nst_json *wanted)
+static void add_text(struct nst_req *rq, struct nst_json *object, const char *name,
+                     struct nst_str text)
 {
-    size_t i = 0;
-    for (const struct nst_json *v = list->first; v != NULL; v = v->next, i++)
-        if (!taken[i] && same_element(v, wanted))
-            return taken[i] = true;
-    return false;
+    struct nst_json *v = NST_NEW(rq->arena, struct nst_json);
+    *v =
+        (struct nst_json){ .kind = text.p != NULL ? NST_JSON_STRING : NST_JSON_NULL, .text = text };
+    add(object, name, v);
 }
 
-/* Elements equal but for their numbers, in any order (V611). */
-static bool same_list(struct nst_req *rq, struct nst_str x, struct nst_str y)
+static void add_json(struct nst_req *rq, struct nst_json *object, const char *name,
+                     struct nst_str json)
 {
-    struct nst_json *a, *b;
-    if (x.p == NULL || y.p == NULL)
-        return x.p == y.p;
-    if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
-        nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK || a->count != b->count)
-        return false;
-    bool *taken = NST_NEW_ARRAY(rq->arena, bool, b->count + 1);
-    for (const struct nst_json *v = a->first; v != NULL; v = v->next)
-        if (!take_equal(b, taken, v))
-            return false;
-    return true;
+    struct nst_json *v;
+    if (json.p != NULL && nst_json_read(&v, NULL, rq->arena, json, NULL) == NST_OK)
+        add(object, name, v);
 }
 
-/* The object without the keys that are an importer's own (V417). */
-static void drop_private(struct nst_json *object)
+/* What counts of a concept (V409), as its document has it. */
+static struct ocl_checksums sums(struct nst_req *rq, const void *row)
 {
-    struct nst_json **at = &object->first;
-    while (*at != NULL) {
-        if (nst_str_starts((*at)->name, NST_STR("__")))
-            *at = (*at)->next;
-        else
-            at = &(*at)->next;
-    }
-}
-
-static bool same_extras(struct nst_req *rq, struct nst_str x, struct nst_str y)
-{
-    struct nst_json *a, *b;
-    if (nst_str_eq(x, y) || x.p == NULL || y.p == NULL)
-        return nst_str_eq(x, y);
-    if (nst_json_read(&a, NULL, rq->arena, x, NULL) != NST_OK ||
-        nst_json_read(&b, NULL, rq->arena, y, NULL) != NST_OK)
-        return false;
-    drop_private(a);
-    drop_private(b);
-    return nst_json_equal(a, b);
-}
-
-static bool is_same(struct nst_req *rq, const void *stored, const void *next)
-{
-    const struct ocl_concept *x = stored, *y = next;
-    return nst_str_eq(x->concept_class, y->concept_class) && nst_str_eq(x->datatype, y->datatype) &&
-           x->content.retired == y->content.retired &&
-           nst_str_eq(x->content.external_id, y->content.external_id) &&
-           same_extras(rq, x->content.extras, y->content.extras) &&
-           same_list(rq, x->names, y->names) && same_list(rq, x->descriptions, y->descriptions);
+    const struct ocl_concept *c = row;
+    struct nst_json object = { .kind = NST_JSON_OBJECT };
+    struct nst_json retired = { .kind = NST_JSON_BOOL, .boolean = c->content.retired };
+    add(&object, "retired", &retired);
+    add_text(rq, &object, "concept_class", c->concept_class);
+    add_text(rq, &object, "datatype", c->datatype);
+    add_text(rq, &object, "external_id", c->content.external_id);
+    add_json(rq, &object, "extras", c->content.extras);
+    add_json(rq, &object, "names", c->names);
+    add_json(rq, &object, "descriptions", c->descriptions);
+    return ocl_checksums(rq->arena, &ocl_concept_sum, &object);
 }
 
 static const char *const lists[] = { "names", "descriptions", NULL };
@@ -143,5 +110,5 @@ const struct ocl_kind ocl_concept_kind = {
     .of_list = NST_E_NOT_FOUND, /* V238 */
     .counted = OCL_CONCEPTS,
     .settle = choose_display,
-    .is_same = is_same,
+    .sums = sums,
 };

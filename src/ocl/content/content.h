@@ -6,6 +6,7 @@
 #define OCL_CONTENT_H
 
 #include "ocl/app.h"
+#include "ocl/checksum/checksum.h"
 #include "ocl/source/source.h"
 
 /* The upper end of an open interval. */
@@ -106,8 +107,9 @@ struct ocl_kind {
     /* Complete and check a version that is about to be stored. NULL: nothing to do.
      * Errors: any, with the problem recorded. */
     enum nst_err (*settle)(struct nst_req *rq, void *row);
-    /* Whether two versions say the same (V611). */
-    bool (*is_same)(struct nst_req *rq, const void *a, const void *b);
+    /* The checksums of a version: two that have the same standard one say the same (V404,
+     * V611). In rq's arena. */
+    struct ocl_checksums (*sums)(struct nst_req *rq, const void *row);
 };
 
 /* ---- Revisions (revision.c) ---- */
