@@ -100,6 +100,26 @@ def times(memory):
         assert got == memory.states[rev], (time, rev, got, memory.states[rev])
 
 
+def differences(memory):
+    """Every pair of revisions: what is told is what is not the same."""
+    for first in range(0, len(memory.states), 9):
+        for last in range(first, len(memory.states), 11):
+            old, new = memory.states[first], memory.states[last]
+            told, after = {}, "limit=3"
+            while after:
+                a = memory.client.expect(200, "GET", "/v2/orgs/O/sources/S/$difference/"
+                                                     f"?from={first}&to={last}&{after}").json()
+                told.update({c["id"]: c["change"] for c in a["concepts"]})
+                after = a["next"] and "limit=3&" + a["next"].rsplit("&", 1)[1]
+            differ = {i for i in new if old.get(i) != new[i]}
+            assert differ <= told.keys() <= new.keys(), (first, last, told, differ)
+            for one, change in told.items():
+                was, now = old.get(one), new[one]
+                wanted = "created" if was is None else "changed" if was[1] == now[1] else \
+                    "retired" if now[1] else "reactivated"
+                assert change == wanted, (first, last, one, change, wanted)
+
+
 def run_on(tally, nestor, engine, cluster):
     with Site(nestor, cluster) as site:
         site.init()
@@ -108,7 +128,8 @@ def run_on(tally, nestor, engine, cluster):
             for _ in range(WRITES):
                 memory.write()
             for name, case in (("every revision", revisions), ("by pages", pages),
-                               ("one by one", details), ("every time", times)):
+                               ("one by one", details), ("every time", times),
+                               ("differences", differences)):
                 tally.run(f"{engine}: {name}", case, memory)
 
 

@@ -47,6 +47,7 @@ GET    {f}/{o}/sources/{s}/                          V 200 G74 V310
 GET    {f}/{o}/sources/{s}/versions/                 V 200 G75 V311
 GET    {f}/{o}/sources/{s}/latest/                   V 200 G76 V312
 GET    {f}/{o}/sources/{s}/v1/                       V 200 G77 V312
+GET    {f}/{o}/sources/{s}/$difference/              V 400 V117
 GET    {f}/{o}/sources/{s}/concepts/                 V 200 G79 V315
 GET    {f}/{o}/sources/{s}/concepts/old/             V 200 G80 V316
 GET    {f}/{o}/sources/{s}/concepts/old/versions/    V 200 G81 V318
@@ -241,7 +242,7 @@ class Row:
 
 
 def fill(path):
-    return urllib.parse.quote(path, safe="/{}:+%")
+    return urllib.parse.quote(path, safe="/{}:+%$")
 
 
 def rows():
@@ -414,7 +415,7 @@ def every_route_has_a_row(matrix):
     known = {(row.method, row.place) for row in rows()}
     missing = []
     for path, item in paths.items():
-        pattern = re.compile(re.sub("{[a-z_]+}", "[^/]+", path))
+        pattern = re.compile("[^/]+".join(map(re.escape, re.split("{[a-z_]+}", path))))
         missing += [f"{m.upper()} {path}" for m in item if path.startswith(("/guide/", "/v2/"))
                     and m != "parameters"
                     and not any(k == m.upper() and pattern.fullmatch(p) for k, p in known)]

@@ -151,7 +151,7 @@ def values_for(parameter):
     if schema.get("type") == "integer":
         return (str(schema.get("minimum", 0)), str(schema.get("maximum", 2)), "-1", "x",
                 "99999999999999999999")
-    return ("name", "!x,y*", "%FF%00", "")
+    return (*schema.get("examples", ()), "name", "!x,y*", "%FF%00", "")
 
 
 def pairs(parameters, draw):

@@ -73,6 +73,10 @@ static enum nst_err revision_at(int64_t *rev, const struct rows *r, int64_t time
 
 #define PARAMETER "asOf"
 
+static const struct ocl_moment_parameter as_of = {
+    PARAMETER, "No revision, no time such as 2026-01-31T12:00:00Z."
+};
+
 static struct nst_str asked(struct nst_req *rq)
 {
     return rq->method == NST_GET ? nst_query_value(rq, PARAMETER) : (struct nst_str){ 0 };
@@ -86,21 +90,6 @@ static bool is_number(struct nst_str s)
     return s.n > 0 && s.n < 19;
 }
 
-static enum nst_err refuse(struct nst_req *rq, const char *text)
-{
-    return nst_fail(rq, NST_E_INVALID, PARAMETER, nst_str_z(text));
-}
-
-enum nst_err ocl_refuse_moment(struct nst_req *rq)
-{
-    if (asked(rq).n == 0)
-        return NST_OK;
-    return refuse(rq, nst_ancestor(rq, "version") != NULL
-                          ? "A version of a source does not change: leave it out, or ask the "
-                            "source."
-                          : "Revisions are those of one source: ask a source for its content.");
-}
-
 static struct rows rows_of(struct nst_req *rq, const struct ocl_source *s, const char *t)
 {
     return (struct rows){ .db = rq->db,
@@ -110,33 +99,52 @@ static struct rows rows_of(struct nst_req *rq, const struct ocl_source *s, const
                           .end = (s->row.id << OCL_NUMBER_BITS) + s->next_number };
 }
 
-static enum nst_err read_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
-                                const char *t, struct nst_str text)
+enum nst_err ocl_read_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
+                             const char *t, const struct ocl_moment_parameter *p)
 {
+    struct nst_str text = nst_query_value(rq, p->name);
     const struct rows r = rows_of(rq, s, t);
     int64_t time;
     if (nst_time_parse(&time, text))
         return revision_at(rev, &r, time);
     if (!is_number(text))
-        return refuse(rq, "Neither a revision nor a time such as 2026-01-31T12:00:00Z.");
+        return nst_fail(rq, NST_E_INVALID, p->name, nst_str_z(p->unreadable));
     *rev = 0;
     for (size_t i = 0; i < text.n; i++)
         *rev = *rev * 10 + (text.p[i] - '0');
     if (*rev > s->rev)
-        return refuse(rq,
-                      nst_strf(rq->arena, "The source is at revision %lld.", (long long)s->rev).p);
+        return nst_fail(rq, NST_E_INVALID, p->name,
+                        nst_strf(rq->arena, "The source is at revision %lld.", (long long)s->rev));
     return NST_OK;
+}
+
+enum nst_err ocl_refuse_moment(struct nst_req *rq)
+{
+    if (asked(rq).n == 0)
+        return NST_OK;
+    bool is_version = nst_ancestor(rq, "version") != NULL;
+    return nst_fail(rq, NST_E_INVALID, PARAMETER,
+                    is_version ? NST_STR("A version of a source does not change: leave it out, or "
+                                         "ask the source.")
+                               : NST_STR("Revisions are those of one source: ask a source for its "
+                                         "content."));
 }
 
 enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s, const char *t)
 {
-    struct nst_str text = asked(rq);
     *rev = -1;
     if (rq->as_of > 0)
         *rev = rq->as_of - 1;
-    else if (text.n > 0)
-        return read_moment(rev, rq, s, t, text);
+    else if (asked(rq).n > 0)
+        return ocl_read_moment(rev, rq, s, t, &as_of);
     return NST_OK;
+}
+
+enum nst_err ocl_first_after(int64_t *number, struct nst_req *rq, const struct ocl_source *s,
+                             const char *t, int64_t rev)
+{
+    const struct rows r = rows_of(rq, s, t);
+    return first_above(number, &r, "rev_from", rev);
 }
 
 /* ---- How much there was ---- */

@@ -77,7 +77,8 @@ int64_t ocl_held_state(struct nst_req *rq)
 
 #define AS_OF \
     { \
-        "asOf", NULL, "The content as it was: a revision of the source, or a time in UTC." \
+        "asOf", "{\"type\":\"string\",\"examples\":[\"0\"]}", \
+            "The content as it was: a revision of the source, or a time in UTC." \
     }
 
 const struct nst_parameter ocl_content_asked[] = {

@@ -189,6 +189,22 @@ enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
 NST_CHECKED enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
                                     const char *t);
 
+/* A parameter of the query, and what is said of a value that is no moment. */
+struct ocl_moment_parameter {
+    const char *name, *unreadable;
+};
+
+/* A moment that a parameter says: a revision, or a time.
+ * Errors: NST_E_INVALID with a problem under its name; those of nst_query. */
+NST_CHECKED enum nst_err ocl_read_moment(int64_t *rev, struct nst_req *rq,
+                                         const struct ocl_source *s, const char *t,
+                                         const struct ocl_moment_parameter *p);
+
+/* The number of the first row that a revision did not have yet; behind the last one when
+ * there is none. */
+NST_CHECKED enum nst_err ocl_first_after(int64_t *number, struct nst_req *rq,
+                                         const struct ocl_source *s, const char *t, int64_t rev);
+
 /* Fail where the query asks for a moment of what has no revisions. */
 NST_CHECKED enum nst_err ocl_refuse_moment(struct nst_req *rq);
 
