@@ -27,7 +27,7 @@ struct nst_row {
     uint64_t set, null;
 };
 
-#define NST_FIELD_MAX 64
+#define NST_FIELD_MAX 64 /* fields with columns stand before it; links and constants anywhere */
 
 /* How a value is held in C. */
 enum nst_rep { NST_REP_STR, NST_REP_INT, NST_REP_BOOL };
@@ -51,12 +51,13 @@ struct nst_type {
 };
 
 /* Text without further form; text matched against ids; an id of any printable
- * characters, percent-encoded or not; addresses; whole numbers; booleans; times; a free
+ * characters, percent-encoded or not; addresses; whole numbers; numbers with a fraction,
+ * kept as the shortest text that is the same double; booleans; times; a free
  * JSON value kept as text; the same, an object; a list of strings kept as
  * comma-separated text; a list of child objects kept as JSON text; the row's
  * number in the face's style (G94, V108). */
-extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int, nst_bool,
-    nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
+extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int, nst_real,
+    nst_bool, nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
 
 enum nst_field_flag {
     NST_KEY = 1 << 0,        /* the look-up field: its value is the last path segment */

@@ -108,7 +108,7 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t colu
     const struct nst_resource *r = m->resource;
     nst_put_lit(b, "SELECT ");
     const char *between = "";
-    for (size_t i = 0; i < r->field_count; i++) {
+    for (size_t i = 0; i < r->field_count && i < NST_FIELD_MAX; i++) {
         if ((columns >> i & 1) == 0)
             continue;
         nst_put_z(b, between);

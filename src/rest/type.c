@@ -2,6 +2,8 @@
  * one more row here and its line in field.h. */
 #include "model.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Reading ---- */
@@ -67,6 +69,39 @@ static bool parse_int(struct nst_req *rq, const struct nst_field *f, const struc
     if (v->kind != NST_JSON_NUMBER && v->kind != NST_JSON_STRING)
         return false;
     return nst_str_int(member, v->text);
+}
+
+/* The shortest text of the double, with a point or an exponent in it. */
+static void put_real(struct nst_buf *out, double number)
+{
+    char text[32];
+    int digits = 15;
+    do
+        snprintf(text, sizeof(text), "%.*g", digits, number);
+    while (strtod(text, NULL) != number && ++digits <= 17);
+    nst_put_z(out, text);
+    if (strpbrk(text, ".e") == NULL)
+        nst_put_lit(out, ".0");
+}
+
+/* Digits alone: strtod takes words and hexadecimal numbers, too. */
+static bool parse_real(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    (void)f;
+    struct nst_buf b;
+    char *end;
+    const char *text = nst_str_to_z(rq->arena, v->text);
+    if ((v->kind != NST_JSON_NUMBER && v->kind != NST_JSON_STRING) || v->text.n == 0 ||
+        strspn(text, "+-.0123456789eE") != v->text.n)
+        return false;
+    double number = strtod(text, &end);
+    if (*end != '\0' || !isfinite(number))
+        return false;
+    nst_buf_init(&b, rq->arena, 64);
+    put_real(&b, number);
+    *(struct nst_str *)member = nst_buf_str(&b);
+    return true;
 }
 
 static bool is_one_of(struct nst_str text, const char *const *words)
@@ -259,6 +294,8 @@ const struct nst_type nst_email = { "email", NST_REP_STR, "text",     "string",
                                     "email", parse_text,  print_text, nst_str_is_email };
 const struct nst_type nst_int = { "int",   NST_REP_INT, "bigint", "integer",
                                   "int64", parse_int,   print_int };
+const struct nst_type nst_real = { "real",   NST_REP_STR, "text",   "number",
+                                   "double", parse_real,  print_raw };
 const struct nst_type nst_bool = { "bool", NST_REP_BOOL, "boolean", "boolean",
                                    NULL,   parse_bool,   print_bool };
 const struct nst_type nst_datetime = { "datetime",  NST_REP_INT,    "bigint",      "string",
@@ -276,5 +313,6 @@ const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",      "
 
 bool nst_holds_json(const struct nst_type *type)
 {
-    return type == &nst_json_value || type == &nst_json_object || type == &nst_child_list;
+    return type == &nst_json_value || type == &nst_json_object || type == &nst_child_list ||
+           type == &nst_real;
 }
