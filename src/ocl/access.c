@@ -93,11 +93,10 @@ static enum nst_err has_right(bool *out, struct nst_req *rq, const struct ocl_so
     return NST_OK;
 }
 
-enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq)
+/* The ways to see a repository, one or the other. */
+static void put_ways(struct nst_sql *q, struct nst_req *rq, const char *before)
 {
-    if (administers(rq))
-        return NST_OK;
-    const char *between = " AND (";
+    const char *between = before;
     for (size_t i = 0; i < NST_COUNT(way_in); i++) {
         if (((unsigned)RIGHT_VIEW & (unsigned)way_in[i].way) == 0 || way_in[i].sql == NULL)
             continue;
@@ -111,7 +110,21 @@ enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq)
         between = " OR ";
     }
     nst_sql_add(q, ")");
+}
+
+enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq)
+{
+    if (!administers(rq))
+        put_ways(q, rq, " AND (");
     return NST_OK;
+}
+
+void ocl_hidden_repos(struct nst_sql *q, struct nst_req *rq)
+{
+    if (administers(rq))
+        nst_sql_add(q, " AND FALSE");
+    else
+        put_ways(q, rq, " AND NOT (");
 }
 
 /* ---- Permissions ---- */

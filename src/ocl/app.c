@@ -142,9 +142,8 @@ static const struct nst_texts guide_texts = {
 #define NOT_YET \
     "q fuzzy? excludeFuzzy? excludeWildcard? searchMapCodes? includeSearchMeta? facetsOnly? " \
     "includeFacets? csv? updatedSince locale updatedBy nameTypes descriptionTypes collection " \
-    "collectionType targetRepo targetRepoMapType targetRepoUrls mapTypes mapType fromConcept " \
-    "toConcept conceptSource fromConceptSource toConceptSource fromConceptOwner toConceptOwner " \
-    "fromConceptOwnerType toConceptOwnerType properties__* extras.* contains allVersions? " \
+    "collectionType targetRepo targetRepoMapType targetRepoUrls mapTypes conceptSource " \
+    "properties__* extras.* contains allVersions? " \
     "lastLoginSince lastLoginBefore dateJoinedSince dateJoinedBefore includeInactive? " \
     "includeOverview? includeSummary? includeClientConfigs? includeHierarchyRoot? " \
     "includeConcepts? includeMappings? includeReferences? includeStates? includeTasks? " \

@@ -115,6 +115,9 @@ enum nst_err ocl_may_view(struct nst_req *rq, const struct nst_object *o);
 /* ... and as SQL for lists: " AND (...)" over the table `repo`. */
 enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq);
 
+/* The other ones: what the caller may not see. */
+void ocl_hidden_repos(struct nst_sql *q, struct nst_req *rq);
+
 /* True when the user is a member of the organisation now.
  * Errors: those of nst_query. */
 NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t user);

@@ -33,6 +33,7 @@ static const struct kind kinds[] = {
     { "Source", "sources/", true, false, true, 1 },
     { "Source Version", "versions/", true, true, true, OCL_IMPORT_TURNS - 1 },
     { "Concept", "concepts/", true, true, false, OCL_IMPORT_TURNS - 1 },
+    { "Mapping", "mappings/", true, true, false, OCL_IMPORT_TURNS - 1 },
 };
 
 static struct nst_str text_of(const struct nst_json *line, const char *name)

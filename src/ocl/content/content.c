@@ -70,7 +70,8 @@ int64_t ocl_present_state(struct nst_req *rq)
 
 int64_t ocl_held_state(struct nst_req *rq)
 {
-    return ((const struct ocl_version *)nst_object(rq)->row)->rev + 1;
+    const struct nst_object *o = nst_object(rq);
+    return nst_is(o, &ocl_version) ? ((const struct ocl_version *)o->row)->rev + 1 : 0;
 }
 
 /* ---- Lists ---- */
@@ -112,6 +113,7 @@ static const struct {
     const char *all, *active;
 } sums[OCL_COUNTED] = {
     [OCL_CONCEPTS] = { "repo.concepts", "repo.active_concepts" },
+    [OCL_MAPPINGS] = { "repo.mappings", "repo.active_mappings" },
 };
 
 static enum nst_err count_everywhere(int64_t *out, struct nst_req *rq, const char *column)

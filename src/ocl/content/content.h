@@ -107,6 +107,9 @@ struct ocl_kind {
     /* Complete and check a version that is about to be stored. NULL: nothing to do.
      * Errors: any, with the problem recorded. */
     enum nst_err (*settle)(struct nst_req *rq, void *row);
+    /* Give a line of an import that has no id the one it means. NULL: lines have ids.
+     * Errors: any, with the problem recorded. */
+    enum nst_err (*name)(struct nst_req *rq, void *row);
     /* The checksums of a version: two that have the same standard one say the same (V404,
      * V611). In rq's arena. */
     struct ocl_checksums (*sums)(struct nst_req *rq, const void *row);

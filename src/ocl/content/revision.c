@@ -13,17 +13,20 @@ static enum nst_err move_on(struct stand *after, struct nst_db *db, int64_t repo
                             const struct ocl_run *step)
 {
     const struct ocl_count *concepts = &step->count[OCL_CONCEPTS];
+    const struct ocl_count *mappings = &step->count[OCL_MAPPINGS];
     struct nst_rows *rows;
     *after = (struct stand){ 0 };
     NST_TRY(nst_query_with(
         &rows, db,
         "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
         "concepts = concepts + $3, active_concepts = active_concepts + $4, "
+        "mappings = mappings + $5, active_mappings = active_mappings + $6, "
         "content_at = " NST_SQL_LATER("content_at",
-                                      "$5") " "
-                                            "WHERE id = $6 RETURNING rev, next_number, content_at",
+                                      "$7") " "
+                                            "WHERE id = $8 RETURNING rev, next_number, content_at",
         NST_INT(step->revs_left), NST_INT(step->numbers_left), NST_INT(concepts->all),
-        NST_INT(concepts->active), NST_INT(step->at), NST_INT(repo)));
+        NST_INT(concepts->active), NST_INT(mappings->all), NST_INT(mappings->active),
+        NST_INT(step->at), NST_INT(repo)));
     if (nst_rows_step(rows)) {
         *after =
             (struct stand){ nst_rows_int(rows, 0), nst_rows_int(rows, 1), nst_rows_int(rows, 2) };

@@ -94,7 +94,6 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
                                      { 0, (int)former->retired - (int)next->retired } };
     struct ocl_change change = { 0 };
     struct nst_sql q;
-    NST_TRY(settle(rq, kind, next));
     NST_TRY(ocl_advance(&change, rq, next->repo_id, &delta));
     nst_sql_init(&q, rq->arena);
     nst_sql_addf(&q, "UPDATE %s SET rev_to = ", kind->resource->table);
@@ -107,6 +106,13 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
     next->row.id = change.number;
     open_version(rq, next, &change, former->row.id);
     return nst_insert(rq, kind->resource, next);
+}
+
+static enum nst_err settle_next(struct nst_req *rq, const struct ocl_kind *kind,
+                                struct ocl_content *next, const struct ocl_content *former)
+{
+    NST_TRY(settle(rq, kind, next));
+    return store_next(rq, kind, next, former);
 }
 
 /* The next version before it differs; why the former one was made is told by that alone. */
@@ -140,6 +146,7 @@ static bool is_same(struct nst_req *rq, const struct ocl_kind *kind, const void 
 enum nst_err ocl_content_end(bool *changed, struct nst_req *rq, const struct ocl_kind *kind,
                              void *next, const void *stored)
 {
+    NST_TRY(settle(rq, kind, next));
     *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(rq, kind, stored, next);
     if (*changed)
         return store_next(rq, kind, next, stored);
@@ -199,7 +206,7 @@ static enum nst_err retire(struct nst_req *rq, const struct ocl_retirement *why)
     next->update_comment = why->update_comment.n > 0
                                ? why->update_comment
                                : nst_strf(rq->arena, "%s was retired", kind->word);
-    NST_TRY(store_next(rq, kind, next, stored));
+    NST_TRY(settle_next(rq, kind, next, stored));
     return nst_answer_empty(rq, 204);
 }
 
@@ -220,7 +227,7 @@ enum nst_err ocl_content_reactivate(struct nst_req *rq)
     next->retired = false;
     next->retire_reason = (struct nst_str){ 0 };
     next->update_comment = nst_strf(rq->arena, "%s was un-retired", kind->word);
-    NST_TRY(store_next(rq, kind, next, stored));
+    NST_TRY(settle_next(rq, kind, next, stored));
     return nst_answer_empty(rq, 204);
 }
 
@@ -341,6 +348,7 @@ static enum nst_err import_existing(struct nst_req *rq, const struct ocl_kind *k
 {
     struct ocl_content *next = next_of(rq, kind, stored);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
+    NST_TRY(settle(rq, kind, next));
     if (is_same(rq, kind, stored, next))
         return nst_answer_empty(rq, 208);
     NST_TRY(store_next(rq, kind, next, stored));
@@ -369,6 +377,8 @@ enum nst_err ocl_content_import(struct nst_req *rq)
     bool inserted = false;
     if (nst_bind(c, rq, kind->resource, NST_CREATE) != NST_OK)
         return import_partial(rq, kind, c->id);
+    if (c->id.p == NULL && kind->name != NULL)
+        NST_TRY(kind->name(rq, c));
     const struct ocl_delta delta = opened(kind, c);
     for (int attempt = 0; attempt < 2; attempt++) {
         NST_TRY(ocl_content_open(rq, kind, c));

@@ -5,7 +5,7 @@
 #include "nestor/rest.h"
 
 /* What a source counts, with its present revision and in each version. */
-enum ocl_counted { OCL_CONCEPTS, OCL_COUNTED };
+enum ocl_counted { OCL_CONCEPTS, OCL_MAPPINGS, OCL_COUNTED };
 
 struct ocl_count {
     int64_t all, active; /* active: not retired */
@@ -30,6 +30,11 @@ struct ocl_source {
 
 /* The languages of a repository, the default one first (V224). */
 #define OCL_LOCALES "(repo.default_locale || ',' || coalesce(repo.supported_locales, ''))"
+
+/* The source whose address follows: a condition over `repo` under any name. */
+#define OCL_AT(repo) \
+    repo ".kind = 'source' AND " repo ".is_active AND " repo ".owner_is_active AND (" repo \
+         ".owner_url || 'sources/' || " repo ".mnemonic || '/') = "
 
 extern const struct nst_resource ocl_source;
 

@@ -39,6 +39,10 @@ static const struct nst_field version_field[] = {
               .flags = NST_CORE, .doc = "Number of concepts in it."),
     NST_FIELD("active_concepts", ocl_version, count[OCL_CONCEPTS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of concepts in it that are not retired."),
+    NST_FIELD("mappings", ocl_version, count[OCL_MAPPINGS].all, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of mappings in it."),
+    NST_FIELD("active_mappings", ocl_version, count[OCL_MAPPINGS].active, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of mappings in it that are not retired."),
     NST_FIELD("previous_id", ocl_version, previous_id, &nst_int, .doc = "Number of the former."),
     NST_FIELD("parent_id", ocl_version, parent_id, &nst_int, .doc = "Number of the parent."),
     NST_FIELD("is_active", ocl_version, is_active, &nst_bool, .fallback = "true",
@@ -290,7 +294,7 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, rq->db,
                            "UPDATE repo SET versions = versions + 1 WHERE id = $1 "
-                           "RETURNING rev, concepts, active_concepts",
+                           "RETURNING rev, concepts, active_concepts, mappings, active_mappings",
                            NST_INT(v->repo_id)));
     if (nst_rows_step(rows)) {
         v->rev = nst_rows_int(rows, 0);
@@ -399,7 +403,8 @@ const struct nst_resource ocl_version = {
 
 /* INITIAL is as old as its source: in its place stands the source as it is now. */
 #define LISTED \
-    "SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.previous_id, v.parent_id, " \
+    "SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.mappings, " \
+    "v.active_mappings, v.previous_id, v.parent_id, " \
     "v.is_active, v.created_at, v.created_by, v.retired" \
     ", CASE WHEN v.mnemonic = 'INITIAL' THEN 'HEAD' ELSE v.mnemonic END AS mnemonic" \
     ", CASE WHEN v.mnemonic = 'INITIAL' THEN FALSE ELSE v.released END AS released" \

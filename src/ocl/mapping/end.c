@@ -1,0 +1,267 @@
+/* The ends of a mapping: reading addresses, and who may see what stands there.
+ *
+ * An end leads to a source that is public, or that its author could see when it was written
+ * (`source_id`). So whoever writes a mapping learns nothing of sources that are hidden from
+ * them: it stays as it was given, as if nothing stood there. */
+#include "mapping.h"
+
+#include "ocl/app.h"
+
+#define CODE_MAX 255 /* of a concept */
+
+struct side {
+    size_t offset; /* of the end in the row */
+    const char *concept_url, *source_url, *source_version, *concept_code; /* fields */
+    const char *missing; /* V264 */
+};
+
+static const struct side sides[] = {
+    { offsetof(struct ocl_mapping, from), "from_concept_url", "from_source_url",
+      "from_source_version", "from_concept_code", "Must specify a 'from_concept'." },
+    { offsetof(struct ocl_mapping, to), "to_concept_url", "to_source_url", "to_source_version",
+      "to_concept_code",
+      "Must specify either 'to_concept_url' or 'to_source_url' & 'to_concept_code'." },
+};
+
+static struct ocl_end *end_of(struct ocl_mapping *m, const struct side *side)
+{
+    return (struct ocl_end *)(void *)((char *)m + side->offset);
+}
+
+/* ---- Addresses: /orgs/:org/sources/:source/[:version/][concepts/:concept/[:version/]] ---- */
+
+struct address {
+    struct nst_str source_url, version, code; /* null: not in it */
+};
+
+static struct nst_str piece(struct nst_str *rest)
+{
+    return rest->p != NULL ? nst_str_cut(rest, '/') : (struct nst_str){ 0 };
+}
+
+static bool read_code(struct address *out, struct nst_req *rq, struct nst_str rest)
+{
+    struct nst_json v = { .kind = NST_JSON_STRING };
+    if (!nst_str_eq(piece(&rest), NST_STR("concepts")))
+        return false;
+    v.text = piece(&rest);
+    piece(&rest); /* a version of the concept */
+    return v.text.n > 0 && rest.p == NULL && nst_code.parse(rq, NULL, &v, &out->code);
+}
+
+static bool read_address(struct address *out, struct nst_req *rq, struct nst_str text)
+{
+    *out = (struct address){ 0 };
+    struct nst_str rest = nst_str_slice(text, 0, text.n - nst_str_ends(text, NST_STR("/")));
+    struct nst_str nothing = piece(&rest), kind = piece(&rest), owner = piece(&rest);
+    struct nst_str word = piece(&rest), source = piece(&rest), below = rest;
+    if (nothing.n > 0 || owner.n == 0 || source.n == 0 || !nst_str_eq(word, NST_STR("sources")) ||
+        (!nst_str_eq(kind, NST_STR("orgs")) && !nst_str_eq(kind, NST_STR("users"))))
+        return false;
+    out->source_url = nst_strf(rq->arena, "/%.*s/%.*s/sources/%.*s/", NST_FMT(kind),
+                               NST_FMT(owner), NST_FMT(source));
+    if (rest.p != NULL && !nst_str_eq(piece(&below), NST_STR("concepts"))) {
+        out->version = piece(&rest);
+        if (out->version.n == 0)
+            return false;
+        if (nst_str_eq(out->version, NST_STR("HEAD")))
+            out->version = (struct nst_str){ 0 };
+    }
+    return rest.p == NULL || read_code(out, rq, rest);
+}
+
+static struct nst_str concept_url(struct nst_arena *a, struct nst_str source_url,
+                                  struct nst_str code)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 65536);
+    nst_put(&b, source_url);
+    nst_put_lit(&b, "concepts/");
+    nst_put_percent(&b, code, "");
+    nst_put_char(&b, '/');
+    return nst_buf_str(&b);
+}
+
+/* ---- What the body says of an end ---- */
+
+static void drop_blank(struct nst_str *text)
+{
+    *text = nst_str_trim(*text);
+    if (text->n == 0)
+        *text = (struct nst_str){ 0 };
+}
+
+static bool is_given(const struct ocl_mapping *m, const char *field, struct nst_str value)
+{
+    return nst_is_set(&ocl_mapping, m, field) && value.p != NULL;
+}
+
+static enum nst_err refuse(struct nst_req *rq, const char *field, const char *text)
+{
+    return nst_fail(rq, NST_E_INVALID, field, nst_str_z(text));
+}
+
+/* The address of a concept, if it is given, says all; what is said besides says the same. */
+static enum nst_err take_concept(struct nst_req *rq, struct ocl_mapping *m,
+                                 const struct side *side, struct address *at)
+{
+    const struct nst_texts *text = nst_texts_of(rq->face);
+    struct ocl_end *e = end_of(m, side);
+    struct address source;
+    struct nst_str url = read_address(&source, rq, e->source_url) ? source.source_url
+                                                                  : e->source_url;
+    if (!read_address(at, rq, e->concept_url) || at->code.p == NULL)
+        return refuse(rq, side->concept_url, text->pattern);
+    if (nst_utf8_count(at->code) > CODE_MAX)
+        return refuse(rq, side->concept_url, "The code has more than 255 characters.");
+    if (is_given(m, side->source_url, e->source_url) && !nst_str_eq(url, at->source_url))
+        return refuse(rq, side->source_url, text->twice);
+    if (is_given(m, side->concept_code, e->concept_code) &&
+        !nst_str_eq(e->concept_code, at->code))
+        return refuse(rq, side->concept_code, text->twice);
+    e->concept_code = at->code;
+    return NST_OK;
+}
+
+/* An address that is given says which version it means: none, where it names none. */
+static void take_source(struct ocl_mapping *m, const struct side *side, const struct address *at)
+{
+    struct ocl_end *e = end_of(m, side);
+    bool is_new = is_given(m, side->concept_url, e->concept_url) ||
+                  is_given(m, side->source_url, e->source_url);
+    e->source_url = at->source_url;
+    if (is_new && !nst_is_set(&ocl_mapping, m, side->source_version))
+        e->source_version = at->version;
+}
+
+/* The address of the concept stays one, whatever of it was changed. */
+static enum nst_err settle_end(struct nst_req *rq, struct ocl_mapping *m, const struct side *side)
+{
+    struct ocl_end *e = end_of(m, side);
+    struct address at;
+    drop_blank(&e->concept_url);
+    drop_blank(&e->source_url);
+    drop_blank(&e->concept_code);
+    if (is_given(m, side->concept_url, e->concept_url))
+        NST_TRY(take_concept(rq, m, side, &at));
+    else if (!read_address(&at, rq, e->source_url) || at.code.p != NULL)
+        at = (struct address){ 0 };
+    if (at.source_url.p != NULL)
+        take_source(m, side, &at);
+    if (e->concept_url.p != NULL)
+        e->concept_url = at.source_url.p != NULL
+                             ? concept_url(rq->arena, e->source_url, e->concept_code)
+                             : (struct nst_str){ 0 };
+    return NST_OK;
+}
+
+/* V264 */
+static enum nst_err check_ends(struct nst_req *rq, struct ocl_mapping *m)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 65536);
+    for (size_t i = 0; i < NST_COUNT(sides); i++) {
+        const struct ocl_end *e = end_of(m, &sides[i]);
+        if (e->source_url.p != NULL && e->concept_code.p != NULL)
+            continue;
+        nst_put_z(&b, b.n > 0 ? " " : "");
+        nst_put_z(&b, sides[i].missing);
+    }
+    if (b.n == 0 && nst_str_eq(m->from.source_url, m->to.source_url) &&
+        nst_str_eq(m->from.concept_code, m->to.concept_code))
+        nst_put_lit(&b, "Cannot map concept to itself.");
+    return b.n == 0 ? NST_OK : nst_fail(rq, NST_E_INVALID, "__all__", nst_buf_str(&b));
+}
+
+/* ---- What stands there ---- */
+
+static enum nst_err see_source(int64_t *out, struct nst_req *rq, struct nst_str url)
+{
+    struct nst_sql q;
+    *out = 0;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT repo.id FROM repo WHERE " OCL_AT("repo"));
+    nst_sql_bind(&q, NST_TEXT(url));
+    NST_TRY(ocl_visible_repos(&q, rq));
+    return nst_sql_int(out, NULL, rq->db, &q);
+}
+
+/* A source elsewhere is noted, since it may be hidden from some. */
+static enum nst_err link_end(struct nst_req *rq, struct ocl_end *e)
+{
+    const struct ocl_source *own = nst_ancestor(rq, "source")->row;
+    struct nst_str home = nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(own->owner_url),
+                                   NST_FMT(own->id));
+    e->source_id = own->row.id;
+    if (!nst_str_eq(e->source_url, home))
+        NST_TRY(see_source(&e->source_id, rq, e->source_url));
+    if (e->source_id == 0 || e->source_id == own->row.id)
+        return NST_OK;
+    return nst_exec_with(NULL, rq->db,
+                         "INSERT INTO mapping_end (repo_id, end_id) VALUES ($1, $2) "
+                         "ON CONFLICT (repo_id, end_id) DO NOTHING",
+                         NST_INT(own->row.id), NST_INT(e->source_id));
+}
+
+enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m)
+{
+    for (size_t i = 0; i < NST_COUNT(sides); i++)
+        NST_TRY(settle_end(rq, m, &sides[i]));
+    NST_TRY(check_ends(rq, m));
+    for (size_t i = 0; i < NST_COUNT(sides); i++)
+        NST_TRY(link_end(rq, end_of(m, &sides[i])));
+    return NST_OK;
+}
+
+/* ---- Who may see it: whoever may see the sources of both ends ---- */
+
+void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    static const char *const column[] = { "mapping_version.from_source_id",
+                                          "mapping_version.to_source_id" };
+    for (size_t i = 0; i < NST_COUNT(column); i++) {
+        nst_sql_addf(q,
+                     " AND (%s IN (0, mapping_version.repo_id) OR NOT EXISTS (SELECT 1 FROM repo "
+                     "WHERE repo.id = %s",
+                     column[i], column[i]);
+        ocl_hidden_repos(q, rq);
+        nst_sql_add(q, "))");
+    }
+}
+
+static enum nst_err finds_a_row(bool *out, struct nst_req *rq, struct nst_sql *q)
+{
+    int64_t one;
+    ocl_hidden_repos(q, rq);
+    nst_sql_add(q, " LIMIT 1");
+    return nst_sql_int(&one, out, rq->db, q);
+}
+
+enum nst_err ocl_has_hidden_end(bool *out, struct nst_req *rq, const struct ocl_mapping *m)
+{
+    struct nst_sql q;
+    int64_t home = m->content.repo_id, from = m->from.source_id, to = m->to.source_id;
+    *out = false;
+    if ((from == 0 || from == home) && (to == 0 || to == home))
+        return NST_OK;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT 1 FROM repo WHERE repo.id IN (");
+    nst_sql_bind(&q, NST_INT(from));
+    nst_sql_add(&q, ", ");
+    nst_sql_bind(&q, NST_INT(to));
+    nst_sql_add(&q, ")");
+    return finds_a_row(out, rq, &q);
+}
+
+enum nst_err ocl_has_hidden_ends(bool *out, struct nst_req *rq, int64_t repo)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT 1 FROM mapping_end JOIN repo ON repo.id = mapping_end.end_id "
+                    "WHERE (0 = ");
+    nst_sql_bind(&q, NST_INT(repo));
+    nst_sql_add(&q, " OR mapping_end.repo_id = ");
+    nst_sql_bind(&q, NST_INT(repo));
+    nst_sql_add(&q, ")");
+    return finds_a_row(out, rq, &q);
+}

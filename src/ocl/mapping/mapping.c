@@ -1,0 +1,310 @@
+/* Mappings: the tables, and which of them a path means. */
+#include "mapping.h"
+
+#include "ocl/app.h"
+#include "ocl/concept/concept.h"
+#include "ocl/version/version.h"
+
+#define TABLE "mapping_version"
+#define PLACE "{owner_url}sources/{source}/mappings/{id}/"
+
+/* What stands at an end: a source that is public or that the author could see, and the
+ * present version of the concept with that code. */
+#define END(side) \
+    " LEFT JOIN repo " side "_repo ON " OCL_AT(side "_repo") TABLE "." side "_source_url" \
+    " AND (" side "_repo.public_access <> 'None' OR " side "_repo.id = " TABLE "." side \
+    "_source_id) LEFT JOIN concept_version " side "_concept ON " side "_concept.repo_id = " side \
+    "_repo.id AND " side "_concept.mnemonic = " TABLE "." side "_concept_code AND " side \
+    "_concept.rev_to = " OCL_OPEN_SQL
+
+#define GIVEN(n, m, type, more, length, sentence) \
+    NST_FIELD(n, ocl_mapping, m, type, .flags = more, .max = length, .doc = sentence)
+#define FOUND(n, m, type, c, more, sentence) \
+    NST_FIELD(n, ocl_mapping, m, type, .column = c, .flags = more, .doc = sentence)
+
+/* Filters have the names of V336. */
+#define END_FIELDS(side, m) \
+    GIVEN(side "_concept_url", m.concept_url, &nst_url, 0, 0, "Address of the concept."), \
+        GIVEN(side "_source_url", m.source_url, &nst_url, NST_NEVER_NULL, 2048, \
+              "Address of its source."), \
+        GIVEN(side "_source_version", m.source_version, &nst_text, 0, 255, \
+              "Version of that source."), \
+        GIVEN(side "_concept_code", m.concept_code, &nst_code, NST_NEVER_NULL, 255, \
+              "Code of the concept."), \
+        GIVEN(side "_concept_name", m.concept_name, &nst_text, 0, 0, "Its name, as given."), \
+        NST_FIELD(side "_source_id", ocl_mapping, m.source_id, &nst_int, .fallback = "0", \
+                  .flags = NST_CORE, .doc = "Number of the source that its author could see."), \
+        FOUND(side "_address_code", m.address_code, &nst_code, \
+              "(CASE WHEN " TABLE "." side "_concept_url IS NOT NULL OR " side \
+              "_concept.id IS NOT NULL THEN " TABLE "." side "_concept_code END)", \
+              NST_LAZY, "The code, where the address of the concept is known."), \
+        FOUND(side "_concept", m.code, &nst_code, TABLE "." side "_concept_code", \
+              NST_LAZY | NST_FILTER, "The code, for filters."), \
+        FOUND(side "_concept_name_resolved", m.concept_name_resolved, &nst_text, \
+              side "_concept.display_name", NST_LAZY, "The name of the concept that stands there."), \
+        FOUND(side "_concept_source", m.source, &nst_slug, side "_repo.mnemonic", \
+              NST_LAZY | NST_FILTER, "Id of the source."), \
+        FOUND(side "_concept_owner", m.owner, &nst_slug, side "_repo.owner", \
+              NST_LAZY | NST_FILTER, "Id of its owner."), \
+        FOUND(side "_concept_owner_type", m.owner_type, &nst_text, side "_repo.owner_type", \
+              NST_LAZY | NST_FILTER, "Organization or User.")
+#define END_LINK(side) \
+    NST_LINK(side "_address", "{" side "_source_url}concepts/{" side "_address_code}/", \
+             .doc = "Address of the concept, once it is known.")
+
+static const struct nst_field mapping_field[] = {
+    NST_IDENTITY("version_uuid", ocl_mapping, content.version_created_at,
+                 .doc = "Number of the version."),
+    NST_FIELD("id", ocl_mapping, content.id, &nst_slug, .column = "mnemonic",
+              .flags = NST_KEY | NST_CORE, .max = 255, .doc = "Code, unique in its source."),
+    NST_FIELD("map_type", ocl_mapping, map_type, &nst_text,
+              .flags = NST_NEVER_NULL | NST_NOT_EMPTY | NST_FILTER, .max = 255,
+              .doc = "What the first concept is to the second: SAME-AS, NARROWER-THAN, ..."),
+    NST_FIELD("sort_weight", ocl_mapping, sort_weight, &nst_real,
+              .doc = "Place among those of one concept and type."),
+    NST_FIELD("natural_key", ocl_mapping, natural_key, &nst_text, .flags = NST_NEVER_NULL,
+              .doc = "What no two mappings of a source may have in common."),
+    END_FIELDS("from", from),
+    END_FIELDS("to", to),
+    OCL_CONTENT_FIELDS(ocl_mapping, TABLE, "mapping_id"),
+    END_LINK("from"),
+    END_LINK("to"),
+    NST_CONSTANT("type", "\"Mapping\"", .doc = "Kind of resource."),
+    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
+    NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
+    NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
+    NST_LINK("url", PLACE, .doc = "Address of the mapping."),
+    NST_LINK("version_url", PLACE "{version}/", .doc = "Address of the version."),
+    NST_LINK("previous_version_url", PLACE "{previous_version}/",
+             .doc = "Address of the former version."),
+    NST_LINK("versions_url", PLACE "versions/", .doc = "All versions of the mapping."),
+};
+
+/* ---- Serializers (V260, V261) ---- */
+
+static const struct nst_rule id_rule[] = { { "id", .charset = "a-zA-Z0-9._@-" }, { 0 } };
+
+#define TAKEN \
+    { \
+        "__all__", "Mapping ID must be unique within a source.", .is_list = true \
+    }
+#define END_SETTABLE(side) \
+    side "_concept_url " side "_source_url " side "_source_version " side "_concept_code " side \
+         "_concept_name "
+#define SETTABLE \
+    END_SETTABLE("from") END_SETTABLE("to") "external_id extras sort_weight retired update_comment"
+#define END_SHOWN(side) \
+    side "_concept_code " side "_concept_name " side "_concept_url=" side "_address " side \
+         "_concept_name_resolved " side "_source_owner=" side "_concept_owner " side \
+         "_source_owner_type=" side "_concept_owner_type " side "_source_url " side \
+         "_source_name=" side "_concept_source " side "_source_version "
+#define ROW(number) \
+    "external_id retired map_type source owner owner_type " END_SHOWN("from") END_SHOWN( \
+        "to") "url version=" number " id versioned_object_id=object_id versioned_object_url=url " \
+              "is_latest_version update_comment version_url uuid=" number \
+              " version_created_on=version_created_at version_updated_on=version_created_at " \
+              "version_updated_by=version_created_by type sort_weight latest_source_version " \
+              "retire_reason checksums"
+#define DETAIL \
+    " extras created_on=created_at updated_on=version_created_at " \
+    "updated_by=version_created_by created_by public_can_view" /* V116 */
+#define HISTORY " previous_version_url source_versions collection_versions"
+
+static const struct nst_serializer mapping_serializer[] = {
+    { V2, NST_LIST, ROW("uuid") },
+    { V2, NST_DETAIL, ROW("uuid") DETAIL },
+    { V2, NST_CREATE, "id map_type* " SETTABLE, .rules = id_rule, .duplicate = TAKEN },
+    { V2, NST_UPDATE, "map_type " SETTABLE },
+    { IMPORT, NST_CREATE, "id map_type* " SETTABLE " retire_reason", .rules = id_rule,
+      .duplicate = TAKEN },
+    { IMPORT, NST_UPDATE, "map_type " SETTABLE " retire_reason" },
+};
+
+static const struct nst_serializer version_serializer[] = {
+    { V2, NST_LIST, ROW("version_number") HISTORY },
+    { V2, NST_DETAIL, ROW("version_number") DETAIL HISTORY },
+};
+
+/* ---- Hooks ---- */
+
+/* Those that lead from the concept that the path named last. */
+static void from_concept(struct nst_sql *q, const struct nst_object *o)
+{
+    const struct ocl_content *c = o->row;
+    nst_sql_add(q, " AND mapping_version.from_concept_code = ");
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_add(q, " AND mapping_version.from_source_url = ");
+    nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),
+                                      NST_FMT(c->source))));
+}
+
+static enum nst_err mapping_scope(struct nst_sql *q, struct nst_req *rq,
+                                  const struct nst_object *parent)
+{
+    if (!nst_is(parent, &ocl_concept))
+        return ocl_present_scope(q, rq, parent, TABLE);
+    from_concept(q, parent);
+    return ocl_present_scope(q, rq, nst_ancestor(rq, "source"), TABLE);
+}
+
+static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
+                                 const struct nst_object *parent)
+{
+    if (nst_is(parent, &ocl_pinned_concept))
+        from_concept(q, parent);
+    return ocl_held_scope(q, rq, nst_ancestor(rq, "version"), TABLE);
+}
+
+static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
+                                  const struct nst_object *parent)
+{
+    return ocl_history_scope(q, rq, parent, TABLE, "mapping_id");
+}
+
+static enum nst_err mapping_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    ocl_ends_visible(q, rq);
+    return ocl_content_visible(q, rq, TABLE);
+}
+
+/* What is hidden is not there (V117). */
+static enum nst_err mapping_may_view(struct nst_req *rq, const struct nst_object *o)
+{
+    bool is_hidden;
+    NST_TRY(ocl_has_hidden_end(&is_hidden, rq, o->row));
+    return is_hidden ? NST_E_NOT_FOUND : NST_OK;
+}
+
+/* The kept counts hold where no end is hidden from the caller. */
+static enum nst_err mapping_count(int64_t *out, bool *found, struct nst_req *rq)
+{
+    const struct nst_object *source = nst_ancestor(rq, "source");
+    bool hides = nst_is(nst_object(rq), &ocl_concept) || nst_is(nst_object(rq), &ocl_pinned_concept);
+    if (!hides)
+        NST_TRY(ocl_has_hidden_ends(&hides, rq,
+                                    source != NULL ? ((struct nst_row *)source->row)->id : 0));
+    *found = false;
+    return hides ? NST_OK : ocl_content_count(out, found, rq, &ocl_mapping_kind);
+}
+
+static enum nst_err mapping_open(struct nst_req *rq, void *row)
+{
+    struct ocl_mapping *m = row;
+    if (m->content.id.n == 0)
+        NST_TRY(ocl_number_mapping(rq, m));
+    return ocl_content_open(rq, &ocl_mapping_kind, row);
+}
+
+/* As that of concepts. */
+static const char *mapping_order(struct nst_req *rq)
+{
+    return rq->depth > 0 ? TABLE ".id DESC" : TABLE ".version_created_at DESC, " TABLE ".id DESC";
+}
+
+static const struct nst_switch mapping_switches[] = { OCL_VERBOSE, { 0 } };
+
+static const struct nst_sort mapping_sort[] = {
+    { "id", TABLE ".mnemonic" },
+    { "id_lowercase", "lower(" TABLE ".mnemonic)" },
+    { "numeric_id", "length(" TABLE ".mnemonic)|" TABLE ".mnemonic" },
+    { "last_update", TABLE ".version_created_at" },
+    { "map_type", TABLE ".map_type" },
+    { "source", "repo.mnemonic" },
+    { "owner", "repo.owner" },
+    { 0 },
+};
+
+/* ---- Routes ---- */
+
+#define WRITE(view, description) \
+    { \
+        view, ocl_may_edit, .arg = &ocl_mapping_kind, .describe = &description \
+    }
+
+static const struct nst_route mapping_route[] = {
+    /* V308, V315 */
+    { V2, "/mappings/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
+      .doc = "Mappings of all sources." },
+    { V2, S "(HEAD/|)mappings/", .get = { nst_list, ocl_any_caller },
+      .post = WRITE(ocl_content_create, ocl_content_creation), .doc = "Mappings of a source." },
+    /* V265, V316, V317 */
+    { V2, S "(HEAD/|)mappings/:mapping/",
+      .get = { nst_retrieve, ocl_any_caller, .describe = &ocl_content_detail },
+      .put = WRITE(ocl_content_update, ocl_content_updating),
+      .patch = WRITE(ocl_content_update, ocl_content_updating),
+      .delete = WRITE(ocl_content_remove, ocl_content_removal),
+      .doc = "One mapping: its newest version." },
+    { V2, S "(HEAD/|)mappings/:mapping/reactivate/",
+      .put = WRITE(ocl_content_reactivate, ocl_content_return),
+      .doc = "Bring a retired mapping back." },
+    /* V318 */
+    { V2, S "(HEAD/|)concepts/:concept/mappings/", .get = { nst_list, ocl_any_caller },
+      .doc = "Mappings of its source that lead from a concept." },
+    { IMPORT, S "mappings/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_mapping_kind },
+      .doc = "Mapping lines." },
+};
+
+static const struct nst_route pinned_route[] = {
+    { V2, S_VERSION "mappings/", .get = { nst_list, ocl_any_caller },
+      .doc = "Mappings that a version of a source holds." },
+    { V2, S_VERSION "mappings/:pinned_mapping/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "A mapping as a version of a source holds it." },
+    { V2, S_VERSION "concepts/:pinned_concept/mappings/", .get = { nst_list, ocl_any_caller },
+      .doc = "Mappings from a concept that a version of a source holds." },
+};
+
+static const struct nst_route history_route[] = {
+    { V2, S "(HEAD/|)mappings/:mapping/versions/", .get = { nst_list, ocl_any_caller },
+      .doc = "Versions of a mapping, newest first." },
+    { V2, S "(HEAD/|)mappings/:mapping/:mapping_version/", .get = { nst_retrieve, ocl_any_caller },
+      .doc = "One version of a mapping." },
+    { V2, S_VERSION "mappings/:pinned_mapping/versions/", .get = { nst_list, ocl_any_caller },
+      .doc = "The version of a mapping that a version of a source holds." },
+    { V2, S_VERSION "mappings/:pinned_mapping/:mapping_version/",
+      .get = { nst_retrieve, ocl_any_caller }, .doc = "That version itself." },
+};
+
+#define MAPPING_TABLE \
+    .table = TABLE, \
+    .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id" END("from") END("to"), \
+    .size = sizeof(struct ocl_mapping), NST_FIELDS(mapping_field), .sort = mapping_sort, \
+    .switches = mapping_switches, .asked = ocl_content_asked
+
+const struct nst_resource ocl_mapping = {
+    .name = "mapping",
+    MAPPING_TABLE,
+    NST_SERIALIZERS(mapping_serializer),
+    NST_ROUTES(mapping_route),
+    .hook = { .scope = mapping_scope,
+              .visible = mapping_visible,
+              .may_view = mapping_may_view,
+              .count = mapping_count,
+              .order = mapping_order,
+              .state = ocl_present_state,
+              .before_create = mapping_open },
+    .doc = "A statement that a concept has some relation to another.",
+};
+
+const struct nst_resource ocl_pinned_mapping = {
+    .name = "pinned_mapping",
+    MAPPING_TABLE,
+    NST_SERIALIZERS(version_serializer),
+    NST_ROUTES(pinned_route),
+    .hook = { .scope = pinned_scope,
+              .state = ocl_held_state,
+              .visible = mapping_visible,
+              .may_view = mapping_may_view,
+              .count = mapping_count,
+              .order = mapping_order },
+    .doc = "A mapping as a version of its source holds it.",
+};
+
+const struct nst_resource ocl_mapping_version = {
+    .name = "mapping_version",
+    .key = "version",
+    MAPPING_TABLE,
+    NST_SERIALIZERS(version_serializer),
+    NST_ROUTES(history_route),
+    .hook = { .scope = history_scope, .order = mapping_order },
+    .doc = "One version of a mapping.",
+};

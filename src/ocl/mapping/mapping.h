@@ -1,0 +1,52 @@
+/* The row of a mapping: one version of it. */
+#ifndef OCL_MAPPING_H
+#define OCL_MAPPING_H
+
+#include "ocl/content/content.h"
+
+/* One end: what was given, and what stands there now, where something does. */
+struct ocl_end {
+    struct nst_str concept_url; /* null: given by its source and code */
+    struct nst_str source_url, source_version, concept_code, concept_name;
+    int64_t source_id;           /* that the author could see there; 0: none */
+    struct nst_str address_code; /* the code; null where neither concept nor address is known */
+    struct nst_str code;         /* for filters */
+    struct nst_str concept_name_resolved, source, owner, owner_type;
+};
+
+struct ocl_mapping {
+    struct ocl_content content;
+    struct nst_str map_type, sort_weight, natural_key;
+    struct ocl_end from, to;
+};
+
+extern const struct nst_resource ocl_mapping, ocl_pinned_mapping, ocl_mapping_version;
+
+extern const struct ocl_kind ocl_mapping_kind;
+
+/* ---- Ends (end.c) ---- */
+
+/* The ends of a version that is about to be stored, as the body gave them: addresses in
+ * pieces, and the sources that the caller can see there.
+ * Errors: NST_E_INVALID with the problems recorded; those of nst_query. */
+NST_CHECKED enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m);
+
+/* Leave out what has an end in a source that the caller may not see: " AND ..." over
+ * mapping_version. */
+void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq);
+
+/* Has the mapping such an end? Has one of a source, or of any? The last two may say yes where
+ * no present mapping has.
+ *   repo  0: of all sources
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_has_hidden_end(bool *out, struct nst_req *rq,
+                                            const struct ocl_mapping *m);
+NST_CHECKED enum nst_err ocl_has_hidden_ends(bool *out, struct nst_req *rq, int64_t repo);
+
+/* ---- Ids (write.c) ---- */
+
+/* Give a new mapping the next free number of its source as id (V407).
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_number_mapping(struct nst_req *rq, struct ocl_mapping *m);
+
+#endif

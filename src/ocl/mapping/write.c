@@ -1,0 +1,181 @@
+/* What a version of a mapping has besides: its natural key, a weight, an id, and checksums. */
+#include "mapping.h"
+
+#include "ocl/app.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- The natural key (V264) ---- */
+
+#define KEY_BYTES 16
+
+/* One short text for five of any length: an index takes no long ones. */
+static struct nst_str natural_key(struct nst_arena *a, const struct ocl_mapping *m)
+{
+    const struct nst_str part[] = { m->map_type, m->from.source_url, m->from.concept_code,
+                                    m->to.source_url, m->to.concept_code };
+    unsigned char hash[KEY_BYTES];
+    char hex[2 * KEY_BYTES + 1];
+    struct nst_buf b;
+    nst_buf_init(&b, a, NST_HTTP_ANSWER_MAX);
+    for (size_t i = 0; i < NST_COUNT(part); i++)
+        nst_putf(&b, "%zu:%.*s", part[i].n, NST_FMT(part[i]));
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)b.p, b.n, NULL, 0);
+    return nst_strf(a, "%s", sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash)));
+}
+
+/* The id of the other mapping with that key; null when there is none. Who writes holds the
+ * source, so that none appears meanwhile. */
+static enum nst_err find_same(struct nst_str *id, struct nst_req *rq, const struct ocl_mapping *m)
+{
+    const struct nst_row *source = nst_ancestor(rq, "source")->row;
+    struct nst_rows *rows;
+    *id = (struct nst_str){ 0 };
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT mnemonic FROM mapping_version WHERE repo_id = $1 AND "
+                           "natural_key = $2 AND rev_to = " OCL_OPEN_SQL,
+                           NST_INT(source->id), NST_TEXT(m->natural_key)));
+    if (nst_rows_step(rows))
+        *id = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
+    return nst_rows_end(rows);
+}
+
+static enum nst_err check_key(struct nst_req *rq, struct ocl_mapping *m)
+{
+    struct nst_str other;
+    m->natural_key = natural_key(rq->arena, m);
+    NST_TRY(find_same(&other, rq, m));
+    if (other.p == NULL || nst_str_eq(other, m->content.id))
+        return NST_OK;
+    return nst_fail(rq, NST_E_INVALID, "__all__",
+                    NST_STR("Parent, map_type, from_concept, to_source, to_concept_code must be "
+                            "unique."));
+}
+
+/* ---- Weights (V263) ---- */
+
+/* A new one goes behind its siblings, where these have weights. */
+static enum nst_err weigh(struct nst_req *rq, struct ocl_mapping *m)
+{
+    const struct nst_json text = { .kind = NST_JSON_STRING };
+    struct nst_json next = text;
+    struct nst_rows *rows;
+    if (m->content.object_id != 0 || m->sort_weight.p != NULL)
+        return NST_OK;
+    NST_TRY(nst_query_with(
+        &rows, rq->db,
+        "SELECT CAST(max(CAST(sort_weight AS double precision)) + 1 AS text) FROM mapping_version "
+        "WHERE repo_id = $1 AND from_concept_code = $2 AND from_source_url = $3 AND map_type = $4 "
+        "AND rev_to = " OCL_OPEN_SQL,
+        NST_INT(m->content.repo_id), NST_TEXT(m->from.concept_code),
+        NST_TEXT(m->from.source_url), NST_TEXT(m->map_type)));
+    if (nst_rows_step(rows))
+        next.text = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
+    NST_TRY(nst_rows_end(rows));
+    if (next.text.p != NULL && !nst_real.parse(rq, NULL, &next, &m->sort_weight))
+        return nst_fail(rq, NST_E_INVALID, "sort_weight",
+                        NST_STR("The weights of its siblings leave no room behind them."));
+    return NST_OK;
+}
+
+static enum nst_err settle(struct nst_req *rq, void *row)
+{
+    struct ocl_mapping *m = row;
+    NST_TRY(ocl_settle_ends(rq, m));
+    NST_TRY(check_key(rq, m));
+    return weigh(rq, m);
+}
+
+/* ---- Ids for those that come without (V407) ---- */
+
+#define STEPS_OF_ONE 64 /* then they double: ids that others chose may be many */
+
+/* The next free number of the source, which the request holds. */
+enum nst_err ocl_number_mapping(struct nst_req *rq, struct ocl_mapping *m)
+{
+    const struct nst_row *source = nst_ancestor(rq, "source")->row;
+    int64_t number = 0, step = 1;
+    bool is_taken = true;
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT next_mapping FROM repo WHERE id = ");
+    nst_sql_bind(&q, NST_INT(source->id));
+    NST_TRY(nst_sql_int(&number, NULL, rq->db, &q));
+    for (int tries = 0; is_taken; tries++) {
+        number += tries > 0 ? step : 0;
+        step = tries < STEPS_OF_ONE ? 1 : step * 2;
+        m->content.id = nst_strf(rq->arena, "%lld", (long long)number);
+        NST_TRY(nst_exists_with(&is_taken, rq->db,
+                                "SELECT 1 FROM mapping_version WHERE repo_id = $1 AND "
+                                "mnemonic = $2 AND rev_to = " OCL_OPEN_SQL,
+                                NST_INT(source->id), NST_TEXT(m->content.id)));
+    }
+    return nst_exec_with(NULL, rq->db, "UPDATE repo SET next_mapping = $1 WHERE id = $2",
+                         NST_INT(number + 1), NST_INT(source->id));
+}
+
+/* A line without an id is about the mapping that says what it says, or about a new one. */
+static enum nst_err name_line(struct nst_req *rq, void *row)
+{
+    struct ocl_mapping *m = row;
+    NST_TRY(ocl_settle_ends(rq, m));
+    m->natural_key = natural_key(rq->arena, m);
+    NST_TRY(find_same(&m->content.id, rq, m));
+    return m->content.id.p != NULL ? NST_OK : ocl_number_mapping(rq, m);
+}
+
+/* ---- Checksums (V411) ---- */
+
+static void put_end(struct nst_buf *b, const char *side, const struct ocl_end *e)
+{
+    const struct {
+        const char *name;
+        struct nst_str value;
+    } member[] = { { "source_url", e->source_url },
+                   { "source_version", e->source_version },
+                   { "concept_code", e->concept_code },
+                   { "concept_name", e->concept_name } };
+    for (size_t i = 0; i < NST_COUNT(member); i++) {
+        nst_putf(b, ",\"%s_%s\":", side, member[i].name);
+        nst_json_put_str_or_null(b, member[i].value);
+    }
+}
+
+/* What counts of a mapping, as its document has it. */
+static struct ocl_checksums sums(struct nst_req *rq, const void *row)
+{
+    const struct ocl_mapping *m = row;
+    struct nst_json *object;
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, NST_HTTP_ANSWER_MAX);
+    nst_put_lit(&b, "{\"map_type\":");
+    nst_json_put_str(&b, m->map_type);
+    nst_put_lit(&b, ",\"external_id\":");
+    nst_json_put_str_or_null(&b, m->content.external_id);
+    nst_put_lit(&b, ",\"retired\":");
+    nst_json_put_bool(&b, m->content.retired);
+    nst_put_lit(&b, ",\"sort_weight\":");
+    nst_put(&b, m->sort_weight.p != NULL ? m->sort_weight : NST_STR("null"));
+    nst_put_lit(&b, ",\"extras\":");
+    nst_put(&b, m->content.extras.p != NULL ? m->content.extras : NST_STR("{}"));
+    put_end(&b, "from", &m->from);
+    put_end(&b, "to", &m->to);
+    nst_put_char(&b, '}');
+    if (nst_json_read(&object, NULL, rq->arena, nst_buf_str(&b), NULL) != NST_OK)
+        object = NULL;
+    return ocl_checksums(rq->arena, &ocl_mapping_sum, object);
+}
+
+const struct ocl_kind ocl_mapping_kind = {
+    .resource = &ocl_mapping,
+    .word = "Mapping",
+    .noun = "mapping",
+    .object = "mapping_id",
+    .counted = OCL_MAPPINGS,
+    .may_erase = ocl_staff_only,
+    .settle = settle,
+    .name = name_line,
+    .sums = sums,
+};
