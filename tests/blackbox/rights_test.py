@@ -38,6 +38,8 @@ OWNERS = {"orgs/WHO": "WHO", "users/owner": "owner", "user": None}
 #   S  the user itself; an anonymous caller gets 404 (V217)
 #   O  T or A, but HID is seen by its members and staff alone (V806, V101)
 #   L  the list of members: as O on v2 (V222, V303)
+#   B  view right on the source and on the owner's source Priv, where the mapping leads to;
+#      who has the first alone gets 404 (V117)
 #   -  everybody: it gives credentials. One that does not count is 401 here, too: G85 says
 #      nothing of it, G137 makes no exception
 #   N  nobody: the method is not allowed; 405 (G139: after authentication)
@@ -73,8 +75,26 @@ PATCH  {f}/{o}/sources/{s}/                          E 200 V310
 DELETE {f}/{o}/sources/{s}/                          P 204 V234 V310
 """
 
+# What versions of a source hold, too (`h`).
+V2_HELD = """
+GET    {f}/{o}/sources/{s}/{h}mappings/                       V 200 V315
+GET    {f}/{o}/sources/{s}/{h}mappings/m/                     V 200 V316
+GET    {f}/{o}/sources/{s}/{h}mappings/m/versions/            V 200 V318
+GET    {f}/{o}/sources/{s}/{h}mappings/m/{n}/                 V 200 V316
+GET    {f}/{o}/sources/{s}/{h}mappings/priv/                  B 200 V117 V316
+GET    {f}/{o}/sources/{s}/{h}mappings/priv/versions/         B 200 V117 V318
+GET    {f}/{o}/sources/{s}/{h}mappings/priv/{n}/              B 200 V117 V316
+GET    {f}/{o}/sources/{s}/{h}concepts/old/mappings/          V 200 V318
+"""
+
 # Of content, under its source and under HEAD (`h`).
 V2_CONTENT = """
+POST   {f}/{o}/sources/{s}/{h}mappings/                       E 201 V315
+PUT    {f}/{o}/sources/{s}/{h}mappings/m/                     E 200 V316
+PATCH  {f}/{o}/sources/{s}/{h}mappings/m/                     E 200 V316
+PUT    {f}/{o}/sources/{s}/{h}mappings/priv/                  B 200 V117 V316
+DELETE {f}/{o}/sources/{s}/{h}mappings/m/                     E 204 V265 V316
+PUT    {f}/{o}/sources/{s}/{h}mappings/gone/reactivate/       E 204 V265 V317
 POST   {f}/{o}/sources/{s}/{h}concepts/                       E 201 V315
 PUT    {f}/{o}/sources/{s}/{h}concepts/old/                   E 200 V316
 PATCH  {f}/{o}/sources/{s}/{h}concepts/old/                   E 200 V316
@@ -224,6 +244,8 @@ GET    /v2/orgs/WHO/users/target/        M 204 V303
 GET    /v2/sources/                      A 200 V307
 POST   /v2/sources/                      A 404 V307
 GET    /v2/concepts/                     A 200 V308
+GET    /v2/mappings/                     A 200 V308
+POST   /v2/mappings/                     A 404 V308
 POST   /v2/concepts/                     A 404 V308
 GET    /v2/orgs/NOPE/                    A 404 V302
 GET    /v2/orgs/NOPE/sources/Open/       A 404 V310
@@ -250,7 +272,9 @@ def rows():
     deletes an owner comes last."""
     for line in table_of(GUIDE + V2):
         yield Row(line, fill(line.split()[1]), owner_of(line.split()[1]))
-    v2 = SOURCE + V2_SOURCE + V2_CONTENT.replace("{h}", "") + V2_CONTENT.replace("{h}", "HEAD/")
+    v2 = SOURCE + V2_SOURCE
+    v2 += "".join(V2_HELD.replace("{h}", h) for h in ("", "HEAD/", "v1/", "latest/"))
+    v2 += "".join(V2_CONTENT.replace("{h}", h) for h in ("", "HEAD/"))
     for face, table in (("/guide", SOURCE + GUIDE_SOURCE), ("/v2", v2)):
         for line in table_of(table):
             for (o, owner), s in itertools.product(OWNERS.items(), SOURCES):
@@ -293,6 +317,8 @@ def grants(right, who, row):
         return mine or row.access != "None"
     if right == "E":
         return mine or row.access == "Edit"
+    if right == "B":
+        return mine
     return {"P": mine, "H": mine, "M": mine, "X": is_staff(who)}[right]
 
 
@@ -302,6 +328,8 @@ def anonymous(row):
         return 401  # G27, G138
     if row.place.startswith("/v2/user/"):
         return 404  # V217
+    if row.right == "B":
+        return 404 if row.access != "None" else 401
     if row.right in ("A", "O", "L", "V"):
         if grants(row.right, "none", row):
             return row.status
@@ -320,6 +348,8 @@ def expected(row, who):
         return anonymous(row)
     if row.right == "N":  # before the object is looked at (G139)
         return row.status
+    if row.right == "B" and grants("V", who, row):
+        return row.status if grants("B", who, row) else 404
     return row.status if grants(row.right, who, row) else 403
 
 
@@ -345,21 +375,23 @@ class Matrix:
                 "versions": {"id": new}, "lines": {"lines": []},
                 "users": {"username": new, "name": new, "email": f"{new}@example.org"},
                 "concepts": {"id": new, "conceptClass": "C", "datatype": "N/A", "names": name},
-                "names": name[0], "descriptions": {"description": new, "locale": "en"}}
+                "names": name[0], "descriptions": {"description": new, "locale": "en"},
+                "mappings": {"map_type": new, "from_concept_code": "a", "from_source_url": "x",
+                             "to_concept_code": "b", "to_source_url": "y"}}
         if row.method == "POST" and last in made:
             return made[last]
         return None if row.method in ("GET", "HEAD", "DELETE") else \
             {"concepts/old": {"datatype": new, "names": name},
+             "mappings/m": {"external_id": new}, "mappings/priv": {"external_id": new},
              "names/{m}": name[0]}.get("/".join(row.place.split("/")[-3:-1]),
                                        {"company": new, "description": new})
 
     def number(self, who, row):
-        """Of the concept's newest version, in the owner that the caller's path means."""
+        """Of the newest version of what has versions, in the owner that the caller's path means."""
         owner = (row.owner or who) if (row.owner or who) in owners() else "owner"
-        source = row.place.split("/sources/")[1].split("/")[0]
-        versions = f"/guide{owners()[owner]}sources/{source}/concepts/old/versions/"
-        newest = self.client["staff"].expect(200, "GET", versions).json()[0]
-        return newest["url"].rstrip("/").rsplit("/", 1)[1]
+        below = row.place.split("/sources/")[1].replace("{n}", "versions")
+        versions = f"/v2{owners()[owner]}sources/{below}?includeRetired=true"
+        return self.client["staff"].expect(200, "GET", versions).json()[0]["version"]
 
     def label(self, who, row):
         """The number of the last name or description that is not retired."""
@@ -425,7 +457,7 @@ def every_route_has_a_row(matrix):
 def gone(matrix, row):
     """What was deleted is 404 for staff, too, on both faces, and so is what it contained; a
     concept is retired only."""
-    if re.search("/concepts/|/members/|^/(guide|v2)/user/", row.place):
+    if re.search("/concepts/|/mappings/|/members/|^/(guide|v2)/user/", row.place):
         return
     for face in ("/guide/", "/v2/"):
         place = row.place.replace("/guide/", face)
@@ -457,6 +489,13 @@ def visible_concepts(who, face, of=None):
     return {f"{s}concepts/{c}/" for s in visible_sources(who, of) for c in ids}
 
 
+def visible_mappings(who, of=None):
+    """Where both ends may be seen (V117): one leads to its owner's Priv."""
+    return {f"{s}mappings/{m}/" for owner in owners() if of in (None, owner)
+            for s in visible_sources(who, owner)
+            for m in (("m", "priv") if sees(who, owner, "Priv") else ("m",))}
+
+
 def visible_orgs(who, among=tuple(MEMBERS)):
     """G63, V218, V806; OCL is made with the installation."""
     seen = {f"/orgs/{o}/" for o in among if o != "HID" or belongs(who, o) or is_staff(who)}
@@ -472,6 +511,14 @@ def lists(who, face):
     everybody = {f"/users/{u}/" for u in (*ACCOUNTS, TARGET, "admin")}
     yield "sources/", visible_sources(who)
     yield "concepts/", visible_concepts(who, face)
+    if face == "v2":
+        yield "mappings/", visible_mappings(who)
+        yield "mappings/?toConcept=a+b", visible_mappings(who)
+        for base in ("orgs/WHO/sources/Open/", "users/owner/sources/Edit/"):
+            here = {m for m in visible_mappings(who) if m.startswith("/" + base)}
+            for below in ("", "HEAD/", "v1/", "latest/"):
+                yield base + below + "mappings/", here
+                yield base + below + "concepts/old/mappings/", here
     yield "orgs/", visible_orgs(who)
     yield "users/", everybody  # G67, V213: users are not hidden; one switched off is none less
     yield "users/owner/orgs/", visible_orgs(who, orgs_of("owner"))
@@ -531,6 +578,8 @@ def counts_in_details(matrix):
 INSIDE = ("", "versions/", "latest/", "v1/", "nope/", "concepts/", "concepts/old/",
           "concepts/nope/", "concepts/old/versions/", "concepts/nope/versions/",
           "v1/concepts/old/", "v1/concepts/nope/", "nope/concepts/old/")
+INSIDE_V2 = ("mappings/", "mappings/m/", "mappings/nope/", "concepts/old/mappings/",
+             "v1/mappings/m/")
 
 
 def private_is_silent(matrix):
@@ -541,7 +590,7 @@ def private_is_silent(matrix):
             base = f"/{face}{owner}sources/Priv/"
             want = matrix.ask(who, "GET", base)
             matrix.check(want.status == (401 if who == "none" else 403), f"{base} {who}: {want}")
-            for inside in INSIDE:
+            for inside in INSIDE + (INSIDE_V2 if face == "v2" else ()):
                 tag = matrix.ask("staff", "GET", base + inside).headers["ETag"] or '"none"'
                 for method, headers in silent_requests(face, tag):
                     body = {} if method in ("PUT", "POST") else None

@@ -16,6 +16,7 @@ PASSWORD = "quite-a-long-passphrase-42"
 BEARER = "bearer-of-{}-" + 20 * "x"
 ACCESS = {"Open": "View", "Edit": "Edit", "Priv": "None"}
 CONCEPTS = ("a b", "old")
+MAPPINGS = {"m": None, "priv": "Priv", "gone": None}  # to which source; None: its own
 RELEASED, UNRELEASED = "v2", "v1"
 PROGRAM = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
 FREE_PROGRAM = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a11"
@@ -33,18 +34,24 @@ TARGET = "target"
 
 # What stands for a variable: by the segment before it, or by its name.
 VALUES = {"org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
-          "concept": CONCEPTS, "pinned_concept": CONCEPTS, "version": (UNRELEASED, RELEASED),
+          "concept": CONCEPTS, "pinned_concept": CONCEPTS,
+          "mapping": tuple(MAPPINGS), "pinned_mapping": tuple(MAPPINGS), "version": (UNRELEASED, RELEASED),
           "name": ("nightly",), "username": (TARGET,),
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"concept_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # Members of bodies that are to name something that is there, or somebody who may come in.
 KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
          "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
-         "course_key": COURSE, "external_user_key": "1001", "student_key": "1001"}
+         "course_key": COURSE, "external_user_key": "1001", "student_key": "1001",
+         **{f"{side}_concept_url": f"/orgs/WHO/sources/{source}/concepts/a%20b/"
+            for side, source in (("from", "Open"), ("to", "Edit"))},
+         **{f"{side}_source_url": f"/orgs/WHO/sources/{source}/"
+            for side, source in (("from", "Open"), ("to", "Edit"))},
+         "from_concept_code": "a b", "to_concept_code": "a b"}
 
 
 def document():
@@ -108,6 +115,13 @@ def content(owner, kind):
                                     {"name": "Mer", "locale": "fr"}],
                           "descriptions": [{"description": "Wet.", "locale": "en",
                                             "external_id": "d1"}]})
+        home = f"/{'users' if kind == 'User' else 'orgs'}/{owner}/sources/"
+        for mapping, to in MAPPINGS.items():
+            lines.append({"type": "Mapping", "id": mapping, **inside, "map_type": mapping,
+                          "from_concept_url": f"{home}{source}/concepts/old/",
+                          "to_source_url": f"{home}{to or source}/",
+                          "to_concept_code": "a b", "to_concept_name": f"a b of {owner}",
+                          "sort_weight": 1.5, "retired": mapping == "gone", "external_id": "e", "extras": {"k": "v"}})
         for version in (UNRELEASED, RELEASED):
             lines.append({"type": "Source Version", "id": version, **inside,
                           "description": version, "released": version == RELEASED})
@@ -225,6 +239,14 @@ def newest(who, client, path, values):
     return rows[0]["url"].rstrip("/").rsplit("/", 1)[1] if isinstance(rows, list) else "1"
 
 
+def newest_mapping(who, client, path, values):
+    """The number of the newest version of a mapping that `who` means by a path."""
+    place = fill(path.partition("{mapping_version}")[0] + "versions/", values)
+    rows = client.raw("GET", place, None, {"Authorization": who.headers.get("token", "")}
+                      if who.headers else {}).json()
+    return rows[0]["version"] if isinstance(rows, list) and rows else "1"
+
+
 def newest_label(who, client, path, values, name):
     """The number of the last name or description of a concept, whoever asks."""
     place = fill(path.partition("{" + name + "}")[0], values)
@@ -235,7 +257,7 @@ def newest_label(who, client, path, values, name):
 
 def late_of(path):
     """Variables whose values the server makes: {name: what finds one}."""
-    late = {"concept_version": newest}
+    late = {"concept_version": newest, "mapping_version": newest_mapping}
     for name in ("name", "description"):
         if f"/{name}s/{{{name}}}" in path:
             late[name] = lambda *args, n=name: newest_label(*args, n)
