@@ -328,7 +328,7 @@ const struct cli_verb cli_import = {
     .name = "import",
     .usage = "import [--data DIR | --server URL --token-file FILE] [--dry-run] [--errors FILE] "
              "[--user NAME] [--quiet] FILE ...",
-    .summary = "import lines of organisations, sources, concepts and versions",
+    .summary = "import lines of organisations, sources, their content and versions",
     .help =
         "Reads JSON lines, or an array of such objects (docs/import.md); - is standard input.\n"
         "Lines that are refused go to FILE.refused.jsonl, to be mended and imported, and their\n"

@@ -32,6 +32,15 @@ HALVES = {
     "a release counts the concepts that it holds":
         "SELECT id FROM repo_version r WHERE concepts <> (SELECT count(*) FROM concept_version v "
         "WHERE v.repo_id = r.repo_id AND v.rev_from <= r.rev AND v.rev_to > r.rev)",
+    "a mapping has one present version":
+        "SELECT repo_id, mapping_id FROM mapping_version GROUP BY repo_id, mapping_id "
+        "HAVING sum(CASE WHEN rev_to = 9223372036854775807 THEN 1 ELSE 0 END) <> 1",
+    "a source counts its mappings":
+        "SELECT id FROM repo WHERE mappings <> (SELECT count(*) FROM mapping_version v WHERE "
+        "v.repo_id = repo.id AND v.rev_to = 9223372036854775807)",
+    "a source counts its active mappings":
+        "SELECT id FROM repo WHERE active_mappings <> (SELECT count(*) FROM mapping_version v "
+        "WHERE v.repo_id = repo.id AND v.rev_to = 9223372036854775807 AND NOT v.retired)",
     "a source counts its versions":
         "SELECT id FROM repo WHERE versions <> (SELECT count(*) FROM repo_version v "
         "WHERE v.repo_id = repo.id AND v.is_active)",

@@ -202,6 +202,30 @@ def one_creation_wins(r):
             r.judge(trial, f"{path} {got}", sorted(got) == [201, 400])
 
 
+# rows: V263 V264 V265 V407
+def one_mapping_says_it(r):
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Map", "name": "Map"})
+    source(r, "orgs/Map", "S")
+    place = "/v2/orgs/Map/sources/S/mappings/"
+    for trial in range(r.trials):
+        body = {"map_type": f"t{trial}", "from_source_url": "x", "from_concept_code": "a",
+                "to_source_url": "y", "to_concept_code": "b", "sort_weight": 1}
+        got = r.ask(*[("POST", place, body)] * 2)
+        r.judge(trial, f"twice {got}", sorted(got) == [201, 400])
+        made = r.a.expect(200, "GET", place + "?limit=1").json()[0]
+        mine = f"/v2{made['url']}"
+        r.a.expect(204, "DELETE", mine)
+        got = r.ask(("PUT", mine + "reactivate/", None), ("POST", place, body))
+        r.judge(trial, f"brought back {got}", got == (204, 400))
+        got = r.ask(*(("POST", place, {**body, "to_concept_code": n, "sort_weight": None})
+                      for n in "cd"))
+        rows = r.a.expect(200, "GET", place + "?limit=2").json()
+        weights = sorted(row["sort_weight"] for row in rows)
+        ids = {row["id"] for row in rows} | {made["id"]}
+        r.judge(trial, f"siblings {got} {weights} {ids}",
+                got == (201, 201) and weights == [2, 3] and len(ids) == 3)
+
+
 # X14: two superusers remove one another
 def one_superuser_stays(r):
     names = ("first", "second")
@@ -226,6 +250,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("nothing lives under an owner that was deleted meanwhile", none_lives_under_the_deleted),
          ("a change beside a removal is done or not found", removal_beside_change),
          ("of two creations of one thing one wins", one_creation_wins),
+         ("one mapping says one thing", one_mapping_says_it),
          ("of two superusers that remove one another one stays", one_superuser_stays)]
 
 
@@ -247,6 +272,7 @@ def requests(dice):
     made = {"id": key, "name": key} if kind == "orgs" else {
         "username": key, "name": key, "email": f"{key}@example.org"}
     hard = "?hardDelete=true" if dice.random() < 0.3 else ""
+    mappings, to = f"/v2/{owner}/sources/{name}/mappings/", dice.choice(OWNERS)
     return dice.choices([
         ("POST", place + "concepts/", {"id": concept, "conceptClass": "Misc", "names": NAMES}),
         ("PUT", f"{place}concepts/{concept}/", {"datatype": word}),
@@ -262,7 +288,12 @@ def requests(dice):
         ("DELETE", f"/guide/{owner}/{hard}", None),
         ("PUT", f"/guide/orgs/O1/members/u{1 + dice.randrange(2)}/", None),
         ("DELETE", f"/guide/orgs/O1/members/u{1 + dice.randrange(2)}/", None),
-    ], weights=[20, 20, 6, 8, 6, 4, 6, 6, 2, 3, 4, 1, 2, 2])[0]
+        ("POST", mappings, {"map_type": "M", "from_source_url": f"/{owner}/sources/{name}/",
+                            "from_concept_code": concept, "to_concept_code": "c1",
+                            "to_source_url": f"/{to}/sources/{dice.choice(SOURCES)}/"}),
+        ("PUT", f"{mappings}{1 + dice.randrange(9)}/", {"external_id": word}),
+        ("DELETE", f"{mappings}{1 + dice.randrange(9)}/", None),
+    ], weights=[20, 20, 6, 8, 6, 4, 6, 6, 2, 3, 4, 1, 2, 2, 10, 8, 4])[0]
 
 
 def crowd(server, seconds):
@@ -283,25 +314,46 @@ def crowd(server, seconds):
 
 
 OPEN = "9223372036854775807"
-LIVE = f"FROM concept_version c WHERE c.repo_id = repo.id AND c.rev_to = {OPEN}"
-HELD = ("FROM concept_version c WHERE c.repo_id = v.repo_id AND c.rev_from <= v.rev "
-        "AND c.rev_to > v.rev")
+
+
+def recounts_of(kind):
+    """Of one kind of content: its counts, and that its versions follow each other."""
+    table, things = f"{kind}_version", f"{kind}s"
+    live = f"FROM {table} c WHERE c.repo_id = repo.id AND c.rev_to = {OPEN}"
+    held = (f"FROM {table} c WHERE c.repo_id = v.repo_id AND c.rev_from <= v.rev "
+            "AND c.rev_to > v.rev")
+    return {
+        f"{things} of a source": f"SELECT id FROM repo WHERE {things} <> (SELECT count(*) {live})",
+        f"{things} not retired": f"SELECT id FROM repo WHERE active_{things} <> "
+                                 f"(SELECT count(*) {live} AND NOT c.retired)",
+        f"{things} of a version": f"SELECT id FROM repo_version v WHERE {things} <> "
+                                  f"(SELECT count(*) {held})",
+        f"active {things} of one": f"SELECT id FROM repo_version v WHERE active_{things} <> "
+                                   f"(SELECT count(*) {held} AND NOT c.retired)",
+        f"empty intervals of {things}": f"SELECT id FROM {table} WHERE rev_from >= rev_to",
+        f"gaps and overlaps of {things}": "SELECT id FROM (SELECT c.id, c.rev_to, "
+                                          "lead(c.rev_from) OVER (PARTITION BY c.repo_id, "
+                                          f"c.{kind}_id ORDER BY c.rev_from) AS next FROM {table} "
+                                          f"c) t WHERE rev_to <> coalesce(next, {OPEN})",
+        f"{things} of nothing": f"SELECT id FROM {table} WHERE repo_id NOT IN "
+                                "(SELECT id FROM repo)",
+    }
+
+
 RECOUNTS = {
-    "concepts of a source": f"SELECT id FROM repo WHERE concepts <> (SELECT count(*) {LIVE})",
-    "concepts not retired": "SELECT id FROM repo WHERE active_concepts <> "
-                            f"(SELECT count(*) {LIVE} AND NOT c.retired)",
+    **recounts_of("concept"),
+    **recounts_of("mapping"),
+    "ends of nothing": "SELECT repo_id FROM mapping_end WHERE repo_id NOT IN "
+                       "(SELECT id FROM repo)",
+    "two mappings that say the same": "SELECT repo_id FROM mapping_version WHERE "
+                                      f"rev_to = {OPEN} GROUP BY repo_id, map_type, "
+                                      "from_source_url, from_concept_code, to_source_url, "
+                                      "to_concept_code HAVING count(*) > 1",
     "versions": "SELECT id FROM repo WHERE versions <> (SELECT count(*) FROM repo_version v "
                 "WHERE v.repo_id = repo.id AND v.is_active)",
     "revisions": "SELECT id FROM repo WHERE rev <> (SELECT count(*) FROM concept_version c "
-                 "WHERE c.repo_id = repo.id)",
-    "concepts of a version": "SELECT id FROM repo_version v WHERE concepts <> "
-                             f"(SELECT count(*) {HELD})",
-    "active ones": "SELECT id FROM repo_version v WHERE active_concepts <> "
-                   f"(SELECT count(*) {HELD} AND NOT c.retired)",
-    "empty intervals": "SELECT id FROM concept_version WHERE rev_from >= rev_to",
-    "gaps and overlaps": "SELECT id FROM (SELECT c.id, c.rev_to, lead(c.rev_from) OVER "
-                         "(PARTITION BY c.repo_id, c.concept_id ORDER BY c.rev_from) AS next "
-                         f"FROM concept_version c) t WHERE rev_to <> coalesce(next, {OPEN})",
+                 "WHERE c.repo_id = repo.id) + (SELECT count(*) FROM mapping_version m "
+                 "WHERE m.repo_id = repo.id)",
     "twice released": "SELECT repo_id FROM repo_version WHERE is_active AND released "
                       "GROUP BY repo_id HAVING count(*) > 1",
     "active below the deleted": "SELECT repo.id FROM repo LEFT JOIN org ON owner_type = "
@@ -311,9 +363,8 @@ RECOUNTS = {
                                 "account.is_active, FALSE)",
     "members of nothing": "SELECT org_id FROM member WHERE org_id NOT IN (SELECT id FROM org) OR "
                           "user_id NOT IN (SELECT id FROM account)",
-    "content of nothing": "SELECT id FROM repo_version WHERE repo_id NOT IN (SELECT id FROM repo) "
-                          "UNION ALL SELECT id FROM concept_version WHERE repo_id NOT IN "
-                          "(SELECT id FROM repo)",
+    "versions of nothing": "SELECT id FROM repo_version WHERE repo_id NOT IN "
+                           "(SELECT id FROM repo)",
     "changed before created": "SELECT id FROM repo WHERE updated_at < created_at",
 }
 

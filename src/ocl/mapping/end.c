@@ -12,7 +12,7 @@
 struct side {
     size_t offset; /* of the end in the row */
     const char *concept_url, *source_url, *source_version, *concept_code; /* fields */
-    const char *missing; /* V264 */
+    const char *missing;                                                  /* V264 */
 };
 
 static const struct side sides[] = {
@@ -58,8 +58,8 @@ static bool read_address(struct address *out, struct nst_req *rq, struct nst_str
     if (nothing.n > 0 || owner.n == 0 || source.n == 0 || !nst_str_eq(word, NST_STR("sources")) ||
         (!nst_str_eq(kind, NST_STR("orgs")) && !nst_str_eq(kind, NST_STR("users"))))
         return false;
-    out->source_url = nst_strf(rq->arena, "/%.*s/%.*s/sources/%.*s/", NST_FMT(kind),
-                               NST_FMT(owner), NST_FMT(source));
+    out->source_url = nst_strf(rq->arena, "/%.*s/%.*s/sources/%.*s/", NST_FMT(kind), NST_FMT(owner),
+                               NST_FMT(source));
     if (rest.p != NULL && !nst_str_eq(piece(&below), NST_STR("concepts"))) {
         out->version = piece(&rest);
         if (out->version.n == 0)
@@ -102,22 +102,21 @@ static enum nst_err refuse(struct nst_req *rq, const char *field, const char *te
 }
 
 /* The address of a concept, if it is given, says all; what is said besides says the same. */
-static enum nst_err take_concept(struct nst_req *rq, struct ocl_mapping *m,
-                                 const struct side *side, struct address *at)
+static enum nst_err take_concept(struct nst_req *rq, struct ocl_mapping *m, const struct side *side,
+                                 struct address *at)
 {
     const struct nst_texts *text = nst_texts_of(rq->face);
     struct ocl_end *e = end_of(m, side);
     struct address source;
-    struct nst_str url = read_address(&source, rq, e->source_url) ? source.source_url
-                                                                  : e->source_url;
+    struct nst_str url =
+        read_address(&source, rq, e->source_url) ? source.source_url : e->source_url;
     if (!read_address(at, rq, e->concept_url) || at->code.p == NULL)
         return refuse(rq, side->concept_url, text->pattern);
     if (nst_utf8_count(at->code) > CODE_MAX)
         return refuse(rq, side->concept_url, "The code has more than 255 characters.");
     if (is_given(m, side->source_url, e->source_url) && !nst_str_eq(url, at->source_url))
         return refuse(rq, side->source_url, text->twice);
-    if (is_given(m, side->concept_code, e->concept_code) &&
-        !nst_str_eq(e->concept_code, at->code))
+    if (is_given(m, side->concept_code, e->concept_code) && !nst_str_eq(e->concept_code, at->code))
         return refuse(rq, side->concept_code, text->twice);
     e->concept_code = at->code;
     return NST_OK;
@@ -190,8 +189,8 @@ static enum nst_err see_source(int64_t *out, struct nst_req *rq, struct nst_str 
 static enum nst_err link_end(struct nst_req *rq, struct ocl_end *e)
 {
     const struct ocl_source *own = nst_ancestor(rq, "source")->row;
-    struct nst_str home = nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(own->owner_url),
-                                   NST_FMT(own->id));
+    struct nst_str home =
+        nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(own->owner_url), NST_FMT(own->id));
     e->source_id = own->row.id;
     if (!nst_str_eq(e->source_url, home))
         NST_TRY(see_source(&e->source_id, rq, e->source_url));
@@ -240,16 +239,16 @@ static enum nst_err finds_a_row(bool *out, struct nst_req *rq, struct nst_sql *q
 enum nst_err ocl_has_hidden_end(bool *out, struct nst_req *rq, const struct ocl_mapping *m)
 {
     struct nst_sql q;
+    size_t count = 0;
     int64_t home = m->content.repo_id, from = m->from.source_id, to = m->to.source_id;
     *out = false;
     if ((from == 0 || from == home) && (to == 0 || to == home))
         return NST_OK;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT 1 FROM repo WHERE repo.id IN (");
-    nst_sql_bind(&q, NST_INT(from));
-    nst_sql_add(&q, ", ");
-    nst_sql_bind(&q, NST_INT(to));
-    nst_sql_add(&q, ")");
+    nst_sql_add(&q, "SELECT 1 FROM repo WHERE repo.id");
+    nst_sql_in(&q, &count, NST_INT(from));
+    nst_sql_in(&q, &count, NST_INT(to));
+    nst_sql_in_end(&q, count);
     return finds_a_row(out, rq, &q);
 }
 

@@ -11,11 +11,12 @@
 /* What stands at an end: a source that is public or that the author could see, and the
  * present version of the concept with that code. */
 #define END(side) \
-    " LEFT JOIN repo " side "_repo ON " OCL_AT(side "_repo") TABLE "." side "_source_url" \
-    " AND (" side "_repo.public_access <> 'None' OR " side "_repo.id = " TABLE "." side \
-    "_source_id) LEFT JOIN concept_version " side "_concept ON " side "_concept.repo_id = " side \
-    "_repo.id AND " side "_concept.mnemonic = " TABLE "." side "_concept_code AND " side \
-    "_concept.rev_to = " OCL_OPEN_SQL
+    " LEFT JOIN repo " side "_repo ON " OCL_AT(side "_repo") TABLE \
+        "." side "_source_url" \
+        " AND (" side "_repo.public_access <> 'None' OR " side "_repo.id = " TABLE "." side \
+        "_source_id) LEFT JOIN concept_version " side "_concept ON " side \
+        "_concept.repo_id = " side "_repo.id AND " side "_concept.mnemonic = " TABLE "." side \
+        "_concept_code AND " side "_concept.rev_to = " OCL_OPEN_SQL
 
 #define GIVEN(n, m, type, more, length, sentence) \
     NST_FIELD(n, ocl_mapping, m, type, .flags = more, .max = length, .doc = sentence)
@@ -41,7 +42,8 @@
         FOUND(side "_concept", m.code, &nst_code, TABLE "." side "_concept_code", \
               NST_LAZY | NST_FILTER, "The code, for filters."), \
         FOUND(side "_concept_name_resolved", m.concept_name_resolved, &nst_text, \
-              side "_concept.display_name", NST_LAZY, "The name of the concept that stands there."), \
+              side "_concept.display_name", NST_LAZY, \
+              "The name of the concept that stands there."), \
         FOUND(side "_concept_source", m.source, &nst_slug, side "_repo.mnemonic", \
               NST_LAZY | NST_FILTER, "Id of the source."), \
         FOUND(side "_concept_owner", m.owner, &nst_slug, side "_repo.owner", \
@@ -92,7 +94,8 @@ static const struct nst_rule id_rule[] = { { "id", .charset = "a-zA-Z0-9._@-" },
     side "_concept_url " side "_source_url " side "_source_version " side "_concept_code " side \
          "_concept_name "
 #define SETTABLE \
-    END_SETTABLE("from") END_SETTABLE("to") "external_id extras sort_weight retired update_comment"
+    END_SETTABLE("from") END_SETTABLE("to") "external_id extras sort_weight retired " \
+                                            "update_comment"
 #define END_SHOWN(side) \
     side "_concept_code " side "_concept_name " side "_concept_url=" side "_address " side \
          "_concept_name_resolved " side "_source_owner=" side "_concept_owner " side \
@@ -179,7 +182,8 @@ static enum nst_err mapping_may_view(struct nst_req *rq, const struct nst_object
 static enum nst_err mapping_count(int64_t *out, bool *found, struct nst_req *rq)
 {
     const struct nst_object *source = nst_ancestor(rq, "source");
-    bool hides = nst_is(nst_object(rq), &ocl_concept) || nst_is(nst_object(rq), &ocl_pinned_concept);
+    bool hides =
+        nst_is(nst_object(rq), &ocl_concept) || nst_is(nst_object(rq), &ocl_pinned_concept);
     if (!hides)
         NST_TRY(ocl_has_hidden_ends(&hides, rq,
                                     source != NULL ? ((struct nst_row *)source->row)->id : 0));

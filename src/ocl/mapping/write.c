@@ -69,8 +69,8 @@ static enum nst_err weigh(struct nst_req *rq, struct ocl_mapping *m)
         "SELECT CAST(max(CAST(sort_weight AS double precision)) + 1 AS text) FROM mapping_version "
         "WHERE repo_id = $1 AND from_concept_code = $2 AND from_source_url = $3 AND map_type = $4 "
         "AND rev_to = " OCL_OPEN_SQL,
-        NST_INT(m->content.repo_id), NST_TEXT(m->from.concept_code),
-        NST_TEXT(m->from.source_url), NST_TEXT(m->map_type)));
+        NST_INT(m->content.repo_id), NST_TEXT(m->from.concept_code), NST_TEXT(m->from.source_url),
+        NST_TEXT(m->map_type)));
     if (nst_rows_step(rows))
         next.text = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
     NST_TRY(nst_rows_end(rows));
