@@ -50,15 +50,27 @@ BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/
 GUIDE_ONLY = {"/api-token-auth/", "/admin/tokens/", "/admin/tokens/{user}/",
               "/admin/tokens/{user}/named/", "/admin/tokens/{user}/named/{name}/",
               "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
+MAPPINGS = ("mappings/", "mappings/{mapping}/", "mappings/{mapping}/reactivate/",
+            "mappings/{mapping}/versions/", "mappings/{mapping}/{mapping_version}/",
+            "concepts/{concept}/mappings/")
+LABELS = ("reactivate/", "names/", "names/{name}/", "descriptions/",
+          "descriptions/{description}/")
+HELD = ("mappings/", "mappings/{pinned_mapping}/", "mappings/{pinned_mapping}/versions/",
+        "mappings/{pinned_mapping}/{mapping_version}/", "concepts/{pinned_concept}/mappings/")
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
-V2_ONLY = {"/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
-           *(o + SOURCE + b for o in OWNERS for b in AT_HEAD)}
+V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
+           *(o + SOURCE + b for o in OWNERS for b in AT_HEAD),
+           *(o + SOURCE + v + b for o in OWNERS for v in ("", "HEAD/")
+             for b in (*MAPPINGS, *("concepts/{concept}/" + b for b in LABELS))),
+           *(o + SOURCE + v + b for o in OWNERS for v in ("latest/", "{version}/") for b in HELD)}
 
 # What an import leaves, without the times.
 CONTENT = (
     "SELECT mnemonic, name FROM org ORDER BY id",
     "SELECT id, mnemonic, name, owner, owner_type, versions, rev, next_number, concepts, "
     "active_concepts FROM repo ORDER BY id",
+    "SELECT repo_id, mnemonic, map_type, from_source_url, from_concept_code, to_source_url, "
+    "to_concept_code, rev_from, rev_to FROM mapping_version ORDER BY repo_id, id",
     "SELECT repo_id, mnemonic, rev, concepts, active_concepts, released, description "
     "FROM repo_version ORDER BY id",
     "SELECT repo_id, id, concept_id, mnemonic, rev_from, rev_to, concept_class, datatype, retired, "
