@@ -59,6 +59,7 @@ HELD = ("mappings/", "mappings/{pinned_mapping}/", "mappings/{pinned_mapping}/ve
         "mappings/{pinned_mapping}/{mapping_version}/", "concepts/{pinned_concept}/mappings/")
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
 V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
+           "/$checksum/standard/", "/$checksum/smart/",
            *(o + SOURCE + b for o in OWNERS for b in AT_HEAD),
            *(o + SOURCE + v + b for o in OWNERS for v in ("", "HEAD/")
              for b in (*MAPPINGS, *("concepts/{concept}/" + b for b in LABELS))),

@@ -240,6 +240,8 @@ GET    /v2/users/owner/orgs/             A 200 V216
 GET    /v2/user/orgs/                    S 200 V217
 GET    /v2/toggles/                      A 200 V326
 GET    /v2/version/                      A 200 V326
+POST   /v2/$checksum/standard/           T 400 V324 V423
+POST   /v2/$checksum/smart/              T 400 V324 V423
 GET    /v2/orgs/WHO/users/target/        M 204 V303
 GET    /v2/sources/                      A 200 V307
 POST   /v2/sources/                      A 404 V307
