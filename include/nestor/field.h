@@ -89,7 +89,8 @@ struct nst_field {
     enum nst_auto fill;
     const char *column;   /* NULL: the name. An identifier: a column of the table.
                              Anything else: an expression, read only. "": none */
-    const char *link;     /* a URL from other fields: "{owner_url}sources/{id}/" */
+    const char *link;     /* a URL from other fields: "{owner_url}sources/{id}/"; of another
+                             type than nst_url: the fields that its print reads */
     const char *constant; /* JSON text: the value of a field that nothing can set yet */
     const char *fallback; /* stored when nothing is given; NULL: null */
     unsigned max;         /* code points at most, 0: 65535; of a child list: elements at
@@ -120,6 +121,13 @@ struct nst_field {
 #define NST_LINK(n, template, ...) \
     { \
         .name = (n), .type = &nst_url, .column = "", .link = (template), __VA_ARGS__ \
+    }
+
+/* A value that is made of other fields when it is shown: the print of its type gets the row,
+ * in which the fields that `others` names are loaded, as "{name}{extras}". It is never null. */
+#define NST_MADE(n, t, others, ...) \
+    { \
+        .name = (n), .type = (t), .rep = NST_REP_INT, .column = "", .link = (others), __VA_ARGS__ \
     }
 
 /* A field with one value for every row. */

@@ -207,13 +207,18 @@ static bool link_goes_round(const struct nst_at *at)
 /* What is made of a truth value or of a constant is no address. */
 static bool makes_an_address(const struct nst_field *f)
 {
-    return f->constant == NULL && (f->link != NULL || f->rep != NST_REP_BOOL);
+    return f->constant == NULL && !nst_is_made(f) && (f->link != NULL || f->rep != NST_REP_BOOL);
 }
 
 static bool link_holds_no_text(const struct nst_at *at)
 {
-    return at->field->link != NULL &&
+    return at->field->link != NULL && !nst_is_made(at->field) &&
            nst_refers_to_nothing(at->resource, at->field->link, makes_an_address);
+}
+
+static bool is_made_by_nobody(const struct nst_at *at)
+{
+    return nst_is_made(at->field) && at->field->type->parse != NULL;
 }
 
 static bool filters_as_lists_do(const struct nst_at *at)
@@ -253,6 +258,8 @@ static const struct nst_check field_checks[] = {
     { link_leads_nowhere, "the link names no field", "name one between the braces" },
     { link_goes_round, "the link leads back to itself", "name other fields" },
     { link_holds_no_text, "the link names a truth value or a constant", "name other fields" },
+    { is_made_by_nobody, "a link is no value of this type",
+      "take nst_url, or a type that makes values of other fields and reads none" },
     { 0 },
 };
 

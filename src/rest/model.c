@@ -48,6 +48,11 @@ bool nst_is_stored(const struct nst_field *f)
     return f->column == NULL || (f->column[0] != '\0' && is_identifier(f->column));
 }
 
+bool nst_is_made(const struct nst_field *f)
+{
+    return f->link != NULL && f->type != &nst_url;
+}
+
 bool nst_has_rows(const struct nst_resource *r)
 {
     return r->table != NULL && r->size > 0;
@@ -171,7 +176,8 @@ static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struc
         .snake = w->name,
         .camel = nst_camel(a, w->name),
     };
-    slot->link = slot->field->link != NULL ? &m->link[index] : NULL;
+    bool is_link = slot->field->link != NULL && !nst_is_made(slot->field);
+    slot->link = is_link ? &m->link[index] : NULL;
     slot->accepts_stored = s->use == NST_UPDATE;
     slot->must_hold = slot->is_required || (slot->field->flags & NST_NOT_EMPTY) != 0 ||
                       (slot->rule != NULL && slot->rule->is_not_empty);

@@ -140,6 +140,9 @@ const struct nst_refused *nst_not_yet_find(const struct nst_not_yet *n, struct n
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
 
+/* True when the print of its type makes f of other fields. */
+bool nst_is_made(const struct nst_field *f);
+
 /* True when rows of r are kept in a table and have a struct. */
 bool nst_has_rows(const struct nst_resource *r);
 

@@ -42,7 +42,7 @@ static bool may_be_null(const struct nst_model *m, unsigned index)
     const struct nst_field *f = &m->resource->field[index];
     bool is_filled = f->fill == NST_AUTO_CREATED || f->fill == NST_AUTO_UPDATED;
     if (f->link != NULL)
-        return link_may_be_null(m, &m->link[index]);
+        return !nst_is_made(f) && link_may_be_null(m, &m->link[index]);
     return f->constant == NULL && f->fallback == NULL && f->type != &nst_identity && !is_filled &&
            (f->flags & (NST_KEY | NST_NEVER_NULL)) == 0 && m->children[index] == NULL;
 }

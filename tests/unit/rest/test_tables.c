@@ -200,7 +200,8 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(link_to_no_field, "book", "field url", "name one", FIELD(URL).link = "/books/{isbnn}/") \
     X(link_to_itself, "book", "field url", "other", FIELD(URL).link = "{url}more/") \
     X(link_to_truth, "book", "field url", "other", FIELD(URL).link = "/books/{is_active}/") \
-    X(link_to_a_constant, "book", "field url", "other", FIELD(URL).link = "/books/{kind}/")
+    X(link_to_a_constant, "book", "field url", "other", FIELD(URL).link = "/books/{kind}/") \
+    X(link_of_a_type_that_reads, "book", "field url", "nst_url", FIELD(URL).type = &nst_code)
 
 #define SERIALIZERS(X) \
     X(serializer_of_unlisted_face, "book", "serializer other list", "add the face", \
