@@ -2,6 +2,7 @@
 #include "source.h"
 
 #include "ocl/app.h"
+#include "ocl/checksum/repo.h"
 #include "ocl/org/org.h"
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
@@ -10,6 +11,28 @@
 #define SHORT(n, m, sentence) NST_FIELD(n, ocl_source, m, &nst_text, .max = 255, .doc = sentence)
 #define INTERNAL(n, m, type, zero, sentence) \
     NST_FIELD(n, ocl_source, m, type, .fallback = zero, .doc = sentence)
+
+/* V412; what is worked on is never released. */
+static void print_checksums(struct nst_buf *out, const struct nst_face *face,
+                            const struct nst_field *f, const void *row)
+{
+    const struct ocl_source *s = row;
+    (void)face;
+    (void)f;
+    ocl_put_repo_checksums(out, &(struct ocl_repo_says){
+                                    .canonical_url = s->canonical_url,
+                                    .custom_validation_schema = s->custom_validation_schema,
+                                    .default_locale = s->default_locale,
+                                    .hierarchy_meaning = s->hierarchy_meaning,
+                                    .locales = s->locales,
+                                    .website = s->website,
+                                    .extras = s->extras,
+                                });
+}
+
+static const struct nst_type checksums = {
+    .name = "checksums", .rep = NST_REP_INT, .schema = "object", .print = print_checksums
+};
 
 static const struct nst_field source_field[] = {
     NST_IDENTITY("uuid", ocl_source, created_at, .doc = "Number of the source."),
@@ -89,7 +112,7 @@ static const struct nst_field source_field[] = {
     NST_CONSTANT("version", "\"HEAD\"", .doc = "Version of the content."),
     NST_CONSTANT("released", "false", .doc = "The working content is never released."),
     NST_CONSTANT("retired", "false", .doc = "Out of use."),
-    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
+    NST_MADE("checksums", &checksums, OCL_REPO_SAYS "{locales}", .doc = "Checksums of the fields."),
     NST_CONSTANT("hierarchy_root_url", "null", .doc = "Topmost concept."),
     NST_CONSTANT("properties", "[]", .doc = "Properties that concepts may have."),
     NST_CONSTANT("filters", "[]", .doc = "Filters over properties."),

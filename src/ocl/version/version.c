@@ -3,6 +3,7 @@
 #include "version.h"
 
 #include "ocl/app.h"
+#include "ocl/checksum/repo.h"
 
 #define OTHER(column) \
     "(SELECT v.mnemonic FROM repo_version v WHERE v.is_active AND v.id = repo_version." column ")"
@@ -13,6 +14,30 @@
 /* What a version has from its source as it is now. */
 #define SOURCE_FIELD(n, m, type, sentence) \
     NST_FIELD(n, ocl_version, m, type, .column = "repo." #m, .flags = NST_LAZY, .doc = sentence)
+
+/* V412 */
+static void print_checksums(struct nst_buf *out, const struct nst_face *face,
+                            const struct nst_field *f, const void *row)
+{
+    const struct ocl_version *v = row;
+    (void)face;
+    (void)f;
+    ocl_put_repo_checksums(out, &(struct ocl_repo_says){
+                                    .canonical_url = v->canonical_url,
+                                    .custom_validation_schema = v->custom_validation_schema,
+                                    .default_locale = v->default_locale,
+                                    .hierarchy_meaning = v->hierarchy_meaning,
+                                    .locales = v->supported_locales,
+                                    .website = v->website,
+                                    .extras = v->extras,
+                                    .released = v->released,
+                                    .retired = v->retired,
+                                });
+}
+
+static const struct nst_type checksums = {
+    .name = "checksums", .rep = NST_REP_INT, .schema = "object", .print = print_checksums
+};
 
 static const struct nst_field version_field[] = {
     NST_IDENTITY("uuid", ocl_version, created_at, .doc = "Number of the version."),
@@ -91,7 +116,8 @@ static const struct nst_field version_field[] = {
                         "ELSE repo_version.mnemonic || '/' END)",
               .flags = NST_LAZY, .doc = "The version in addresses; HEAD has none."),
     NST_CONSTANT("is_processing", "false", .doc = "Nothing is ever pending."),
-    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
+    NST_MADE("checksums", &checksums, OCL_REPO_SAYS "{supported_locales}{released}{retired}",
+             .doc = "Checksums of the fields."),
     NST_LINK("url", "{owner_url}sources/{source}/{path}", .doc = "Address of the version."),
     NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
     NST_LINK("previous_version_url", "{owner_url}sources/{source}/{previous_version}/",
