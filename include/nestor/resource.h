@@ -32,6 +32,7 @@ enum nst_identity_style { NST_DECIMAL, NST_HEX24 };
  * numbers, in the order named. */
 struct nst_texts {
     const char *required, *blank, *null, *pattern, *invalid;
+    const char *not_bool; /* `invalid` of what is no boolean; NULL: the same */
     const char *choice;   /* %s: the value given */
     const char *too_long; /* %u limit, %u length */
     const char *twice;
@@ -133,11 +134,13 @@ struct nst_rule {
     const char *empty; /* said where nothing is given, instead of the face's texts; inside of a
                           list of children under the name of the list. NULL: those texts */
     const char *alias;                  /* another input name, verbatim */
+    const char *told_as, *missing;      /* what its problems are named; what is said when a
+                                           required one is left out. NULL: as the face has it */
 };
 
 /* The answer to a violated unique key. `text` may hold {field} references. */
 struct nst_duplicate {
-    const char *key, *text;
+    const char *key, *text; /* several keys that say the same are separated by `|` */
     bool is_list;
     enum nst_err err; /* 0: NST_E_INVALID */
 };

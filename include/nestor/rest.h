@@ -194,6 +194,11 @@ NST_CHECKED enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst
 void nst_mark_set(const struct nst_resource *r, void *row, const char *field);
 bool nst_is_set(const struct nst_resource *r, const void *row, const char *field);
 
+/* Give row the value, null included, that a row of another resource has in the field of that
+ * name; both have it, in one C type. */
+void nst_copy_field(const struct nst_resource *to, void *row, const struct nst_resource *from,
+                    const void *other, const char *field);
+
 /* The next number of the named counter (or the first of `count` in a row). Ids
  * are never given out twice. Serializes writers of one counter. */
 NST_CHECKED enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter,

@@ -13,6 +13,7 @@ const struct nst_texts nst_default_texts = {
     .null = "This field may not be null.",
     .pattern = "Enter a valid value.",
     .invalid = "Invalid value.",
+    .not_bool = "Must be a valid boolean.",
     .choice = "\"%s\" is not a valid choice.",
     .twice = "Given twice with different values.",
     .not_object = "Invalid data",
@@ -26,7 +27,7 @@ static void *member_of(const struct nst_field *f, void *row)
 
 static void complain(struct nst_req *rq, const struct nst_slot *slot, const char *text)
 {
-    nst_add_problem(rq, slot->name, nst_str_z(text), true);
+    nst_add_problem(rq, slot->told, nst_str_z(text), true);
 }
 
 /* Nothing is given where something must be. */
@@ -119,7 +120,7 @@ static void complain_choice(struct nst_req *rq, const struct nst_slot *slot, str
     struct nst_str format = nst_str_z(nst_texts_of(rq->face)->choice), rest = format;
     struct nst_str before = nst_str_cut(&rest, '%');
     struct nst_str after = nst_str_slice(rest, 1, rest.n);
-    nst_add_problem(rq, slot->name,
+    nst_add_problem(rq, slot->told,
                     nst_strf(rq->arena, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(value),
                              NST_FMT(after)),
                     true);
@@ -128,7 +129,7 @@ static void complain_choice(struct nst_req *rq, const struct nst_slot *slot, str
 static void complain_length(struct nst_req *rq, const struct nst_slot *slot, unsigned max,
                             size_t length)
 {
-    nst_add_problem(rq, slot->name,
+    nst_add_problem(rq, slot->told,
                     nst_strf(rq->arena, "Ensure this value has at most %u characters (it has %zu).",
                              max, length),
                     true);
@@ -197,6 +198,12 @@ static void bind_null(struct nst_req *rq, const struct nst_slot *slot, void *row
         set_fallback(rq, slot, row);
 }
 
+static const char *text_of_invalid(const struct nst_req *rq, const struct nst_field *f)
+{
+    const struct nst_texts *text = nst_texts_of(rq->face);
+    return f->type == &nst_bool && text->not_bool != NULL ? text->not_bool : text->invalid;
+}
+
 static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const struct nst_json *v,
                        void *row)
 {
@@ -213,10 +220,16 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
         return;
     }
     if (!f->type->parse(rq, f, v, member))
-        complain(rq, slot, nst_texts_of(rq->face)->invalid);
+        complain(rq, slot, text_of_invalid(rq, f));
     else if (f->rep == NST_REP_STR && !nst_holds_json(f->type) &&
              !(slot->accepts_stored && nst_str_eq(stored, *(struct nst_str *)member)))
         check_text(rq, slot, *(struct nst_str *)member);
+}
+
+static const char *text_of_missing(const struct nst_req *rq, const struct nst_slot *slot)
+{
+    bool has_own = slot->rule != NULL && slot->rule->missing != NULL;
+    return has_own ? slot->rule->missing : nst_texts_of(rq->face)->required;
 }
 
 static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row)
@@ -229,7 +242,7 @@ static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row
     }
     if (v == NULL) {
         if (slot->is_required)
-            complain(rq, slot, nst_texts_of(rq->face)->required);
+            complain(rq, slot, text_of_missing(rq, slot));
         return;
     }
     ((struct nst_row *)row)->set |= UINT64_C(1) << slot->index;

@@ -185,6 +185,8 @@ static void compile_slot(struct nst_model *m, struct nst_slot *slot, const struc
         slot->name = w->shown;
     else
         slot->name = s->face->spelling == NST_CAMEL_CASE ? slot->camel : slot->snake;
+    bool has_other = slot->rule != NULL && slot->rule->told_as != NULL;
+    slot->told = has_other ? nst_str_z(slot->rule->told_as) : slot->name;
     slot->key = nst_strf(a, ",\"%.*s\":", NST_FMT(slot->name));
 }
 

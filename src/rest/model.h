@@ -21,7 +21,8 @@ struct nst_link {
 /* One field of a serializer. */
 struct nst_slot {
     struct nst_str key;  /* output: `,"name":` */
-    struct nst_str name; /* the face's spelling: in errors */
+    struct nst_str name; /* the face's spelling */
+    struct nst_str told; /* the same in problems, where a rule says no other */
     const struct nst_field *field;
     unsigned index; /* of the field in its table */
     const struct nst_model *model;

@@ -247,6 +247,23 @@ bool nst_is_set(const struct nst_resource *r, const void *row, const char *field
     return (((const struct nst_row *)row)->set >> i & 1) != 0;
 }
 
+void nst_copy_field(const struct nst_resource *to, void *row, const struct nst_resource *from,
+                    const void *other, const char *field)
+{
+    int i = nst_field_index(to, nst_str_z(field)), k = nst_field_index(from, nst_str_z(field));
+    assert(i >= 0 && k >= 0 && to->field[i].rep == from->field[k].rep);
+    const void *value = (const char *)other + from->field[k].offset;
+    struct nst_row *head = row;
+    bool is_null = (((const struct nst_row *)other)->null >> k & 1) != 0;
+    head->null = (head->null & ~(UINT64_C(1) << i)) | (uint64_t)is_null << i;
+    if (to->field[i].rep == NST_REP_STR)
+        *(struct nst_str *)member_of(&to->field[i], row) = *(const struct nst_str *)value;
+    else if (to->field[i].rep == NST_REP_INT)
+        *(int64_t *)member_of(&to->field[i], row) = *(const int64_t *)value;
+    else
+        *(bool *)member_of(&to->field[i], row) = *(const bool *)value;
+}
+
 enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, int64_t count)
 {
     struct nst_rows *rows;
@@ -289,6 +306,8 @@ enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst_resource *r
     enum nst_err err = d->err != NST_OK ? d->err : NST_E_INVALID;
     if (d->text == NULL)
         return NST_E_CONFLICT;
-    nst_add_problem(rq, nst_str_z(d->key), fill_in(rq, r, d->text, row), d->is_list);
+    struct nst_str keys = nst_str_z(d->key), text = fill_in(rq, r, d->text, row);
+    while (keys.p != NULL)
+        nst_add_problem(rq, nst_str_cut(&keys, '|'), text, d->is_list);
     return err;
 }
