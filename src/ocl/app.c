@@ -147,7 +147,7 @@ static const struct nst_texts guide_texts = {
     "lastLoginSince lastLoginBefore dateJoinedSince dateJoinedBefore includeInactive? " \
     "includeOverview? includeSummary? includeClientConfigs? includeHierarchyRoot? " \
     "includeConcepts? includeMappings? includeReferences? includeStates? includeTasks? " \
-    "includeTombstones? processing distribution includeInverseMappings? mappingBrief? " \
+    "includeTombstones? distribution includeInverseMappings? mappingBrief? " \
     "includeExtras? includeParentConcepts? includeChildConcepts? includeParentConceptURLs? " \
     "includeChildConceptURLs? includeHierarchyPath? includeSourceVersions? " \
     "includeCollectionVersions? onlyParentLess? onlyHierarchyRoot? includeSubscribedOrgs? " \
@@ -192,6 +192,7 @@ const struct ocl_face ocl_guide = {
     .lists_retired = true,
     .shows_initial = true,
     .releases_one = true,
+    .versions_describe_themselves = true,
     .released_refusal = "Cannot set this field to \"false\".  (Releasing another version will "
                         "cause this field to become false.)",
 };

@@ -14,6 +14,7 @@ struct ocl_face {
     bool lists_retired;           /* G126; V338 hides them unless includeRetired */
     bool shows_initial;           /* the version INITIAL exists here (G110, V118) */
     bool releases_one;            /* releasing one version un-releases the others (G13) */
+    bool versions_describe_themselves; /* a version's description is never its source's (G12) */
     bool names_missing;           /* 404 of a repository names its model (V344) */
     bool replaces_lists;          /* a list that PUT leaves out is empty (V247) */
     bool tells_unchanged;         /* 208 where nothing changes, and no version (V404) */

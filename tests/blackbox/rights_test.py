@@ -72,6 +72,16 @@ GET    {f}/{o}/sources/{s}/HEAD/concepts/old/versions/ V 200 V318
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/{n}/    V 200 V316
 PUT    {f}/{o}/sources/{s}/                          E 200 V310
 PATCH  {f}/{o}/sources/{s}/                          E 200 V310
+PUT    {f}/{o}/sources/{s}/HEAD/                     P 200 V312
+PATCH  {f}/{o}/sources/{s}/HEAD/                     P 200 V312
+DELETE {f}/{o}/sources/{s}/HEAD/                     P 400 V233 V312
+POST   {f}/{o}/sources/{s}/versions/                 P 201 V113 V230 V311
+PUT    {f}/{o}/sources/{s}/v1/                       P 200 V113 V232 V312
+PATCH  {f}/{o}/sources/{s}/v1/                       P 200 V113 V232 V312
+PUT    {f}/{o}/sources/{s}/latest/                   P 200 V113 V312
+PATCH  {f}/{o}/sources/{s}/latest/                   P 200 V113 V312
+DELETE {f}/{o}/sources/{s}/latest/                   P 204 V113 V312
+DELETE {f}/{o}/sources/{s}/v1/                       P 204 V113 V233 V312
 DELETE {f}/{o}/sources/{s}/                          P 204 V234 V310
 """
 
@@ -209,7 +219,7 @@ DELETE /guide/orgs/WHO/                  H 204 G64 G32
 DELETE /v2/orgs/OTH/                     H 204 V221 V302
 """
 
-# On the v2 face organisations and sources are written so far.
+# On the v2 face organisations, sources and their versions are written so far.
 V2 = """
 GET    /v2/orgs/                         A 200 V301
 GET    /v2/orgs/WHO/                     O 200 V302
@@ -458,8 +468,8 @@ def every_route_has_a_row(matrix):
 
 def gone(matrix, row):
     """What was deleted is 404 for staff, too, on both faces, and so is what it contained; a
-    concept is retired only."""
-    if re.search("/concepts/|/mappings/|/members/|^/(guide|v2)/user/", row.place):
+    concept is retired only, and behind the latest version comes another."""
+    if re.search("/concepts/|/mappings/|/members/|/latest/|^/(guide|v2)/user/", row.place):
         return
     for face in ("/guide/", "/v2/"):
         place = row.place.replace("/guide/", face)

@@ -226,6 +226,37 @@ def one_mapping_says_it(r):
                 got == (201, 201) and weights == [2, 3] and len(ids) == 3)
 
 
+# rows: V113 V230 V232 V233 V312
+def versions_beside(r):
+    """Versions under /v2/: made twice, deleted twice, changed beside their removal, made beside
+    a change or the removal of their source."""
+    r.a.expect(201, "POST", "/v2/orgs/", {"id": "Beside", "name": "Beside"})
+    for trial in range(r.trials):
+        place = f"/v2/orgs/Beside/sources/S{trial}/"
+        r.a.expect(201, "POST", "/v2/orgs/Beside/sources/",
+                   {"id": f"S{trial}", "name": "a", "publisher": "a"})
+        tries = [
+            ([("POST", place + "versions/", {"id": "v"})] * 2, [201, 409]),
+            ([("PUT", place + "v/", {"released": True}), ("DELETE", place + "v/", None)], None),
+            ([("POST", place + "versions/", {"id": "w", "released": True}),
+              ("PUT", place, {"name": "b", "publisher": "b"})], [200, 201]),
+            ([("DELETE", place + "w/", None)] * 2, [204, 404]),
+            ([("POST", place + "versions/", {"id": "x"}), ("DELETE", place, None)], None)]
+        for asked, wanted in tries:
+            got = r.ask(*asked)
+            if wanted is None:
+                wanted = sorted((got[0] if got[0] == 404 else {"PUT": 200, "POST": 201}[asked[0][0]],
+                                 204))
+            r.judge(trial, f"{asked[0]} {got}", sorted(got) == wanted)
+            if asked[1][0] == "PUT":
+                v = r.a.expect(200, "GET", place + "w/").json()
+                r.judge(trial, f"halves: {v}", (v["name"], v["publisher"]) in
+                        (("a", "a"), ("b", "b")))
+    lost = r.site.query("SELECT id FROM repo WHERE versions <> (SELECT count(*) FROM "
+                        "repo_version v WHERE v.repo_id = repo.id AND v.is_active)")
+    r.judge("all", f"counted wrongly: {lost}", not lost)
+
+
 # X14: two superusers remove one another
 def one_superuser_stays(r):
     names = ("first", "second")
@@ -251,6 +282,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("a change beside a removal is done or not found", removal_beside_change),
          ("of two creations of one thing one wins", one_creation_wins),
          ("one mapping says one thing", one_mapping_says_it),
+         ("versions are whole beside whatever happens", versions_beside),
          ("of two superusers that remove one another one stays", one_superuser_stays)]
 
 

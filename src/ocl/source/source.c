@@ -52,7 +52,7 @@ static const struct nst_field source_field[] = {
               .doc = "Language of names, as a locale code."),
     NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
               .doc = "Languages that names are given in."),
-    NST_FIELD("locales", ocl_source, locales, &nst_string_list, .column = OCL_LOCALES,
+    NST_FIELD("locales", ocl_source, locales, &nst_string_list, .column = OCL_LOCALES("repo"),
               .flags = NST_LAZY, .doc = "The default language, then the supported ones."),
     SHORT("website", website, "Page of the source."),
     SHORT("external_id", external_id, "Identifier in another system."),
@@ -140,14 +140,11 @@ static const struct nst_rule import_rule[] = {
     { 0 },
 };
 
-/* V202, V204, V224, V227, V236 */
+/* V202, V204 */
 static const struct nst_rule v2_rule[] = {
     { "id", .charset = "a-zA-Z0-9._@-" },
     { "public_access", .choices = ACCESS },
-    { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", .format = "uri" },
-    { "custom_validation_schema", .choices = "None|OpenMRS" },
-    { "content_type", .choices = "not-present|example|fragment|complete|supplement" },
-    { "hierarchy_meaning", .choices = "grouped-by|is-a|part-of|classified-with" },
+    OCL_METADATA_RULES,
     { 0 },
 };
 
@@ -162,12 +159,7 @@ static const struct nst_rule v2_rule[] = {
     }
 #define GUIDE_SETTABLE \
     "full_name description source_type public_access default_locale supported_locales website"
-#define V2_SETTABLE \
-    GUIDE_SETTABLE \
-    " external_id extras custom_validation_schema canonical_url identifier contact " \
-    "jurisdiction meta publisher purpose copyright revision_date text content_type " \
-    "collection_reference hierarchy_meaning version_needed experimental case_sensitive " \
-    "compositional"
+#define V2_SETTABLE "public_access " OCL_METADATA
 
 /* V224, V236. */
 #define NOT_YET \
@@ -299,6 +291,18 @@ static enum nst_err source_destroy(struct nst_req *rq)
     return ocl_purge_all(rq, &q, "repo");
 }
 
+/* V233: it is the only version that a source has by itself, whatever others were made. */
+static enum nst_err keep_head(struct nst_req *rq)
+{
+    return nst_fail(rq, NST_E_INVALID, "detail", NST_STR("Cannot delete only version."));
+}
+
+static const struct nst_response head_response[] = {
+    { 400, "HEAD stays.", { .schema = "{\"$ref\":\"#/components/schemas/v2.Error\"}" } },
+    { 0 },
+};
+static const struct nst_description head_removal = { .response = head_response };
+
 /* V225 */
 static const struct nst_response addition_response[] = {
     { 403, "The caller is no member, and no staff." }, { 405, "There is no such owner." }, { 0 }
@@ -326,7 +330,12 @@ static const struct nst_route source_route[] = {
       .delete = { source_destroy, ocl_may_delete_repo, NST_MAY_BE_ABSENT,
                   .describe = &ocl_v2_repo_removal },
       .doc = "One source." },
-    { V2, S "HEAD/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One source." },
+    /* V312: a version by its address, and the source by what it is */
+    { V2, S "HEAD/", .get = { nst_retrieve, ocl_any_caller },
+      .put = { nst_update, ocl_has_private_access },
+      .patch = { nst_update, ocl_has_private_access },
+      .delete = { keep_head, ocl_has_private_access, .describe = &head_removal },
+      .doc = "One source." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };

@@ -28,8 +28,24 @@ struct ocl_source {
     struct nst_str creator, updater;
 };
 
+/* What a repository says of itself beside its name, and a version keeps as it was (V224, V230,
+ * V236); the rules of V224, V227 and V236 for it. */
+#define OCL_METADATA \
+    "full_name description source_type default_locale supported_locales website external_id " \
+    "extras custom_validation_schema canonical_url identifier contact jurisdiction meta " \
+    "publisher purpose copyright revision_date text content_type collection_reference " \
+    "hierarchy_meaning version_needed experimental case_sensitive compositional"
+#define OCL_METADATA_RULES \
+    { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", .format = "uri" }, \
+        { "custom_validation_schema", .choices = "None|OpenMRS" }, \
+        { "content_type", .choices = "not-present|example|fragment|complete|supplement" }, \
+    { \
+        "hierarchy_meaning", .choices = "grouped-by|is-a|part-of|classified-with" \
+    }
+
 /* The languages of a repository, the default one first (V224). */
-#define OCL_LOCALES "(repo.default_locale || ',' || coalesce(repo.supported_locales, ''))"
+#define OCL_LOCALES(table) \
+    "(" table ".default_locale || ',' || coalesce(" table ".supported_locales, ''))"
 
 /* The source whose address follows: a condition over `repo` under any name. */
 #define OCL_AT(repo) \

@@ -11,9 +11,12 @@
     NST_FIELD(n, ocl_version, m, type, .column = c, .flags = NST_NEVER_NULL | NST_CORE, \
               .doc = sentence)
 
-/* What a version has from its source as it is now. */
-#define SOURCE_FIELD(n, m, type, sentence) \
-    NST_FIELD(n, ocl_version, m, type, .column = "repo." #m, .flags = NST_LAZY, .doc = sentence)
+/* What it says of itself: what its source said when it was made, until it is changed (V230). */
+#define METADATA(n, type, sentence, ...) \
+    NST_FIELD(#n, ocl_version, n, type, .doc = sentence, __VA_ARGS__)
+#define TEXT(n, sentence)  METADATA(n, &nst_text, sentence, .max = 0)
+#define SHORT(n, sentence) METADATA(n, &nst_text, sentence, .max = 255)
+#define FLAG(n, sentence)  METADATA(n, &nst_bool, sentence, .max = 0)
 
 /* V412 */
 static void print_checksums(struct nst_buf *out, const struct nst_face *face,
@@ -49,13 +52,11 @@ static const struct nst_field version_field[] = {
               .flags = NST_FILTER | NST_CORE, .doc = "Meant for use."),
     NST_FIELD("retired", ocl_version, retired, &nst_bool, .fallback = "false",
               .doc = "No longer meant for use."),
-    NST_FIELD("name", ocl_version, name, &nst_text, .doc = "Name of the source at that time."),
-    NST_FIELD("canonical_url", ocl_version, canonical_url, &nst_text,
-              .doc = "Canonical address of the source at that time."),
-    NST_FIELD("external_id", ocl_version, external_id, &nst_text, .max = 255,
-              .doc = "Identifier in another system."),
-    NST_FIELD("extras", ocl_version, extras, &nst_json_object, .fallback = "{}",
-              .doc = "Free JSON object."),
+    METADATA(name, &nst_text, "Name of the source at that time.",
+             .flags = NST_NEVER_NULL | NST_NOT_EMPTY, .max = 1024),
+    TEXT(canonical_url, "Canonical address of the source at that time."),
+    SHORT(external_id, "Identifier in another system."),
+    METADATA(extras, &nst_json_object, "Free JSON object.", .fallback = "{}"),
     NST_FIELD("repo_id", ocl_version, repo_id, &nst_int, .flags = NST_CORE,
               .doc = "Number of the source."),
     NST_FIELD("rev", ocl_version, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
@@ -84,31 +85,29 @@ static const struct nst_field version_field[] = {
     SOURCE_COLUMN("owner_url", owner_url, &nst_url, "repo.owner_url", "Address of the owner."),
     SOURCE_COLUMN("public_access", public_access, &nst_text, "repo.public_access",
                   "What others may do with the source."),
-    SOURCE_FIELD("source_type", source_type, &nst_text, "Kind of source."),
-    SOURCE_FIELD("full_name", full_name, &nst_text, "Name in full."),
-    SOURCE_FIELD("website", website, &nst_text, "Page of the source."),
-    SOURCE_FIELD("default_locale", default_locale, &nst_text, "Language of names."),
-    NST_FIELD("supported_locales", ocl_version, supported_locales, &nst_string_list,
-              .column = OCL_LOCALES, .flags = NST_LAZY, .doc = "Its languages."),
-    SOURCE_FIELD("custom_validation_schema", custom_validation_schema, &nst_text,
-                 "Rules for concepts."),
-    SOURCE_FIELD("identifier", identifier, &nst_text, "Further identifiers."),
-    SOURCE_FIELD("contact", contact, &nst_text, "Whom to ask."),
-    SOURCE_FIELD("jurisdiction", jurisdiction, &nst_text, "Where it applies."),
-    SOURCE_FIELD("meta", meta, &nst_text, "Data about the document."),
-    SOURCE_FIELD("publisher", publisher, &nst_text, "Who publishes it."),
-    SOURCE_FIELD("purpose", purpose, &nst_text, "What it is for."),
-    SOURCE_FIELD("copyright", copyright, &nst_text, "Terms of use."),
-    SOURCE_FIELD("revision_date", revision_date, &nst_text, "Date of the last revision."),
-    SOURCE_FIELD("text", text, &nst_text, "A longer text."),
-    SOURCE_FIELD("content_type", content_type, &nst_text, "How much of the original is here."),
-    SOURCE_FIELD("collection_reference", collection_reference, &nst_text,
-                 "Collection of all its content."),
-    SOURCE_FIELD("hierarchy_meaning", hierarchy_meaning, &nst_text, "What parent and child mean."),
-    SOURCE_FIELD("version_needed", version_needed, &nst_text, "References must name a version."),
-    SOURCE_FIELD("experimental", experimental, &nst_bool, "Not for real use."),
-    SOURCE_FIELD("case_sensitive", case_sensitive, &nst_bool, "Codes differ by case."),
-    SOURCE_FIELD("compositional", compositional, &nst_bool, "Codes combine."),
+    SHORT(source_type, "Kind of source."),
+    TEXT(full_name, "Name in full."),
+    SHORT(website, "Page of the source."),
+    METADATA(default_locale, &nst_text, "Language of names.", .fallback = "en", .max = 255),
+    METADATA(supported_locales, &nst_string_list, "Its languages, the default one first.",
+             .max = 0),
+    SHORT(custom_validation_schema, "Rules for concepts."),
+    TEXT(identifier, "Further identifiers."),
+    TEXT(contact, "Whom to ask."),
+    TEXT(jurisdiction, "Where it applies."),
+    TEXT(meta, "Data about the document."),
+    TEXT(publisher, "Who publishes it."),
+    TEXT(purpose, "What it is for."),
+    TEXT(copyright, "Terms of use."),
+    TEXT(revision_date, "Date of the last revision."),
+    TEXT(text, "A longer text."),
+    SHORT(content_type, "How much of the original is here."),
+    TEXT(collection_reference, "Collection of all its content."),
+    SHORT(hierarchy_meaning, "What parent and child mean."),
+    SHORT(version_needed, "References must name a version."),
+    FLAG(experimental, "Not for real use."),
+    FLAG(case_sensitive, "Codes differ by case."),
+    FLAG(compositional, "Codes combine."),
     NST_CONSTANT("nothing", "null", .doc = "What is not built yet: pictures, hierarchies."),
     NST_CONSTANT("none", "[]", .doc = "Properties, filters, ways to match, exports elsewhere."),
     NST_FIELD("path", ocl_version, path, &nst_url,
@@ -145,11 +144,25 @@ static const struct nst_rule import_rule[] = {
     { 0 },
 };
 
+/* V230: an id that is missing is told as a version that is null. */
+static const struct nst_rule v2_rule[] = {
+    { "id", .charset = "a-zA-Z0-9._@-", .refused = RESERVED, .told_as = "version",
+      .missing = "This field may not be null." },
+    OCL_METADATA_RULES,
+    { 0 },
+};
+
 /* G112: the word source for collections, too. */
 #define TAKEN \
     { \
         "mnemonic", "Version with mnemonic {id} already exists for source {source}.", \
             .is_list = true \
+    }
+
+/* V230 */
+#define V2_TAKEN \
+    { \
+        "error|detail", "Source version '{id}' already exist.", .err = NST_E_CONFLICT \
     }
 
 /* V231. */
@@ -168,6 +181,12 @@ static const struct nst_rule import_rule[] = {
     "hierarchy_meaning compositional version_needed hierarchy_root_url=nothing meta " \
     "properties=none filters=none match_algorithms=none"
 
+/* V232; `public_access` is the source's (G118). */
+#define V2_SETTABLE "name " OCL_METADATA
+#define NOT_YET \
+    "hierarchy_root_url hierarchy_root properties filters match_algorithms logo_url " \
+    "external_exports"
+
 static const struct nst_serializer version_serializer[] = {
     { GUIDE, NST_LIST, "id released url" }, /* G12 */
     { GUIDE, NST_DETAIL,                    /* G12, G117 */
@@ -177,6 +196,7 @@ static const struct nst_serializer version_serializer[] = {
     { GUIDE, NST_UPDATE, "released description" },
     { V2, NST_LIST, V2_ROW, .type = "Source Version" },
     { V2, NST_DETAIL, V2_DETAIL, .type = "Source Version" },
+    { V2, NST_UPDATE, "released retired " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET },
     { IMPORT, NST_CREATE, "id* released retired description external_id extras",
       .rules = import_rule, .duplicate = TAKEN },
 };
@@ -331,18 +351,56 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
     return nst_rows_end(rows);
 }
 
+/* What the request does not say is as the source has it, the counts of V230 included. */
+static void take_metadata(struct nst_req *rq, struct ocl_version *v, const struct ocl_source *s)
+{
+    struct nst_str rest = NST_STR("name " OCL_METADATA);
+    bool describes_itself = ocl_face_of(rq)->versions_describe_themselves;
+    while (rest.p != NULL) {
+        struct nst_str name = nst_str_cut(&rest, ' ');
+        const char *field = nst_str_to_z(rq->arena, name);
+        bool is_own = describes_itself && nst_str_eq(name, NST_STR("description"));
+        if (!is_own && !nst_is_set(&ocl_version, v, field))
+            nst_copy_field(&ocl_version, v, &ocl_source, s, field);
+    }
+}
+
+/* Languages are kept as they are shown: the default one first (V224).
+ *   others  separated by commas, or null */
+static void put_default_first(struct nst_req *rq, struct ocl_version *v, struct nst_str others)
+{
+    v->supported_locales = v->default_locale;
+    if (others.n > 0)
+        v->supported_locales =
+            nst_strf(rq->arena, "%.*s,%.*s", NST_FMT(v->default_locale), NST_FMT(others));
+    nst_mark_set(&ocl_version, v, "supported_locales");
+}
+
 static enum nst_err version_before_create(struct nst_req *rq, void *row)
 {
     struct ocl_version *v = row;
-    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
+    struct ocl_source *s = nst_ancestor(rq, "source")->row;
     v->repo_id = s->row.id;
     v->source = s->id;
-    v->name = s->name;
-    v->canonical_url = s->canonical_url;
     NST_TRY(bind_links(rq, v));
+    NST_TRY(nst_load_id((void **)&s, rq, &ocl_source, NST_LOAD_ALL, v->repo_id));
+    take_metadata(rq, v, s);
+    put_default_first(rq, v, v->supported_locales);
     NST_TRY(take_label(rq, v));
     NST_TRY(nst_next_id(&v->row.id, rq->db, "repo_version", 1));
     return unrelease_others(rq, v);
+}
+
+/* A new default takes the place of the one before it. */
+static void change_locales(struct nst_req *rq, struct ocl_version *v)
+{
+    struct nst_str others = v->supported_locales;
+    bool is_given = nst_is_set(&ocl_version, v, "supported_locales");
+    if (!is_given && !nst_is_set(&ocl_version, v, "default_locale"))
+        return;
+    if (!is_given)
+        nst_str_cut(&others, ',');
+    put_default_first(rq, v, others);
 }
 
 static enum nst_err version_before_update(struct nst_req *rq, void *row)
@@ -351,6 +409,7 @@ static enum nst_err version_before_update(struct nst_req *rq, void *row)
     struct ocl_version *stored;
     const char *refusal = ocl_face_of(rq)->released_refusal;
     NST_TRY(bind_links(rq, v));
+    change_locales(rq, v);
     NST_TRY(nst_load_id((void **)&stored, rq, &ocl_version, NST_LOAD_CORE, v->row.id));
     if (refusal != NULL && stored->released && !v->released)
         return nst_fail(rq, NST_E_INVALID, "released", nst_str_z(refusal));
@@ -376,8 +435,8 @@ enum nst_err ocl_version_make_initial(struct nst_req *rq, const struct ocl_sourc
     v->id = NST_STR("INITIAL");
     v->released = true;
     v->repo_id = source->row.id;
-    v->name = source->name;
-    v->canonical_url = source->canonical_url;
+    take_metadata(rq, v, source);
+    put_default_first(rq, v, v->supported_locales);
     NST_TRY(nst_next_id(&v->row.id, rq->db, "repo_version", 1));
     return nst_insert(rq, &ocl_version, v);
 }
@@ -387,6 +446,8 @@ enum nst_err ocl_version_make_initial(struct nst_req *rq, const struct ocl_sourc
         view, ocl_has_private_access \
     }
 
+static const struct nst_description removal = { .as = nst_destroy };
+
 static const struct nst_route version_route[] = {
     /* G75, V311 */
     { GUIDE, S "versions/", .get = { nst_list, ocl_any_token }, .post = PRIVATE(nst_create),
@@ -394,13 +455,18 @@ static const struct nst_route version_route[] = {
     /* G76, V312 */
     { GUIDE, S "latest~version/", .get = { nst_retrieve, ocl_any_token },
       .put = PRIVATE(nst_update), .doc = "The released version." },
-    { V2, S "latest~version/", .get = { nst_retrieve, ocl_any_caller },
+    { V2, S "latest~version/", .get = { nst_retrieve, ocl_any_caller }, .put = PRIVATE(nst_update),
+      .patch = PRIVATE(nst_update),
+      .delete = { version_destroy, ocl_has_private_access, .describe = &removal },
       .doc = "The newest released version." },
     /* G77 */
     { GUIDE, S ":version/", .get = { nst_retrieve, ocl_any_token }, .put = PRIVATE(nst_update),
       .delete = { version_destroy, ocl_has_private_access, .describe = &ocl_removal },
       .doc = "One version." },
-    { V2, S ":version/", .get = { nst_retrieve, ocl_any_caller }, .doc = "One version." },
+    { V2, S ":version/", .get = { nst_retrieve, ocl_any_caller }, .put = PRIVATE(nst_update),
+      .patch = PRIVATE(nst_update),
+      .delete = { version_destroy, ocl_has_private_access, .describe = &removal },
+      .doc = "One version." },
     /* G78 */
     { GUIDE, S ":version/children/", .get = { nst_list, ocl_any_token },
       .doc = "Versions whose parent is this one." },
@@ -428,38 +494,49 @@ const struct nst_resource ocl_version = {
 /* ---- Versions as v2 lists them: HEAD is one of them (V231) ---- */
 
 /* INITIAL is as old as its source: in its place stands the source as it is now. */
+#define HEAD_HAS(value, column) \
+    ", CASE WHEN v.mnemonic = 'INITIAL' THEN " value " ELSE v." column " END AS " column
+#define AS_NOW(column) HEAD_HAS("r." column, column)
 #define LISTED \
     "SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.mappings, " \
     "v.active_mappings, v.previous_id, v.parent_id, " \
-    "v.is_active, v.created_at, v.created_by, v.retired" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN 'HEAD' ELSE v.mnemonic END AS mnemonic" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN FALSE ELSE v.released END AS released" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.name ELSE v.name END AS name" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.description ELSE v.description END AS description" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.canonical_url ELSE v.canonical_url END AS " \
-    "canonical_url" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.external_id ELSE v.external_id END AS external_id" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.extras ELSE v.extras END AS extras" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_by ELSE v.updated_by END AS updated_by" \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN r.updated_at ELSE v.updated_at END AS updated_at" \
-    " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
+    "v.is_active, v.created_at, v.created_by, v.retired" HEAD_HAS("'HEAD'", "mnemonic") HEAD_HAS( \
+        "FALSE", "released") HEAD_HAS(OCL_LOCALES("r"), \
+                                      "supported_locales") AS_NOW("name") AS_NOW("full_name") \
+        AS_NOW("description") AS_NOW("canonical_url") AS_NOW("external_id") AS_NOW( \
+            "extras") AS_NOW("source_type") AS_NOW("website") AS_NOW("default_locale") \
+            AS_NOW("custom_validation_schema") AS_NOW("identifier") AS_NOW("contact") AS_NOW( \
+                "jurisdiction") AS_NOW("meta") AS_NOW("publisher") AS_NOW("purpose") \
+                AS_NOW("copyright") AS_NOW("revision_date") AS_NOW("text") AS_NOW("content_type") \
+                    AS_NOW("collection_reference") AS_NOW("hierarchy_meaning") AS_NOW( \
+                        "version_needed") AS_NOW("experimental") AS_NOW("case_sensitive") \
+                        AS_NOW("compositional") AS_NOW("updated_by") AS_NOW( \
+                            "updated_at") " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
 
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
-    (void)rq;
     nst_sql_add(q, " AND repo_version.repo_id = ");
     nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    if (nst_query_is_true(rq, "processing")) /* V109: none ever is */
+        nst_sql_add(q, " AND FALSE");
     return NST_OK;
 }
+
+static const struct nst_parameter listed_asked[] = {
+    { "processing", NST_SWITCH_SCHEMA, "Only versions that are not complete yet." },
+    { 0 },
+};
 
 static const struct nst_serializer listed_serializer[] = {
     { V2, NST_LIST, V2_ROW, .type = "Source Version" },
     { V2, NST_DETAIL, V2_DETAIL, .type = "Source Version" },
+    { V2, NST_CREATE, "id* released retired " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
+      .not_yet = NOT_YET },
 };
 
 static const struct nst_route listed_route[] = {
-    { V2, S "versions/", .get = { nst_list, ocl_any_caller },
+    { V2, S "versions/", .get = { nst_list, ocl_any_caller }, .post = PRIVATE(nst_create),
       .doc = "Versions of a source, newest first; the last is HEAD." },
 };
 
@@ -476,6 +553,7 @@ const struct nst_resource ocl_listed_version = {
     NST_SERIALIZERS(listed_serializer),
     NST_ROUTES(listed_route),
     .switches = listed_switches,
-    .hook = { .scope = listed_scope },
+    .asked = listed_asked,
+    .hook = { .scope = listed_scope, .before_create = version_before_create },
     .doc = "A version of a source, or its present state.",
 };
