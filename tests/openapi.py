@@ -155,6 +155,8 @@ class Document:
         for several in ("oneOf", "anyOf"):
             if several in schema:
                 return self.example(schema[several][0], is_whole, values, name)
+        if "examples" in schema:
+            return schema["examples"][0]
         if "const" in schema or "enum" in schema:
             return schema["const"] if "const" in schema else schema["enum"][0]
         kinds = schema.get("type", "object")

@@ -137,6 +137,9 @@ struct nst_object *nst_parent(struct nst_req *rq);
 /* The innermost object of the named resource in the path; NULL if none. */
 struct nst_object *nst_ancestor(struct nst_req *rq, const char *resource);
 
+/* What the object is. */
+const struct nst_resource *nst_resource_of(const struct nst_object *o);
+
 /* True when the object is of that resource. NULL is of none. */
 bool nst_is(const struct nst_object *o, const struct nst_resource *r);
 
@@ -276,6 +279,9 @@ void nst_default_paginate(struct nst_req *rq, const struct nst_page *page);
 
 /* The texts of a face: its own, or those of Django REST framework. */
 const struct nst_texts *nst_texts_of(const struct nst_face *face);
+
+/* Bytes of a body that a face takes, where a route says nothing else. */
+size_t nst_body_limit_of(const struct nst_face *face);
 
 /* Everybody may; whoever is known; whoever is known and staff. */
 nst_permission nst_allow_any, nst_is_authenticated, nst_is_staff;

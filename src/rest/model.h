@@ -224,7 +224,6 @@ enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path);
 /* What a face uses: its own, or the default. */
 nst_phase *const *nst_phases_of(const struct nst_face *face);
 const struct nst_list_grammar *nst_lists_of(const struct nst_face *face);
-size_t nst_body_limit_of(const struct nst_face *face);
 void nst_fail_as_face(struct nst_req *rq, enum nst_err err);
 void nst_paginate_as_face(struct nst_req *rq, const struct nst_page *page);
 

@@ -130,6 +130,11 @@ struct nst_object *nst_ancestor(struct nst_req *rq, const char *resource)
     return NULL;
 }
 
+const struct nst_resource *nst_resource_of(const struct nst_object *o)
+{
+    return o->model->resource;
+}
+
 bool nst_is(const struct nst_object *o, const struct nst_resource *r)
 {
     return o != NULL && o->model->resource == r;

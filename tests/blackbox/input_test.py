@@ -2,7 +2,7 @@
 in and goes out again over every resource, walk_test.py walks.
 
 Usage: input_test.py --nestor PATH
-# rows: V112 V253 V254
+# rows: V112 V208 V253 V254
 """
 import sys
 import time
@@ -42,12 +42,30 @@ def large_concepts(client, server):
     assert server.client("").ask("GET", "/healthz").status == 200
 
 
+def large_extras(client):
+    """What grows by single keys is as large as a body may be, no larger."""
+    place, half = "/v2/orgs/WHO/extras/", "x" * (1200 * 1024)
+    client.expect(200, "PUT", place + "a/", {"a": half})
+    client.expect(413, "PUT", place + "b/", {"b": half})
+    client.expect(413, "PUT", place + "a/", {"a": half + half})
+    client.expect(404, "GET", place + "b/")
+    # More values than one text may have are read again as well.
+    client.expect(200, "PUT", place + "a/", {"a": [1] * 600000})
+    client.expect(413, "PUT", place + "b/", {"b": [1] * 500000})
+    client.expect(200, "PUT", place + "b/", {"b": [1] * 400000})
+    assert client.expect(200, "GET", place + "b/").json() == {"b": [1] * 400000}
+    client.expect(204, "DELETE", place + "a/")
+    client.expect(204, "DELETE", place + "b/")
+    assert client.expect(200, "GET", place).json() == {}
+
+
 def run_on(tally, nestor, engine, cluster):
     with Site(nestor, cluster) as site, site.init().serve() as server:
         client = server.client()
         client.expect(201, "POST", "/guide/orgs/", {"id": "WHO", "name": "WHO"})
         client.expect(201, "POST", "/guide/orgs/WHO/sources/", {"id": "ICD", "name": "ICD"})
         tally.run(f"{engine}: at most 500 names and descriptions", too_many_names, client)
+        tally.run(f"{engine}: extras are no larger than a body", large_extras, client)
         tally.run(f"{engine}: a page has a size that it may take", large_concepts, client, server)
 
 

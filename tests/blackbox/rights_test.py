@@ -75,6 +75,22 @@ PATCH  {f}/{o}/sources/{s}/                          E 200 V310
 PUT    {f}/{o}/sources/{s}/HEAD/                     P 200 V312
 PATCH  {f}/{o}/sources/{s}/HEAD/                     P 200 V312
 DELETE {f}/{o}/sources/{s}/HEAD/                     P 400 V233 V312
+GET    {f}/{o}/sources/{s}/extras/                   V 200 V208 V313
+GET    {f}/{o}/sources/{s}/extras/k/                 V 200 V208 V313
+PUT    {f}/{o}/sources/{s}/extras/k/                 E 200 V208 V313
+DELETE {f}/{o}/sources/{s}/extras/l/                 E 404 V208 V313
+GET    {f}/{o}/sources/{s}/HEAD/extras/              V 200 V208 V313
+GET    {f}/{o}/sources/{s}/HEAD/extras/k/            V 200 V208 V313
+PUT    {f}/{o}/sources/{s}/HEAD/extras/k/            E 200 V208 V313
+DELETE {f}/{o}/sources/{s}/HEAD/extras/l/            E 404 V208 V313
+GET    {f}/{o}/sources/{s}/v1/extras/                V 200 V208 V313
+GET    {f}/{o}/sources/{s}/v1/extras/k/              V 200 V208 V313
+PUT    {f}/{o}/sources/{s}/v1/extras/k/              P 200 V113 V208
+DELETE {f}/{o}/sources/{s}/v1/extras/l/              P 404 V113 V208
+GET    {f}/{o}/sources/{s}/latest/extras/            V 200 V208 V313
+GET    {f}/{o}/sources/{s}/latest/extras/k/          V 200 V208 V313
+PUT    {f}/{o}/sources/{s}/latest/extras/k/          P 200 V113 V208
+DELETE {f}/{o}/sources/{s}/latest/extras/l/          P 404 V113 V208
 POST   {f}/{o}/sources/{s}/versions/                 P 201 V113 V230 V311
 PUT    {f}/{o}/sources/{s}/v1/                       P 200 V113 V232 V312
 PATCH  {f}/{o}/sources/{s}/v1/                       P 200 V113 V232 V312
@@ -248,6 +264,19 @@ GET    /v2/users/owner/                  T 200 V213 V306
 GET    /v2/user/                         S 200 V217
 GET    /v2/users/owner/orgs/             A 200 V216
 GET    /v2/user/orgs/                    S 200 V217
+GET    /v2/orgs/WHO/extras/              O 200 V208 V223
+GET    /v2/orgs/HID/extras/              O 200 V208 V806
+GET    /v2/orgs/HID/extras/a/            O 200 V208 V806
+PUT    /v2/orgs/WHO/extras/k/            H 200 V208 V220
+DELETE /v2/orgs/WHO/extras/nope/         H 404 V208 V220
+GET    /v2/users/owner/extras/           T 200 V208 V216
+GET    /v2/users/owner/extras/nope/      T 404 V208 V216
+PUT    /v2/users/owner/extras/k/         H 200 V208 V212
+DELETE /v2/users/owner/extras/nope/      H 404 V208 V212
+GET    /v2/user/extras/                  S 200 V208 V217
+GET    /v2/user/extras/nope/             S 404 V208 V217
+PUT    /v2/user/extras/k/                S 200 V208 V217
+DELETE /v2/user/extras/nope/             S 404 V208 V217
 GET    /v2/toggles/                      A 200 V326
 GET    /v2/version/                      A 200 V326
 POST   /v2/$checksum/standard/           T 400 V324 V423
@@ -396,7 +425,7 @@ class Matrix:
             {"concepts/old": {"datatype": new, "names": name},
              "mappings/m": {"external_id": new}, "mappings/priv": {"external_id": new},
              "names/{m}": name[0]}.get("/".join(row.place.split("/")[-3:-1]),
-                                       {"company": new, "description": new})
+                                       {"company": new, "description": new, "k": new})
 
     def number(self, who, row):
         """Of the newest version of what has versions, in the owner that the caller's path means."""

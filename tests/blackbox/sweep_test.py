@@ -244,9 +244,17 @@ def write(sweep, operation, client, mend):
                 sweep.ask(Asked(operation, place, who, query, body=body, media=media))
             if answer and answer.status < 300:
                 mend(who.name)
+                set_again(operation, client, place, who)
         for place in gone:
             sweep.ask(Asked(operation, place, who, body=asked[0][2][1],
                             media=asked[0][2][0]))
+
+
+def set_again(operation, client, place, who):
+    """A key of extras that was deleted."""
+    if operation.method == "delete" and "{key}" in operation.path:
+        client.raw("PUT", place, b'{"key": 1}',
+                   {"Authorization": who.header(operation), "Content-Type": "application/json"})
 
 
 def sweep_all(sweep, server, a_world):

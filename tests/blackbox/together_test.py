@@ -257,6 +257,26 @@ def versions_beside(r):
     r.judge("all", f"counted wrongly: {lost}", not lost)
 
 
+# rows: V208
+def keys_beside(r):
+    """Two writers of different keys of one object lose nothing."""
+    r.a.expect(201, "POST", "/v2/orgs/", {"id": "Keys", "name": "Keys"})
+    r.a.expect(201, "POST", "/v2/orgs/Keys/sources/", {"id": "S", "name": "S"})
+    r.a.expect(201, "POST", "/v2/orgs/Keys/sources/S/versions/", {"id": "v"})
+    for place in ("/v2/orgs/Keys/", "/v2/user/", "/v2/orgs/Keys/sources/S/",
+                  "/v2/orgs/Keys/sources/S/v/"):
+        for trial in range(r.trials):
+            got = r.ask(*(("PUT", f"{place}extras/{n}{trial}/", {f"{n}{trial}": trial})
+                          for n in "ab"))
+            r.judge(trial, f"{place} {got}", got == (200, 200))
+            got = r.ask(("DELETE", f"{place}extras/a{trial}/", None),
+                        ("PUT", f"{place}extras/c/", {"c": trial}))
+            r.judge(trial, f"{place} {got}", got == (204, 200))
+        left = r.a.expect(200, "GET", f"{place}extras/").json()
+        wanted = {"c": r.trials - 1, **{f"b{n}": n for n in range(r.trials)}}
+        r.judge("all", f"{place} {left}", left == wanted)
+
+
 # X14: two superusers remove one another
 def one_superuser_stays(r):
     names = ("first", "second")
@@ -282,6 +302,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("a change beside a removal is done or not found", removal_beside_change),
          ("of two creations of one thing one wins", one_creation_wins),
          ("one mapping says one thing", one_mapping_says_it),
+         ("of one object no key is lost", keys_beside),
          ("versions are whole beside whatever happens", versions_beside),
          ("of two superusers that remove one another one stays", one_superuser_stays)]
 

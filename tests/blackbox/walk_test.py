@@ -243,7 +243,7 @@ def changed_as_sent(walk):
         if not changes(operation) or not operation.path.startswith(("/guide/", "/v2/")):
             continue
         for place in walk.places(operation):
-            name = walk.get(place, operation).get("username")
+            name = (walk.get(place, operation) or {}).get("username")
             body = walk.example(operation, True, username=name)
             a = walk.ask(operation, place, body)
             walk.check(a.status in UNCHANGED, f"{operation.method} {place} {body}: {a}")
@@ -299,6 +299,12 @@ def settable(walk, operation):
     return kept | (NOT_KEPT if operation.path.startswith("/v2/") else set())
 
 
+def is_free(walk, operation):
+    """An object of any members: none is unknown (V208)."""
+    schema = walk.document.resolve(operation.bodies["application/json"]["schema"])
+    return "properties" not in schema
+
+
 def ignored(walk):
     """G1: an unknown or unmodifiable member is ignored, when something is made, too."""
     tried = 0
@@ -307,6 +313,8 @@ def ignored(walk):
             continue
         if not changes(operation):
             tried += ignored_when_made(walk, operation)
+            continue
+        if is_free(walk, operation):
             continue
         for place in walk.places(operation):
             before, may = walk.get(place, operation), settable(walk, operation)

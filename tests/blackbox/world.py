@@ -35,8 +35,9 @@ TARGET = "target"
 # What stands for a variable: by the segment before it, or by its name.
 VALUES = {"org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
           "concept": CONCEPTS, "pinned_concept": CONCEPTS,
-          "mapping": tuple(MAPPINGS), "pinned_mapping": tuple(MAPPINGS), "version": (UNRELEASED, RELEASED),
-          "name": ("nightly",), "username": (TARGET,),
+          "mapping": tuple(MAPPINGS), "pinned_mapping": tuple(MAPPINGS),
+          "version": (UNRELEASED, RELEASED),
+          "name": ("nightly",), "key": ("key",), "username": (TARGET,),
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
@@ -101,7 +102,7 @@ def content(owner, kind):
                       "public_access": access, "source_type": "Dictionary",
                       "canonical_url": f"https://example.org/{owner}/{source}",
                       "supported_locales": "en, fr", "custom_validation_schema": "None",
-                      "extras": {"k": [1, 2.5, None]}})
+                      "extras": {"k": [1, 2.5, None], "key": 1}})
         inside = {**of, "source": source}
         for concept in CONCEPTS:
             lines.append({"type": "Concept", "id": concept, **inside, "concept_class": "Misc",
@@ -130,7 +131,7 @@ def content(owner, kind):
 
 def lines():
     """Of the whole world: organisations, then what everybody owns."""
-    orgs = [{"type": "Organization", "id": org, "name": org, "extras": {"a": [1, 2.50, None]},
+    orgs = [{"type": "Organization", "id": org, "name": org, "extras": {"a": [1, 2.50, None], "key": 1},
              "website": "https://example.org",
              "public_access": "None" if org == "HID" else "View"} for org in MEMBERS]
     owned = [line for org in MEMBERS for line in content(org, "Organization")]
@@ -162,6 +163,8 @@ class World:
         made = [line for line in lines() if {"WHO", "HID"} & {line["id"], line.get("owner")}]
         wrong = self.import_lines(made, creator) + self.import_lines(lines())
         assert not wrong, wrong[:3]
+        for user in (*ACCOUNTS, TARGET, "admin"):
+            self.admin.expect(200, "PUT", f"/v2/users/{user}/extras/key/", {"key": 1})
         for org, names in MEMBERS.items():
             for name in names:
                 self.admin.expect(204, "PUT", f"/guide/orgs/{org}/members/{name}/")
@@ -180,6 +183,7 @@ class World:
                             "Content-Type": "application/json"})
         if self.admin.ask("GET", f"/guide/users/{TARGET}/").status == 404:
             self.admin.expect(201, "POST", "/guide/users/", user)
+        self.admin.expect(200, "PUT", f"/v2/users/{TARGET}/extras/key/", {"key": 1})
         if self.admin.ask("GET", f"/guide/admin/tokens/{TARGET}/named/").body == b"[]":
             make_named_token(self.site)
         self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())

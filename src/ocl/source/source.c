@@ -3,6 +3,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
+#include "ocl/extras.h"
 #include "ocl/org/org.h"
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
@@ -336,6 +337,9 @@ static const struct nst_route source_route[] = {
       .patch = { nst_update, ocl_has_private_access },
       .delete = { keep_head, ocl_has_private_access, .describe = &head_removal },
       .doc = "One source." },
+    /* V208, V313 */
+    OCL_EXTRAS(S, ocl_any_caller, ocl_may_edit, NULL),
+    OCL_EXTRAS(S "HEAD/", ocl_any_caller, ocl_may_edit, NULL),
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };

@@ -5,6 +5,7 @@
 #include "views.h"
 
 #include "ocl/app.h"
+#include "ocl/extras.h"
 #include "ocl/org/org.h"
 
 #define NAME_CHARS "a-zA-Z0-9.-"
@@ -302,6 +303,7 @@ static const struct nst_route user_route[] = {
     { V2, "/users/", .get = { nst_list, ocl_any_caller }, .doc = "Users." },
     { V2, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .doc = "One user." },
     { V2, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .doc = "The user of the token." },
+    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership, NULL), /* V216 */
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },
     { V2, "/orgs/:org/(members|users)/:user?/", .get = MEMBERSHIP(ocl_member),
