@@ -59,10 +59,12 @@ HELD = ("mappings/", "mappings/{pinned_mapping}/", "mappings/{pinned_mapping}/ve
         "mappings/{pinned_mapping}/{mapping_version}/", "concepts/{pinned_concept}/mappings/")
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
 EXTRAS = ("extras/", "extras/{key}/")
+COUNTED = ("summary/", "processing/")
 V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
            "/$checksum/standard/", "/$checksum/smart/",
+           "/repos/", *(o + "repos/" for o in OWNERS),
            *(o + e for o in OWNERS for e in EXTRAS),
-           *(o + SOURCE + b + e for o in OWNERS for e in EXTRAS
+           *(o + SOURCE + b + e for o in OWNERS for e in (*EXTRAS, *COUNTED)
              for b in ("", "HEAD/", "{version}/", "latest/")),
            *(o + SOURCE + b for o in OWNERS for b in AT_HEAD),
            *(o + SOURCE + v + b for o in OWNERS for v in ("", "HEAD/")

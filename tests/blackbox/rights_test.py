@@ -75,6 +75,22 @@ PATCH  {f}/{o}/sources/{s}/                          E 200 V310
 PUT    {f}/{o}/sources/{s}/HEAD/                     P 200 V312
 PATCH  {f}/{o}/sources/{s}/HEAD/                     P 200 V312
 DELETE {f}/{o}/sources/{s}/HEAD/                     P 400 V233 V312
+GET    {f}/{o}/sources/{s}/summary/                  V 200 V235 V313
+PUT    {f}/{o}/sources/{s}/summary/                  E 202 V235 V313
+GET    {f}/{o}/sources/{s}/processing/               V 200 V235 V313
+POST   {f}/{o}/sources/{s}/processing/               E 200 V235 V313
+GET    {f}/{o}/sources/{s}/HEAD/summary/             V 200 V235 V313
+PUT    {f}/{o}/sources/{s}/HEAD/summary/             E 202 V235 V313
+GET    {f}/{o}/sources/{s}/HEAD/processing/          V 200 V235 V313
+POST   {f}/{o}/sources/{s}/HEAD/processing/          E 200 V235 V313
+GET    {f}/{o}/sources/{s}/v1/summary/               V 200 V235 V313
+PUT    {f}/{o}/sources/{s}/v1/summary/               E 202 V235 V313
+GET    {f}/{o}/sources/{s}/v1/processing/            V 200 V235 V313
+POST   {f}/{o}/sources/{s}/v1/processing/            E 200 V235 V313
+GET    {f}/{o}/sources/{s}/latest/summary/           V 200 V235 V313
+PUT    {f}/{o}/sources/{s}/latest/summary/           E 202 V235 V313
+GET    {f}/{o}/sources/{s}/latest/processing/        V 200 V235 V313
+POST   {f}/{o}/sources/{s}/latest/processing/        E 200 V235 V313
 GET    {f}/{o}/sources/{s}/extras/                   V 200 V208 V313
 GET    {f}/{o}/sources/{s}/extras/k/                 V 200 V208 V313
 PUT    {f}/{o}/sources/{s}/extras/k/                 E 200 V208 V313
@@ -277,6 +293,11 @@ GET    /v2/user/extras/                  S 200 V208 V217
 GET    /v2/user/extras/nope/             S 404 V208 V217
 PUT    /v2/user/extras/k/                S 200 V208 V217
 DELETE /v2/user/extras/nope/             S 404 V208 V217
+GET    /v2/repos/                        A 200 V273 V307
+POST   /v2/repos/                        A 404 V307
+GET    /v2/orgs/WHO/repos/               A 200 V273 V309
+GET    /v2/users/owner/repos/            A 200 V273 V309
+GET    /v2/user/repos/                   S 200 V217 V273
 GET    /v2/toggles/                      A 200 V326
 GET    /v2/version/                      A 200 V326
 POST   /v2/$checksum/standard/           T 400 V324 V423
@@ -560,6 +581,8 @@ def lists(who, face):
             for below in ("", "HEAD/", "v1/", "latest/"):
                 yield base + below + "mappings/", here
                 yield base + below + "concepts/old/mappings/", here
+        yield "repos/", visible_sources(who)
+        yield "orgs/WHO/repos/?repo_type=source", visible_sources(who, "WHO")
     yield "orgs/", visible_orgs(who)
     yield "users/", everybody  # G67, V213: users are not hidden; one switched off is none less
     yield "users/owner/orgs/", visible_orgs(who, orgs_of("owner"))
@@ -569,6 +592,8 @@ def lists(who, face):
     if who != "none":
         yield "user/sources/", visible_sources(who, who)
         yield "user/orgs/", visible_orgs(who, orgs_of(who))
+        if face == "v2":
+            yield "user/repos/", visible_sources(who, who)
         # A filter, an order or a page finds nothing more (V117).
         yield "sources/?owner=WHO", visible_sources(who, "WHO")
         yield "concepts/?owner=WHO&sortAsc=name", visible_concepts(who, face, "WHO")
@@ -620,7 +645,9 @@ INSIDE = ("", "versions/", "latest/", "v1/", "nope/", "concepts/", "concepts/old
           "concepts/nope/", "concepts/old/versions/", "concepts/nope/versions/",
           "v1/concepts/old/", "v1/concepts/nope/", "nope/concepts/old/")
 INSIDE_V2 = ("mappings/", "mappings/m/", "mappings/nope/", "concepts/old/mappings/",
-             "v1/mappings/m/")
+             "v1/mappings/m/",
+             "HEAD/", "summary/", "v1/processing/", "extras/", "extras/key/", "extras/nope/",
+             "v1/extras/", "v1/extras/key/", "nope/extras/key/")
 
 
 def private_is_silent(matrix):
@@ -633,7 +660,7 @@ def private_is_silent(matrix):
             matrix.check(want.status == (401 if who == "none" else 403), f"{base} {who}: {want}")
             for inside in INSIDE + (INSIDE_V2 if face == "v2" else ()):
                 tag = matrix.ask("staff", "GET", base + inside).headers["ETag"] or '"none"'
-                for method, headers in silent_requests(face, tag):
+                for method, headers in silent_requests(tag):
                     body = {} if method in ("PUT", "POST") else None
                     a = matrix.ask(who, method, base + inside, body, **headers)
                     if a.status == 405:
@@ -644,14 +671,13 @@ def private_is_silent(matrix):
     matrix.done()
 
 
-def silent_requests(face, tag):
+def silent_requests(tag):
     yield from (("GET", {}), ("HEAD", {}), ("GET", {"If_None_Match": tag}),
                 ("GET", {"If_None_Match": "*"}), ("GET", {"If_Match": tag}),
                 ("HEAD", {"If_None_Match": tag}))
-    if face == "guide":
-        for method in ("PUT", "DELETE", "POST"):
-            yield from ((method, {}), (method, {"If_Match": tag}), (method, {"If_Match": '"0"'}),
-                        (method, {"If_None_Match": tag}))
+    for method in ("PUT", "DELETE", "POST"):
+        yield from ((method, {}), (method, {"If_Match": tag}), (method, {"If_Match": '"0"'}),
+                    (method, {"If_None_Match": tag}))
 
 
 def refused_alike(matrix):

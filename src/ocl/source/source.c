@@ -5,6 +5,7 @@
 #include "ocl/checksum/repo.h"
 #include "ocl/extras.h"
 #include "ocl/org/org.h"
+#include "ocl/summary.h"
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
 
@@ -92,9 +93,10 @@ static const struct nst_field source_field[] = {
               .doc = "Address of the owner."),
     NST_FIELD("owner_id", ocl_source, owner_id, &nst_int, .flags = NST_CORE,
               .doc = "Number of the owner."),
-    NST_FIELD("kind", ocl_source, kind, &nst_text, .fallback = "source",
-              .doc = "Source or collection."),
-    INTERNAL("versions", versions, &nst_int, "1", "Number of versions, INITIAL included."),
+    NST_FIELD("repo_type", ocl_source, kind, &nst_text, .column = "kind", .fallback = "source",
+              .flags = NST_FILTER, .doc = "Source or collection."),
+    NST_FIELD("versions", ocl_source, versions, &nst_int, .fallback = "1", .flags = NST_CORE,
+              .doc = "Number of versions, INITIAL included."),
     NST_FIELD("rev", ocl_source, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
               .doc = "Revision of the content."),
     NST_FIELD("next_number", ocl_source, next_number, &nst_int, .fallback = "1", .flags = NST_CORE,
@@ -315,6 +317,10 @@ static const struct nst_route source_route[] = {
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
     { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
       .doc = "Sources of all owners." },
+    /* V273: repositories of both kinds, of which sources are the only one yet */
+    { V2, "/repos/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
+      .doc = "Repositories of all owners." },
+    { V2, O "repos/", .get = { nst_list, ocl_any_caller }, .doc = "Repositories of an owner." },
     /* G73, V225, V309 */
     { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },
@@ -340,6 +346,9 @@ static const struct nst_route source_route[] = {
     /* V208, V313 */
     OCL_EXTRAS(S, ocl_any_caller, ocl_may_edit, NULL),
     OCL_EXTRAS(S "HEAD/", ocl_any_caller, ocl_may_edit, NULL),
+    /* V235, V313 */
+    OCL_SUMMARY(S),
+    OCL_SUMMARY(S "HEAD/"),
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };

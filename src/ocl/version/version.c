@@ -5,6 +5,7 @@
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
 #include "ocl/extras.h"
+#include "ocl/summary.h"
 
 #define OTHER(column) \
     "(SELECT v.mnemonic FROM repo_version v WHERE v.is_active AND v.id = repo_version." column ")"
@@ -470,6 +471,8 @@ static const struct nst_route version_route[] = {
       .doc = "One version." },
     /* V208, V313; to change them is to change the version (V113) */
     OCL_EXTRAS(S_VERSION, ocl_any_caller, ocl_has_private_access, NULL),
+    /* V235, V313 */
+    OCL_SUMMARY(S_VERSION),
     /* G78 */
     { GUIDE, S ":version/children/", .get = { nst_list, ocl_any_token },
       .doc = "Versions whose parent is this one." },
