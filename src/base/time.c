@@ -192,3 +192,48 @@ bool nst_time_parse(int64_t *out, struct nst_str s)
     *out = t;
     return true;
 }
+
+#define DATE_ONLY   ((size_t)10) /* 2026-01-01 */
+#define TO_MINUTES  ((size_t)16) /* 2026-01-01T00:00 */
+#define QUERY_BYTES 64
+
+/* Append a part, or refuse what is too long for a time. */
+static bool append(char *out, size_t *n, struct nst_str part)
+{
+    if (part.n >= QUERY_BYTES - *n)
+        return false;
+    memcpy(out + *n, part.p, part.n);
+    *n += part.n;
+    return true;
+}
+
+/* The zone as RFC 3339 has it. */
+static bool append_zone(char *out, size_t *n, struct nst_str zone)
+{
+    if (zone.n == 0)
+        return append(out, n, NST_STR("Z"));
+    if (zone.p[0] == 'Z' || zone.p[0] == 'z')
+        return append(out, n, zone);
+    struct nst_str hours = nst_str_slice(zone, 1, 3), minutes = nst_str_slice(zone, 3, zone.n);
+    if (minutes.n > 0 && minutes.p[0] == ':')
+        minutes = nst_str_slice(minutes, 1, minutes.n);
+    return append(out, n, zone.p[0] == '-' ? NST_STR("-") : NST_STR("+")) &&
+           append(out, n, hours) && append(out, n, NST_STR(":")) &&
+           append(out, n, zone.n == 3 ? NST_STR("00") : minutes);
+}
+
+bool nst_time_parse_query(int64_t *out, struct nst_str s)
+{
+    char text[QUERY_BYTES];
+    size_t n = 0, end = TO_MINUTES;
+    s = nst_str_trim(s);
+    while (end < s.n && strchr("Zz+- ", s.p[end]) == NULL)
+        end++;
+    bool has_clock = s.n > DATE_ONLY, has_seconds = end > TO_MINUTES;
+    if (!append(text, &n, nst_str_slice(s, 0, end < s.n ? end : s.n)) ||
+        (!has_clock && !append(text, &n, NST_STR("T00:00:00"))) ||
+        (has_clock && !has_seconds && !append(text, &n, NST_STR(":00"))) ||
+        !append_zone(text, &n, nst_str_slice(s, end, s.n)))
+        return false;
+    return nst_time_parse(out, (struct nst_str){ text, n });
+}

@@ -32,4 +32,8 @@ void nst_put_http_date(struct nst_buf *b, int64_t t);
  * year 0 or after 9999 in UTC: it could not be printed. */
 bool nst_time_parse(int64_t *out, struct nst_str s);
 
+/* As clients write a time into an address: the same, or a date alone, without seconds or
+ * without zone (UTC), `+hhmm`, and a blank where the `+` of the zone was. */
+bool nst_time_parse_query(int64_t *out, struct nst_str s);
+
 #endif

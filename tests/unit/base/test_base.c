@@ -209,6 +209,40 @@ static void test_time__prints_and_parses(void **state)
     assert_true(same == t);
 }
 
+static void test_time__as_clients_write_it(void **state)
+{
+    (void)state;
+    static const char *const same[] = { "2013-11-17",
+                                        " 2013-11-17 ",
+                                        "2013-11-17T00:00",
+                                        "2013-11-17 00:00:00",
+                                        "2013-11-17T00:00:00.000000",
+                                        "2013-11-17t00:00:00z",
+                                        "2013-11-17T00:00:00 00:00",
+                                        "2013-11-17T02:00:00+0200",
+                                        "2013-11-17T02:00+02",
+                                        "2013-11-16T19:00:00-05:00" };
+    static const char *const bad[] = {
+        "",
+        "2013",
+        "2013-11-31",
+        "2013-11-17T",
+        "2013-11-17Z",
+        "2013-11-17T00:00:00+2",
+        "2013-11-17T00:00:00+02:",
+        "2013-11-17T00:00:00+020",
+        "2013-11-17T00:00:00.0000000000000000000000000000000000000000000"
+        "0000000Z"
+    };
+    int64_t t = 5;
+    for (size_t i = 0; i < NST_COUNT(same); i++) {
+        assert_true(nst_time_parse_query(&t, nst_str_z(same[i])));
+        assert_true(t == INT64_C(1384646400000000));
+    }
+    for (size_t i = 0; i < NST_COUNT(bad); i++)
+        assert_false(nst_time_parse_query(&t, nst_str_z(bad[i])));
+}
+
 static void test_time__refuses_what_is_no_time(void **state)
 {
     (void)state;
@@ -259,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_buf__numbers),
         cmocka_unit_test(test_buf__percent_round_trip),
         cmocka_unit_test(test_time__prints_and_parses),
+        cmocka_unit_test(test_time__as_clients_write_it),
         cmocka_unit_test(test_time__refuses_what_is_no_time),
         cmocka_unit_test(test_random__differs),
         cmocka_unit_test(test_err__table_is_whole),
