@@ -90,6 +90,22 @@ void nst_sql_in_end(struct nst_sql *q, size_t count);
 void nst_sql_row(struct nst_sql *q, size_t *count, const struct nst_value *own, size_t n,
                  const char *rest);
 
+/* A place in a JSON document: the keys that lead to it, none of which has a quote or a
+ * backslash; `document` is a column that holds JSON of this program's, or null. */
+#define NST_JSON_KEYS_MAX 16
+struct nst_json_place {
+    struct nst_str document;
+    struct nst_str key[NST_JSON_KEYS_MAX];
+    size_t count;
+};
+
+/* Append what stands there as a text: of a text itself, of anything else its JSON; null where
+ * nothing or a null is. And the condition that something, a null included, is there. */
+void nst_sql_json_text(struct nst_sql *q, const struct nst_db *db,
+                       const struct nst_json_place *place);
+void nst_sql_json_has(struct nst_sql *q, const struct nst_db *db,
+                      const struct nst_json_place *place);
+
 /* Remember the value of the next `$n`, which stands in the text already; those of
  * another statement, whose text was appended. */
 void nst_sql_push(struct nst_sql *q, struct nst_value v);

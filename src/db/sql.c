@@ -91,6 +91,59 @@ void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table)
     nst_sql_add(q, table);
 }
 
+/* ---- Places in JSON: the one thing that both engines spell differently ---- */
+
+/* `$."a"."b"`: quoted, so that no key is taken for an index. */
+static struct nst_str sqlite_path(struct nst_arena *a, const struct nst_json_place *place)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, SQL_MAX);
+    nst_put_char(&b, '$');
+    for (size_t i = 0; i < place->count; i++)
+        nst_putf(&b, ".\"%.*s\"", NST_FMT(place->key[i]));
+    return nst_buf_str(&b);
+}
+
+/* `CAST(document AS json) -> 'a' -> 'b'`, or with ->> before the last key. */
+static void put_pg_place(struct nst_sql *q, const struct nst_json_place *place, const char *last)
+{
+    nst_sql_addf(q, "(CAST(%.*s AS json)", NST_FMT(place->document));
+    for (size_t i = 0; i < place->count; i++) {
+        nst_sql_addf(q, " %s CAST(", i + 1 < place->count ? "->" : last);
+        nst_sql_bind(q, NST_TEXT(place->key[i]));
+        nst_sql_add(q, " AS text)");
+    }
+    nst_sql_add(q, ")");
+}
+
+void nst_sql_json_text(struct nst_sql *q, const struct nst_db *db,
+                       const struct nst_json_place *place)
+{
+    const struct nst_str d = place->document;
+    if (db->store->dialect == NST_POSTGRESQL) {
+        put_pg_place(q, place, "->>");
+        return;
+    }
+    nst_sql_push(q, NST_TEXT(sqlite_path(q->text.arena, place)));
+    nst_sql_addf(q,
+                 "(CASE json_type(%.*s, $%u) WHEN 'text' THEN %.*s ->> $%u WHEN 'null' THEN NULL "
+                 "ELSE %.*s -> $%u END)",
+                 NST_FMT(d), q->count, NST_FMT(d), q->count, NST_FMT(d), q->count);
+}
+
+void nst_sql_json_has(struct nst_sql *q, const struct nst_db *db,
+                      const struct nst_json_place *place)
+{
+    if (db->store->dialect == NST_POSTGRESQL) {
+        put_pg_place(q, place, "->");
+    } else {
+        nst_sql_addf(q, "json_type(%.*s, ", NST_FMT(place->document));
+        nst_sql_bind(q, NST_TEXT(sqlite_path(q->text.arena, place)));
+        nst_sql_add(q, ")");
+    }
+    nst_sql_add(q, " IS NOT NULL");
+}
+
 struct nst_db *nst_db_new(struct nst_store *store, const struct nst_engine *engine)
 {
     struct nst_db *db = calloc(1, sizeof(*db));
