@@ -251,6 +251,39 @@ struct nst_route {
 struct nst_sort {
     const char *name;
     const char *columns; /* expressions separated by `|`; NULL: the default order */
+    bool never_null;     /* none of them is ever null: an index can give this order */
+};
+
+/* How the values of a filter decide which rows a list shows. */
+enum nst_filter_how {
+    NST_ONE_OF, /* the column is one of the values; texts by the signs of the face */
+    NST_SINCE,  /* the column, a time, is that time or a later one */
+    NST_HOLDS,  /* the column is a set of texts (`few`): one of them is one of the values */
+    NST_KEYS,   /* the column is a JSON object: `name.KEY` is the text under that key,
+                   `name.exact.KEY` the same to the letter, `name.exists` names keys that are
+                   there. Dots lead into objects. No index helps */
+};
+
+/* What a list can be asked for, in the spelling of either face. NST_FILTER on a field is the
+ * short form of a row with nothing but its name and doc. */
+struct nst_filter {
+    const char *name; /* canonical, snake_case */
+    enum nst_filter_how how;
+    const struct nst_type *type; /* of a value; NULL: the field's of this name, else text */
+    const char *column;          /* an expression; NULL: the field's of this name */
+    /* Where the values stand in another table: `other` is what they are compared with there,
+     * `among` finds what the column then is, "SELECT a.id FROM account a WHERE ?"; `?` is the
+     * place of the condition. It is looked up first. NULL: here. */
+    const char *other, *among;
+    /* An index begins with `column` (of a text: `lower(column)`) of .table, few different
+     * values stand in it, none is null: patterns, exclusions and sets are judged on the values,
+     * and rows are found by the index. */
+    bool few;
+    /* NST_HOLDS: what stands between the texts of a set, which are in lower case; what those
+     * of this filter begin with, NULL: nothing. */
+    char mark;
+    const char *begins;
+    const char *doc;
 };
 
 /* A switch of the query: while it is true, what would be shown as `of` is shown as `as`,
@@ -315,6 +348,7 @@ struct nst_resource {
     const struct nst_route *route;
     size_t route_count;
     const struct nst_sort *sort;       /* ends with a row without name; may be NULL */
+    const struct nst_filter *filter;   /* as sort ends; may be NULL */
     const struct nst_switch *switches; /* the first that is true counts; as sort ends */
     const struct nst_parameter *asked; /* what the hooks of lists read of the query; as sort ends */
     struct nst_hooks hook;

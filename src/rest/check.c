@@ -279,7 +279,7 @@ static const struct nst_check resource_checks[] = {
 static bool sort_is_second(const struct nst_at *at)
 {
     for (const struct nst_sort *s = at->resource->sort; s != at->sort; s++)
-        if (nst_str_eq_nocase(nst_str_z(s->name), nst_str_z(at->sort->name)))
+        if (nst_is_alike(nst_str_z(s->name), nst_str_z(at->sort->name)))
             return true;
     return false;
 }
@@ -332,14 +332,13 @@ static bool switch_lacks_doc(const struct nst_at *at)
 static bool switch_is_taken(const struct nst_at *at)
 {
     const struct nst_switch *s = at->query_switch;
-    int field = nst_field_index(at->resource, nst_str_z(s->name));
     for (const struct nst_switch *before = at->resource->switches; before != s; before++)
         if (before->of == s->of && strcmp(before->name, s->name) == 0)
             return true;
     for (size_t i = 0; i < at->reg->faces; i++)
         if (nst_is_list_parameter(at->reg->face[i], nst_str_z(s->name)))
             return true;
-    return field >= 0 && (at->resource->field[field].flags & NST_FILTER) != 0;
+    return nst_is_filter(at->resource, nst_str_z(s->name));
 }
 
 static const struct nst_check switch_checks[] = {
@@ -364,6 +363,85 @@ static void check_switches(struct nst_registry *reg, const struct nst_resource *
     }
 }
 
+/* ---- Filters ---- */
+
+static bool filter_lacks_doc(const struct nst_at *at)
+{
+    return at->filter->doc == NULL;
+}
+
+static bool filter_is_second(const struct nst_at *at)
+{
+    struct nst_str name = nst_str_z(at->filter->name);
+    int field = nst_field_index(at->resource, name);
+    for (const struct nst_filter *f = at->resource->filter; f != at->filter; f++)
+        if (nst_is_alike(nst_str_z(f->name), name))
+            return true;
+    return field >= 0 && (at->resource->field[field].flags & NST_FILTER) != 0;
+}
+
+static bool filter_is_of_lists(const struct nst_at *at)
+{
+    for (size_t i = 0; i < at->reg->faces; i++)
+        if (nst_is_list_parameter(at->reg->face[i], nst_str_z(at->filter->name)))
+            return true;
+    return false;
+}
+
+static bool filter_has_no_column(const struct nst_at *at)
+{
+    int field = nst_field_index(at->resource, nst_str_z(at->filter->name));
+    return at->filter->column == NULL &&
+           (field < 0 || !nst_has_column(&at->resource->field[field]));
+}
+
+static bool filter_leads_nowhere(const struct nst_at *at)
+{
+    const struct nst_filter *f = at->filter;
+    return (f->among != NULL) != (f->other != NULL) ||
+           (f->among != NULL && strchr(f->among, '?') == NULL);
+}
+
+/* Values are looked up in the table of the resource. */
+static bool filter_is_few_elsewhere(const struct nst_at *at)
+{
+    return at->filter->few && at->filter->among != NULL;
+}
+
+static bool filter_holds_in_vain(const struct nst_at *at)
+{
+    bool holds = at->filter->how == NST_HOLDS;
+    return holds != (at->filter->mark != '\0') || (holds && !at->filter->few);
+}
+
+static const struct nst_check filter_checks[] = {
+    { filter_lacks_doc, "a filter without doc", "give it a sentence in .doc" },
+    { filter_is_second, "two filters have this name", "take one out" },
+    { filter_is_of_lists, "a filter has the name of a parameter of lists", "rename the filter" },
+    { filter_has_no_column, "there is no column to filter by", "write .column" },
+    { filter_leads_nowhere, ".among and .other belong together, with a place for the condition",
+      "write both, and `?` where it belongs" },
+    { filter_is_few_elsewhere, "a column of another table has no values here",
+      "take .few or .among out" },
+    { filter_holds_in_vain, "a set is NST_HOLDS with .mark and .few, and nothing else is",
+      "write all three, or none" },
+    { 0 },
+};
+
+static void check_filters(struct nst_registry *reg, const struct nst_resource *r)
+{
+    for (const struct nst_filter *f = r->filter; f != NULL && f->name != NULL; f++) {
+        const struct nst_at at = {
+            .reg = reg,
+            .table = nst_str_z(r->name),
+            .row = nst_strf(reg->arena, "filter %s", f->name),
+            .resource = r,
+            .filter = f,
+        };
+        nst_passes(&at, filter_checks);
+    }
+}
+
 static void check_resource(struct nst_registry *reg, size_t index)
 {
     const struct nst_resource *r = reg->model[index].resource;
@@ -378,6 +456,7 @@ static void check_resource(struct nst_registry *reg, size_t index)
         return;
     nst_check_serializers(reg, r);
     check_sorts(reg, r);
+    check_filters(reg, r);
     check_switches(reg, r);
 }
 

@@ -19,6 +19,7 @@ struct nst_at {
     struct nst_word word; /* of the serializer */
     const struct nst_rule *rule;
     const struct nst_sort *sort;
+    const struct nst_filter *filter;
     const struct nst_switch *query_switch;
     const struct nst_route *route;
     struct nst_str path; /* of the route, or one alternative of it */

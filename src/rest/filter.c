@@ -1,26 +1,54 @@
 /* Filters of a list, with the signs of the face's grammar: `a,b` is or, `!a` not, `a*` a
  * pattern, all without case. A parameter that is given twice is the same as one with a comma,
  * in either spelling; a value in double quotes is literal, `""` in it one quote. */
-#include "model.h"
+#include "filter.h"
 
 /* Alternatives that share one parenthesis: SQLite bounds the depth of an expression. */
 #define PATTERNS_TOGETHER 50
 
-/* One filter on its way into a statement. */
-struct filter {
-    struct nst_sql *q;
-    struct nst_req *rq;
-    const struct nst_list_grammar *grammar;
-    const struct nst_resource *resource;
-    const struct nst_field *field;
-    struct nst_str name; /* as the client spells it */
-    struct nst_str *word;
-    bool *is_pattern;
-    size_t count, room;
-    bool is_not, is_wrong;
-};
+/* ---- What a list can be asked for ---- */
 
-static void add_word(struct filter *f, struct nst_str word, bool is_literal)
+bool nst_next_filter(struct nst_filter *out, const struct nst_resource *r, size_t *at)
+{
+    for (; *at < r->field_count; ++*at) {
+        const struct nst_field *f = &r->field[*at];
+        if ((f->flags & NST_FILTER) == 0)
+            continue;
+        *out = (struct nst_filter){ .name = f->name, .type = f->type, .doc = f->doc };
+        ++*at;
+        return true;
+    }
+    const struct nst_filter *row = r->filter != NULL ? &r->filter[*at - r->field_count] : NULL;
+    if (row == NULL || row->name == NULL)
+        return false;
+    int field = nst_field_index(r, nst_str_z(row->name));
+    *out = *row;
+    if (out->type == NULL)
+        out->type = field >= 0 ? r->field[field].type : &nst_text;
+    ++*at;
+    return true;
+}
+
+/* `name.KEY` of NST_KEYS. */
+static bool is_key_of(struct nst_str filter, struct nst_str name)
+{
+    return nst_str_starts(name, filter) && name.n > filter.n && name.p[filter.n] == '.';
+}
+
+bool nst_is_filter(const struct nst_resource *r, struct nst_str name)
+{
+    struct nst_filter f;
+    size_t at = 0;
+    while (nst_next_filter(&f, r, &at))
+        if (f.how == NST_KEYS ? is_key_of(nst_str_z(f.name), name)
+                              : nst_is_alike(nst_str_z(f.name), name))
+            return true;
+    return false;
+}
+
+/* ---- Words ---- */
+
+static void add_word(struct nst_filtering *f, struct nst_str word, bool is_literal)
 {
     if (f->count == f->room) {
         size_t room = f->room * 2 + 8;
@@ -47,7 +75,7 @@ static bool begins_with(struct nst_str text, char sign)
 
 /* `"A, B"` up to its closing quote; false where none closes before a comma or the end:
  * then the quotes are text. */
-static bool cut_quoted(struct nst_str *word, struct nst_str *rest, const struct filter *f)
+static bool cut_quoted(struct nst_str *word, struct nst_str *rest, const struct nst_filtering *f)
 {
     const char quote = f->grammar->literal;
     struct nst_buf b;
@@ -67,7 +95,7 @@ static bool cut_quoted(struct nst_str *word, struct nst_str *rest, const struct 
     return true;
 }
 
-static void add_words(struct filter *f, struct nst_str rest)
+static void add_words(struct nst_filtering *f, struct nst_str rest)
 {
     rest = nst_str_trim(rest);
     if (f->count == 0 && begins_with(rest, f->grammar->neither)) {
@@ -85,13 +113,11 @@ static void add_words(struct filter *f, struct nst_str rest)
     }
 }
 
-/* Every value of the parameter, in the order in which they stand. */
-static void read_values(struct filter *f)
+void nst_filter_read(struct nst_filtering *f, struct nst_str name, struct nst_str other)
 {
-    struct nst_str snake = nst_str_z(f->field->name), camel = nst_camel(f->rq->arena, snake);
     for (size_t i = 0; i < f->rq->query_count; i++) {
         const struct nst_query_pair *p = &f->rq->query[i];
-        if (p->value.n == 0 || (!nst_str_eq(p->name, snake) && !nst_str_eq(p->name, camel)))
+        if (p->value.n == 0 || (!nst_str_eq(p->name, name) && !nst_str_eq(p->name, other)))
             continue;
         f->name = p->name;
         f->is_wrong |= nst_str_eq(p->value, NST_STR(NST_NO_TEXT));
@@ -102,7 +128,7 @@ static void read_values(struct filter *f)
 /* ---- Conditions ---- */
 
 /* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
-static struct nst_str like_pattern(const struct filter *f, struct nst_str word)
+static struct nst_str like_pattern(const struct nst_filtering *f, struct nst_str word)
 {
     struct nst_buf b;
     nst_buf_init(&b, f->rq->arena, word.n * 2 + 1);
@@ -115,15 +141,23 @@ static struct nst_str like_pattern(const struct filter *f, struct nst_str word)
     return nst_buf_str(&b);
 }
 
-static void put_column(const struct filter *f, const char *before, const char *after)
+void nst_filter_put_column(const struct nst_filtering *f)
+{
+    if (f->row.column != NULL)
+        nst_sql_add(f->q, f->row.column);
+    else
+        nst_column_put(&f->q->text, f->resource, f->field);
+}
+
+static void put_column(const struct nst_filtering *f, const char *before, const char *after)
 {
     nst_sql_add(f->q, before);
-    nst_column_put(&f->q->text, f->resource, f->field);
+    nst_filter_put_column(f);
     nst_sql_add(f->q, after);
 }
 
 /* Returns what comes before further alternatives. */
-static const char *put_texts(struct filter *f)
+static const char *put_words(struct nst_filtering *f)
 {
     bool is_first = true;
     for (size_t i = 0; i < f->count; i++) {
@@ -141,7 +175,7 @@ static const char *put_texts(struct filter *f)
     return is_first ? "" : " OR ";
 }
 
-static void put_patterns(struct filter *f, const char *between)
+static void put_patterns(struct nst_filtering *f, const char *between)
 {
     unsigned together = 0;
     for (size_t i = 0; i < f->count; i++) {
@@ -161,53 +195,108 @@ static void put_patterns(struct filter *f, const char *between)
     nst_sql_add(f->q, together > 0 ? ")" : "");
 }
 
-/* Numbers, booleans and times compare as such, on every engine. */
-static struct nst_value typed(struct filter *f, struct nst_str word)
+void nst_filter_put_texts(struct nst_filtering *f)
 {
-    const struct nst_json v = { .kind = NST_JSON_STRING, .text = word };
-    int64_t number = 0;
-    bool flag = false;
-    if (f->field->rep == NST_REP_BOOL) {
-        f->is_wrong |= !nst_query_flag(&flag, word);
-        return NST_BOOL(flag);
-    }
-    f->is_wrong |= !f->field->type->parse(f->rq, f->field, &v, &number);
-    return NST_INT(number);
+    put_patterns(f, put_words(f));
 }
 
-static void put_filter(struct filter *f)
+/* True or false by name: an index over the rows of one kind serves no bound value. */
+static void put_truth(struct nst_filtering *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        bool flag = false;
+        f->is_wrong |= !nst_query_flag(&flag, f->word[i]);
+        put_column(f, i > 0 ? " OR " : "", flag ? "" : " IS FALSE");
+    }
+}
+
+/* Numbers and times compare as such, on every engine. */
+static void put_numbers(struct nst_filtering *f)
 {
     size_t count = 0;
-    nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
-    if (f->field->rep == NST_REP_STR) {
-        put_patterns(f, put_texts(f));
-    } else {
-        put_column(f, "", "");
-        for (size_t i = 0; i < f->count; i++)
-            nst_sql_in(f->q, &count, typed(f, f->word[i]));
-        nst_sql_in_end(f->q, count);
+    put_column(f, "", "");
+    for (size_t i = 0; i < f->count; i++) {
+        const struct nst_json v = { .kind = NST_JSON_STRING, .text = f->word[i] };
+        int64_t number = 0;
+        f->is_wrong |= !f->row.type->parse(f->rq, f->field, &v, &number);
+        nst_sql_in(f->q, &count, NST_INT(number));
     }
+    nst_sql_in_end(f->q, count);
+}
+
+/* Given twice, every one counts. */
+static void put_since(struct nst_filtering *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        int64_t time = 0;
+        f->is_wrong |= !nst_time_parse_query(&time, f->word[i]);
+        put_column(f, i > 0 ? " AND " : "", " >= ");
+        nst_sql_bind(f->q, NST_INT(time));
+    }
+    f->is_wrong |= f->is_not;
+}
+
+void nst_filter_put_condition(struct nst_filtering *f)
+{
+    if (f->row.how == NST_SINCE)
+        put_since(f);
+    else if (f->row.type->rep == NST_REP_STR)
+        nst_filter_put_texts(f);
+    else if (f->row.type->rep == NST_REP_BOOL)
+        put_truth(f);
+    else
+        put_numbers(f);
+}
+
+/* Sets, patterns and exclusions are judged on the values that there are. */
+static bool is_judged(const struct nst_filtering *f)
+{
+    bool is_judged = f->row.how == NST_HOLDS || f->is_not;
+    for (size_t i = 0; i < f->count; i++)
+        is_judged |= f->is_pattern[i];
+    return f->row.few && is_judged;
+}
+
+static enum nst_err put_filter(struct nst_filtering *f)
+{
+    if (is_judged(f))
+        return nst_filter_put_few(f);
+    nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
+    if (f->row.among != NULL)
+        NST_TRY(nst_filter_put_among(f));
+    else
+        nst_filter_put_condition(f);
     nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
+    return NST_OK;
+}
+
+static enum nst_err add_filter(struct nst_filtering *f, bool *filtered)
+{
+    int field = nst_field_index(f->resource, nst_str_z(f->row.name));
+    f->field = field >= 0 ? &f->resource->field[field] : NULL;
+    if (f->row.how == NST_KEYS) {
+        nst_filter_put_keys(f, filtered);
+        return NST_OK;
+    }
+    struct nst_str snake = nst_str_z(f->row.name);
+    nst_filter_read(f, snake, nst_camel(f->rq->arena, snake));
+    if (f->count == 0)
+        return NST_OK;
+    *filtered = true;
+    NST_TRY(put_filter(f));
+    if (f->is_wrong)
+        nst_add_problem(f->rq, f->name, nst_str_z(nst_texts_of(f->rq->face)->invalid), true);
+    return NST_OK;
 }
 
 enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
                              const struct nst_resource *r)
 {
-    for (size_t i = 0; rq->x->query.n > 0 && i < r->field_count; i++) {
-        struct filter f = { .q = q,
-                            .rq = rq,
-                            .grammar = nst_lists_of(rq->face),
-                            .resource = r,
-                            .field = &r->field[i] };
-        if ((f.field->flags & NST_FILTER) == 0)
-            continue;
-        read_values(&f);
-        if (f.count == 0)
-            continue;
-        put_filter(&f);
-        *filtered = true;
-        if (f.is_wrong)
-            nst_add_problem(rq, f.name, nst_str_z(nst_texts_of(rq->face)->invalid), true);
+    size_t at = 0;
+    struct nst_filter row;
+    while (rq->x->query.n > 0 && nst_next_filter(&row, r, &at)) {
+        struct nst_filtering f = { q, rq, nst_lists_of(rq->face), r, row, .name = { 0 } };
+        NST_TRY(add_filter(&f, filtered));
     }
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }

@@ -266,7 +266,7 @@ enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
     bool filtered = false, is_there = false;
     l.shape = nst_shape_chosen(rq, l.model, NST_LIST);
     read_page(&l.page, rq);
-    nst_order_read(&l.order, rq, r);
+    NST_TRY(nst_order_read(&l.order, rq, r));
     NST_TRY(read_place(&l, rq));
     NST_TRY(conditions(&l, &filtered, rq, parent));
     NST_TRY(count_rows(&l, filtered, rq));

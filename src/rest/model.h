@@ -186,12 +186,16 @@ struct nst_order {
     unsigned count;
 };
 
+/* Whether two names differ in nothing but case and `_`. */
+bool nst_is_alike(struct nst_str a, struct nst_str b);
+
 /* Decode the query of the exchange into rq: once, before the first phase, since it is asked
  * for a dozen times. */
 void nst_query_read(struct nst_req *rq);
 
-/* The order that the query asks for, else the resource's. */
-void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
+/* The order that the query asks for, else the resource's.
+ * Errors: NST_E_INVALID with a problem recorded, for a name that it does not sort by. */
+NST_CHECKED enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
 
 /* Append the expressions, separated by commas, with or without their directions. */
 void nst_order_put(struct nst_buf *out, const struct nst_order *o, bool with_direction);
@@ -208,9 +212,17 @@ struct nst_str nst_key_text(struct nst_arena *a, const struct nst_order *o, int6
 bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_arena *a,
                   const struct nst_order *o, struct nst_str text);
 
+/* Step through what the lists of a resource can be asked for: its fields with NST_FILTER, then
+ * its table. The type is set. Returns false at the end.
+ *   at  0 before the first */
+bool nst_next_filter(struct nst_filter *out, const struct nst_resource *r, size_t *at);
+
+/* Whether such a list reads a parameter of that name, whatever its spelling. */
+bool nst_is_filter(const struct nst_resource *r, struct nst_str name);
+
 /* Append the conditions of the query's filters.
  *   filtered  set true when there is one
- * Errors: NST_E_INVALID with a problem recorded. */
+ * Errors: NST_E_INVALID with a problem recorded; those of nst_query. */
 NST_CHECKED enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
                                          const struct nst_resource *r);
 

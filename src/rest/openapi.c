@@ -194,25 +194,55 @@ static void put_signs(struct nst_buf *out, const struct nst_list_grammar *g)
         nst_putf(out, " `%ca%c` is taken as it stands.", g->literal, g->literal);
 }
 
+static const char *filter_schema(const struct nst_filter *f)
+{
+    if (f->how == NST_ONE_OF && f->type->rep == NST_REP_BOOL)
+        return NST_SWITCH_SCHEMA;
+    return NULL;
+}
+
+static void put_filter(struct nst_buf *out, const struct nst_face *face, const struct nst_filter *f)
+{
+    struct nst_str name = nst_str_z(f->name);
+    struct nst_buf doc;
+    if (face->spelling == NST_CAMEL_CASE)
+        name = nst_camel(out->arena, name);
+    nst_buf_init(&doc, out->arena, 4096);
+    nst_putf(&doc,
+             f->how == NST_SINCE ? "Only rows from this time on: %s" : "Only rows with this: %s",
+             f->doc);
+    if (f->how == NST_SINCE)
+        nst_put_lit(&doc, " A date, or a time of ISO 8601; without zone it is UTC.");
+    else if (f->type->rep == NST_REP_STR)
+        put_signs(&doc, nst_lists_of(face));
+    put_parameter(out,
+                  &(const struct nst_parameter){ nst_str_to_z(out->arena, name), filter_schema(f),
+                                                 nst_str_to_z(out->arena, nst_buf_str(&doc)) });
+}
+
+/* Parameters with names of their own: OpenAPI knows no beginning of a name. */
+static void put_key_filter(struct nst_buf *out, const struct nst_filter *f)
+{
+    struct nst_arena *a = out->arena;
+    put_parameter(out, &(const struct nst_parameter){
+                           nst_strf(a, "%s.KEY", f->name).p, NULL,
+                           "Only rows with this text under that key, dots lead into objects." });
+    put_parameter(out, &(const struct nst_parameter){ nst_strf(a, "%s.exact.KEY", f->name).p, NULL,
+                                                      "The same, to the letter." });
+    put_parameter(out, &(const struct nst_parameter){ nst_strf(a, "%s.exists", f->name).p, NULL,
+                                                      "Only rows that have all of these keys." });
+}
+
 static void put_filters(struct nst_buf *out, const struct nst_face *face,
                         const struct nst_resource *r)
 {
-    for (size_t i = 0; i < r->field_count; i++) {
-        const struct nst_field *f = &r->field[i];
-        struct nst_str name = nst_str_z(f->name);
-        struct nst_buf doc;
-        if ((f->flags & NST_FILTER) == 0)
-            continue;
-        if (face->spelling == NST_CAMEL_CASE)
-            name = nst_camel(out->arena, name);
-        nst_buf_init(&doc, out->arena, 4096);
-        nst_putf(&doc, "Only rows with this: %s", f->doc);
-        if (f->rep == NST_REP_STR)
-            put_signs(&doc, nst_lists_of(face));
-        put_parameter(out, &(const struct nst_parameter){
-                               nst_str_to_z(out->arena, name),
-                               f->rep == NST_REP_BOOL ? NST_SWITCH_SCHEMA : NULL,
-                               nst_str_to_z(out->arena, nst_buf_str(&doc)) });
+    struct nst_filter f;
+    size_t at = 0;
+    while (nst_next_filter(&f, r, &at)) {
+        if (f.how == NST_KEYS)
+            put_key_filter(out, &f);
+        else
+            put_filter(out, face, &f);
     }
 }
 

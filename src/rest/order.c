@@ -11,30 +11,34 @@ static void add_term(struct nst_order *o, struct nst_str expression, bool is_des
         o->term[o->count++] = (struct nst_term){ expression, is_descending, may_be_null };
 }
 
-/* Lower case without `_`. */
-static struct nst_str plain_name(struct nst_arena *a, struct nst_str name)
+bool nst_is_alike(struct nst_str a, struct nst_str b)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, a, name.n + 1);
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] != '_')
-            nst_put_char(&b, nst_lower(name.p[i]));
-    return nst_buf_str(&b);
+    size_t i = 0, k = 0;
+    for (;; i++, k++) {
+        while (i < a.n && a.p[i] == '_')
+            i++;
+        while (k < b.n && b.p[k] == '_')
+            k++;
+        if (i == a.n || k == b.n)
+            return i == a.n && k == b.n;
+        if (nst_lower(a.p[i]) != nst_lower(b.p[k]))
+            return false;
+    }
 }
 
-static bool add_sort(struct nst_order *o, struct nst_arena *a, const struct nst_resource *r,
-                     struct nst_str name, bool is_descending)
+static const struct nst_sort *find_sort(const struct nst_resource *r, struct nst_str name)
 {
-    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++) {
-        if (s->columns == NULL ||
-            !nst_str_eq(plain_name(a, nst_str_z(s->name)), plain_name(a, name)))
-            continue;
-        struct nst_str rest = nst_str_z(s->columns);
-        while (rest.p != NULL)
-            add_term(o, nst_str_cut(&rest, '|'), is_descending, true);
-        return true;
-    }
-    return false;
+    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++)
+        if (nst_is_alike(nst_str_z(s->name), name))
+            return s;
+    return NULL;
+}
+
+static void add_sort(struct nst_order *o, const struct nst_sort *s, bool is_descending)
+{
+    struct nst_str rest = nst_str_z(s->columns);
+    while (rest.p != NULL)
+        add_term(o, nst_str_cut(&rest, '|'), is_descending, !s->never_null);
 }
 
 /* "a DESC, coalesce(b, c)": commas inside parentheses separate nothing. */
@@ -52,21 +56,50 @@ static void add_default(struct nst_order *o, struct nst_str rest)
     }
 }
 
-void nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
+/* A list in another order than the one that was asked for would be taken for it. */
+static void refuse_sort(struct nst_req *rq, const struct nst_resource *r, const char *parameter,
+                        struct nst_str name)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 4096);
+    nst_putf(&b, "This list is not sorted by \"%.*s\"", NST_FMT(name));
+    for (const struct nst_sort *s = r->sort; s != NULL && s->name != NULL; s++)
+        nst_putf(&b, "%s%s", s == r->sort ? ", but by " : ", ", s->name);
+    nst_put_char(&b, '.');
+    nst_add_problem(rq, nst_str_z(parameter), nst_buf_str(&b), true);
+}
+
+/* The names that one parameter gives, if nothing before it did. Names behind those that fit
+ * would decide nothing. */
+static void read_sorts(struct nst_order *o, struct nst_req *rq, const struct nst_resource *r,
+                       const char *parameter, bool is_descending)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
-    struct nst_str up = nst_query_value(rq, g->sort_up), down = nst_query_value(rq, g->sort_down);
-    struct nst_str list = nst_query_value(rq, g->sort);
-    out->count = 0;
-    bool sorted = up.n > 0 && add_sort(out, rq->arena, r, up, false);
-    if (!sorted && down.n > 0)
-        sorted = add_sort(out, rq->arena, r, down, true);
-    while (!sorted && list.p != NULL && list.n > 0 && out->count < NST_TERMS_MAX / 2) {
-        struct nst_str name = nst_str_trim(nst_str_cut(&list, ','));
-        bool is_down = nst_str_starts(name, NST_STR("-"));
-        add_sort(out, rq->arena, r, nst_str_slice(name, is_down, name.n), is_down);
+    struct nst_str rest = nst_query_value(rq, parameter);
+    bool is_list = parameter == g->sort, is_given = o->count > 0;
+    while (rest.p != NULL && rest.n > 0) {
+        struct nst_str name = nst_str_trim(is_list ? nst_str_cut(&rest, ',') : rest);
+        bool is_down = is_list && nst_str_starts(name, NST_STR("-"));
+        name = nst_str_slice(name, is_down, name.n);
+        const struct nst_sort *s = find_sort(r, name);
+        if (s == NULL && name.n > 0)
+            refuse_sort(rq, r, parameter, name);
+        else if (s != NULL && !is_given && o->count < NST_TERMS_MAX / 2)
+            add_sort(o, s, is_down || is_descending);
+        if (!is_list)
+            return;
     }
+}
+
+enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
+{
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    out->count = 0;
+    read_sorts(out, rq, r, g->sort_up, false);
+    read_sorts(out, rq, r, g->sort_down, true);
+    read_sorts(out, rq, r, g->sort, false);
     add_default(out, nst_str_z(r->hook.order != NULL ? r->hook.order(rq) : r->order));
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 
 /* ---- SQL ---- */

@@ -117,6 +117,39 @@ static enum nst_err prove_sorts(bool *is_good, struct proof *p)
     return NST_OK;
 }
 
+/* Whether the column of a filter is one, and what it is looked up by. */
+static enum nst_err prove_filter(bool *is_good, struct proof *p, const struct nst_filter *f)
+{
+    const struct nst_resource *r = p->m->resource;
+    const char *row = nst_strf(p->at.reg->arena, "filter %s", f->name).p;
+    struct nst_str rest = nst_str_z(f->among);
+    struct nst_sql q;
+    start_select(&q, p, row);
+    nst_sql_add(&q, " AND ");
+    if (f->column != NULL)
+        nst_sql_add(&q, f->column);
+    else
+        nst_column_put(&q.text, r, &r->field[nst_field_index(r, nst_str_z(f->name))]);
+    nst_sql_add(&q, " IS NOT NULL");
+    NST_TRY(ask(is_good, p, &q, "correct its column"));
+    if (!*is_good || f->among == NULL)
+        return NST_OK;
+    start(&q, p, row);
+    nst_sql_add_str(&q, nst_str_cut(&rest, '?'));
+    nst_sql_add(&q, f->other);
+    nst_sql_add(&q, " IS NOT NULL");
+    nst_sql_add_str(&q, rest);
+    return ask(is_good, p, &q, "correct .among or .other");
+}
+
+static enum nst_err prove_filters(bool *is_good, struct proof *p)
+{
+    const struct nst_filter *f = p->m->resource->filter;
+    for (; *is_good && f != NULL && f->name != NULL; f++)
+        NST_TRY(prove_filter(is_good, p, f));
+    return NST_OK;
+}
+
 /* A row is looked for by its key, and by that of its parent. */
 static enum nst_err prove_condition(bool *is_good, struct proof *p, int field, const char *row)
 {
@@ -207,6 +240,8 @@ static enum nst_err prove_model(struct proof *p)
         NST_TRY(prove_order(&is_good, p));
     if (is_good)
         NST_TRY(prove_sorts(&is_good, p));
+    if (is_good)
+        NST_TRY(prove_filters(&is_good, p));
     if (is_good)
         NST_TRY(prove_condition(&is_good, p, p->m->key, "key"));
     if (is_good)

@@ -314,6 +314,7 @@ static const struct nst_route user_route[] = {
 static const struct nst_sort user_sort[] = {
     { "name", "lower(account.name)|account.username" },
     { "id", "account.username" },
+    { "username", "account.username" },
     { "id_lowercase", "lower(account.username)" },
     { "last_update", "account.updated_at" },
     { 0 },

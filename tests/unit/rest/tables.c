@@ -67,6 +67,15 @@ static void fill_serializers(struct tables *t)
     t->mark_serializer[1] = (struct nst_serializer){ f, NST_DETAIL, "page note" };
     t->rule[0] = (struct nst_rule){ "language", .charset = "a-z-", .choices = "en|eo" };
     t->sort[0] = (struct nst_sort){ "title", "book.title|book.isbn" };
+    t->filter[0] = (struct nst_filter){ "title", .few = true, .doc = "Title." };
+    t->filter[1] =
+        (struct nst_filter){ "shelf_code", .column = "book.shelf_id", .other = "s.code",
+                             .among = "SELECT s.id FROM shelf s WHERE ?", .doc = "Shelf." };
+    t->filter[2] =
+        (struct nst_filter){ "since", NST_SINCE, .column = "book.updated_at", .doc = "Change." };
+    t->filter[3] = (struct nst_filter){ "words",     NST_HOLDS,   .column = "lower(book.title)",
+                                        .few = true, .mark = ' ', .doc = "Words of the title." };
+    t->filter[4] = (struct nst_filter){ "extras", NST_KEYS, .doc = "Keys." };
 }
 
 static void fill_routes(struct tables *t)
@@ -115,6 +124,7 @@ static void fill_resources(struct tables *t)
         NST_SERIALIZERS(t->book_serializer),
         NST_ROUTES(t->book_route),
         .sort = t->sort,
+        .filter = t->filter,
         .doc = "What is read.",
     };
     t->mark = (struct nst_resource){

@@ -47,6 +47,7 @@ struct tables {
     struct nst_serializer shelf_serializer[USES], book_serializer[USES], mark_serializer[2];
     struct nst_rule rule[3];
     struct nst_sort sort[3];
+    struct nst_filter filter[6];
     struct nst_route shelf_route[2], book_route[3];
     struct nst_resource shelf, book, mark;
     const struct nst_face *faces[4];

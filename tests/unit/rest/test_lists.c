@@ -148,6 +148,24 @@ static void test_lists__words_of_a_face(void **state)
     shown(f, "?language=en%25", "ad");
 }
 
+/* Rows of .filter: values of an index, another table, a time, a set, keys. */
+static void test_lists__filters_of_the_table(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, NULL);
+    shown(f, "?title=ONE,six", "ac");
+    shown(f, "?title=t*", "bd");
+    shown(f, "?title=!*e*", "bc");
+    shown(f, "?shelf_code=*", "abcd");
+    shown(f, "?shelf_code=nowhere", "");
+    shown(f, "?shelfCode=!nowhere", "abcd");
+    shown(f, "?since=1970-01-01", "abcd");
+    shown(f, "?since=2999-01-01T00:00:00 02:00", "");
+    shown(f, "?words=!nothing", "abcd");
+    shown(f, "?words=TWO,s*", "bc");
+    shown(f, "?extras.exists=nothing", "");
+}
+
 /* What another face says means nothing here. */
 static void test_lists__words_of_others(void **state)
 {
@@ -192,6 +210,7 @@ static int run_all(const char *name)
     const struct CMUnitTest tests[] = {
         TEST(test_lists__default_words),
         TEST(test_lists__words_of_a_face),
+        TEST(test_lists__filters_of_the_table),
         TEST(test_lists__words_of_others),
         TEST(test_lists__links_are_in_the_face_s_words),
     };

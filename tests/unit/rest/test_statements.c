@@ -79,6 +79,8 @@ static void refused(struct fixture *f, void (*bend)(struct tables *t), const cha
       t->book_field[BOOK_SHELF_CODE].flags = NST_LAZY) \
     X(wrong_order, "order", ".order", t->book.order = "book.place") \
     X(wrong_sort, "sort title", "columns", t->sort[0].columns = "book.title|book.place") \
+    X(wrong_filter, "filter since", "column", t->filter[2].column = "book.changed_at") \
+    X(wrong_place_of_a_filter, "filter shelf_code", ".among", t->filter[1].other = "s.kode") \
     X(wrong_parent, "field shelf_id", ".column", t->book_field[BOOK_SHELF].column = "shelf_no")
 
 #define DEFINE(name, row, remedy, ...) \

@@ -80,6 +80,10 @@ static const struct nst_switch brief_switch[] = {
     { "brief", NST_LIST, NST_BRIEF, "Less." },
     { 0 },
 };
+static const struct nst_switch since_switch[] = {
+    { "since", NST_LIST, NST_DETAIL, "More." },
+    { 0 },
+};
 static const struct nst_switch limit_switch[] = {
     { "limit", NST_LIST, NST_DETAIL, "Taken." },
     { 0 },
@@ -157,10 +161,24 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(parent_that_is_the_row_itself, "book", "resource", "nst_int", t->book.parent = "id") \
     X(switch_of_no_serializer, "book", "switch brief", "write the serializer", \
       t->book.switches = brief_switch) \
+    X(switch_of_a_filter_s_name, "book", "switch since", "rename", \
+      t->book.switches = since_switch) \
     X(switch_of_a_taken_name, "book", "switch limit", "rename", t->book.switches = limit_switch) \
     X(switch_without_doc, "book", "switch mute", ".doc", t->book.switches = mute_switch) \
     X(two_sorts_of_a_name, "book", "sort Title", "take one out", \
-      t->sort[1] = (struct nst_sort){ "Title" })
+      t->sort[1] = (struct nst_sort){ "Title" }) \
+    X(filter_without_doc, "book", "filter since", ".doc", t->filter[2].doc = NULL) \
+    X(two_filters_of_a_name, "book", "filter Title", "take one out", t->filter[2].name = "Title") \
+    X(filter_of_a_filtered_field, "book", "filter language", "take one out", \
+      t->filter[2].name = "language") \
+    X(filter_named_as_lists_have, "book", "filter limit", "rename", t->filter[2].name = "limit") \
+    X(filter_without_column, "book", "filter since", ".column", t->filter[2].column = NULL) \
+    X(filter_that_leads_nowhere, "book", "filter shelf_code", "both", \
+      t->filter[1].among = "SELECT s.id FROM shelf s") \
+    X(filter_without_the_other, "book", "filter shelf_code", "both", t->filter[1].other = NULL) \
+    X(few_values_elsewhere, "book", "filter shelf_code", "take .few", t->filter[1].few = true) \
+    X(set_without_mark, "book", "filter words", "all three", t->filter[3].mark = 0) \
+    X(mark_without_set, "book", "filter title", "all three", t->filter[0].mark = ',')
 
 #define FIELDS(X) \
     X(field_without_name, "book", "field ?", "NST_FIELD", FIELD(PAGES).name = NULL; \

@@ -1,0 +1,173 @@
+/* The parameters of the query before the view reads them: switches that say neither yes nor
+ * no, names that nothing answers yet, names that are nearly right. Others are ignored. */
+#include "openapi.h"
+
+/* ---- Not yet ---- */
+
+/* A switch may be given as false. */
+static bool is_refused(const struct nst_not_yet *words, const struct nst_query_pair *p)
+{
+    const struct nst_refused *word = nst_not_yet_find(words, p->name);
+    bool flag = true;
+    return word != NULL && !(word->is_switch && nst_query_flag(&flag, p->value) && !flag);
+}
+
+static void refuse(struct nst_req *rq, struct nst_str name)
+{
+    nst_add_problem(rq, name, NST_STR("Not supported yet: leave it out."), true);
+}
+
+static void refuse_headers(struct nst_req *rq)
+{
+    struct nst_str words = nst_str_z(rq->face->not_yet_headers);
+    while (words.p != NULL) {
+        struct nst_str word = nst_str_cut(&words, ' ');
+        struct nst_str value = nst_http_request_header(rq->x, nst_str_to_z(rq->arena, word));
+        bool flag = true;
+        if (value.n > 0 && !(nst_query_flag(&flag, value) && !flag))
+            refuse(rq, word);
+    }
+}
+
+/* What a list reads is not refused there, though other operations do not know it. */
+static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
+{
+    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    bool is_list = nst_view_of(rq->action) == nst_list;
+    for (size_t i = 0; i < rq->query_count; i++)
+        if (rq->query[i].value.n > 0 && is_refused(words, &rq->query[i]) &&
+            !(is_list && nst_is_filter(r, rq->query[i].name)))
+            refuse(rq, rq->query[i].name);
+}
+
+/* A switch that says neither yes nor no is not taken for no. */
+static void check_switch(struct nst_req *rq, const char *name)
+{
+    bool flag;
+    for (size_t i = 0; i < rq->query_count; i++)
+        if (nst_str_eq(rq->query[i].name, nst_str_z(name)) && rq->query[i].value.n > 0 &&
+            !nst_query_flag(&flag, rq->query[i].value))
+            nst_add_problem(rq, rq->query[i].name, nst_str_z(nst_texts_of(rq->face)->invalid),
+                            true);
+}
+
+static void check_parameters(struct nst_req *rq, const struct nst_parameter *p)
+{
+    for (; p != NULL && p->name != NULL; p++)
+        if (p->schema != NULL && strcmp(p->schema, NST_SWITCH_SCHEMA) == 0)
+            check_switch(rq, p->name);
+}
+
+static void check_switches(struct nst_req *rq)
+{
+    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    nst_view *view = nst_view_of(rq->action);
+    enum nst_use use = view == nst_list       ? NST_LIST
+                       : view == nst_retrieve ? NST_DETAIL
+                                              : NST_USE_COUNT;
+    for (const struct nst_switch *s = r->switches; s != NULL && s->name != NULL; s++)
+        if (s->of == use)
+            check_switch(rq, s->name);
+    check_parameters(rq, view == nst_list ? r->asked : NULL);
+}
+
+/* ---- Names that are nearly right ---- */
+
+/* A name of the query, and the one that it is like. */
+struct spelling {
+    struct nst_str given, meant;
+    bool is_known;
+};
+
+static void consider(struct spelling *s, struct nst_str known)
+{
+    if (nst_str_eq(s->given, known))
+        s->is_known = true;
+    else if (s->meant.p == NULL && nst_is_alike(s->given, known))
+        s->meant = known;
+}
+
+static void consider_parameters(struct spelling *s, const struct nst_parameter *p)
+{
+    for (; p != NULL && p->name != NULL; p++)
+        consider(s, nst_str_z(p->name));
+}
+
+static void consider_refused(struct spelling *s, const struct nst_not_yet *words)
+{
+    for (size_t i = 0; i < words->count - words->beginnings; i++)
+        consider(s, words->word[i].name);
+}
+
+static void consider_filters(struct spelling *s, struct nst_req *rq, const struct nst_resource *r)
+{
+    struct nst_filter f;
+    size_t at = 0;
+    bool is_camel = rq->face->spelling == NST_CAMEL_CASE;
+    while (nst_next_filter(&f, r, &at)) {
+        struct nst_str snake = nst_str_z(f.name), camel = nst_camel(rq->arena, snake);
+        consider(s, is_camel ? camel : snake);
+        consider(s, is_camel ? snake : camel);
+    }
+}
+
+static void consider_list(struct spelling *s, struct nst_req *rq, const struct nst_resource *r)
+{
+    const char *word[NST_LIST_WORDS];
+    nst_list_words(word, rq->face);
+    for (size_t i = 0; i < NST_LIST_WORDS; i++)
+        if (word[i] != NULL)
+            consider(s, nst_str_z(word[i]));
+    consider_filters(s, rq, r);
+    consider_parameters(s, r->asked);
+}
+
+/* A parameter that differs from one that is read in case or `_` alone is a slip: ignored, it
+ * would ask for something else than was meant. */
+static void check_spelling(struct nst_req *rq, struct nst_str name, const struct nst_not_yet *own)
+{
+    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    struct spelling s = { .given = name };
+    if (nst_view_of(rq->action) == nst_list)
+        consider_list(&s, rq, r);
+    for (const struct nst_switch *w = r->switches; w != NULL && w->name != NULL; w++)
+        consider(&s, nst_str_z(w->name));
+    if (rq->action->describe != NULL)
+        consider_parameters(&s, rq->action->describe->parameter);
+    consider_refused(&s, own);
+    consider_refused(&s, &rq->registry->not_yet[nst_face_index(rq->registry, rq->face)]);
+    if (!s.is_known && s.meant.p != NULL)
+        nst_add_problem(rq, name, nst_strf(rq->arena, "Misspelt: write %.*s.", NST_FMT(s.meant)),
+                        true);
+}
+
+/* ---- The phase ---- */
+
+static void check_query(struct nst_req *rq, const struct nst_description *own)
+{
+    struct nst_not_yet words = { 0 };
+    check_switches(rq);
+    check_parameters(rq, own != NULL ? own->parameter : NULL);
+    if (rq->method == NST_GET)
+        refuse_words(rq, &rq->registry->not_yet[nst_face_index(rq->registry, rq->face)]);
+    if (own != NULL && own->not_yet != NULL) {
+        nst_not_yet_compile(&words, rq->arena, own->not_yet);
+        refuse_words(rq, &words);
+    }
+    for (size_t i = 0; i < rq->query_count; i++)
+        if (rq->query[i].value.n > 0)
+            check_spelling(rq, rq->query[i].name, &words);
+}
+
+/* What the contract knows and nothing answers yet is not ignored: a client would take the
+ * answer for what it asked for. */
+enum nst_err nst_phase_query(struct nst_req *rq)
+{
+    if (rq->is_internal)
+        return NST_OK;
+    if (rq->method == NST_GET)
+        refuse_headers(rq);
+    if (rq->query_count > 0)
+        check_query(rq, rq->action->describe);
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+}
