@@ -59,6 +59,17 @@ extern const struct nst_resource *const ocl_resources[];
         NST_FIELD("updated_by", s, updater, &nst_text, .column = OCL_NAME_OF(table ".updated_by"), \
                   .flags = NST_LAZY, .doc = "Who changed it last.")
 
+/* Rows of .filter, of a resource with stamps and extras (V338). */
+#define OCL_FILTERS(table) \
+    { "updated_since", NST_SINCE, .column = table ".updated_at", \
+      .doc = "Time of the last change." }, \
+    { \
+        "extras", NST_KEYS, .doc = "Keys of the free JSON object." \
+    }
+
+/* Rows of .sort: by rank there is no other order than the usual one yet (V332). */
+#define OCL_RANKED { "score" }, { "best_match" }
+
 /* Row of .switches. */
 #define OCL_VERBOSE \
     { \

@@ -13,9 +13,8 @@ static const struct nst_field concept_field[] = {
     NST_FIELD("id", ocl_concept, content.id, &nst_code, .column = "mnemonic",
               .flags = NST_KEY | NST_CORE, .max = 255, .doc = "Code, unique in its source."),
     NST_FIELD("concept_class", ocl_concept, concept_class, &nst_text,
-              .flags = NST_NEVER_NULL | NST_NOT_EMPTY | NST_FILTER, .max = 255,
-              .doc = "Kind of concept."),
-    NST_FIELD("datatype", ocl_concept, datatype, &nst_text, .flags = NST_FILTER, .max = 255,
+              .flags = NST_NEVER_NULL | NST_NOT_EMPTY, .max = 255, .doc = "Kind of concept."),
+    NST_FIELD("datatype", ocl_concept, datatype, &nst_text, .max = 255,
               .doc = "Kind of value that an observation of it has."),
     NST_FIELD("names", ocl_concept, names, &nst_child_list, .flags = NST_NOT_EMPTY,
               .children = &ocl_concept_name, .max = 500, .doc = "Names in several languages."),
@@ -23,6 +22,8 @@ static const struct nst_field concept_field[] = {
               .children = &ocl_concept_description, .doc = "Descriptions in several languages."),
     NST_FIELD("display_name", ocl_concept, display_name, &nst_text, .doc = "The name to show."),
     NST_FIELD("display_locale", ocl_concept, display_locale, &nst_text, .doc = "Its language."),
+    NST_FIELD("terms", ocl_concept, terms, &nst_text, .fallback = "",
+              .doc = "Locales and types of its names and descriptions, for filters."),
     OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
     NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
@@ -164,11 +165,15 @@ static enum nst_err concept_open(struct nst_req *rq, void *row)
     return ocl_content_open(rq, &ocl_concept_kind, row);
 }
 
-/* Numbers of one repository grow with time; over all only the time tells. */
+#define BY_TIME "concept_version.version_created_at DESC, concept_version.id DESC"
+
+/* Numbers of one repository grow with time; over all only the time tells, and where a time is
+ * asked for, its index finds the rows in this order. */
 static const char *concept_order(struct nst_req *rq)
 {
-    return rq->depth > 0 ? "concept_version.id DESC"
-                         : "concept_version.version_created_at DESC, concept_version.id DESC";
+    bool asks_for_time =
+        nst_query_value(rq, "updatedSince").n > 0 || nst_query_value(rq, "updated_since").n > 0;
+    return rq->depth > 0 && !asks_for_time ? "concept_version.id DESC" : BY_TIME;
 }
 
 #define BRIEF "What names the concept, and no more."
@@ -260,16 +265,32 @@ static const struct nst_route history_route[] = {
       .doc = "That version itself." },
 };
 
+/* The expressions of name, class and datatype are those of indexes; the beginning of a name is
+ * what fits into one. */
+#define OF_TERMS(n, mark_of, sentence) \
+    { \
+        n, NST_HOLDS, .column = TABLE ".terms", .few = true, .mark = OCL_TERM_MARK, \
+                      .begins = mark_of, .doc = sentence \
+    }
+
+static const struct nst_filter concept_filter[] = {
+    { "concept_class", .few = true, .doc = "Kind of concept." },
+    { "datatype", .column = "coalesce(concept_version.datatype, '')", .few = true,
+      .doc = "Kind of value." },
+    OF_TERMS("locale", OCL_TERM_LOCALE, "Language of a name."),
+    OF_TERMS("name_types", OCL_TERM_NAME, "Type of a name."),
+    OF_TERMS("description_types", OCL_TERM_DESCRIPTION, "Type of a description."),
+    OCL_CONTENT_FILTERS(TABLE),
+    { 0 },
+};
+
 static const struct nst_sort concept_sort[] = {
-    { "name", "lower(concept_version.display_name)|concept_version.mnemonic" },
-    { "id", "concept_version.mnemonic" },
-    { "id_lowercase", "lower(concept_version.mnemonic)" },
-    { "numeric_id", "length(concept_version.mnemonic)|concept_version.mnemonic" },
-    { "last_update", "concept_version.version_created_at" },
-    { "concept_class", "concept_version.concept_class" },
-    { "datatype", "concept_version.datatype" },
-    { "source", "repo.mnemonic" },
-    { "owner", "repo.owner" },
+    { "name",
+      "lower(substr(coalesce(concept_version.display_name, ''), 1, 250))|concept_version.mnemonic",
+      .never_null = true },
+    { "concept_class", "lower(concept_version.concept_class)", .never_null = true },
+    { "datatype", "lower(concept_version.datatype)" },
+    OCL_CONTENT_SORTS(TABLE),
     { 0 },
 };
 
@@ -277,7 +298,7 @@ static const struct nst_sort concept_sort[] = {
     .table = "concept_version", \
     .from = "concept_version JOIN repo ON repo.id = concept_version.repo_id", \
     .size = sizeof(struct ocl_concept), NST_FIELDS(concept_field), .sort = concept_sort, \
-    .switches = concept_switches, .asked = ocl_content_asked
+    .filter = concept_filter, .switches = concept_switches, .asked = ocl_content_asked
 
 const struct nst_resource ocl_concept = {
     .name = "concept",

@@ -7,11 +7,25 @@
 struct ocl_concept {
     struct ocl_content content;
     struct nst_str concept_class, datatype, names, descriptions, display_name, display_locale;
+    struct nst_str terms;
 };
 
 extern const struct nst_resource ocl_concept, ocl_concept_version, ocl_pinned_concept,
     ocl_concept_name, ocl_concept_description;
 
 extern const struct ocl_kind ocl_concept_kind;
+
+/* The column `terms`: every locale and type of the names and descriptions once, in lower case
+ * (ASCII), each with a mark of its kind before it, in order, with OCL_TERM_MARK around them. As
+ * few concepts differ in it, an index over it serves three filters. */
+#define OCL_TERM_MARK        '\x1F'
+#define OCL_TERM_LOCALE      "l:"
+#define OCL_TERM_NAME        "n:"
+#define OCL_TERM_DESCRIPTION "d:"
+
+/* That text for the names and descriptions that the row has. What does not fit into
+ * OCL_TERMS_MAX bytes, which an index can hold, is left out. */
+#define OCL_TERMS_MAX 2000
+struct nst_str ocl_concept_terms(struct nst_req *rq, const struct ocl_concept *c);
 
 #endif

@@ -48,6 +48,7 @@ static enum nst_err choose_display(struct nst_req *rq, void *row)
     struct ocl_concept *c = row;
     const struct nst_json *names = names_of(rq, c);
     const struct nst_json *chosen = names != NULL ? chosen_name(rq, names) : NULL;
+    c->terms = ocl_concept_terms(rq, c);
     c->display_name = c->display_locale = (struct nst_str){ 0 };
     if (chosen == NULL)
         return NST_OK;

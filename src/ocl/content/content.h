@@ -79,11 +79,11 @@ struct ocl_content {
         NST_FIELD("public_can_view", s, content.public_can_view, &nst_bool, \
                   .column = "(repo.public_access <> 'None')", .flags = NST_NEVER_NULL, \
                   .doc = "Everybody may read it."), \
-        OCL_CONTENT_CORE("source", s, source, &nst_slug, "repo.mnemonic", NST_FILTER, \
+        OCL_CONTENT_CORE("source", s, source, &nst_slug, "repo.mnemonic", 0, \
                          "Id of the source."), \
-        OCL_CONTENT_CORE("owner", s, owner, &nst_slug, "repo.owner", NST_FILTER, \
+        OCL_CONTENT_CORE("owner", s, owner, &nst_slug, "repo.owner", 0, \
                          "Id of the owner."), \
-        OCL_CONTENT_CORE("owner_type", s, owner_type, &nst_text, "repo.owner_type", NST_FILTER, \
+        OCL_CONTENT_CORE("owner_type", s, owner_type, &nst_text, "repo.owner_type", 0, \
                          "Organization or User."), \
         OCL_CONTENT_CORE("owner_url", s, owner_url, &nst_url, "repo.owner_url", 0, \
                          "Address of the owner."), \
@@ -94,6 +94,36 @@ struct ocl_content {
                             ".rev_to ORDER BY v.id DESC LIMIT 1)", \
                   .flags = NST_LAZY, .doc = "Newest version of the source that holds it."), \
         NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source.")
+
+/* What lists of every kind can be asked for (V335, V338); the repositories of a name are few. */
+#define OCL_OF_REPO(n, t, c, sentence) \
+    { \
+        n, .column = t ".repo_id", .other = "r." c, .among = "SELECT r.id FROM repo r WHERE ?", \
+           .doc = sentence \
+    }
+#define OCL_CONTENT_FILTERS(t) \
+    OCL_OF_REPO("source", t, "mnemonic", "Id of the source."), \
+        OCL_OF_REPO("owner", t, "owner", "Id of the owner."), \
+        OCL_OF_REPO("owner_type", t, "owner_type", "Organization or User."), \
+        { "updated_by", .column = t ".version_created_by", .other = "a.username", \
+          .among = "SELECT a.id FROM account a WHERE ?", \
+          .doc = "Who made the version." }, \
+        { "updated_since", NST_SINCE, .column = t ".version_created_at", \
+          .doc = "Time of the last change." }, \
+    { \
+        "extras", NST_KEYS, .doc = "Keys of the free JSON object." \
+    }
+
+/* Sorts of every kind (V332). */
+#define OCL_CONTENT_SORTS(t) \
+    OCL_RANKED, { "id", t ".mnemonic", .never_null = true }, \
+        { "id_lowercase", "lower(" t ".mnemonic)", .never_null = true }, \
+        { "numeric_id", "length(" t ".mnemonic)|" t ".mnemonic", .never_null = true }, \
+        { "last_update", t ".version_created_at", .never_null = true }, \
+        { "source", "repo.mnemonic", .never_null = true }, \
+    { \
+        "owner", "repo.owner", .never_null = true \
+    }
 
 /* A kind of content. */
 struct ocl_kind {

@@ -164,7 +164,13 @@ static const struct nst_route org_route[] = {
       .doc = "One organisation." },
 };
 
+static const struct nst_filter org_filter[] = {
+    OCL_FILTERS("org"),
+    { 0 },
+};
+
 static const struct nst_sort org_sort[] = {
+    OCL_RANKED,
     { "name", "lower(org.name)|org.mnemonic" },
     { "id", "org.mnemonic" },
     { "id_lowercase", "lower(org.mnemonic)" },
@@ -189,6 +195,7 @@ const struct nst_resource ocl_org = {
     NST_SERIALIZERS(org_serializer),
     NST_ROUTES(org_route),
     .sort = org_sort,
+    .filter = org_filter,
     .switches = org_switches,
     .asked = org_asked,
     .hook = { .scope = org_scope,

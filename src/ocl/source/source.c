@@ -353,7 +353,18 @@ static const struct nst_route source_route[] = {
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };
 
+/* The expression of an index. */
+#define LOCALES \
+    "lower(repo.default_locale || ',' || replace(coalesce(repo.supported_locales, ''), ' ', ''))"
+
+static const struct nst_filter source_filter[] = {
+    { "locale", NST_HOLDS, .column = LOCALES, .few = true, .mark = ',', .doc = "Language of it." },
+    OCL_FILTERS("repo"),
+    { 0 },
+};
+
 static const struct nst_sort source_sort[] = {
+    OCL_RANKED,
     { "name", "lower(repo.name)|repo.mnemonic" },
     { "id", "repo.mnemonic" },
     { "id_lowercase", "lower(repo.mnemonic)" },
@@ -373,6 +384,7 @@ const struct nst_resource ocl_source = {
     NST_SERIALIZERS(source_serializer),
     NST_ROUTES(source_route),
     .sort = source_sort,
+    .filter = source_filter,
     .switches = source_switches,
     .hook = { .scope = source_scope,
               .visible = ocl_visible_repos,

@@ -311,7 +311,13 @@ static const struct nst_route user_route[] = {
       .doc = "Membership of one user." },
 };
 
+static const struct nst_filter user_filter[] = {
+    OCL_FILTERS("account"),
+    { 0 },
+};
+
 static const struct nst_sort user_sort[] = {
+    OCL_RANKED,
     { "name", "lower(account.name)|account.username" },
     { "id", "account.username" },
     { "username", "account.username" },
@@ -330,6 +336,7 @@ const struct nst_resource ocl_user = {
     NST_SERIALIZERS(user_serializer),
     NST_ROUTES(user_route),
     .sort = user_sort,
+    .filter = user_filter,
     .switches = user_switches,
     .hook = { .scope = user_scope,
               .alias = user_alias,

@@ -480,6 +480,17 @@ static const struct nst_route version_route[] = {
     { IMPORT, S ":version/", .get = { nst_retrieve, ocl_any_token }, .doc = "One version." },
 };
 
+static const struct nst_filter version_filter[] = { OCL_FILTERS("repo_version"), { 0 } };
+
+static const struct nst_sort version_sort[] = {
+    OCL_RANKED,
+    { "name", "lower(repo_version.name)|repo_version.mnemonic" },
+    { "id", "repo_version.mnemonic", .never_null = true },
+    { "id_lowercase", "lower(repo_version.mnemonic)", .never_null = true },
+    { "last_update", "repo_version.updated_at", .never_null = true },
+    { 0 },
+};
+
 const struct nst_resource ocl_version = {
     .name = "version",
     .table = "repo_version",
@@ -490,6 +501,8 @@ const struct nst_resource ocl_version = {
     NST_FIELDS(version_field),
     NST_SERIALIZERS(version_serializer),
     NST_ROUTES(version_route),
+    .sort = version_sort,
+    .filter = version_filter,
     .hook = { .scope = version_scope,
               .alias = version_alias,
               .before_create = version_before_create,
@@ -558,6 +571,8 @@ const struct nst_resource ocl_listed_version = {
     NST_FIELDS(version_field),
     NST_SERIALIZERS(listed_serializer),
     NST_ROUTES(listed_route),
+    .sort = version_sort,
+    .filter = version_filter,
     .switches = listed_switches,
     .asked = listed_asked,
     .hook = { .scope = listed_scope, .before_create = version_before_create },

@@ -1,0 +1,143 @@
+"""No filter and no sort of concepts walks through all rows: the plans of the statements that a
+request runs name the index that is meant for it, on 40,000 concepts of one source and 10 of
+another. SQLite explains the statements as they are prepared, PostgreSQL with values.
+
+Usage: plans_test.py --nestor PATH
+# rows: V332 V335 V338
+"""
+import os
+import re
+import subprocess
+import sqlite3
+import sys
+
+from support import PATIENCE, PSQL, Site, run_on_engines
+
+ROWS = 40000
+LINES = [
+    {"type": "Source", "owner": "OCL", "id": "Large", "name": "Large"},
+    {"type": "Source", "owner": "OCL", "id": "Small", "name": "Small"},
+]
+
+# One row in a thousand is of another class, language and so on: that is what is asked for.
+FILL = """
+INSERT INTO concept_version (repo_id, id, concept_id, mnemonic, rev_from, rev_to, concept_class,
+  datatype, retired, names, display_name, display_locale, external_id, extras, created_at,
+  version_created_at, version_created_by, terms)
+WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+SELECT CASE WHEN i % 4000 = 0 THEN {small} ELSE {large} END, 1000000 + 2 * i, 1000001 + 2 * i,
+  'c' || i, 1, 9223372036854775807,
+  CASE WHEN i % 1000 = 0 THEN 'Rare' ELSE 'Class ' || i % 20 END,
+  CASE WHEN i % 1000 = 0 THEN 'Rare' ELSE 'N/A' END, i % 1000 = 0, '[]', 'Name ' || i, 'en',
+  CASE WHEN i % 1000 = 0 THEN 'rare' || i END, '{{}}', 1000000 + i, 1000000 + i,
+  CASE WHEN i % 1000 = 0 THEN {rare} ELSE {often} END,
+  '\x1f' || CASE WHEN i % 1000 = 0 THEN 'd:rare' || '\x1f' || 'l:sw' || '\x1f' || 'n:rare'
+                 ELSE 'l:en' || '\x1f' || 'n:' || i % 5 END || '\x1f'
+FROM n"""
+
+LARGE = "/v2/orgs/OCL/sources/Large/concepts/?includeRetired=true&"
+EVERYWHERE = "/v2/concepts/?includeRetired=true&"
+IN_SOURCE = (
+    ("conceptClass=rare", "concept_class"), ("conceptClass=ra*", "concept_class"),
+    ("datatype=rare", "concept_datatype"), ("datatype=!n/a", "concept_datatype"),
+    ("nameTypes=rare", "concept_terms"), ("updatedBy=rare", "concept_author"),
+    ("retired=true", "concept_retired"), ("externalId=rare1000", "concept_external"),
+    ("updatedSince=1970-01-01T00:00:01.039Z", "concept_(updated|newest)"),
+)
+SORTS = (("sortAsc=name", "concept_name"), ("sortDesc=name", "concept_name"),
+         ("sortAsc=id", "concept_mnemonic"), ("sortDesc=id", "concept_mnemonic"),
+         ("sortAsc=lastUpdate", "concept_(updated|newest)"),
+         ("sortDesc=lastUpdate", "concept_(updated|newest)"))
+# PostgreSQL has no statistics of a partial index: it may walk through all for externalId there.
+IN_ALL = tuple(x for x in IN_SOURCE if x[1] not in ("concept_retired", "concept_external")) + (
+    ("source=small", "concept_(order|mnemonic|retired|updated|name|version_pkey)"),)
+
+
+class Plans:
+    def __init__(self, site, engine):
+        self.site, self.engine = site, engine
+        self.repo = {name: number for name, number in
+                     site.query("SELECT mnemonic, id FROM repo")}
+
+    def value(self, sql, n, kind):
+        """Something that the parameter could be."""
+        if kind == "bigint":
+            if re.search(rf"(LIMIT|OFFSET) \${n}\b", sql):
+                return "26"
+            return self.repo["Large"] if re.search(rf"repo_id = \${n}\b", sql) else "1039000"
+        return {"boolean": "true"}.get(kind, "'rare'")
+
+    def explain(self, sql):
+        if self.engine == "sqlite":
+            db = sqlite3.connect(os.path.join(self.site.data, "nestor.db"))
+            count = max([int(n) for n in re.findall(r"\$(\d+)", sql)] or [0])
+            text = re.sub(r"\$(\d+)", r"?\1", sql)
+            plan = db.execute("EXPLAIN QUERY PLAN " + text, [None] * count).fetchall()
+            db.close()
+            return [row[3] for row in plan]
+        kinds = self.psql(f"PREPARE p AS {sql}; SELECT unnest(parameter_types)::text "
+                          "FROM pg_prepared_statements")
+        values = ", ".join(self.value(sql, i + 1, k) for i, k in enumerate(kinds))
+        return self.psql(f"PREPARE p AS {sql}; EXPLAIN EXECUTE p"
+                         + (f"({values})" if values else ""))
+
+    def psql(self, script):
+        p = subprocess.run([PSQL, self.site.database.url, "-qXAt", "-v", "ON_ERROR_STOP=1"],
+                           input=script, capture_output=True, text=True, timeout=PATIENCE,
+                           check=False)
+        assert p.returncode == 0, f"{script}: {p.stderr}"
+        return [line for line in p.stdout.split("\n") if line]
+
+    def steps(self, sql):
+        """What the plan does to the table, and with which index."""
+        what = (r"(SCAN|SEARCH) concept_version" if self.engine == "sqlite" else
+                r"Seq Scan on concept_version|(using|Bitmap Index Scan on) concept_")
+        return [line.strip() for line in self.explain(sql) if re.search(what, line)]
+
+
+def fill(site):
+    admin = site.query("SELECT id FROM account WHERE username = 'admin'")[0][0]
+    rare = site.query("SELECT max(id) FROM account")[0][0]
+    repo = {name: number for name, number in site.query("SELECT mnemonic, id FROM repo")}
+    site.execute(FILL.format(rows=ROWS, large=repo["Large"], small=repo["Small"], often=admin,
+                             rare=rare), "ANALYZE" if site.database else "SELECT 1")
+
+
+def asked(client, log, path):
+    """The statements over concepts that the request was the first to run."""
+    before = os.path.getsize(log)
+    client.expect(200, "GET", path)
+    with open(log, encoding="utf-8") as f:
+        f.seek(before)
+        return [line for line in f.read().split("\n") if "concept_version" in line]
+
+
+def judge(plans, statements, index):
+    assert statements, "the request ran no statement of its own"
+    for sql in statements:
+        steps = plans.steps(sql)
+        walks = [s for s in steps if not re.search(rf"\b{index}\b", s)]
+        # What PostgreSQL does in a step of a recursion is not shown.
+        assert (steps or sql.startswith("WITH RECURSIVE")) and not walks, f"{walks} instead of {index} in {plans.explain(sql)}: {sql}"
+
+
+def run(tally, nestor, engine, cluster):
+    with Site(nestor, cluster).init() as site:
+        log = site.write("sql.log", "")
+        site.run("user add", "rare", "--email", "rare@example.org")
+        with site.serve(env={"NESTOR_SQL_LOG": log}) as server:
+            client = server.client(site.token)
+            client.expect(200, "POST", "/guide/importers/lines/", {"lines": LINES})
+            fill(site)
+            plans = Plans(site, engine)
+            client.expect(200, "GET", LARGE)
+            client.expect(200, "GET", EVERYWHERE)
+            for base, cases in ((LARGE, IN_SOURCE), (LARGE, SORTS), (EVERYWHERE, IN_ALL)):
+                for query, index in cases:
+                    statements = asked(client, log, base + query)
+                    tally.run(f"{engine}: {base}{query}", judge, plans, statements, index)
+            client.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run_on_engines("The plans of filters and sorts.", run))
