@@ -139,8 +139,16 @@ class Document:
         self.known.add(key)
         return None
 
+    def whole(self, schema):
+        """A schema that adds members to others, as one: `closed` lets in no other."""
+        parts = [self.resolve(part) for part in schema.get("allOf", ())]
+        return {"type": "object", "required": [n for p in parts for n in p["required"]],
+                "properties": {n: v for p in parts for n, v in p["properties"].items()}
+                } if parts else schema
+
     def validator(self, operation, status, schema):
         key = (operation.path, operation.method, status)
+        schema = self.whole(schema)
         if key not in self.validators:
             self.validators[key] = jsonschema.Draft202012Validator(
                 {"allOf": [closed(schema)], "components": self.components})

@@ -188,7 +188,7 @@ struct nst_response {
 
 /* What a view of one's own takes and answers. What the phases of the face refuse need not
  * be said: not authenticated, not found, too large and so on. A response of one of these
- * statuses takes the place of the face's. */
+ * statuses takes the place of the face's, one of the status of `as` that of the view's. */
 struct nst_description {
     nst_view *as; /* takes and answers what this generic view does; NULL: only what follows */
     struct nst_content request;

@@ -198,11 +198,21 @@ unsigned nst_success_of(nst_view *view)
     return view == nst_create ? 201 : view == nst_destroy ? 204 : 200;
 }
 
+static bool says_itself(const struct nst_endpoint_method *op, unsigned status)
+{
+    const struct nst_description *own = op->action->describe;
+    const struct nst_response *r = own != NULL ? own->response : NULL;
+    for (; r != NULL && r->status != 0; r++)
+        if (r->status == status)
+            return true;
+    return false;
+}
+
 static void put_generic(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     nst_view *view = nst_view_of(op->action);
     unsigned status = nst_success_of(view);
-    if (view == NULL)
+    if (view == NULL || says_itself(op, status))
         return;
     nst_put_comma(d->out);
     nst_putf(d->out, "\"%u\":{\"description\":\"%s\"", status,
@@ -231,16 +241,6 @@ static void put_own(struct nst_document *d, const struct nst_endpoint_method *op
 }
 
 /* ---- All of them ---- */
-
-static bool says_itself(const struct nst_endpoint_method *op, unsigned status)
-{
-    const struct nst_description *own = op->action->describe;
-    const struct nst_response *r = own != NULL ? own->response : NULL;
-    for (; r != NULL && r->status != 0; r++)
-        if (r->status == status)
-            return true;
-    return false;
-}
 
 void nst_put_responses(struct nst_document *d, const struct nst_endpoint_method *op)
 {

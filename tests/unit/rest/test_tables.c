@@ -71,7 +71,7 @@ static void put_many_fields(struct tables *t)
 static const struct nst_response broken_response[] = { { 200, "Half.", { .schema = "{" } }, { 0 } };
 static const struct nst_description broken_description = { .response = broken_response };
 
-static const struct nst_response second_response[] = { { 200, "Again." }, { 0 } };
+static const struct nst_response second_response[] = { { 200, "Once." }, { 200, "Again." }, { 0 } };
 static const struct nst_description double_description = { .as = nst_retrieve,
                                                            .response = second_response };
 static const struct nst_description mute_description = { 0 };
