@@ -18,13 +18,14 @@
 #define NST_BEARERS_MAX       64   /* bearer tokens of one account that an operator brings */
 
 /* Lets go of what an application keeps of an account, inside the transaction that
- * removes it. */
+ * removes it, or takes it up again. */
 typedef enum nst_err nst_let_go(struct nst_db *db, int64_t account, int64_t now);
 
 /* What an application keeps of accounts; NULL: nothing to do. */
 struct nst_belongings {
-    nst_let_go *close; /* the account is there no more, but its row is */
-    nst_let_go *erase; /* the row goes: nothing may refer to it */
+    nst_let_go *close;  /* the account is there no more, but its row is */
+    nst_let_go *erase;  /* the row goes: nothing may refer to it */
+    nst_let_go *reopen; /* a closed account is there again: undoes `close` */
 };
 
 /* What accounts need to know; set once before the server starts. */
@@ -290,6 +291,11 @@ NST_CHECKED enum nst_err nst_password_set(int64_t *ended, struct nst_db *db, int
 /* Close an account: it is there no more, its name is free; its tokens, sessions, links
  * and clients end, what it owns is hidden. Its row stays. */
 NST_CHECKED enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now);
+
+/* Open a closed account again: what it owns is seen again, its own token and its password are
+ * good as before. What else ended with it stays away.
+ * Errors: NST_E_CONFLICT when another account has its name by now. */
+NST_CHECKED enum nst_err nst_account_reopen(struct nst_db *db, int64_t account, int64_t now);
 
 /* Erase an account, closed or not, with what it owns; what merely refers to it does so
  * no more. */

@@ -1,6 +1,6 @@
-/* Removing accounts, whichever way: the guide's DELETE, the catalog and documents, the
- * command line. What applications keep of an account they let go of themselves, since
- * this layer does not know their tables. */
+/* Removing accounts, whichever way: DELETE on a face, the catalog and documents, the command
+ * line; and opening a closed one again. What applications keep of an account they let go of
+ * themselves, since this layer does not know their tables. */
 #include "internal.h"
 
 enum nst_err nst_exec_each(struct nst_db *db, const char *const *statements, int64_t id)
@@ -11,11 +11,17 @@ enum nst_err nst_exec_each(struct nst_db *db, const char *const *statements, int
     return NST_OK;
 }
 
-static enum nst_err let_go(struct nst_db *db, int64_t account, int64_t now, bool for_good)
+/* What becomes of an account. */
+enum turn { CLOSED, ERASED, REOPENED };
+
+/* Each application lets go of what it keeps of the account, or takes it up again. */
+static enum nst_err tell(struct nst_db *db, int64_t account, int64_t now, enum turn turn)
 {
     const struct nst_belongings *const *of = nst_belongings();
     for (; of != NULL && *of != NULL; of++) {
-        nst_let_go *hook = for_good ? (*of)->erase : (*of)->close;
+        nst_let_go *hook = turn == CLOSED   ? (*of)->close
+                           : turn == ERASED ? (*of)->erase
+                                            : (*of)->reopen;
         if (hook != NULL)
             NST_TRY(hook(db, account, now));
     }
@@ -33,12 +39,21 @@ enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)
         "DELETE FROM oauth_client WHERE account_id = $1",
         NULL,
     };
-    NST_TRY(let_go(db, account, now, false));
+    NST_TRY(tell(db, account, now, CLOSED));
     NST_TRY(nst_exec_each(db, forget, account));
     return nst_exec_with(NULL, db,
                          "UPDATE account SET is_active = FALSE, updated_at = " NST_SQL_LATER(
                              "updated_at", "$1") " WHERE id = $2",
                          NST_INT(now), NST_INT(account));
+}
+
+enum nst_err nst_account_reopen(struct nst_db *db, int64_t account, int64_t now)
+{
+    NST_TRY(nst_exec_with(NULL, db,
+                          "UPDATE account SET is_active = TRUE, updated_at = " NST_SQL_LATER(
+                              "updated_at", "$1") " WHERE id = $2",
+                          NST_INT(now), NST_INT(account)));
+    return tell(db, account, now, REOPENED);
 }
 
 enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now)
@@ -51,7 +66,7 @@ enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now)
         "DELETE FROM account WHERE id = $1",
         NULL,
     };
-    NST_TRY(let_go(db, account, now, true));
+    NST_TRY(tell(db, account, now, ERASED));
     return nst_exec_each(db, forget, account);
 }
 
