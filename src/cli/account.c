@@ -234,7 +234,8 @@ static enum nst_err user_add(struct nst_db *db, void *arg)
     struct nst_req rq = { .arena = a, .registry = t->site->registry };
     struct nst_json *body = NST_NEW(a, struct nst_json);
     rq.caller = (struct nst_caller){ true, true, true, 1, NST_STR("nestor") };
-    rq.prepared = t->password.p != NULL ? &t->password : NULL;
+    struct ocl_user_secrets secrets = { .password = t->password };
+    rq.prepared = &secrets;
     body->kind = NST_JSON_OBJECT;
     member(body, a, "username", t->name);
     member(body, a, "name", t->o->name != NULL ? t->o->name : t->name);

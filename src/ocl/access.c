@@ -177,6 +177,11 @@ enum nst_err ocl_staff_only(struct nst_req *rq)
     return grant_if(rq, administers(rq));
 }
 
+enum nst_err ocl_superuser_only(struct nst_req *rq)
+{
+    return grant_if(rq, rq->caller.is_superuser);
+}
+
 /* G29 on an object in hand: a user only by that user, an organisation only by
  * its members. */
 static enum nst_err owns(bool *out, struct nst_req *rq, const struct nst_object *o)

@@ -144,7 +144,6 @@ static const struct nst_texts guide_texts = {
     "includeFacets? csv? updatedSince locale updatedBy nameTypes descriptionTypes collection " \
     "collectionType targetRepo targetRepoMapType targetRepoUrls mapTypes conceptSource " \
     "properties__* extras.* contains allVersions? " \
-    "lastLoginSince lastLoginBefore dateJoinedSince dateJoinedBefore includeInactive? " \
     "includeOverview? includeSummary? includeClientConfigs? includeHierarchyRoot? " \
     "includeConcepts? includeMappings? includeReferences? includeStates? includeTasks? " \
     "includeTombstones? distribution includeInverseMappings? mappingBrief? " \
@@ -202,7 +201,8 @@ const struct ocl_face ocl_v2 = {
         .name = "v2",
         .mount = "/v2",
         .doc = "Today's OCL API: snake_case, anonymous reading.",
-        .token_hint = "Reading needs none; the tokens of /guide/ are good here, too.",
+        .token_hint = "Reading needs none; the tokens of /guide/ are good here, too. Who has a password "
+                      "gets it by POST of username and password to /v2/users/login/.",
         .phase = nst_default_phases,
         .authenticate = nst_authenticate_token_or_bearer,
         .error = render_error,
@@ -228,6 +228,8 @@ const struct ocl_face ocl_v2 = {
     .names_missing = true,
     .replaces_lists = true,
     .tells_unchanged = true,
+    .emails_are_unique = true,
+    .tells_deactivated = true,
 };
 
 /* Lines of an import (V609): never mounted, used through nst_call. */

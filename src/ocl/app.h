@@ -18,6 +18,8 @@ struct ocl_face {
     bool names_missing;           /* 404 of a repository names its model (V344) */
     bool replaces_lists;          /* a list that PUT leaves out is empty (V247) */
     bool tells_unchanged;         /* 208 where nothing changes, and no version (V404) */
+    bool emails_are_unique;       /* nobody is given another's address (V211) */
+    bool tells_deactivated;       /* to who knows the password; else as if unknown (V802, G85) */
     const char *released_refusal; /* withdrawing the released version; NULL: allowed */
 };
 
@@ -91,8 +93,8 @@ nst_permission ocl_any_caller;
 /* Any token, on every face. */
 nst_permission ocl_any_token;
 
-/* Staff (G33). */
-nst_permission ocl_staff_only;
+/* Staff (G33); superusers alone (V215). */
+nst_permission ocl_staff_only, ocl_superuser_only;
 
 /* HasOwnership (G29) of the organisation or user that the path named last. */
 nst_permission ocl_has_ownership;

@@ -1,5 +1,5 @@
-/* What belongs to what, said once: closing a row hides what belongs to it, erasing one takes
- * that with it. */
+/* What belongs to what, said once: closing a row hides what belongs to it, opening it again
+ * shows that, erasing one takes that with it. */
 #include "app.h"
 
 /* Rows of `table` belong to the row of `of` whose id is in `column`. */
@@ -67,7 +67,9 @@ static enum nst_err erase_below(struct nst_arena *a, struct nst_db *db, const ch
     return NST_OK;
 }
 
-enum nst_err ocl_hide_below(struct nst_arena *a, struct nst_db *db, const char *table, int64_t id)
+/* Note whether the row above is there, where something is hidden by that. */
+static enum nst_err mark_below(struct nst_arena *a, struct nst_db *db, const char *table,
+                               int64_t id, bool is_there)
 {
     for (size_t i = 0; i < NST_COUNT(belongings); i++) {
         const struct below b = { NULL, &belongings[i] };
@@ -75,11 +77,23 @@ enum nst_err ocl_hide_below(struct nst_arena *a, struct nst_db *db, const char *
         if (!is_of(b.by, table) || b.by->hidden_by == NULL)
             continue;
         nst_sql_init(&q, a);
-        nst_sql_addf(&q, "UPDATE %s SET %s = FALSE WHERE ", b.by->table, b.by->hidden_by);
+        nst_sql_addf(&q, "UPDATE %s SET %s = %s WHERE ", b.by->table, b.by->hidden_by,
+                     is_there ? "TRUE" : "FALSE");
         put_below(&q, &b, id);
         NST_TRY(nst_sql_exec(NULL, db, &q));
     }
     return NST_OK;
+}
+
+enum nst_err ocl_hide_below(struct nst_arena *a, struct nst_db *db, const char *table, int64_t id)
+{
+    return mark_below(a, db, table, id, false);
+}
+
+static enum nst_err show_below(struct nst_arena *a, struct nst_db *db, const char *table,
+                               int64_t id)
+{
+    return mark_below(a, db, table, id, true);
 }
 
 enum nst_err ocl_erase_below(struct nst_arena *a, struct nst_db *db, const char *table, int64_t id)
@@ -118,9 +132,9 @@ enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which, cons
 
 /* ---- What accounts own ---- */
 
-static enum nst_err let_go(struct nst_db *db, int64_t account,
-                           enum nst_err (*how)(struct nst_arena *, struct nst_db *, const char *,
-                                               int64_t))
+static enum nst_err with_account(struct nst_db *db, int64_t account,
+                                 enum nst_err (*how)(struct nst_arena *, struct nst_db *,
+                                                     const char *, int64_t))
 {
     struct nst_arena *a = nst_arena_new(4096);
     enum nst_err e = how(a, db, "account", account);
@@ -131,13 +145,21 @@ static enum nst_err let_go(struct nst_db *db, int64_t account,
 static enum nst_err close_account(struct nst_db *db, int64_t account, int64_t now)
 {
     (void)now;
-    return let_go(db, account, ocl_hide_below);
+    return with_account(db, account, ocl_hide_below);
 }
 
 static enum nst_err erase_account(struct nst_db *db, int64_t account, int64_t now)
 {
     (void)now;
-    return let_go(db, account, ocl_erase_below);
+    return with_account(db, account, ocl_erase_below);
 }
 
-const struct nst_belongings ocl_belongings = { .close = close_account, .erase = erase_account };
+static enum nst_err reopen_account(struct nst_db *db, int64_t account, int64_t now)
+{
+    (void)now;
+    return with_account(db, account, show_below);
+}
+
+const struct nst_belongings ocl_belongings = { .close = close_account,
+                                               .erase = erase_account,
+                                               .reopen = reopen_account };

@@ -162,7 +162,8 @@ def test_log(site):
     codes = [code_of(site)[1] for _ in range(3)]
     with site.serve("--set", "log.level=debug") as server:
         b = Browser(server)
-        for path in ("/accounts/sign-in/", "/guide/api-token-auth/", "/accounts/sign-in"):
+        for path in ("/accounts/sign-in/", "/guide/api-token-auth/", "/v2/users/login/",
+                     "/accounts/sign-in"):
             for given in (password, wrong):
                 b.ask("POST", path, {"username": "lena", "password": given})
                 ask(server, "POST", path, f"username=lena&password={given}".replace(" ", "+"), **FORM)
@@ -189,6 +190,10 @@ def test_log(site):
         ask(server, "POST", "/guide/users/", json.dumps(
             {"username": "more", "name": "More", "email": "m@example.org", "password": password}),
             Authorization="Token " + site.token, Content_Type="application/json")
+        for method, path, name in (("POST", "/v2/users/", "made"), ("PUT", "/v2/users/lena/", "lena")):
+            ask(server, method, path, json.dumps(
+                {"username": name, "email": f"{name}@example.org", "password": password}),
+                Authorization="Token " + site.token, Content_Type="application/json")
         document = {"users": [{"username": "brought", "password": password, "token": machine[:50]}]}
         ask(server, "POST", "/api/catalog/v1/load/", json.dumps(document),
             Authorization="Token " + site.token, Content_Type="application/json")
@@ -232,6 +237,12 @@ def test_new_password(b, site):
         assert ask(b, "POST", "/api/catalog/v1/load/", json.dumps(document), Content_Type="application/json",
                    Authorization="Token " + site.token)[0] == 200
         assert fresh.whoami()[0] == status, text
+    # ... and by the user.
+    assert fresh.ask("POST", "/accounts/sign-in/", {"username": "nora", "password": first})[0] == 200
+    assert ask(b, "PUT", "/v2/user/", json.dumps({"password": second}),
+               Content_Type="application/json", Authorization="Token " + token)[0] == 200
+    assert fresh.whoami()[0] == 401
+    assert fresh.ask("POST", "/accounts/sign-in/", signed_in)[0] == 200
 
 
 PROGRAM, RUN = "0a-1", "course-v1:A+B+1"
@@ -292,11 +303,12 @@ def left(site, number):
     return {t: n for t, n in found.items() if n}
 
 
-# rows: G102 G137 G148 V105
+# rows: G102 G137 G148 V105 V215
 def test_removal(b, site):
     """Every way of removing an account ends what it had, and hides what it owns."""  # X7 X8
     admin = {"Authorization": "Token " + site.token}
     ways = {"guided": lambda n: ask(b, "DELETE", f"/guide/users/{n}/", **admin)[0] == 204,
+            "asked": lambda n: ask(b, "DELETE", f"/v2/users/{n}/", **admin)[0] == 204,
             "catalogued": lambda n: ask(b, "DELETE", f"/api/catalog/v1/users/{n}/", **admin)[0] == 204,
             "documented": lambda n: load(b, site, {"absent": {"users": [{"username": n}]}}) is None,
             "commanded": lambda n: done(site.run("user remove", n)) == ""}
@@ -312,6 +324,12 @@ def test_removal(b, site):
         sources = json.loads(ask(b, "GET", "/guide/sources/", **admin)[2])
         assert all(ask(b, "GET", "/guide" + s["url"], **admin)[0] == 200 for s in sources), name
         assert name not in [s["owner"] for s in sources], name
+    # Who comes back has the own token and what is owned; what ended has ended.
+    assert ask(b, "PUT", "/v2/users/asked/reactivate/", **admin)[0] == 204
+    token = done(site.run("token show", "--user", "asked"))
+    assert ask(b, "GET", "/guide/user/", Authorization="Token " + token)[0] == 200
+    assert ask(b, "GET", "/v2/users/asked/sources/own/")[0] == 200
+    assert left(site, number_of(site, "asked")) == {"token": 1}
     assert site.run("user remove", "nobody").returncode == 1
 
 

@@ -61,6 +61,8 @@ AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concept
 EXTRAS = ("extras/", "extras/{key}/")
 COUNTED = ("summary/", "processing/")
 V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
+           "/users/login/", "/users/{user}/reactivate/", "/users/{user}/staff/",
+           "/users/{user}/orgs/sources/", "/user/orgs/sources/",
            "/$checksum/standard/", "/$checksum/smart/",
            "/repos/", *(o + "repos/" for o in OWNERS),
            *(o + e for o in OWNERS for e in EXTRAS),

@@ -11,7 +11,7 @@ end at once; what is deleted is gone for everybody.
 
 Usage: rights_test.py --nestor PATH
 # rows: G22 G23 G27-G34 G54 G60 G63-G83 G86 G96 G106 G107 G117 G118 G137-G146 G148
-# rows: V101 V104 V105 V117 V217 V222 V301-V303 V306 V307 V308 V311 V312 V315 V316 V318
+# rows: V101 V104 V105 V117 V210 V212 V215-V217 V222 V301-V304 V306 V307 V308 V311 V312 V315 V316 V318
 # rows: V806 V807 V808 V1019 A16 A20-A24 T9 N1
 """
 import itertools
@@ -34,7 +34,8 @@ OWNERS = {"orgs/WHO": "WHO", "users/owner": "owner", "user": None}
 # asked for. Those of the v2 face without a letter there stand for the nearest one.
 #   A  anybody who may view (v2)       T  any token              V  view right
 #   E  edit right                      P  private access (G30)   H  ownership (G29)
-#   X  staff                           M  member or staff, 403 with an empty body
+#   X  staff                           R  superusers alone (V215)
+#   M  member or staff, 403 with an empty body
 #   S  the user itself; an anonymous caller gets 404 (V217)
 #   O  T or A, but HID is seen by its members and staff alone (V806, V101)
 #   L  the list of members: as O on v2 (V222, V303)
@@ -249,9 +250,9 @@ ENDS = """
 DELETE /guide/users/target/              X 204 G68 G144
 DELETE /guide/orgs/WHO/                  H 204 G64 G32
 DELETE /v2/orgs/OTH/                     H 204 V221 V302
+DELETE /v2/users/target/                 X 204 V215 V306
 """
 
-# On the v2 face organisations, sources and their versions are written so far.
 V2 = """
 GET    /v2/orgs/                         A 200 V301
 GET    /v2/orgs/WHO/                     O 200 V302
@@ -298,6 +299,23 @@ POST   /v2/repos/                        A 404 V307
 GET    /v2/orgs/WHO/repos/               A 200 V273 V309
 GET    /v2/users/owner/repos/            A 200 V273 V309
 GET    /v2/user/repos/                   S 200 V217 V273
+GET    /v2/users/owner/orgs/sources/     A 200 V216
+GET    /v2/user/orgs/sources/            S 200 V216 V217
+POST   /v2/users/owner/orgs/             N 405 V216
+POST   /v2/user/orgs/                    N 405 V216 V217
+POST   /v2/users/                        X 201 V210 V304
+PUT    /v2/users/                        N 405 V304
+POST   /v2/users/login/                  - 400 V802
+PUT    /v2/users/owner/                  H 200 V212 V306
+PATCH  /v2/users/owner/                  H 200 V212 V306
+POST   /v2/users/owner/                  H 200 V212
+PUT    /v2/user/                         S 200 V212 V217
+PATCH  /v2/user/                         S 200 V212 V217
+POST   /v2/user/                         S 200 V212 V217
+DELETE /v2/user/                         N 405 V215 V217
+PUT    /v2/users/target/reactivate/      X 400 V215
+PUT    /v2/users/nobody/reactivate/      X 404 V215
+PUT    /v2/users/target/staff/           R 204 V215
 GET    /v2/toggles/                      A 200 V326
 GET    /v2/version/                      A 200 V326
 POST   /v2/$checksum/standard/           T 400 V324 V423
@@ -382,12 +400,15 @@ def grants(right, who, row):
     if right == "B":
         return mine
     return {"P": mine, "H": mine, "M": mine, "X": is_staff(who)}[right]
+    return {"P": mine, "H": mine, "M": mine, "X": is_staff(who), "R": who == "superuser"}[right]
 
 
 def anonymous(row):
     """What an anonymous caller gets."""
     if row.face == "guide":
         return 401  # G27, G138
+    if row.right == "N":
+        return row.status
     if row.place.startswith("/v2/user/"):
         return 404  # V217
     if row.right == "B":
@@ -568,6 +589,12 @@ def orgs_of(user):
     return tuple(o for o, names in MEMBERS.items() if user in names)
 
 
+def sources_of_orgs(who, user):
+    """Of organisations that the caller may know the user to be in (V216, V117)."""
+    return {s for o in orgs_of(user) if f"/orgs/{o}/" in visible_orgs(who, (o,))
+            for s in visible_sources(who, o)}
+
+
 def lists(who, face):
     """(path, the rows there are for `who`)."""
     everybody = {f"/users/{u}/" for u in (*ACCOUNTS, TARGET, "admin")}
@@ -589,6 +616,10 @@ def lists(who, face):
     for owner, place in owners().items():
         if owner in ("WHO", "HID", "owner", "other"):
             yield place[1:] + "sources/", visible_sources(who, owner)
+    if face == "v2":
+        yield "users/owner/orgs/sources/", sources_of_orgs(who, "owner")
+    if face == "v2" and who != "none":
+        yield "user/orgs/sources/", sources_of_orgs(who, who)
     if who != "none":
         yield "user/sources/", visible_sources(who, who)
         yield "user/orgs/", visible_orgs(who, orgs_of(who))

@@ -1,4 +1,4 @@
-"""Writers at the same time on the guide face: whatever they do to one another, every
+"""Writers at the same time on the OCL faces: whatever they do to one another, every
 counter equals a recount, what one of two may do exactly one does, and the server lives.
 
 Usage: together_test.py --nestor PATH [--trials N] [--seconds N]
@@ -295,6 +295,70 @@ def one_superuser_stays(r):
     r.site.execute("UPDATE account SET is_superuser = TRUE WHERE username = 'admin'")
 
 
+def new(name, address, **more):
+    return ("POST", "/v2/users/", {"username": name, "email": f"{address}@example.org", **more})
+
+
+# rows: V211 V212
+def one_has_the_address(r):
+    for name in ("near", "far"):
+        r.a.expect(201, *new(name, name))
+    for trial in range(r.trials):
+        n = f"t{trial}"
+        takes = [("PUT", f"/v2/users/{name}/", {"email": f"{n}z@example.org"})
+                 for name in ("near", "far")]
+        for pair, made in (((new(n, n + "a"), new(n, n + "b")), 201),
+                           ((new(n + "c", n + "x"), new(n + "d", n + "x")), 201),
+                           ((new(n + "e", n + "y"),
+                             ("PUT", "/v2/users/near/", {"email": f"{n}Y@example.org"})), None),
+                           (takes, 200)):
+            got = r.ask(*pair)
+            r.judge(trial, f"{pair} {got}", sorted(got)[1] == 400 and sorted(got)[0] == made
+                    or made is None and got in ((201, 400), (400, 200)))
+    r.judge("all", "an address twice", not r.site.query(
+        "SELECT lower(email) FROM account WHERE is_active AND email LIKE 't%@example.org' "
+        "GROUP BY lower(email) HAVING count(*) > 1"))
+
+
+# rows: V107 V215
+def one_bears_the_name(r):
+    for trial in range(r.trials):
+        r.a.expect(201, *new("back", f"back{trial}"))
+        source(r, "users/back", "S")
+        r.a.expect(204, "DELETE", "/v2/users/back/")
+        comes = ("PUT", "/v2/users/back/reactivate/", None)
+        got = r.ask(comes, new("back", f"another{trial}"))
+        sources = len(r.a.expect(200, "GET", "/v2/users/back/sources/").json())
+        r.judge(trial, f"{got} {sources}", (got, sources) in (((204, 400), 1), ((400, 201), 0)))
+        r.a.expect(204, "DELETE", "/v2/users/back/")
+        got = r.ask(comes, comes)
+        r.judge(trial, f"twice {got}", sorted(got)[0] == 204 and sorted(got)[1] in (400, 404))
+        r.a.expect(204, "DELETE", "/v2/users/back/")
+        got = r.ask(comes, ("DELETE", "/v2/users/back/?hardDelete=true", None))
+        r.judge(trial, f"erased {got}", got[0] in (204, 404) and got[1] == 204)
+        r.b.expect(404, "GET", "/v2/users/back/")
+
+
+# rows: V215 V802
+def sign_in_beside_removal(r):
+    for trial in range(r.trials):
+        name = f"leaver{trial}"
+        given = {"username": name, "password": "seven green bottles"}
+        r.a.expect(201, *new(name, name, password=given["password"]))
+        login = ("POST", "/v2/users/login/", given)
+        got = r.ask(login, ("DELETE", f"/v2/users/{name}/", None))
+        r.judge(trial, f"{got}", got[0] in (200, 400, 401) and got[1] == 204)
+        r.judge(trial, "lives", r.a.ask(*login).status == 401)
+        r.a.expect(204, "PUT", f"/v2/users/{name}/reactivate/")
+        other = {"password": "eight blue kettles"}
+        got = r.ask(login, ("PUT", f"/v2/users/{name}/", other))
+        r.judge(trial, f"changed {got}", got[0] in (200, 400) and got[1] == 200)
+        r.judge(trial, "the former is good", r.a.ask(*login).status == 400)
+        got = r.ask(*[("PUT", f"/v2/users/{name}/staff/", None)] * 2)
+        is_staff = r.a.expect(200, "GET", f"/v2/users/{name}/").json()["is_staff"]
+        r.judge(trial, f"staff {got} {is_staff}", got == (204, 204) and not is_staff)
+
+
 RACES = [("of two changes of one state one wins", one_change_wins),
          ("acknowledged increments add up", increments_add_up),
          ("of two releases one stands", one_release_stands),
@@ -304,6 +368,9 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("one mapping says one thing", one_mapping_says_it),
          ("of one object no key is lost", keys_beside),
          ("versions are whole beside whatever happens", versions_beside),
+         ("an address and a name are one user's", one_has_the_address),
+         ("who comes back beside a namesake", one_bears_the_name),
+         ("who signs in while being removed", sign_in_beside_removal),
          ("of two superusers that remove one another one stays", one_superuser_stays)]
 
 

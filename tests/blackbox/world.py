@@ -28,12 +28,13 @@ FREE_COURSE = "course-v1:Other+X+1"
 # all that WHO has, `other` is a member of OTH; `off` is switched off. `admin` made the rest.
 ACCOUNTS = ("stranger", "member", "owner", "creator", "other", "staff", "superuser", "off")
 MEMBERS = {"WHO": ("owner", "member", "target"), "HID": ("owner", "member"), "OTH": ("other",)}
-# What may be changed and deleted: nobody asks in its name.
-TARGET = "target"
+# What may be changed and deleted: nobody asks in its name. And who was deleted.
+TARGET, LEFT = "target", "left"
 
 
-# What stands for a variable: by the segment before it, or by its name.
-VALUES = {"org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
+# What stands for a variable: by its name and the segment behind it, by the segment before it,
+# or by its name.
+VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
           "concept": CONCEPTS, "pinned_concept": CONCEPTS,
           "mapping": tuple(MAPPINGS), "pinned_mapping": tuple(MAPPINGS),
           "version": (UNRELEASED, RELEASED),
@@ -170,6 +171,9 @@ class World:
                 self.admin.expect(204, "PUT", f"/guide/orgs/{org}/members/{name}/")
             for name in ("admin", "creator"):
                 self.admin.expect(204, "DELETE", f"/guide/orgs/{org}/members/{name}/")
+        self.admin.expect(201, "POST", "/v2/users/",
+                          {"username": LEFT, "email": f"{LEFT}@example.org"})
+        self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
         return self
 
     def mend(self, *whose):
@@ -184,6 +188,7 @@ class World:
         if self.admin.ask("GET", f"/guide/users/{TARGET}/").status == 404:
             self.admin.expect(201, "POST", "/guide/users/", user)
         self.admin.expect(200, "PUT", f"/v2/users/{TARGET}/extras/key/", {"key": 1})
+        self.admin.ask("DELETE", f"/guide/users/{LEFT}/")
         if self.admin.ask("GET", f"/guide/admin/tokens/{TARGET}/named/").body == b"[]":
             make_named_token(self.site)
         self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
@@ -224,8 +229,9 @@ class Identity:
 
 
 def values_of(path, name):
-    before = path.partition("/{" + name + "}")[0].rsplit("/", 1)[1]
-    return VALUES.get(before, VALUES.get(name)), ABSENT.get(before, ABSENT.get(name, "nowhere"))
+    before, _, behind = path.partition("/{" + name + "}")
+    before, behind = before.rsplit("/", 1)[1], name + "/" + behind.split("/")[1]
+    return VALUES.get(behind, VALUES.get(before, VALUES.get(name))), ABSENT.get(before, ABSENT.get(name, "nowhere"))
 
 
 def fill(path, values):

@@ -201,13 +201,29 @@ static const struct nst_serializer source_serializer[] = {
 
 /* ---- Hooks ---- */
 
+/* .arg of the lists that ask for sources of a user's organisations (V216). */
+static const char of_orgs[] = "orgs";
+
+/* Those of the organisations that the user is a member of, as far as the caller may know of
+ * that: see /users/:user/orgs/. */
+static enum nst_err orgs_scope(struct nst_sql *q, struct nst_req *rq, int64_t user)
+{
+    nst_sql_add(q, " AND repo.owner_type = 'Organization' AND repo.owner_id IN (SELECT org.id "
+                   "FROM org JOIN member ON member.org_id = org.id WHERE member.user_id = ");
+    nst_sql_bind(q, NST_INT(user));
+    NST_TRY(ocl_visible_orgs(q, rq));
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
 /* Sources of the owner in the path; the version of a source leads back to it. */
 static enum nst_err source_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
-    (void)rq;
     if (parent == NULL)
         return NST_OK;
+    if (rq->action != NULL && rq->action->arg == of_orgs)
+        return orgs_scope(q, rq, ((struct nst_row *)parent->row)->id);
     nst_sql_add(q, " AND repo.owner_id = ");
     nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
     nst_sql_add(q, nst_is(parent, &ocl_org) ? " AND repo.owner_type = 'Organization'"
@@ -327,6 +343,10 @@ static const struct nst_route source_route[] = {
     { V2, O "sources/", .get = { nst_list, ocl_any_caller },
       .post = { nst_create, ocl_may_add, NST_NEEDS_PARENT, .describe = &addition },
       .doc = "Sources of an owner." },
+    /* V216 */
+    { V2, "/(users/:user|user~user)/orgs/sources/",
+      .get = { nst_list, ocl_any_caller, .arg = of_orgs },
+      .doc = "Sources of the organisations that a user is a member of." },
     /* G74, V234, V310; the view right is checked on loading */
     { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
       .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT,

@@ -1,40 +1,13 @@
-/* Signing in: passwords for new users, a token for a password. Hashing never runs inside
- * a transaction. */
+/* Signing in: a token for a password. It is verified before the transaction that notes it. */
 #include "user.h"
 #include "views.h"
 
 #include "ocl/app.h"
 
-/* ---- Passwords ---- */
-
-/* Everything that can be wrong with a new user, before a password is hashed. */
-enum nst_err ocl_user_gather(struct nst_req *rq)
-{
-    struct ocl_user *u = nst_row_new(rq, &ocl_user);
-    NST_TRY(nst_bind(u, rq, &ocl_user, NST_CREATE));
-    rq->prepared = NULL;
-    if (u->password.p == NULL)
-        return NST_OK;
-    struct nst_str fault[NST_PASSWORD_FAULTS];
-    size_t faults = nst_password_faults(fault, rq->arena, u->password);
-    for (size_t i = 0; i < faults; i++)
-        nst_add_problem(rq, NST_STR("password"), fault[i], true);
-    rq->prepared = NST_NEW(rq->arena, struct nst_str);
-    *(struct nst_str *)rq->prepared = u->password;
-    return faults == 0 ? NST_OK : NST_E_INVALID;
-}
-
-enum nst_err ocl_user_prepare(struct nst_req *rq)
-{
-    struct nst_str *password = rq->prepared;
-    return password != NULL ? nst_password_hash(password, rq->arena, *password) : NST_OK;
-}
-
-/* ---- A token for a password (G85) ---- */
-
 struct login {
-    struct nst_str name, password, hash;
+    struct nst_str name, password, hash, email;
     int64_t id, serial;
+    bool is_deactivated; /* deleted, or switched off */
     bool is_right;
 };
 
@@ -43,10 +16,31 @@ static enum nst_err login_field(struct nst_str *out, struct nst_req *rq, const c
     const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
     const struct nst_texts *text = nst_texts_of(rq->face);
     if (v == NULL || v->kind == NST_JSON_NULL)
-        return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
+        return nst_fail(rq, NST_E_INVALID, name,
+                        nst_str_z(v == NULL ? text->required : text->null));
     if (!nst_text.parse(rq, NULL, v, out))
         return nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->invalid));
-    return out->n > 0 ? NST_OK : nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->required));
+    return out->n > 0 ? NST_OK : nst_fail(rq, NST_E_INVALID, name, nst_str_z(text->blank));
+}
+
+/* The user of the name: the one who is there, or the one who was deleted last. */
+static enum nst_err find_user(struct login *l, struct nst_req *rq)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT id, password, token_serial, email, is_active AND is_enabled "
+                           "FROM account WHERE username = $1 "
+                           "ORDER BY is_active DESC, updated_at DESC, id DESC LIMIT 1",
+                           NST_TEXT(l->name)));
+    if (nst_rows_step(rows)) {
+        l->id = nst_rows_int(rows, 0);
+        l->serial = nst_rows_int(rows, 2);
+        l->email = nst_str_copy(rq->arena, nst_rows_text(rows, 3));
+        l->is_deactivated = !nst_rows_bool(rows, 4);
+        if (!l->is_deactivated || ocl_face_of(rq)->tells_deactivated)
+            l->hash = nst_str_copy(rq->arena, nst_rows_text(rows, 1));
+    }
+    return nst_rows_end(rows);
 }
 
 enum nst_err ocl_login_gather(struct nst_req *rq)
@@ -59,21 +53,9 @@ enum nst_err ocl_login_gather(struct nst_req *rq)
     enum nst_err password_err = login_field(&l->password, rq, "password");
     if (name_err != NST_OK || password_err != NST_OK)
         return NST_E_INVALID;
-    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_USER, l->name));
-    struct nst_sql q;
-    struct ocl_user *u;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, " AND account.username = ");
-    nst_sql_bind(&q, NST_TEXT(l->name));
-    nst_sql_add(&q, " AND account.is_enabled");
-    NST_TRY(nst_load_where((void **)&u, rq, &ocl_user, NST_LOAD_ALL, &q));
-    if (u != NULL) {
-        l->hash = u->password;
-        l->id = u->row.id;
-        l->serial = u->token_serial;
-    }
     rq->prepared = l;
-    return NST_OK;
+    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_USER, l->name));
+    return find_user(l, rq);
 }
 
 enum nst_err ocl_login_prepare(struct nst_req *rq)
@@ -100,10 +82,23 @@ const struct nst_description ocl_login_description = {
     .response = login_response,
 };
 
+/* V802. Only who knows the password hears it. */
+static enum nst_err refuse_deactivated(struct nst_req *rq, const struct login *l)
+{
+    nst_add_problem(rq, NST_STR("detail"),
+                    NST_STR("A verification email has been sent to the address on record. Verify "
+                            "your email address to re-activate your account."),
+                    false);
+    nst_add_problem(rq, NST_STR("email"), l->email, false);
+    return NST_E_UNAUTHENTICATED;
+}
+
 enum nst_err ocl_login(struct nst_req *rq)
 {
     const struct login *l = rq->prepared;
     bool is_right = l->is_right;
+    if (is_right && l->is_deactivated)
+        return refuse_deactivated(rq, l);
     if (is_right)
         NST_TRY(nst_sign_in_note(&is_right, rq->db, l->id, l->hash, rq->now));
     if (!is_right)

@@ -8,13 +8,15 @@
 #include "ocl/extras.h"
 #include "ocl/org/org.h"
 
-#define NAME_CHARS "a-zA-Z0-9.-"
 #define COUNT_ORGS \
     "(SELECT count(*) FROM member JOIN org ON org.id = member.org_id " \
     "WHERE member.user_id = account.id AND org.is_active AND org.public_access <> 'None')"
 #define COUNT_SOURCES(more) \
     "(SELECT count(*) FROM repo WHERE repo.owner_type = 'User' AND repo.owner_id = account.id " \
     "AND repo.is_active " more ")"
+
+/* Whoever was deleted as well. */
+extern const struct nst_resource ocl_everybody;
 
 static const struct nst_field user_field[] = {
     NST_IDENTITY("uuid", ocl_user, created_at, .doc = "Number of the user."),
@@ -24,6 +26,11 @@ static const struct nst_field user_field[] = {
               .doc = "Name in addresses, unique."),
     NST_FIELD("name", ocl_user, name, &nst_text, .flags = NST_NOT_EMPTY, .max = 255,
               .doc = "Full name."),
+    /* Half of what the name may have, so that both fit into it. */
+    NST_FIELD("first_name", ocl_user, first_name, &nst_text, .fallback = "", .max = 127,
+              .doc = "Given name; the whole name where nobody told its parts."),
+    NST_FIELD("last_name", ocl_user, last_name, &nst_text, .fallback = "", .max = 127,
+              .doc = "Family name."),
     NST_FIELD("email", ocl_user, email, &nst_email, .flags = NST_NOT_EMPTY, .max = 255,
               .doc = "Electronic mail address."),
     NST_FIELD("company", ocl_user, company, &nst_text, .max = 255, .doc = "Employer."),
@@ -62,17 +69,18 @@ static const struct nst_field user_field[] = {
                         "AND org.is_active AND org.public_access <> 'None')",
               .flags = NST_NEVER_NULL | NST_LAZY,
               .doc = "Number of organisations that the user created and others may view."),
-    NST_FIELD("first_name", ocl_user, first_name, &nst_text, .column = "coalesce(account.name, '')",
-              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Given name."),
-    NST_FIELD("last_name", ocl_user, last_name, &nst_text, .column = "''",
-              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Family name."),
     NST_CONSTANT("public_collections", "0", .doc = "Number of public collections."),
     NST_CONSTANT("collections", "0", .doc = "Number of collections."),
     NST_CONSTANT("bookmarks", "0", .doc = "Number of bookmarks."),
     NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
     NST_CONSTANT("verified", "true", .doc = "The mail address is verified."),
-    NST_CONSTANT("status", "\"verified\"", .doc = "State of the account."),
-    NST_CONSTANT("deactivated_at", "null", .doc = "When the account was deactivated."),
+    NST_FIELD("status", ocl_user, status, &nst_text,
+              .column = "(CASE WHEN account.is_active AND account.is_enabled THEN 'verified' "
+                        "ELSE 'deactivated' END)",
+              .flags = NST_NEVER_NULL | NST_LAZY, .doc = "State of the account."),
+    NST_FIELD("deactivated_at", ocl_user, deactivated_at, &nst_datetime,
+              .column = "(CASE WHEN NOT account.is_active THEN account.updated_at END)",
+              .flags = NST_LAZY, .doc = "When the account was deleted."),
     NST_LINK("url", "/users/{username}/", .doc = "Address of the user."),
     NST_LINK("organizations_url", "/users/{username}/orgs/", .doc = "The user's organisations."),
     NST_LINK("sources_url", "/users/{username}/sources/", .doc = "The user's sources."),
@@ -80,7 +88,13 @@ static const struct nst_field user_field[] = {
 };
 
 static const struct nst_rule guide_rule[] = {
-    { "username", .charset = NAME_CHARS, .refused = NST_USERNAMES_RESERVED },
+    { "username", .charset = "a-zA-Z0-9.-", .refused = NST_USERNAMES_RESERVED },
+    { 0 },
+};
+
+/* V202 */
+static const struct nst_rule v2_rule[] = {
+    { "username", .charset = "a-zA-Z0-9._@-", .refused = NST_USERNAMES_RESERVED },
     { 0 },
 };
 
@@ -88,6 +102,14 @@ static const struct nst_rule guide_rule[] = {
     { \
         "username", "User with username {username} already exists." \
     }
+
+/* V211 */
+#define V2_TAKEN \
+    { \
+        "username", OCL_USERNAME_TAKEN, .is_list = true \
+    }
+#define V2_SETTABLE \
+    "name first_name last_name company website location bio preferred_locale extras password"
 
 static const struct nst_serializer user_serializer[] = {
     { GUIDE, NST_LIST, "username name url" }, /* G101 */
@@ -109,6 +131,10 @@ static const struct nst_serializer user_serializer[] = {
       "organizations_url extras sources_url collections_url website last_login logo_url "
       "is_superuser is_staff first_name last_name verified date_joined=created_at status "
       "deactivated_at sources collections owned_orgs bookmarks bio" },
+    { V2, NST_CREATE, "username* email* " V2_SETTABLE, .rules = v2_rule, /* V210 */
+      .duplicate = V2_TAKEN },
+    { V2, NST_UPDATE, "username email " V2_SETTABLE, .rules = v2_rule, /* V212 */
+      .duplicate = V2_TAKEN },
 };
 
 /* ---- Hooks ---- */
@@ -143,33 +169,66 @@ static enum nst_err user_alias(struct nst_sql *q, struct nst_req *rq, struct nst
     return NST_OK;
 }
 
+/* ---- What lists are asked for (V213) ---- */
+
+static const struct {
+    const char *name, *condition; /* before the time */
+} span[] = {
+    { "lastLoginSince", " AND account.last_login >= " },
+    { "lastLoginBefore", " AND account.last_login < " },
+    { "dateJoinedSince", " AND account.created_at >= " },
+    { "dateJoinedBefore", " AND account.created_at < " },
+};
+
+static const struct nst_parameter user_asked[] = {
+    { "lastLoginSince", NULL, "Who signed in with a password then or later: a time, or a day." },
+    { "lastLoginBefore", NULL, "Who signed in with a password before that, and not since." },
+    { "dateJoinedSince", NULL, "Who was made then or later." },
+    { "dateJoinedBefore", NULL, "Who was made before that." },
+    { 0 },
+};
+
+/* A day is its beginning in UTC. */
+static bool read_time(int64_t *out, struct nst_arena *a, struct nst_str text)
+{
+    return nst_time_parse(out, text) ||
+           nst_time_parse(out, nst_strf(a, "%.*sT00:00:00Z", NST_FMT(text)));
+}
+
 /* The detail needs a token, and so do its rows in a list (V213). */
 static enum nst_err user_visible(struct nst_sql *q, struct nst_req *rq)
 {
-    (void)q;
-    return nst_query_is_true(rq, "verbose") && !rq->caller.is_known ? NST_E_UNAUTHENTICATED
-                                                                    : NST_OK;
-}
-
-static enum nst_err user_before_create(struct nst_req *rq, void *row)
-{
-    struct ocl_user *u = row;
-    const struct nst_str *hash = rq->prepared;
-    u->password = hash != NULL ? *hash : (struct nst_str){ 0 };
-    return nst_next_id(&u->row.id, rq->db, "account", 1);
+    if (nst_query_is_true(rq, "verbose") && !rq->caller.is_known)
+        return NST_E_UNAUTHENTICATED;
+    for (size_t i = 0; i < NST_COUNT(span); i++) {
+        struct nst_str text = nst_str_trim(nst_query_value(rq, span[i].name));
+        int64_t time;
+        if (text.n == 0)
+            continue;
+        if (!read_time(&time, rq->arena, text))
+            return nst_fail(rq, NST_E_INVALID, span[i].name,
+                            nst_str_z(nst_texts_of(rq->face)->invalid));
+        nst_sql_add(q, span[i].condition);
+        nst_sql_bind(q, NST_INT(time));
+    }
+    return NST_OK;
 }
 
 /* The token comes into being with the user, in one transaction (G25, G98). */
 static enum nst_err user_after_create(struct nst_req *rq, void *row)
 {
-    struct nst_str token;
-    return nst_token_renew(&token, rq->db, rq->arena, ((struct nst_row *)row)->id, rq->now);
+    struct ocl_user_secrets *secrets = rq->prepared, unused;
+    return nst_token_renew(secrets != NULL ? &secrets->token : &unused.token, rq->db, rq->arena,
+                           ((struct nst_row *)row)->id, rq->now);
 }
 
-/* A new name moves the addresses of all that the user owns (G99). */
+/* A new password ends what the former one opened. A new name moves the addresses of all that
+ * the user owns (G99). */
 static enum nst_err user_after_update(struct nst_req *rq, void *row)
 {
     const struct ocl_user *u = row;
+    if (nst_is_set(&ocl_user, row, "password"))
+        NST_TRY(nst_password_set(NULL, rq->db, u->row.id, u->password));
     if (!nst_is_set(&ocl_user, row, "username"))
         return NST_OK;
     struct nst_str url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username));
@@ -210,6 +269,20 @@ static enum nst_err erase(struct nst_req *rq)
     }
 }
 
+/* The methods of the address but this one. */
+static void allow_others(struct nst_req *rq)
+{
+    struct nst_str rest = nst_allowed_methods(rq);
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 256);
+    while (rest.p != NULL) {
+        struct nst_str method = nst_str_trim(nst_str_cut(&rest, ','));
+        if (!nst_str_eq(method, NST_STR("DELETE")))
+            nst_putf(&b, "%s%.*s", b.n > 0 ? ", " : "", NST_FMT(method));
+    }
+    nst_http_add_header(rq->x, "Allow", nst_buf_str(&b));
+}
+
 /* V215: nobody deletes themselves. Nor does the last superuser go, since nobody could
  * administer afterwards. */
 static enum nst_err user_destroy(struct nst_req *rq)
@@ -217,7 +290,7 @@ static enum nst_err user_destroy(struct nst_req *rq)
     const struct ocl_user *u = nst_object(rq)->row;
     bool was_superuser = u != NULL && u->is_superuser, stays = true;
     if (u != NULL && u->row.id == rq->caller.id) {
-        nst_http_add_header(rq->x, "Allow", NST_STR("GET, POST, PUT, HEAD, OPTIONS"));
+        allow_others(rq);
         return nst_fail_bare(rq, NST_E_METHOD, "detail",
                              NST_STR("Users cannot delete themselves."));
     }
@@ -229,9 +302,57 @@ static enum nst_err user_destroy(struct nst_req *rq)
                                  NST_STR("The last superuser cannot be deleted."));
 }
 
+/* ---- Creating under v2: the new user's token stands beside the rest (V210) ---- */
+
+static enum nst_err create_with_token(struct nst_req *rq)
+{
+    const struct ocl_user_secrets *secrets = rq->prepared;
+    struct nst_buf *out = &rq->x->out;
+    NST_TRY(nst_create(rq));
+    nst_no_store(rq);
+    out->n--; /* the end of the object */
+    nst_put_lit(out, ",\"token\":");
+    nst_json_put_str(out, secrets->token);
+    nst_put_char(out, '}');
+    return NST_OK;
+}
+
+static const struct nst_response creation_response[] = {
+    { 201,
+      "Made; with the token of the new user.",
+      { .schema = "{\"allOf\":[{\"$ref\":\"#/components/schemas/v2.user.Detail\"},{\"type\":"
+                  "\"object\",\"required\":[\"token\"],\"properties\":{\"token\":{\"type\":"
+                  "\"string\"}}}]}" } },
+    { 0 },
+};
+static const struct nst_description creation_description = { .as = nst_create,
+                                                             .response = creation_response };
+
+/* ---- Lists ---- */
+
+/* Those who were deleted are for staff, the one exception to V105 (V213). */
+static enum nst_err list_users(struct nst_req *rq)
+{
+    if (!nst_query_is_true(rq, "includeInactive"))
+        return nst_list(rq);
+    NST_TRY(ocl_staff_only(rq));
+    return nst_list_of(rq, &ocl_everybody, NULL);
+}
+
+static const struct nst_parameter list_parameter[] = {
+    { "includeInactive", NST_SWITCH_SCHEMA, "Also those who were deleted; for staff." },
+    { 0 },
+};
+static const struct nst_description users_description = { .as = nst_list,
+                                                          .parameter = list_parameter };
+
 #define SELF \
     { \
         nst_update, ocl_has_ownership \
+    }
+#define V2_SELF \
+    { \
+        nst_update, ocl_has_ownership, 0, ocl_user_gather, ocl_user_prepare \
     }
 
 /* G65, G66: what strangers get has no body. */
@@ -241,15 +362,23 @@ static enum nst_err user_destroy(struct nst_req *rq)
     }
 
 static const struct nst_response list_response[] = { REFUSED, { 0 } };
-static const struct nst_response removal_response[] = {
-    { 405,
-      "Nobody deletes themselves.",
-      { .schema = "{\"$ref\":\"#/components/schemas/guide.Error\"}" } },
-    { 0 },
-};
+#define REMOVAL_RESPONSE(face) \
+    { \
+        { 405, \
+          "Nobody deletes themselves.", \
+          { .schema = "{\"$ref\":\"#/components/schemas/" face ".Error\"}" } }, \
+        { \
+            0 \
+        } \
+    }
+static const struct nst_response removal_response[] = REMOVAL_RESPONSE("guide");
+static const struct nst_response v2_removal_response[] = REMOVAL_RESPONSE("v2");
 static const struct nst_description removal_description = { .as = nst_destroy,
                                                             .parameter = ocl_purge_parameter,
                                                             .response = removal_response };
+static const struct nst_description v2_removal_description = { .as = nst_destroy,
+                                                               .parameter = ocl_purge_parameter,
+                                                               .response = v2_removal_response };
 static const struct nst_response membership_response[] = { { 204, "Success." }, REFUSED, { 0 } };
 static const struct nst_description list_description = { .as = nst_list,
                                                          .response = list_response };
@@ -299,11 +428,32 @@ static const struct nst_route user_route[] = {
     { GUIDE, "/admin/tokens/:user?/named/:name?/",
       .delete = { ocl_named_end, ocl_staff_only, .describe = &nst_answers_nothing },
       .doc = "One of these; deleting it ends it." },
-    /* V213, V214, V222, V304, V306 */
-    { V2, "/users/", .get = { nst_list, ocl_any_caller }, .doc = "Users." },
-    { V2, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .doc = "One user." },
-    { V2, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .doc = "The user of the token." },
+    /* V210, V213, V304 */
+    { V2, "/users/", .get = { list_users, ocl_any_caller, .describe = &users_description },
+      .post = { create_with_token, ocl_staff_only, 0, ocl_user_gather, ocl_user_prepare,
+                .describe = &creation_description },
+      .doc = "Users; administrators create them." },
+    /* V802 */
+    { V2, "/users/login/",
+      .post = { ocl_login, everybody, NST_ANONYMOUS, ocl_login_gather, ocl_login_prepare,
+                .describe = &ocl_login_description },
+      .doc = "Exchange username and password for the user's token." },
+    /* V212, V214, V215, V217, V306 */
+    { V2, "/users/:user/", .get = { nst_retrieve, ocl_any_token }, .post = V2_SELF, .put = V2_SELF,
+      .patch = V2_SELF,
+      .delete = { user_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT,
+                  .describe = &v2_removal_description },
+      .doc = "One user." },
+    { V2, "/user~user/", .get = { nst_retrieve, ocl_any_token }, .post = V2_SELF, .put = V2_SELF,
+      .patch = V2_SELF, .doc = "The user of the token." },
+    { V2, "/users/:user?/reactivate/",
+      .put = { ocl_user_reactivate, ocl_staff_only, .describe = &nst_answers_nothing },
+      .doc = "A user who was deleted comes back." },
+    { V2, "/users/:user/staff/",
+      .put = { ocl_user_toggle_staff, ocl_superuser_only, .describe = &nst_answers_nothing },
+      .doc = "Whether a user is staff is turned round." },
     OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership, NULL), /* V216 */
+    /* V222 */
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },
     { V2, "/orgs/:org/(members|users)/:user?/", .get = MEMBERSHIP(ocl_member),
@@ -326,24 +476,31 @@ static const struct nst_sort user_sort[] = {
     { 0 },
 };
 
+#define SAME_FOR_EVERYBODY \
+    .table = "account", .order = "account.updated_at DESC, account.id DESC", \
+    .size = sizeof(struct ocl_user), NST_FIELDS(user_field), NST_SERIALIZERS(user_serializer), \
+    .sort = user_sort, .filter = user_filter, .switches = user_switches
+
 const struct nst_resource ocl_user = {
     .name = "user",
-    .table = "account",
+    SAME_FOR_EVERYBODY,
     .where = "account.is_active",
-    .order = "account.updated_at DESC, account.id DESC",
-    .size = sizeof(struct ocl_user),
-    NST_FIELDS(user_field),
-    NST_SERIALIZERS(user_serializer),
     NST_ROUTES(user_route),
-    .sort = user_sort,
-    .filter = user_filter,
-    .switches = user_switches,
+    .asked = user_asked,
     .hook = { .scope = user_scope,
               .alias = user_alias,
               .visible = user_visible,
-              .before_create = user_before_create,
+              .before_create = ocl_user_before_create,
+              .before_update = ocl_user_before_update,
               .after_create = user_after_create,
               .after_update = user_after_update,
               .after_destroy = user_after_destroy },
     .doc = "Somebody who may sign in.",
+};
+
+const struct nst_resource ocl_everybody = {
+    .name = "everybody",
+    SAME_FOR_EVERYBODY,
+    .hook = { .visible = user_visible },
+    .doc = "Somebody who may sign in, or might once.",
 };

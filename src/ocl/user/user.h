@@ -13,8 +13,15 @@ struct ocl_user {
     int64_t last_login, created_at, updated_at, created_by, updated_by;
     int64_t orgs, public_sources, sources, owned_orgs;
     struct nst_str first_name, last_name, creator, updater, status;
+    int64_t deactivated_at;
 };
 
 extern const struct nst_resource ocl_user;
+
+/* What a request that makes or changes a user has prepared (rq->prepared). */
+struct ocl_user_secrets {
+    struct nst_str password; /* as it was given, its hash once that is made; null: none */
+    struct nst_str token;    /* set when a user was made: the new one's own */
+};
 
 #endif

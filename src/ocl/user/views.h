@@ -4,10 +4,21 @@
 
 #include "nestor/rest.h"
 
-/* Creating a user with a password: check everything, then hash (G98). */
+/* Creating or changing a user, with a password perhaps: check everything, then hash it (G98,
+ * V210, V212). */
 nst_view ocl_user_gather, ocl_user_prepare;
 
-/* A token for a password (G85): look the user up, verify, answer. */
+/* Hooks of the user: complete and check a new row, a changed one. */
+enum nst_err ocl_user_before_create(struct nst_req *rq, void *row);
+enum nst_err ocl_user_before_update(struct nst_req *rq, void *row);
+
+/* V211 */
+#define OCL_USERNAME_TAKEN "A user with this username already exists"
+
+/* A deleted user comes back; staff or not is turned round (V215). */
+nst_view ocl_user_reactivate, ocl_user_toggle_staff;
+
+/* A token for a password (G85, V802): look the user up, verify, answer. */
 nst_view ocl_login_gather, ocl_login_prepare, ocl_login;
 
 /* Membership of the user that the path names (G66). */

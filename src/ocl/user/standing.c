@@ -1,0 +1,52 @@
+/* What becomes of a user beside being changed: back after a deletion, staff or not. */
+#include "user.h"
+#include "views.h"
+
+#include "ocl/app.h"
+
+/* The account of the name that was closed last; *id stays 0 where there is none. */
+static enum nst_err find_closed(int64_t *id, struct nst_req *rq)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id FROM account WHERE NOT is_active AND username = ");
+    nst_sql_bind(&q, NST_TEXT(rq->var[0]));
+    nst_sql_add(&q, " ORDER BY updated_at DESC, id DESC LIMIT 1");
+    nst_sql_hold(&q, rq->db, "account");
+    return nst_sql_int(id, NULL, rq->db, &q);
+}
+
+static enum nst_err refuse_name(struct nst_req *rq)
+{
+    return nst_fail(rq, NST_E_INVALID, "username", NST_STR(OCL_USERNAME_TAKEN));
+}
+
+/* V215: whoever has the name by now keeps it. Someone may take it meanwhile: the key of the
+ * table decides. */
+enum nst_err ocl_user_reactivate(struct nst_req *rq)
+{
+    bool is_taken = false;
+    int64_t id = 0;
+    NST_TRY(nst_exists_with(&is_taken, rq->db,
+                            "SELECT 1 FROM account WHERE username = $1 AND is_active",
+                            NST_TEXT(rq->var[0])));
+    if (is_taken)
+        return refuse_name(rq);
+    NST_TRY(find_closed(&id, rq));
+    if (id == 0)
+        return NST_E_NOT_FOUND;
+    enum nst_err e = nst_account_reopen(rq->db, id, rq->now);
+    if (e == NST_E_CONFLICT)
+        return refuse_name(rq);
+    return e != NST_OK ? e : nst_answer_empty(rq, 204);
+}
+
+enum nst_err ocl_user_toggle_staff(struct nst_req *rq)
+{
+    NST_TRY(nst_exec_with(NULL, rq->db,
+                          "UPDATE account SET is_staff = NOT is_staff, updated_by = $1, "
+                          "updated_at = " NST_SQL_LATER("updated_at", "$2") " WHERE id = $3",
+                          NST_INT(rq->caller.id), NST_INT(rq->now),
+                          NST_INT(((struct nst_row *)nst_object(rq)->row)->id)));
+    return nst_answer_empty(rq, 204);
+}
