@@ -137,7 +137,7 @@ enum nst_err ocl_extra_set(struct nst_req *rq)
     NST_TRY(open_row(&o, rq));
     replace(o.object, key_of(rq), value);
     NST_TRY(store(rq, &o));
-    return answer_member(rq, value);
+    return rq->x->status == 0 ? answer_member(rq, value) : NST_OK;
 }
 
 enum nst_err ocl_extra_remove(struct nst_req *rq)
@@ -148,7 +148,7 @@ enum nst_err ocl_extra_remove(struct nst_req *rq)
         return NST_E_NOT_FOUND;
     replace(o.object, key_of(rq), NULL);
     NST_TRY(store(rq, &o));
-    return nst_answer_empty(rq, 204);
+    return rq->x->status == 0 ? nst_answer_empty(rq, 204) : NST_OK;
 }
 
 /* ---- Descriptions ---- */

@@ -7,7 +7,8 @@
 /* How a row with other extras is stored: the `arg` of these actions, where it is not as an
  * update of the row, hooks included. */
 struct ocl_extras_store {
-    /* Store `row`, which has been loaded with all its columns.
+    /* Store `row`, which has been loaded with all its columns; it may answer, where there is
+     * more to say than the view does.
      * Errors: any, with the problem recorded. */
     enum nst_err (*store)(struct nst_req *rq, void *row);
 };

@@ -2,19 +2,25 @@
  * nothing is walked here, and nothing is ever pending (V109). */
 #include "summary.h"
 
+#include "ocl/mapping/mapping.h"
 #include "ocl/source/source.h"
 #include "ocl/version/version.h"
 
-/* Mappings are none yet. HEAD is one of the versions, in the place of INITIAL (V118, V231). */
+/* Of mappings those that the caller may see (V117). HEAD is one of the versions, in the place of INITIAL (V118, V231). */
 enum nst_err ocl_summary(struct nst_req *rq)
 {
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
     const struct nst_object *o = nst_object(rq);
     const struct ocl_count *count = s->count;
+    int64_t mappings;
+    bool found;
+    NST_TRY(ocl_mapping.hook.count(&mappings, &found, rq));
     if (nst_is(o, &ocl_version))
         count = ((const struct ocl_version *)o->row)->count;
-    nst_putf(&rq->x->out, "{\"active_concepts\":%lld,\"active_mappings\":0,\"versions\":%lld}",
-             (long long)count[OCL_CONCEPTS].active, (long long)s->versions);
+    nst_putf(&rq->x->out,
+             "{\"active_concepts\":%lld,\"active_mappings\":%lld,\"versions\":%lld}",
+             (long long)count[OCL_CONCEPTS].active, (long long)mappings,
+             (long long)s->versions);
     return nst_answer_json(rq, 200);
 }
 

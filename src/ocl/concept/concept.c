@@ -2,6 +2,7 @@
 #include "concept.h"
 
 #include "ocl/app.h"
+#include "ocl/extras.h"
 
 #define TABLE "concept_version"
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
@@ -201,6 +202,13 @@ static const struct nst_switch concept_switches[] = {
         view, ocl_may_edit, .arg = &ocl_concept_kind, .describe = &description \
     }
 
+static enum nst_err store_extras(struct nst_req *rq, void *row)
+{
+    return ocl_content_store_extras(rq, &ocl_concept_kind, row);
+}
+
+static const struct ocl_extras_store how = { store_extras };
+
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
@@ -226,6 +234,7 @@ static const struct nst_route concept_route[] = {
     { V2, S "(HEAD/|)concepts/:concept/reactivate/",
       .put = WRITE(ocl_content_reactivate, ocl_content_return),
       .doc = "Bring a retired concept back." },
+    OCL_EXTRAS(S "(HEAD/|)concepts/:concept/", ocl_any_caller, ocl_may_edit, &how), /* V208 */
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
 };

@@ -286,6 +286,10 @@ NST_CHECKED enum nst_err ocl_content_end(bool *changed, struct nst_req *rq,
                                          const struct ocl_kind *kind, void *next,
                                          const void *stored);
 
+/* Store a version that differs in its extras alone: for struct ocl_extras_store (V208). */
+enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind *kind,
+                                      const void *row);
+
 /* Views whose action has the kind as its `arg`: create (V238), update (G124, V247, V404),
  * retire (G126, V248), retire or erase as the query says (V249), bring back (V248), one line
  * of an import (V611). Under the guide update and retire say what is not there (G125). */

@@ -191,6 +191,16 @@ enum nst_err ocl_content_update(struct nst_req *rq)
     return changed ? nst_answer_row(rq, kind->resource, next->row.id, 200) : NST_OK;
 }
 
+enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind *kind,
+                                      const void *row)
+{
+    struct ocl_content *next, *stored;
+    bool changed;
+    NST_TRY(ocl_content_begin((void **)&next, (void **)&stored, rq, kind));
+    next->extras = ((const struct ocl_content *)row)->extras;
+    return ocl_content_end(&changed, rq, kind, next, stored);
+}
+
 /* ---- Retiring and bringing back ---- */
 
 static enum nst_err retire(struct nst_req *rq, const struct ocl_retirement *why)

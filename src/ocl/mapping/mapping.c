@@ -2,6 +2,7 @@
 #include "mapping.h"
 
 #include "ocl/app.h"
+#include "ocl/extras.h"
 #include "ocl/concept/concept.h"
 #include "ocl/version/version.h"
 
@@ -225,6 +226,13 @@ static const struct nst_sort mapping_sort[] = {
         view, ocl_may_edit, .arg = &ocl_mapping_kind, .describe = &description \
     }
 
+static enum nst_err store_extras(struct nst_req *rq, void *row)
+{
+    return ocl_content_store_extras(rq, &ocl_mapping_kind, row);
+}
+
+static const struct ocl_extras_store how = { store_extras };
+
 static const struct nst_route mapping_route[] = {
     /* V308, V315 */
     { V2, "/mappings/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
@@ -241,6 +249,7 @@ static const struct nst_route mapping_route[] = {
     { V2, S "(HEAD/|)mappings/:mapping/reactivate/",
       .put = WRITE(ocl_content_reactivate, ocl_content_return),
       .doc = "Bring a retired mapping back." },
+    OCL_EXTRAS(S "(HEAD/|)mappings/:mapping/", ocl_any_caller, ocl_may_edit, &how), /* V208 */
     /* V318 */
     { V2, S "(HEAD/|)concepts/:concept/mappings/", .get = { nst_list, ocl_any_caller },
       .doc = "Mappings of its source that lead from a concept." },
