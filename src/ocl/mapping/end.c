@@ -214,18 +214,39 @@ enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m)
 
 /* ---- Who may see it: whoever may see the sources of both ends ---- */
 
-void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq)
+static void put_ends_seen(struct nst_sql *q, struct nst_req *rq)
 {
     static const char *const column[] = { "mapping_version.from_source_id",
                                           "mapping_version.to_source_id" };
     for (size_t i = 0; i < NST_COUNT(column); i++) {
         nst_sql_addf(q,
-                     " AND (%s IN (0, mapping_version.repo_id) OR NOT EXISTS (SELECT 1 FROM repo "
+                     "%s(%s IN (0, mapping_version.repo_id) OR NOT EXISTS (SELECT 1 FROM repo "
                      "WHERE repo.id = %s",
-                     column[i], column[i]);
+                     i > 0 ? " AND " : "", column[i], column[i]);
         ocl_hidden_repos(q, rq);
         nst_sql_add(q, "))");
     }
+}
+
+void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    nst_sql_add(q, " AND ");
+    put_ends_seen(q, rq);
+}
+
+void ocl_ends_hidden(struct nst_sql *q, struct nst_req *rq)
+{
+    nst_sql_add(q, " AND NOT (");
+    put_ends_seen(q, rq);
+    nst_sql_add(q, ")");
+}
+
+void ocl_hiding_repos(struct nst_sql *q, struct nst_req *rq)
+{
+    nst_sql_add(q, "(SELECT mapping_end.repo_id FROM mapping_end JOIN repo "
+                   "ON repo.id = mapping_end.end_id WHERE TRUE");
+    ocl_hidden_repos(q, rq);
+    nst_sql_add(q, ")");
 }
 
 static enum nst_err finds_a_row(bool *out, struct nst_req *rq, struct nst_sql *q)

@@ -9,15 +9,18 @@
 #define TABLE "mapping_version"
 #define PLACE "{owner_url}sources/{source}/mappings/{id}/"
 
-/* What stands at an end: a source that is public or that the author could see, and the
- * present version of the concept with that code. */
+/* The source at an end, if it is public or the author could see it. */
 #define END(side) \
     " LEFT JOIN repo " side "_repo ON " OCL_AT(side "_repo") TABLE \
         "." side "_source_url" \
         " AND (" side "_repo.public_access <> 'None' OR " side "_repo.id = " TABLE "." side \
-        "_source_id) LEFT JOIN concept_version " side "_concept ON " side \
-        "_concept.repo_id = " side "_repo.id AND " side "_concept.mnemonic = " TABLE "." side \
-        "_concept_code AND " side "_concept.rev_to = " OCL_OPEN_SQL
+        "_source_id)"
+
+/* The present version of the concept with that code: a SELECT of `what`, for rows that are
+ * shown. */
+#define CONCEPT_AT(side, what) \
+    "(SELECT " what " FROM concept_version c WHERE c.repo_id = " side \
+    "_repo.id AND c.mnemonic = " TABLE "." side "_concept_code AND c.rev_to = " OCL_OPEN_SQL ")"
 
 #define GIVEN(n, m, type, more, length, sentence) \
     NST_FIELD(n, ocl_mapping, m, type, .flags = more, .max = length, .doc = sentence)
@@ -37,13 +40,14 @@
         NST_FIELD(side "_source_id", ocl_mapping, m.source_id, &nst_int, .fallback = "0", \
                   .flags = NST_CORE, .doc = "Number of the source that its author could see."), \
         FOUND(side "_address_code", m.address_code, &nst_code, \
-              "(CASE WHEN " TABLE "." side "_concept_url IS NOT NULL OR " side \
-              "_concept.id IS NOT NULL THEN " TABLE "." side "_concept_code END)", \
+              "(CASE WHEN " TABLE "." side \
+              "_concept_url IS NOT NULL OR EXISTS " CONCEPT_AT(side, "1") " THEN " TABLE "." side \
+                                                                          "_concept_code END)", \
               NST_LAZY, "The code, where the address of the concept is known."), \
         FOUND(side "_concept", m.code, &nst_code, TABLE "." side "_concept_code", \
               NST_LAZY | NST_FILTER, "The code, for filters."), \
         FOUND(side "_concept_name_resolved", m.concept_name_resolved, &nst_text, \
-              side "_concept.display_name", NST_LAZY, \
+              CONCEPT_AT(side, "c.display_name"), NST_LAZY, \
               "The name of the concept that stands there."), \
         FOUND(side "_concept_source", m.source, &nst_slug, side "_repo.mnemonic", \
               NST_LAZY | NST_FILTER, "Id of the source."), \
@@ -95,8 +99,9 @@ static const struct nst_rule id_rule[] = { { "id", .charset = "a-zA-Z0-9._@-" },
     side "_concept_url " side "_source_url " side "_source_version " side "_concept_code " side \
          "_concept_name "
 #define SETTABLE \
-    END_SETTABLE("from") END_SETTABLE("to") "external_id extras sort_weight retired " \
-                                            "update_comment"
+    END_SETTABLE("from") \
+    END_SETTABLE("to") "external_id extras sort_weight retired " \
+                       "update_comment"
 #define END_SHOWN(side) \
     side "_concept_code " side "_concept_name " side "_concept_url=" side "_address " side \
          "_concept_name_resolved " side "_source_owner=" side "_concept_owner " side \
@@ -179,17 +184,48 @@ static enum nst_err mapping_may_view(struct nst_req *rq, const struct nst_object
     return is_hidden ? NST_E_NOT_FOUND : NST_OK;
 }
 
-/* The kept counts hold where no end is hidden from the caller. */
+/* ---- How many there are: what is kept holds where no end is hidden from the caller ---- */
+
+static enum nst_err count_rows(int64_t *out, struct nst_req *rq, const struct nst_object *o)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT count(*) FROM " TABLE " WHERE TRUE");
+    NST_TRY(nst_ancestor(rq, "version") != NULL ? pinned_scope(&q, rq, o)
+                                                : mapping_scope(&q, rq, o));
+    NST_TRY(mapping_visible(&q, rq));
+    return nst_sql_int(out, NULL, rq->db, &q);
+}
+
+/* Of all sources: only those with such an end are counted. */
+static enum nst_err take_off_hidden(int64_t *out, struct nst_req *rq)
+{
+    struct nst_sql q;
+    int64_t hidden = 0;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT count(*) FROM " TABLE " JOIN repo ON repo.id = " TABLE
+                    ".repo_id WHERE " TABLE ".repo_id IN ");
+    ocl_hiding_repos(&q, rq);
+    NST_TRY(mapping_scope(&q, rq, NULL));
+    NST_TRY(ocl_content_visible(&q, rq, TABLE));
+    ocl_ends_hidden(&q, rq);
+    NST_TRY(nst_sql_int(&hidden, NULL, rq->db, &q));
+    *out -= hidden;
+    return NST_OK;
+}
+
 static enum nst_err mapping_count(int64_t *out, bool *found, struct nst_req *rq)
 {
-    const struct nst_object *source = nst_ancestor(rq, "source");
-    bool hides =
-        nst_is(nst_object(rq), &ocl_concept) || nst_is(nst_object(rq), &ocl_pinned_concept);
-    if (!hides)
+    const struct nst_object *o = nst_object(rq), *source = nst_ancestor(rq, "source");
+    bool is_kept = o == NULL || nst_is(o, &ocl_source) || nst_is(o, &ocl_version), hides = false;
+    *found = true;
+    if (is_kept)
         NST_TRY(ocl_has_hidden_ends(&hides, rq,
                                     source != NULL ? ((struct nst_row *)source->row)->id : 0));
-    *found = false;
-    return hides ? NST_OK : ocl_content_count(out, found, rq, &ocl_mapping_kind);
+    if (o != NULL && (hides || !is_kept))
+        return count_rows(out, rq, o);
+    NST_TRY(ocl_content_count(out, found, rq, &ocl_mapping_kind));
+    return hides ? take_off_hidden(out, rq) : NST_OK;
 }
 
 static enum nst_err mapping_open(struct nst_req *rq, void *row)

@@ -35,6 +35,12 @@ NST_CHECKED enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping 
  * mapping_version. */
 void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq);
 
+/* The contrary: leave out what has none. */
+void ocl_ends_hidden(struct nst_sql *q, struct nst_req *rq);
+
+/* "(SELECT ...)": sources whose mappings may have such ends. */
+void ocl_hiding_repos(struct nst_sql *q, struct nst_req *rq);
+
 /* Has the mapping such an end? Has one of a source, or of any? The last two may say yes where
  * no present mapping has.
  *   repo  0: of all sources
