@@ -165,19 +165,35 @@ static const struct nst_response one_response[] = {
     { 0 },
 };
 
+#define NO_MEMBER \
+    "{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," \
+    "{\"$ref\":\"#/components/schemas/v2.Error\"}]}"
+
 static const struct nst_response set_response[] = {
     { 200, "An object with that member alone.", { .schema = OBJECT } },
     { 400,
       "The body has no member of that name, or its value cannot be kept.",
-      { .schema = "{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-                  "{\"$ref\":\"#/components/schemas/v2.Error\"}]}" } },
+      { .schema = NO_MEMBER } },
+    { 0 },
+};
+
+static const struct nst_response content_set_response[] = {
+    { 200, "An object with that member alone.", { .schema = OBJECT } },
+    { 208, "Nothing changes: no version was made.", { .schema = "{\"type\":\"object\"}" } },
+    { 400,
+      "The body has no member of that name, or its value cannot be kept.",
+      { .schema = NO_MEMBER } },
     { 0 },
 };
 
 const struct nst_description ocl_extras_description = { .response = all_response };
 const struct nst_description ocl_extra_description = { .response = one_response };
-const struct nst_description ocl_extra_setting = {
-    .request = { .schema = "{\"type\":\"object\",\"additionalProperties\":true,"
-                           "\"examples\":[{\"key\":\"value\"}]}" },
-    .response = set_response,
-};
+#define GIVEN \
+    { \
+        .schema = "{\"type\":\"object\",\"additionalProperties\":true," \
+                  "\"examples\":[{\"key\":\"value\"}]}" \
+    }
+
+const struct nst_description ocl_extra_setting = { .request = GIVEN, .response = set_response };
+const struct nst_description ocl_content_extra_setting = { .request = GIVEN,
+                                                           .response = content_set_response };

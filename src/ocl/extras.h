@@ -20,16 +20,22 @@ nst_view ocl_extras, ocl_extra, ocl_extra_set, ocl_extra_remove;
 extern const struct nst_description ocl_extras_description, ocl_extra_description,
     ocl_extra_setting;
 
+/* The same of content, where what changes nothing is told by 208 (V404). */
+extern const struct nst_description ocl_content_extra_setting;
+
 /* The two routes below a path.
  *   view, change  permissions: to see the row, to update it
- *   how           const struct ocl_extras_store *, or NULL */
-#define OCL_EXTRAS(path, view, change, how) \
+ *   how           const struct ocl_extras_store *, or NULL
+ *   setting       describes a change */
+#define OCL_EXTRAS(path, view, change) \
+    OCL_EXTRAS_AS(path, view, change, NULL, ocl_extra_setting)
+#define OCL_EXTRAS_AS(path, view, change, how, setting) \
     { V2, path "extras/", .get = { ocl_extras, view, .describe = &ocl_extras_description }, \
       .doc = "Free JSON object." }, \
     { \
         V2, path "extras/:key?/", \
             .get = { ocl_extra, view, .describe = &ocl_extra_description }, \
-            .put = { ocl_extra_set, change, .arg = (how), .describe = &ocl_extra_setting }, \
+            .put = { ocl_extra_set, change, .arg = (how), .describe = &(setting) }, \
             .delete = { ocl_extra_remove, change, .arg = (how), \
                         .describe = &nst_answers_nothing }, \
             .doc = "One member of the free JSON object." \

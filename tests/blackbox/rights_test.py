@@ -155,6 +155,14 @@ GET    {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  V 200 V317
 PUT    {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  E 200 V317
 PATCH  {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  E 200 V317
 DELETE {f}/{o}/sources/{s}/{h}concepts/old/descriptions/{m}/  E 204 V317
+GET    {f}/{o}/sources/{s}/{h}concepts/old/extras/            V 200 V208 V317
+GET    {f}/{o}/sources/{s}/{h}concepts/old/extras/nope/       V 404 V208
+PUT    {f}/{o}/sources/{s}/{h}concepts/old/extras/k/          E 200 V208 V317
+DELETE {f}/{o}/sources/{s}/{h}concepts/old/extras/nope/       E 404 V208
+GET    {f}/{o}/sources/{s}/{h}mappings/m/extras/              V 200 V208 V317
+GET    {f}/{o}/sources/{s}/{h}mappings/m/extras/nope/         V 404 V208
+PUT    {f}/{o}/sources/{s}/{h}mappings/m/extras/k/            E 200 V208 V317
+DELETE {f}/{o}/sources/{s}/{h}mappings/m/extras/nope/         E 404 V208
 """
 
 GUIDE_SOURCE = """
@@ -399,7 +407,6 @@ def grants(right, who, row):
         return mine or row.access == "Edit"
     if right == "B":
         return mine
-    return {"P": mine, "H": mine, "M": mine, "X": is_staff(who)}[right]
     return {"P": mine, "H": mine, "M": mine, "X": is_staff(who), "R": who == "superuser"}[right]
 
 

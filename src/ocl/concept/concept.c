@@ -234,7 +234,8 @@ static const struct nst_route concept_route[] = {
     { V2, S "(HEAD/|)concepts/:concept/reactivate/",
       .put = WRITE(ocl_content_reactivate, ocl_content_return),
       .doc = "Bring a retired concept back." },
-    OCL_EXTRAS(S "(HEAD/|)concepts/:concept/", ocl_any_caller, ocl_may_edit, &how), /* V208 */
+    OCL_EXTRAS_AS(S "(HEAD/|)concepts/:concept/", ocl_any_caller, ocl_may_edit, &how,
+                  ocl_content_extra_setting), /* V208 */
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
 };

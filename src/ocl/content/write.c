@@ -143,15 +143,18 @@ static bool is_same(struct nst_req *rq, const struct ocl_kind *kind, const void 
 
 #define UNCHANGED "No changes detected. Standard checksum is same as last version."
 
+static enum nst_err answer_unchanged(struct nst_req *rq)
+{
+    nst_put_lit(&rq->x->out, "{\"__all__\":[\"" UNCHANGED "\"]}");
+    return nst_answer_json(rq, 208);
+}
+
 enum nst_err ocl_content_end(bool *changed, struct nst_req *rq, const struct ocl_kind *kind,
                              void *next, const void *stored)
 {
     NST_TRY(settle(rq, kind, next));
     *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(rq, kind, stored, next);
-    if (*changed)
-        return store_next(rq, kind, next, stored);
-    nst_put_lit(&rq->x->out, "{\"__all__\":[\"" UNCHANGED "\"]}");
-    return nst_answer_json(rq, 208);
+    return *changed ? store_next(rq, kind, next, stored) : answer_unchanged(rq);
 }
 
 /* G125 */
@@ -191,14 +194,18 @@ enum nst_err ocl_content_update(struct nst_req *rq)
     return changed ? nst_answer_row(rq, kind->resource, next->row.id, 200) : NST_OK;
 }
 
+/* Keys that no checksum counts are kept as well. */
 enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind *kind,
                                       const void *row)
 {
     struct ocl_content *next, *stored;
-    bool changed;
+    struct nst_json *before, *after;
     NST_TRY(ocl_content_begin((void **)&next, (void **)&stored, rq, kind));
     next->extras = ((const struct ocl_content *)row)->extras;
-    return ocl_content_end(&changed, rq, kind, next, stored);
+    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, NULL));
+    NST_TRY(nst_json_read(&after, NULL, rq->arena, next->extras, NULL));
+    return nst_json_equal(before, after) ? answer_unchanged(rq)
+                                         : store_next(rq, kind, next, stored);
 }
 
 /* ---- Retiring and bringing back ---- */

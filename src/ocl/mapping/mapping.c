@@ -2,8 +2,8 @@
 #include "mapping.h"
 
 #include "ocl/app.h"
-#include "ocl/extras.h"
 #include "ocl/concept/concept.h"
+#include "ocl/extras.h"
 #include "ocl/version/version.h"
 
 #define TABLE "mapping_version"
@@ -100,8 +100,9 @@ static const struct nst_rule id_rule[] = { { "id", .charset = "a-zA-Z0-9._@-" },
          "_concept_name "
 #define SETTABLE \
     END_SETTABLE("from") \
-    END_SETTABLE("to") "external_id extras sort_weight retired " \
-                       "update_comment"
+    END_SETTABLE("to") \
+    "external_id extras sort_weight retired " \
+    "update_comment"
 #define END_SHOWN(side) \
     side "_concept_code " side "_concept_name " side "_concept_url=" side "_address " side \
          "_concept_name_resolved " side "_source_owner=" side "_concept_owner " side \
@@ -285,7 +286,8 @@ static const struct nst_route mapping_route[] = {
     { V2, S "(HEAD/|)mappings/:mapping/reactivate/",
       .put = WRITE(ocl_content_reactivate, ocl_content_return),
       .doc = "Bring a retired mapping back." },
-    OCL_EXTRAS(S "(HEAD/|)mappings/:mapping/", ocl_any_caller, ocl_may_edit, &how), /* V208 */
+    OCL_EXTRAS_AS(S "(HEAD/|)mappings/:mapping/", ocl_any_caller, ocl_may_edit, &how,
+                  ocl_content_extra_setting), /* V208 */
     /* V318 */
     { V2, S "(HEAD/|)concepts/:concept/mappings/", .get = { nst_list, ocl_any_caller },
       .doc = "Mappings of its source that lead from a concept." },

@@ -156,7 +156,7 @@ static const struct nst_route org_route[] = {
       .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT,
                   .describe = &ocl_v2_removal },
       .doc = "One organisation." },
-    OCL_EXTRAS("/orgs/:org/", ocl_may_view_org, ocl_has_ownership, NULL),
+    OCL_EXTRAS("/orgs/:org/", ocl_may_view_org, ocl_has_ownership),
     { V2, "/(users/:user|user~user)/orgs/", .get = { nst_list, ocl_any_caller },
       .doc = "Organisations of a user." },
     { IMPORT, "/orgs/", .post = { nst_create, ocl_any_token }, .doc = "Organisation lines." },

@@ -364,8 +364,8 @@ static const struct nst_route source_route[] = {
       .delete = { keep_head, ocl_has_private_access, .describe = &head_removal },
       .doc = "One source." },
     /* V208, V313 */
-    OCL_EXTRAS(S, ocl_any_caller, ocl_may_edit, NULL),
-    OCL_EXTRAS(S "HEAD/", ocl_any_caller, ocl_may_edit, NULL),
+    OCL_EXTRAS(S, ocl_any_caller, ocl_may_edit),
+    OCL_EXTRAS(S "HEAD/", ocl_any_caller, ocl_may_edit),
     /* V235, V313 */
     OCL_SUMMARY(S),
     OCL_SUMMARY(S "HEAD/"),

@@ -452,7 +452,7 @@ static const struct nst_route user_route[] = {
     { V2, "/users/:user/staff/",
       .put = { ocl_user_toggle_staff, ocl_superuser_only, .describe = &nst_answers_nothing },
       .doc = "Whether a user is staff is turned round." },
-    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership, NULL), /* V216 */
+    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership), /* V216 */
     /* V222 */
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },

@@ -470,7 +470,7 @@ static const struct nst_route version_route[] = {
       .delete = { version_destroy, ocl_has_private_access, .describe = &removal },
       .doc = "One version." },
     /* V208, V313; to change them is to change the version (V113) */
-    OCL_EXTRAS(S_VERSION, ocl_any_caller, ocl_has_private_access, NULL),
+    OCL_EXTRAS(S_VERSION, ocl_any_caller, ocl_has_private_access),
     /* V235, V313 */
     OCL_SUMMARY(S_VERSION),
     /* G78 */
