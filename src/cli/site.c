@@ -3,7 +3,7 @@
 
 #include "enroll/app.h"
 #include "nestor/accounts.h"
-#include "ocl/app.h"
+#include "ocl/content/content.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -272,7 +272,13 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
         cli_fail(verb, "the tables of the program are wrong; the log lines above say where");
         return false;
     }
-    return configure_accounts(o, verb, may_create) && open_store(site, o, verb, may_create);
+    if (!configure_accounts(o, verb, may_create) || !open_store(site, o, verb, may_create))
+        return false;
+    if (verb->only_reads || ocl_fill_checksums(site->store, site->registry) == NST_OK)
+        return true;
+    cli_fail(verb, "the database cannot be upgraded; the log line above says why");
+    nst_store_close(site->store);
+    return false;
 }
 
 bool cli_site_open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb)

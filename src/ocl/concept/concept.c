@@ -26,7 +26,6 @@ static const struct nst_field concept_field[] = {
     NST_FIELD("terms", ocl_concept, terms, &nst_text, .fallback = "",
               .doc = "Locales and types of its names and descriptions, for filters."),
     OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
-    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
     NST_CONSTANT("parent_concept_urls", "[]", .doc = "Addresses of more general concepts."),
     NST_CONSTANT("child_concept_urls", "[]", .doc = "Addresses of more special concepts."),

@@ -22,7 +22,11 @@ struct ocl_content {
     int64_t created_at, created_by, version_created_at, version_created_by;
     struct nst_str source, owner, owner_type, owner_url, creator, author;
     struct nst_str object_number, version_number, latest_source_version;
+    struct nst_str standard_checksum, smart_checksum;
 };
+
+/* `checksums`, of the two that a version is stored with (V408). */
+extern const struct nst_type ocl_stored_checksums;
 
 /* The fields of these members, for struct s that begins with a member `content`.
  *   t       table
@@ -93,6 +97,12 @@ struct ocl_content {
                             "AND v.rev >= " t ".rev_from AND v.rev < " t \
                             ".rev_to ORDER BY v.id DESC LIMIT 1)", \
                   .flags = NST_LAZY, .doc = "Newest version of the source that holds it."), \
+        NST_FIELD("standard_checksum", s, content.standard_checksum, &nst_text, \
+                  .doc = "Of what an author can change."), \
+        NST_FIELD("smart_checksum", s, content.smart_checksum, &nst_text, \
+                  .doc = "Of what changes the meaning."), \
+        NST_MADE("checksums", &ocl_stored_checksums, "{standard_checksum}{smart_checksum}", \
+                 .doc = "Checksums of the fields."), \
         NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source.")
 
 /* What lists of every kind can be asked for (V335, V338); the repositories of a name are few. */
@@ -285,6 +295,12 @@ NST_CHECKED enum nst_err ocl_content_begin(void **next, void **stored, struct ns
 NST_CHECKED enum nst_err ocl_content_end(bool *changed, struct nst_req *rq,
                                          const struct ocl_kind *kind, void *next,
                                          const void *stored);
+
+/* Give versions of older databases their checksums, some at a time, and log how far it is.
+ * Blocks on the database.
+ * Errors: those of nst_store_run. */
+NST_CHECKED enum nst_err ocl_fill_checksums(struct nst_store *store,
+                                            struct nst_registry *registry);
 
 /* Store a version that differs in its extras alone: for struct ocl_extras_store (V208). */
 enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind *kind,

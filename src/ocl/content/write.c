@@ -18,9 +18,20 @@ static void open_version(struct nst_req *rq, struct ocl_content *c, const struct
     c->version_created_by = rq->caller.id;
 }
 
-static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, void *row)
+static void sum_up(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
 {
-    return kind->settle != NULL ? kind->settle(rq, row) : NST_OK;
+    struct ocl_checksums sums = kind->sums(rq, c);
+    c->standard_checksum = sums.standard;
+    c->smart_checksum = sums.smart;
+}
+
+/* Complete what follows from what was given, before it is stored. */
+static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
+{
+    if (kind->settle != NULL)
+        NST_TRY(kind->settle(rq, c));
+    sum_up(rq, kind, c);
+    return NST_OK;
 }
 
 /* Numbers for the thing and its first version. */
@@ -136,9 +147,11 @@ enum nst_err ocl_content_begin(void **next, void **stored, struct nst_req *rq,
     return NST_OK;
 }
 
-static bool is_same(struct nst_req *rq, const struct ocl_kind *kind, const void *a, const void *b)
+static bool is_same(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *next,
+                    const struct ocl_content *stored)
 {
-    return nst_str_eq(kind->sums(rq, a).standard, kind->sums(rq, b).standard);
+    sum_up(rq, kind, next);
+    return nst_str_eq(next->standard_checksum, stored->standard_checksum);
 }
 
 #define UNCHANGED "No changes detected. Standard checksum is same as last version."
@@ -153,7 +166,7 @@ enum nst_err ocl_content_end(bool *changed, struct nst_req *rq, const struct ocl
                              void *next, const void *stored)
 {
     NST_TRY(settle(rq, kind, next));
-    *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(rq, kind, stored, next);
+    *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(rq, kind, next, stored);
     return *changed ? store_next(rq, kind, next, stored) : answer_unchanged(rq);
 }
 
@@ -366,7 +379,7 @@ static enum nst_err import_existing(struct nst_req *rq, const struct ocl_kind *k
     struct ocl_content *next = next_of(rq, kind, stored);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
     NST_TRY(settle(rq, kind, next));
-    if (is_same(rq, kind, stored, next))
+    if (is_same(rq, kind, next, stored))
         return nst_answer_empty(rq, 208);
     NST_TRY(store_next(rq, kind, next, stored));
     return nst_answer_empty(rq, 200);

@@ -77,7 +77,6 @@ static const struct nst_field mapping_field[] = {
     END_LINK("from"),
     END_LINK("to"),
     NST_CONSTANT("type", "\"Mapping\"", .doc = "Kind of resource."),
-    NST_CONSTANT("checksums", "{}", .doc = "Checksums of the fields."),
     NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the mapping."),

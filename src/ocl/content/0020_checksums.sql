@@ -1,0 +1,7 @@
+-- Each version has its checksums; those of before get them when the program starts.
+ALTER TABLE concept_version ADD COLUMN standard_checksum text;
+ALTER TABLE concept_version ADD COLUMN smart_checksum text;
+ALTER TABLE mapping_version ADD COLUMN standard_checksum text;
+ALTER TABLE mapping_version ADD COLUMN smart_checksum text;
+CREATE INDEX concept_without_checksum ON concept_version (id) WHERE standard_checksum IS NULL;
+CREATE INDEX mapping_without_checksum ON mapping_version (id) WHERE standard_checksum IS NULL;

@@ -1,0 +1,120 @@
+/* The checksums of versions: how they are shown, and those of older databases. */
+#include "content.h"
+
+#include "nestor/base/log.h"
+
+#include "ocl/concept/concept.h"
+#include "ocl/mapping/mapping.h"
+
+static void print(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                  const void *row)
+{
+    const struct ocl_content *c = row;
+    (void)face;
+    (void)f;
+    nst_put_lit(out, "{\"standard\":");
+    nst_json_put_str_or_null(out, c->standard_checksum);
+    nst_put_lit(out, ",\"smart\":");
+    nst_json_put_str_or_null(out, c->smart_checksum);
+    nst_put_char(out, '}');
+}
+
+const struct nst_type ocl_stored_checksums = {
+    .name = "checksums", .rep = NST_REP_INT, .schema = "object", .print = print
+};
+
+/* ---- Of versions that have none ---- */
+
+#define STEP 500 /* rows of one transaction */
+
+struct fill {
+    const struct ocl_kind *kind;
+    struct nst_registry *registry;
+    int64_t done;
+    bool is_over;
+};
+
+static enum nst_err fill_row(struct nst_req *rq, const struct ocl_kind *kind, int64_t id)
+{
+    struct ocl_content *c;
+    struct nst_sql q;
+    NST_TRY(nst_load_id((void **)&c, rq, kind->resource, NST_LOAD_ALL, id));
+    if (c == NULL)
+        return NST_OK;
+    const struct ocl_checksums sums = kind->sums(rq, c);
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "UPDATE %s SET standard_checksum = ", kind->resource->table);
+    nst_sql_bind(&q, NST_TEXT(sums.standard));
+    nst_sql_add(&q, ", smart_checksum = ");
+    nst_sql_bind(&q, NST_TEXT(sums.smart));
+    nst_sql_add(&q, " WHERE repo_id = ");
+    nst_sql_bind(&q, NST_INT(c->repo_id));
+    nst_sql_add(&q, " AND id = ");
+    nst_sql_bind(&q, NST_INT(id));
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
+static enum nst_err find_rows(int64_t *ids, size_t *count, struct nst_req *rq,
+                              const struct ocl_kind *kind)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "SELECT id FROM %s WHERE standard_checksum IS NULL LIMIT ",
+                 kind->resource->table);
+    nst_sql_bind(&q, NST_INT(STEP));
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    for (*count = 0; *count < STEP && nst_rows_step(rows); (*count)++)
+        ids[*count] = nst_rows_int(rows, 0);
+    return nst_rows_end(rows);
+}
+
+/* Most starts have nothing to do, and need not write for that. */
+static enum nst_err look(struct nst_db *db, void *arg)
+{
+    struct fill *f = arg;
+    struct nst_arena *a = nst_arena_new(65536);
+    struct nst_req rq = { .arena = a, .db = db };
+    int64_t ids[STEP];
+    size_t count = 0;
+    enum nst_err e = find_rows(ids, &count, &rq, f->kind);
+    f->is_over = count == 0;
+    nst_arena_free(a);
+    return e;
+}
+
+static enum nst_err fill_some(struct nst_db *db, void *arg)
+{
+    struct fill *f = arg;
+    struct nst_arena *a = nst_arena_new(65536);
+    struct nst_req rq = { .arena = a, .registry = f->registry, .db = db };
+    int64_t ids[STEP];
+    size_t count = 0;
+    enum nst_err e = find_rows(ids, &count, &rq, f->kind);
+    for (size_t i = 0; e == NST_OK && i < count; i++)
+        e = fill_row(&rq, f->kind, ids[i]);
+    nst_arena_free(a);
+    f->done += e == NST_OK ? (int64_t)count : 0;
+    f->is_over = count < STEP;
+    return e;
+}
+
+static enum nst_err fill_kind(struct nst_store *store, struct nst_registry *registry,
+                              const struct ocl_kind *kind)
+{
+    struct fill f = { .kind = kind, .registry = registry };
+    NST_TRY(nst_store_run(store, NST_MODE_READ, look, &f));
+    while (!f.is_over) {
+        NST_TRY(nst_store_run(store, NST_MODE_WRITE, fill_some, &f));
+        if (f.done > 0)
+            nst_log(NST_LOG_INFO, "checksums", NST_LOG_STR("of", nst_str_z(kind->noun)),
+                    NST_LOG_INT("versions", f.done));
+    }
+    return NST_OK;
+}
+
+enum nst_err ocl_fill_checksums(struct nst_store *store, struct nst_registry *registry)
+{
+    NST_TRY(fill_kind(store, registry, &ocl_concept_kind));
+    return fill_kind(store, registry, &ocl_mapping_kind);
+}
