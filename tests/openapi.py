@@ -141,8 +141,10 @@ class Document:
 
     def whole(self, schema):
         """A schema that adds members to others, as one: `closed` lets in no other."""
+        if "anyOf" in schema:
+            return {"anyOf": [self.whole(part) for part in schema["anyOf"]]}
         parts = [self.resolve(part) for part in schema.get("allOf", ())]
-        return {"type": "object", "required": [n for p in parts for n in p["required"]],
+        return {"type": "object", "required": [n for p in parts for n in p.get("required", ())],
                 "properties": {n: v for p in parts for n, v in p["properties"].items()}
                 } if parts else schema
 

@@ -254,6 +254,14 @@ nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
                                      const struct nst_object *parent);
 
+/* Append the rows of r that the conditions hold and the caller may see to rq->x->out: a list
+ * inside of another document, in the face's shape and the resource's order, without a page.
+ *   conditions  each starting with " AND "
+ *   limit       rows at most
+ * Errors: those of nst_query; NST_E_INVALID where they take too much. */
+NST_CHECKED enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
+                                      const struct nst_sql *conditions, int64_t limit);
+
 /* ---- Pages ---- */
 
 /* True when the client reads HTML by name: a browser. */

@@ -6,8 +6,9 @@
 #include "ocl/source/source.h"
 #include "ocl/version/version.h"
 
-/* Of mappings those that the caller may see (V117). HEAD is one of the versions, in the place of INITIAL (V118, V231). */
-enum nst_err ocl_summary(struct nst_req *rq)
+/* Of mappings those that the caller may see (V117). HEAD is one of the versions, in the place of
+ * INITIAL (V118, V231). */
+static enum nst_err put_summary(struct nst_req *rq)
 {
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
     const struct nst_object *o = nst_object(rq);
@@ -21,6 +22,17 @@ enum nst_err ocl_summary(struct nst_req *rq)
              "{\"active_concepts\":%lld,\"active_mappings\":%lld,\"versions\":%lld}",
              (long long)count[OCL_CONCEPTS].active, (long long)mappings,
              (long long)s->versions);
+    return NST_OK;
+}
+
+const struct ocl_embed ocl_repo_embeds[] = {
+    { "includeSummary", NULL, "summary", put_summary },
+    { 0 },
+};
+
+enum nst_err ocl_summary(struct nst_req *rq)
+{
+    NST_TRY(put_summary(rq));
     return nst_answer_json(rq, 200);
 }
 
@@ -47,14 +59,41 @@ enum nst_err ocl_processing_clear(struct nst_req *rq)
 
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
 
+#define SUMMARY \
+    "{\"type\":\"object\",\"properties\":{\"active_concepts\":" COUNT \
+    ",\"active_mappings\":" COUNT ",\"versions\":" COUNT "}," \
+    "\"required\":[\"active_concepts\",\"active_mappings\",\"versions\"]}"
+
 static const struct nst_response summary_response[] = {
-    { 200,
-      "How many there are.",
-      { .schema = "{\"type\":\"object\",\"properties\":{\"active_concepts\":" COUNT
-                  ",\"active_mappings\":" COUNT ",\"versions\":" COUNT "},"
-                  "\"required\":[\"active_concepts\",\"active_mappings\",\"versions\"]}" } },
+    { 200, "How many there are.", { .schema = SUMMARY } },
     { 0 },
 };
+
+static const struct nst_parameter embed_parameter[] = {
+    { "includeSummary", NST_SWITCH_SCHEMA, "With `summary`: how many there are in it." },
+    { 0 },
+};
+
+static const struct nst_response source_response[] = {
+    { 200,
+      "The source, and what is asked for besides.",
+      { .schema = OCL_EMBEDDED("v2.source.Detail", "summary", SUMMARY) } },
+    { 0 },
+};
+
+static const struct nst_response version_response[] = {
+    { 200,
+      "The version, and what is asked for besides.",
+      { .schema = OCL_EMBEDDED("v2.version.Detail", "summary", SUMMARY) } },
+    { 0 },
+};
+
+const struct nst_description ocl_source_detail = { .as = nst_retrieve,
+                                                   .parameter = embed_parameter,
+                                                   .response = source_response };
+const struct nst_description ocl_version_detail = { .as = nst_retrieve,
+                                                    .parameter = embed_parameter,
+                                                    .response = version_response };
 
 static const struct nst_response renewal_response[] = {
     { 202, "It is counted again, as it always is." },

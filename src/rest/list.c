@@ -282,6 +282,23 @@ enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
     return nst_answer_json(rq, 200);
 }
 
+enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
+                          const struct nst_sql *conditions, int64_t limit)
+{
+    struct listing l = { .model = nst_model_of(rq->registry, r), .page.limit = limit };
+    l.shape = nst_shape_of(l.model, rq->face, NST_LIST);
+    nst_order_default(&l.order, rq, r);
+    nst_sql_init(&l.where, rq->arena);
+    nst_sql_add_str(&l.where, nst_buf_str(&conditions->text));
+    nst_sql_push_all(&l.where, conditions);
+    if (r->hook.visible != NULL)
+        NST_TRY(r->hook.visible(&l.where, rq));
+    nst_put_char(&rq->x->out, '[');
+    NST_TRY(put_rows(&l, rq));
+    nst_put_char(&rq->x->out, ']');
+    return NST_OK;
+}
+
 enum nst_err nst_list(struct nst_req *rq)
 {
     return nst_list_of(rq, rq->endpoint->model->resource, nst_object(rq));

@@ -193,6 +193,9 @@ bool nst_is_alike(struct nst_str a, struct nst_str b);
  * for a dozen times. */
 void nst_query_read(struct nst_req *rq);
 
+/* The order of the resource, whatever the query says; behind what is there already. */
+void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
+
 /* The order that the query asks for, else the resource's.
  * Errors: NST_E_INVALID with a problem recorded, for a name that it does not sort by. */
 NST_CHECKED enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);

@@ -91,6 +91,11 @@ static void read_sorts(struct nst_order *o, struct nst_req *rq, const struct nst
     }
 }
 
+void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
+{
+    add_default(out, nst_str_z(r->hook.order != NULL ? r->hook.order(rq) : r->order));
+}
+
 enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
@@ -98,7 +103,7 @@ enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const str
     read_sorts(out, rq, r, g->sort_up, false);
     read_sorts(out, rq, r, g->sort_down, true);
     read_sorts(out, rq, r, g->sort, false);
-    add_default(out, nst_str_z(r->hook.order != NULL ? r->hook.order(rq) : r->order));
+    nst_order_default(out, rq, r);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 

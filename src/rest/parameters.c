@@ -29,14 +29,24 @@ static void refuse_headers(struct nst_req *rq)
     }
 }
 
-/* What a list reads is not refused there, though other operations do not know it. */
-static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
+/* What a list reads, or an operation describes, is not refused there, though others do not
+ * know it. */
+static bool is_answered(struct nst_req *rq, struct nst_str name)
 {
     const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
-    bool is_list = nst_view_of(rq->action) == nst_list;
+    const struct nst_description *own = rq->action->describe;
+    const struct nst_parameter *p = own != NULL ? own->parameter : NULL;
+    for (; p != NULL && p->name != NULL; p++)
+        if (nst_str_eq(nst_str_z(p->name), name))
+            return true;
+    return nst_view_of(rq->action) == nst_list && nst_is_filter(r, name);
+}
+
+static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
+{
     for (size_t i = 0; i < rq->query_count; i++)
         if (rq->query[i].value.n > 0 && is_refused(words, &rq->query[i]) &&
-            !(is_list && nst_is_filter(r, rq->query[i].name)))
+            !is_answered(rq, rq->query[i].name))
             refuse(rq, rq->query[i].name);
 }
 

@@ -104,7 +104,7 @@ static size_t find_target(const struct nst_endpoint *e)
     size_t i = e->count;
     while (i > 0 && !loads(&e->step[i - 1]))
         i--;
-    bool is_about_it = i == e->count || e->route->get.view == nst_retrieve;
+    bool is_about_it = i == e->count || nst_view_of(&e->route->get) == nst_retrieve;
     return i > 0 && is_about_it ? i - 1 : e->count;
 }
 

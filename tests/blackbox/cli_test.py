@@ -29,7 +29,7 @@ PASSWORD = "correct-horse-battery-7"
 OWNERS = ("/orgs/{org}/", "/users/{user}/", "/user/")
 SOURCE = "sources/{source}/"
 PINNED = ("{version}/concepts/", "latest/concepts/")
-BELOW_SOURCE = ("", "versions/", "latest/", "{version}/", "concepts/", "concepts/{concept}/",
+BELOW_SOURCE = ("$difference/", "", "versions/", "latest/", "{version}/", "concepts/", "concepts/{concept}/",
                 "concepts/{concept}/versions/", "concepts/{concept}/{concept_version}/",
                 *PINNED, *(p + "{pinned_concept}/" for p in PINNED),
                 *(p + "{pinned_concept}/versions/" for p in PINNED),
@@ -70,7 +70,8 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
              for b in ("", "HEAD/", "{version}/", "latest/")),
            *(o + SOURCE + b for o in OWNERS for b in AT_HEAD),
            *(o + SOURCE + v + b for o in OWNERS for v in ("", "HEAD/")
-             for b in (*MAPPINGS, *("concepts/{concept}/" + b for b in LABELS))),
+             for b in (*MAPPINGS, *("mappings/{mapping}/" + b for b in EXTRAS),
+                       *("concepts/{concept}/" + b for b in (*LABELS, *EXTRAS)))),
            *(o + SOURCE + v + b for o in OWNERS for v in ("latest/", "{version}/") for b in HELD)}
 
 # What an import leaves, without the times.

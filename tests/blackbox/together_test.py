@@ -517,7 +517,8 @@ def time_goes_on(site, server):
     client.expect(201, "POST", place + "S/concepts/",
                   {"id": "C", "conceptClass": "Misc", "names": NAMES})
     site.execute(*(f"UPDATE {table} SET created_at = created_at + {DAYS}, "
-                   f"{column} = {column} + {DAYS}" for table, column in TIMES.items()))
+                   f"{column} = {column} + {DAYS}" for table, column in TIMES.items()),
+                 f"UPDATE repo SET content_at = content_at + {DAYS}")
     client.expect(200, "PUT", "/guide/orgs/Time/", {"name": "t"})
     client.expect(200, "PUT", "/guide/users/time/", {"company": "t"})
     client.expect(200, "PUT", place + "S/", {"name": "t"})

@@ -108,7 +108,7 @@ def content(owner, kind):
         for concept in CONCEPTS:
             lines.append({"type": "Concept", "id": concept, **inside, "concept_class": "Misc",
                           "datatype": "N/A", "retired": concept == "old", "external_id": "e",
-                          "extras": {"k": "v"},
+                          "extras": {"k": "v", "key": 1},
                           "names": [{"name": f"{concept} {source} {owner}", "locale": "en",
                                      "locale_preferred": True, "external_id": "n1",
                                      "name_type": "FULLY_SPECIFIED"},

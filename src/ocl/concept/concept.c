@@ -2,7 +2,9 @@
 #include "concept.h"
 
 #include "ocl/app.h"
+#include "ocl/embed.h"
 #include "ocl/extras.h"
+#include "ocl/mapping/mapping.h"
 
 #define TABLE "concept_version"
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
@@ -208,6 +210,34 @@ static enum nst_err store_extras(struct nst_req *rq, void *row)
 
 static const struct ocl_extras_store how = { store_extras };
 
+/* V245 */
+static const struct ocl_embed embeds[] = {
+    { "includeMappings", "includeInverseMappings", "mappings", ocl_put_mappings_of },
+    { 0 },
+};
+
+static const struct nst_parameter detail_parameter[] = {
+    OCL_AS_OF,
+    { "includeMappings", NST_SWITCH_SCHEMA, "With `mappings`: those that lead from it." },
+    { "includeInverseMappings", NST_SWITCH_SCHEMA, "With `mappings`: those that lead to it." },
+    { 0 },
+};
+
+#define MAPPINGS \
+    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/v2.mapping.List\"}}"
+
+static const struct nst_response detail_response[] = {
+    { 200,
+      "The concept, and what is asked for besides.",
+      { .schema = "{\"anyOf\":[" OCL_EMBEDDED("v2.concept.Detail", "mappings", MAPPINGS) ","
+                  OCL_EMBEDDED("v2.concept.Brief", "mappings", MAPPINGS) "]}" } },
+    { 0 },
+};
+
+static const struct nst_description v2_detail = { .as = nst_retrieve,
+                                                  .parameter = detail_parameter,
+                                                  .response = detail_response };
+
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
@@ -224,7 +254,7 @@ static const struct nst_route concept_route[] = {
       .put = EDIT(ocl_content_update, nst_update), .delete = EDIT(ocl_content_retire, nst_destroy),
       .doc = "One concept: its newest version." },
     { V2, S "(HEAD/|)concepts/:concept/",
-      .get = { nst_retrieve, ocl_any_caller, .describe = &ocl_content_detail },
+      .get = { ocl_retrieve, ocl_any_caller, .arg = embeds, .describe = &v2_detail },
       .put = WRITE(ocl_content_update, ocl_content_updating),
       .patch = WRITE(ocl_content_update, ocl_content_updating),
       .delete = WRITE(ocl_content_remove, ocl_content_removal),

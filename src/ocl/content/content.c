@@ -76,19 +76,13 @@ int64_t ocl_held_state(struct nst_req *rq)
 
 /* ---- Lists ---- */
 
-#define AS_OF \
-    { \
-        "asOf", "{\"type\":\"string\",\"examples\":[\"0\"]}", \
-            "The content as it was: a revision of the source, or a time in UTC." \
-    }
-
 const struct nst_parameter ocl_content_asked[] = {
     { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." },
-    AS_OF,
+    OCL_AS_OF,
     { 0 },
 };
 
-static const struct nst_parameter detail_parameter[] = { AS_OF, { 0 } };
+static const struct nst_parameter detail_parameter[] = { OCL_AS_OF, { 0 } };
 const struct nst_description ocl_content_detail = { .as = nst_retrieve,
                                                     .parameter = detail_parameter };
 

@@ -256,6 +256,13 @@ NST_CHECKED enum nst_err ocl_count_at(struct ocl_count *out, struct nst_req *rq,
                                       const struct ocl_source *s, const struct ocl_kind *kind,
                                       int64_t rev);
 
+/* The parameter, of what is described otherwise. */
+#define OCL_AS_OF \
+    { \
+        "asOf", "{\"type\":\"string\",\"examples\":[\"0\"]}", \
+            "The content as it was: a revision of the source, or a time in UTC." \
+    }
+
 /* GET of one thing: its parameters. */
 extern const struct nst_description ocl_content_detail;
 

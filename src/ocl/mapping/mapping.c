@@ -136,15 +136,23 @@ static const struct nst_serializer version_serializer[] = {
 
 /* ---- Hooks ---- */
 
+/* "(the concept stands at that end)" */
+static void put_at_end(struct nst_sql *q, const char *side, const struct nst_object *o)
+{
+    const struct ocl_content *c = o->row;
+    nst_sql_addf(q, "(mapping_version.%s_concept_code = ", side);
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_addf(q, " AND mapping_version.%s_source_url = ", side);
+    nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),
+                                      NST_FMT(c->source))));
+    nst_sql_add(q, ")");
+}
+
 /* Those that lead from the concept that the path named last. */
 static void from_concept(struct nst_sql *q, const struct nst_object *o)
 {
-    const struct ocl_content *c = o->row;
-    nst_sql_add(q, " AND mapping_version.from_concept_code = ");
-    nst_sql_bind(q, NST_TEXT(c->id));
-    nst_sql_add(q, " AND mapping_version.from_source_url = ");
-    nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),
-                                      NST_FMT(c->source))));
+    nst_sql_add(q, " AND ");
+    put_at_end(q, "from", o);
 }
 
 static enum nst_err mapping_scope(struct nst_sql *q, struct nst_req *rq,
@@ -154,6 +162,26 @@ static enum nst_err mapping_scope(struct nst_sql *q, struct nst_req *rq,
         return ocl_present_scope(q, rq, parent, TABLE);
     from_concept(q, parent);
     return ocl_present_scope(q, rq, nst_ancestor(rq, "source"), TABLE);
+}
+
+#define EMBEDDED_MAX 1000 /* mappings inside of one concept */
+
+enum nst_err ocl_put_mappings_of(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    bool out = nst_query_is_true(rq, "includeMappings");
+    bool in = nst_query_is_true(rq, "includeInverseMappings");
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, " AND (");
+    if (out)
+        put_at_end(&q, "from", o);
+    nst_sql_add(&q, out && in ? " OR " : "");
+    if (in)
+        put_at_end(&q, "to", o);
+    nst_sql_add(&q, ")");
+    NST_TRY(ocl_present_scope(&q, rq, nst_ancestor(rq, "source"), TABLE));
+    return nst_put_rows(rq, &ocl_mapping, &q, EMBEDDED_MAX);
 }
 
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,

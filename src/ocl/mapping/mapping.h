@@ -24,6 +24,11 @@ extern const struct nst_resource ocl_mapping, ocl_pinned_mapping, ocl_mapping_ve
 
 extern const struct ocl_kind ocl_mapping_kind;
 
+/* Append the mappings of its source that lead from the concept in the path, and to it, as the
+ * query asks with includeMappings and includeInverseMappings (V245): 1000 at most.
+ * Errors: those of nst_put_rows. */
+NST_CHECKED enum nst_err ocl_put_mappings_of(struct nst_req *rq);
+
 /* ---- Ends (end.c) ---- */
 
 /* The ends of a version that is about to be stored, as the body gave them: addresses in
