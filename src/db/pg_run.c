@@ -140,9 +140,8 @@ static enum nst_err commit_among_others(struct nst_db *db)
 }
 
 /* Writes look rows up by their keys. The plan of a table that is still empty would read
- * all of it, and would be kept until others see the rows: too long for a large load.
- * What must read all rows still does, at a cost so high that it would be compiled. */
-#define LOOK_UP "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+ * all of it, and would be kept until others see the rows: too long for a large load. */
+#define LOOK_UP "; SET LOCAL enable_seqscan = off"
 
 enum begin { BEGIN_READ, BEGIN_ALONE, BEGIN_AMONG_OTHERS };
 

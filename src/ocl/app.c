@@ -151,7 +151,8 @@ static const struct nst_texts guide_texts = {
     "includeChildConceptURLs? includeHierarchyPath? includeSourceVersions? " \
     "includeCollectionVersions? onlyParentLess? onlyHierarchyRoot? includeSubscribedOrgs? " \
     "includeAuthGroups? includePins? includeFollowers? includeFollowing? " \
-    "includeVerificationToken? checksums?"
+    "includeVerificationToken? checksums? lookupConcepts? lookupFromConcept? lookupToConcept? " \
+    "lookupSources? lookupFromSource? lookupToSource?"
 
 /* V353: what scripts of other origins may send, and see beside what is described below. */
 #define REQUEST_HEADERS \

@@ -214,17 +214,19 @@ enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m)
 
 /* ---- Who may see it: whoever may see the sources of both ends ---- */
 
+/* A SELECT of one value is looked up row by row; PostgreSQL would make an EXISTS a walk over
+ * all sources. It takes IS NOT TRUE to be so for every other row, and so expects a page soon. */
 static void put_ends_seen(struct nst_sql *q, struct nst_req *rq)
 {
     static const char *const column[] = { "mapping_version.from_source_id",
                                           "mapping_version.to_source_id" };
     for (size_t i = 0; i < NST_COUNT(column); i++) {
         nst_sql_addf(q,
-                     "%s(%s IN (0, mapping_version.repo_id) OR NOT EXISTS (SELECT 1 FROM repo "
+                     "%s(%s IN (0, mapping_version.repo_id) OR (SELECT TRUE FROM repo "
                      "WHERE repo.id = %s",
                      i > 0 ? " AND " : "", column[i], column[i]);
         ocl_hidden_repos(q, rq);
-        nst_sql_add(q, "))");
+        nst_sql_add(q, ") IS NOT TRUE)");
     }
 }
 

@@ -40,9 +40,8 @@
         NST_FIELD(side "_source_id", ocl_mapping, m.source_id, &nst_int, .fallback = "0", \
                   .flags = NST_CORE, .doc = "Number of the source that its author could see."), \
         FOUND(side "_address_code", m.address_code, &nst_code, \
-              "(CASE WHEN " TABLE "." side \
-              "_concept_url IS NOT NULL OR EXISTS " CONCEPT_AT(side, "1") " THEN " TABLE "." side \
-                                                                          "_concept_code END)", \
+              "(CASE WHEN " TABLE "." side "_concept_url IS NOT NULL THEN " TABLE "." side \
+              "_concept_code ELSE " CONCEPT_AT(side, "c.mnemonic") " END)", \
               NST_LAZY, "The code, where the address of the concept is known."), \
         FOUND(side "_concept", m.code, &nst_code, TABLE "." side "_concept_code", \
               NST_LAZY | NST_FILTER, "The code, for filters."), \
@@ -202,6 +201,13 @@ static enum nst_err mapping_visible(struct nst_sql *q, struct nst_req *rq)
 {
     ocl_ends_visible(q, rq);
     return ocl_content_visible(q, rq, TABLE);
+}
+
+/* Former versions led elsewhere. */
+static enum nst_err version_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    ocl_ends_visible(q, rq);
+    return NST_OK;
 }
 
 /* What is hidden is not there (V117). */
@@ -383,6 +389,9 @@ const struct nst_resource ocl_mapping_version = {
     MAPPING_TABLE,
     NST_SERIALIZERS(version_serializer),
     NST_ROUTES(history_route),
-    .hook = { .scope = history_scope, .order = mapping_order },
+    .hook = { .scope = history_scope,
+              .visible = version_visible,
+              .may_view = mapping_may_view,
+              .order = mapping_order },
     .doc = "One version of a mapping.",
 };
