@@ -18,16 +18,18 @@ struct nst_face;
 struct nst_field;
 struct nst_resource;
 
-/* First member of every resource struct. Bit i of `set` and `null` belongs to
- * field i of the table: set by input; null in the row (numbers and booleans that
- * are zero; a null text has p == NULL). A hook that assigns another number than
- * zero need not touch the map. */
+struct nst_marks;
+
+/* First member of every resource struct. The marks say of each field whether input set it
+ * and whether it is null (numbers and booleans that are zero; a null text has p == NULL):
+ * nst_mark_set, nst_mark_null, nst_is_set. They are the framework's, which makes the rows
+ * that it changes and stores (nst_row_new, the loading functions); NULL in a row that was
+ * made otherwise. A hook that assigns another number than zero need not touch them. A row
+ * is copied by nst_row_copy: an assignment shares the marks, and they could only be read. */
 struct nst_row {
     int64_t id;
-    uint64_t set, null;
+    struct nst_marks *marks;
 };
-
-#define NST_FIELD_MAX 64 /* fields with columns stand before it; links and constants anywhere */
 
 /* How a value is held in C. */
 enum nst_rep { NST_REP_STR, NST_REP_INT, NST_REP_BOOL };

@@ -167,6 +167,9 @@ NST_CHECKED enum nst_err nst_load_id(void **row, struct nst_req *rq, const struc
 /* A fresh row with every fallback of the face's create serializer. */
 void *nst_row_new(struct nst_req *rq, const struct nst_resource *r);
 
+/* A copy of a row of r, owned by a, with marks of its own; its texts stay where they are. */
+void *nst_row_copy(struct nst_arena *a, const struct nst_resource *r, const void *row);
+
 /* Read the body into row by the serializer of this face and use; all problems are
  * collected. CREATE: missing required fields are problems, fallbacks apply.
  * UPDATE: absent fields keep their value.
@@ -185,7 +188,7 @@ NST_CHECKED enum nst_err nst_insert_unless_there(bool *inserted, struct nst_req 
                                                  const struct nst_resource *r, void *row,
                                                  const char *key);
 
-/* Update the fields in row.set, and the automatic ones. */
+/* Update the fields that are set, and the automatic ones. */
 NST_CHECKED enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r,
                                         void *row);
 
@@ -195,6 +198,11 @@ NST_CHECKED enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst
 
 /* Mark a field as given, so that nst_update_row writes it. */
 void nst_mark_set(const struct nst_resource *r, void *row, const char *field);
+
+/* Mark a number or boolean as null where it is zero: anything else is stored as it is. */
+void nst_mark_null(const struct nst_resource *r, void *row, const char *field);
+
+/* Whether input or nst_mark_set gave the field. */
 bool nst_is_set(const struct nst_resource *r, const void *row, const char *field);
 
 /* Give row the value, null included, that a row of another resource has in the field of that

@@ -160,20 +160,28 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
 
 /* ---- Fields ---- */
 
+/* A number that stays would be stored: nst_mark_null. */
+static void clear(const struct nst_field *f, void *member)
+{
+    if (f->rep == NST_REP_STR)
+        *(struct nst_str *)member = (struct nst_str){ 0 };
+    else if (f->rep == NST_REP_INT)
+        *(int64_t *)member = 0;
+    else
+        *(bool *)member = false;
+}
+
 static void set_fallback(struct nst_req *rq, const struct nst_slot *slot, void *row)
 {
     const struct nst_field *f = slot->field;
     const char *fallback = f->fallback;
-    struct nst_row *head = row;
     if (slot->rule != NULL && slot->rule->fallback != NULL)
         fallback = slot->rule->fallback;
+    nst_put_null(row, slot->index, fallback == NULL);
     if (fallback == NULL) {
-        head->null |= UINT64_C(1) << slot->index;
-        if (f->rep == NST_REP_STR)
-            *(struct nst_str *)member_of(f, row) = (struct nst_str){ 0 };
+        clear(f, member_of(f, row));
         return;
     }
-    head->null &= ~(UINT64_C(1) << slot->index);
     const struct nst_json v = { .kind = NST_JSON_STRING, .text = nst_str_z(fallback) };
     if (f->rep == NST_REP_STR)
         *(struct nst_str *)member_of(f, row) = v.text;
@@ -185,7 +193,7 @@ static bool is_null(const struct nst_slot *slot, void *row)
 {
     if (slot->field->rep == NST_REP_STR)
         return ((struct nst_str *)member_of(slot->field, row))->p == NULL;
-    return (((struct nst_row *)row)->null >> slot->index & 1) != 0;
+    return nst_null_at(row, slot->index);
 }
 
 static void bind_null(struct nst_req *rq, const struct nst_slot *slot, void *row)
@@ -211,7 +219,7 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
     void *member = member_of(f, row);
     struct nst_str stored =
         f->rep == NST_REP_STR ? *(struct nst_str *)member : (struct nst_str){ 0 };
-    ((struct nst_row *)row)->null &= ~(UINT64_C(1) << slot->index);
+    nst_put_null(row, slot->index, false);
     if (slot->children != NULL) {
         if (v->kind == NST_JSON_ARRAY && v->count == 0 && slot->must_hold)
             complain_empty(rq, slot, nst_texts_of(rq->face)->required);
@@ -245,7 +253,7 @@ static void bind_slot(struct nst_req *rq, const struct nst_slot *slot, void *row
             complain(rq, slot, text_of_missing(rq, slot));
         return;
     }
-    ((struct nst_row *)row)->set |= UINT64_C(1) << slot->index;
+    nst_put_set(row, slot->index);
     if (v->kind == NST_JSON_NULL)
         bind_null(rq, slot, row);
     else
@@ -313,7 +321,7 @@ static void set_parent(struct nst_req *rq, const struct nst_model *m, void *row)
     if (m->parent < 0 || above == NULL || above->model != m->above)
         return;
     *(int64_t *)member_of(&m->resource->field[m->parent], row) = ((struct nst_row *)above->row)->id;
-    ((struct nst_row *)row)->null &= ~(UINT64_C(1) << m->parent);
+    nst_put_null(row, (unsigned)m->parent, false);
 }
 
 /* All fields start from their fallback, then those of the face's create
@@ -322,7 +330,7 @@ void *nst_row_new(struct nst_req *rq, const struct nst_resource *r)
 {
     const struct nst_model *m = nst_model_of(rq->registry, r);
     const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_CREATE);
-    void *row = nst_alloc(rq->arena, r->size);
+    void *row = nst_row_alloc(rq->arena, r);
     for (unsigned i = 0; i < r->field_count; i++) {
         const struct nst_slot slot = { .field = &r->field[i], .index = i };
         if (nst_is_stored(&r->field[i]) && r->field[i].type != &nst_identity)

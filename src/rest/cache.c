@@ -103,14 +103,8 @@ void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst
 {
     if (c == NULL || c->is_over || key.p == NULL)
         return;
-    const struct nst_resource *r = m->resource;
-    void *copy = memcpy(nst_alloc(c->arena, r->size), row, r->size);
-    for (uint64_t rest = m->core; rest != 0; rest &= rest - 1) {
-        const struct nst_field *f = &r->field[__builtin_ctzll(rest)];
-        struct nst_str *text = (struct nst_str *)(void *)((char *)copy + f->offset);
-        if (f->rep == NST_REP_STR)
-            *text = nst_str_copy(c->arena, *text);
-    }
+    void *copy = nst_row_copy(c->arena, m->resource, row);
+    nst_keep_texts(c->arena, m, &m->core, copy);
     nst_cache_put(c, key, &copy, sizeof(copy));
 }
 

@@ -198,15 +198,6 @@ static bool resource_is_second(const struct nst_at *at)
     return false;
 }
 
-static bool has_too_many_fields(const struct nst_at *at)
-{
-    const struct nst_resource *r = at->resource;
-    for (size_t i = NST_FIELD_MAX; i < r->field_count; i++)
-        if (nst_has_column(&r->field[i]))
-            return true;
-    return false;
-}
-
 static bool lacks_size(const struct nst_at *at)
 {
     for (size_t i = 0; at->resource->size == 0 && i < at->resource->field_count; i++)
@@ -261,8 +252,6 @@ static const struct nst_check resource_checks[] = {
     { resource_lacks_name, "a resource without name or doc",
       "give it .name and a sentence in .doc" },
     { resource_is_second, "two resources have this name", "rename one, or list it once" },
-    { has_too_many_fields, "a column behind the 64th field",
-      "let links and constants stand last; keep rare columns in one field of free JSON" },
     { lacks_size, "fields of a struct, and no .size", "say .size = sizeof(struct ...)" },
     { lacks_table, "a struct with columns, and no .table",
       "name the table of the database in .table, or say .column = \"\"" },

@@ -175,7 +175,7 @@ static enum nst_err look_at_object(struct present *out, struct nst_req *rq)
     if (shape == NULL || o->row == NULL)
         return NST_OK;
     nst_sql_by_id(&by_id, rq, o->model->resource, ((struct nst_row *)o->row)->id);
-    const struct nst_selection what = { shape->select, shape->columns, &by_id, false };
+    const struct nst_selection what = { shape->select, &shape->columns, &by_id, false };
     NST_TRY(nst_load_row(&row, rq, o->model, &what));
     if (row == NULL)
         return NST_OK;

@@ -218,8 +218,7 @@ static enum nst_err refuse_size(struct nst_req *rq)
 static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *rows)
 {
     struct nst_buf *out = &rq->x->out;
-    void *row = nst_alloc(rq->arena, l->model->resource->size);
-    unsigned columns = (unsigned)__builtin_popcountll(l->shape->columns);
+    void *row = nst_row_alloc(rq->arena, l->model->resource);
     while (nst_rows_step(rows)) {
         l->page.has_more = l->page.returned == l->page.limit;
         if (l->page.has_more)
@@ -228,12 +227,12 @@ static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *
             nst_rows_fail(rows, refuse_size(rq));
             return;
         }
-        memset(row, 0, l->model->resource->size);
-        nst_row_read(l->model, l->shape->columns, rows, row);
+        nst_row_clean(l->model->resource, row);
+        nst_row_read(l->model, &l->shape->columns, rows, row);
         nst_put_z(out, l->page.returned++ > 0 ? "," : "");
         nst_shape_put(out, rq->face, l->shape, row);
         if (l->page.returned == l->page.limit)
-            keep_key(l, rq->arena, rows, columns);
+            keep_key(l, rq->arena, rows, l->shape->columns.count);
     }
 }
 

@@ -89,14 +89,24 @@ static void compile_link(struct nst_model *m, struct nst_link *link, const char 
     }
 }
 
-static uint64_t needs(const struct nst_model *m, unsigned i)
+/* Mark the fields with columns that field i is made of. */
+static void need(bool *needed, const struct nst_model *m, unsigned i)
 {
-    uint64_t map = nst_has_column(&m->resource->field[i]) ? UINT64_C(1) << i : 0;
     const struct nst_link *link = &m->link[i];
+    needed[i] |= nst_has_column(&m->resource->field[i]);
     for (size_t k = 0; k < link->count; k++)
         if (link->piece[k].field >= 0)
-            map |= needs(m, (unsigned)link->piece[k].field);
-    return map;
+            need(needed, m, (unsigned)link->piece[k].field);
+}
+
+static struct nst_columns columns_of(const struct nst_model *m, const bool *needed)
+{
+    size_t fields = m->resource->field_count;
+    unsigned *field = NST_NEW_ARRAY(m->registry->arena, unsigned, fields + 1), count = 0;
+    for (unsigned i = 0; i < fields; i++)
+        if (needed[i])
+            field[count++] = i;
+    return (struct nst_columns){ field, count };
 }
 
 void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struct nst_field *f)
@@ -108,17 +118,14 @@ void nst_column_put(struct nst_buf *b, const struct nst_resource *r, const struc
     nst_put_z(b, f->column != NULL ? f->column : f->name);
 }
 
-void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t columns)
+void nst_select_text(struct nst_buf *b, const struct nst_model *m,
+                     const struct nst_columns *columns)
 {
     const struct nst_resource *r = m->resource;
     nst_put_lit(b, "SELECT ");
-    const char *between = "";
-    for (size_t i = 0; i < r->field_count && i < NST_FIELD_MAX; i++) {
-        if ((columns >> i & 1) == 0)
-            continue;
-        nst_put_z(b, between);
-        nst_column_put(b, r, &r->field[i]);
-        between = ", ";
+    for (unsigned i = 0; i < columns->count; i++) {
+        nst_put_z(b, i > 0 ? ", " : "");
+        nst_column_put(b, r, &r->field[columns->field[i]]);
     }
     nst_put_lit(b, " FROM ");
     nst_put_z(b, r->from != NULL ? r->from : r->table);
@@ -126,11 +133,13 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t colu
     nst_put_z(b, r->where != NULL ? r->where : "TRUE");
 }
 
+#define STATEMENT_MAX ((size_t)1 << 20)
+
 static struct nst_str select_of(struct nst_registry *reg, const struct nst_model *m,
-                                uint64_t columns)
+                                const struct nst_columns *columns)
 {
     struct nst_buf b;
-    nst_buf_init(&b, reg->arena, 65536);
+    nst_buf_init(&b, reg->arena, STATEMENT_MAX);
     nst_select_text(&b, m, columns);
     return nst_buf_str(&b);
 }
@@ -205,18 +214,20 @@ static void compile_serializer(struct nst_model *m, const struct nst_serializer 
     struct nst_shape *shape = NST_NEW(reg->arena, struct nst_shape);
     struct nst_str rest = nst_str_z(s->fields);
     struct nst_word w;
+    bool *needed = NST_NEW_ARRAY(reg->arena, bool, m->resource->field_count + 1);
     shape->serializer = s;
     shape->slot = NST_NEW_ARRAY(reg->arena, struct nst_slot, count_words(rest) + 1);
     if (s->type != NULL)
         shape->type = nst_strf(reg->arena, "\"%s\"", s->type);
     while (nst_next_word(&w, &rest)) {
         compile_slot(m, &shape->slot[shape->count], s, &w);
-        shape->columns |= needs(m, shape->slot[shape->count].index);
-        shape->count++;
+        need(needed, m, shape->slot[shape->count++].index);
     }
-    shape->columns |= m->core;
+    for (unsigned i = 0; i < m->core.count; i++)
+        needed[m->core.field[i]] = true;
+    shape->columns = columns_of(m, needed);
     if (nst_has_rows(m->resource))
-        shape->select = select_of(reg, m, shape->columns);
+        shape->select = select_of(reg, m, &shape->columns);
     m->shape[nst_face_index(reg, s->face)][s->use] = shape;
 }
 
@@ -238,23 +249,34 @@ static void compile_fields(struct nst_model *m)
         if (r->parent != NULL && nst_str_eq(nst_str_z(r->parent), nst_str_z(f->name)))
             m->parent = (int)i;
     }
+}
+
+/* Once the links are compiled, which are made of other fields. */
+static void compile_depths(struct nst_model *m)
+{
+    const struct nst_resource *r = m->resource;
+    bool *core = NST_NEW_ARRAY(m->registry->arena, bool, r->field_count + 1);
+    bool *all = NST_NEW_ARRAY(m->registry->arena, bool, r->field_count + 1);
     for (unsigned i = 0; i < r->field_count; i++) {
-        unsigned flags = r->field[i].flags;
-        uint64_t map = needs(m, i);
-        m->core |= (flags & NST_CORE) != 0 ? map : 0;
-        m->all |= (flags & NST_LAZY) == 0 ? map : 0;
+        if ((r->field[i].flags & NST_CORE) != 0)
+            need(core, m, i);
+        if ((r->field[i].flags & NST_LAZY) == 0)
+            need(all, m, i);
     }
+    m->core = columns_of(m, core);
+    m->all = columns_of(m, all);
 }
 
 static void compile_model(struct nst_model *m)
 {
     const struct nst_resource *r = m->resource;
     compile_fields(m);
+    compile_depths(m);
     if (nst_has_rows(r)) {
-        m->select_core = select_of(m->registry, m, m->core);
-        m->select_all = select_of(m->registry, m, m->all);
+        m->select_core = select_of(m->registry, m, &m->core);
+        m->select_all = select_of(m->registry, m, &m->all);
         struct nst_buf insert;
-        nst_buf_init(&insert, m->registry->arena, 65536);
+        nst_buf_init(&insert, m->registry->arena, STATEMENT_MAX);
         nst_insert_text(&insert, r);
         m->insert = nst_buf_str(&insert);
         m->count_from =

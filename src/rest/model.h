@@ -7,6 +7,24 @@
 
 #define NST_SEGMENTS_MAX 16 /* of a path */
 
+/* What is known of a row's fields: bit i % 64 of word i / 64 is field i. Behind the struct. */
+#define NST_MARK_BITS 64
+
+struct nst_mark_word {
+    uint64_t set, null;
+};
+
+struct nst_marks {
+    const void *row; /* whose they are: who copied it by assignment only reads them */
+    struct nst_mark_word word[];
+};
+
+/* Fields, as a SELECT names their columns: in the order of the table. */
+struct nst_columns {
+    const unsigned *field;
+    unsigned count;
+};
+
 /* One piece of a link: literal text, then the value of a field (-1: none). */
 struct nst_piece {
     struct nst_str literal;
@@ -47,8 +65,8 @@ struct nst_shape {
     struct nst_slot *slot;
     size_t count;
     struct nst_str type;   /* `"Source"`, or null */
-    uint64_t columns;      /* fields to load */
-    struct nst_str select; /* "SELECT ... FROM ... WHERE ..." */
+    struct nst_columns columns; /* fields to load */
+    struct nst_str select;      /* "SELECT ... FROM ... WHERE ..." */
 };
 
 struct nst_model {
@@ -58,7 +76,7 @@ struct nst_model {
     const struct nst_model **children;
     int key, identity, parent;     /* indices; -1: none */
     const struct nst_model *above; /* whose rows the parent column names; NULL: none */
-    uint64_t core, all;            /* columns of the two load depths */
+    struct nst_columns core, all;  /* of the two load depths */
     struct nst_str select_core, select_all, count_from, insert;
     struct nst_shape *(*shape)[NST_USE_COUNT]; /* one a face */
 };
@@ -242,8 +260,9 @@ const struct nst_list_grammar *nst_lists_of(const struct nst_face *face);
 void nst_fail_as_face(struct nst_req *rq, enum nst_err err);
 void nst_paginate_as_face(struct nst_req *rq, const struct nst_page *page);
 
-/* Append one SELECT for the columns in the map, up to and with WHERE. */
-void nst_select_text(struct nst_buf *b, const struct nst_model *m, uint64_t columns);
+/* Append one SELECT for the columns, up to and with WHERE. */
+void nst_select_text(struct nst_buf *b, const struct nst_model *m,
+                     const struct nst_columns *columns);
 
 /* Append the INSERT of all stored columns, `$1` and so on in the table's order. */
 void nst_insert_text(struct nst_buf *b, const struct nst_resource *r);
@@ -253,8 +272,38 @@ void nst_insert_text(struct nst_buf *b, const struct nst_resource *r);
     "INSERT INTO nst_counter (name, next) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE " \
     "SET next = nst_counter.next + $3 RETURNING next"
 
-/* Fill row from the present result row, columns in the order of the map. */
-void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row);
+/* A row of r in a: every member zero, no mark. */
+void *nst_row_alloc(struct nst_arena *a, const struct nst_resource *r);
+
+/* Bring a row back to what nst_row_alloc made. */
+void nst_row_clean(const struct nst_resource *r, void *row);
+
+/* Change the marks of field `index`. */
+void nst_put_null(void *row, unsigned index, bool is_null);
+void nst_put_set(void *row, unsigned index);
+
+/* The marks of field `index`: of every field of every row that is shown. */
+static inline bool nst_null_at(const void *row, unsigned index)
+{
+    const struct nst_marks *marks = ((const struct nst_row *)row)->marks;
+    return marks != NULL &&
+           (marks->word[index / NST_MARK_BITS].null >> index % NST_MARK_BITS & 1) != 0;
+}
+
+static inline bool nst_set_at(const void *row, unsigned index)
+{
+    const struct nst_marks *marks = ((const struct nst_row *)row)->marks;
+    return marks != NULL &&
+           (marks->word[index / NST_MARK_BITS].set >> index % NST_MARK_BITS & 1) != 0;
+}
+
+/* Fill a clean row from the present result row, whose columns these are. */
+void nst_row_read(const struct nst_model *m, const struct nst_columns *columns,
+                  struct nst_rows *rows, void *row);
+
+/* Copy the texts of these columns to a: those of a result live until its next step. */
+void nst_keep_texts(struct nst_arena *a, const struct nst_model *m,
+                    const struct nst_columns *columns, void *row);
 
 /* Append a row as a compiled serializer shows it; a link's text in quotes, or null
  * when a part of it is null. */
@@ -266,7 +315,7 @@ void nst_link_put(struct nst_buf *out, const struct nst_model *m, const struct n
 /* What to load: a prepared SELECT, its columns, conditions that follow it. */
 struct nst_selection {
     struct nst_str select;
-    uint64_t columns;
+    const struct nst_columns *columns;
     const struct nst_sql *conditions;
     bool is_held; /* until the transaction ends; in writes only */
 };

@@ -66,13 +66,13 @@ enum nst_err nst_phase_method(struct nst_req *rq)
 static struct nst_selection choose(struct nst_req *rq, const struct nst_model *m, bool is_target)
 {
     if (!is_target)
-        return (struct nst_selection){ m->select_core, m->core, NULL };
+        return (struct nst_selection){ m->select_core, &m->core, NULL };
     if (rq->method != NST_GET)
-        return (struct nst_selection){ m->select_all, m->all, NULL };
+        return (struct nst_selection){ m->select_all, &m->all, NULL };
     const struct nst_shape *shape = nst_shape_chosen(rq, m, NST_DETAIL);
     if (shape == NULL)
-        return (struct nst_selection){ m->select_core, m->core, NULL };
-    return (struct nst_selection){ shape->select, shape->columns, NULL };
+        return (struct nst_selection){ m->select_core, &m->core, NULL };
+    return (struct nst_selection){ shape->select, &shape->columns, NULL };
 }
 
 /* A segment as the look-up field stores it; what is none of its values finds nothing. */

@@ -11,7 +11,7 @@ static bool is_null(const struct nst_field *f, unsigned index, const void *row)
 {
     if (f->rep == NST_REP_STR)
         return ((const struct nst_str *)member_of(f, row))->p == NULL;
-    return (((const struct nst_row *)row)->null >> index & 1) != 0;
+    return nst_null_at(row, index);
 }
 
 /* Values inside a link: addresses as they are, everything else as one segment. */

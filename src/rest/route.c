@@ -1,6 +1,7 @@
 /* Routes: a tree of path segments per face, built from the resources' tables
  * and walked once a request. Literals win over variables. */
 #include "check.h"
+#include "openapi.h"
 
 #include <assert.h>
 

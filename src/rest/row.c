@@ -10,12 +10,11 @@ static void *member_of(const struct nst_field *f, void *row)
     return (char *)row + f->offset;
 }
 
-void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *rows, void *row)
+void nst_row_read(const struct nst_model *m, const struct nst_columns *columns,
+                  struct nst_rows *rows, void *row)
 {
-    struct nst_row *head = row;
-    unsigned column = 0;
-    for (uint64_t rest = columns; rest != 0; rest &= rest - 1, column++) {
-        unsigned i = (unsigned)__builtin_ctzll(rest);
+    for (unsigned column = 0; column < columns->count; column++) {
+        unsigned i = columns->field[column];
         const struct nst_field *f = &m->resource->field[i];
         void *member = member_of(f, row);
         if (f->rep == NST_REP_STR) {
@@ -23,7 +22,7 @@ void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *
             continue;
         }
         if (nst_rows_is_null(rows, column))
-            head->null |= UINT64_C(1) << i;
+            nst_put_null(row, i, true);
         else if (f->rep == NST_REP_INT)
             *(int64_t *)member = nst_rows_int(rows, column);
         else
@@ -31,11 +30,11 @@ void nst_row_read(const struct nst_model *m, uint64_t columns, struct nst_rows *
     }
 }
 
-/* Column texts live until the next step; rows that outlive it are copied. */
-static void keep_texts(struct nst_arena *a, const struct nst_model *m, uint64_t columns, void *row)
+void nst_keep_texts(struct nst_arena *a, const struct nst_model *m,
+                    const struct nst_columns *columns, void *row)
 {
-    for (uint64_t rest = columns; rest != 0; rest &= rest - 1) {
-        const struct nst_field *f = &m->resource->field[__builtin_ctzll(rest)];
+    for (unsigned column = 0; column < columns->count; column++) {
+        const struct nst_field *f = &m->resource->field[columns->field[column]];
         if (f->rep == NST_REP_STR) {
             struct nst_str *text = member_of(f, row);
             *text = nst_str_copy(a, *text);
@@ -58,9 +57,9 @@ enum nst_err nst_load_row(void **row, struct nst_req *rq, const struct nst_model
     NST_TRY(nst_query(&rows, rq->db, nst_buf_str(&q.text), what->conditions->bound,
                       what->conditions->count));
     if (nst_rows_step(rows)) {
-        *row = nst_alloc(rq->arena, m->resource->size);
+        *row = nst_row_alloc(rq->arena, m->resource);
         nst_row_read(m, what->columns, rows, *row);
-        keep_texts(rq->arena, m, what->columns, *row);
+        nst_keep_texts(rq->arena, m, what->columns, *row);
     }
     return nst_rows_end(rows);
 }
@@ -71,7 +70,7 @@ enum nst_err nst_load_where(void **row, struct nst_req *rq, const struct nst_res
     const struct nst_model *m = nst_model_of(rq->registry, r);
     const struct nst_selection what = {
         .select = depth == NST_LOAD_ALL ? m->select_all : m->select_core,
-        .columns = depth == NST_LOAD_ALL ? m->all : m->core,
+        .columns = depth == NST_LOAD_ALL ? &m->all : &m->core,
         .conditions = conditions,
         .is_held = depth == NST_LOAD_HELD && nst_is_write(rq),
     };
@@ -117,10 +116,9 @@ static struct nst_value value_of(const struct nst_field *f, unsigned index, void
     const void *member = member_of(f, row);
     if (f->rep == NST_REP_STR)
         return NST_TEXT(*(const struct nst_str *)member);
-    /* A hook that gives a number need not know of the null map. */
-    bool is_null = (((struct nst_row *)row)->null >> index & 1) != 0;
+    /* A hook that gives a number need not know of the marks. */
     int64_t number = f->rep == NST_REP_INT ? *(const int64_t *)member : *(const bool *)member;
-    if (is_null && number == 0)
+    if (number == 0 && nst_null_at(row, index))
         return NST_NULL;
     return f->rep == NST_REP_INT ? NST_INT(number) : NST_BOOL(number != 0);
 }
@@ -128,7 +126,7 @@ static struct nst_value value_of(const struct nst_field *f, unsigned index, void
 static void fill_auto(struct nst_req *rq, const struct nst_field *f, unsigned index, void *row)
 {
     void *member = member_of(f, row);
-    ((struct nst_row *)row)->null &= ~(UINT64_C(1) << index);
+    nst_put_null(row, index, false);
     /* A clock that was set back makes no change older than the one before. */
     if (f->fill == NST_AUTO_CREATED || f->fill == NST_AUTO_UPDATED)
         *(int64_t *)member = rq->now > *(int64_t *)member ? rq->now : *(int64_t *)member;
@@ -216,7 +214,7 @@ enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r, vo
     for (unsigned i = 0; i < r->field_count; i++) {
         const struct nst_field *f = &r->field[i];
         bool is_automatic = f->fill == NST_AUTO_UPDATED || f->fill == NST_AUTO_UPDATER;
-        if (!nst_is_stored(f) || (!is_automatic && (head->set >> i & 1) == 0))
+        if (!nst_is_stored(f) || (!is_automatic && !nst_set_at(row, i)))
             continue;
         if (is_automatic)
             fill_auto(rq, f, i, row);
@@ -233,29 +231,13 @@ enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r, vo
     return nst_sql_exec(NULL, rq->db, &q);
 }
 
-void nst_mark_set(const struct nst_resource *r, void *row, const char *field)
-{
-    int i = nst_field_index(r, nst_str_z(field));
-    assert(i >= 0);
-    ((struct nst_row *)row)->set |= UINT64_C(1) << i;
-}
-
-bool nst_is_set(const struct nst_resource *r, const void *row, const char *field)
-{
-    int i = nst_field_index(r, nst_str_z(field));
-    assert(i >= 0);
-    return (((const struct nst_row *)row)->set >> i & 1) != 0;
-}
-
 void nst_copy_field(const struct nst_resource *to, void *row, const struct nst_resource *from,
                     const void *other, const char *field)
 {
     int i = nst_field_index(to, nst_str_z(field)), k = nst_field_index(from, nst_str_z(field));
     assert(i >= 0 && k >= 0 && to->field[i].rep == from->field[k].rep);
     const void *value = (const char *)other + from->field[k].offset;
-    struct nst_row *head = row;
-    bool is_null = (((const struct nst_row *)other)->null >> k & 1) != 0;
-    head->null = (head->null & ~(UINT64_C(1) << i)) | (uint64_t)is_null << i;
+    nst_put_null(row, (unsigned)i, nst_null_at(other, (unsigned)k));
     if (to->field[i].rep == NST_REP_STR)
         *(struct nst_str *)member_of(&to->field[i], row) = *(const struct nst_str *)value;
     else if (to->field[i].rep == NST_REP_INT)

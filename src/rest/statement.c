@@ -40,11 +40,12 @@ static struct nst_value some_value(const struct nst_field *f)
 static void start_select(struct nst_sql *q, struct proof *p, const char *row)
 {
     const struct nst_resource *r = p->m->resource;
-    uint64_t columns = 0;
+    unsigned *field = NST_NEW_ARRAY(p->at.reg->arena, unsigned, r->field_count + 1), count = 0;
     for (unsigned i = 0; i < r->field_count; i++)
-        columns |= nst_has_column(&r->field[i]) ? UINT64_C(1) << i : 0;
+        if (nst_has_column(&r->field[i]))
+            field[count++] = i;
     start(q, p, row);
-    nst_select_text(&q->text, p->m, columns);
+    nst_select_text(&q->text, p->m, &(struct nst_columns){ field, count });
 }
 
 static enum nst_err prove_source(bool *is_good, struct proof *p)
@@ -77,7 +78,7 @@ static enum nst_err prove_fields(bool *is_good, struct proof *p)
         if (!nst_has_column(&r->field[i]))
             continue;
         start(&q, p, nst_strf(p->at.reg->arena, "field %s", r->field[i].name).p);
-        nst_select_text(&q.text, p->m, UINT64_C(1) << i);
+        nst_select_text(&q.text, p->m, &(struct nst_columns){ &i, 1 });
         NST_TRY(ask(&is_held, p, &q, "correct .column, or write the migration"));
     }
     return NST_OK;

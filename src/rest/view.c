@@ -17,7 +17,7 @@ static enum nst_err load_detail(void **row, struct nst_req *rq, const struct nst
     const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_DETAIL);
     struct nst_sql by_id;
     nst_sql_by_id(&by_id, rq, m->resource, id);
-    const struct nst_selection what = { shape->select, shape->columns, &by_id, false };
+    const struct nst_selection what = { shape->select, &shape->columns, &by_id, false };
     return nst_load_row(row, rq, m, &what);
 }
 

@@ -129,8 +129,7 @@ static enum nst_err settle_next(struct nst_req *rq, const struct ocl_kind *kind,
 /* The next version before it differs; why the former one was made is told by that alone. */
 static void *next_of(struct nst_req *rq, const struct ocl_kind *kind, const void *row)
 {
-    struct ocl_content *next = nst_alloc(rq->arena, kind->resource->size);
-    memcpy(next, row, kind->resource->size);
+    struct ocl_content *next = nst_row_copy(rq->arena, kind->resource, row);
     next->update_comment = (struct nst_str){ 0 };
     return next;
 }

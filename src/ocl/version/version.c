@@ -275,13 +275,9 @@ static const struct link links[] = {
 
 static void set_link(struct ocl_version *v, const struct link *link, int64_t id)
 {
-    uint64_t bit = 0;
-    for (size_t i = 0; i < NST_COUNT(version_field); i++)
-        if (nst_str_eq(nst_str_z(version_field[i].name), nst_str_z(link->column)))
-            bit = UINT64_C(1) << i;
     *(int64_t *)((char *)v + link->offset) = id;
-    v->row.set |= bit;
-    v->row.null |= bit; /* a zero stands for none */
+    nst_mark_set(&ocl_version, v, link->column);
+    nst_mark_null(&ocl_version, v, link->column); /* a zero stands for none */
 }
 
 static enum nst_err find_version(int64_t *out, struct nst_req *rq, int64_t repo, struct nst_str id)

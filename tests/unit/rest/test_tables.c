@@ -57,17 +57,6 @@ static void refused(void (*bend)(struct tables *t), const char *table, const cha
     nst_arena_free(a);
 }
 
-/* A column behind the 64th field. */
-static void put_many_fields(struct tables *t)
-{
-    static struct nst_field many[NST_FIELD_MAX + 1];
-    memcpy(many, t->book_field, sizeof(t->book_field));
-    for (size_t i = BOOK_FIELDS; i < NST_COUNT(many); i++)
-        many[i] = t->book_field[BOOK_PAGES];
-    t->book.field = many;
-    t->book.field_count = NST_COUNT(many);
-}
-
 static const struct nst_response broken_response[] = { { 200, "Half.", { .schema = "{" } }, { 0 } };
 static const struct nst_description broken_description = { .response = broken_response };
 
@@ -144,7 +133,6 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(resource_without_doc, "book", "resource", ".doc", t->book.doc = NULL) \
     X(two_resources_of_a_name, "shelf", "resource", "rename", t->mark.name = "shelf") \
     X(resource_listed_twice, "shelf", "resource", "list it once", t->resources[3] = &t->shelf) \
-    X(too_many_fields, "book", "resource", "free JSON", put_many_fields(t)) \
     X(no_size, "book", "resource", "sizeof", t->book.size = 0) \
     X(size_of_another_struct, "shelf", "field id", "one struct", \
       t->shelf.size = sizeof(struct book); \
