@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 import university
+from pypi import install
 from support import Site, Tally, arguments
 
 TESTER = "schemathesis==4.32.5"
@@ -33,25 +34,6 @@ CONFIGURATION = """
 "path.program" = "%s"
 "path.course" = "%s"
 """
-
-
-def install(folder, package):
-    """The virtual environment that has the package."""
-    name = package.split("==", maxsplit=1)[0]
-    venv = os.path.join(folder, name)
-    there = glob.glob(os.path.join(venv, "lib", "python*", "site-packages",
-                                   package.replace("==", "-").replace("openapi-python-client",
-                                                                      "openapi_python_client")
-                                   + ".dist-info"))
-    if not there:
-        for command in ([sys.executable, "-m", "venv", "--clear", venv],
-                        [os.path.join(venv, "bin", "pip"), "install", "--quiet",
-                         "--disable-pip-version-check", package]):
-            p = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert p.returncode == 0, (
-                f"{package} is needed and cannot be installed: is PyPI reachable, and "
-                f"python3-venv there? {' '.join(command)}: {(p.stderr or p.stdout)[-500:]}")
-    return venv
 
 
 def world(site):
