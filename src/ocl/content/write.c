@@ -18,19 +18,14 @@ static void open_version(struct nst_req *rq, struct ocl_content *c, const struct
     c->version_created_by = rq->caller.id;
 }
 
-static void sum_up(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
-{
-    struct ocl_checksums sums = kind->sums(rq, c);
-    c->standard_checksum = sums.standard;
-    c->smart_checksum = sums.smart;
-}
-
 /* Complete what follows from what was given, before it is stored. */
 static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
 {
     if (kind->settle != NULL)
         NST_TRY(kind->settle(rq, c));
-    sum_up(rq, kind, c);
+    const struct ocl_checksums sums = kind->sums(rq, c);
+    c->standard_checksum = sums.standard;
+    c->smart_checksum = sums.smart;
     return NST_OK;
 }
 
@@ -146,10 +141,9 @@ enum nst_err ocl_content_begin(void **next, void **stored, struct nst_req *rq,
     return NST_OK;
 }
 
-static bool is_same(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *next,
-                    const struct ocl_content *stored)
+/* Both settled: what says the same has the same standard checksum (V404). */
+static bool is_same(const struct ocl_content *next, const struct ocl_content *stored)
 {
-    sum_up(rq, kind, next);
     return nst_str_eq(next->standard_checksum, stored->standard_checksum);
 }
 
@@ -165,7 +159,7 @@ enum nst_err ocl_content_end(bool *changed, struct nst_req *rq, const struct ocl
                              void *next, const void *stored)
 {
     NST_TRY(settle(rq, kind, next));
-    *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(rq, kind, next, stored);
+    *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(next, stored);
     return *changed ? store_next(rq, kind, next, stored) : answer_unchanged(rq);
 }
 
@@ -217,7 +211,7 @@ enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind 
     NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, NULL));
     NST_TRY(nst_json_read(&after, NULL, rq->arena, next->extras, NULL));
     return nst_json_equal(before, after) ? answer_unchanged(rq)
-                                         : store_next(rq, kind, next, stored);
+                                         : settle_next(rq, kind, next, stored);
 }
 
 /* ---- Retiring and bringing back ---- */
@@ -378,7 +372,7 @@ static enum nst_err import_existing(struct nst_req *rq, const struct ocl_kind *k
     struct ocl_content *next = next_of(rq, kind, stored);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
     NST_TRY(settle(rq, kind, next));
-    if (is_same(rq, kind, next, stored))
+    if (is_same(next, stored))
         return nst_answer_empty(rq, 208);
     NST_TRY(store_next(rq, kind, next, stored));
     return nst_answer_empty(rq, 200);
