@@ -266,6 +266,7 @@ def sweep_all(sweep, server, a_world):
 
     sweep.run([reader(o, i) for i, o in enumerate(readers)])
     client = server.client()
+    a_world.admin = server.client()  # the one before was idle all the while, and may be closed
     for operation in operations:
         if operation.method in ("post", "put", "patch"):
             write(sweep, operation, client, a_world.mend)

@@ -94,7 +94,7 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
     { V2, NST_CREATE, "id concept_class* datatype* names* " V2_SETTABLE, .rules = v2_rule,
-      .duplicate = V2_TAKEN, .not_yet = NOT_YET }, /* V238 */
+      .duplicate = V2_TAKEN, .not_yet = "parent_concept_urls" }, /* V238 */
     { V2, NST_UPDATE, "concept_class datatype names " V2_SETTABLE, .rules = v2_rule,
       .not_yet = NOT_YET }, /* V247 */
     { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .duplicate = TAKEN,
@@ -210,6 +210,17 @@ static enum nst_err store_extras(struct nst_req *rq, void *row)
 
 static const struct ocl_extras_store how = { store_extras };
 
+/* Mappings inside of it are those of POST mappings/. */
+static const struct nst_response creation_response[] = {
+    { 400,
+      "A field, or a mapping inside, is not right.",
+      { .schema = "{\"anyOf\":[{\"$ref\":\"#/components/schemas/v2.Error\"},{\"type\":"
+                  "\"object\",\"required\":[\"mappings\"],\"properties\":{\"mappings\":{"
+                  "\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}]}" } },
+    { 0 },
+};
+static const struct nst_description creation = { .as = nst_create, .response = creation_response };
+
 /* V245 */
 static const struct ocl_embed embeds[] = {
     { "includeMappings", "includeInverseMappings", "mappings", ocl_put_mappings_of },
@@ -229,8 +240,9 @@ static const struct nst_parameter detail_parameter[] = {
 static const struct nst_response detail_response[] = {
     { 200,
       "The concept, and what is asked for besides.",
-      { .schema = "{\"anyOf\":[" OCL_EMBEDDED("v2.concept.Detail", "mappings", MAPPINGS) ","
-                  OCL_EMBEDDED("v2.concept.Brief", "mappings", MAPPINGS) "]}" } },
+      { .schema =
+            "{\"anyOf\":[" OCL_EMBEDDED("v2.concept.Detail", "mappings", MAPPINGS) "," OCL_EMBEDDED(
+                "v2.concept.Brief", "mappings", MAPPINGS) "]}" } },
     { 0 },
 };
 
@@ -247,7 +259,7 @@ static const struct nst_route concept_route[] = {
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
     { V2, S "(HEAD/|)concepts/", .get = { nst_list, ocl_any_caller },
-      .post = WRITE(ocl_content_create, ocl_content_creation), .doc = "Concepts of a source." },
+      .post = WRITE(ocl_concept_create, creation), .doc = "Concepts of a source." },
     /* G80, V316 */
     { GUIDE, S "concepts/:concept/",
       .get = { nst_retrieve, ocl_any_token, .describe = &ocl_content_detail },

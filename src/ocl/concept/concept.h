@@ -15,6 +15,9 @@ extern const struct nst_resource ocl_concept, ocl_concept_version, ocl_pinned_co
 
 extern const struct ocl_kind ocl_concept_kind;
 
+/* POST under /v2/: a concept, with the mappings that its body has (V238). */
+nst_view ocl_concept_create;
+
 /* The column `terms`: every locale and type of the names and descriptions once, in lower case
  * (ASCII), each with a mark of its kind before it, in order, with OCL_TERM_MARK around them. As
  * few concepts differ in it, an index over it serves three filters. */
