@@ -43,18 +43,16 @@ static const struct nst_json *chosen_name(struct nst_req *rq, const struct nst_j
     return first != NULL ? first : names->first;
 }
 
-static enum nst_err choose_display(struct nst_req *rq, void *row)
+static void choose_display(struct nst_req *rq, struct ocl_concept *c)
 {
-    struct ocl_concept *c = row;
     const struct nst_json *names = names_of(rq, c);
     const struct nst_json *chosen = names != NULL ? chosen_name(rq, names) : NULL;
     c->terms = ocl_concept_terms(rq, c);
     c->display_name = c->display_locale = (struct nst_str){ 0 };
     if (chosen == NULL)
-        return NST_OK;
+        return;
     nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("name")), &c->display_name);
     nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("locale")), &c->display_locale);
-    return NST_OK;
 }
 
 /* ---- Checksums ---- */
@@ -100,6 +98,55 @@ static struct ocl_checksums sums(struct nst_req *rq, const void *row)
     return ocl_checksums(rq->arena, &ocl_concept_sum, &object);
 }
 
+/* ---- Names and descriptions, each with its own (V239, V410) ---- */
+
+static void take_out(struct nst_json *object, struct nst_str name)
+{
+    struct nst_json **at = &object->first;
+    while (*at != NULL) {
+        bool is_it = nst_str_eq((*at)->name, name);
+        object->count -= is_it;
+        if (is_it)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    }
+}
+
+static void seal(struct nst_req *rq, const struct ocl_checksum_kind *kind, struct nst_json *label)
+{
+    struct nst_json *sum = NST_NEW(rq->arena, struct nst_json);
+    take_out(label, NST_STR("checksum"));
+    *sum = (struct nst_json){ .kind = NST_JSON_STRING,
+                              .text = ocl_checksum(rq->arena, kind, OCL_STANDARD, label) };
+    add(label, "checksum", sum);
+}
+
+static void seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
+                      struct nst_str *text)
+{
+    struct nst_json *list;
+    struct nst_buf b;
+    if (text->n == 0 || nst_json_read(&list, NULL, rq->arena, *text, NULL) != NST_OK)
+        return;
+    for (struct nst_json *label = list->first; label != NULL; label = label->next)
+        seal(rq, kind, label);
+    nst_buf_init(&b, rq->arena, SIZE_MAX);
+    nst_json_put(&b, list);
+    *text = nst_buf_str(&b);
+}
+
+static enum nst_err settle(struct nst_req *rq, void *row)
+{
+    struct ocl_concept *c = row;
+    choose_display(rq, c);
+    if (nst_is_set(&ocl_concept, c, "names"))
+        seal_list(rq, &ocl_concept_name_sum, &c->names);
+    if (nst_is_set(&ocl_concept, c, "descriptions"))
+        seal_list(rq, &ocl_concept_description_sum, &c->descriptions);
+    return NST_OK;
+}
+
 static const char *const lists[] = { "names", "descriptions", NULL };
 
 const struct ocl_kind ocl_concept_kind = {
@@ -110,6 +157,6 @@ const struct ocl_kind ocl_concept_kind = {
     .lists = lists,
     .of_list = NST_E_NOT_FOUND, /* V238 */
     .counted = OCL_CONCEPTS,
-    .settle = choose_display,
+    .settle = settle,
     .sums = sums,
 };
