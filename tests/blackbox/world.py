@@ -123,7 +123,8 @@ def content(owner, kind):
                           "from_concept_url": f"{home}{source}/concepts/old/",
                           "to_source_url": f"{home}{to or source}/",
                           "to_concept_code": "a b", "to_concept_name": f"a b of {owner}",
-                          "sort_weight": 1.5, "retired": mapping == "gone", "external_id": "e", "extras": {"k": "v"}})
+                          "sort_weight": 1.5, "retired": mapping == "gone", "external_id": "e",
+                          "extras": {"k": "v", "key": 1}})
         for version in (UNRELEASED, RELEASED):
             lines.append({"type": "Source Version", "id": version, **inside,
                           "description": version, "released": version == RELEASED})
