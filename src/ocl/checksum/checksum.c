@@ -60,7 +60,8 @@ struct nst_str ocl_checksum(struct nst_arena *a, const struct ocl_checksum_kind 
         (*tail)->text = sum_one(a, kind, scope, one);
         tail = &(*tail)->next;
     }
-    return list.count == 1 ? list.first->text : sum_one(a, NULL, scope, &list);
+    bool is_one = list.first != NULL && list.first->next == NULL;
+    return is_one ? list.first->text : sum_one(a, NULL, scope, &list);
 }
 
 struct nst_str ocl_checksum_text(struct nst_arena *a, const struct ocl_checksum_kind *kind,

@@ -2,6 +2,7 @@
  * nesting, percent signs. tests/blackbox/checksum_test.py compares them with Python. */
 #include "ocl/checksum/python.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -228,6 +229,7 @@ static void put_plain(struct nst_buf *b, struct nst_str digits, int exponent)
 static struct nst_str significant(char out[20], struct nst_str mantissa)
 {
     struct nst_str digits = { out, 0 };
+    out[0] = '0';
     for (size_t i = 0; i < mantissa.n; i++)
         if (mantissa.p[i] >= '0' && mantissa.p[i] <= '9')
             out[digits.n++] = mantissa.p[i];
@@ -239,6 +241,7 @@ static struct nst_str significant(char out[20], struct nst_str mantissa)
 /* Put D.DDDe+NN; the point only with digits behind it. */
 static void put_power(struct nst_buf *b, struct nst_str digits, struct nst_str power)
 {
+    assert(digits.n > 0);
     nst_put_char(b, digits.p[0]);
     if (digits.n > 1)
         nst_put_char(b, '.');

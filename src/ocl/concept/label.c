@@ -2,6 +2,8 @@
  * time. Each change is a new version of the concept. */
 #include "concept.h"
 
+#include <assert.h>
+
 /* One of the two lists. */
 struct labels {
     const char *list, *text;  /* fields: of the concept, of an element */
@@ -38,7 +40,9 @@ static enum nst_err read_list(struct nst_json **list, struct nst_req *rq, const 
                               const struct ocl_concept *c)
 {
     struct nst_str text = text_of(of, c);
-    return nst_json_read(list, NULL, rq->arena, text.p != NULL ? text : NST_STR("[]"), NULL);
+    NST_TRY(nst_json_read(list, NULL, rq->arena, text.p != NULL ? text : NST_STR("[]"), NULL));
+    assert(*list != NULL);
+    return NST_OK;
 }
 
 static struct nst_json *find(struct nst_json *list, struct nst_str uuid)
@@ -119,6 +123,7 @@ static void append(struct nst_json *parent, struct nst_json *v)
 static struct nst_json *copy_as(struct nst_req *rq, const struct nst_json *v, const char *name)
 {
     struct nst_json *copy = NST_NEW(rq->arena, struct nst_json);
+    assert(v != NULL);
     *copy = *v;
     copy->name = nst_str_z(name);
     return copy;
@@ -127,6 +132,7 @@ static struct nst_json *copy_as(struct nst_req *rq, const struct nst_json *v, co
 /* The element keeps what the body leaves out; its number it keeps in any case. */
 static void merge(struct nst_req *rq, struct nst_json *element)
 {
+    assert(element != NULL && rq->body != NULL);
     struct nst_json *given = rq->body->first, *kept = element->first;
     element->first = NULL;
     element->count = 0;
@@ -209,6 +215,7 @@ static enum nst_err update_view(struct nst_req *rq)
 static bool is_last(const struct change *c)
 {
     unsigned live = 0;
+    assert(c->list != NULL);
     for (const struct nst_json *e = c->list->first; e != NULL; e = e->next) {
         const struct nst_json *retired = nst_json_get(e, NST_STR("retired"));
         live += e != c->element && (retired == NULL || !retired->boolean);

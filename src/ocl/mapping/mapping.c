@@ -6,6 +6,8 @@
 #include "ocl/extras.h"
 #include "ocl/version/version.h"
 
+#include <assert.h>
+
 #define TABLE "mapping_version"
 #define PLACE "{owner_url}sources/{source}/mappings/{id}/"
 
@@ -138,6 +140,7 @@ static const struct nst_serializer version_serializer[] = {
 /* "(the concept stands at that end)" */
 static void put_at_end(struct nst_sql *q, const char *side, const struct nst_object *o)
 {
+    assert(o != NULL); /* the path names a concept */
     const struct ocl_content *c = o->row;
     nst_sql_addf(q, "(mapping_version.%s_concept_code = ", side);
     nst_sql_bind(q, NST_TEXT(c->id));
