@@ -342,6 +342,12 @@ NST_CHECKED enum nst_err nst_call(struct nst_req *rq, const struct nst_face *fac
  * NULL: "Nestor", "1". */
 void nst_registry_describe(struct nst_registry *registry, const char *title, const char *version);
 
+/* Give the registry a secret of the installation: places in lists that clients bring back
+ * (`after`) are marked with it, so that none is made up. All servers of one installation need
+ * the same; without one, zeroes.
+ *   secret  of `size` bytes; copied */
+void nst_registry_seal(struct nst_registry *registry, const void *secret, size_t size);
+
 /* Write the OpenAPI 3.1 description of all mounted faces to out. */
 void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
 

@@ -125,7 +125,8 @@ static bool make_secret(struct nst_arena *a, const char *path)
     return cli_write_secret(path, nst_random_hex(a, NST_SECRET_BYTES), false);
 }
 
-static bool configure_accounts(struct cli_options *o, const struct cli_verb *verb, bool may_create)
+static bool configure_accounts(struct cli_site *site, struct cli_options *o,
+                               const struct cli_verb *verb, bool may_create)
 {
     struct nst_accounts_settings settings = { 0 };
     size_t bytes = 0;
@@ -146,6 +147,7 @@ static bool configure_accounts(struct cli_options *o, const struct cli_verb *ver
         cli_fail(verb, "%s does not hold %d bytes in hex", path, NST_SECRET_BYTES);
         return false;
     }
+    nst_registry_seal(site->registry, settings.secret, sizeof(settings.secret));
     const struct enroll_settings enroll = {
         .username_param_grants = cli_is_on(&o->config, "enroll.username_param_grants"),
         .page_max = cli_number(&o->config, "enroll.page_max"),
@@ -272,7 +274,7 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
         cli_fail(verb, "the tables of the program are wrong; the log lines above say where");
         return false;
     }
-    if (!configure_accounts(o, verb, may_create) || !open_store(site, o, verb, may_create))
+    if (!configure_accounts(site, o, verb, may_create) || !open_store(site, o, verb, may_create))
         return false;
     if (verb->only_reads || ocl_fill_checksums(site->store, site->registry) == NST_OK)
         return true;

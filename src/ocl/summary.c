@@ -90,9 +90,11 @@ static const struct nst_response version_response[] = {
 
 const struct nst_description ocl_source_detail = { .as = nst_retrieve,
                                                    .parameter = embed_parameter,
+                                                   .not_yet = "asOf",
                                                    .response = source_response };
 const struct nst_description ocl_version_detail = { .as = nst_retrieve,
                                                     .parameter = embed_parameter,
+                                                    .not_yet = "asOf",
                                                     .response = version_response };
 
 static const struct nst_response renewal_response[] = {

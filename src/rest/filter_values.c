@@ -102,9 +102,36 @@ static enum nst_err put_found(struct nst_filtering *f, const struct nst_sql *whi
                     NST_STR("Too many different values fit: ask for fewer."));
 }
 
+static bool is_ascii(struct nst_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* The database folds what it keeps: letters beyond ASCII as it does itself, so that a pattern
+ * finds what the word alone finds. */
+static enum nst_err fold_words(struct nst_filtering *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        struct nst_rows *rows;
+        if (is_ascii(f->word[i]))
+            continue;
+        NST_TRY(nst_query_with(&rows, f->rq->db, "SELECT lower(CAST($1 AS text))",
+                               NST_TEXT(f->word[i])));
+        if (nst_rows_step(rows))
+            f->word[i] = nst_str_copy(f->rq->arena, nst_rows_text(rows, 0));
+        NST_TRY(nst_rows_end(rows));
+    }
+    return NST_OK;
+}
+
 enum nst_err nst_filter_put_few(struct nst_filtering *f)
 {
     struct nst_sql values;
+    if (f->row.how != NST_HOLDS)
+        NST_TRY(fold_words(f));
     nst_sql_init(&values, f->rq->arena);
     put_values(f, &values);
     nst_sql_add(f->q, " AND ");

@@ -64,7 +64,7 @@ static enum nst_err read_place(struct listing *l, struct nst_req *rq)
     struct nst_str after = nst_query_value(rq, name);
     rq->as_of = 0;
     l->has_key = after.n > 0;
-    if (!l->has_key || nst_key_read(l->key, &rq->as_of, rq->arena, &l->order, after))
+    if (!l->has_key || nst_key_read(l->key, &rq->as_of, rq, &l->order, after))
         return NST_OK;
     return nst_fail(rq, NST_E_INVALID, name,
                     NST_STR("Not the place of a row in this list: take it from `next`."));
@@ -171,13 +171,13 @@ static bool recall(struct listing *l, struct nst_req *rq, int64_t mile)
 {
     struct nst_str text = nst_place_recall(rq, l->state, milestone_key(l, rq->arena, mile));
     int64_t state;
-    l->has_key = text.p != NULL && nst_key_read(l->key, &state, rq->arena, &l->order, text);
+    l->has_key = text.p != NULL && nst_key_read(l->key, &state, rq, &l->order, text);
     return l->has_key;
 }
 
 static void remember(const struct listing *l, struct nst_req *rq, int64_t mile)
 {
-    struct nst_str text = nst_key_text(rq->arena, &l->order, 0, l->key);
+    struct nst_str text = nst_key_text(rq, &l->order, 0, l->key);
     if (text.p != NULL)
         nst_place_remember(rq, l->state, milestone_key(l, rq->arena, mile), text);
 }
@@ -276,7 +276,7 @@ enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
         NST_TRY(put_rows(&l, rq));
     nst_put_char(&rq->x->out, ']');
     if (l.page.has_more)
-        l.page.after = nst_key_text(rq->arena, &l.order, l.state, l.key);
+        l.page.after = nst_key_text(rq, &l.order, l.state, l.key);
     nst_paginate_as_face(rq, &l.page);
     return nst_answer_json(rq, 200);
 }

@@ -124,6 +124,7 @@ struct nst_not_yet {
 struct nst_registry {
     struct nst_arena *arena;
     const char *title, *version; /* of the program, in its description */
+    unsigned char seal[16];      /* marks places in lists (nst_registry_seal) */
     const struct nst_face **face;
     struct nst_node **root;
     struct nst_not_yet *not_yet; /* one a face */
@@ -227,10 +228,11 @@ void nst_order_behind(struct nst_sql *q, const struct nst_order *o, const struct
 /* The place of a row in a walk as the text that `after` takes, and back.
  *   text   null when it would be too long for an address
  *   state  of the walk, 0: none
- *   key    a value a term; texts are owned by a */
-struct nst_str nst_key_text(struct nst_arena *a, const struct nst_order *o, int64_t state,
+ *   key    a value a term; texts are owned by rq
+ * The text carries a mark: read refuses what nst_key_text did not make for this order. */
+struct nst_str nst_key_text(struct nst_req *rq, const struct nst_order *o, int64_t state,
                             const struct nst_value *key);
-bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_arena *a,
+bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_req *rq,
                   const struct nst_order *o, struct nst_str text);
 
 /* Step through what the lists of a resource can be asked for: its fields with NST_FILTER, then

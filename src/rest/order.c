@@ -2,6 +2,8 @@
  * behind the last row that was shown, whatever was written meanwhile. */
 #include "model.h"
 
+#include <sodium.h>
+
 /* ---- Reading an order ---- */
 
 static void add_term(struct nst_order *o, struct nst_str expression, bool is_descending,
@@ -177,11 +179,37 @@ void nst_order_behind(struct nst_sql *q, const struct nst_order *o, const struct
 
 #define KEY_BYTES_MAX 1024
 
-struct nst_str nst_key_text(struct nst_arena *a, const struct nst_order *o, int64_t state,
+void nst_registry_seal(struct nst_registry *reg, const void *secret, size_t size)
+{
+    crypto_generichash(reg->seal, sizeof(reg->seal), secret, size, NULL, 0);
+}
+
+/* A mark of the list and of what stands in the text: a place that was made up, or is another
+ * list's, has another. Its values need no look then: they have the types of the columns. */
+static uint64_t mark_of(const struct nst_req *rq, const struct nst_order *o, struct nst_str text)
+{
+    uint64_t mark;
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, KEY_BYTES_MAX + 65536);
+    nst_order_put(&b, o, true);
+    nst_put(&b, text);
+    crypto_shorthash((unsigned char *)&mark, (const unsigned char *)b.p, b.n, rq->registry->seal);
+    return mark;
+}
+
+#define MARK_DIGITS 16
+
+static void put_mark(struct nst_buf *b, uint64_t mark)
+{
+    for (unsigned i = 0; i < MARK_DIGITS; i++, mark >>= 4)
+        nst_put_char(b, "0123456789abcdef"[mark & 15]);
+}
+
+struct nst_str nst_key_text(struct nst_req *rq, const struct nst_order *o, int64_t state,
                             const struct nst_value *key)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, KEY_BYTES_MAX);
+    nst_buf_init(&b, rq->arena, KEY_BYTES_MAX);
     nst_put_char(&b, '[');
     nst_put_int(&b, state);
     for (unsigned i = 0; i < o->count; i++) {
@@ -194,6 +222,7 @@ struct nst_str nst_key_text(struct nst_arena *a, const struct nst_order *o, int6
             nst_json_put_str_or_null(&b, key[i].text);
     }
     nst_put_char(&b, ']');
+    put_mark(&b, mark_of(rq, o, nst_buf_str(&b)));
     return b.is_full ? (struct nst_str){ 0 } : nst_buf_str(&b);
 }
 
@@ -220,11 +249,25 @@ static bool read_value(struct nst_value *out, const struct nst_json *v)
     }
 }
 
-bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_arena *a,
+/* The text without its mark; null where that is not its own. */
+static struct nst_str unmarked(const struct nst_req *rq, const struct nst_order *o,
+                               struct nst_str text)
+{
+    struct nst_buf b;
+    if (text.n <= MARK_DIGITS)
+        return (struct nst_str){ 0 };
+    struct nst_str key = nst_str_slice(text, 0, text.n - MARK_DIGITS);
+    nst_buf_init(&b, rq->arena, MARK_DIGITS);
+    put_mark(&b, mark_of(rq, o, key));
+    return nst_str_ends(text, nst_buf_str(&b)) ? key : (struct nst_str){ 0 };
+}
+
+bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_req *rq,
                   const struct nst_order *o, struct nst_str text)
 {
     struct nst_json *list;
-    if (nst_json_read(&list, NULL, a, text, NULL) != NST_OK || list->kind != NST_JSON_ARRAY ||
+    text = unmarked(rq, o, text);
+    if (text.p == NULL || nst_json_read(&list, NULL, rq->arena, text, NULL) != NST_OK || list->kind != NST_JSON_ARRAY ||
         list->count != o->count + 1 || !nst_str_int(state, list->first->text) || *state < 0)
         return false;
     const struct nst_json *v = list->first->next;

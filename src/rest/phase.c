@@ -144,8 +144,19 @@ static struct nst_str ancestor_key(struct nst_req *rq, const struct named *n)
     return nst_buf_whole(&b);
 }
 
+/* What its hooks read of the query may find another row of that name: none is kept then. */
+static bool may_differ(struct nst_req *rq, const struct nst_resource *r)
+{
+    for (const struct nst_parameter *p = r->asked; p != NULL && p->name != NULL; p++)
+        if (nst_query_value(rq, p->name).n > 0)
+            return true;
+    return false;
+}
+
 static enum nst_err load_ancestor(void **row, struct nst_req *rq, const struct named *n)
 {
+    if (may_differ(rq, n->step->model->resource))
+        return load_named(row, rq, n);
     struct nst_str key = ancestor_key(rq, n);
     void *known = nst_cache_row(rq->cache, key);
     if (known != NULL) {

@@ -80,6 +80,12 @@ def pages(memory):
             rows = memory.ask(200, "GET", f"?asOf={rev}&includeRetired=true&limit=2&page={page}")
             seen += rows.json()
         assert shown(seen) == state and len(seen) == len(state), (rev, seen, state)
+        seen, place = [], f"?asOf={rev}&includeRetired=true&limit=2&sortAsc=id"
+        while place:
+            rows = memory.ask(200, "GET", place)
+            seen += rows.json()
+            place = rows.headers["next"] and "?" + rows.headers["next"].partition("?")[2]
+        assert shown(seen) == state and len(seen) == len(state), (rev, seen, state)
 
 
 def details(memory):

@@ -202,25 +202,35 @@ static enum nst_err create_view(struct nst_req *rq)
     return changed ? answer(&c, rq, 201) : NST_OK;
 }
 
+static bool is_retired(struct nst_req *rq, const struct nst_json *e)
+{
+    bool flag = false;
+    const struct nst_json *v = nst_json_get(e, NST_STR("retired"));
+    return v != NULL && nst_bool.parse(rq, NULL, v, &flag) && flag;
+}
+
+/* Fail where the element is the last one that is not retired, and one must be there. */
+static enum nst_err keep_one(struct nst_req *rq, const struct change *c)
+{
+    unsigned live = 0;
+    assert(c->list != NULL);
+    for (const struct nst_json *e = c->list->first; e != NULL; e = e->next)
+        live += e != c->element && !is_retired(rq, e);
+    return c->of->no_more == NULL || live > 0
+               ? NST_OK
+               : nst_fail(rq, NST_E_INVALID, c->of->list, nst_str_z(c->of->no_more));
+}
+
 static enum nst_err update_view(struct nst_req *rq)
 {
     struct change c;
     bool changed;
     NST_TRY(begin(&c, rq, true));
     merge(rq, c.element);
+    if (is_retired(rq, c.element))
+        NST_TRY(keep_one(rq, &c));
     NST_TRY(end(&changed, &c, rq, "Updated ", c.of->left));
     return changed ? answer(&c, rq, 200) : NST_OK;
-}
-
-static bool is_last(const struct change *c)
-{
-    unsigned live = 0;
-    assert(c->list != NULL);
-    for (const struct nst_json *e = c->list->first; e != NULL; e = e->next) {
-        const struct nst_json *retired = nst_json_get(e, NST_STR("retired"));
-        live += e != c->element && (retired == NULL || !retired->boolean);
-    }
-    return live == 0;
 }
 
 /* What a body would say that retires an element. */
@@ -244,8 +254,7 @@ static enum nst_err retire_view(struct nst_req *rq)
     bool changed;
     NST_TRY(begin(&c, rq, true));
     NST_TRY(nst_bind(why, rq, &ocl_retirement, NST_CREATE));
-    if (c.of->no_more != NULL && is_last(&c))
-        return nst_fail(rq, NST_E_INVALID, c.of->list, nst_str_z(c.of->no_more));
+    NST_TRY(keep_one(rq, &c));
     rq->body = retirement(rq, why);
     merge(rq, c.element);
     NST_TRY(end(&changed, &c, rq, "Retired ", c.of->left));

@@ -23,10 +23,11 @@ static const struct nst_json *names_of(struct nst_req *rq, const struct ocl_conc
     return nst_json_read(&list, NULL, rq->arena, c->names, NULL) == NST_OK ? list : NULL;
 }
 
-static bool is_retired(const struct nst_json *e)
+static bool is_retired(struct nst_req *rq, const struct nst_json *e)
 {
+    bool flag = false;
     const struct nst_json *v = nst_json_get(e, NST_STR("retired"));
-    return v != NULL && v->kind == NST_JSON_BOOL && v->boolean;
+    return v != NULL && nst_bool.parse(rq, NULL, v, &flag) && flag;
 }
 
 /* G122: the first preferred name, else the first; one that is retired only where all are. */
@@ -34,7 +35,7 @@ static const struct nst_json *chosen_name(struct nst_req *rq, const struct nst_j
 {
     const struct nst_json *first = NULL;
     for (const struct nst_json *e = names->first; e != NULL; e = e->next) {
-        if (is_retired(e))
+        if (is_retired(rq, e))
             continue;
         if (is_preferred(rq, e))
             return e;

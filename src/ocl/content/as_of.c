@@ -1,7 +1,8 @@
 /* ?asOf=: content as it stood at a revision or a time. Rows of a source have numbers in the
  * order of their revisions and times, so that the first one behind a moment is found by halving,
  * and what changed since lies behind it. */
-#include "content.h"
+#include "ocl/concept/concept.h"
+#include "ocl/mapping/mapping.h"
 
 #include "nestor/base/time.h"
 
@@ -53,8 +54,8 @@ static enum nst_err first_above(int64_t *out, const struct rows *r, const char *
     return NST_OK;
 }
 
-/* The revision that was present at a time: that of the last row which was there. */
-static enum nst_err revision_at(int64_t *rev, const struct rows *r, int64_t time)
+/* The revision of the last row of a kind that was there at a time; 0: none was. */
+static enum nst_err last_until(int64_t *rev, const struct rows *r, int64_t time)
 {
     struct nst_sql q;
     int64_t first;
@@ -67,6 +68,30 @@ static enum nst_err revision_at(int64_t *rev, const struct rows *r, int64_t time
     nst_sql_bind(&q, NST_INT(first));
     nst_sql_add(&q, " ORDER BY id DESC LIMIT 1");
     return nst_sql_int(rev, NULL, r->db, &q);
+}
+
+static struct rows rows_of(struct nst_req *rq, const struct ocl_source *s, const char *t)
+{
+    return (struct rows){ .db = rq->db,
+                          .arena = rq->arena,
+                          .table = t,
+                          .repo = s->row.id,
+                          .end = (s->row.id << OCL_NUMBER_BITS) + s->next_number };
+}
+
+/* The revision that was present at a time, whatever kind of content made it. */
+static enum nst_err revision_at(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
+                                int64_t time)
+{
+    const char *const table[] = { ocl_concept.table, ocl_mapping.table };
+    *rev = time >= s->content_at ? s->rev : 0;
+    for (size_t i = 0; *rev < s->rev && i < NST_COUNT(table); i++) {
+        const struct rows r = rows_of(rq, s, table[i]);
+        int64_t last;
+        NST_TRY(last_until(&last, &r, time));
+        *rev = last > *rev ? last : *rev;
+    }
+    return NST_OK;
 }
 
 /* ---- What the query says ---- */
@@ -90,23 +115,13 @@ static bool is_number(struct nst_str s)
     return s.n > 0 && s.n < 19;
 }
 
-static struct rows rows_of(struct nst_req *rq, const struct ocl_source *s, const char *t)
-{
-    return (struct rows){ .db = rq->db,
-                          .arena = rq->arena,
-                          .table = t,
-                          .repo = s->row.id,
-                          .end = (s->row.id << OCL_NUMBER_BITS) + s->next_number };
-}
-
 enum nst_err ocl_read_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
-                             const char *t, const struct ocl_moment_parameter *p)
+                             const struct ocl_moment_parameter *p)
 {
     struct nst_str text = nst_query_value(rq, p->name);
-    const struct rows r = rows_of(rq, s, t);
     int64_t time;
-    if (nst_time_parse(&time, text))
-        return revision_at(rev, &r, time);
+    if (!is_number(text) && nst_time_parse_query(&time, text))
+        return revision_at(rev, rq, s, time);
     if (!is_number(text))
         return nst_fail(rq, NST_E_INVALID, p->name, nst_str_z(p->unreadable));
     *rev = 0;
@@ -130,13 +145,13 @@ enum nst_err ocl_refuse_moment(struct nst_req *rq)
                                          "content."));
 }
 
-enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s, const char *t)
+enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s)
 {
     *rev = -1;
     if (rq->as_of > 0)
         *rev = rq->as_of - 1;
     else if (asked(rq).n > 0)
-        return ocl_read_moment(rev, rq, s, t, &as_of);
+        return ocl_read_moment(rev, rq, s, &as_of);
     return NST_OK;
 }
 

@@ -25,7 +25,7 @@ enum nst_err ocl_present_scope(struct nst_sql *q, struct nst_req *rq,
     int64_t rev = -1;
     if (parent != NULL) {
         bound(q, t, ".repo_id = ", ((struct nst_row *)parent->row)->id);
-        NST_TRY(ocl_moment(&rev, rq, parent->row, t));
+        NST_TRY(ocl_moment(&rev, rq, parent->row));
     } else {
         NST_TRY(ocl_refuse_moment(rq));
     }
@@ -57,15 +57,26 @@ enum nst_err ocl_history_scope(struct nst_sql *q, struct nst_req *rq,
     nst_sql_bind(q, NST_TEXT(c->id));
     nst_sql_addf(q, " AND %s.%s = ", t, object);
     nst_sql_bind(q, NST_INT(c->object_id));
-    if (version != NULL)
+    int64_t rev = -1;
+    if (version != NULL) {
+        NST_TRY(ocl_refuse_moment(rq));
         at_revision(q, t, ((const struct ocl_version *)version->row)->rev);
+        return NST_OK;
+    }
+    NST_TRY(ocl_moment(&rev, rq, nst_ancestor(rq, "source")->row));
+    if (rev >= 0)
+        bound(q, t, ".rev_from <= ", rev);
     return NST_OK;
 }
 
 int64_t ocl_present_state(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
-    return nst_is(o, &ocl_source) ? ((struct ocl_source *)o->row)->rev + 1 : 0;
+    int64_t rev = -1;
+    if (!nst_is(o, &ocl_source))
+        return 0;
+    const struct ocl_source *s = o->row;
+    return (ocl_moment(&rev, rq, s) == NST_OK && rev >= 0 ? rev : s->rev) + 1;
 }
 
 int64_t ocl_held_state(struct nst_req *rq)
@@ -126,7 +137,7 @@ static enum nst_err count_in(struct ocl_count *out, struct nst_req *rq, const st
                              const struct ocl_kind *kind)
 {
     int64_t rev;
-    NST_TRY(ocl_moment(&rev, rq, s, kind->resource->table));
+    NST_TRY(ocl_moment(&rev, rq, s));
     *out = s->count[kind->counted];
     return rev >= 0 && rev < s->rev ? ocl_count_at(out, rq, s, kind, rev) : NST_OK;
 }

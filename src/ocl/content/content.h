@@ -229,8 +229,7 @@ enum nst_err ocl_content_count(int64_t *out, bool *found, struct nst_req *rq,
 /* The revision of the source that a read is about: of the walk that it goes on with, else of
  * the query; -1: the present.
  * Errors: NST_E_INVALID with a problem under `asOf`; those of nst_query. */
-NST_CHECKED enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s,
-                                    const char *t);
+NST_CHECKED enum nst_err ocl_moment(int64_t *rev, struct nst_req *rq, const struct ocl_source *s);
 
 /* A parameter of the query, and what is said of a value that is no moment. */
 struct ocl_moment_parameter {
@@ -240,7 +239,7 @@ struct ocl_moment_parameter {
 /* A moment that a parameter says: a revision, or a time.
  * Errors: NST_E_INVALID with a problem under its name; those of nst_query. */
 NST_CHECKED enum nst_err ocl_read_moment(int64_t *rev, struct nst_req *rq,
-                                         const struct ocl_source *s, const char *t,
+                                         const struct ocl_source *s,
                                          const struct ocl_moment_parameter *p);
 
 /* The number of the first row that a revision did not have yet; behind the last one when

@@ -45,7 +45,7 @@ static enum nst_err read_point(int64_t *rev, struct nst_req *rq, const struct di
     if (nst_str_eq(text, NST_STR("HEAD")))
         return NST_OK;
     NST_TRY(find_version(rev, &found, rq, d->source, text));
-    return found ? NST_OK : ocl_read_moment(rev, rq, d->source, d->kind->resource->table, p);
+    return found ? NST_OK : ocl_read_moment(rev, rq, d->source, p);
 }
 
 static bool is_number(int64_t *out, struct nst_req *rq, struct nst_str text)
@@ -67,7 +67,8 @@ static enum nst_err read_page(struct difference *d, struct nst_req *rq)
     if (rest.n == 0)
         return NST_OK;
     struct nst_str end = nst_str_cut(&rest, '.');
-    if (!is_number(&d->to, rq, end) || !is_number(&d->last, rq, rest) || d->to > d->source->rev)
+    if (!is_number(&d->to, rq, end) || !is_number(&d->last, rq, rest) || d->to > d->source->rev ||
+        d->last == INT64_MAX)
         return nst_fail(rq, NST_E_INVALID, "after", invalid);
     return NST_OK;
 }
@@ -240,10 +241,10 @@ static const struct nst_route difference_route[] = {
     { V2, S "$difference/",
       .get = { difference_view, ocl_any_caller, .arg = &ocl_concept_kind,
                .describe = &description },
-      .doc = "What changed in a source between two points." },
+      .doc = "Which concepts of a source changed between two points." },
     { GUIDE, S "$difference/",
       .get = { difference_view, ocl_any_token, .arg = &ocl_concept_kind, .describe = &description },
-      .doc = "What changed in a source between two points." },
+      .doc = "Which concepts of a source changed between two points." },
 };
 
 static const struct nst_field difference_field[] = {

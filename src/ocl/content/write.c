@@ -23,6 +23,8 @@ static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, stru
 {
     if (kind->settle != NULL)
         NST_TRY(kind->settle(rq, c));
+    if (!c->retired)
+        c->retire_reason = (struct nst_str){ 0 };
     const struct ocl_checksums sums = kind->sums(rq, c);
     c->standard_checksum = sums.standard;
     c->smart_checksum = sums.smart;

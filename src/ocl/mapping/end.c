@@ -185,6 +185,14 @@ static enum nst_err see_source(int64_t *out, struct nst_req *rq, struct nst_str 
     return nst_sql_int(out, NULL, rq->db, &q);
 }
 
+/* Who leaves an end as it is does not look anew for what its author could see there. */
+static bool is_end_given(const struct ocl_mapping *m, const struct side *side)
+{
+    return m->content.row.id == 0 || nst_is_set(&ocl_mapping, m, side->concept_url) ||
+           nst_is_set(&ocl_mapping, m, side->source_url) ||
+           nst_is_set(&ocl_mapping, m, side->concept_code);
+}
+
 /* A source elsewhere is noted, since it may be hidden from some. */
 static enum nst_err link_end(struct nst_req *rq, struct ocl_end *e)
 {
@@ -208,7 +216,8 @@ enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m)
         NST_TRY(settle_end(rq, m, &sides[i]));
     NST_TRY(check_ends(rq, m));
     for (size_t i = 0; i < NST_COUNT(sides); i++)
-        NST_TRY(link_end(rq, end_of(m, &sides[i])));
+        if (is_end_given(m, &sides[i]))
+            NST_TRY(link_end(rq, end_of(m, &sides[i])));
     return NST_OK;
 }
 

@@ -99,6 +99,8 @@ static const struct nst_field source_field[] = {
               .doc = "Number of versions, INITIAL included."),
     NST_FIELD("rev", ocl_source, rev, &nst_int, .fallback = "0", .flags = NST_CORE,
               .doc = "Revision of the content."),
+    NST_FIELD("content_at", ocl_source, content_at, &nst_int, .fallback = "0", .flags = NST_CORE,
+              .doc = "Time of that revision."),
     NST_FIELD("next_number", ocl_source, next_number, &nst_int, .fallback = "1", .flags = NST_CORE,
               .doc = "Next free row number."),
     NST_FIELD("concepts", ocl_source, count[OCL_CONCEPTS].all, &nst_int, .fallback = "0",

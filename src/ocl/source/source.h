@@ -21,7 +21,7 @@ struct ocl_source {
     bool experimental, case_sensitive, compositional;
     struct nst_str owner, owner_type, owner_word, owner_url, kind;
     int64_t owner_id, versions, visible_versions;
-    int64_t rev, next_number;
+    int64_t rev, next_number, content_at;
     struct ocl_count count[OCL_COUNTED];
     bool is_active, owner_is_active;
     int64_t created_at, updated_at, created_by, updated_by;

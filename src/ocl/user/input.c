@@ -114,7 +114,7 @@ static enum nst_err refuse_taken(struct nst_req *rq, const struct ocl_user *u,
     if (has_name)
         nst_add_problem(rq, NST_STR("username"), NST_STR(OCL_USERNAME_TAKEN), true);
     if (has_email)
-        nst_add_problem(rq, NST_STR("email"), NST_STR("A user with this email already exists"),
+        nst_add_problem(rq, NST_STR("email"), NST_STR(OCL_EMAIL_TAKEN),
                         true);
     return has_name || has_email ? NST_E_INVALID : NST_OK;
 }

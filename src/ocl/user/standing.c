@@ -21,6 +21,19 @@ static enum nst_err refuse_name(struct nst_req *rq)
     return nst_fail(rq, NST_E_INVALID, "username", NST_STR(OCL_USERNAME_TAKEN));
 }
 
+/* V211: an address is one user's; who takes one waits for whoever else is being given one. */
+static enum nst_err keep_address(struct nst_req *rq, int64_t id)
+{
+    bool is_taken = false;
+    int64_t unused;
+    NST_TRY(nst_next_id(&unused, rq->db, "account", 0));
+    NST_TRY(nst_exists_with(&is_taken, rq->db,
+                            "SELECT 1 FROM account a JOIN account b ON lower(b.email) = "
+                            "lower(a.email) AND b.is_active WHERE a.id = $1",
+                            NST_INT(id)));
+    return is_taken ? nst_fail(rq, NST_E_INVALID, "email", NST_STR(OCL_EMAIL_TAKEN)) : NST_OK;
+}
+
 /* V215: whoever has the name by now keeps it. Someone may take it meanwhile: the key of the
  * table decides. */
 enum nst_err ocl_user_reactivate(struct nst_req *rq)
@@ -35,6 +48,7 @@ enum nst_err ocl_user_reactivate(struct nst_req *rq)
     NST_TRY(find_closed(&id, rq));
     if (id == 0)
         return NST_E_NOT_FOUND;
+    NST_TRY(keep_address(rq, id));
     enum nst_err e = nst_account_reopen(rq->db, id, rq->now);
     if (e == NST_E_CONFLICT)
         return refuse_name(rq);

@@ -14,6 +14,7 @@ enum nst_err ocl_user_before_update(struct nst_req *rq, void *row);
 
 /* V211 */
 #define OCL_USERNAME_TAKEN "A user with this username already exists"
+#define OCL_EMAIL_TAKEN    "A user with this email already exists"
 
 /* A deleted user comes back; staff or not is turned round (V215). */
 nst_view ocl_user_reactivate, ocl_user_toggle_staff;

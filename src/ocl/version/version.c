@@ -411,7 +411,7 @@ static enum nst_err version_before_update(struct nst_req *rq, void *row)
     NST_TRY(nst_load_id((void **)&stored, rq, &ocl_version, NST_LOAD_CORE, v->row.id));
     if (refusal != NULL && stored->released && !v->released)
         return nst_fail(rq, NST_E_INVALID, "released", nst_str_z(refusal));
-    return unrelease_others(rq, v);
+    return stored->released ? NST_OK : unrelease_others(rq, v);
 }
 
 /* G116: the released version stays. */
