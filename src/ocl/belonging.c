@@ -104,7 +104,7 @@ enum nst_err ocl_erase_below(struct nst_arena *a, struct nst_db *db, const char 
 
 /* ---- For good, every row of an id ---- */
 
-#define PURGE_MAX 1000 /* rows of one id, active and inactive */
+#define PURGE_STEP ((size_t)1000) /* rows of one id that are erased at a time */
 
 static enum nst_err erase_row(struct nst_req *rq, const char *table, int64_t id)
 {
@@ -116,18 +116,28 @@ static enum nst_err erase_row(struct nst_req *rq, const char *table, int64_t id)
     return nst_sql_exec(NULL, rq->db, &q);
 }
 
+/* Some of them; *count is how many. */
+static enum nst_err purge_some(size_t *count, struct nst_req *rq, const struct nst_sql *which,
+                               const char *table)
+{
+    int64_t *ids = NST_NEW_ARRAY(rq->arena, int64_t, PURGE_STEP);
+    struct nst_rows *rows;
+    *count = 0;
+    NST_TRY(nst_sql_query(&rows, rq->db, which));
+    while (*count < PURGE_STEP && nst_rows_step(rows))
+        ids[(*count)++] = nst_rows_int(rows, 0);
+    NST_TRY(nst_rows_end(rows));
+    for (size_t i = 0; i < *count; i++)
+        NST_TRY(erase_row(rq, table, ids[i]));
+    return NST_OK;
+}
+
 enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which, const char *table)
 {
-    int64_t *ids = NST_NEW_ARRAY(rq->arena, int64_t, PURGE_MAX);
-    size_t count = 0;
-    struct nst_rows *rows;
-    NST_TRY(nst_sql_query(&rows, rq->db, which));
-    while (count < PURGE_MAX && nst_rows_step(rows))
-        ids[count++] = nst_rows_int(rows, 0);
-    NST_TRY(nst_rows_end(rows));
-    for (size_t i = 0; i < count; i++)
-        NST_TRY(erase_row(rq, table, ids[i]));
-    return count > 0 ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+    bool any = false;
+    for (size_t count = PURGE_STEP; count == PURGE_STEP; any |= count > 0)
+        NST_TRY(purge_some(&count, rq, which, table));
+    return any ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
 }
 
 /* ---- What accounts own ---- */

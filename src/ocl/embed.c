@@ -3,8 +3,7 @@
 
 static bool is_asked(struct nst_req *rq, const struct ocl_embed *e)
 {
-    return nst_query_is_true(rq, e->parameter) ||
-           (e->too != NULL && nst_query_is_true(rq, e->too));
+    return nst_query_is_true(rq, e->parameter) || (e->too != NULL && nst_query_is_true(rq, e->too));
 }
 
 enum nst_err ocl_retrieve(struct nst_req *rq)

@@ -2,8 +2,7 @@
  * held by then: two writers of different keys lose nothing. */
 #include "extras.h"
 
-/* What is stored has passed the limits of a body already, each time that it grew. */
-static const struct nst_json_limits stored_limits = { NST_JSON_DEPTH, SIZE_MAX };
+#include "ocl/content/content.h"
 
 /* The row that the path names last, whole. */
 struct opened {
@@ -36,7 +35,7 @@ static enum nst_err open_row(struct opened *o, struct nst_req *rq)
         return NST_E_NOT_FOUND;
     o->text = extras_of(o->resource, o->row);
     struct nst_str text = o->text->n > 0 ? *o->text : NST_STR("{}");
-    return nst_json_read(&o->object, NULL, rq->arena, text, &stored_limits);
+    return nst_json_read(&o->object, NULL, rq->arena, text, &ocl_stored_limits);
 }
 
 /* The key that the path ends with. */
@@ -91,7 +90,7 @@ static void replace(struct nst_json *object, struct nst_str name, struct nst_jso
 }
 
 /* What a client could not send in one body is not kept either. */
-static enum nst_err print(struct opened *o, struct nst_req *rq)
+static enum nst_err write_back(struct opened *o, struct nst_req *rq)
 {
     size_t most = nst_body_limit_of(rq->face);
     if (!nst_json_object.parse(rq, NULL, o->object, o->text))
@@ -120,7 +119,7 @@ static enum nst_err update(struct nst_req *rq, const struct opened *o)
 static enum nst_err store(struct nst_req *rq, struct opened *o)
 {
     const struct ocl_extras_store *how = rq->action->arg;
-    NST_TRY(print(o, rq));
+    NST_TRY(write_back(o, rq));
     nst_mark_set(o->resource, o->row, "extras");
     return how != NULL ? how->store(rq, o->row) : update(rq, o);
 }

@@ -18,10 +18,8 @@ static enum nst_err put_summary(struct nst_req *rq)
     NST_TRY(ocl_mapping.hook.count(&mappings, &found, rq));
     if (nst_is(o, &ocl_version))
         count = ((const struct ocl_version *)o->row)->count;
-    nst_putf(&rq->x->out,
-             "{\"active_concepts\":%lld,\"active_mappings\":%lld,\"versions\":%lld}",
-             (long long)count[OCL_CONCEPTS].active, (long long)mappings,
-             (long long)s->versions);
+    nst_putf(&rq->x->out, "{\"active_concepts\":%lld,\"active_mappings\":%lld,\"versions\":%lld}",
+             (long long)count[OCL_CONCEPTS].active, (long long)mappings, (long long)s->versions);
     return NST_OK;
 }
 
@@ -88,10 +86,9 @@ static const struct nst_response version_response[] = {
     { 0 },
 };
 
-const struct nst_description ocl_source_detail = { .as = nst_retrieve,
-                                                   .parameter = embed_parameter,
-                                                   .not_yet = "asOf",
-                                                   .response = source_response };
+const struct nst_description ocl_source_detail = {
+    .as = nst_retrieve, .parameter = embed_parameter, .not_yet = "asOf", .response = source_response
+};
 const struct nst_description ocl_version_detail = { .as = nst_retrieve,
                                                     .parameter = embed_parameter,
                                                     .not_yet = "asOf",

@@ -33,7 +33,7 @@ void nst_filter_put_column(const struct nst_filtering *f);
 
 /* Append the condition of a filter whose values are looked up first: in the index of a column
  * with few, in another table (filter_values.c).
- * Errors: NST_E_INVALID where too many fit; those of nst_query. */
+ * Errors: those of nst_query; among: NST_E_INVALID where too many fit. */
 NST_CHECKED enum nst_err nst_filter_put_among(struct nst_filtering *f);
 NST_CHECKED enum nst_err nst_filter_put_few(struct nst_filtering *f);
 

@@ -80,8 +80,10 @@ static void put_values(const struct nst_filtering *f, struct nst_sql *q)
 }
 
 /* Append " IN (...)" with the values that a statement finds.
- *   judge  whether it is one of them; NULL: all are */
-static enum nst_err put_found(struct nst_filtering *f, const struct nst_sql *which,
+ *   are_too_many  set when a statement cannot take them
+ *   judge         whether it is one of them; NULL: all are */
+static enum nst_err put_found(bool *are_too_many, struct nst_filtering *f,
+                              const struct nst_sql *which,
                               bool (*judge)(const struct nst_filtering *f, struct nst_str value))
 {
     struct nst_rows *rows;
@@ -95,9 +97,12 @@ static enum nst_err put_found(struct nst_filtering *f, const struct nst_sql *whi
         nst_sql_in(f->q, &count, v);
     }
     nst_sql_in_end(f->q, count);
-    NST_TRY(nst_rows_end(rows));
-    if (count < VALUES_MAX)
-        return NST_OK;
+    *are_too_many = count == VALUES_MAX;
+    return nst_rows_end(rows);
+}
+
+static enum nst_err refuse_many(const struct nst_filtering *f)
+{
     return nst_fail(f->rq, NST_E_INVALID, f->row.name,
                     NST_STR("Too many different values fit: ask for fewer."));
 }
@@ -127,22 +132,64 @@ static enum nst_err fold_words(struct nst_filtering *f)
     return NST_OK;
 }
 
+/* One text of the set, between two marks: `*` may stand for anything. */
+static void put_member(struct nst_filtering *f, struct nst_str word, bool is_pattern)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, f->rq->arena, word.n * 2 + 64);
+    nst_putf(&b, "%%%c%s", f->row.mark, f->row.begins != NULL ? f->row.begins : "");
+    for (size_t i = 0; i < word.n; i++) {
+        bool is_some = is_pattern && word.p[i] == f->grammar->some;
+        nst_put_z(&b, !is_some && strchr("%_\\", word.p[i]) != NULL ? "\\" : "");
+        nst_put_char(&b, is_some ? '%' : nst_lower(word.p[i]));
+    }
+    nst_putf(&b, "%c%%", f->row.mark);
+    nst_filter_put_column(f);
+    nst_sql_add(f->q, " LIKE ");
+    nst_sql_bind(f->q, NST_TEXT(nst_buf_str(&b)));
+    nst_sql_add(f->q, " ESCAPE '\\'");
+}
+
+/* Of more values than a statement takes the rows are judged one by one: slower, but what some
+ * write does not end the filter of others. */
+static void put_on_rows(struct nst_filtering *f)
+{
+    nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
+    for (size_t i = 0; f->row.how == NST_HOLDS && i < f->count; i++) {
+        nst_sql_add(f->q, i > 0 ? " OR " : "");
+        put_member(f, f->word[i], f->is_pattern[i]);
+    }
+    if (f->row.how != NST_HOLDS)
+        nst_filter_put_condition(f);
+    nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
+}
+
 enum nst_err nst_filter_put_few(struct nst_filtering *f)
 {
     struct nst_sql values;
+    size_t length = f->q->text.n;
+    unsigned bound = f->q->count;
+    bool are_too_many;
     if (f->row.how != NST_HOLDS)
         NST_TRY(fold_words(f));
     nst_sql_init(&values, f->rq->arena);
     put_values(f, &values);
     nst_sql_add(f->q, " AND ");
     put_indexed(f, f->q);
-    return put_found(f, &values, is_wanted);
+    NST_TRY(put_found(&are_too_many, f, &values, is_wanted));
+    if (are_too_many) {
+        f->q->text.n = length;
+        f->q->count = bound;
+        put_on_rows(f);
+    }
+    return NST_OK;
 }
 
 enum nst_err nst_filter_put_among(struct nst_filtering *f)
 {
     struct nst_sql which;
     struct nst_filtering there = *f;
+    bool are_too_many;
     struct nst_str rest = nst_str_z(f->row.among);
     nst_sql_init(&which, f->rq->arena);
     there.q = &which;
@@ -152,5 +199,6 @@ enum nst_err nst_filter_put_among(struct nst_filtering *f)
     nst_sql_add_str(&which, rest);
     f->is_wrong |= there.is_wrong;
     nst_filter_put_column(f);
-    return put_found(f, &which, NULL);
+    NST_TRY(put_found(&are_too_many, f, &which, NULL));
+    return are_too_many ? refuse_many(f) : NST_OK;
 }

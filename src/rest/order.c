@@ -267,8 +267,9 @@ bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_req *rq,
 {
     struct nst_json *list;
     text = unmarked(rq, o, text);
-    if (text.p == NULL || nst_json_read(&list, NULL, rq->arena, text, NULL) != NST_OK || list->kind != NST_JSON_ARRAY ||
-        list->count != o->count + 1 || !nst_str_int(state, list->first->text) || *state < 0)
+    if (text.p == NULL || nst_json_read(&list, NULL, rq->arena, text, NULL) != NST_OK ||
+        list->kind != NST_JSON_ARRAY || list->count != o->count + 1 ||
+        !nst_str_int(state, list->first->text) || *state < 0)
         return false;
     const struct nst_json *v = list->first->next;
     for (unsigned i = 0; i < o->count; i++, v = v->next)

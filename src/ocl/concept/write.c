@@ -58,44 +58,18 @@ static void choose_display(struct nst_req *rq, struct ocl_concept *c)
 
 /* ---- Checksums ---- */
 
-static void add(struct nst_json *object, const char *name, struct nst_json *v)
-{
-    v->name = nst_str_z(name);
-    v->next = object->first;
-    object->first = v;
-    object->count++;
-}
-
-static void add_text(struct nst_req *rq, struct nst_json *object, const char *name,
-                     struct nst_str text)
-{
-    struct nst_json *v = NST_NEW(rq->arena, struct nst_json);
-    *v =
-        (struct nst_json){ .kind = text.p != NULL ? NST_JSON_STRING : NST_JSON_NULL, .text = text };
-    add(object, name, v);
-}
-
-static void add_json(struct nst_req *rq, struct nst_json *object, const char *name,
-                     struct nst_str json)
-{
-    struct nst_json *v;
-    if (json.p != NULL && nst_json_read(&v, NULL, rq->arena, json, NULL) == NST_OK)
-        add(object, name, v);
-}
-
 /* What counts of a concept (V409), as its document has it. */
 static struct ocl_checksums sums(struct nst_req *rq, const void *row)
 {
     const struct ocl_concept *c = row;
     struct nst_json object = { .kind = NST_JSON_OBJECT };
-    struct nst_json retired = { .kind = NST_JSON_BOOL, .boolean = c->content.retired };
-    add(&object, "retired", &retired);
-    add_text(rq, &object, "concept_class", c->concept_class);
-    add_text(rq, &object, "datatype", c->datatype);
-    add_text(rq, &object, "external_id", c->content.external_id);
-    add_json(rq, &object, "extras", c->content.extras);
-    add_json(rq, &object, "names", c->names);
-    add_json(rq, &object, "descriptions", c->descriptions);
+    ocl_add_json(rq, &object, "retired", c->content.retired ? NST_STR("true") : NST_STR("false"));
+    ocl_add_text(rq, &object, "concept_class", c->concept_class);
+    ocl_add_text(rq, &object, "datatype", c->datatype);
+    ocl_add_text(rq, &object, "external_id", c->content.external_id);
+    ocl_add_json(rq, &object, "extras", c->content.extras);
+    ocl_add_json(rq, &object, "names", c->names);
+    ocl_add_json(rq, &object, "descriptions", c->descriptions);
     return ocl_checksums(rq->arena, &ocl_concept_sum, &object);
 }
 
@@ -116,11 +90,8 @@ static void take_out(struct nst_json *object, struct nst_str name)
 
 static void seal(struct nst_req *rq, const struct ocl_checksum_kind *kind, struct nst_json *label)
 {
-    struct nst_json *sum = NST_NEW(rq->arena, struct nst_json);
     take_out(label, NST_STR("checksum"));
-    *sum = (struct nst_json){ .kind = NST_JSON_STRING,
-                              .text = ocl_checksum(rq->arena, kind, OCL_STANDARD, label) };
-    add(label, "checksum", sum);
+    ocl_add_text(rq, label, "checksum", ocl_checksum(rq->arena, kind, OCL_STANDARD, label));
 }
 
 static void seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
@@ -128,7 +99,7 @@ static void seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
 {
     struct nst_json *list;
     struct nst_buf b;
-    if (text->n == 0 || nst_json_read(&list, NULL, rq->arena, *text, NULL) != NST_OK)
+    if (text->n == 0 || nst_json_read(&list, NULL, rq->arena, *text, &ocl_stored_limits) != NST_OK)
         return;
     for (struct nst_json *label = list->first; label != NULL; label = label->next)
         seal(rq, kind, label);

@@ -19,6 +19,41 @@ static void print(struct nst_buf *out, const struct nst_face *face, const struct
     nst_put_char(out, '}');
 }
 
+/* ---- What they are made of ---- */
+
+const struct nst_json_limits ocl_stored_limits = { NST_JSON_DEPTH + 2, SIZE_MAX };
+
+static void add(struct nst_json *object, const char *name, struct nst_json *v)
+{
+    v->name = nst_str_z(name);
+    v->next = object->first;
+    object->first = v;
+    object->count++;
+}
+
+void ocl_add_text(struct nst_req *rq, struct nst_json *object, const char *name,
+                  struct nst_str text)
+{
+    struct nst_json *v = NST_NEW(rq->arena, struct nst_json);
+    *v =
+        (struct nst_json){ .kind = text.p != NULL ? NST_JSON_STRING : NST_JSON_NULL, .text = text };
+    add(object, name, v);
+}
+
+void ocl_add_json(struct nst_req *rq, struct nst_json *object, const char *name,
+                  struct nst_str json)
+{
+    struct nst_json *v;
+    if (json.p == NULL)
+        return;
+    if (nst_json_read(&v, NULL, rq->arena, json, &ocl_stored_limits) == NST_OK)
+        add(object, name, v);
+    else
+        ocl_add_text(rq, object, name, json); /* damaged: its text counts, so that no two agree */
+}
+
+/* ---- How they are shown ---- */
+
 const struct nst_type ocl_stored_checksums = {
     .name = "checksums", .rep = NST_REP_INT, .schema = "object", .print = print
 };
@@ -30,7 +65,7 @@ const struct nst_type ocl_stored_checksums = {
 struct fill {
     const struct ocl_kind *kind;
     struct nst_registry *registry;
-    int64_t done;
+    int64_t done, last; /* last: number of the last version that was looked at */
     bool is_over;
 };
 
@@ -54,14 +89,15 @@ static enum nst_err fill_row(struct nst_req *rq, const struct ocl_kind *kind, in
     return nst_sql_exec(NULL, rq->db, &q);
 }
 
-static enum nst_err find_rows(int64_t *ids, size_t *count, struct nst_req *rq,
-                              const struct ocl_kind *kind)
+static enum nst_err find_rows(int64_t *ids, size_t *count, struct nst_req *rq, const struct fill *f)
 {
     struct nst_sql q;
     struct nst_rows *rows;
     nst_sql_init(&q, rq->arena);
-    nst_sql_addf(&q, "SELECT id FROM %s WHERE standard_checksum IS NULL LIMIT ",
-                 kind->resource->table);
+    nst_sql_addf(&q, "SELECT id FROM %s WHERE standard_checksum IS NULL AND id > ",
+                 f->kind->resource->table);
+    nst_sql_bind(&q, NST_INT(f->last));
+    nst_sql_add(&q, " ORDER BY id LIMIT ");
     nst_sql_bind(&q, NST_INT(STEP));
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     for (*count = 0; *count < STEP && nst_rows_step(rows); (*count)++)
@@ -77,7 +113,7 @@ static enum nst_err look(struct nst_db *db, void *arg)
     struct nst_req rq = { .arena = a, .db = db };
     int64_t ids[STEP];
     size_t count = 0;
-    enum nst_err e = find_rows(ids, &count, &rq, f->kind);
+    enum nst_err e = find_rows(ids, &count, &rq, f);
     f->is_over = count == 0;
     nst_arena_free(a);
     return e;
@@ -90,13 +126,18 @@ static enum nst_err fill_some(struct nst_db *db, void *arg)
     struct nst_req rq = { .arena = a, .registry = f->registry, .db = db };
     int64_t ids[STEP];
     size_t count = 0;
-    enum nst_err e = find_rows(ids, &count, &rq, f->kind);
-    for (size_t i = 0; e == NST_OK && i < count; i++)
+    enum nst_err e = find_rows(ids, &count, &rq, f);
+    for (size_t i = 0; e == NST_OK && i < count; i++) {
+        nst_arena_reset(a);
         e = fill_row(&rq, f->kind, ids[i]);
+    }
     nst_arena_free(a);
-    f->done += e == NST_OK ? (int64_t)count : 0;
+    if (e != NST_OK)
+        return e;
+    f->done += (int64_t)count;
+    f->last = count > 0 ? ids[count - 1] : f->last;
     f->is_over = count < STEP;
-    return e;
+    return NST_OK;
 }
 
 static enum nst_err fill_kind(struct nst_store *store, struct nst_registry *registry,

@@ -302,6 +302,16 @@ NST_CHECKED enum nst_err ocl_content_end(bool *changed, struct nst_req *rq,
                                          const struct ocl_kind *kind, void *next,
                                          const void *stored);
 
+/* Limits of JSON that is stored: each piece of it came with a body, and has kept those. */
+extern const struct nst_json_limits ocl_stored_limits;
+
+/* Append a member to the tree that checksums are made of: a text, or null; stored JSON, left
+ * out where it is null. In rq's arena. */
+void ocl_add_text(struct nst_req *rq, struct nst_json *object, const char *name,
+                  struct nst_str text);
+void ocl_add_json(struct nst_req *rq, struct nst_json *object, const char *name,
+                  struct nst_str json);
+
 /* Give versions of older databases their checksums, some at a time, and log how far it is.
  * Blocks on the database.
  * Errors: those of nst_store_run. */

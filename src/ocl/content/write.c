@@ -210,8 +210,8 @@ enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind 
     struct nst_json *before, *after;
     NST_TRY(ocl_content_begin((void **)&next, (void **)&stored, rq, kind));
     next->extras = ((const struct ocl_content *)row)->extras;
-    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, NULL));
-    NST_TRY(nst_json_read(&after, NULL, rq->arena, next->extras, NULL));
+    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, &ocl_stored_limits));
+    NST_TRY(nst_json_read(&after, NULL, rq->arena, next->extras, &ocl_stored_limits));
     return nst_json_equal(before, after) ? answer_unchanged(rq)
                                          : settle_next(rq, kind, next, stored);
 }

@@ -43,6 +43,7 @@ CREATE UNIQUE INDEX mapping_natural_key ON mapping_version (repo_id, natural_key
 CREATE INDEX mapping_order ON mapping_version (repo_id, id, rev_to, rev_from, retired);
 CREATE INDEX mapping_newest ON mapping_version (version_created_at, id)
   WHERE rev_to = 9223372036854775807;
+CREATE INDEX mapping_to ON mapping_version (repo_id, to_concept_code, id, rev_to, rev_from);
 CREATE INDEX mapping_from ON mapping_version (repo_id, from_concept_code, id, rev_to, rev_from);
 -- Sources that mappings of a source have led to: whether one of them is hidden tells whether
 -- its counts hold for a caller.

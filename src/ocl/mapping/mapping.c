@@ -142,7 +142,9 @@ static void put_at_end(struct nst_sql *q, const char *side, const struct nst_obj
 {
     assert(o != NULL); /* the path names a concept */
     const struct ocl_content *c = o->row;
-    nst_sql_addf(q, "(mapping_version.%s_concept_code = ", side);
+    nst_sql_add(q, "(mapping_version.repo_id = ");
+    nst_sql_bind(q, NST_INT(c->repo_id));
+    nst_sql_addf(q, " AND mapping_version.%s_concept_code = ", side);
     nst_sql_bind(q, NST_TEXT(c->id));
     nst_sql_addf(q, " AND mapping_version.%s_source_url = ", side);
     nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),

@@ -128,44 +128,32 @@ static enum nst_err name_line(struct nst_req *rq, void *row)
 
 /* ---- Checksums (V411) ---- */
 
-static void put_end(struct nst_buf *b, const char *side, const struct ocl_end *e)
+static void add_end(struct nst_req *rq, struct nst_json *object, const char *const name[4],
+                    const struct ocl_end *e)
 {
-    const struct {
-        const char *name;
-        struct nst_str value;
-    } member[] = { { "source_url", e->source_url },
-                   { "source_version", e->source_version },
-                   { "concept_code", e->concept_code },
-                   { "concept_name", e->concept_name } };
-    for (size_t i = 0; i < NST_COUNT(member); i++) {
-        nst_putf(b, ",\"%s_%s\":", side, member[i].name);
-        nst_json_put_str_or_null(b, member[i].value);
-    }
+    const struct nst_str value[] = { e->source_url, e->source_version, e->concept_code,
+                                     e->concept_name };
+    for (size_t i = 0; i < NST_COUNT(value); i++)
+        ocl_add_text(rq, object, name[i], value[i]);
 }
 
 /* What counts of a mapping, as its document has it. */
 static struct ocl_checksums sums(struct nst_req *rq, const void *row)
 {
+    static const char *const from[] = { "from_source_url", "from_source_version",
+                                        "from_concept_code", "from_concept_name" };
+    static const char *const to[] = { "to_source_url", "to_source_version", "to_concept_code",
+                                      "to_concept_name" };
     const struct ocl_mapping *m = row;
-    struct nst_json *object;
-    struct nst_buf b;
-    nst_buf_init(&b, rq->arena, NST_HTTP_ANSWER_MAX);
-    nst_put_lit(&b, "{\"map_type\":");
-    nst_json_put_str(&b, m->map_type);
-    nst_put_lit(&b, ",\"external_id\":");
-    nst_json_put_str_or_null(&b, m->content.external_id);
-    nst_put_lit(&b, ",\"retired\":");
-    nst_json_put_bool(&b, m->content.retired);
-    nst_put_lit(&b, ",\"sort_weight\":");
-    nst_put(&b, m->sort_weight.p != NULL ? m->sort_weight : NST_STR("null"));
-    nst_put_lit(&b, ",\"extras\":");
-    nst_put(&b, m->content.extras.p != NULL ? m->content.extras : NST_STR("{}"));
-    put_end(&b, "from", &m->from);
-    put_end(&b, "to", &m->to);
-    nst_put_char(&b, '}');
-    if (nst_json_read(&object, NULL, rq->arena, nst_buf_str(&b), NULL) != NST_OK)
-        object = NULL;
-    return ocl_checksums(rq->arena, &ocl_mapping_sum, object);
+    struct nst_json object = { .kind = NST_JSON_OBJECT };
+    ocl_add_text(rq, &object, "map_type", m->map_type);
+    ocl_add_text(rq, &object, "external_id", m->content.external_id);
+    ocl_add_json(rq, &object, "retired", m->content.retired ? NST_STR("true") : NST_STR("false"));
+    ocl_add_json(rq, &object, "sort_weight", m->sort_weight);
+    ocl_add_json(rq, &object, "extras", m->content.extras);
+    add_end(rq, &object, from, &m->from);
+    add_end(rq, &object, to, &m->to);
+    return ocl_checksums(rq->arena, &ocl_mapping_sum, &object);
 }
 
 const struct ocl_kind ocl_mapping_kind = {
