@@ -54,6 +54,14 @@ NST_CHECKED enum nst_err ocl_has_hidden_end(bool *out, struct nst_req *rq,
                                             const struct ocl_mapping *m);
 NST_CHECKED enum nst_err ocl_has_hidden_ends(bool *out, struct nst_req *rq, int64_t repo);
 
+/* Bring ends that lead below one address below another, in every version: their owner has
+ * another name. Reads all mappings.
+ * Errors: NST_E_CONFLICT where that says what another mapping says; those of nst_query. */
+NST_CHECKED enum nst_err ocl_move_ends(struct nst_req *rq, struct nst_str from, struct nst_str to);
+
+/* The natural key of a mapping (V264), in a. */
+struct nst_str ocl_mapping_key(struct nst_arena *a, const struct ocl_mapping *m);
+
 /* ---- Ids (write.c) ---- */
 
 /* Give a new mapping the next free number of its source as id (V407).

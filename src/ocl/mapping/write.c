@@ -12,7 +12,7 @@
 #define KEY_BYTES 16
 
 /* One short text for five of any length: an index takes no long ones. */
-static struct nst_str natural_key(struct nst_arena *a, const struct ocl_mapping *m)
+struct nst_str ocl_mapping_key(struct nst_arena *a, const struct ocl_mapping *m)
 {
     const struct nst_str part[] = { m->map_type, m->from.source_url, m->from.concept_code,
                                     m->to.source_url, m->to.concept_code };
@@ -45,7 +45,7 @@ static enum nst_err find_same(struct nst_str *id, struct nst_req *rq, const stru
 static enum nst_err check_key(struct nst_req *rq, struct ocl_mapping *m)
 {
     struct nst_str other;
-    m->natural_key = natural_key(rq->arena, m);
+    m->natural_key = ocl_mapping_key(rq->arena, m);
     NST_TRY(find_same(&other, rq, m));
     if (other.p == NULL || nst_str_eq(other, m->content.id))
         return NST_OK;
@@ -121,7 +121,7 @@ static enum nst_err name_line(struct nst_req *rq, void *row)
 {
     struct ocl_mapping *m = row;
     NST_TRY(ocl_settle_ends(rq, m));
-    m->natural_key = natural_key(rq->arena, m);
+    m->natural_key = ocl_mapping_key(rq->arena, m);
     NST_TRY(find_same(&m->content.id, rq, m));
     return m->content.id.p != NULL ? NST_OK : ocl_number_mapping(rq, m);
 }

@@ -6,6 +6,7 @@
 
 #include "ocl/app.h"
 #include "ocl/extras.h"
+#include "ocl/mapping/mapping.h"
 #include "ocl/org/org.h"
 
 #define COUNT_ORGS \
@@ -222,6 +223,20 @@ static enum nst_err user_after_create(struct nst_req *rq, void *row)
                            ((struct nst_row *)row)->id, rq->now);
 }
 
+/* Where the sources of the user are until now; null where there is none. */
+static enum nst_err former_url(struct nst_str *url, struct nst_req *rq, int64_t user)
+{
+    struct nst_rows *rows;
+    *url = (struct nst_str){ 0 };
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT owner_url FROM repo WHERE owner_type = 'User' AND owner_id = $1 "
+                           "LIMIT 1",
+                           NST_INT(user)));
+    if (nst_rows_step(rows))
+        *url = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
+    return nst_rows_end(rows);
+}
+
 /* A new password ends what the former one opened. A new name moves the addresses of all that
  * the user owns (G99). */
 static enum nst_err user_after_update(struct nst_req *rq, void *row)
@@ -231,7 +246,11 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
         NST_TRY(nst_password_set(NULL, rq->db, u->row.id, u->password));
     if (!nst_is_set(&ocl_user, row, "username"))
         return NST_OK;
-    struct nst_str url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username));
+    struct nst_str url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username)), former;
+    NST_TRY(former_url(&former, rq, u->row.id));
+    if (former.p == NULL || nst_str_eq(former, url))
+        return NST_OK;
+    NST_TRY(ocl_move_ends(rq, former, url));
     return nst_exec_with(NULL, rq->db,
                          "UPDATE repo SET owner = $1, owner_url = $2 "
                          "WHERE owner_type = 'User' AND owner_id = $3",
