@@ -169,6 +169,77 @@ def test_client(folder, site, staff):
         assert absent.status_code == 404 and absent.parsed.to_dict() == {"detail": "Not found."}
 
 
+class Terminologist(Generated):
+    """Keeps the dictionary D of the organisation WHO."""
+
+    def call(self, operation, *path, body=None, status=200, **query):
+        answer = super().call(operation, *path, body=body, **query)
+        assert answer.status_code == status, f"{operation}: {answer}"
+        return answer.parsed
+
+    def model(self, kind, /, **members):
+        models = importlib.import_module("nestor_client.models")
+        return getattr(models, "V2" + kind).from_dict(members)
+
+    def concept(self, method, code, suffix="", **rest):
+        operation = f"v2_{method}_orgs_org_sources_source_concepts_concept{suffix}"
+        return self.call(operation, "WHO", "D", code, **rest)
+
+    def source(self, method, suffix, *path, **rest):
+        operation = f"v2_{method}_orgs_org_sources_source_{suffix}"
+        return self.call(operation, "WHO", "D", *path, **rest)
+
+
+def begin(user):
+    user.call("v2_post_orgs", body=user.model("OrgCreate", id="WHO", name="Health"), status=201)
+    user.call("v2_post_orgs_org_sources", "WHO", status=201,
+              body=user.model("SourceCreate", id="D", name="Dictionary"))
+    for code, inside in (("A", []), ("B", [{"map_type": "SAME-AS", "to_concept_url":
+                                            "/orgs/WHO/sources/D/concepts/A/"}])):
+        made = user.source("post", "concepts", status=201, body=user.model(
+            "ConceptCreate", id=code, concept_class="Diagnosis", datatype="N/A", mappings=inside,
+            names=[{"name": "Name " + code, "locale": "en"}]))
+        assert made.id == code and made.checksums["standard"], made
+    user.source("post", "versions", body=user.model("ListedVersionCreate", id="v1", released=True),
+                status=201)
+
+
+def change(user):
+    user.concept("post", "A", "_names", status=201,
+                 body=user.model("ConceptNameCreate", name="Nom A", locale="fr"))
+    other = user.model("ConceptUpdate", datatype="Text", update_comment="Again")
+    assert user.concept("patch", "A", body=other).datatype == "Text"
+    user.concept("patch", "A", body=other, status=208)
+    user.concept("delete", "B", status=204)
+    assert user.concept("get", "B").retired is True
+    user.concept("put", "B", "_reactivate", status=204)
+    user.source("post", "mappings", status=201, body=user.model(
+        "MappingCreate", map_type="BROADER-THAN", from_concept_url="/orgs/WHO/sources/D/concepts/A/",
+        to_source_url="/orgs/X/sources/Y/", to_concept_code="z"))
+
+
+def compare(user):
+    """What a release holds stays; the difference to it and the state of then can be asked for."""
+    then, now = (user.source("get", f"{at}concepts", limit=10) for at in ("latest_", ""))
+    assert sorted((c.id, c.datatype) for c in then) == [("A", "N/A"), ("B", "N/A")], then
+    assert sorted((c.id, c.datatype) for c in now) == [("A", "Text"), ("B", "N/A")], now
+    changed = user.source("get", "difference", from_="v1").concepts
+    assert sorted(c.id for c in changed) == ["A", "B"], changed
+    assert user.concept("get", "A", as_of="2").datatype == "N/A"
+    mappings = user.source("get", "mappings", sort_asc="map_type")
+    assert [m.map_type for m in mappings] == ["BROADER-THAN", "SAME-AS"], mappings
+    versions = user.concept("get", "A", "_versions")
+    assert len(versions) == 3 and versions[0].update_comment == "Again", versions
+
+
+def test_client_of_a_dictionary(site, staff):
+    with site.serve() as server:
+        user = Terminologist(server, staff, "Token")
+        begin(user)
+        change(user)
+        compare(user)
+
+
 def test_client_of_enrollments(server_site):
     with server_site.serve() as server:
         registrar = Generated(server, university.TOKEN, "Bearer")
@@ -199,6 +270,8 @@ def main():
         staff = world(site.init())
         tally.run("a generated client walks through guide and v2 [X66]", test_client, folder, site,
                   staff)
+        tally.run("a generated client keeps a dictionary under /v2/ [V238 V247 V404 V263]",
+                  test_client_of_a_dictionary, site, staff)
         tally.run("a generated client enrols [X66]", test_client_of_enrollments, site)
     return tally.finish()
 
