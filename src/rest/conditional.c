@@ -74,7 +74,7 @@ static struct nst_str tag_of(struct nst_req *rq, struct nst_str body)
     return nst_buf_str(&b);
 }
 
-/* A document as a loop remembers it; the body only when it is small and comes
+/* A document as a loop remembers it; the body only when it is small, JSON, and comes
  * without headers of its own. */
 struct remembered {
     char tag[TAG_DIGITS];
@@ -90,7 +90,8 @@ static void remember(struct nst_req *rq, struct nst_str tag)
     struct nst_str body = nst_buf_str(&rq->x->out), key = cache_key(rq);
     /* What is asked for once is not worth a copy; its tag is. */
     bool is_known = nst_cache_get(rq->cache, key) != NULL;
-    bool has_body = is_known && body.n <= REMEMBERED_MAX && rq->x->header_count == 0;
+    bool has_body = is_known && body.n <= REMEMBERED_MAX && rq->x->header_count == 0 &&
+                    nst_str_eq(rq->x->content_type, NST_STR("application/json"));
     size_t size = sizeof(struct remembered) + (has_body ? body.n : 0);
     struct remembered *r = nst_alloc(rq->arena, size);
     memcpy(r->tag, tag.p, TAG_DIGITS);

@@ -6,22 +6,45 @@
 
 /* ---- Negotiation ---- */
 
-static bool allows_json(struct nst_str accept)
+/* Does a range of an Accept header hold the media type "text/plain"? */
+static bool holds_media(struct nst_str range, struct nst_str media)
+{
+    if (nst_str_eq(range, NST_STR("*/*")) || nst_str_eq_nocase(range, media))
+        return true;
+    struct nst_str kind = nst_str_cut(&media, '/');
+    return nst_str_ends(range, NST_STR("/*")) && range.n == kind.n + 2 &&
+           nst_str_eq_nocase(nst_str_slice(range, 0, kind.n), kind);
+}
+
+static bool allows(struct nst_str accept, const char *media)
 {
     while (accept.p != NULL) {
         struct nst_str range = nst_str_cut(&accept, ',');
-        struct nst_str type = nst_str_trim(nst_str_cut(&range, ';'));
-        if (nst_str_eq(type, NST_STR("*/*")) || nst_str_eq_nocase(type, NST_STR("application/*")) ||
-            nst_str_eq_nocase(type, NST_STR("application/json")))
+        if (holds_media(nst_str_trim(nst_str_cut(&range, ';')), nst_str_z(media)))
             return true;
     }
+    return false;
+}
+
+/* Failures are JSON whatever is accepted; what a view answers besides, its description says. */
+static bool allows_answer(struct nst_str accept, const struct nst_req *rq)
+{
+    const struct nst_action *action =
+        rq->method < NST_METHOD_COUNT ? rq->endpoint->action[rq->method] : NULL;
+    const struct nst_description *own = action != NULL ? action->describe : NULL;
+    const struct nst_response *r = own != NULL ? own->response : NULL;
+    for (; r != NULL && r->status != 0; r++)
+        if (r->content.media != NULL && allows(accept, r->content.media))
+            return true;
     return false;
 }
 
 enum nst_err nst_phase_negotiate(struct nst_req *rq)
 {
     struct nst_str accept = nst_http_request_header(rq->x, "Accept");
-    return accept.n == 0 || allows_json(accept) ? NST_OK : NST_E_NOT_ACCEPTABLE;
+    return accept.n == 0 || allows(accept, "application/json") || allows_answer(accept, rq)
+               ? NST_OK
+               : NST_E_NOT_ACCEPTABLE;
 }
 
 enum nst_err nst_phase_authenticate(struct nst_req *rq)

@@ -26,6 +26,8 @@ LINES = [{"type": "Organization", "id": "LINES", "name": "Lines"},
           "source": "L", "description": "first", "released": True}]
 
 NAMES = [{"name": "Malaria", "locale": "en"}, {"name": "Paludisme", "locale": "fr"}]
+V2_SOURCE = "/v2/orgs/WHO/sources/ICD/"
+V2_B54 = "/orgs/WHO/sources/ICD/concepts/B54/"
 SOURCE = "/guide/orgs/WHO/sources/ICD/"
 
 # (what it does, status, method, path, body), in the order in which they build up.
@@ -44,7 +46,26 @@ STEPS = [
      {"datatype": "None", "update_comment": "why not"}),
     ("list concepts", 200, "GET", SOURCE + "concepts/?verbose=true", None),
     ("read a concept", 200, "GET", SOURCE + "concepts/B54/", None),
+    ("create a concept with mappings inside", 201, "POST", V2_SOURCE + "concepts/",
+     {"id": "B50", "concept_class": "Diagnosis", "datatype": "N/A", "names": NAMES,
+      "mappings": [{"map_type": "SAME-AS", "to_concept_url": V2_B54},
+                   {"map_type": "BROADER-THAN", "to_source_url": "/orgs/X/sources/Y/",
+                    "to_concept_code": "y"}]}),
+    ("add a name", 201, "POST", V2_SOURCE + "concepts/B50/names/",
+     {"name": "Malaria", "locale": "es"}),
+    ("set a key of extras", 200, "PUT", V2_SOURCE + "concepts/B50/extras/k/", {"k": 1}),
+    ("create a mapping", 201, "POST", V2_SOURCE + "mappings/",
+     {"id": "M", "map_type": "NARROWER-THAN", "from_concept_url": V2_B54,
+      "to_concept_url": "/orgs/WHO/sources/ICD/concepts/B50/"}),
+    ("change a mapping", 200, "PATCH", V2_SOURCE + "mappings/M/", {"map_type": "SAME-AS"}),
+    ("list mappings", 200, "GET", V2_SOURCE + "mappings/", None),
+    ("retire a mapping", 204, "DELETE", V2_SOURCE + "mappings/M/", None),
+    ("bring a mapping back", 204, "PUT", V2_SOURCE + "mappings/M/reactivate/", None),
+    ("erase a mapping", 204, "DELETE", V2_SOURCE + "mappings/M/?hardDelete=true", None),
     ("create a version", 201, "POST", SOURCE + "versions/", {"id": "v1", "description": "one"}),
+    ("compare with a version", 200, "GET", V2_SOURCE + "$difference/?from=0", None),
+    ("rename a user", 200, "PUT", "/v2/users/ada/", {"username": "adela"}),
+    ("... and back", 200, "PUT", "/v2/users/adela/", {"username": "ada"}),
     ("release a version", 200, "PUT", SOURCE + "v1/", {"released": True}),
     ("retire a concept", 204, "DELETE", SOURCE + "concepts/B54/", None),
     ("import lines", 200, "POST", "/guide/importers/lines/", {"lines": LINES}),

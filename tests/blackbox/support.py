@@ -6,8 +6,10 @@ Every test takes --nestor PATH and ignores options it does not know. It runs on 
 and on PostgreSQL as well when NESTOR_TEST_PG holds a libpq URL, unless it says otherwise.
 """
 import argparse
+import csv
 import glob
 import http.client
+import io
 import json
 import os
 import shutil
@@ -153,11 +155,11 @@ class Site:
         """Rows of a SELECT, read beside the server; numbers and texts only."""
         if self.database:
             url = database or self.database.url
-            p = subprocess.run([PSQL, url, "-qXAt", "-F", "\x1f", "-R", "\x1e", "-P", "null=\\N",
+            p = subprocess.run([PSQL, url, "-qXt", "--csv", "-P", "null=\\N",
                                 "-v", "ON_ERROR_STOP=1", "-c", sql], capture_output=True,
                                text=True, timeout=PATIENCE, check=True)
-            lines = p.stdout.rstrip("\n")
-            return [tuple(line.split("\x1f")) for line in lines.split("\x1e")] if lines else []
+            rows = csv.reader(io.StringIO(p.stdout, newline=""))
+            return [tuple(row) or ("",) for row in rows]
         db = sqlite3.connect(os.path.join(data or self.data, "nestor.db"), timeout=PATIENCE)
         try:
             return [tuple("\\N" if v is None else str(v) for v in row) for row in db.execute(sql)]
