@@ -45,7 +45,7 @@ static const struct nst_rule guide_rule[] = { { "id", .charset = "a-zA-Z0-9.-" }
 /* V206, V253 */
 static const struct nst_rule v2_rule[] = {
     { "datatype", .is_not_empty = true },
-    { "names", .empty = "A concept must have at least one name" },
+    { "names", .empty = OCL_NO_NAME },
     { 0 },
 };
 

@@ -15,6 +15,9 @@ extern const struct nst_resource ocl_concept, ocl_concept_version, ocl_pinned_co
 
 extern const struct ocl_kind ocl_concept_kind;
 
+/* V253, where no name is left that is not retired. */
+#define OCL_NO_NAME "A concept must have at least one name"
+
 /* POST under /v2/: a concept, with the mappings that its body has (V238). */
 nst_view ocl_concept_create;
 

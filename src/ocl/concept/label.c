@@ -12,12 +12,9 @@ struct labels {
     const char *no_more; /* said when the last one would go; NULL: none need be there */
 };
 
-static const struct labels of_names = { "names",
-                                        "name",
-                                        "Added to names: ",
-                                        " in names.",
-                                        &ocl_concept_name,
-                                        "A concept must have at least one name" };
+static const struct labels of_names = {
+    "names", "name", "Added to names: ", " in names.", &ocl_concept_name, OCL_NO_NAME
+};
 static const struct labels of_descriptions = {
     "descriptions",           "description", "Added to descriptions: ", " in descriptions.",
     &ocl_concept_description, NULL

@@ -44,16 +44,20 @@ static const struct nst_json *chosen_name(struct nst_req *rq, const struct nst_j
     return first != NULL ? first : names->first;
 }
 
-static void choose_display(struct nst_req *rq, struct ocl_concept *c)
+/* What is stored stays as it is until its names are given anew. */
+static enum nst_err choose_display(struct nst_req *rq, struct ocl_concept *c)
 {
     const struct nst_json *names = names_of(rq, c);
     const struct nst_json *chosen = names != NULL ? chosen_name(rq, names) : NULL;
     c->terms = ocl_concept_terms(rq, c);
     c->display_name = c->display_locale = (struct nst_str){ 0 };
     if (chosen == NULL)
-        return;
+        return NST_OK;
+    if (is_retired(rq, chosen) && nst_is_set(&ocl_concept, c, "names"))
+        return nst_fail(rq, NST_E_INVALID, "names", NST_STR(OCL_NO_NAME));
     nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("name")), &c->display_name);
     nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("locale")), &c->display_locale);
+    return NST_OK;
 }
 
 /* ---- Checksums ---- */
@@ -111,7 +115,7 @@ static void seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
 static enum nst_err settle(struct nst_req *rq, void *row)
 {
     struct ocl_concept *c = row;
-    choose_display(rq, c);
+    NST_TRY(choose_display(rq, c));
     if (nst_is_set(&ocl_concept, c, "names"))
         seal_list(rq, &ocl_concept_name_sum, &c->names);
     if (nst_is_set(&ocl_concept, c, "descriptions"))
