@@ -16,7 +16,7 @@ stands for a variable comes from tests/blackbox/world.py. Asked are
 - every GET also as HEAD, with the ETag that it answered, and with letters of its path escaped.
 
 What has several names (ALIASES) is asked for in every way by one of them; by the others it is
-asked by everybody, without parameters and wrong bodies.
+asked by everybody, with one value of each parameter and two bodies that are good.
 
 The full product would be some millions of requests; what is in pairs is what two things at
 fault together need. Deleting comes last, and what a write has changed is mended after it.
@@ -206,6 +206,9 @@ def read(sweep, operation, client, number):
     for place in (*gone, *escaped(sweep, operation, there[0])):
         sweep.ask(Asked(operation, place, staff))
     if ALIASES.search(operation.path):
+        for parameter in operation.switches:
+            sweep.ask(Asked(operation, there[0], staff,
+                            f"{parameter['name']}={values_for(parameter)[0]}"))
         return
     for parameter in operation.switches:
         for value in values_for(parameter):
@@ -217,11 +220,12 @@ def read(sweep, operation, client, number):
 
 def bodies(sweep, operation):
     """(media type, bytes): good ones for each type, then wrong ones."""
-    document = sweep.document
+    document, good = sweep.document, ((False, {}), (False, sweep.named), (False, KEPT),
+                                      (True, {}), (True, sweep.named))
     for media, content in operation.bodies.items():
-        for is_whole, values in ((False, {}), (False, sweep.named), (False, KEPT), (True, {}),
-                                 (True, sweep.named)):
-            value = document.example(content["schema"], is_whole, values)
+        for is_whole, values in good[1::3] if ALIASES.search(operation.path) else good:
+            value = world.alive(operation.path,
+                                document.example(content["schema"], is_whole, values))
             if "json" not in media:
                 yield media, urllib.parse.urlencode(value).encode()
                 continue

@@ -235,6 +235,15 @@ def values_of(path, name):
     return VALUES.get(behind, VALUES.get(before, VALUES.get(name))), ABSENT.get(before, ABSENT.get(name, "nowhere"))
 
 
+def alive(path, body):
+    """The body of a write with its names not retired: a concept has one that is not (V253)."""
+    names = [body] if "/names/" in path else isinstance(body, dict) and body.get("names") or ()
+    for name in names:
+        if isinstance(name, dict) and "retired" in name:
+            name["retired"] = False
+    return body
+
+
 def fill(path, values):
     for name, value in values.items():
         path = path.replace("{" + name + "}", urllib.parse.quote(value, safe="+:"))
