@@ -329,14 +329,29 @@ struct nst_hooks {
     enum nst_err (*after_destroy)(struct nst_req *rq, void *row);
 };
 
+/* A set of rows of a resource that is no list of all of them: its versions, those of a moment.
+ * It is named in paths and described as if it were a resource, and has the resource's fields,
+ * sorts and filters. Whatever else it leaves out is as the resource has it, hooks one by one. */
+struct nst_set {
+    const char *name; /* "pinned_concept" */
+    const char *from, *where, *order, *key;
+    const struct nst_serializer *serializer;
+    size_t serializer_count;
+    const struct nst_route *route; /* its own, or none */
+    size_t route_count;
+    const struct nst_switch *switches;
+    const struct nst_parameter *asked;
+    struct nst_hooks hook;
+    const char *doc; /* its own */
+};
+
 struct nst_resource {
     const char *name;   /* "source": names it in paths, too */
     const char *table;  /* what is written */
     const char *from;   /* what is read; NULL: table */
     const char *where;  /* which rows count: "source.is_active"; NULL: all */
     const char *order;  /* default order of lists, a unique key last */
-    const char *key;    /* look-up field, where several resources share a table; NULL:
-                           the field marked NST_KEY */
+    const char *key;    /* look-up field; NULL: the field marked NST_KEY */
     const char *parent; /* field that holds the number of the row above: below another
                            resource, rows are found by it, and new ones get it; NULL:
                            none, or hook.scope says where rows belong */
@@ -351,6 +366,7 @@ struct nst_resource {
     const struct nst_filter *filter;   /* as sort ends; may be NULL */
     const struct nst_switch *switches; /* the first that is true counts; as sort ends */
     const struct nst_parameter *asked; /* what the hooks of lists read of the query; as sort ends */
+    const struct nst_set *sets;        /* beside the one that is said here; as sort ends */
     struct nst_hooks hook;
     const char *doc;
 };

@@ -134,13 +134,13 @@ bool nst_query_is_true(struct nst_req *rq, const char *name);
 struct nst_object *nst_object(struct nst_req *rq);
 struct nst_object *nst_parent(struct nst_req *rq);
 
-/* The innermost object of the named resource in the path; NULL if none. */
-struct nst_object *nst_ancestor(struct nst_req *rq, const char *resource);
+/* The innermost object of the named resource or set in the path; NULL if none. */
+struct nst_object *nst_ancestor(struct nst_req *rq, const char *name);
 
 /* What the object is. */
 const struct nst_resource *nst_resource_of(const struct nst_object *o);
 
-/* True when the object is of that resource. NULL is of none. */
+/* True when the object is of that resource, whichever set it was found in. NULL is of none. */
 bool nst_is(const struct nst_object *o, const struct nst_resource *r);
 
 /* The member of the body that carries this field, in either spelling; NULL when
@@ -258,8 +258,8 @@ void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, siz
 
 nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 
-/* List the rows of r that q's conditions hold, instead of the endpoint's scope. */
-NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
+/* List the rows of a set below parent (NULL: all), instead of those of the endpoint. */
+NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_set *set,
                                      const struct nst_object *parent);
 
 /* Append the rows of r that the conditions hold and the caller may see to rq->x->out: a list
@@ -269,6 +269,11 @@ NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resour
  * Errors: those of nst_query; NST_E_INVALID where they take too much. */
 NST_CHECKED enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
                                       const struct nst_sql *conditions, int64_t limit);
+
+/* Hooks of a set that needs none where its resource has one: nothing is hidden from a list; its
+ * rows are counted. */
+enum nst_err nst_all_visible(struct nst_sql *q, struct nst_req *rq);
+enum nst_err nst_counted(int64_t *out, bool *found, struct nst_req *rq);
 
 /* ---- Pages ---- */
 

@@ -299,7 +299,7 @@ static void explain_form(struct nst_req *rq)
 
 enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *r, enum nst_use use)
 {
-    const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
+    const struct nst_shape *shape = nst_shape_of(nst_model_here(rq, r), rq->face, use);
     assert(shape != NULL && rq->body != NULL);
     if (rq->body->kind != NST_JSON_OBJECT)
         return nst_fail(rq, NST_E_INVALID, nst_texts_of(rq->face)->not_object_key,
@@ -318,7 +318,7 @@ enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *
 static void set_parent(struct nst_req *rq, const struct nst_model *m, void *row)
 {
     const struct nst_object *above = nst_object(rq);
-    if (m->parent < 0 || above == NULL || above->model != m->above)
+    if (m->parent < 0 || above == NULL || above->model->resource != m->above)
         return;
     *(int64_t *)member_of(&m->resource->field[m->parent], row) = ((struct nst_row *)above->row)->id;
     nst_put_null(row, (unsigned)m->parent, false);
@@ -328,7 +328,7 @@ static void set_parent(struct nst_req *rq, const struct nst_model *m, void *row)
  * serializer from its own. */
 void *nst_row_new(struct nst_req *rq, const struct nst_resource *r)
 {
-    const struct nst_model *m = nst_model_of(rq->registry, r);
+    const struct nst_model *m = nst_model_here(rq, r);
     const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_CREATE);
     void *row = nst_row_alloc(rq->arena, r);
     for (unsigned i = 0; i < r->field_count; i++) {

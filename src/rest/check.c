@@ -1,4 +1,4 @@
-/* Checks faces and resources; fields, serializers and routes have files of their
+/* Checks faces and resources; fields, sets, serializers and routes have files of their
  * own. A wrong table is a programming error and stops the start, not a request:
  * every fault is one line of the log, with what mends it. */
 #include "check.h"
@@ -45,7 +45,7 @@ bool nst_lists_resource(const struct nst_registry *reg, const struct nst_resourc
     return false;
 }
 
-static bool is_same(const char *a, const char *b)
+bool nst_is_same(const char *a, const char *b)
 {
     return a != NULL && b != NULL && nst_str_eq(nst_str_z(a), nst_str_z(b));
 }
@@ -69,8 +69,8 @@ static bool mount_is_malformed(const struct nst_at *at)
 static bool face_is_second(const struct nst_at *at)
 {
     for (size_t i = 0; i < at->index; i++)
-        if (is_same(at->reg->face[i]->name, at->face->name) ||
-            is_same(at->reg->face[i]->mount, at->face->mount))
+        if (nst_is_same(at->reg->face[i]->name, at->face->name) ||
+            nst_is_same(at->reg->face[i]->mount, at->face->mount))
             return true;
     return false;
 }
@@ -146,7 +146,7 @@ static bool list_words_are_one(const struct nst_at *at)
     nst_list_words(word, at->face);
     for (size_t i = 0; i < NST_LIST_WORDS; i++)
         for (size_t k = 0; k < i; k++)
-            if (is_same(word[i], word[k]))
+            if (nst_is_same(word[i], word[k]))
                 return true;
     return false;
 }
@@ -185,19 +185,6 @@ static void check_face(struct nst_registry *reg, size_t index)
 
 /* ---- Resources ---- */
 
-static bool resource_lacks_name(const struct nst_at *at)
-{
-    return at->resource->name == NULL || at->resource->doc == NULL;
-}
-
-static bool resource_is_second(const struct nst_at *at)
-{
-    for (size_t i = 0; i < at->index; i++)
-        if (is_same(at->reg->model[i].resource->name, at->resource->name))
-            return true;
-    return false;
-}
-
 static bool lacks_size(const struct nst_at *at)
 {
     for (size_t i = 0; at->resource->size == 0 && i < at->resource->field_count; i++)
@@ -224,20 +211,6 @@ static bool lacks_identity(const struct nst_at *at)
     return nst_has_rows(r) && identities != 1;
 }
 
-static bool key_is_unknown(const struct nst_at *at)
-{
-    const char *key = at->resource->key;
-    return key != NULL && nst_field_index(at->resource, nst_str_z(key)) < 0;
-}
-
-static bool has_two_keys(const struct nst_at *at)
-{
-    unsigned count = 0;
-    for (size_t i = 0; at->resource->key == NULL && i < at->resource->field_count; i++)
-        count += (at->resource->field[i].flags & NST_KEY) != 0;
-    return count > 1;
-}
-
 static bool parent_is_no_number(const struct nst_at *at)
 {
     const struct nst_resource *r = at->resource;
@@ -249,15 +222,10 @@ static bool parent_is_no_number(const struct nst_at *at)
 }
 
 static const struct nst_check resource_checks[] = {
-    { resource_lacks_name, "a resource without name or doc",
-      "give it .name and a sentence in .doc" },
-    { resource_is_second, "two resources have this name", "rename one, or list it once" },
     { lacks_size, "fields of a struct, and no .size", "say .size = sizeof(struct ...)" },
     { lacks_table, "a struct with columns, and no .table",
       "name the table of the database in .table, or say .column = \"\"" },
     { lacks_identity, "a stored resource needs its number, once", "add one NST_IDENTITY row" },
-    { key_is_unknown, ".key names no field", "name a field" },
-    { has_two_keys, "two fields have NST_KEY", "leave it to one" },
     { parent_is_no_number, ".parent names no stored whole number",
       "name a field of type nst_int that holds the number of the row above" },
     { 0 },
@@ -289,66 +257,6 @@ static void check_sorts(struct nst_registry *reg, const struct nst_resource *r)
             .sort = s,
         };
         nst_passes(&at, sort_checks);
-    }
-}
-
-/* ---- Switches ---- */
-
-static bool has_serializer(const struct nst_resource *r, const struct nst_face *face,
-                           enum nst_use use)
-{
-    for (size_t i = 0; i < r->serializer_count; i++)
-        if (r->serializer[i].face == face && r->serializer[i].use == use)
-            return true;
-    return false;
-}
-
-static bool switch_shows_nothing(const struct nst_at *at)
-{
-    for (size_t i = 0; i < at->reg->faces; i++)
-        if (has_serializer(at->resource, at->reg->face[i], at->query_switch->of) &&
-            has_serializer(at->resource, at->reg->face[i], at->query_switch->as))
-            return false;
-    return true;
-}
-
-static bool switch_lacks_doc(const struct nst_at *at)
-{
-    return at->query_switch->doc == NULL;
-}
-
-/* What a list reads of the query already. */
-static bool switch_is_taken(const struct nst_at *at)
-{
-    const struct nst_switch *s = at->query_switch;
-    for (const struct nst_switch *before = at->resource->switches; before != s; before++)
-        if (before->of == s->of && strcmp(before->name, s->name) == 0)
-            return true;
-    for (size_t i = 0; i < at->reg->faces; i++)
-        if (nst_is_list_parameter(at->reg->face[i], nst_str_z(s->name)))
-            return true;
-    return nst_is_filter(at->resource, nst_str_z(s->name));
-}
-
-static const struct nst_check switch_checks[] = {
-    { switch_is_taken, "the query has this name already", "rename the switch, or take it out" },
-    { switch_lacks_doc, "a switch without doc", "give it a sentence in .doc" },
-    { switch_shows_nothing, "no face has serializers for both uses of this switch",
-      "write the serializer, or take the switch out" },
-    { 0 },
-};
-
-static void check_switches(struct nst_registry *reg, const struct nst_resource *r)
-{
-    for (const struct nst_switch *s = r->switches; s != NULL && s->name != NULL; s++) {
-        const struct nst_at at = {
-            .reg = reg,
-            .table = nst_str_z(r->name),
-            .row = nst_strf(reg->arena, "switch %s", s->name),
-            .resource = r,
-            .query_switch = s,
-        };
-        nst_passes(&at, switch_checks);
     }
 }
 
@@ -431,28 +339,38 @@ static void check_filters(struct nst_registry *reg, const struct nst_resource *r
     }
 }
 
-static void check_resource(struct nst_registry *reg, size_t index)
+static bool check_resource(struct nst_registry *reg, const struct nst_resource *r)
 {
-    const struct nst_resource *r = reg->model[index].resource;
     const struct nst_at at = {
         .reg = reg,
-        .table = nst_str_z(r->name != NULL ? r->name : "?"),
+        .table = nst_str_z(r->name),
         .row = NST_STR("resource"),
-        .index = index,
         .resource = r,
     };
     if (!nst_passes(&at, resource_checks) || !nst_check_fields(reg, r))
-        return;
-    nst_check_serializers(reg, r);
+        return false;
     check_sorts(reg, r);
     check_filters(reg, r);
-    check_switches(reg, r);
+    return true;
+}
+
+/* What a resource says for all of its sets is checked with the first. */
+static void check_model(struct nst_registry *reg, size_t index)
+{
+    const struct nst_model *m = &reg->model[index];
+    if (nst_check_set(reg, index) && (m->declared != NULL || check_resource(reg, m->resource)))
+        nst_check_shown(reg, m);
 }
 
 void nst_check_tables(struct nst_registry *reg)
 {
+    unsigned faults = 0; /* before those of the resource: its sets would have them, too */
     for (size_t i = 0; i < reg->faces; i++)
         check_face(reg, i);
-    for (size_t i = 0; i < reg->models; i++)
-        check_resource(reg, i);
+    for (size_t i = 0; i < reg->models; i++) {
+        if (reg->model[i].declared == NULL)
+            faults = reg->faults;
+        if (reg->faults == faults)
+            check_model(reg, i);
+    }
 }

@@ -11,9 +11,10 @@
 struct nst_at {
     struct nst_registry *reg;
     struct nst_str table, row; /* as the log names them */
-    size_t index;              /* of a face or resource in its list */
+    size_t index;              /* of a face or set in its list */
     const struct nst_face *face;
     const struct nst_resource *resource;
+    const struct nst_set *set; /* of its rows, with what it has of the resource */
     const struct nst_field *field;
     const struct nst_serializer *serializer;
     struct nst_word word; /* of the serializer */
@@ -46,9 +47,13 @@ bool nst_passes(const struct nst_at *at, const struct nst_check *check);
  * counted in the registry. */
 void nst_check_tables(struct nst_registry *reg);
 
-/* The same of one resource's fields; of its serializers, whose fields are good. */
+/* Check what names a set; what it shows, where the resource does not say so. */
+bool nst_check_set(struct nst_registry *reg, size_t index);
+void nst_check_shown(struct nst_registry *reg, const struct nst_model *m);
+
+/* The same of one resource's fields; of a set's serializers, whose fields are good. */
 bool nst_check_fields(struct nst_registry *reg, const struct nst_resource *r);
-void nst_check_serializers(struct nst_registry *reg, const struct nst_resource *r);
+void nst_check_serializers(struct nst_registry *reg, const struct nst_model *m);
 
 /* True when a route is good as a whole; when one alternative of its path is. */
 bool nst_check_route(const struct nst_at *at);
@@ -57,6 +62,9 @@ bool nst_check_path(const struct nst_at *at);
 /* Check a compiled endpoint: what its path loads, and its actions. Notes the resource
  * above another that has a parent column. */
 void nst_check_endpoint(const struct nst_at *at);
+
+/* Are both texts there, and the same? */
+bool nst_is_same(const char *a, const char *b);
 
 /* Is it in the list of faces, of resources? */
 bool nst_lists_face(const struct nst_registry *reg, const struct nst_face *face);

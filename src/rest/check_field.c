@@ -129,14 +129,6 @@ static bool filters_by_nothing(const struct nst_at *at)
     return (at->field->flags & NST_FILTER) != 0 && !is_held(at);
 }
 
-static bool key_is_not_held(const struct nst_at *at)
-{
-    const struct nst_resource *r = at->resource;
-    bool is_key = r->key != NULL ? nst_str_eq(nst_str_z(r->key), nst_str_z(at->field->name))
-                                 : (at->field->flags & NST_KEY) != 0;
-    return is_key && (!is_held(at) || at->field->rep == NST_REP_BOOL);
-}
-
 static bool cannot_be_filled(const struct nst_at *at)
 {
     const struct nst_field *f = at->field;
@@ -248,7 +240,6 @@ static const struct nst_check field_checks[] = {
     { filters_as_lists_do, "a filter has the name of a parameter of lists",
       "rename the field, or the parameter in .lists" },
     { filters_by_nothing, "there is no column to filter by", "take NST_FILTER out" },
-    { key_is_not_held, "a key is a text or a number with a column", "choose another field" },
     { cannot_be_filled, "the framework cannot fill this field",
       "fill stored times, texts or numbers; NST_AUTO_NUMBER is for child objects" },
     { constant_is_broken, "the constant is no JSON", "write JSON: \"\\\"text\\\"\", \"null\"" },

@@ -126,17 +126,17 @@ static bool step_lacks_key(const struct nst_step *step, const struct nst_model *
 static bool step_lacks_alias(const struct nst_step *step, const struct nst_model *above)
 {
     (void)above;
-    return step->kind == STEP_ALIAS && step->model->resource->hook.alias == NULL;
+    return step->kind == STEP_ALIAS && step->model->set.hook.alias == NULL;
 }
 
-static bool is_unscoped(const struct nst_resource *r)
+static bool is_unscoped(const struct nst_model *m)
 {
-    return r->parent == NULL && r->hook.scope == NULL;
+    return m->resource->parent == NULL && m->set.hook.scope == NULL;
 }
 
 static bool step_is_unscoped(const struct nst_step *step, const struct nst_model *above)
 {
-    return above != NULL && is_unscoped(step->model->resource);
+    return above != NULL && is_unscoped(step->model);
 }
 
 static bool lacks_key(const struct nst_at *at)
@@ -289,23 +289,20 @@ static bool lacks_store(const struct nst_at *at)
 
 static bool lacks_order(const struct nst_at *at)
 {
-    const struct nst_resource *r = at->endpoint->model->resource;
-    return does(at, nst_list) && r->order == NULL && r->hook.order == NULL;
+    return does(at, nst_list) && at->set->order == NULL && at->set->hook.order == NULL;
 }
 
 static bool is_of_any_parent(const struct nst_at *at)
 {
-    return is_of_many(at) && count_loads(at->endpoint) > 0 &&
-           is_unscoped(at->endpoint->model->resource);
+    return is_of_many(at) && count_loads(at->endpoint) > 0 && is_unscoped(at->endpoint->model);
 }
 
 /* A scope says where rows are found, not where a new one belongs. */
 static bool creates_an_orphan(const struct nst_at *at)
 {
-    const struct nst_resource *r = at->endpoint->model->resource;
     bool is_nested = count_loads(at->endpoint) > 0;
-    return does(at, nst_create) && r->hook.before_create == NULL &&
-           is_nested != (r->parent != NULL);
+    return does(at, nst_create) && at->set->hook.before_create == NULL &&
+           is_nested != (at->resource->parent != NULL);
 }
 
 static const struct nst_check action_checks[] = {
@@ -356,7 +353,7 @@ static void check_actions(struct nst_at at)
 /* ---- What stands above a resource with a parent column ---- */
 
 static void note_above(const struct nst_at *at, const struct nst_model *m,
-                       const struct nst_model *above)
+                       const struct nst_resource *above)
 {
     struct nst_model *own = &at->reg->model[m - at->reg->model];
     if (m->resource->parent == NULL)
@@ -371,13 +368,13 @@ static void note_above(const struct nst_at *at, const struct nst_model *m,
 static void note_parents(const struct nst_at *at)
 {
     const struct nst_endpoint *e = at->endpoint;
-    const struct nst_model *above = NULL;
+    const struct nst_resource *above = NULL;
     for (size_t i = 0; i < e->count; i++) {
         if (!loads(&e->step[i]))
             continue;
         if (above != NULL)
             note_above(at, e->step[i].model, above);
-        above = e->step[i].model;
+        above = e->step[i].model->resource;
     }
     if (above != NULL && (e->route->get.view == nst_list || e->route->post.view == nst_create))
         note_above(at, e->model, above);

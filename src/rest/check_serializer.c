@@ -24,7 +24,7 @@ static bool use_is_unknown(const struct nst_at *at)
 
 static bool is_second(const struct nst_at *at)
 {
-    for (const struct nst_serializer *s = at->resource->serializer; s != at->serializer; s++)
+    for (const struct nst_serializer *s = at->set->serializer; s != at->serializer; s++)
         if (s->face == at->serializer->face && s->use == at->serializer->use)
             return true;
     return false;
@@ -228,17 +228,18 @@ static void check_rules(struct nst_at at)
     }
 }
 
-void nst_check_serializers(struct nst_registry *reg, const struct nst_resource *r)
+void nst_check_serializers(struct nst_registry *reg, const struct nst_model *m)
 {
-    for (size_t i = 0; i < r->serializer_count; i++) {
-        const struct nst_serializer *s = &r->serializer[i];
+    for (size_t i = 0; i < m->set.serializer_count; i++) {
+        const struct nst_serializer *s = &m->set.serializer[i];
         const char *face = s->face != NULL && s->face->name != NULL ? s->face->name : "?";
         const char *use = (unsigned)s->use < NST_USE_COUNT ? use_name[s->use] : "?";
         const struct nst_at at = {
             .reg = reg,
-            .table = nst_str_z(r->name),
+            .table = nst_str_z(m->set.name),
             .row = nst_strf(reg->arena, "serializer %s %s", face, use),
-            .resource = r,
+            .resource = m->resource,
+            .set = &m->set,
             .serializer = s,
         };
         if (!nst_passes(&at, serializer_checks))

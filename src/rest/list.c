@@ -73,21 +73,21 @@ static enum nst_err read_place(struct listing *l, struct nst_req *rq)
 static enum nst_err conditions(struct listing *l, bool *filtered, struct nst_req *rq,
                                const struct nst_object *parent)
 {
-    const struct nst_resource *r = l->model->resource;
+    const struct nst_hooks *hook = &l->model->set.hook;
     nst_sql_init(&l->where, rq->arena);
     NST_TRY(nst_scope(&l->where, rq, l->model, parent));
-    if (r->hook.visible != NULL)
-        NST_TRY(r->hook.visible(&l->where, rq));
-    return nst_add_filters(&l->where, filtered, rq, r);
+    if (hook->visible != NULL)
+        NST_TRY(hook->visible(&l->where, rq));
+    return nst_add_filters(&l->where, filtered, rq, l->model->resource);
 }
 
 static enum nst_err count_rows(struct listing *l, bool filtered, struct nst_req *rq)
 {
-    const struct nst_resource *r = l->model->resource;
+    const struct nst_hooks *hook = &l->model->set.hook;
     bool counted = false;
     struct nst_sql q;
-    if (!filtered && r->hook.count != NULL)
-        NST_TRY(r->hook.count(&l->page.found, &counted, rq));
+    if (!filtered && hook->count != NULL)
+        NST_TRY(hook->count(&l->page.found, &counted, rq));
     if (counted)
         return NST_OK;
     nst_sql_init(&q, rq->arena);
@@ -251,25 +251,25 @@ static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
 }
 
 /* A walk stays in the state that it began with. */
-static int64_t state_of(struct nst_req *rq, const struct nst_resource *r)
+static int64_t state_of(struct nst_req *rq, const struct nst_model *m)
 {
-    if (rq->as_of > 0 || r->hook.state == NULL)
+    if (rq->as_of > 0 || m->set.hook.state == NULL)
         return rq->as_of;
-    return r->hook.state(rq);
+    return m->set.hook.state(rq);
 }
 
-enum nst_err nst_list_of(struct nst_req *rq, const struct nst_resource *r,
-                         const struct nst_object *parent)
+static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
+                              const struct nst_object *parent)
 {
-    struct listing l = { .model = nst_model_of(rq->registry, r) };
+    struct listing l = { .model = m };
     bool filtered = false, is_there = false;
     l.shape = nst_shape_chosen(rq, l.model, NST_LIST);
     read_page(&l.page, rq);
-    NST_TRY(nst_order_read(&l.order, rq, r));
+    NST_TRY(nst_order_read(&l.order, rq, m));
     NST_TRY(read_place(&l, rq));
     NST_TRY(conditions(&l, &filtered, rq, parent));
     NST_TRY(count_rows(&l, filtered, rq));
-    l.state = state_of(rq, r);
+    l.state = state_of(rq, m);
     NST_TRY(find_place(&is_there, &l, rq));
     nst_put_char(&rq->x->out, '[');
     if (is_there)
@@ -286,12 +286,12 @@ enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
 {
     struct listing l = { .model = nst_model_of(rq->registry, r), .page.limit = limit };
     l.shape = nst_shape_of(l.model, rq->face, NST_LIST);
-    nst_order_default(&l.order, rq, r);
+    nst_order_default(&l.order, rq, l.model);
     nst_sql_init(&l.where, rq->arena);
     nst_sql_add_str(&l.where, nst_buf_str(&conditions->text));
     nst_sql_push_all(&l.where, conditions);
-    if (r->hook.visible != NULL)
-        NST_TRY(r->hook.visible(&l.where, rq));
+    if (l.model->set.hook.visible != NULL)
+        NST_TRY(l.model->set.hook.visible(&l.where, rq));
     nst_put_char(&rq->x->out, '[');
     NST_TRY(put_rows(&l, rq));
     nst_put_char(&rq->x->out, ']');
@@ -300,5 +300,26 @@ enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
 
 enum nst_err nst_list(struct nst_req *rq)
 {
-    return nst_list_of(rq, rq->endpoint->model->resource, nst_object(rq));
+    return list_rows(rq, rq->endpoint->model, nst_object(rq));
+}
+
+enum nst_err nst_list_of(struct nst_req *rq, const struct nst_set *set,
+                         const struct nst_object *parent)
+{
+    return list_rows(rq, nst_model_of_set(rq->registry, set), parent);
+}
+
+enum nst_err nst_all_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    (void)q;
+    (void)rq;
+    return NST_OK;
+}
+
+enum nst_err nst_counted(int64_t *out, bool *found, struct nst_req *rq)
+{
+    (void)out;
+    (void)rq;
+    *found = false;
+    return NST_OK;
 }

@@ -11,6 +11,20 @@ const struct nst_model *nst_model_of(const struct nst_registry *reg, const struc
     abort(); /* a resource that the program forgot to register */
 }
 
+const struct nst_model *nst_model_of_set(const struct nst_registry *reg, const struct nst_set *set)
+{
+    for (size_t i = 0; i < reg->models; i++)
+        if (reg->model[i].declared == set)
+            return &reg->model[i];
+    abort(); /* a set that no resource has */
+}
+
+const struct nst_model *nst_model_here(const struct nst_req *rq, const struct nst_resource *r)
+{
+    const struct nst_model *m = rq->endpoint != NULL ? rq->endpoint->model : NULL;
+    return m != NULL && m->resource == r ? m : nst_model_of(rq->registry, r);
+}
+
 size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *face)
 {
     for (size_t i = 0; i < reg->faces; i++)
@@ -46,6 +60,12 @@ bool nst_is_stored(const struct nst_field *f)
     if (f->link != NULL || f->constant != NULL)
         return false;
     return f->column == NULL || (f->column[0] != '\0' && is_identifier(f->column));
+}
+
+bool nst_is_key(const struct nst_set *set, const struct nst_field *f)
+{
+    return set->key != NULL ? nst_str_eq(nst_str_z(set->key), nst_str_z(f->name))
+                            : (f->flags & NST_KEY) != 0;
 }
 
 bool nst_is_made(const struct nst_field *f)
@@ -128,9 +148,9 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m,
         nst_column_put(b, r, &r->field[columns->field[i]]);
     }
     nst_put_lit(b, " FROM ");
-    nst_put_z(b, r->from != NULL ? r->from : r->table);
+    nst_put_z(b, m->set.from);
     nst_put_lit(b, " WHERE ");
-    nst_put_z(b, r->where != NULL ? r->where : "TRUE");
+    nst_put_z(b, m->set.where);
 }
 
 #define STATEMENT_MAX ((size_t)1 << 20)
@@ -240,9 +260,7 @@ static void compile_fields(struct nst_model *m)
             compile_link(m, &m->link[i], f->link);
         if (f->children != NULL)
             m->children[i] = nst_model_of(m->registry, f->children);
-        bool is_key = r->key != NULL ? nst_str_eq(nst_str_z(r->key), nst_str_z(f->name))
-                                     : (f->flags & NST_KEY) != 0;
-        if (is_key)
+        if (nst_is_key(&m->set, f))
             m->key = (int)i;
         if (f->type == &nst_identity)
             m->identity = (int)i;
@@ -279,28 +297,95 @@ static void compile_model(struct nst_model *m)
         nst_buf_init(&insert, m->registry->arena, STATEMENT_MAX);
         nst_insert_text(&insert, r);
         m->insert = nst_buf_str(&insert);
-        m->count_from =
-            nst_strf(m->registry->arena, "SELECT count(*) FROM %s WHERE %s",
-                     r->from != NULL ? r->from : r->table, r->where != NULL ? r->where : "TRUE");
+        m->count_from = nst_strf(m->registry->arena, "SELECT count(*) FROM %s WHERE %s",
+                                 m->set.from, m->set.where);
     }
-    for (size_t i = 0; i < r->serializer_count; i++)
-        compile_serializer(m, &r->serializer[i]);
+    for (size_t i = 0; i < m->set.serializer_count; i++)
+        compile_serializer(m, &m->set.serializer[i]);
+}
+
+static size_t count_sets(const struct nst_resource *r)
+{
+    size_t count = 0;
+    while (r->sets != NULL && r->sets[count].name != NULL)
+        count++;
+    return count;
+}
+
+/* What a resource says of its rows. */
+static struct nst_set own_set(const struct nst_resource *r)
+{
+    return (struct nst_set){
+        .name = r->name,
+        .from = r->from != NULL ? r->from : r->table,
+        .where = r->where != NULL ? r->where : "TRUE",
+        .order = r->order,
+        .key = r->key,
+        .serializer = r->serializer,
+        .serializer_count = r->serializer_count,
+        .route = r->route,
+        .route_count = r->route_count,
+        .switches = r->switches,
+        .asked = r->asked,
+        .hook = r->hook,
+        .doc = r->doc,
+    };
+}
+
+#define TAKE(member) set->member = set->member != NULL ? set->member : own->member
+
+/* What a set leaves out is as its resource has it. */
+static void complete(struct nst_set *set, const struct nst_set *own)
+{
+    set->serializer_count = set->serializer != NULL ? set->serializer_count : own->serializer_count;
+    TAKE(serializer);
+    TAKE(from);
+    TAKE(where);
+    TAKE(order);
+    TAKE(key);
+    TAKE(switches);
+    TAKE(asked);
+    TAKE(hook.scope);
+    TAKE(hook.alias);
+    TAKE(hook.visible);
+    TAKE(hook.may_view);
+    TAKE(hook.order);
+    TAKE(hook.count);
+    TAKE(hook.state);
+    TAKE(hook.before_create);
+    TAKE(hook.after_create);
+    TAKE(hook.before_update);
+    TAKE(hook.after_update);
+    TAKE(hook.after_destroy);
+}
+
+static void init_model(struct nst_registry *reg, const struct nst_resource *r,
+                       const struct nst_set *declared)
+{
+    struct nst_model *m = &reg->model[reg->models++];
+    size_t n = r->field_count + 1;
+    struct nst_set own = own_set(r);
+    m->resource = r;
+    m->declared = declared;
+    m->set = declared != NULL ? *declared : own;
+    complete(&m->set, &own);
+    m->registry = reg;
+    m->key = m->identity = m->parent = -1;
+    m->link = NST_NEW_ARRAY(reg->arena, struct nst_link, n);
+    m->children = NST_NEW_ARRAY(reg->arena, const struct nst_model *, n);
+    m->shape = nst_alloc(reg->arena, (reg->faces + 1) * sizeof(*m->shape));
 }
 
 static void init_models(struct nst_registry *reg, const struct nst_resource *const *resources)
 {
-    while (resources[reg->models] != NULL)
-        reg->models++;
-    reg->model = NST_NEW_ARRAY(reg->arena, struct nst_model, reg->models + 1);
-    for (size_t i = 0; i < reg->models; i++) {
-        struct nst_model *m = &reg->model[i];
-        size_t n = resources[i]->field_count + 1;
-        m->resource = resources[i];
-        m->registry = reg;
-        m->key = m->identity = m->parent = -1;
-        m->link = NST_NEW_ARRAY(reg->arena, struct nst_link, n);
-        m->children = NST_NEW_ARRAY(reg->arena, const struct nst_model *, n);
-        m->shape = nst_alloc(reg->arena, (reg->faces + 1) * sizeof(*m->shape));
+    size_t count = 0;
+    for (size_t i = 0; resources[i] != NULL; i++)
+        count += 1 + count_sets(resources[i]);
+    reg->model = NST_NEW_ARRAY(reg->arena, struct nst_model, count + 1);
+    for (; *resources != NULL; resources++) {
+        init_model(reg, *resources, NULL);
+        for (size_t i = 0; i < count_sets(*resources); i++)
+            init_model(reg, *resources, &(*resources)->sets[i]);
     }
 }
 

@@ -69,13 +69,16 @@ struct nst_shape {
     struct nst_str select;      /* "SELECT ... FROM ... WHERE ..." */
 };
 
+/* A set of rows of a resource: its own, or one of .sets. */
 struct nst_model {
     const struct nst_resource *resource;
+    const struct nst_set *declared; /* NULL: the resource itself */
+    struct nst_set set;             /* with what it has of the resource */
     struct nst_registry *registry;
     struct nst_link *link; /* a link a field, empty without */
     const struct nst_model **children;
     int key, identity, parent;     /* indices; -1: none */
-    const struct nst_model *above; /* whose rows the parent column names; NULL: none */
+    const struct nst_resource *above; /* whose rows the parent column names; NULL: none */
     struct nst_columns core, all;  /* of the two load depths */
     struct nst_str select_core, select_all, count_from, insert;
     struct nst_shape *(*shape)[NST_USE_COUNT]; /* one a face */
@@ -136,8 +139,15 @@ struct nst_registry {
     unsigned faults;
 };
 
-/* Model of r; aborts when r is not registered. */
+/* Model of what r itself says; aborts when r is not registered. Those of its sets follow it. */
 const struct nst_model *nst_model_of(const struct nst_registry *reg, const struct nst_resource *r);
+
+/* Model of one of the sets of a resource; aborts when no registered one has it. */
+const struct nst_model *nst_model_of_set(const struct nst_registry *reg, const struct nst_set *set);
+
+/* The set of r that the route of the request is about; what r itself says where it is about
+ * another resource. */
+const struct nst_model *nst_model_here(const struct nst_req *rq, const struct nst_resource *r);
 
 /* Position of the face; aborts when it is not registered. */
 size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *face);
@@ -159,6 +169,9 @@ const struct nst_refused *nst_not_yet_find(const struct nst_not_yet *n, struct n
 
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
+
+/* True when rows of the set are found by f in paths. */
+bool nst_is_key(const struct nst_set *set, const struct nst_field *f);
 
 /* True when the print of its type makes f of other fields. */
 bool nst_is_made(const struct nst_field *f);
@@ -212,12 +225,13 @@ bool nst_is_alike(struct nst_str a, struct nst_str b);
  * for a dozen times. */
 void nst_query_read(struct nst_req *rq);
 
-/* The order of the resource, whatever the query says; behind what is there already. */
-void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
+/* The order of the set, whatever the query says; behind what is there already. */
+void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_model *m);
 
-/* The order that the query asks for, else the resource's.
+/* The order that the query asks for, else the set's.
  * Errors: NST_E_INVALID with a problem recorded, for a name that it does not sort by. */
-NST_CHECKED enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r);
+NST_CHECKED enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq,
+                                        const struct nst_model *m);
 
 /* Append the expressions, separated by commas, with or without their directions. */
 void nst_order_put(struct nst_buf *out, const struct nst_order *o, bool with_direction);

@@ -83,7 +83,7 @@ static void put_path_parameters(struct nst_buf *out, const struct nst_endpoint *
         nst_json_put_str(out, step->model != NULL
                                   ? nst_strf(out->arena, "`%s` of the %s.",
                                              step->model->resource->field[step->model->key].name,
-                                             step->model->resource->name)
+                                             step->model->set.name)
                                   : NST_STR("Which one, by its name."));
         nst_put_char(out, '}');
     }
@@ -250,7 +250,7 @@ static void put_filters(struct nst_buf *out, const struct nst_face *face,
 static void put_switches(struct nst_buf *out, const struct nst_face *face,
                          const struct nst_model *m, enum nst_use use)
 {
-    const struct nst_switch *s = m->resource->switches;
+    const struct nst_switch *s = m->set.switches;
     for (; s != NULL && s->name != NULL; s++)
         if (s->of == use && nst_shape_of(m, face, s->as) != NULL)
             put_parameter(out, &(const struct nst_parameter){ s->name, NST_SWITCH_SCHEMA, s->doc });
@@ -269,7 +269,7 @@ static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_
         put_sorts(out, nst_lists_of(face), m->resource);
         put_filters(out, face, m->resource);
         put_switches(out, face, m, NST_LIST);
-        put_parameter_rows(out, m->resource->asked);
+        put_parameter_rows(out, m->set.asked);
     } else if (view == nst_retrieve) {
         put_switches(out, face, m, NST_DETAIL);
     }

@@ -160,7 +160,7 @@ void nst_put_content(struct nst_buf *out, const struct nst_content *content,
 static void put_shapes(struct nst_document *d, const struct nst_model *m,
                        const struct nst_face *face, enum nst_use use)
 {
-    const struct nst_switch *s = m->resource->switches;
+    const struct nst_switch *s = m->set.switches;
     bool has_other = false;
     for (const struct nst_switch *one = s; one != NULL && one->name != NULL; one++)
         has_other |= one->of == use && nst_shape_of(m, face, one->as) != NULL;

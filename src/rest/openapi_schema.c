@@ -15,7 +15,7 @@ static void put_name(struct nst_buf *out, const struct nst_model *m, const struc
 {
     static const char *const name[NST_USE_COUNT] = { "List",    "Detail", "Brief",
                                                      "Verbose", "Create", "Update" };
-    nst_putf(out, "%s.%s.%s", face->name, m->resource->name, name[use]);
+    nst_putf(out, "%s.%s.%s", face->name, m->set.name, name[use]);
 }
 
 void nst_put_reference(struct nst_document *d, const struct nst_model *m,

@@ -93,19 +93,21 @@ static void read_sorts(struct nst_order *o, struct nst_req *rq, const struct nst
     }
 }
 
-void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
+void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_model *m)
 {
-    add_default(out, nst_str_z(r->hook.order != NULL ? r->hook.order(rq) : r->order));
+    const struct nst_set *set = &m->set;
+    add_default(out, nst_str_z(set->hook.order != NULL ? set->hook.order(rq) : set->order));
 }
 
-enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_resource *r)
+enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_model *m)
 {
+    const struct nst_resource *r = m->resource;
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
     out->count = 0;
     read_sorts(out, rq, r, g->sort_up, false);
     read_sorts(out, rq, r, g->sort_down, true);
     read_sorts(out, rq, r, g->sort, false);
-    nst_order_default(out, rq, r);
+    nst_order_default(out, rq, m);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 

@@ -70,15 +70,15 @@ static void check_parameters(struct nst_req *rq, const struct nst_parameter *p)
 
 static void check_switches(struct nst_req *rq)
 {
-    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    const struct nst_set *set = &nst_answered_model(rq->endpoint)->set;
     nst_view *view = nst_view_of(rq->action);
     enum nst_use use = view == nst_list       ? NST_LIST
                        : view == nst_retrieve ? NST_DETAIL
                                               : NST_USE_COUNT;
-    for (const struct nst_switch *s = r->switches; s != NULL && s->name != NULL; s++)
+    for (const struct nst_switch *s = set->switches; s != NULL && s->name != NULL; s++)
         if (s->of == use)
             check_switch(rq, s->name);
-    check_parameters(rq, view == nst_list ? r->asked : NULL);
+    check_parameters(rq, view == nst_list ? set->asked : NULL);
 }
 
 /* ---- Names that are nearly right ---- */
@@ -121,26 +121,26 @@ static void consider_filters(struct spelling *s, struct nst_req *rq, const struc
     }
 }
 
-static void consider_list(struct spelling *s, struct nst_req *rq, const struct nst_resource *r)
+static void consider_list(struct spelling *s, struct nst_req *rq, const struct nst_model *m)
 {
     const char *word[NST_LIST_WORDS];
     nst_list_words(word, rq->face);
     for (size_t i = 0; i < NST_LIST_WORDS; i++)
         if (word[i] != NULL)
             consider(s, nst_str_z(word[i]));
-    consider_filters(s, rq, r);
-    consider_parameters(s, r->asked);
+    consider_filters(s, rq, m->resource);
+    consider_parameters(s, m->set.asked);
 }
 
 /* A parameter that differs from one that is read in case or `_` alone is a slip: ignored, it
  * would ask for something else than was meant. */
 static void check_spelling(struct nst_req *rq, struct nst_str name, const struct nst_not_yet *own)
 {
-    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    const struct nst_model *m = nst_answered_model(rq->endpoint);
     struct spelling s = { .given = name };
     if (nst_view_of(rq->action) == nst_list)
-        consider_list(&s, rq, r);
-    for (const struct nst_switch *w = r->switches; w != NULL && w->name != NULL; w++)
+        consider_list(&s, rq, m);
+    for (const struct nst_switch *w = m->set.switches; w != NULL && w->name != NULL; w++)
         consider(&s, nst_str_z(w->name));
     if (rq->action->describe != NULL)
         consider_parameters(&s, rq->action->describe->parameter);

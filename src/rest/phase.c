@@ -61,7 +61,7 @@ static enum nst_err answer_options(struct nst_req *rq)
     struct nst_buf *out = &rq->x->out;
     nst_http_add_header(rq->x, "Allow", rq->endpoint->allow);
     nst_put_lit(out, "{\"name\":");
-    nst_json_put_str(out, nst_str_z(rq->endpoint->model->resource->name));
+    nst_json_put_str(out, nst_str_z(rq->endpoint->model->set.name));
     nst_put_lit(out, ",\"description\":");
     nst_json_put_str(out, nst_str_z(rq->endpoint->route->doc));
     nst_put_lit(out, ",\"renders\":[\"application/json\"],\"parses\":[\"application/json\","
@@ -122,16 +122,15 @@ static enum nst_err load_named(void **row, struct nst_req *rq, const struct name
 {
     const struct nst_step *step = n->step;
     const struct nst_model *m = step->model;
-    const struct nst_resource *r = m->resource;
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     enum nst_err e = nst_scope(&q, rq, m, nst_object(rq));
     if (e == NST_OK && step->kind == STEP_ALIAS) {
-        e = r->hook.alias(&q, rq, step->word);
+        e = m->set.hook.alias(&q, rq, step->word);
     } else if (e == NST_OK) {
-        const struct nst_field *key = &r->field[m->key];
+        const struct nst_field *key = &m->resource->field[m->key];
         nst_sql_add(&q, " AND ");
-        nst_column_put(&q.text, r, key);
+        nst_column_put(&q.text, m->resource, key);
         nst_sql_add(&q, " = ");
         nst_sql_bind(&q, key_of(rq, key, n->value));
     }
@@ -154,12 +153,12 @@ static struct nst_str ancestor_key(struct nst_req *rq, const struct named *n)
     nst_put_z(&b, n->is_held ? "held " : "row ");
     nst_put_z(&b, rq->face->name);
     nst_put_char(&b, ' ');
-    nst_put_z(&b, step->model->resource->name);
+    nst_put_z(&b, step->model->set.name);
     nst_put_char(&b, step->kind == STEP_LOAD ? '/' : '~');
     if (step->kind == STEP_ALIAS)
         nst_put_int(&b, rq->caller.is_known ? rq->caller.id : -1);
     if (parent != NULL) {
-        nst_put_z(&b, parent->model->resource->name);
+        nst_put_z(&b, parent->model->set.name);
         nst_put_int(&b, ((const struct nst_row *)parent->row)->id);
     }
     nst_put_char(&b, '/');
@@ -168,9 +167,9 @@ static struct nst_str ancestor_key(struct nst_req *rq, const struct named *n)
 }
 
 /* What its hooks read of the query may find another row of that name: none is kept then. */
-static bool may_differ(struct nst_req *rq, const struct nst_resource *r)
+static bool may_differ(struct nst_req *rq, const struct nst_model *m)
 {
-    for (const struct nst_parameter *p = r->asked; p != NULL && p->name != NULL; p++)
+    for (const struct nst_parameter *p = m->set.asked; p != NULL && p->name != NULL; p++)
         if (nst_query_value(rq, p->name).n > 0)
             return true;
     return false;
@@ -178,7 +177,7 @@ static bool may_differ(struct nst_req *rq, const struct nst_resource *r)
 
 static enum nst_err load_ancestor(void **row, struct nst_req *rq, const struct named *n)
 {
-    if (may_differ(rq, n->step->model->resource))
+    if (may_differ(rq, n->step->model))
         return load_named(row, rq, n);
     struct nst_str key = ancestor_key(rq, n);
     void *known = nst_cache_row(rq->cache, key);
@@ -199,14 +198,15 @@ static enum nst_err enter(struct nst_req *rq, const struct named *n)
     void *row;
     NST_TRY(!n->is_target && rq->cache != NULL ? load_ancestor(&row, rq, n)
                                                : load_named(&row, rq, n));
-    const struct nst_resource *r = n->step->model->resource;
+    const struct nst_set *set = &n->step->model->set;
     if (row == NULL && !(n->is_target && (rq->action->flags & NST_MAY_BE_ABSENT) != 0)) {
-        rq->missing = n->step->kind == STEP_LOAD ? r->name : NULL;
+        rq->missing = n->step->kind == STEP_LOAD ? set->name : NULL;
         return NST_E_NOT_FOUND;
     }
     assert(rq->depth < NST_CHAIN_MAX);
     rq->chain[rq->depth++] = (struct nst_object){ n->step->model, row };
-    return row != NULL && r->hook.may_view != NULL ? r->hook.may_view(rq, nst_object(rq)) : NST_OK;
+    return row != NULL && set->hook.may_view != NULL ? set->hook.may_view(rq, nst_object(rq))
+                                                     : NST_OK;
 }
 
 enum nst_err nst_phase_parents(struct nst_req *rq)

@@ -162,7 +162,7 @@ void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struc
 const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
                                          enum nst_use use)
 {
-    const struct nst_switch *s = m->resource->switches;
+    const struct nst_switch *s = m->set.switches;
     for (; s != NULL && s->name != NULL; s++) {
         const struct nst_shape *shape = nst_shape_of(m, rq->face, s->as);
         if (s->of == use && shape != NULL && nst_query_is_true(rq, s->name))

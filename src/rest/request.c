@@ -122,10 +122,10 @@ struct nst_object *nst_parent(struct nst_req *rq)
     return rq->depth > 1 ? &rq->chain[rq->depth - 2] : NULL;
 }
 
-struct nst_object *nst_ancestor(struct nst_req *rq, const char *resource)
+struct nst_object *nst_ancestor(struct nst_req *rq, const char *name)
 {
     for (unsigned i = rq->depth; i > 0; i--)
-        if (nst_str_eq(nst_str_z(rq->chain[i - 1].model->resource->name), nst_str_z(resource)))
+        if (nst_str_eq(nst_str_z(rq->chain[i - 1].model->set.name), nst_str_z(name)))
             return &rq->chain[i - 1];
     return NULL;
 }

@@ -8,7 +8,7 @@
 static const struct nst_model *model_named(struct nst_registry *reg, struct nst_str name)
 {
     for (size_t i = 0; i < reg->models; i++)
-        if (nst_str_eq(nst_str_z(reg->model[i].resource->name), name))
+        if (nst_str_eq(nst_str_z(reg->model[i].set.name), name))
             return &reg->model[i];
     return NULL;
 }
@@ -184,13 +184,14 @@ static void add_alternatives(struct nst_at at, const struct nst_model *m)
 
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m)
 {
-    for (size_t i = 0; i < m->resource->route_count; i++) {
-        const struct nst_route *route = &m->resource->route[i];
+    for (size_t i = 0; i < m->set.route_count; i++) {
+        const struct nst_route *route = &m->set.route[i];
         const struct nst_at at = {
             .reg = reg,
-            .table = nst_str_z(m->resource->name),
+            .table = nst_str_z(m->set.name),
             .row = nst_strf(reg->arena, "route %s", route->path != NULL ? route->path : "?"),
             .resource = m->resource,
+            .set = &m->set,
             .route = route,
             .path = nst_str_z(route->path),
         };

@@ -81,8 +81,8 @@ enum nst_err nst_scope(struct nst_sql *q, struct nst_req *rq, const struct nst_m
                        const struct nst_object *parent)
 {
     const struct nst_resource *r = m->resource;
-    if (r->hook.scope != NULL)
-        NST_TRY(r->hook.scope(q, rq, parent));
+    if (m->set.hook.scope != NULL)
+        NST_TRY(m->set.hook.scope(q, rq, parent));
     if (m->parent < 0 || parent == NULL)
         return NST_OK;
     nst_sql_add(q, " AND ");
@@ -283,7 +283,7 @@ static struct nst_str fill_in(struct nst_req *rq, const struct nst_resource *r, 
 enum nst_err nst_fail_duplicate(struct nst_req *rq, const struct nst_resource *r, enum nst_use use,
                                 void *row)
 {
-    const struct nst_shape *shape = nst_shape_of(nst_model_of(rq->registry, r), rq->face, use);
+    const struct nst_shape *shape = nst_shape_of(nst_model_here(rq, r), rq->face, use);
     const struct nst_duplicate *d = &shape->serializer->duplicate;
     enum nst_err err = d->err != NST_OK ? d->err : NST_E_INVALID;
     if (d->text == NULL)

@@ -50,17 +50,19 @@ static void start_select(struct nst_sql *q, struct proof *p, const char *row)
 
 static enum nst_err prove_source(bool *is_good, struct proof *p)
 {
-    const struct nst_resource *r = p->m->resource;
     struct nst_sql q;
     start(&q, p, "table");
     nst_sql_add(&q, "SELECT 1 FROM ");
-    nst_sql_add(&q, r->from != NULL ? r->from : r->table);
-    NST_TRY(ask(is_good, p, &q, "correct .table or .from, or write the migration"));
-    if (!*is_good || r->where == NULL)
-        return NST_OK;
-    p->at.row = NST_STR("where");
-    nst_sql_add(&q, " WHERE ");
-    nst_sql_add(&q, r->where);
+    nst_sql_add(&q, p->m->set.from);
+    return ask(is_good, p, &q, "correct .table or .from, or write the migration");
+}
+
+static enum nst_err prove_where(bool *is_good, struct proof *p)
+{
+    struct nst_sql q;
+    start(&q, p, "where");
+    nst_sql_addf(&q, "SELECT 1 FROM %s WHERE ", p->m->set.from);
+    nst_sql_add(&q, p->m->set.where);
     return ask(is_good, p, &q, "correct .where, or write the migration");
 }
 
@@ -87,11 +89,11 @@ static enum nst_err prove_fields(bool *is_good, struct proof *p)
 static enum nst_err prove_order(bool *is_good, struct proof *p)
 {
     struct nst_sql q;
-    if (p->m->resource->order == NULL)
+    if (p->m->set.order == NULL)
         return NST_OK;
     start_select(&q, p, "order");
     nst_sql_add(&q, " ORDER BY ");
-    nst_sql_add(&q, p->m->resource->order);
+    nst_sql_add(&q, p->m->set.order);
     return ask(is_good, p, &q, "correct .order");
 }
 
@@ -236,6 +238,8 @@ static enum nst_err prove_model(struct proof *p)
     bool is_good = true;
     NST_TRY(prove_source(&is_good, p));
     if (is_good)
+        NST_TRY(prove_where(&is_good, p));
+    if (is_good)
         NST_TRY(prove_fields(&is_good, p));
     if (is_good)
         NST_TRY(prove_order(&is_good, p));
@@ -254,19 +258,35 @@ static enum nst_err prove_model(struct proof *p)
     return is_good ? prove_counter(&is_good, p) : NST_OK;
 }
 
+/* Of the same tables as its resource, a set makes statements with what it says itself. */
+static enum nst_err prove_set(struct proof *p)
+{
+    const struct nst_set *s = p->m->declared;
+    bool is_good = true;
+    if (s == NULL || s->from != NULL)
+        return prove_model(p);
+    if (s->where != NULL)
+        NST_TRY(prove_where(&is_good, p));
+    if (is_good && s->order != NULL)
+        NST_TRY(prove_order(&is_good, p));
+    return is_good && s->key != NULL ? prove_condition(&is_good, p, p->m->key, "key") : NST_OK;
+}
+
 static enum nst_err prove_all(struct nst_db *db, void *arg)
 {
     struct nst_registry *reg = arg;
-    reg->faults = 0;
+    unsigned faults = reg->faults = 0; /* before those of the resource */
     for (size_t i = 0; i < reg->models; i++) {
-        const struct nst_resource *r = reg->model[i].resource;
+        const struct nst_model *m = &reg->model[i];
         struct proof p = {
             .db = db,
-            .m = &reg->model[i],
-            .at = { .reg = reg, .table = nst_str_z(r->name), .resource = r },
+            .m = m,
+            .at = { .reg = reg, .table = nst_str_z(m->set.name), .resource = m->resource },
         };
-        if (nst_has_rows(r))
-            NST_TRY(prove_model(&p));
+        if (m->declared == NULL)
+            faults = reg->faults;
+        if (nst_has_rows(m->resource) && reg->faults == faults)
+            NST_TRY(prove_set(&p));
     }
     return NST_OK;
 }

@@ -24,7 +24,7 @@ static enum nst_err load_detail(void **row, struct nst_req *rq, const struct nst
 enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, int64_t id,
                             unsigned status)
 {
-    const struct nst_model *m = nst_model_of(rq->registry, r);
+    const struct nst_model *m = nst_model_here(rq, r);
     void *row;
     /* A caller inside the program reads the outcome, not a document. */
     if (rq->is_internal)
@@ -36,7 +36,7 @@ enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, in
         return NST_E_NOT_FOUND;
     if (status == 201)
         nst_http_add_header(rq->x, "Location", nst_row_url(rq, m, row));
-    nst_render(&rq->x->out, rq, r, NST_DETAIL, row);
+    nst_shape_put(&rq->x->out, rq->face, nst_shape_of(m, rq->face, NST_DETAIL), row);
     return nst_answer_json(rq, status);
 }
 
@@ -49,16 +49,17 @@ static enum nst_err run_hook(enum nst_err (*hook)(struct nst_req *, void *), str
 enum nst_err nst_create(struct nst_req *rq)
 {
     const struct nst_resource *r = rq->endpoint->model->resource;
+    const struct nst_hooks *hook = &rq->endpoint->model->set.hook;
     struct nst_row *row = nst_row_new(rq, r);
     enum nst_err e = nst_bind(row, rq, r, NST_CREATE);
     if (e == NST_OK)
-        e = run_hook(r->hook.before_create, rq, row);
+        e = run_hook(hook->before_create, rq, row);
     if (e == NST_OK)
         e = nst_insert(rq, r, row);
     if (e == NST_E_CONFLICT)
         return nst_fail_duplicate(rq, r, NST_CREATE, row);
     if (e == NST_OK)
-        e = run_hook(r->hook.after_create, rq, row);
+        e = run_hook(hook->after_create, rq, row);
     return e != NST_OK ? e : nst_answer_row(rq, r, row->id, 201);
 }
 
@@ -66,16 +67,17 @@ enum nst_err nst_update(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
     const struct nst_resource *r = o->model->resource;
+    const struct nst_hooks *hook = &o->model->set.hook;
     struct nst_row *row = o->row;
     enum nst_err e = nst_bind(row, rq, r, NST_UPDATE);
     if (e == NST_OK)
-        e = run_hook(r->hook.before_update, rq, row);
+        e = run_hook(hook->before_update, rq, row);
     if (e == NST_OK)
         e = nst_update_row(rq, r, row);
     if (e == NST_E_CONFLICT)
         return nst_fail_duplicate(rq, r, NST_UPDATE, row);
     if (e == NST_OK)
-        e = run_hook(r->hook.after_update, rq, row);
+        e = run_hook(hook->after_update, rq, row);
     return e != NST_OK ? e : nst_answer_row(rq, r, row->id, 200);
 }
 
@@ -90,6 +92,6 @@ enum nst_err nst_destroy(struct nst_req *rq)
     nst_mark_set(r, o->row, "is_active");
     enum nst_err e = nst_update_row(rq, r, o->row);
     if (e == NST_OK)
-        e = run_hook(r->hook.after_destroy, rq, o->row);
+        e = run_hook(o->model->set.hook.after_destroy, rq, o->row);
     return e != NST_OK ? e : nst_answer_empty(rq, 204);
 }

@@ -345,17 +345,31 @@ static const struct nst_sort concept_sort[] = {
     { 0 },
 };
 
-#define CONCEPT_TABLE \
-    .table = "concept_version", \
-    .from = "concept_version JOIN repo ON repo.id = concept_version.repo_id", \
-    .size = sizeof(struct ocl_concept), NST_FIELDS(concept_field), .sort = concept_sort, \
-    .filter = concept_filter, .switches = concept_switches, .asked = ocl_content_asked
+/* How one of them was is shown whatever it is, and there are few. */
+static const struct nst_set concept_sets[] = {
+    { "pinned_concept", NST_SERIALIZERS(pinned_serializer), NST_ROUTES(pinned_route),
+      .hook = { .scope = pinned_scope, .state = ocl_held_state },
+      .doc = "A concept as a version of its source holds it." },
+    { "concept_version", .key = "version", NST_SERIALIZERS(version_serializer),
+      NST_ROUTES(history_route),
+      .hook = { .scope = history_scope, .visible = nst_all_visible, .count = nst_counted },
+      .doc = "One version of a concept." },
+    { 0 },
+};
 
 const struct nst_resource ocl_concept = {
     .name = "concept",
-    CONCEPT_TABLE,
+    .table = TABLE,
+    .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id",
+    .size = sizeof(struct ocl_concept),
+    NST_FIELDS(concept_field),
     NST_SERIALIZERS(concept_serializer),
     NST_ROUTES(concept_route),
+    .sort = concept_sort,
+    .filter = concept_filter,
+    .switches = concept_switches,
+    .asked = ocl_content_asked,
+    .sets = concept_sets,
     .hook = { .scope = concept_scope,
               .visible = concept_visible,
               .count = concept_count,
@@ -363,27 +377,4 @@ const struct nst_resource ocl_concept = {
               .state = ocl_present_state,
               .before_create = concept_open },
     .doc = "A meaning with names in several languages.",
-};
-
-const struct nst_resource ocl_pinned_concept = {
-    .name = "pinned_concept",
-    CONCEPT_TABLE,
-    NST_SERIALIZERS(pinned_serializer),
-    NST_ROUTES(pinned_route),
-    .hook = { .scope = pinned_scope,
-              .state = ocl_held_state,
-              .visible = concept_visible,
-              .count = concept_count,
-              .order = concept_order },
-    .doc = "A concept as a version of its source holds it.",
-};
-
-const struct nst_resource ocl_concept_version = {
-    .name = "concept_version",
-    .key = "version",
-    CONCEPT_TABLE,
-    NST_SERIALIZERS(version_serializer),
-    NST_ROUTES(history_route),
-    .hook = { .scope = history_scope, .order = concept_order },
-    .doc = "One version of a concept.",
 };

@@ -10,8 +10,7 @@ struct ocl_concept {
     struct nst_str terms;
 };
 
-extern const struct nst_resource ocl_concept, ocl_concept_version, ocl_pinned_concept,
-    ocl_concept_name, ocl_concept_description;
+extern const struct nst_resource ocl_concept, ocl_concept_name, ocl_concept_description;
 
 extern const struct ocl_kind ocl_concept_kind;
 

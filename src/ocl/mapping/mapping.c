@@ -191,7 +191,7 @@ enum nst_err ocl_put_mappings_of(struct nst_req *rq)
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
-    if (nst_is(parent, &ocl_pinned_concept))
+    if (nst_is(parent, &ocl_concept))
         from_concept(q, parent);
     return ocl_held_scope(q, rq, nst_ancestor(rq, "version"), TABLE);
 }
@@ -353,17 +353,29 @@ static const struct nst_route history_route[] = {
       .get = { nst_retrieve, ocl_any_caller }, .doc = "That version itself." },
 };
 
-#define MAPPING_TABLE \
-    .table = TABLE, \
-    .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id" END("from") END("to"), \
-    .size = sizeof(struct ocl_mapping), NST_FIELDS(mapping_field), .sort = mapping_sort, \
-    .switches = mapping_switches, .asked = ocl_content_asked
+static const struct nst_set mapping_sets[] = {
+    { "pinned_mapping", NST_SERIALIZERS(version_serializer), NST_ROUTES(pinned_route),
+      .hook = { .scope = pinned_scope, .state = ocl_held_state },
+      .doc = "A mapping as a version of its source holds it." },
+    { "mapping_version", .key = "version", NST_SERIALIZERS(version_serializer),
+      NST_ROUTES(history_route),
+      .hook = { .scope = history_scope, .visible = version_visible, .count = nst_counted },
+      .doc = "One version of a mapping." },
+    { 0 },
+};
 
 const struct nst_resource ocl_mapping = {
     .name = "mapping",
-    MAPPING_TABLE,
+    .table = TABLE,
+    .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id" END("from") END("to"),
+    .size = sizeof(struct ocl_mapping),
+    NST_FIELDS(mapping_field),
     NST_SERIALIZERS(mapping_serializer),
     NST_ROUTES(mapping_route),
+    .sort = mapping_sort,
+    .switches = mapping_switches,
+    .asked = ocl_content_asked,
+    .sets = mapping_sets,
     .hook = { .scope = mapping_scope,
               .visible = mapping_visible,
               .may_view = mapping_may_view,
@@ -372,31 +384,4 @@ const struct nst_resource ocl_mapping = {
               .state = ocl_present_state,
               .before_create = mapping_open },
     .doc = "A statement that a concept has some relation to another.",
-};
-
-const struct nst_resource ocl_pinned_mapping = {
-    .name = "pinned_mapping",
-    MAPPING_TABLE,
-    NST_SERIALIZERS(version_serializer),
-    NST_ROUTES(pinned_route),
-    .hook = { .scope = pinned_scope,
-              .state = ocl_held_state,
-              .visible = mapping_visible,
-              .may_view = mapping_may_view,
-              .count = mapping_count,
-              .order = mapping_order },
-    .doc = "A mapping as a version of its source holds it.",
-};
-
-const struct nst_resource ocl_mapping_version = {
-    .name = "mapping_version",
-    .key = "version",
-    MAPPING_TABLE,
-    NST_SERIALIZERS(version_serializer),
-    NST_ROUTES(history_route),
-    .hook = { .scope = history_scope,
-              .visible = version_visible,
-              .may_view = mapping_may_view,
-              .order = mapping_order },
-    .doc = "One version of a mapping.",
 };

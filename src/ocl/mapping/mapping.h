@@ -20,7 +20,7 @@ struct ocl_mapping {
     struct ocl_end from, to;
 };
 
-extern const struct nst_resource ocl_mapping, ocl_pinned_mapping, ocl_mapping_version;
+extern const struct nst_resource ocl_mapping;
 
 extern const struct ocl_kind ocl_mapping_kind;
 

@@ -16,9 +16,6 @@
     "(SELECT count(*) FROM repo WHERE repo.owner_type = 'User' AND repo.owner_id = account.id " \
     "AND repo.is_active " more ")"
 
-/* Whoever was deleted as well. */
-extern const struct nst_resource ocl_everybody;
-
 static const struct nst_field user_field[] = {
     NST_IDENTITY("uuid", ocl_user, created_at, .doc = "Number of the user."),
     NST_CONSTANT("type", "\"User\"", .doc = "Kind of resource."),
@@ -349,13 +346,18 @@ static const struct nst_description creation_description = { .as = nst_create,
 
 /* ---- Lists ---- */
 
+static const struct nst_set user_sets[] = {
+    { "everybody", .where = "TRUE", .doc = "Somebody who may sign in, or might once." },
+    { 0 },
+};
+
 /* Those who were deleted are for staff, the one exception to V105 (V213). */
 static enum nst_err list_users(struct nst_req *rq)
 {
     if (!nst_query_is_true(rq, "includeInactive"))
         return nst_list(rq);
     NST_TRY(ocl_staff_only(rq));
-    return nst_list_of(rq, &ocl_everybody, NULL);
+    return nst_list_of(rq, &user_sets[0], NULL);
 }
 
 static const struct nst_parameter list_parameter[] = {
@@ -495,17 +497,20 @@ static const struct nst_sort user_sort[] = {
     { 0 },
 };
 
-#define SAME_FOR_EVERYBODY \
-    .table = "account", .order = "account.updated_at DESC, account.id DESC", \
-    .size = sizeof(struct ocl_user), NST_FIELDS(user_field), NST_SERIALIZERS(user_serializer), \
-    .sort = user_sort, .filter = user_filter, .switches = user_switches
-
 const struct nst_resource ocl_user = {
     .name = "user",
-    SAME_FOR_EVERYBODY,
+    .table = "account",
     .where = "account.is_active",
+    .order = "account.updated_at DESC, account.id DESC",
+    .size = sizeof(struct ocl_user),
+    NST_FIELDS(user_field),
+    NST_SERIALIZERS(user_serializer),
     NST_ROUTES(user_route),
+    .sort = user_sort,
+    .filter = user_filter,
+    .switches = user_switches,
     .asked = user_asked,
+    .sets = user_sets,
     .hook = { .scope = user_scope,
               .alias = user_alias,
               .visible = user_visible,
@@ -515,11 +520,4 @@ const struct nst_resource ocl_user = {
               .after_update = user_after_update,
               .after_destroy = user_after_destroy },
     .doc = "Somebody who may sign in.",
-};
-
-const struct nst_resource ocl_everybody = {
-    .name = "everybody",
-    SAME_FOR_EVERYBODY,
-    .hook = { .visible = user_visible },
-    .doc = "Somebody who may sign in, or might once.",
 };

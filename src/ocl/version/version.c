@@ -489,25 +489,6 @@ static const struct nst_sort version_sort[] = {
     { 0 },
 };
 
-const struct nst_resource ocl_version = {
-    .name = "version",
-    .table = "repo_version",
-    .from = "repo_version JOIN repo ON repo.id = repo_version.repo_id",
-    .where = "repo_version.is_active",
-    .order = "repo_version.id DESC",
-    .size = sizeof(struct ocl_version),
-    NST_FIELDS(version_field),
-    NST_SERIALIZERS(version_serializer),
-    NST_ROUTES(version_route),
-    .sort = version_sort,
-    .filter = version_filter,
-    .hook = { .scope = version_scope,
-              .alias = version_alias,
-              .before_create = version_before_create,
-              .before_update = version_before_update },
-    .doc = "A frozen state of a source.",
-};
-
 /* ---- Versions as v2 lists them: HEAD is one of them (V231) ---- */
 
 /* INITIAL is as old as its source: in its place stands the source as it is now. */
@@ -559,20 +540,34 @@ static const struct nst_route listed_route[] = {
 
 static const struct nst_switch listed_switches[] = { OCL_VERBOSE, { 0 } };
 
-const struct nst_resource ocl_listed_version = {
-    .name = "listed_version",
+static const struct nst_set version_sets[] = {
+    { "listed_version",
+      .from = "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
+      NST_SERIALIZERS(listed_serializer),
+      NST_ROUTES(listed_route),
+      .switches = listed_switches,
+      .asked = listed_asked,
+      .hook = { .scope = listed_scope },
+      .doc = "A version of a source, or its present state." },
+    { 0 },
+};
+
+const struct nst_resource ocl_version = {
+    .name = "version",
     .table = "repo_version",
-    .from = "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
+    .from = "repo_version JOIN repo ON repo.id = repo_version.repo_id",
     .where = "repo_version.is_active",
     .order = "repo_version.id DESC",
     .size = sizeof(struct ocl_version),
     NST_FIELDS(version_field),
-    NST_SERIALIZERS(listed_serializer),
-    NST_ROUTES(listed_route),
+    NST_SERIALIZERS(version_serializer),
+    NST_ROUTES(version_route),
     .sort = version_sort,
     .filter = version_filter,
-    .switches = listed_switches,
-    .asked = listed_asked,
-    .hook = { .scope = listed_scope, .before_create = version_before_create },
-    .doc = "A version of a source, or its present state.",
+    .sets = version_sets,
+    .hook = { .scope = version_scope,
+              .alias = version_alias,
+              .before_create = version_before_create,
+              .before_update = version_before_update },
+    .doc = "A frozen state of a source.",
 };

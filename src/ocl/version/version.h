@@ -20,7 +20,7 @@ struct ocl_version {
     int64_t created_at, updated_at, created_by, updated_by;
 };
 
-extern const struct nst_resource ocl_version, ocl_listed_version;
+extern const struct nst_resource ocl_version;
 
 /* Store the version INITIAL of a new repository (G110). */
 NST_CHECKED enum nst_err ocl_version_make_initial(struct nst_req *rq,

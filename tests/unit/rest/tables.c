@@ -98,6 +98,11 @@ static void fill_routes(struct tables *t)
                                            .doc = "One book." };
     t->book_route[2] = (struct nst_route){ f, "/books/", .get = { nst_list, nst_allow_any },
                                            .doc = "Books of all shelves." };
+    t->set_route[0] = (struct nst_route){ f, "/kept/", .get = { nst_list, nst_allow_any },
+                                          .doc = "Books out of use." };
+    t->set_route[1] =
+        (struct nst_route){ f, "/kept/:kept_book/", .get = { nst_retrieve, nst_allow_any },
+                            .doc = "One of these." };
 }
 
 static void fill_resources(struct tables *t)
@@ -125,7 +130,12 @@ static void fill_resources(struct tables *t)
         NST_ROUTES(t->book_route),
         .sort = t->sort,
         .filter = t->filter,
+        .sets = t->set,
         .doc = "What is read.",
+    };
+    t->set[0] = (struct nst_set){
+        "kept_book",    .where = "NOT book.is_active", .order = "book.title",
+        .key = "title", NST_ROUTES(t->set_route),      .doc = "A book that is out of use."
     };
     t->mark = (struct nst_resource){
         .name = "mark",

@@ -48,7 +48,9 @@ struct tables {
     struct nst_rule rule[3];
     struct nst_sort sort[3];
     struct nst_filter filter[6];
-    struct nst_route shelf_route[2], book_route[3];
+    struct nst_route shelf_route[2], book_route[3], set_route[2];
+    struct nst_serializer set_serializer;
+    struct nst_set set[2]; /* of books: those that are out of use */
     struct nst_resource shelf, book, mark;
     const struct nst_face *faces[4];
     const struct nst_resource *resources[5];

@@ -33,6 +33,7 @@ struct fixture {
     struct nst_store *store;
     struct tables tables;
     struct nst_registry *registry;
+    const char *path; /* of the list */
 };
 
 static int set_up(void **state)
@@ -80,13 +81,14 @@ static enum nst_err ask(struct nst_db *db, void *arg)
     q->x = (struct nst_exchange){ .arena = a };
     struct nst_req rq = { .arena = a, .x = &q->x, .registry = q->fixture->registry, .db = db };
     return nst_call(&rq, &q->fixture->tables.face, NST_GET,
-                    nst_strf(a, "/shelves/A/books/%s", q->query), NULL);
+                    nst_strf(a, "%s%s", q->fixture->path, q->query), NULL);
 }
 
 static void begin(struct fixture *f, const struct nst_list_grammar *lists)
 {
     struct nst_str log;
     tables_init(&f->tables);
+    f->path = "/shelves/A/books/";
     f->tables.face.lists = lists;
     assert_int_equal(tables_compile(&f->registry, &log, f->place.arena, &f->tables), NST_OK);
 }
@@ -166,6 +168,20 @@ static void test_lists__filters_of_the_table(void **state)
     shown(f, "?extras.exists=nothing", "");
 }
 
+/* What it leaves out, filters and serializers too, is as the resource has it. */
+static void test_lists__rows_of_a_set(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, NULL);
+    assert_int_equal(place_write(f->store, "UPDATE book SET is_active = FALSE WHERE id > 1"),
+                     NST_OK);
+    shown(f, "", "a");
+    f->path = "/kept/";
+    shown(f, "", "cdb"); /* by title */
+    shown(f, "?language=!de", "cd");
+    shown(f, "?sort=-title&limit=2", "bd");
+}
+
 /* What another face says means nothing here. */
 static void test_lists__words_of_others(void **state)
 {
@@ -208,11 +224,9 @@ static void test_lists__links_are_in_the_face_s_words(void **state)
 static int run_all(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_lists__default_words),
-        TEST(test_lists__words_of_a_face),
-        TEST(test_lists__filters_of_the_table),
-        TEST(test_lists__words_of_others),
-        TEST(test_lists__links_are_in_the_face_s_words),
+        TEST(test_lists__default_words),        TEST(test_lists__words_of_a_face),
+        TEST(test_lists__filters_of_the_table), TEST(test_lists__rows_of_a_set),
+        TEST(test_lists__words_of_others),      TEST(test_lists__links_are_in_the_face_s_words),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -107,6 +107,22 @@ static void test_prove__good_tables(void **state)
     assert_int_equal(log.n, 0);
 }
 
+/* A set is asked for what it says itself. */
+static void bend_set(struct tables *t)
+{
+    t->set[0].where = "book.is_kept";
+}
+
+static void test_prove__wrong_set(void **state)
+{
+    struct fixture *f = *state;
+    struct nst_str log;
+    assert_int_equal(prove(&log, f, bend_set), NST_E_INTERNAL);
+    char *text = nst_str_to_z(f->place.arena, log);
+    assert_non_null(strstr(text, "\"table\":\"kept_book\",\"row\":\"where\""));
+    assert_ptr_equal(strchr(text, '\n'), text + log.n - 1);
+}
+
 /* New rows are numbered by default, which needs the table of counters. */
 static void test_prove__no_counters(void **state)
 {
@@ -138,7 +154,7 @@ static void test_prove__column_of_another_type(void **state)
 
 static int run_all(const char *name)
 {
-    const struct CMUnitTest tests[] = { TEST(test_prove__good_tables),
+    const struct CMUnitTest tests[] = { TEST(test_prove__good_tables), TEST(test_prove__wrong_set),
                                         TEST(test_prove__no_counters),
                                         TEST(test_prove__column_of_another_type),
 #define ENTRY(name, ...) TEST(test_prove__##name),

@@ -144,6 +144,17 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(two_identities, "book", "resource", "NST_IDENTITY", FIELD(PAGES).type = &nst_identity) \
     X(key_that_is_no_field, "book", "resource", "name a field", t->book.key = "isbnn") \
     X(two_keys, "book", "resource", "leave it to one", FIELD(TITLE).flags = NST_KEY) \
+    X(key_that_is_true_or_false, "book", "resource", "another", t->book.key = "is_active") \
+    X(set_of_a_resource_s_name, "shelf", "set", "rename", t->set[0].name = "shelf") \
+    X(set_without_doc, "kept_book", "set", ".doc", t->set[0].doc = NULL) \
+    X(key_of_a_set_that_is_no_field, "kept_book", "set", "name a field", t->set[0].key = "isbnn") \
+    X(key_of_a_set_that_is_made, "kept_book", "set", "another", t->set[0].key = "url") \
+    X(serializer_of_a_set, "kept_book", "serializer library list, word titel", "correct", \
+      t->set[0].serializer = &t->set_serializer; \
+      t->set[0].serializer_count = 1; \
+      t->set_serializer = (struct nst_serializer){ &t->face, NST_LIST, "isbn titel" }) \
+    X(switch_of_a_set, "kept_book", "switch brief", "write the serializer", \
+      t->set[0].switches = brief_switch) \
     X(parent_that_is_no_field, "book", "resource", "nst_int", t->book.parent = "shelf_no") \
     X(parent_that_is_text, "book", "resource", "nst_int", t->book.parent = "title") \
     X(parent_that_is_the_row_itself, "book", "resource", "nst_int", t->book.parent = "id") \
@@ -184,7 +195,6 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
     X(two_sources, "book", "field kind", "keep one", FIELD(KIND).column = "title") \
     X(lazy_column, "book", "field title", "NST_LAZY", FIELD(TITLE).flags = NST_LAZY) \
     X(filter_by_a_link, "book", "field url", "NST_FILTER", FIELD(URL).flags = NST_FILTER) \
-    X(key_that_is_true_or_false, "book", "field is_active", "another", t->book.key = "is_active") \
     X(time_filled_into_text, "book", "field title", "fill", FIELD(TITLE).fill = NST_AUTO_CREATED) \
     X(name_filled_into_truth, "book", "field is_active", "fill", \
       FIELD(ACTIVE).fill = NST_AUTO_CREATOR) \
@@ -316,7 +326,8 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
       t->book_route[2].get = VIEWED(&broken_description)) \
     X(view_without_serializer, "book", "route /books/ GET", "NST_LIST", \
       t->book.serializer = &t->book_serializer[1]; \
-      t->book.serializer_count = 3; t->book_route[0].get = VIEWED(&nst_answers_nothing)) \
+      t->book.serializer_count = 3; t->book_route[0].get = VIEWED(&nst_answers_nothing); \
+      t->set[0].route_count = 0) \
     X(list_without_order, "book", "route /books/ GET", ".order", t->book.order = NULL; \
       t->book_route[0].get = VIEWED(&nst_answers_nothing)) \
     X(destroy_without_columns, "book", BOOKS ":book/ DELETE", "is_active", \
