@@ -95,7 +95,7 @@ extern const struct nst_type ocl_stored_checksums;
                   .column = "(SELECT v.mnemonic FROM repo_version v WHERE v.repo_id = " t \
                             ".repo_id AND v.is_active AND v.mnemonic <> 'INITIAL' " \
                             "AND v.rev >= " t ".rev_from AND v.rev < " t \
-                            ".rev_to ORDER BY v.id DESC LIMIT 1)", \
+                            ".rev_to ORDER BY v.rev DESC, v.id DESC LIMIT 1)", \
                   .flags = NST_LAZY, .doc = "Newest version of the source that holds it."), \
         NST_FIELD("standard_checksum", s, content.standard_checksum, &nst_text, \
                   .doc = "Of what an author can change."), \
