@@ -83,6 +83,26 @@ void nst_json_put_bool(struct nst_buf *b, bool value);
 /* Append v compactly, members in their order. v == NULL gives null. */
 void nst_json_put(struct nst_buf *b, const struct nst_json *v);
 
+/* The members of one object, as they stand in its text: names without their quotes, values
+ * with all that belongs to them. */
+#define NST_JSON_MEMBERS 32
+struct nst_json_members {
+    struct nst_json_member {
+        struct nst_str name, value;
+    } member[NST_JSON_MEMBERS];
+    size_t count;
+};
+
+/* Cut off the object that text begins with, for texts that nst_json_put wrote.
+ *   out   its members; views of text
+ *   text  on success what follows the object, else left alone
+ * Returns false where that is no compact object of one to NST_JSON_MEMBERS strings, numbers and
+ * literals: nst_json_read tells what it is instead. Strings are not looked into. */
+bool nst_json_cut_members(struct nst_json_members *out, struct nst_str *text);
+
+/* The value of the last member with that name; null: there is none. */
+struct nst_str nst_json_member_of(const struct nst_json_members *m, struct nst_str name);
+
 /* How far an indented text has come that arrives in parts; zeroed but for indent at
  * its start. */
 struct nst_json_layout {

@@ -69,13 +69,29 @@ void nst_link_put(struct nst_buf *out, const struct nst_model *m, const struct n
 
 /* ---- Child objects: kept as JSON under canonical names ---- */
 
-static void put_child_value(struct nst_buf *out, const struct nst_slot *slot,
-                            const struct nst_json *element)
+/* An element: a tree, or where that is NULL, what stands in its text. */
+struct element {
+    const struct nst_json *tree;
+    struct nst_json_members text;
+};
+
+static bool put_member(struct nst_buf *out, const struct element *e, struct nst_str name)
 {
-    const struct nst_json *v = nst_json_get(element, slot->snake);
+    const struct nst_json *v = nst_json_get(e->tree, name);
+    struct nst_str text =
+        e->tree == NULL ? nst_json_member_of(&e->text, name) : (struct nst_str){ 0 };
     if (v != NULL)
         nst_json_put(out, v);
-    else if (slot->field->constant != NULL)
+    nst_put(out, text);
+    return v != NULL || text.p != NULL;
+}
+
+static void put_child_value(struct nst_buf *out, const struct nst_slot *slot,
+                            const struct element *e)
+{
+    if (put_member(out, e, slot->snake))
+        return;
+    if (slot->field->constant != NULL)
         nst_put_z(out, slot->field->constant);
     else if (slot->field->fallback != NULL)
         nst_put_z(out, slot->field->fallback);
@@ -83,8 +99,7 @@ static void put_child_value(struct nst_buf *out, const struct nst_slot *slot,
         nst_put_lit(out, "null");
 }
 
-static void put_child(struct nst_buf *out, const struct nst_shape *shape,
-                      const struct nst_json *element)
+static void put_child(struct nst_buf *out, const struct nst_shape *shape, const struct element *e)
 {
     nst_put_char(out, '{');
     for (size_t i = 0; i < shape->count; i++) {
@@ -93,7 +108,7 @@ static void put_child(struct nst_buf *out, const struct nst_shape *shape,
         if (shape->type.p != NULL && nst_str_eq(slot->snake, NST_STR("type")))
             nst_put(out, shape->type);
         else
-            put_child_value(out, slot, element);
+            put_child_value(out, slot, e);
     }
     nst_put_char(out, '}');
 }
@@ -101,28 +116,56 @@ static void put_child(struct nst_buf *out, const struct nst_shape *shape,
 void nst_render_child(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *child,
                       const struct nst_json *element)
 {
-    put_child(out, nst_shape_of(nst_model_of(rq->registry, child), rq->face, NST_DETAIL), element);
+    const struct element e = { .tree = element };
+    put_child(out, nst_shape_of(nst_model_of(rq->registry, child), rq->face, NST_DETAIL), &e);
+}
+
+/* As nearly all lists are stored: the text is shown on, a value at a time.
+ * Returns false where it is another one; some of it may be written by then. */
+static bool put_text(struct nst_buf *out, const struct nst_shape *shape, struct nst_str text)
+{
+    struct element e = { 0 };
+    bool is_first = true;
+    while (text.n > 1) {
+        if (text.p[0] != (is_first ? '[' : ','))
+            return false;
+        nst_put_z(out, is_first ? "" : ",");
+        text = nst_str_slice(text, 1, text.n);
+        if (!nst_json_cut_members(&e.text, &text))
+            return false;
+        put_child(out, shape, &e);
+        is_first = false;
+    }
+    return nst_str_eq(text, NST_STR("]"));
 }
 
 #define TREE_FIRST 4096 /* bytes: the tree of a few names */
 
 /* The tree lives as long as its list is written: a page has thousands. */
+static void put_tree(struct nst_buf *out, const struct nst_shape *shape, struct nst_str text)
+{
+    struct nst_arena *scratch = nst_arena_new(TREE_FIRST);
+    struct nst_json *list;
+    if (nst_json_read(&list, NULL, scratch, text, NULL) == NST_OK) {
+        for (struct element e = { .tree = list->first }; e.tree != NULL; e.tree = e.tree->next) {
+            nst_put_z(out, e.tree != list->first ? "," : "");
+            put_child(out, shape, &e);
+        }
+    }
+    nst_arena_free(scratch);
+}
+
 static void put_children(struct nst_buf *out, const struct nst_face *face,
                          const struct nst_slot *slot, struct nst_str text)
 {
     const struct nst_shape *shape = nst_shape_of(slot->children, face, NST_DETAIL);
-    struct nst_arena *scratch = nst_arena_new(TREE_FIRST);
-    struct nst_json *list;
     nst_put_char(out, '[');
-    if (shape != NULL && text.p != NULL &&
-        nst_json_read(&list, NULL, scratch, text, NULL) == NST_OK) {
-        for (const struct nst_json *e = list->first; e != NULL; e = e->next) {
-            if (e != list->first)
-                nst_put_char(out, ',');
-            put_child(out, shape, e);
-        }
+    size_t begun = out->n;
+    bool is_empty = text.p == NULL || nst_str_eq(text, NST_STR("[]"));
+    if (shape != NULL && !is_empty && !put_text(out, shape, text)) {
+        out->n = begun;
+        put_tree(out, shape, text);
     }
-    nst_arena_free(scratch);
     nst_put_char(out, ']');
 }
 

@@ -584,6 +584,53 @@ static void test_put_part__is_the_whole(void **state)
     }
 }
 
+static void test_cut_members__finds_values(void **state)
+{
+    struct nst_json_members m;
+    struct nst_str text = NST_STR("{\"a\":\"x\\\"}\",\"b\":-1.5e3,\"c\":null,\"a\":\"y\"},{}");
+    (void)state;
+    assert_true(nst_json_cut_members(&m, &text));
+    assert_int_equal(m.count, 4);
+    assert_true(nst_str_eq(m.member[0].value, NST_STR("\"x\\\"}\"")));
+    assert_true(nst_str_eq(nst_json_member_of(&m, NST_STR("a")), NST_STR("\"y\"")));
+    assert_true(nst_str_eq(nst_json_member_of(&m, NST_STR("b")), NST_STR("-1.5e3")));
+    assert_true(nst_str_eq(nst_json_member_of(&m, NST_STR("c")), NST_STR("null")));
+    assert_null(nst_json_member_of(&m, NST_STR("d")).p);
+    assert_true(nst_str_eq(text, NST_STR(",{}")));
+}
+
+/* Whatever is left to the reader, and no byte behind the text is looked at. */
+static void test_cut_members__refuses_the_rest(void **state)
+{
+    static const char *const refused[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":[1]}",
+        "{\"a\":{}}",
+        "{ \"a\":1}",
+        "{\"a\" :1}",
+        "{\"a\":1 }",
+        "{\"a\":\"\n\"}",
+        "{\"a\":1;\"b\":2}",
+        "{a:1}",
+    };
+    const struct nst_str whole = NST_STR("{\"a\":\"\\u0041\",\"b\":true}");
+    struct nst_json_members m;
+    (void)state;
+    for (size_t i = 0; i < NST_COUNT(refused); i++) {
+        struct nst_str text = nst_str_z(refused[i]);
+        assert_false(nst_json_cut_members(&m, &text));
+        assert_ptr_equal(text.p, refused[i]);
+    }
+    for (size_t n = 0; n < whole.n; n++) {
+        struct nst_str text = { memcpy(nst_alloc_text(arena, n), whole.p, n), n };
+        assert_false(nst_json_cut_members(&m, &text));
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -609,6 +656,8 @@ int main(int argc, char **argv)
         CASE(test_read__nodes),
         CASE(test_read__memory_is_linear),
         CASE(test_get__finds_the_last),
+        CASE(test_cut_members__finds_values),
+        CASE(test_cut_members__refuses_the_rest),
         CASE(test_equal__values),
         CASE(test_equal__large_objects),
         CASE(test_put_str__escapes),
