@@ -67,18 +67,19 @@ void nst_put_bytes_hex(struct nst_buf *b, const unsigned char *bytes, size_t n)
     }
 }
 
+/* Most texts fit into the room that is left and are made once. */
 void nst_putf(struct nst_buf *b, const char *format, ...)
 {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    char none[1];
-    int n = vsnprintf(none, sizeof(none), format, args);
+    size_t room = b->cap - b->n;
+    int n = vsnprintf(room > 0 ? b->p + b->n : NULL, room, format, args);
     va_end(args);
-    if (n > 0 && nst_buf_reserve(b, (size_t)n + 1)) {
+    if (n >= 0 && (size_t)n >= room && nst_buf_reserve(b, (size_t)n + 1))
         vsnprintf(b->p + b->n, (size_t)n + 1, format, again);
+    if (n > 0 && b->cap - b->n > (size_t)n)
         b->n += (size_t)n;
-    }
     va_end(again);
 }
 

@@ -3,28 +3,6 @@
 
 #include <string.h>
 
-struct nst_str nst_str_z(const char *z)
-{
-    return (struct nst_str){ z, z != NULL ? strlen(z) : 0 };
-}
-
-bool nst_str_eq(struct nst_str a, struct nst_str b)
-{
-    if (a.p == NULL || b.p == NULL)
-        return a.p == b.p;
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-char nst_lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-}
-
-char nst_upper(char c)
-{
-    return (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
-}
-
 bool nst_str_eq_nocase(struct nst_str a, struct nst_str b)
 {
     if (a.p == NULL || b.p == NULL)

@@ -70,14 +70,16 @@ static void paginate(struct nst_req *rq, const struct nst_page *page)
 static void v2_headers(struct nst_req *rq)
 {
     struct nst_buf url;
-    double seconds = (double)(nst_ticks() - rq->x->started) / (double)NST_SECOND;
+    int64_t took = nst_ticks() - rq->x->started;
     nst_buf_init(&url, rq->x->arena, 65536);
     nst_put_address(&url, rq, "");
     url.n--; /* what follows an address would begin here */
     nst_http_add_header(rq->x, "X-OCL-API-VERSION", NST_STR(NESTOR_VERSION));
     nst_http_add_header(rq->x, "X-OCL-REQUEST-USER",
                         rq->caller.is_known ? rq->caller.name : NST_STR("AnonymousUser"));
-    nst_http_add_header(rq->x, "X-OCL-RESPONSE-TIME", nst_strf(rq->x->arena, "%.6f", seconds));
+    nst_http_add_header(rq->x, "X-OCL-RESPONSE-TIME",
+                        nst_strf(rq->x->arena, "%lld.%06lld", (long long)(took / NST_SECOND),
+                                 (long long)(took % NST_SECOND)));
     nst_http_add_header(rq->x, "X-OCL-REQUEST-URL", nst_buf_str(&url));
     nst_http_add_header(rq->x, "X-OCL-REQUEST-METHOD", rq->x->method);
 }

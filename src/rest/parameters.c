@@ -115,7 +115,10 @@ static void consider_filters(struct spelling *s, struct nst_req *rq, const struc
     size_t at = 0;
     bool is_camel = rq->face->spelling == NST_CAMEL_CASE;
     while (nst_next_filter(&f, r, &at)) {
-        struct nst_str snake = nst_str_z(f.name), camel = nst_camel(rq->arena, snake);
+        struct nst_str snake = nst_str_z(f.name), camel;
+        if (!nst_is_alike(s->given, snake))
+            continue;
+        camel = nst_camel(rq->arena, snake);
         consider(s, is_camel ? camel : snake);
         consider(s, is_camel ? snake : camel);
     }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct nst_str {
     const char *p;
@@ -36,17 +37,32 @@ struct nst_str {
 #define NST_DIGITS_OF(number) #number
 
 /* View a NUL-terminated string; NULL gives the null string. */
-struct nst_str nst_str_z(const char *z);
+static inline struct nst_str nst_str_z(const char *z)
+{
+    return (struct nst_str){ z, z != NULL ? strlen(z) : 0 };
+}
 
 /* True when both hold the same bytes; null equals only null. */
-bool nst_str_eq(struct nst_str a, struct nst_str b);
+static inline bool nst_str_eq(struct nst_str a, struct nst_str b)
+{
+    if (a.p == NULL || b.p == NULL)
+        return a.p == b.p;
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 
 /* Like nst_str_eq, ASCII letters compare without case. */
 bool nst_str_eq_nocase(struct nst_str a, struct nst_str b);
 
 /* ASCII letters in the other case, whatever the locale; other bytes as they are. */
-char nst_lower(char c);
-char nst_upper(char c);
+static inline char nst_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+static inline char nst_upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
+}
 
 /* Byte order, shorter first among equals: negative, 0 or positive. */
 int nst_str_cmp(struct nst_str a, struct nst_str b);
