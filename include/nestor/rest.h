@@ -67,6 +67,7 @@ struct nst_req {
     void *prepared; /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
     bool is_unmet;     /* a condition on what is not there: the request may only fail */
+    bool is_page;      /* of a list: the headers so far are those of its grammar */
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
     bool is_internal;  /* no client: the caller is trusted to be who it is */
     void *context;     /* of internal requests: the application's own */

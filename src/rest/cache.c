@@ -1,5 +1,6 @@
-/* A small cache. Each event loop has one: tokens already verified, tags of documents, true as
- * long as the data has not changed; the loop drops it when a tick begins on changed data.
+/* A small cache. Each event loop has one: tokens already verified, tags of documents and the
+ * documents that are asked for again, true as long as the data has not changed; the loop drops
+ * it when a tick begins on changed data.
  * The server has one for places in lists (places.c), whose keys say for which data they hold.
  * A fixed number of slots, newest wins; keys are compared whole, so that a collision can
  * only cost a miss. Nobody waits here: what is shared is locked by its owner. */

@@ -58,6 +58,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->problem = NULL;
     rq->missing = NULL;
     rq->is_unmet = false;
+    rq->is_page = false;
     rq->as_of = 0;
     rq->body = NULL;
     rq->stream = NULL;

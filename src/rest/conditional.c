@@ -13,7 +13,8 @@ static struct nst_str cache_key(struct nst_req *rq)
     nst_put_z(&b, rq->face->name);
     nst_put_char(&b, ' ');
     nst_put_int(&b, rq->caller.is_known ? rq->caller.id : -1);
-    nst_put_char(&b, ' ');
+    nst_put_z(&b, rq->is_tls ? " https://" : " http://"); /* addresses of other pages have it */
+    nst_put(&b, rq->x->host);
     nst_put(&b, rq->x->path);
     nst_put_char(&b, '?');
     nst_put(&b, rq->x->query);
@@ -74,37 +75,75 @@ static struct nst_str tag_of(struct nst_req *rq, struct nst_str body)
     return nst_buf_str(&b);
 }
 
-/* A document as a loop remembers it; the body only when it is small, JSON, and comes
- * without headers of its own. */
+/* A document as a loop remembers it; whole only when it is JSON, and its headers are known to be
+ * a part of it. */
 struct remembered {
     char tag[TAG_DIGITS];
-    bool has_body;
-    uint32_t length;
-    char body[];
+    bool is_whole;
+    size_t head,
+        length; /* bytes of the headers, each a name, a value, NULs behind both; of the body */
+    char text[];
 };
 
-#define REMEMBERED_MAX 4096 /* bytes of a body */
+#define REMEMBERED_MAX ((size_t)256 << 10) /* bytes of a whole one */
+
+static struct nst_str headers_of(struct nst_req *rq)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, REMEMBERED_MAX);
+    for (unsigned i = 0; i < rq->x->header_count; i++) {
+        nst_put(&b, rq->x->header[i].name);
+        nst_put_char(&b, '\0');
+        nst_put(&b, rq->x->header[i].value);
+        nst_put_char(&b, '\0');
+    }
+    return nst_buf_whole(&b);
+}
+
+/* What is asked for once is not worth a copy; its tag is. */
+static bool is_worth_it(struct nst_req *rq, struct nst_str key)
+{
+    return nst_cache_get(rq->cache, key) != NULL && rq->x->out.n <= REMEMBERED_MAX &&
+           (rq->is_page || rq->x->header_count == 0) &&
+           nst_str_eq(rq->x->content_type, NST_STR("application/json"));
+}
 
 static void remember(struct nst_req *rq, struct nst_str tag)
 {
-    struct nst_str body = nst_buf_str(&rq->x->out), key = cache_key(rq);
-    /* What is asked for once is not worth a copy; its tag is. */
-    bool is_known = nst_cache_get(rq->cache, key) != NULL;
-    bool has_body = is_known && body.n <= REMEMBERED_MAX && rq->x->header_count == 0 &&
-                    nst_str_eq(rq->x->content_type, NST_STR("application/json"));
-    size_t size = sizeof(struct remembered) + (has_body ? body.n : 0);
+    struct nst_str key = cache_key(rq), head = { 0 }, body = { 0 };
+    bool is_whole = is_worth_it(rq, key);
+    if (is_whole) {
+        head = headers_of(rq);
+        body = nst_buf_str(&rq->x->out);
+    }
+    size_t size = sizeof(struct remembered) + head.n + body.n;
     struct remembered *r = nst_alloc(rq->arena, size);
     memcpy(r->tag, tag.p, TAG_DIGITS);
-    r->has_body = has_body;
-    r->length = has_body ? (uint32_t)body.n : 0;
-    if (has_body)
-        memcpy(r->body, body.p, body.n);
+    r->is_whole = is_whole && head.p != NULL;
+    r->head = head.n;
+    r->length = body.n;
+    if (r->is_whole) {
+        memcpy(r->text, head.p, head.n);
+        memcpy(r->text + head.n, body.p, body.n);
+    }
     nst_cache_put(rq->cache, key, r, size);
+}
+
+static enum nst_err answer_again(struct nst_req *rq, const struct remembered *r)
+{
+    struct nst_str head = nst_str_copy(rq->arena, (struct nst_str){ r->text, r->head });
+    while (head.n > 0) {
+        struct nst_str name = nst_str_cut(&head, '\0');
+        nst_http_add_header(rq->x, name.p, nst_str_cut(&head, '\0'));
+    }
+    nst_put(&rq->x->out, (struct nst_str){ r->text + r->head, r->length });
+    add_tag(rq, (struct nst_str){ r->tag, TAG_DIGITS });
+    return nst_answer_json(rq, 200);
 }
 
 enum nst_err nst_phase_cached(struct nst_req *rq)
 {
-    if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal)
+    if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal || nst_refuses_headers(rq))
         return NST_OK;
     const struct remembered *r = nst_cache_get(rq->cache, cache_key(rq));
     if (r == NULL)
@@ -113,11 +152,7 @@ enum nst_err nst_phase_cached(struct nst_req *rq)
     const struct nst_str tag = { r->tag, TAG_DIGITS };
     if (wanted.p != NULL && tag_matches(wanted, tag))
         return answer_unchanged(rq, tag);
-    if (!r->has_body)
-        return NST_OK;
-    nst_put(&rq->x->out, (struct nst_str){ r->body, r->length });
-    add_tag(rq, tag);
-    return nst_answer_json(rq, 200);
+    return r->is_whole ? answer_again(rq, r) : NST_OK;
 }
 
 enum nst_err nst_phase_etag(struct nst_req *rq)

@@ -277,6 +277,7 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     nst_put_char(&rq->x->out, ']');
     if (l.page.has_more)
         l.page.after = nst_key_text(rq, &l.order, l.state, l.key);
+    rq->is_page = rq->x->header_count == 0;
     nst_paginate_as_face(rq, &l.page);
     return nst_answer_json(rq, 200);
 }

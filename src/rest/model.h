@@ -167,6 +167,9 @@ void nst_not_yet_compile(struct nst_not_yet *out, struct nst_arena *a, const cha
 /* The word that refuses a name, or NULL. */
 const struct nst_refused *nst_not_yet_find(const struct nst_not_yet *n, struct nst_str name);
 
+/* True when the request has a header that its face refuses. */
+bool nst_refuses_headers(struct nst_req *rq);
+
 /* Index of the named field, -1 when there is none. */
 int nst_field_index(const struct nst_resource *r, struct nst_str name);
 

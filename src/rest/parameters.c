@@ -17,16 +17,35 @@ static void refuse(struct nst_req *rq, struct nst_str name)
     nst_add_problem(rq, name, NST_STR("Not supported yet: leave it out."), true);
 }
 
+static bool is_asked_by_header(struct nst_req *rq, struct nst_str word)
+{
+    struct nst_str value = nst_http_request_header(rq->x, nst_str_to_z(rq->arena, word));
+    bool flag = true;
+    return value.n > 0 && !(nst_query_flag(&flag, value) && !flag);
+}
+
+/* The next header that the face refuses and the request has; null: none. */
+static struct nst_str next_refused(struct nst_req *rq, struct nst_str *words)
+{
+    while (words->p != NULL) {
+        struct nst_str word = nst_str_cut(words, ' ');
+        if (is_asked_by_header(rq, word))
+            return word;
+    }
+    return (struct nst_str){ 0 };
+}
+
 static void refuse_headers(struct nst_req *rq)
 {
+    struct nst_str words = nst_str_z(rq->face->not_yet_headers), word;
+    while ((word = next_refused(rq, &words)).p != NULL)
+        refuse(rq, word);
+}
+
+bool nst_refuses_headers(struct nst_req *rq)
+{
     struct nst_str words = nst_str_z(rq->face->not_yet_headers);
-    while (words.p != NULL) {
-        struct nst_str word = nst_str_cut(&words, ' ');
-        struct nst_str value = nst_http_request_header(rq->x, nst_str_to_z(rq->arena, word));
-        bool flag = true;
-        if (value.n > 0 && !(nst_query_flag(&flag, value) && !flag))
-            refuse(rq, word);
-    }
+    return next_refused(rq, &words).p != NULL;
 }
 
 /* What a list reads, or an operation describes, is not refused there, though others do not
