@@ -294,6 +294,28 @@ struct nst_switch {
     const char *doc;
 };
 
+/* Rows that are shown at once: those of a page, or one alone. */
+struct nst_shown {
+    const struct nst_resource *resource;
+    const struct nst_set *set; /* of it; NULL: what it says itself */
+    enum nst_use use; /* what they are shown as; of each, what that and the core depth load */
+    void *const *row;
+    struct nst_str *value; /* to be set: JSON in rq's arena, one a row. Left alone it is null */
+    size_t count;
+};
+
+/* What rows have besides their serializer, behind its members. It is made for all rows of a page
+ * at once, so that statements do not grow with rows. */
+struct nst_member {
+    const struct nst_face *face;
+    unsigned uses;     /* what is shown so has it: 1 << NST_LIST and so on */
+    const char *name;  /* verbatim */
+    const char *asked; /* switches of the query, separated by `|`, any of which asks for it; they
+                          stand in .member_asked. NULL: it is always there */
+    enum nst_err (*make)(struct nst_req *rq, const struct nst_shown *shown);
+    const char *schema, *doc; /* of its value */
+};
+
 /* A row that the path named. */
 struct nst_object {
     const struct nst_model *model;
@@ -341,6 +363,8 @@ struct nst_set {
     size_t route_count;
     const struct nst_switch *switches;
     const struct nst_parameter *asked;
+    const struct nst_member *member;
+    const struct nst_parameter *member_asked;
     struct nst_hooks hook;
     const char *doc; /* its own */
 };
@@ -367,6 +391,9 @@ struct nst_resource {
     const struct nst_switch *switches; /* the first that is true counts; as sort ends */
     const struct nst_parameter *asked; /* what the hooks of lists read of the query; as sort ends */
     const struct nst_set *sets;        /* beside the one that is said here; as sort ends */
+    const struct nst_member *member;   /* as sort ends; may be NULL */
+    const struct nst_parameter *member_asked; /* what they read of the query, in lists and details
+                                                 of faces that have one; as sort ends */
     struct nst_hooks hook;
     const char *doc;
 };

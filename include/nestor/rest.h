@@ -239,7 +239,7 @@ enum nst_err nst_answer_json(struct nst_req *rq, unsigned status);
 
 /* ---- Answering in pieces ---- */
 
-#define NST_PIECE_MAX ((size_t)1 << 20) /* bytes; a view aims at a tenth */
+#define NST_PIECE_MAX ((size_t)16 << 20) /* bytes; a view aims at a hundredth */
 
 /* Append the next piece of a streamed answer to rq->x->out, and set *is_last with the
  * last one. Every piece is a read of its own: the connection has no memory of the
@@ -263,13 +263,25 @@ nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_set *set,
                                      const struct nst_object *parent);
 
-/* Append the rows of r that the conditions hold and the caller may see to rq->x->out: a list
- * inside of another document, in the face's shape and the resource's order, without a page.
- *   conditions  each starting with " AND "
- *   limit       rows at most
- * Errors: those of nst_query; NST_E_INVALID where they take too much. */
-NST_CHECKED enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
-                                      const struct nst_sql *conditions, int64_t limit);
+/* Rows inside of another document, in the face's shape. */
+struct nst_inner {
+    const struct nst_resource *resource;
+    const struct nst_set *set;        /* of it; NULL: what it says itself */
+    enum nst_use use;                 /* what they are shown as: the face has it */
+    const struct nst_sql *conditions; /* each starting with " AND " */
+    const char *order;                /* NULL: the set's */
+    int64_t limit;                    /* rows at most */
+    size_t bytes; /* the row that passes them is the last; 0: more than 16 MB are refused */
+    bool is_judged; /* the conditions say what the caller may see: hook.visible is not asked */
+    /* Called with each row, which has what its use and the core depth load, and its JSON; both
+     * are good until it returns. */
+    void (*take)(void *arg, const void *row, struct nst_str json);
+    void *arg;
+};
+
+/* Take one row after another.
+ * Errors: those of nst_query; NST_E_INVALID where the rows take more than 16 MB. */
+NST_CHECKED enum nst_err nst_each_row(struct nst_req *rq, const struct nst_inner *inner);
 
 /* Hooks of a set that needs none where its resource has one: nothing is hidden from a list; its
  * rows are counted. */

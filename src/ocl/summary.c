@@ -23,11 +23,6 @@ static enum nst_err put_summary(struct nst_req *rq)
     return NST_OK;
 }
 
-const struct ocl_embed ocl_repo_embeds[] = {
-    { "includeSummary", NULL, "summary", put_summary },
-    { 0 },
-};
-
 enum nst_err ocl_summary(struct nst_req *rq)
 {
     NST_TRY(put_summary(rq));
@@ -55,44 +50,10 @@ enum nst_err ocl_processing_clear(struct nst_req *rq)
 
 /* ---- Descriptions ---- */
 
-#define COUNT "{\"type\":\"integer\",\"minimum\":0}"
-
-#define SUMMARY \
-    "{\"type\":\"object\",\"properties\":{\"active_concepts\":" COUNT \
-    ",\"active_mappings\":" COUNT ",\"versions\":" COUNT "}," \
-    "\"required\":[\"active_concepts\",\"active_mappings\",\"versions\"]}"
-
 static const struct nst_response summary_response[] = {
-    { 200, "How many there are.", { .schema = SUMMARY } },
+    { 200, "How many there are.", { .schema = OCL_SUMMARY_SCHEMA } },
     { 0 },
 };
-
-static const struct nst_parameter embed_parameter[] = {
-    { "includeSummary", NST_SWITCH_SCHEMA, "With `summary`: how many there are in it." },
-    { 0 },
-};
-
-static const struct nst_response source_response[] = {
-    { 200,
-      "The source, and what is asked for besides.",
-      { .schema = OCL_EMBEDDED("v2.source.Detail", "summary", SUMMARY) } },
-    { 0 },
-};
-
-static const struct nst_response version_response[] = {
-    { 200,
-      "The version, and what is asked for besides.",
-      { .schema = OCL_EMBEDDED("v2.version.Detail", "summary", SUMMARY) } },
-    { 0 },
-};
-
-const struct nst_description ocl_source_detail = {
-    .as = nst_retrieve, .parameter = embed_parameter, .not_yet = "asOf", .response = source_response
-};
-const struct nst_description ocl_version_detail = { .as = nst_retrieve,
-                                                    .parameter = embed_parameter,
-                                                    .not_yet = "asOf",
-                                                    .response = version_response };
 
 static const struct nst_response renewal_response[] = {
     { 202, "It is counted again, as it always is." },

@@ -22,6 +22,7 @@ struct nst_at {
     const struct nst_sort *sort;
     const struct nst_filter *filter;
     const struct nst_switch *query_switch;
+    const struct nst_member *member;
     const struct nst_route *route;
     struct nst_str path; /* of the route, or one alternative of it */
     const struct nst_endpoint *endpoint;

@@ -1,5 +1,5 @@
-/* Checks sets of rows: their names, the field that paths find them by, and the switches that
- * choose how they are shown. */
+/* Checks sets of rows: their names, the field that paths find them by, the switches that choose
+ * how they are shown, and the members that they have besides. */
 #include "check.h"
 #include "openapi.h"
 
@@ -130,6 +130,63 @@ static void check_switches(struct nst_registry *reg, const struct nst_model *m)
     }
 }
 
+/* ---- Members ---- */
+
+static bool member_is_bare(const struct nst_at *at)
+{
+    const struct nst_member *m = at->member;
+    return m->face == NULL || m->make == NULL || m->schema == NULL || m->doc == NULL;
+}
+
+static bool member_has_no_place(const struct nst_at *at)
+{
+    for (int use = 0; use < NST_CREATE; use++)
+        if ((at->member->uses >> use & 1) != 0 &&
+            has_serializer(at->set, at->member->face, (enum nst_use)use))
+            return false;
+    return true;
+}
+
+static bool is_member_parameter(const struct nst_set *set, struct nst_str name)
+{
+    for (const struct nst_parameter *p = set->member_asked; p != NULL && p->name != NULL; p++)
+        if (nst_str_eq(nst_str_z(p->name), name))
+            return true;
+    return false;
+}
+
+static bool member_is_never_asked(const struct nst_at *at)
+{
+    struct nst_str rest = nst_str_z(at->member->asked);
+    while (rest.p != NULL)
+        if (!is_member_parameter(at->set, nst_str_cut(&rest, '|')))
+            return true;
+    return false;
+}
+
+static const struct nst_check member_checks[] = {
+    { member_is_bare, "a member lacks face, make, schema or doc", "write what it lacks" },
+    { member_has_no_place, "nothing that its face shows has this member", "correct .uses" },
+    { member_is_never_asked, "a switch of the member is no parameter",
+      "write it into .member_asked" },
+    { 0 },
+};
+
+static void check_members(struct nst_registry *reg, const struct nst_model *model)
+{
+    for (const struct nst_member *m = model->set.member; m != NULL && m->name != NULL; m++) {
+        const struct nst_at at = {
+            .reg = reg,
+            .table = nst_str_z(model->set.name),
+            .row = nst_strf(reg->arena, "member %s", m->name),
+            .resource = model->resource,
+            .set = &model->set,
+            .member = m,
+        };
+        nst_passes(&at, member_checks);
+    }
+}
+
 void nst_check_shown(struct nst_registry *reg, const struct nst_model *m)
 {
     bool is_own = m->declared == NULL || m->declared->serializer != NULL;
@@ -137,4 +194,6 @@ void nst_check_shown(struct nst_registry *reg, const struct nst_model *m)
         nst_check_serializers(reg, m);
     if (is_own || m->declared->switches != NULL)
         check_switches(reg, m);
+    if (is_own || m->declared->member != NULL)
+        check_members(reg, m);
 }

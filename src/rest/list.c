@@ -55,6 +55,7 @@ struct listing {
     bool has_key;
     struct nst_sql where;
     int64_t state; /* places are kept under it; 0: unknown */
+    struct nst_waiting waiting;
 };
 
 /* `after` goes on where another page ended: in the state that the walk began with. */
@@ -212,7 +213,7 @@ static enum nst_err refuse_size(struct nst_req *rq)
 {
     return nst_fail_bare(rq, NST_E_INVALID, "detail",
                          NST_STR("The rows of this page take more than 16 MB. Ask for fewer rows "
-                                 "with limit."));
+                                 "with limit, or for what is inside of them by itself."));
 }
 
 static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *rows)
@@ -231,23 +232,35 @@ static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *
         nst_row_read(l->model, &l->shape->columns, rows, row);
         nst_put_z(out, l->page.returned++ > 0 ? "," : "");
         nst_shape_put(out, rq->face, l->shape, row);
+        nst_wait_for(&l->waiting, row, false);
         if (l->page.returned == l->page.limit)
             keep_key(l, rq->arena, rows, l->shape->columns.count);
     }
 }
 
-static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
+static enum nst_err query_rows(struct nst_rows **rows, struct listing *l, struct nst_req *rq,
+                               int64_t limit)
 {
     struct nst_sql q;
-    struct nst_rows *rows;
     struct nst_str sources = sources_of(l->model), select = l->shape->select;
     nst_sql_init(&q, rq->arena);
     nst_sql_add_str(&q, nst_str_slice(select, 0, select.n - sources.n));
     put_select(&q, l, NST_STR(", "));
-    nst_sql_bind(&q, NST_INT(l->page.limit + 1));
-    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    nst_sql_bind(&q, NST_INT(limit));
+    return nst_sql_query(rows, rq->db, &q);
+}
+
+static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
+{
+    struct nst_rows *rows;
+    nst_wait(&l->waiting, rq, l->model, l->shape, &rq->x->out, false);
+    NST_TRY(query_rows(&rows, l, rq, l->page.limit + 1));
     render_rows(l, rq, rows);
-    return nst_rows_end(rows);
+    NST_TRY(nst_rows_end(rows));
+    NST_TRY(nst_put_members(&l->waiting));
+    return l->waiting.members > 0 && rq->x->out.n > PAGE_BYTES_MAX && l->page.returned > 1
+               ? refuse_size(rq)
+               : NST_OK;
 }
 
 /* A walk stays in the state that it began with. */
@@ -282,20 +295,61 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     return nst_answer_json(rq, 200);
 }
 
-enum nst_err nst_put_rows(struct nst_req *rq, const struct nst_resource *r,
-                          const struct nst_sql *conditions, int64_t limit)
+static enum nst_err inner_conditions(struct listing *l, struct nst_req *rq,
+                                     const struct nst_inner *inner)
 {
-    struct listing l = { .model = nst_model_of(rq->registry, r), .page.limit = limit };
-    l.shape = nst_shape_of(l.model, rq->face, NST_LIST);
-    nst_order_default(&l.order, rq, l.model);
-    nst_sql_init(&l.where, rq->arena);
-    nst_sql_add_str(&l.where, nst_buf_str(&conditions->text));
-    nst_sql_push_all(&l.where, conditions);
-    if (l.model->set.hook.visible != NULL)
-        NST_TRY(l.model->set.hook.visible(&l.where, rq));
-    nst_put_char(&rq->x->out, '[');
-    NST_TRY(put_rows(&l, rq));
-    nst_put_char(&rq->x->out, ']');
+    const struct nst_hooks *hook = &l->model->set.hook;
+    nst_sql_init(&l->where, rq->arena);
+    nst_sql_add_str(&l->where, nst_buf_str(&inner->conditions->text));
+    nst_sql_push_all(&l->where, inner->conditions);
+    return hook->visible != NULL && !inner->is_judged ? hook->visible(&l->where, rq) : NST_OK;
+}
+
+/* Rows without members are taken as they come; the others wait in `out`. */
+static void take_rows(struct listing *l, struct nst_req *rq, struct nst_rows *rows,
+                      const struct nst_inner *inner, struct nst_buf *out)
+{
+    void *row = nst_row_alloc(rq->arena, inner->resource);
+    size_t total = 0;
+    while ((inner->bytes == 0 || total <= inner->bytes) && nst_rows_step(rows)) {
+        size_t begin = out->n;
+        nst_row_clean(inner->resource, row);
+        nst_row_read(l->model, &l->shape->columns, rows, row);
+        nst_shape_put(out, rq->face, l->shape, row);
+        total += out->n - begin;
+        if (inner->bytes == 0 && total > PAGE_BYTES_MAX) {
+            nst_rows_fail(rows, refuse_size(rq));
+            return;
+        }
+        nst_wait_for(&l->waiting, row, false);
+        if (l->waiting.members > 0)
+            continue;
+        inner->take(inner->arg, row, nst_buf_str(out));
+        out->n = 0;
+    }
+}
+
+enum nst_err nst_each_row(struct nst_req *rq, const struct nst_inner *inner)
+{
+    struct listing l = { .model = inner->set != NULL
+                                      ? nst_model_of_set(rq->registry, inner->set)
+                                      : nst_model_of(rq->registry, inner->resource) };
+    struct nst_rows *rows;
+    struct nst_buf out;
+    const struct nst_waiting *w = &l.waiting;
+    l.shape = nst_shape_of(l.model, rq->face, inner->use);
+    nst_order_default(&l.order, rq, l.model, inner->order);
+    NST_TRY(inner_conditions(&l, rq, inner));
+    nst_buf_init(&out, rq->arena, NST_HTTP_ANSWER_MAX);
+    nst_wait(&l.waiting, rq, l.model, l.shape, &out, true);
+    NST_TRY(query_rows(&rows, &l, rq, inner->limit));
+    take_rows(&l, rq, rows, inner, &out);
+    NST_TRY(nst_rows_end(rows));
+    NST_TRY(nst_put_members(&l.waiting));
+    for (size_t i = 0; i < w->count; i++) {
+        size_t begin = i > 0 ? w->end[i - 1] : 0;
+        inner->take(inner->arg, w->row[i], nst_str_slice(nst_buf_str(&out), begin, w->end[i]));
+    }
     return NST_OK;
 }
 

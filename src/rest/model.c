@@ -327,12 +327,14 @@ static struct nst_set own_set(const struct nst_resource *r)
         .route_count = r->route_count,
         .switches = r->switches,
         .asked = r->asked,
+        .member = r->member,
+        .member_asked = r->member_asked,
         .hook = r->hook,
         .doc = r->doc,
     };
 }
 
-#define TAKE(member) set->member = set->member != NULL ? set->member : own->member
+#define TAKE(name) set->name = set->name != NULL ? set->name : own->name
 
 /* What a set leaves out is as its resource has it. */
 static void complete(struct nst_set *set, const struct nst_set *own)
@@ -345,6 +347,8 @@ static void complete(struct nst_set *set, const struct nst_set *own)
     TAKE(key);
     TAKE(switches);
     TAKE(asked);
+    TAKE(member);
+    TAKE(member_asked);
     TAKE(hook.scope);
     TAKE(hook.alias);
     TAKE(hook.visible);

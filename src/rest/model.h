@@ -228,8 +228,10 @@ bool nst_is_alike(struct nst_str a, struct nst_str b);
  * for a dozen times. */
 void nst_query_read(struct nst_req *rq);
 
-/* The order of the set, whatever the query says; behind what is there already. */
-void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_model *m);
+/* The order of the set, whatever the query says, or `own` unless that is NULL; behind what is
+ * there already. */
+void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_model *m,
+                       const char *own);
 
 /* The order that the query asks for, else the set's.
  * Errors: NST_E_INVALID with a problem recorded, for a name that it does not sort by. */
@@ -330,6 +332,33 @@ void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struc
                    const void *row);
 void nst_link_put(struct nst_buf *out, const struct nst_model *m, const struct nst_link *link,
                   const void *row);
+
+/* Rows that wait until their members are made (member.c). */
+struct nst_waiting {
+    struct nst_req *rq;
+    const struct nst_model *model;
+    const struct nst_shape *shape;
+    struct nst_buf *out;              /* where the rows are written */
+    const struct nst_member **member; /* those that are asked for */
+    size_t members;                   /* 0: nothing waits */
+    void **row;
+    size_t *end, begin, count, room; /* where each row ends, where the first begins */
+};
+
+/* Begin to wait for rows of m that are shown as shape; out ends where the first of them will
+ * begin.
+ *   is_inside  of another document: only what is always there */
+void nst_wait(struct nst_waiting *w, struct nst_req *rq, const struct nst_model *m,
+              const struct nst_shape *shape, struct nst_buf *out, bool is_inside);
+
+/* A row has been written: keep it, with copies of its texts unless they live as long as rq. */
+void nst_wait_for(struct nst_waiting *w, void *row, bool is_kept);
+
+/* Make the members and put them behind the rows' own; each `end` is then where it ends. */
+NST_CHECKED enum nst_err nst_put_members(struct nst_waiting *w);
+
+/* Whether rows of m have a member in that face; then .member_asked counts. */
+bool nst_has_members(const struct nst_model *m, const struct nst_face *face);
 
 /* What to load: a prepared SELECT, its columns, conditions that follow it. */
 struct nst_selection {

@@ -273,6 +273,8 @@ static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_
     } else if (view == nst_retrieve) {
         put_switches(out, face, m, NST_DETAIL);
     }
+    if ((view == nst_list || view == nst_retrieve) && nst_has_members(m, face))
+        put_parameter_rows(out, m->set.member_asked);
     if (op->action->describe != NULL)
         put_parameter_rows(out, op->action->describe->parameter);
     nst_put_char(out, ']');

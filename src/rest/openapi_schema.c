@@ -242,7 +242,23 @@ static void put_required(struct nst_buf *out, const struct nst_shape *shape)
     nst_put_z(out, after);
 }
 
-static void put_schema(struct nst_document *d, const struct nst_shape *shape)
+/* They are there where the query asks for them. */
+static void put_members(struct nst_document *d, const struct nst_model *model,
+                        const struct nst_shape *shape)
+{
+    const struct nst_member *m = model->set.member;
+    for (; m != NULL && m->name != NULL; m++) {
+        if (m->face != shape->serializer->face || (m->uses >> shape->serializer->use & 1) == 0)
+            continue;
+        nst_put_comma(d->out);
+        nst_putf(d->out, "\"%s\":{\"allOf\":[%s]", m->name, m->schema);
+        nst_put_member(d->out, "description", m->doc);
+        nst_put_char(d->out, '}');
+    }
+}
+
+static void put_schema(struct nst_document *d, const struct nst_model *m,
+                       const struct nst_shape *shape)
 {
     nst_put_lit(d->out, "{\"type\":\"object\",\"properties\":{");
     for (size_t i = 0; i < shape->count; i++) {
@@ -251,6 +267,7 @@ static void put_schema(struct nst_document *d, const struct nst_shape *shape)
         if (is_input(shape) && slot->rule != NULL && slot->rule->alias != NULL)
             put_property(d, shape, slot, nst_str_z(slot->rule->alias));
     }
+    put_members(d, m, shape);
     nst_put_char(d->out, '}');
     put_required(d->out, shape);
     nst_put_char(d->out, '}');
@@ -287,7 +304,7 @@ static bool put_what_is_used(struct nst_document *d, const struct nst_model *m, 
             nst_put_char(d->out, '"');
             put_name(d->out, m, d->reg->face[face], (enum nst_use)use);
             nst_put_lit(d->out, "\":");
-            put_schema(d, nst_shape_of(m, d->reg->face[face], (enum nst_use)use));
+            put_schema(d, m, nst_shape_of(m, d->reg->face[face], (enum nst_use)use));
             any = is_written[place] = true;
         }
     return any;

@@ -93,10 +93,12 @@ static void read_sorts(struct nst_order *o, struct nst_req *rq, const struct nst
     }
 }
 
-void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_model *m)
+void nst_order_default(struct nst_order *out, struct nst_req *rq, const struct nst_model *m,
+                       const char *own)
 {
     const struct nst_set *set = &m->set;
-    add_default(out, nst_str_z(set->hook.order != NULL ? set->hook.order(rq) : set->order));
+    const char *order = set->hook.order != NULL ? set->hook.order(rq) : set->order;
+    add_default(out, nst_str_z(own != NULL ? own : order));
 }
 
 enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const struct nst_model *m)
@@ -107,7 +109,7 @@ enum nst_err nst_order_read(struct nst_order *out, struct nst_req *rq, const str
     read_sorts(out, rq, r, g->sort_up, false);
     read_sorts(out, rq, r, g->sort_down, true);
     read_sorts(out, rq, r, g->sort, false);
-    nst_order_default(out, rq, m);
+    nst_order_default(out, rq, m, NULL);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }
 

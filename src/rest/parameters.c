@@ -48,6 +48,23 @@ bool nst_refuses_headers(struct nst_req *rq)
     return next_refused(rq, &words).p != NULL;
 }
 
+static bool is_among(const struct nst_parameter *p, struct nst_str name)
+{
+    for (; p != NULL && p->name != NULL; p++)
+        if (nst_str_eq(nst_str_z(p->name), name))
+            return true;
+    return false;
+}
+
+/* What the members of the rows read that the operation shows. */
+static const struct nst_parameter *member_parameters(struct nst_req *rq)
+{
+    const struct nst_model *m = nst_answered_model(rq->endpoint);
+    nst_view *view = nst_view_of(rq->action);
+    bool shows = view == nst_list || view == nst_retrieve;
+    return shows && nst_has_members(m, rq->face) ? m->set.member_asked : NULL;
+}
+
 /* What a list reads, or an operation describes, is not refused there, though others do not
  * know it. */
 static bool is_answered(struct nst_req *rq, struct nst_str name)
@@ -55,10 +72,8 @@ static bool is_answered(struct nst_req *rq, struct nst_str name)
     const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
     const struct nst_description *own = rq->action->describe;
     const struct nst_parameter *p = own != NULL ? own->parameter : NULL;
-    for (; p != NULL && p->name != NULL; p++)
-        if (nst_str_eq(nst_str_z(p->name), name))
-            return true;
-    return nst_view_of(rq->action) == nst_list && nst_is_filter(r, name);
+    return is_among(p, name) || is_among(member_parameters(rq), name) ||
+           (nst_view_of(rq->action) == nst_list && nst_is_filter(r, name));
 }
 
 static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
@@ -98,6 +113,7 @@ static void check_switches(struct nst_req *rq)
         if (s->of == use)
             check_switch(rq, s->name);
     check_parameters(rq, view == nst_list ? set->asked : NULL);
+    check_parameters(rq, member_parameters(rq));
 }
 
 /* ---- Names that are nearly right ---- */
@@ -164,6 +180,7 @@ static void check_spelling(struct nst_req *rq, struct nst_str name, const struct
         consider_list(&s, rq, m);
     for (const struct nst_switch *w = m->set.switches; w != NULL && w->name != NULL; w++)
         consider(&s, nst_str_z(w->name));
+    consider_parameters(&s, member_parameters(rq));
     if (rq->action->describe != NULL)
         consider_parameters(&s, rq->action->describe->parameter);
     consider_refused(&s, own);

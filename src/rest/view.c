@@ -4,9 +4,14 @@
 enum nst_err nst_retrieve(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
+    struct nst_waiting waiting;
     if (rq->is_internal)
         return nst_answer_empty(rq, 200);
-    nst_shape_put(&rq->x->out, rq->face, nst_shape_chosen(rq, o->model, NST_DETAIL), o->row);
+    const struct nst_shape *shape = nst_shape_chosen(rq, o->model, NST_DETAIL);
+    nst_wait(&waiting, rq, o->model, shape, &rq->x->out, false);
+    nst_shape_put(&rq->x->out, rq->face, shape, o->row);
+    nst_wait_for(&waiting, o->row, true);
+    NST_TRY(nst_put_members(&waiting));
     return nst_answer_json(rq, 200);
 }
 

@@ -2,7 +2,7 @@
 #include "concept.h"
 
 #include "ocl/app.h"
-#include "ocl/embed.h"
+#include "ocl/content/members.h"
 #include "ocl/extras.h"
 #include "ocl/mapping/mapping.h"
 
@@ -31,7 +31,6 @@ static const struct nst_field concept_field[] = {
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
     NST_CONSTANT("parent_concept_urls", "[]", .doc = "Addresses of more general concepts."),
     NST_CONSTANT("child_concept_urls", "[]", .doc = "Addresses of more special concepts."),
-    NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the concept."),
     NST_LINK("version_url", PLACE "{version}/", .doc = "Address of the version."),
@@ -103,7 +102,7 @@ static const struct nst_serializer concept_serializer[] = {
 };
 
 /* A version of a concept, whatever path led to it (G128, G129, V244). */
-#define HISTORY " previous_version_url source_versions collection_versions"
+#define HISTORY " previous_version_url collection_versions"
 static const struct nst_serializer version_serializer[] = {
     { GUIDE, NST_LIST, GUIDE_ROW "url=version_url" },
     { GUIDE, NST_DETAIL,
@@ -130,6 +129,64 @@ static const struct nst_serializer pinned_serializer[] = {
     { V2, NST_LIST,
       "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY EXPORTED },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
+};
+
+/* ---- Members that are asked for (V244, V245) ---- */
+
+#define MAPPINGS(mapping) \
+    "{\"type\":\"array\",\"items\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/v2." mapping \
+    ".Detail\"},{\"$ref\":\"#/components/schemas/v2." mapping ".Brief\"}]}}"
+#define MEMBERS \
+    OCL_EXTRAS_MEMBER, \
+    { \
+        V2, OCL_SHOWN, "summary", "includeSummary", ocl_make_concept_summary, OCL_CONCEPT_SUMMARY, \
+            "How many names, descriptions and versions it has." \
+    }
+#define MAPPINGS_MEMBER(mapping) \
+    { \
+        V2, OCL_SHOWN, "mappings", "includeMappings|includeInverseMappings", ocl_make_mappings, \
+            MAPPINGS(mapping), "Mappings of its source that lead from it, or to it." \
+    }
+
+static const struct nst_parameter version_asked[] = {
+    OCL_EXTRAS_ASKED,
+    OCL_SOURCE_VERSIONS_ASKED,
+    { "includeSummary", NST_SWITCH_SCHEMA, "With `summary`: what it counts." },
+    { 0 },
+};
+
+static const struct nst_parameter concept_asked[] = {
+    OCL_EXTRAS_ASKED,
+    OCL_SOURCE_VERSIONS_ASKED,
+    { "includeSummary", NST_SWITCH_SCHEMA, "With `summary`: what it counts." },
+    { "includeMappings", NST_SWITCH_SCHEMA, "With `mappings`: those that lead from it." },
+    { "includeInverseMappings", NST_SWITCH_SCHEMA,
+      "With `mappings`: those that lead from it, and those that lead to it." },
+    { "mappingBrief", NST_SWITCH_SCHEMA, "Of `mappings` what names them, and no more." },
+    { "mapTypes", NULL, "Only `mappings` of these types, separated by commas." },
+    { "targetRepoUrls", NULL,
+      "Only `mappings` that lead to sources with these addresses, separated by commas." },
+    { 0 },
+};
+
+static const struct nst_member concept_member[] = {
+    MAPPINGS_MEMBER("mapping"),
+    MEMBERS,
+    OCL_SOURCE_VERSIONS_MEMBER("includeSourceVersions"),
+    { 0 },
+};
+
+static const struct nst_member pinned_member[] = {
+    MAPPINGS_MEMBER("pinned_mapping"),
+    MEMBERS,
+    OCL_SOURCE_VERSIONS_MEMBER(NULL),
+    { 0 },
+};
+
+static const struct nst_member version_member[] = {
+    MEMBERS,
+    OCL_SOURCE_VERSIONS_MEMBER(NULL),
+    { 0 },
 };
 
 /* ---- Hooks ---- */
@@ -221,35 +278,6 @@ static const struct nst_response creation_response[] = {
 };
 static const struct nst_description creation = { .as = nst_create, .response = creation_response };
 
-/* V245 */
-static const struct ocl_embed embeds[] = {
-    { "includeMappings", "includeInverseMappings", "mappings", ocl_put_mappings_of },
-    { 0 },
-};
-
-static const struct nst_parameter detail_parameter[] = {
-    OCL_AS_OF,
-    { "includeMappings", NST_SWITCH_SCHEMA, "With `mappings`: those that lead from it." },
-    { "includeInverseMappings", NST_SWITCH_SCHEMA, "With `mappings`: those that lead to it." },
-    { 0 },
-};
-
-#define MAPPINGS \
-    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/v2.mapping.List\"}}"
-
-static const struct nst_response detail_response[] = {
-    { 200,
-      "The concept, and what is asked for besides.",
-      { .schema =
-            "{\"anyOf\":[" OCL_EMBEDDED("v2.concept.Detail", "mappings", MAPPINGS) "," OCL_EMBEDDED(
-                "v2.concept.Brief", "mappings", MAPPINGS) "]}" } },
-    { 0 },
-};
-
-static const struct nst_description v2_detail = { .as = nst_retrieve,
-                                                  .parameter = detail_parameter,
-                                                  .response = detail_response };
-
 static const struct nst_route concept_route[] = {
     /* G72, V308 */
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
@@ -266,7 +294,7 @@ static const struct nst_route concept_route[] = {
       .put = EDIT(ocl_content_update, nst_update), .delete = EDIT(ocl_content_retire, nst_destroy),
       .doc = "One concept: its newest version." },
     { V2, S "(HEAD/|)concepts/:concept/",
-      .get = { ocl_retrieve, ocl_any_caller, .arg = embeds, .describe = &v2_detail },
+      .get = { nst_retrieve, ocl_any_caller, .describe = &ocl_content_detail },
       .put = WRITE(ocl_content_update, ocl_content_updating),
       .patch = WRITE(ocl_content_update, ocl_content_updating),
       .delete = WRITE(ocl_content_remove, ocl_content_removal),
@@ -277,6 +305,9 @@ static const struct nst_route concept_route[] = {
       .doc = "Bring a retired concept back." },
     OCL_EXTRAS_AS(S "(HEAD/|)concepts/:concept/", ocl_any_caller, ocl_may_edit, &how,
                   ocl_content_extra_setting), /* V208 */
+    { V2, S "(HEAD/|)concepts/:concept/summary/",
+      .get = { ocl_concept_summary, ocl_any_caller, .describe = &ocl_concept_summary_description },
+      .doc = "What a concept counts." }, /* V250 */
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
 };
@@ -291,6 +322,9 @@ static const struct nst_route pinned_route[] = {
       .doc = "A concept as a version of a source holds it." },
     { V2, S_VERSION "concepts/:pinned_concept/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "A concept as a version of a source holds it." },
+    { V2, S_VERSION "concepts/:pinned_concept/summary/",
+      .get = { ocl_concept_summary, ocl_any_caller, .describe = &ocl_concept_summary_description },
+      .doc = "What a concept counts." },
 };
 
 #define PINNED S_VERSION "concepts/:pinned_concept/"
@@ -348,10 +382,10 @@ static const struct nst_sort concept_sort[] = {
 /* How one of them was is shown whatever it is, and there are few. */
 static const struct nst_set concept_sets[] = {
     { "pinned_concept", NST_SERIALIZERS(pinned_serializer), NST_ROUTES(pinned_route),
-      .hook = { .scope = pinned_scope, .state = ocl_held_state },
+      .member = pinned_member, .hook = { .scope = pinned_scope, .state = ocl_held_state },
       .doc = "A concept as a version of its source holds it." },
     { "concept_version", .key = "version", NST_SERIALIZERS(version_serializer),
-      NST_ROUTES(history_route),
+      NST_ROUTES(history_route), .member = version_member, .member_asked = version_asked,
       .hook = { .scope = history_scope, .visible = nst_all_visible, .count = nst_counted },
       .doc = "One version of a concept." },
     { 0 },
@@ -369,6 +403,8 @@ const struct nst_resource ocl_concept = {
     .filter = concept_filter,
     .switches = concept_switches,
     .asked = ocl_content_asked,
+    .member = concept_member,
+    .member_asked = concept_asked,
     .sets = concept_sets,
     .hook = { .scope = concept_scope,
               .visible = concept_visible,

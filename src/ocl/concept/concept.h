@@ -17,6 +17,24 @@ extern const struct ocl_kind ocl_concept_kind;
 /* V253, where no name is left that is not retired. */
 #define OCL_NO_NAME "A concept must have at least one name"
 
+/* ---- What it counts (members.c) ---- */
+
+#define OCL_CONCEPT_COUNT "{\"type\":\"integer\",\"minimum\":0}"
+#define OCL_CONCEPT_SUMMARY \
+    "{\"type\":\"object\",\"required\":[\"names\",\"descriptions\",\"versions\"],\"properties\":{" \
+    "\"children\":" OCL_CONCEPT_COUNT ",\"parents\":" OCL_CONCEPT_COUNT \
+    ",\"names\":" OCL_CONCEPT_COUNT ",\"descriptions\":" OCL_CONCEPT_COUNT \
+    ",\"versions\":" OCL_CONCEPT_COUNT ",\"id\":{\"type\":\"string\"}," \
+    "\"uuid\":{\"type\":\"string\"},\"versioned_object_id\":{\"type\":\"integer\"}}}"
+
+/* Of concepts what they count (V245). For struct nst_member.
+ * Errors: those of nst_query. */
+enum nst_err ocl_make_concept_summary(struct nst_req *rq, const struct nst_shown *shown);
+
+/* GET summary/ below the concept that the path names last (V250). */
+nst_view ocl_concept_summary;
+extern const struct nst_description ocl_concept_summary_description;
+
 /* POST under /v2/: a concept, with the mappings that its body has (V238). */
 nst_view ocl_concept_create;
 

@@ -162,6 +162,13 @@ enum nst_err ocl_first_after(int64_t *number, struct nst_req *rq, const struct o
     return first_above(number, &r, "rev_from", rev);
 }
 
+enum nst_err ocl_first_since(int64_t *number, struct nst_req *rq, const struct ocl_source *s,
+                             const char *t, int64_t time)
+{
+    const struct rows r = rows_of(rq, s, t);
+    return first_above(number, &r, "version_created_at", time - 1);
+}
+
 /* ---- How much there was ---- */
 
 /* What the versions behind a row have added to the counts. */

@@ -193,6 +193,9 @@ NST_CHECKED enum nst_err ocl_advance(struct ocl_change *out, struct nst_req *rq,
 NST_CHECKED enum nst_err ocl_take_back(struct nst_req *rq, int64_t repo,
                                        const struct ocl_delta *delta);
 
+/* Place in ocl_concept.sets and ocl_mapping.sets: the rows that a version of a source holds. */
+#define OCL_PINNED 0
+
 /* Bits of a row number below the source's ordinal. */
 #define OCL_NUMBER_BITS 39
 
@@ -246,6 +249,10 @@ NST_CHECKED enum nst_err ocl_read_moment(int64_t *rev, struct nst_req *rq,
  * there is none. */
 NST_CHECKED enum nst_err ocl_first_after(int64_t *number, struct nst_req *rq,
                                          const struct ocl_source *s, const char *t, int64_t rev);
+
+/* The same of the first row that was made at that time or later. */
+NST_CHECKED enum nst_err ocl_first_since(int64_t *number, struct nst_req *rq,
+                                         const struct ocl_source *s, const char *t, int64_t time);
 
 /* Fail where the query asks for a moment of what has no revisions. */
 NST_CHECKED enum nst_err ocl_refuse_moment(struct nst_req *rq);

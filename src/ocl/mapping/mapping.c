@@ -3,6 +3,7 @@
 
 #include "ocl/app.h"
 #include "ocl/concept/concept.h"
+#include "ocl/content/members.h"
 #include "ocl/extras.h"
 #include "ocl/version/version.h"
 
@@ -32,11 +33,11 @@
 /* Filters have the names of V336. */
 #define END_FIELDS(side, m) \
     GIVEN(side "_concept_url", m.concept_url, &nst_url, 0, 0, "Address of the concept."), \
-        GIVEN(side "_source_url", m.source_url, &nst_url, NST_NEVER_NULL, 2048, \
+        GIVEN(side "_source_url", m.source_url, &nst_url, NST_NEVER_NULL | NST_CORE, 2048, \
               "Address of its source."), \
-        GIVEN(side "_source_version", m.source_version, &nst_text, 0, 255, \
+        GIVEN(side "_source_version", m.source_version, &nst_text, NST_CORE, 255, \
               "Version of that source."), \
-        GIVEN(side "_concept_code", m.concept_code, &nst_code, NST_NEVER_NULL, 255, \
+        GIVEN(side "_concept_code", m.concept_code, &nst_code, NST_NEVER_NULL | NST_CORE, 255, \
               "Code of the concept."), \
         GIVEN(side "_concept_name", m.concept_name, &nst_text, 0, 0, "Its name, as given."), \
         NST_FIELD(side "_source_id", ocl_mapping, m.source_id, &nst_int, .fallback = "0", \
@@ -47,6 +48,9 @@
               NST_LAZY, "The code, where the address of the concept is known."), \
         FOUND(side "_concept", m.code, &nst_code, TABLE "." side "_concept_code", \
               NST_LAZY | NST_FILTER, "The code, for filters."), \
+        FOUND(side "_name", m.name, &nst_text, \
+              "coalesce(" TABLE "." side "_concept_name, " CONCEPT_AT(side, "c.display_name") ")", \
+              NST_LAZY, "The name as given, else that of the concept."), \
         FOUND(side "_concept_name_resolved", m.concept_name_resolved, &nst_text, \
               CONCEPT_AT(side, "c.display_name"), NST_LAZY, \
               "The name of the concept that stands there."), \
@@ -78,7 +82,6 @@ static const struct nst_field mapping_field[] = {
     END_LINK("from"),
     END_LINK("to"),
     NST_CONSTANT("type", "\"Mapping\"", .doc = "Kind of resource."),
-    NST_CONSTANT("source_versions", "[]", .doc = "Releases that hold it."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the mapping."),
     NST_LINK("version_url", PLACE "{version}/", .doc = "Address of the version."),
@@ -103,26 +106,42 @@ static const struct nst_rule id_rule[] = { { "id", .charset = "a-zA-Z0-9._@-" },
     END_SETTABLE("to") \
     "external_id extras sort_weight retired " \
     "update_comment"
-#define END_SHOWN(side) \
-    side "_concept_code " side "_concept_name " side "_concept_url=" side "_address " side \
-         "_concept_name_resolved " side "_source_owner=" side "_concept_owner " side \
-         "_source_owner_type=" side "_concept_owner_type " side "_source_url " side \
-         "_source_name=" side "_concept_source " side "_source_version "
-#define ROW(number) \
-    "external_id retired map_type source owner owner_type " END_SHOWN("from") END_SHOWN( \
-        "to") "url version=" number " id versioned_object_id=object_id versioned_object_url=url " \
-              "is_latest_version update_comment version_url uuid=" number \
-              " version_created_on=version_created_at version_updated_on=version_created_at " \
-              "version_updated_by=version_created_by type sort_weight latest_source_version " \
-              "retire_reason checksums"
+#define END_SHOWN(side, name) \
+    side "_concept_code " side "_concept_name " side "_concept_url=" side "_address " name \
+         " " side "_source_owner=" side "_concept_owner " side "_source_owner_type=" side \
+         "_concept_owner_type " side "_source_url " side "_source_name=" side \
+         "_concept_source " side "_source_version "
+#define RESOLVED(side) side "_concept_name_resolved"
+#define ROW(number, from_name, to_name) \
+    "external_id retired map_type source owner owner_type " END_SHOWN("from", from_name) \
+        END_SHOWN("to", to_name) "url version=" number \
+                                 " id versioned_object_id=object_id versioned_object_url=url " \
+                                 "is_latest_version update_comment version_url uuid=" number \
+                                 " version_created_on=version_created_at " \
+                                 "version_updated_on=version_created_at " \
+                                 "version_updated_by=version_created_by type sort_weight " \
+                                 "latest_source_version " \
+                                 "retire_reason checksums"
 #define DETAIL \
     " extras created_on=created_at updated_on=version_created_at " \
     "updated_by=version_created_by created_by public_can_view" /* V116 */
-#define HISTORY " previous_version_url source_versions collection_versions"
+#define HISTORY " previous_version_url collection_versions"
+/* What names the mapping, and where it leads (V338, V245). */
+#define BRIEF(number) \
+    "id type map_type url version_url to_concept_code to_concept_url=to_address " \
+    "cascade_target_concept_code=to_concept_code cascade_target_concept_url=to_address " \
+    "cascade_target_source_owner=to_concept_owner cascade_target_source_name=to_concept_source " \
+    "cascade_target_concept_name=to_name retired sort_weight from_concept_code checksums " \
+    "uuid=" number
+
+/* Of today: the names that the concepts have. Versions have members for those that they had. */
+#define TODAY(number) ROW(number, RESOLVED("from"), RESOLVED("to"))
+#define THEN(number)  ROW(number, "", "")
 
 static const struct nst_serializer mapping_serializer[] = {
-    { V2, NST_LIST, ROW("uuid") },
-    { V2, NST_DETAIL, ROW("uuid") DETAIL },
+    { V2, NST_LIST, TODAY("uuid") },
+    { V2, NST_DETAIL, TODAY("uuid") DETAIL },
+    { V2, NST_BRIEF, BRIEF("uuid") },
     { V2, NST_CREATE, "id map_type* " SETTABLE, .rules = id_rule, .duplicate = TAKEN },
     { V2, NST_UPDATE, "map_type " SETTABLE },
     { IMPORT, NST_CREATE, "id map_type* " SETTABLE " retire_reason", .rules = id_rule,
@@ -131,32 +150,91 @@ static const struct nst_serializer mapping_serializer[] = {
 };
 
 static const struct nst_serializer version_serializer[] = {
-    { V2, NST_LIST, ROW("version_number") HISTORY },
-    { V2, NST_DETAIL, ROW("version_number") DETAIL HISTORY },
+    { V2, NST_LIST, THEN("version_number") HISTORY },
+    { V2, NST_DETAIL, THEN("version_number") DETAIL HISTORY },
+    { V2, NST_BRIEF, BRIEF("version_number") },
+};
+
+/* ---- Members that are asked for (V245, V262) ---- */
+
+#define SHOWN_AS(resource) \
+    "{\"anyOf\":[{\"$ref\":\"#/components/schemas/v2." resource \
+    ".List\"},{\"$ref\":\"#/components/schemas/v2." resource \
+    ".Detail\"},{\"$ref\":\"#/components/schemas/v2." resource ".Brief\"},{\"type\":\"null\"}]}"
+#define LOOKUPS(concept) \
+    { V2, \
+      OCL_SHOWN, \
+      "from_concept", \
+      "lookupConcepts|lookupFromConcept", \
+      ocl_make_from_concept, \
+      SHOWN_AS(concept), \
+      "The concept that it leads from." }, \
+        { V2, \
+          OCL_SHOWN, \
+          "to_concept", \
+          "lookupConcepts|lookupToConcept", \
+          ocl_make_to_concept, \
+          SHOWN_AS(concept), \
+          "The concept that it leads to." }, \
+        { V2, \
+          OCL_SHOWN, \
+          "from_source", \
+          "lookupSources|lookupFromSource", \
+          ocl_make_from_source, \
+          SHOWN_AS("source"), \
+          "The source that it leads from." }, \
+    { \
+        V2, OCL_SHOWN, "to_source", "lookupSources|lookupToSource", ocl_make_to_source, \
+            SHOWN_AS("source"), "The source that it leads to." \
+    }
+
+static const struct nst_parameter mapping_asked[] = {
+    OCL_EXTRAS_ASKED,
+    OCL_SOURCE_VERSIONS_ASKED,
+    { "lookupConcepts", NST_SWITCH_SCHEMA, "With the concepts at both ends." },
+    { "lookupFromConcept", NST_SWITCH_SCHEMA, "With `from_concept`." },
+    { "lookupToConcept", NST_SWITCH_SCHEMA, "With `to_concept`." },
+    { "lookupSources", NST_SWITCH_SCHEMA, "With the sources at both ends." },
+    { "lookupFromSource", NST_SWITCH_SCHEMA, "With `from_source`." },
+    { "lookupToSource", NST_SWITCH_SCHEMA, "With `to_source`." },
+    { 0 },
+};
+
+static const struct nst_member mapping_member[] = {
+    OCL_EXTRAS_MEMBER,
+    OCL_SOURCE_VERSIONS_MEMBER("includeSourceVersions"),
+    LOOKUPS("concept"),
+    { 0 },
+};
+
+#define NAME_SCHEMA "{\"type\":[\"string\",\"null\"]}"
+
+static const struct nst_member version_member[] = {
+    OCL_EXTRAS_MEMBER,
+    OCL_SOURCE_VERSIONS_MEMBER(NULL),
+    { V2, 1U << NST_LIST | 1U << NST_DETAIL, "from_concept_name_resolved", NULL, ocl_make_from_name,
+      NAME_SCHEMA, "The name that the concept there had." },
+    { V2, 1U << NST_LIST | 1U << NST_DETAIL, "to_concept_name_resolved", NULL, ocl_make_to_name,
+      NAME_SCHEMA, "The name that the concept there had." },
+    LOOKUPS("pinned_concept"),
+    { 0 },
 };
 
 /* ---- Hooks ---- */
 
-/* "(the concept stands at that end)" */
-static void put_at_end(struct nst_sql *q, const char *side, const struct nst_object *o)
-{
-    assert(o != NULL); /* the path names a concept */
-    const struct ocl_content *c = o->row;
-    nst_sql_add(q, "(mapping_version.repo_id = ");
-    nst_sql_bind(q, NST_INT(c->repo_id));
-    nst_sql_addf(q, " AND mapping_version.%s_concept_code = ", side);
-    nst_sql_bind(q, NST_TEXT(c->id));
-    nst_sql_addf(q, " AND mapping_version.%s_source_url = ", side);
-    nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),
-                                      NST_FMT(c->source))));
-    nst_sql_add(q, ")");
-}
-
 /* Those that lead from the concept that the path named last. */
 static void from_concept(struct nst_sql *q, const struct nst_object *o)
 {
-    nst_sql_add(q, " AND ");
-    put_at_end(q, "from", o);
+    assert(o != NULL); /* the path names a concept */
+    const struct ocl_content *c = o->row;
+    nst_sql_add(q, " AND (mapping_version.repo_id = ");
+    nst_sql_bind(q, NST_INT(c->repo_id));
+    nst_sql_add(q, " AND mapping_version.from_concept_code = ");
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_add(q, " AND mapping_version.from_source_url = ");
+    nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),
+                                      NST_FMT(c->source))));
+    nst_sql_add(q, ")");
 }
 
 static enum nst_err mapping_scope(struct nst_sql *q, struct nst_req *rq,
@@ -166,26 +244,6 @@ static enum nst_err mapping_scope(struct nst_sql *q, struct nst_req *rq,
         return ocl_present_scope(q, rq, parent, TABLE);
     from_concept(q, parent);
     return ocl_present_scope(q, rq, nst_ancestor(rq, "source"), TABLE);
-}
-
-#define EMBEDDED_MAX 1000 /* mappings inside of one concept */
-
-enum nst_err ocl_put_mappings_of(struct nst_req *rq)
-{
-    const struct nst_object *o = nst_object(rq);
-    bool out = nst_query_is_true(rq, "includeMappings");
-    bool in = nst_query_is_true(rq, "includeInverseMappings");
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, " AND (");
-    if (out)
-        put_at_end(&q, "from", o);
-    nst_sql_add(&q, out && in ? " OR " : "");
-    if (in)
-        put_at_end(&q, "to", o);
-    nst_sql_add(&q, ")");
-    NST_TRY(ocl_present_scope(&q, rq, nst_ancestor(rq, "source"), TABLE));
-    return nst_put_rows(rq, &ocl_mapping, &q, EMBEDDED_MAX);
 }
 
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
@@ -281,7 +339,14 @@ static const char *mapping_order(struct nst_req *rq)
     return rq->depth > 0 ? TABLE ".id DESC" : TABLE ".version_created_at DESC, " TABLE ".id DESC";
 }
 
-static const struct nst_switch mapping_switches[] = { OCL_VERBOSE, { 0 } };
+#define BRIEF_DOC "What names the mapping and where it leads, and no more."
+
+static const struct nst_switch mapping_switches[] = {
+    { "brief", NST_LIST, NST_BRIEF, BRIEF_DOC },
+    { "brief", NST_DETAIL, NST_BRIEF, BRIEF_DOC },
+    OCL_VERBOSE,
+    { 0 },
+};
 
 static const struct nst_sort mapping_sort[] = {
     { "id", TABLE ".mnemonic" },
@@ -355,10 +420,10 @@ static const struct nst_route history_route[] = {
 
 static const struct nst_set mapping_sets[] = {
     { "pinned_mapping", NST_SERIALIZERS(version_serializer), NST_ROUTES(pinned_route),
-      .hook = { .scope = pinned_scope, .state = ocl_held_state },
+      .member = version_member, .hook = { .scope = pinned_scope, .state = ocl_held_state },
       .doc = "A mapping as a version of its source holds it." },
     { "mapping_version", .key = "version", NST_SERIALIZERS(version_serializer),
-      NST_ROUTES(history_route),
+      NST_ROUTES(history_route), .member = version_member,
       .hook = { .scope = history_scope, .visible = version_visible, .count = nst_counted },
       .doc = "One version of a mapping." },
     { 0 },
@@ -375,6 +440,8 @@ const struct nst_resource ocl_mapping = {
     .sort = mapping_sort,
     .switches = mapping_switches,
     .asked = ocl_content_asked,
+    .member = mapping_member,
+    .member_asked = mapping_asked,
     .sets = mapping_sets,
     .hook = { .scope = mapping_scope,
               .visible = mapping_visible,

@@ -11,7 +11,7 @@ struct ocl_end {
     int64_t source_id;           /* that the author could see there; 0: none */
     struct nst_str address_code; /* the code; null where neither concept nor address is known */
     struct nst_str code;         /* for filters */
-    struct nst_str concept_name_resolved, source, owner, owner_type;
+    struct nst_str concept_name_resolved, name, source, owner, owner_type;
 };
 
 struct ocl_mapping {
@@ -24,10 +24,24 @@ extern const struct nst_resource ocl_mapping;
 
 extern const struct ocl_kind ocl_mapping_kind;
 
-/* Append the mappings of its source that lead from the concept in the path, and to it, as the
- * query asks with includeMappings and includeInverseMappings (V245): 1000 at most.
- * Errors: those of nst_put_rows. */
-NST_CHECKED enum nst_err ocl_put_mappings_of(struct nst_req *rq);
+/* ---- Inside of concepts (embedded.c) ---- */
+
+/* Of concepts the mappings of their source that lead from them; where the query asks with
+ * includeInverseMappings, those that lead to them as well (V245). For struct nst_member.
+ * Errors: those of nst_each_row. */
+enum nst_err ocl_make_mappings(struct nst_req *rq, const struct nst_shown *shown);
+
+/* ---- What stands at the ends (lookup.c) ---- */
+
+/* Of mappings the source and the concept at one of the ends, and the name of the concept, null
+ * where none is seen (V262). For struct nst_member.
+ * Errors: those of nst_each_row. */
+enum nst_err ocl_make_from_source(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_to_source(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_from_concept(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_to_concept(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_from_name(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_to_name(struct nst_req *rq, const struct nst_shown *shown);
 
 /* ---- Ends (end.c) ---- */
 

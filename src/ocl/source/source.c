@@ -3,6 +3,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
+#include "ocl/content/inside.h"
 #include "ocl/extras.h"
 #include "ocl/org/org.h"
 #include "ocl/summary.h"
@@ -330,6 +331,9 @@ static const struct nst_response addition_response[] = {
 };
 static const struct nst_description addition = { .as = nst_create, .response = addition_response };
 
+static const struct nst_member source_member[] = { OCL_SUMMARY_MEMBER, { 0 } };
+static const struct nst_parameter source_asked[] = { OCL_SUMMARY_ASKED, { 0 } };
+
 static const struct nst_route source_route[] = {
     /* G71, V307 */
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
@@ -354,14 +358,13 @@ static const struct nst_route source_route[] = {
       .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT,
                   .describe = &ocl_removal },
       .doc = "One source." },
-    { V2, S, .get = { ocl_retrieve, ocl_any_caller, .arg = ocl_repo_embeds, .describe = &ocl_source_detail },
-      .put = { nst_update, ocl_may_edit },
-      .patch = { nst_update, ocl_may_edit },
+    { V2, S, .get = { ocl_repo_retrieve, ocl_any_caller, .describe = &ocl_repo_detail },
+      .put = { nst_update, ocl_may_edit }, .patch = { nst_update, ocl_may_edit },
       .delete = { source_destroy, ocl_may_delete_repo, NST_MAY_BE_ABSENT,
                   .describe = &ocl_v2_repo_removal },
       .doc = "One source." },
     /* V312: a version by its address, and the source by what it is */
-    { V2, S "HEAD/", .get = { ocl_retrieve, ocl_any_caller, .arg = ocl_repo_embeds, .describe = &ocl_source_detail },
+    { V2, S "HEAD/", .get = { ocl_repo_retrieve, ocl_any_caller, .describe = &ocl_repo_detail },
       .put = { nst_update, ocl_has_private_access },
       .patch = { nst_update, ocl_has_private_access },
       .delete = { keep_head, ocl_has_private_access, .describe = &head_removal },
@@ -409,6 +412,8 @@ const struct nst_resource ocl_source = {
     .sort = source_sort,
     .filter = source_filter,
     .switches = source_switches,
+    .member = source_member,
+    .member_asked = source_asked,
     .hook = { .scope = source_scope,
               .visible = ocl_visible_repos,
               .may_view = ocl_may_view,

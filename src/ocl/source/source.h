@@ -47,10 +47,12 @@ struct ocl_source {
 #define OCL_LOCALES(table) \
     "(" table ".default_locale || ',' || coalesce(" table ".supported_locales, ''))"
 
-/* The source whose address follows: a condition over `repo` under any name. */
-#define OCL_AT(repo) \
-    repo ".kind = 'source' AND " repo ".is_active AND " repo ".owner_is_active AND (" repo \
-         ".owner_url || 'sources/' || " repo ".mnemonic || '/') = "
+/* Of `repo` under any name: whether it is a source, its address, which has an index of sources,
+ * and the condition that it is the one whose address follows. */
+#define OCL_IS_SOURCE(repo) \
+    repo ".kind = 'source' AND " repo ".is_active AND " repo ".owner_is_active"
+#define OCL_ADDRESS(repo) "(" repo ".owner_url || 'sources/' || " repo ".mnemonic || '/')"
+#define OCL_AT(repo)      OCL_IS_SOURCE(repo) " AND " OCL_ADDRESS(repo) " = "
 
 extern const struct nst_resource ocl_source;
 

@@ -4,6 +4,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
+#include "ocl/content/inside.h"
 #include "ocl/extras.h"
 #include "ocl/summary.h"
 
@@ -81,6 +82,7 @@ static const struct nst_field version_field[] = {
               .doc = "Id of the former version."),
     NST_FIELD("parent_version", ocl_version, parent_version, &nst_slug,
               .column = OTHER("parent_id"), .flags = NST_LAZY, .doc = "Id of the parent version."),
+    SOURCE_COLUMN("versions", versions, &nst_int, "repo.versions", "Versions of the source."),
     SOURCE_COLUMN("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
     SOURCE_COLUMN("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
     SOURCE_COLUMN("owner_type", owner_type, &nst_text, "repo.owner_type", "Organization or User."),
@@ -453,18 +455,17 @@ static const struct nst_route version_route[] = {
     /* G76, V312 */
     { GUIDE, S "latest~version/", .get = { nst_retrieve, ocl_any_token },
       .put = PRIVATE(nst_update), .doc = "The released version." },
-    { V2, S "latest~version/", .get = { ocl_retrieve, ocl_any_caller, .arg = ocl_repo_embeds, .describe = &ocl_version_detail },
-      .put = PRIVATE(nst_update),
-      .patch = PRIVATE(nst_update),
+    { V2, S "latest~version/",
+      .get = { ocl_repo_retrieve, ocl_any_caller, .describe = &ocl_repo_detail },
+      .put = PRIVATE(nst_update), .patch = PRIVATE(nst_update),
       .delete = { version_destroy, ocl_has_private_access, .describe = &removal },
       .doc = "The newest released version." },
     /* G77 */
     { GUIDE, S ":version/", .get = { nst_retrieve, ocl_any_token }, .put = PRIVATE(nst_update),
       .delete = { version_destroy, ocl_has_private_access, .describe = &ocl_removal },
       .doc = "One version." },
-    { V2, S ":version/", .get = { ocl_retrieve, ocl_any_caller, .arg = ocl_repo_embeds, .describe = &ocl_version_detail },
-      .put = PRIVATE(nst_update),
-      .patch = PRIVATE(nst_update),
+    { V2, S ":version/", .get = { ocl_repo_retrieve, ocl_any_caller, .describe = &ocl_repo_detail },
+      .put = PRIVATE(nst_update), .patch = PRIVATE(nst_update),
       .delete = { version_destroy, ocl_has_private_access, .describe = &removal },
       .doc = "One version." },
     /* V208, V313; to change them is to change the version (V113) */
@@ -476,6 +477,21 @@ static const struct nst_route version_route[] = {
       .doc = "Versions whose parent is this one." },
     { IMPORT, S "versions/", .post = PRIVATE(nst_create), .doc = "Source version lines." },
     { IMPORT, S ":version/", .get = { nst_retrieve, ocl_any_token }, .doc = "One version." },
+};
+
+static const struct nst_member version_member[] = {
+    OCL_SUMMARY_MEMBER,
+    { V2, 1U << NST_LIST | 1U << NST_DETAIL, "states", "includeStates", ocl_make_states,
+      "{\"type\":\"object\"}", "How far each of its tasks is: none is pending." },
+    { V2, 1U << NST_LIST | 1U << NST_DETAIL, "tasks", "includeTasks", ocl_make_tasks,
+      "{\"type\":\"array\"}", "Tasks that are pending: none ever is." },
+    { 0 },
+};
+static const struct nst_parameter version_asked[] = {
+    OCL_SUMMARY_ASKED,
+    { "includeStates", NST_SWITCH_SCHEMA, "With `states`." },
+    { "includeTasks", NST_SWITCH_SCHEMA, "With `tasks`." },
+    { 0 },
 };
 
 static const struct nst_filter version_filter[] = { OCL_FILTERS("repo_version"), { 0 } };
@@ -494,22 +510,28 @@ static const struct nst_sort version_sort[] = {
 /* INITIAL is as old as its source: in its place stands the source as it is now. */
 #define HEAD_HAS(value, column) \
     ", CASE WHEN v.mnemonic = 'INITIAL' THEN " value " ELSE v." column " END AS " column
-#define AS_NOW(column) HEAD_HAS("r." column, column)
+#define AS_NOW(column)      HEAD_HAS("r." column, column)
+#define AS_NOW2(a, b)       AS_NOW(a) AS_NOW(b)
+#define AS_NOW4(a, b, c, d) AS_NOW2(a, b) AS_NOW2(c, d)
+#define KEPT_OF_CONTENT     AS_NOW4("concepts", "active_concepts", "mappings", "active_mappings")
+#define KEPT_OF_NAMES       AS_NOW4("name", "full_name", "description", "canonical_url")
+#define KEPT_OF_KIND        AS_NOW4("source_type", "content_type", "hierarchy_meaning", "meta")
+#define KEPT_OF_PLACES      AS_NOW4("website", "contact", "jurisdiction", "publisher")
+#define KEPT_OF_RIGHTS      AS_NOW4("purpose", "copyright", "revision_date", "text")
+#define KEPT_OF_CODES       AS_NOW4("external_id", "extras", "identifier", "collection_reference")
+#define KEPT_OF_USE         AS_NOW4("default_locale", "version_needed", "case_sensitive", "compositional")
+#define KEPT_OF_WRITING \
+    AS_NOW4("custom_validation_schema", "experimental", "updated_by", "updated_at")
+#define OF_THE_VERSION \
+    "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by, " \
+    "v.retired"
+#define ONLY_HEADS \
+    HEAD_HAS("'HEAD'", "mnemonic") \
+    HEAD_HAS("FALSE", "released") HEAD_HAS(OCL_LOCALES("r"), "supported_locales")
 #define LISTED \
-    "SELECT v.id, v.repo_id, v.rev, v.concepts, v.active_concepts, v.mappings, " \
-    "v.active_mappings, v.previous_id, v.parent_id, " \
-    "v.is_active, v.created_at, v.created_by, v.retired" HEAD_HAS("'HEAD'", "mnemonic") HEAD_HAS( \
-        "FALSE", "released") HEAD_HAS(OCL_LOCALES("r"), \
-                                      "supported_locales") AS_NOW("name") AS_NOW("full_name") \
-        AS_NOW("description") AS_NOW("canonical_url") AS_NOW("external_id") AS_NOW( \
-            "extras") AS_NOW("source_type") AS_NOW("website") AS_NOW("default_locale") \
-            AS_NOW("custom_validation_schema") AS_NOW("identifier") AS_NOW("contact") AS_NOW( \
-                "jurisdiction") AS_NOW("meta") AS_NOW("publisher") AS_NOW("purpose") \
-                AS_NOW("copyright") AS_NOW("revision_date") AS_NOW("text") AS_NOW("content_type") \
-                    AS_NOW("collection_reference") AS_NOW("hierarchy_meaning") AS_NOW( \
-                        "version_needed") AS_NOW("experimental") AS_NOW("case_sensitive") \
-                        AS_NOW("compositional") AS_NOW("updated_by") AS_NOW( \
-                            "updated_at") " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
+    "SELECT " OF_THE_VERSION AS_NOW("rev") KEPT_OF_CONTENT KEPT_OF_NAMES KEPT_OF_KIND \
+        KEPT_OF_PLACES KEPT_OF_RIGHTS KEPT_OF_CODES KEPT_OF_USE KEPT_OF_WRITING ONLY_HEADS \
+        " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
 
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
@@ -543,11 +565,8 @@ static const struct nst_switch listed_switches[] = { OCL_VERBOSE, { 0 } };
 static const struct nst_set version_sets[] = {
     { "listed_version",
       .from = "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
-      NST_SERIALIZERS(listed_serializer),
-      NST_ROUTES(listed_route),
-      .switches = listed_switches,
-      .asked = listed_asked,
-      .hook = { .scope = listed_scope },
+      NST_SERIALIZERS(listed_serializer), NST_ROUTES(listed_route), .switches = listed_switches,
+      .asked = listed_asked, .hook = { .scope = listed_scope },
       .doc = "A version of a source, or its present state." },
     { 0 },
 };
@@ -564,6 +583,8 @@ const struct nst_resource ocl_version = {
     NST_ROUTES(version_route),
     .sort = version_sort,
     .filter = version_filter,
+    .member = version_member,
+    .member_asked = version_asked,
     .sets = version_sets,
     .hook = { .scope = version_scope,
               .alias = version_alias,

@@ -9,7 +9,7 @@ struct ocl_version {
     struct nst_str id, description, name, canonical_url, external_id, extras;
     struct nst_str source, owner, owner_type, owner_url, full_name;
     bool released, retired, is_active;
-    int64_t repo_id, rev, previous_id, parent_id;
+    int64_t repo_id, rev, versions, previous_id, parent_id;
     struct ocl_count count[OCL_COUNTED];
     struct nst_str previous_version, parent_version, creator, updater, public_access;
     struct nst_str source_type, website, default_locale, supported_locales, identifier, contact;

@@ -79,6 +79,25 @@ static const struct nst_switch limit_switch[] = {
 };
 static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL }, { 0 } };
 
+static enum nst_err make_nothing(struct nst_req *rq, const struct nst_shown *shown)
+{
+    (void)rq;
+    (void)shown;
+    return NST_OK;
+}
+
+static struct nst_member bent_member[] = { { .name = "loans" }, { 0 } };
+static const struct nst_parameter member_asked[] = { { "loans", NST_SWITCH_SCHEMA, "With them." },
+                                                     { 0 } };
+
+static void give_member(struct tables *t, unsigned use, const char *asked, const char *schema)
+{
+    bent_member[0] =
+        (struct nst_member){ &t->face, 1U << use, "loans", asked, make_nothing, schema, "Loans." };
+    t->book.member = bent_member;
+    t->book.member_asked = member_asked;
+}
+
 #define VIEWED(description) \
     (struct nst_action) \
     { \
@@ -164,6 +183,12 @@ static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL 
       t->book.switches = since_switch) \
     X(switch_of_a_taken_name, "book", "switch limit", "rename", t->book.switches = limit_switch) \
     X(switch_without_doc, "book", "switch mute", ".doc", t->book.switches = mute_switch) \
+    X(member_without_schema, "book", "member loans", "lacks", \
+      give_member(t, NST_DETAIL, "loans", NULL)) \
+    X(member_of_what_is_not_shown, "book", "member loans", ".uses", \
+      give_member(t, NST_VERBOSE, "loans", "{}")) \
+    X(member_that_nobody_can_ask_for, "book", "member loans", ".member_asked", \
+      give_member(t, NST_DETAIL, "loans|lendings", "{}")) \
     X(two_sorts_of_a_name, "book", "sort Title", "take one out", \
       t->sort[1] = (struct nst_sort){ "Title" }) \
     X(filter_without_doc, "book", "filter since", ".doc", t->filter[2].doc = NULL) \

@@ -1,0 +1,182 @@
+/* Mappings inside of concepts (V245): of all concepts of a page by one statement. */
+#include "mapping.h"
+
+#include "ocl/concept/concept.h"
+#include "ocl/content/members.h"
+#include "ocl/version/version.h"
+
+#include <stdlib.h>
+
+#define TABLE "mapping_version"
+
+/* The concepts of a page, by source and code, and what their lists hold so far. */
+struct list {
+    const struct nst_shown *shown;
+    const size_t *place; /* in that order */
+    struct nst_buf *out; /* one a concept */
+    bool is_inverse;     /* with those that lead to it */
+};
+
+static int compare(const struct ocl_content *c, int64_t repo, struct nst_str code)
+{
+    return c->repo_id != repo ? (c->repo_id > repo) - (c->repo_id < repo)
+                              : nst_str_cmp(c->id, code);
+}
+
+static int by_code(const void *a, const void *b)
+{
+    const struct ocl_content *x = *(const struct ocl_content *const *)a;
+    const struct ocl_content *y = *(const struct ocl_content *const *)b;
+    return compare(x, y->repo_id, y->id);
+}
+
+/* The places of the concepts in the order of their codes. */
+static const size_t *order(struct nst_req *rq, const struct nst_shown *shown)
+{
+    const struct ocl_content **c =
+        NST_NEW_ARRAY(rq->arena, const struct ocl_content *, shown->count + 1);
+    const struct ocl_numbered *numbered = ocl_number_rows(rq, shown);
+    size_t *place = NST_NEW_ARRAY(rq->arena, size_t, shown->count + 1);
+    for (size_t i = 0; i < shown->count; i++)
+        c[i] = ocl_shown_at(shown, i);
+    qsort(c, shown->count, sizeof(*c), by_code);
+    for (size_t i = 0; i < shown->count; i++)
+        place[i] = ocl_place_of(numbered, shown->count, c[i]->row.id);
+    return place;
+}
+
+/* ---- Which mappings ---- */
+
+static void put_codes(struct nst_sql *q, const char *side, const struct nst_shown *shown)
+{
+    size_t count = 0;
+    nst_sql_add(q, "(TRUE");
+    ocl_put_shown_repos(q, TABLE, shown);
+    nst_sql_addf(q, " AND " TABLE ".%s_concept_code", side);
+    for (size_t i = 0; i < shown->count; i++)
+        nst_sql_in(q, &count, NST_TEXT(ocl_shown_at(shown, i)->id));
+    nst_sql_in_end(q, count);
+    nst_sql_add(q, ")");
+}
+
+/* What a parameter asks for: values between commas. */
+static void put_values(struct nst_sql *q, struct nst_req *rq, const char *parameter,
+                       const char *column)
+{
+    struct nst_str rest = nst_query_value(rq, parameter);
+    size_t count = 0;
+    if (rest.n == 0)
+        return;
+    nst_sql_addf(q, " AND " TABLE ".%s", column);
+    while (rest.p != NULL) {
+        struct nst_str word = nst_str_trim(nst_str_cut(&rest, ','));
+        if (word.n > 0)
+            nst_sql_in(q, &count, NST_TEXT(word));
+    }
+    nst_sql_in_end(q, count);
+}
+
+/* Those of the state that the concepts are shown in. */
+static enum nst_err put_state(struct nst_sql *q, struct nst_req *rq)
+{
+    const struct nst_object *version = nst_ancestor(rq, "version");
+    return version != NULL ? ocl_held_scope(q, rq, version, TABLE)
+                           : ocl_present_scope(q, rq, nst_ancestor(rq, "source"), TABLE);
+}
+
+static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const struct list *l)
+{
+    nst_sql_init(q, rq->arena);
+    nst_sql_add(q, " AND (");
+    put_codes(q, "from", l->shown);
+    if (l->is_inverse) {
+        nst_sql_add(q, " OR ");
+        put_codes(q, "to", l->shown);
+    }
+    nst_sql_add(q, ")");
+    put_values(q, rq, "mapTypes", "map_type");
+    put_values(q, rq, "targetRepoUrls", "to_source_url");
+    return put_state(q, rq);
+}
+
+/* ---- Whose they are ---- */
+
+/* The first of the concepts, by code, that is not before this one. */
+static size_t lower_bound(const struct list *l, int64_t repo, struct nst_str code)
+{
+    size_t low = 0, high = l->shown->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(ocl_shown_at(l->shown, l->place[middle]), repo, code) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void append(struct nst_buf *out, struct nst_str json)
+{
+    nst_put_char(out, out->n == 0 ? '[' : ',');
+    nst_put(out, json);
+}
+
+/* Only mappings of its own source are a concept's. */
+static bool leads_home(const struct ocl_mapping *m, const struct ocl_end *end)
+{
+    struct nst_str url = end->source_url, home = m->content.owner_url;
+    const struct nst_str word = NST_STR("sources/"), id = m->content.source;
+    return url.n == home.n + word.n + id.n + 1 && nst_str_starts(url, home) &&
+           nst_str_starts(nst_str_slice(url, home.n, url.n), word) &&
+           nst_str_starts(nst_str_slice(url, home.n + word.n, url.n), id);
+}
+
+static void give(const struct list *l, const struct ocl_mapping *m, const struct ocl_end *end,
+                 struct nst_str json)
+{
+    if (!leads_home(m, end))
+        return;
+    for (size_t i = lower_bound(l, m->content.repo_id, end->concept_code); i < l->shown->count;
+         i++) {
+        size_t place = l->place[i];
+        if (compare(ocl_shown_at(l->shown, place), m->content.repo_id, end->concept_code) != 0)
+            return;
+        append(&l->out[place], json);
+    }
+}
+
+static void take(void *arg, const void *row, struct nst_str json)
+{
+    const struct list *l = arg;
+    const struct ocl_mapping *m = row;
+    give(l, m, &m->from, json);
+    if (l->is_inverse)
+        give(l, m, &m->to, json);
+}
+
+enum nst_err ocl_make_mappings(struct nst_req *rq, const struct nst_shown *shown)
+{
+    struct nst_sql q;
+    struct list l = { .shown = shown,
+                      .place = order(rq, shown),
+                      .out = NST_NEW_ARRAY(rq->arena, struct nst_buf, shown->count),
+                      .is_inverse = nst_query_is_true(rq, "includeInverseMappings") };
+    bool is_held = nst_ancestor(rq, "version") != NULL;
+    const struct nst_inner inner = { .resource = &ocl_mapping,
+                                     .set = is_held ? &ocl_mapping.sets[OCL_PINNED] : NULL,
+                                     .use = nst_query_is_true(rq, "mappingBrief") ? NST_BRIEF
+                                                                                  : NST_DETAIL,
+                                     .conditions = &q,
+                                     .limit = INT64_MAX,
+                                     .take = take,
+                                     .arg = &l };
+    for (size_t i = 0; i < shown->count; i++)
+        nst_buf_init(&l.out[i], rq->arena, NST_HTTP_ANSWER_MAX);
+    NST_TRY(put_conditions(&q, rq, &l));
+    NST_TRY(nst_each_row(rq, &inner));
+    for (size_t i = 0; i < shown->count; i++) {
+        nst_put_z(&l.out[i], l.out[i].n == 0 ? "[]" : "]");
+        shown->value[i] = nst_buf_str(&l.out[i]);
+    }
+    return NST_OK;
+}
