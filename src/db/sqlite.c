@@ -284,10 +284,48 @@ static void configure(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* ---- string_agg(text, separator), as PostgreSQL has it: SQLite's own came with 3.44 ---- */
+
+static void agg_step(sqlite3_context *context, int count, sqlite3_value **value)
+{
+    sqlite3_str **text = sqlite3_aggregate_context(context, sizeof(*text));
+    (void)count;
+    if (text == NULL || sqlite3_value_type(value[0]) == SQLITE_NULL)
+        return;
+    if (*text == NULL)
+        *text = sqlite3_str_new(sqlite3_context_db_handle(context));
+    else
+        sqlite3_str_appendall(*text, (const char *)sqlite3_value_text(value[1]));
+    sqlite3_str_append(*text, (const char *)sqlite3_value_text(value[0]),
+                       sqlite3_value_bytes(value[0]));
+}
+
+/* Null where there was nothing. */
+static void agg_final(sqlite3_context *context)
+{
+    sqlite3_str **text = sqlite3_aggregate_context(context, 0);
+    if (text == NULL || *text == NULL)
+        return;
+    int length = sqlite3_str_length(*text);
+    if (sqlite3_str_errcode(*text) != SQLITE_OK)
+        sqlite3_result_error_code(context, sqlite3_str_errcode(*text));
+    else
+        sqlite3_result_text(context, sqlite3_str_value(*text), length, SQLITE_TRANSIENT);
+    sqlite3_free(sqlite3_str_finish(*text));
+}
+
+static int add_functions(sqlite3 *handle)
+{
+    return sqlite3_create_function_v2(handle, "string_agg", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                      NULL, NULL, agg_step, agg_final, NULL);
+}
+
 static enum nst_err set_up(struct nst_db *db, bool is_writer)
 {
     const struct nst_store_options *o = &db->store->options;
     char sql[512];
+    if (add_functions(db->handle) != SQLITE_OK)
+        return log_failure(db, "cannot add functions");
     if (o->is_read_only) {
         snprintf(sql, sizeof(sql), "PRAGMA query_only = 1; PRAGMA mmap_size = %zu", o->mmap);
         return script(db, sql);
