@@ -13,6 +13,28 @@
 #define OCL_OPEN     INT64_MAX
 #define OCL_OPEN_SQL "9223372036854775807"
 
+/* ---- Addresses (address.c) ---- */
+
+/* The pieces of an address, decoded; null: not in it, as HEAD is no version. */
+struct ocl_address {
+    struct nst_str source_url, version, code;
+};
+
+/* Read the address of a source or of a concept, at a version of either or at none, with and
+ * without the slash at its end. False when it is none. In rq's arena. */
+bool ocl_read_address(struct ocl_address *out, struct nst_req *rq, struct nst_str text);
+
+/* The address of a concept, in a. */
+struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url,
+                               struct nst_str code);
+
+/* Append the address of the concept that a source names as the topmost, as JSON. */
+void ocl_put_root_url(struct nst_buf *out, struct nst_str owner_url, struct nst_str source,
+                      struct nst_str code);
+
+/* The address of the source in the path, in rq's arena. */
+struct nst_str ocl_home_url(struct nst_req *rq);
+
 /* What the row of every kind begins with. */
 struct ocl_content {
     struct nst_row row; /* id: number of the version */

@@ -28,60 +28,6 @@ static struct ocl_end *end_of(struct ocl_mapping *m, const struct side *side)
     return (struct ocl_end *)(void *)((char *)m + side->offset);
 }
 
-/* ---- Addresses: /orgs/:org/sources/:source/[:version/][concepts/:concept/[:version/]] ---- */
-
-struct address {
-    struct nst_str source_url, version, code; /* null: not in it */
-};
-
-static struct nst_str piece(struct nst_str *rest)
-{
-    return rest->p != NULL ? nst_str_cut(rest, '/') : (struct nst_str){ 0 };
-}
-
-static bool read_code(struct address *out, struct nst_req *rq, struct nst_str rest)
-{
-    struct nst_json v = { .kind = NST_JSON_STRING };
-    if (!nst_str_eq(piece(&rest), NST_STR("concepts")))
-        return false;
-    v.text = piece(&rest);
-    piece(&rest); /* a version of the concept */
-    return v.text.n > 0 && rest.p == NULL && nst_code.parse(rq, NULL, &v, &out->code);
-}
-
-static bool read_address(struct address *out, struct nst_req *rq, struct nst_str text)
-{
-    *out = (struct address){ 0 };
-    struct nst_str rest = nst_str_slice(text, 0, text.n - nst_str_ends(text, NST_STR("/")));
-    struct nst_str nothing = piece(&rest), kind = piece(&rest), owner = piece(&rest);
-    struct nst_str word = piece(&rest), source = piece(&rest), below = rest;
-    if (nothing.n > 0 || owner.n == 0 || source.n == 0 || !nst_str_eq(word, NST_STR("sources")) ||
-        (!nst_str_eq(kind, NST_STR("orgs")) && !nst_str_eq(kind, NST_STR("users"))))
-        return false;
-    out->source_url = nst_strf(rq->arena, "/%.*s/%.*s/sources/%.*s/", NST_FMT(kind), NST_FMT(owner),
-                               NST_FMT(source));
-    if (rest.p != NULL && !nst_str_eq(piece(&below), NST_STR("concepts"))) {
-        out->version = piece(&rest);
-        if (out->version.n == 0)
-            return false;
-        if (nst_str_eq(out->version, NST_STR("HEAD")))
-            out->version = (struct nst_str){ 0 };
-    }
-    return rest.p == NULL || read_code(out, rq, rest);
-}
-
-static struct nst_str concept_url(struct nst_arena *a, struct nst_str source_url,
-                                  struct nst_str code)
-{
-    struct nst_buf b;
-    nst_buf_init(&b, a, 65536);
-    nst_put(&b, source_url);
-    nst_put_lit(&b, "concepts/");
-    nst_put_percent(&b, code, "");
-    nst_put_char(&b, '/');
-    return nst_buf_str(&b);
-}
-
 /* ---- What the body says of an end ---- */
 
 static void drop_blank(struct nst_str *text)
@@ -103,14 +49,14 @@ static enum nst_err refuse(struct nst_req *rq, const char *field, const char *te
 
 /* The address of a concept, if it is given, says all; what is said besides says the same. */
 static enum nst_err take_concept(struct nst_req *rq, struct ocl_mapping *m, const struct side *side,
-                                 struct address *at)
+                                 struct ocl_address *at)
 {
     const struct nst_texts *text = nst_texts_of(rq->face);
     struct ocl_end *e = end_of(m, side);
-    struct address source;
+    struct ocl_address source;
     struct nst_str url =
-        read_address(&source, rq, e->source_url) ? source.source_url : e->source_url;
-    if (!read_address(at, rq, e->concept_url) || at->code.p == NULL)
+        ocl_read_address(&source, rq, e->source_url) ? source.source_url : e->source_url;
+    if (!ocl_read_address(at, rq, e->concept_url) || at->code.p == NULL)
         return refuse(rq, side->concept_url, text->pattern);
     if (nst_utf8_count(at->code) > CODE_MAX)
         return refuse(rq, side->concept_url, "The code has more than 255 characters.");
@@ -123,7 +69,8 @@ static enum nst_err take_concept(struct nst_req *rq, struct ocl_mapping *m, cons
 }
 
 /* An address that is given says which version it means: none, where it names none. */
-static void take_source(struct ocl_mapping *m, const struct side *side, const struct address *at)
+static void take_source(struct ocl_mapping *m, const struct side *side,
+                        const struct ocl_address *at)
 {
     struct ocl_end *e = end_of(m, side);
     bool is_new = is_given(m, side->concept_url, e->concept_url) ||
@@ -137,19 +84,19 @@ static void take_source(struct ocl_mapping *m, const struct side *side, const st
 static enum nst_err settle_end(struct nst_req *rq, struct ocl_mapping *m, const struct side *side)
 {
     struct ocl_end *e = end_of(m, side);
-    struct address at;
+    struct ocl_address at;
     drop_blank(&e->concept_url);
     drop_blank(&e->source_url);
     drop_blank(&e->concept_code);
     if (is_given(m, side->concept_url, e->concept_url))
         NST_TRY(take_concept(rq, m, side, &at));
-    else if (!read_address(&at, rq, e->source_url) || at.code.p != NULL)
-        at = (struct address){ 0 };
+    else if (!ocl_read_address(&at, rq, e->source_url) || at.code.p != NULL)
+        at = (struct ocl_address){ 0 };
     if (at.source_url.p != NULL)
         take_source(m, side, &at);
     if (e->concept_url.p != NULL)
         e->concept_url = at.source_url.p != NULL
-                             ? concept_url(rq->arena, e->source_url, e->concept_code)
+                             ? ocl_concept_url(rq->arena, e->source_url, e->concept_code)
                              : (struct nst_str){ 0 };
     return NST_OK;
 }
@@ -197,8 +144,7 @@ static bool is_end_given(const struct ocl_mapping *m, const struct side *side)
 static enum nst_err link_end(struct nst_req *rq, struct ocl_end *e)
 {
     const struct ocl_source *own = nst_ancestor(rq, "source")->row;
-    struct nst_str home =
-        nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(own->owner_url), NST_FMT(own->id));
+    struct nst_str home = ocl_home_url(rq);
     e->source_id = own->row.id;
     if (!nst_str_eq(e->source_url, home))
         NST_TRY(see_source(&e->source_id, rq, e->source_url));
