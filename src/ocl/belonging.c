@@ -16,6 +16,7 @@ static const struct belonging belongings[] = {
     { "mapping_end", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "end_id", "repo", NULL, NULL },
     { "mapping_version", "repo_id", "repo", NULL, NULL },
+    { "concept_parent", "repo_id", "repo", NULL, NULL },
     { "concept_version", "repo_id", "repo", NULL, NULL },
     { "repo_version", "repo_id", "repo", NULL, NULL },
     { "repo", "owner_id", "org", OWNED_BY("Organization") },

@@ -1,5 +1,5 @@
 /* Concepts: the tables, and which version of the content a path means. */
-#include "concept.h"
+#include "family.h"
 
 #include "ocl/app.h"
 #include "ocl/content/members.h"
@@ -29,8 +29,14 @@ static const struct nst_field concept_field[] = {
               .doc = "Locales and types of its names and descriptions, for filters."),
     OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
     NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
-    NST_CONSTANT("parent_concept_urls", "[]", .doc = "Addresses of more general concepts."),
-    NST_CONSTANT("child_concept_urls", "[]", .doc = "Addresses of more special concepts."),
+    NST_FIELD("parent_concept_urls", ocl_concept, parents, &ocl_given_parents, .column = "parents",
+              .max = 1 << 21, .doc = "Addresses of more general concepts of the source."),
+    NST_FIELD("children", ocl_concept, children, &nst_text, .column = OCL_CHILDREN(TABLE),
+              .doc = "Codes of its children."),
+    NST_MADE("parent_urls", &ocl_parent_urls, "{parent_concept_urls}{owner_url}{source}",
+             .doc = "Addresses of more general concepts."),
+    NST_MADE("child_concept_urls", &ocl_child_urls, "{children}{owner_url}{source}",
+             .doc = "Addresses of more special concepts."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
     NST_LINK("url", PLACE, .doc = "Address of the concept."),
     NST_LINK("version_url", PLACE "{version}/", .doc = "Address of the version."),
@@ -78,9 +84,11 @@ static const struct nst_rule v2_rule[] = {
     "versioned_object_id=object_id latest_source_version locale=display_locale " \
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
-#define V2_BRIEF        "id type url version_url retired display_name checksums"
-#define NOT_YET         "parent_concept_urls mappings" /* V238 */
-#define V2_SETTABLE     "descriptions external_id extras retired update_comment retire_reason"
+#define V2_BRIEF "id type url version_url retired display_name checksums"
+#define NOT_YET  "mappings" /* V238 */
+#define V2_SETTABLE \
+    "descriptions external_id extras retired update_comment retire_reason " \
+    "parent_concept_urls" /* V406 */
 #define IMPORT_SETTABLE "datatype " V2_SETTABLE
 
 static const struct nst_serializer concept_serializer[] = {
@@ -93,7 +101,7 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
     { V2, NST_CREATE, "id concept_class* datatype* names* " V2_SETTABLE, .rules = v2_rule,
-      .duplicate = V2_TAKEN, .not_yet = "parent_concept_urls" }, /* V238 */
+      .duplicate = V2_TAKEN }, /* V238 */
     { V2, NST_UPDATE, "concept_class datatype names " V2_SETTABLE, .rules = v2_rule,
       .not_yet = NOT_YET }, /* V247 */
     { IMPORT, NST_CREATE, "id* concept_class* names* " IMPORT_SETTABLE, .duplicate = TAKEN,
@@ -114,7 +122,7 @@ static const struct nst_serializer version_serializer[] = {
 };
 
 /* A concept as a version of its source holds it: the fields of its export, too (V621). */
-#define EXPORTED " source_url owner_name=owner parent_concept_urls child_concept_urls"
+#define EXPORTED " source_url owner_name=owner parent_concept_urls=parent_urls child_concept_urls"
 #define EXPORTED_DETAIL \
     EXPORTED " locale=display_locale is_latest_version version_created_by " \
              "version_created_on=version_created_at version_updated_by=version_created_by " \
@@ -222,6 +230,11 @@ static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
 static enum nst_err concept_open(struct nst_req *rq, void *row)
 {
     return ocl_content_open(rq, &ocl_concept_kind, row);
+}
+
+static enum nst_err concept_opened(struct nst_req *rq, void *row)
+{
+    return ocl_content_opened(rq, &ocl_concept_kind, row);
 }
 
 #define BY_TIME "concept_version.version_created_at DESC, concept_version.id DESC"
@@ -411,6 +424,7 @@ const struct nst_resource ocl_concept = {
               .count = concept_count,
               .order = concept_order,
               .state = ocl_present_state,
-              .before_create = concept_open },
+              .before_create = concept_open,
+              .after_create = concept_opened },
     .doc = "A meaning with names in several languages.",
 };

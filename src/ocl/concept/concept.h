@@ -8,6 +8,7 @@ struct ocl_concept {
     struct ocl_content content;
     struct nst_str concept_class, datatype, names, descriptions, display_name, display_locale;
     struct nst_str terms;
+    struct nst_str parents, children; /* codes, a line each; null: none */
 };
 
 extern const struct nst_resource ocl_concept, ocl_concept_name, ocl_concept_description;

@@ -1,5 +1,5 @@
 /* What a version of a concept has besides: the name to show, and its checksums. */
-#include "concept.h"
+#include "family.h"
 
 #include "ocl/app.h"
 
@@ -62,6 +62,21 @@ static enum nst_err choose_display(struct nst_req *rq, struct ocl_concept *c)
 
 /* ---- Checksums ---- */
 
+/* The addresses of these concepts of its source, where there are some. */
+static void add_urls(struct nst_req *rq, struct nst_json *object, const char *name,
+                     const struct ocl_concept *c, struct nst_str codes)
+{
+    struct nst_buf b;
+    if (codes.n == 0)
+        return;
+    nst_buf_init(&b, rq->arena, SIZE_MAX);
+    ocl_put_concept_urls(&b,
+                         nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(c->content.owner_url),
+                                  NST_FMT(c->content.source)),
+                         codes);
+    ocl_add_json(rq, object, name, nst_buf_str(&b));
+}
+
 /* What counts of a concept (V409), as its document has it. */
 static struct ocl_checksums sums(struct nst_req *rq, const void *row)
 {
@@ -74,6 +89,8 @@ static struct ocl_checksums sums(struct nst_req *rq, const void *row)
     ocl_add_json(rq, &object, "extras", c->content.extras);
     ocl_add_json(rq, &object, "names", c->names);
     ocl_add_json(rq, &object, "descriptions", c->descriptions);
+    add_urls(rq, &object, "parent_concept_urls", c, c->parents);
+    add_urls(rq, &object, "child_concept_urls", c, c->children);
     return ocl_checksums(rq->arena, &ocl_concept_sum, &object);
 }
 
@@ -115,12 +132,18 @@ static void seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
 static enum nst_err settle(struct nst_req *rq, void *row)
 {
     struct ocl_concept *c = row;
+    NST_TRY(ocl_settle_parents(rq, c));
     NST_TRY(choose_display(rq, c));
     if (nst_is_set(&ocl_concept, c, "names"))
         seal_list(rq, &ocl_concept_name_sum, &c->names);
     if (nst_is_set(&ocl_concept, c, "descriptions"))
         seal_list(rq, &ocl_concept_description_sum, &c->descriptions);
     return NST_OK;
+}
+
+static bool is_below(const void *row)
+{
+    return ((const struct ocl_concept *)row)->parents.n > 0;
 }
 
 static const char *const lists[] = { "names", "descriptions", NULL };
@@ -135,4 +158,6 @@ const struct ocl_kind ocl_concept_kind = {
     .counted = OCL_CONCEPTS,
     .settle = settle,
     .sums = sums,
+    .is_below = is_below,
+    .follow = ocl_concept_follow,
 };

@@ -189,7 +189,7 @@ static enum nst_err added_since(struct ocl_count *out, const struct rows *r, int
     nst_sql_bind(&q, NST_INT(first));
     NST_TRY(nst_sql_query(&rows, r->db, &q));
     if (nst_rows_step(rows))
-        *out = (struct ocl_count){ nst_rows_int(rows, 0), nst_rows_int(rows, 1) };
+        *out = (struct ocl_count){ nst_rows_int(rows, 0), nst_rows_int(rows, 1), 0 };
     return nst_rows_end(rows);
 }
 

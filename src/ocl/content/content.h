@@ -175,6 +175,14 @@ struct ocl_kind {
     /* The checksums of a version: two that have the same standard one say the same (V404,
      * V611). In rq's arena. */
     struct ocl_checksums (*sums)(struct nst_req *rq, const void *row);
+    /* Whether it stands below another of its kind: such are counted. NULL: none does. */
+    bool (*is_below)(const void *row);
+    /* Change what else follows from a version that has just been stored.
+     *   rev     its revision
+     *   row     the version; NULL: the thing was erased
+     *   former  the one before it; NULL: it is the first
+     * NULL: nothing follows. Errors: any. */
+    enum nst_err (*follow)(struct nst_req *rq, int64_t rev, const void *row, const void *former);
 };
 
 /* ---- Revisions (revision.c) ---- */
@@ -314,6 +322,23 @@ extern const struct nst_resource ocl_retirement;
 
 /* Complete a new thing: its first version opens at the next revision. For before_create. */
 enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, void *row);
+
+/* What follows from the first version, once it is stored. For after_create.
+ * Errors: those of kind->follow. */
+NST_CHECKED enum nst_err ocl_content_opened(struct nst_req *rq, const struct ocl_kind *kind,
+                                            const void *row);
+
+/* Begin a change of another thing of the source, which follows from a write.
+ *   stored  its present version, whole; NULL: there is none
+ *   next    as in ocl_content_begin
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_content_begin_other(void **next, void **stored, struct nst_req *rq,
+                                                 const struct ocl_kind *kind, struct nst_str id);
+
+/* End it: store `next`, whatever it says.
+ * Errors: those of nst_query, of kind->follow. */
+NST_CHECKED enum nst_err ocl_content_end_other(struct nst_req *rq, const struct ocl_kind *kind,
+                                               void *next, const void *stored);
 
 /* Begin a change of the thing in the path.
  *   stored  its present version, whole

@@ -21,12 +21,13 @@ static enum nst_err move_on(struct stand *after, struct nst_db *db, int64_t repo
         "UPDATE repo SET rev = rev + $1, next_number = next_number + $2, "
         "concepts = concepts + $3, active_concepts = active_concepts + $4, "
         "mappings = mappings + $5, active_mappings = active_mappings + $6, "
+        "child_concepts = child_concepts + $9, "
         "content_at = " NST_SQL_LATER("content_at",
                                       "$7") " "
                                             "WHERE id = $8 RETURNING rev, next_number, content_at",
         NST_INT(step->revs_left), NST_INT(step->numbers_left), NST_INT(concepts->all),
         NST_INT(concepts->active), NST_INT(mappings->all), NST_INT(mappings->active),
-        NST_INT(step->at), NST_INT(repo)));
+        NST_INT(step->at), NST_INT(repo), NST_INT(concepts->below)));
     if (nst_rows_step(rows)) {
         *after =
             (struct stand){ nst_rows_int(rows, 0), nst_rows_int(rows, 1), nst_rows_int(rows, 2) };
@@ -73,7 +74,8 @@ static enum nst_err step_once(struct stand *after, struct nst_req *rq, int64_t r
                             .numbers_left = sign * delta->numbers,
                             .at = rq->now };
     step.count[delta->counted] =
-        (struct ocl_count){ sign * delta->count.all, sign * delta->count.active };
+        (struct ocl_count){ sign * delta->count.all, sign * delta->count.active,
+                            sign * delta->count.below };
     return move_on(after, rq->db, repo, &step);
 }
 
@@ -85,6 +87,7 @@ static void count(struct ocl_run *run, const struct ocl_delta *delta, int sign)
     run->numbers_left -= sign * delta->numbers;
     run->count[delta->counted].all += sign * delta->count.all;
     run->count[delta->counted].active += sign * delta->count.active;
+    run->count[delta->counted].below += sign * delta->count.below;
 }
 
 enum nst_err ocl_advance(struct ocl_change *out, struct nst_req *rq, int64_t repo,

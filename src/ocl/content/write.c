@@ -18,6 +18,13 @@ static void open_version(struct nst_req *rq, struct ocl_content *c, const struct
     c->version_created_by = rq->caller.id;
 }
 
+static void seal(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
+{
+    const struct ocl_checksums sums = kind->sums(rq, c);
+    c->standard_checksum = sums.standard;
+    c->smart_checksum = sums.smart;
+}
+
 /* Complete what follows from what was given, before it is stored. */
 static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
 {
@@ -25,16 +32,39 @@ static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, stru
         NST_TRY(kind->settle(rq, c));
     if (!c->retired)
         c->retire_reason = (struct nst_str){ 0 };
-    const struct ocl_checksums sums = kind->sums(rq, c);
-    c->standard_checksum = sums.standard;
-    c->smart_checksum = sums.smart;
+    seal(rq, kind, c);
     return NST_OK;
+}
+
+/* What a version counts for; NULL: none. */
+static struct ocl_count count_of(const struct ocl_kind *kind, const struct ocl_content *c)
+{
+    if (c == NULL)
+        return (struct ocl_count){ 0 };
+    return (struct ocl_count){ 1, !c->retired, kind->is_below != NULL && kind->is_below(c) };
+}
+
+/* What the counts gain when one version takes the place of another. */
+static struct ocl_delta delta_of(const struct ocl_kind *kind, const struct ocl_content *next,
+                                 const struct ocl_content *former)
+{
+    const struct ocl_count a = count_of(kind, next), b = count_of(kind, former);
+    return (struct ocl_delta){ .counted = kind->counted,
+                               .count = { a.all - b.all, a.active - b.active, a.below - b.below } };
 }
 
 /* Numbers for the thing and its first version. */
 static struct ocl_delta opened(const struct ocl_kind *kind, const struct ocl_content *c)
 {
-    return (struct ocl_delta){ .numbers = 2, kind->counted, { 1, !c->retired } };
+    struct ocl_delta delta = delta_of(kind, c, NULL);
+    delta.numbers = 2;
+    return delta;
+}
+
+static enum nst_err follow(struct nst_req *rq, const struct ocl_kind *kind, int64_t rev,
+                           const void *row, const void *former)
+{
+    return kind->follow != NULL ? kind->follow(rq, rev, row, former) : NST_OK;
 }
 
 /* The present version of the thing with that code; NULL when there is none. */
@@ -47,7 +77,7 @@ static enum nst_err find_stored(struct ocl_content **stored, struct nst_req *rq,
     if (id.p == NULL)
         return NST_OK;
     nst_sql_init(&q, rq->arena);
-    NST_TRY(ocl_present_scope(&q, rq, nst_object(rq), t));
+    NST_TRY(ocl_present_scope(&q, rq, nst_ancestor(rq, "source"), t));
     nst_sql_addf(&q, " AND %s.mnemonic = ", t);
     nst_sql_bind(&q, NST_TEXT(id));
     return nst_load_where((void **)stored, rq, kind->resource, NST_LOAD_ALL, &q);
@@ -70,11 +100,12 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
 {
     struct ocl_content *c = row;
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
-    const struct ocl_delta delta = opened(kind, c);
     struct ocl_change change = { 0 };
     c->repo_id = s->row.id;
     c->source = s->id;
+    c->owner_url = s->owner_url;
     NST_TRY(settle(rq, kind, c));
+    const struct ocl_delta delta = opened(kind, c);
     NST_TRY(ocl_advance(&change, rq, s->row.id, &delta));
     c->object_id = change.number;
     c->row.id = change.number + 1;
@@ -82,6 +113,11 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
     c->created_by = rq->caller.id;
     open_version(rq, c, &change, 0);
     return give_id(rq, kind, c);
+}
+
+enum nst_err ocl_content_opened(struct nst_req *rq, const struct ocl_kind *kind, const void *row)
+{
+    return follow(rq, kind, ((const struct ocl_content *)row)->rev_from, row, NULL);
 }
 
 enum nst_err ocl_content_create(struct nst_req *rq)
@@ -97,11 +133,10 @@ enum nst_err ocl_content_create(struct nst_req *rq)
 static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
                                struct ocl_content *next, const struct ocl_content *former)
 {
-    const struct ocl_delta delta = { .numbers = 1,
-                                     kind->counted,
-                                     { 0, (int)former->retired - (int)next->retired } };
+    struct ocl_delta delta = delta_of(kind, next, former);
     struct ocl_change change = { 0 };
     struct nst_sql q;
+    delta.numbers = 1;
     NST_TRY(ocl_advance(&change, rq, next->repo_id, &delta));
     nst_sql_init(&q, rq->arena);
     nst_sql_addf(&q, "UPDATE %s SET rev_to = ", kind->resource->table);
@@ -113,7 +148,8 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     next->row.id = change.number;
     open_version(rq, next, &change, former->row.id);
-    return nst_insert(rq, kind->resource, next);
+    NST_TRY(nst_insert(rq, kind->resource, next));
+    return follow(rq, kind, change.rev, next, former);
 }
 
 static enum nst_err settle_next(struct nst_req *rq, const struct ocl_kind *kind,
@@ -129,6 +165,23 @@ static void *next_of(struct nst_req *rq, const struct ocl_kind *kind, const void
     struct ocl_content *next = nst_row_copy(rq->arena, kind->resource, row);
     next->update_comment = (struct nst_str){ 0 };
     return next;
+}
+
+enum nst_err ocl_content_begin_other(void **next, void **stored, struct nst_req *rq,
+                                     const struct ocl_kind *kind, struct nst_str id)
+{
+    struct ocl_content *found;
+    NST_TRY(find_stored(&found, rq, kind, id));
+    *stored = found;
+    *next = found != NULL ? next_of(rq, kind, found) : NULL;
+    return NST_OK;
+}
+
+enum nst_err ocl_content_end_other(struct nst_req *rq, const struct ocl_kind *kind, void *next,
+                                   const void *stored)
+{
+    seal(rq, kind, next);
+    return store_next(rq, kind, next, stored);
 }
 
 /* The path may go on behind the thing, which is not whole then. */
@@ -286,7 +339,7 @@ static enum nst_err is_released(bool *out, struct nst_req *rq, const struct ocl_
 static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
                           const struct ocl_content *c)
 {
-    const struct ocl_delta delta = { 0, kind->counted, { -1, (int)c->retired - 1 } };
+    const struct ocl_delta delta = delta_of(kind, NULL, c);
     struct ocl_change change;
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
@@ -294,6 +347,7 @@ static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
     put_all_versions(&q, kind, c);
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
+    NST_TRY(follow(rq, kind, change.rev, NULL, c));
     return nst_answer_empty(rq, 204);
 }
 
@@ -404,13 +458,15 @@ enum nst_err ocl_content_import(struct nst_req *rq)
         return import_partial(rq, kind, c->id);
     if (c->id.p == NULL && kind->name != NULL)
         NST_TRY(kind->name(rq, c));
-    const struct ocl_delta delta = opened(kind, c);
     for (int attempt = 0; attempt < 2; attempt++) {
         NST_TRY(ocl_content_open(rq, kind, c));
+        const struct ocl_delta delta = opened(kind, c);
         NST_TRY(nst_insert_unless_there(&inserted, rq, kind->resource, c,
                                         "(repo_id, mnemonic, rev_to)"));
-        if (inserted)
+        if (inserted) {
+            NST_TRY(ocl_content_opened(rq, kind, c));
             return nst_answer_empty(rq, 201);
+        }
         NST_TRY(ocl_take_back(rq, c->repo_id, &delta));
         NST_TRY(find_stored(&stored, rq, kind, c->id));
         if (stored != NULL)

@@ -3,6 +3,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
+#include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/extras.h"
 #include "ocl/org/org.h"
@@ -36,6 +37,29 @@ static void print_checksums(struct nst_buf *out, const struct nst_face *face,
 static const struct nst_type checksums = {
     .name = "checksums", .rep = NST_REP_INT, .schema = "object", .print = print_checksums
 };
+
+/* The address is given and shown, the code is kept. */
+static void print_root(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                       const void *row)
+{
+    const struct ocl_source *s = row;
+    (void)face;
+    (void)f;
+    ocl_put_root_url(out, s->owner_url, s->id, s->hierarchy_root);
+}
+
+static bool parse_root(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                       void *member)
+{
+    return v->kind == NST_JSON_STRING && nst_text.parse(rq, f, v, member);
+}
+
+static const struct nst_type root_url = { .name = "root_url",
+                                          .rep = NST_REP_STR,
+                                          .column = "text",
+                                          .schema = "string",
+                                          .parse = parse_root,
+                                          .print = print_root };
 
 static const struct nst_field source_field[] = {
     NST_IDENTITY("uuid", ocl_source, created_at, .doc = "Number of the source."),
@@ -108,6 +132,8 @@ static const struct nst_field source_field[] = {
               .flags = NST_CORE, .doc = "Number of concepts."),
     NST_FIELD("active_concepts", ocl_source, count[OCL_CONCEPTS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of concepts that are not retired."),
+    NST_FIELD("child_concepts", ocl_source, count[OCL_CONCEPTS].below, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of concepts that have parents."),
     NST_FIELD("mappings", ocl_source, count[OCL_MAPPINGS].all, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of mappings."),
     NST_FIELD("active_mappings", ocl_source, count[OCL_MAPPINGS].active, &nst_int, .fallback = "0",
@@ -119,7 +145,9 @@ static const struct nst_field source_field[] = {
     NST_CONSTANT("released", "false", .doc = "The working content is never released."),
     NST_CONSTANT("retired", "false", .doc = "Out of use."),
     NST_MADE("checksums", &checksums, OCL_REPO_SAYS "{locales}", .doc = "Checksums of the fields."),
-    NST_CONSTANT("hierarchy_root_url", "null", .doc = "Topmost concept."),
+    NST_FIELD("hierarchy_root_url", ocl_source, hierarchy_root, &root_url,
+              .column = "hierarchy_root", .flags = NST_CORE,
+              .doc = "Address of the topmost concept."),
     NST_CONSTANT("properties", "[]", .doc = "Properties that concepts may have."),
     NST_CONSTANT("filters", "[]", .doc = "Filters over properties."),
     NST_CONSTANT("match_algorithms", "[]", .doc = "Ways to match terms."),
@@ -169,7 +197,7 @@ static const struct nst_rule v2_rule[] = {
 
 /* V224, V236. */
 #define NOT_YET \
-    "retired hierarchy_root_url hierarchy_root properties filters match_algorithms logo_url " \
+    "retired hierarchy_root properties filters match_algorithms logo_url " \
     "autoid_concept_mnemonic autoid_concept_external_id autoid_concept_name_external_id " \
     "autoid_concept_description_external_id autoid_mapping_mnemonic autoid_mapping_external_id"
 
@@ -195,11 +223,11 @@ static const struct nst_serializer source_serializer[] = {
       "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
       "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
       "created_at updated_at" },
-    { V2, NST_CREATE, "id* name* " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
+    { V2, NST_CREATE, "id* name* hierarchy_root_url " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
       .not_yet = NOT_YET " released" },
-    { V2, NST_UPDATE, "name " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET " released" },
+    { V2, NST_UPDATE, "name hierarchy_root_url " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET " released" },
     { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
-      .not_yet = NOT_YET },
+      .not_yet = "hierarchy_root_url " NOT_YET }, /* its concepts come after it */
 };
 
 /* ---- Hooks ---- */
@@ -240,9 +268,40 @@ static const struct nst_switch source_switches[] = {
     { 0 },
 };
 
+/* V236: a concept that the source has. */
+static enum nst_err foreign_root(struct nst_req *rq)
+{
+    return nst_fail(rq, NST_E_INVALID, "hierarchy_root",
+                    NST_STR("Hierarchy Root must belong to the same Source."));
+}
+
+static enum nst_err take_root(struct nst_req *rq, struct ocl_source *s)
+{
+    struct ocl_address at;
+    bool is_there = false;
+    struct nst_str url = nst_str_trim(s->hierarchy_root);
+    if (!nst_is_set(&ocl_source, s, "hierarchy_root_url"))
+        return NST_OK;
+    s->hierarchy_root = (struct nst_str){ 0 };
+    if (url.n == 0)
+        return NST_OK;
+    if (!ocl_read_address(&at, rq, url) || at.code.p == NULL ||
+        !nst_str_eq(at.source_url, nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(s->owner_url),
+                                            NST_FMT(s->id))))
+        return foreign_root(rq);
+    NST_TRY(nst_exists_with(&is_there, rq->db,
+                            "SELECT 1 FROM concept_version WHERE repo_id = $1 AND mnemonic = $2 "
+                            "AND rev_to = " OCL_OPEN_SQL,
+                            NST_INT(s->row.id), NST_TEXT(at.code)));
+    s->hierarchy_root = at.code;
+    return is_there ? NST_OK : foreign_root(rq);
+}
+
 static enum nst_err source_before_create(struct nst_req *rq, void *row)
 {
     struct ocl_source *s = row;
+    if (nst_str_trim(s->hierarchy_root).n > 0) /* there is no concept yet */
+        return foreign_root(rq);
     const struct nst_object *owner = nst_object(rq);
     s->owner_id = ((struct nst_row *)owner->row)->id;
     if (rq->face != GUIDE && s->full_name.p == NULL) /* V224 */
@@ -291,6 +350,7 @@ static bool has_same_locales(const struct ocl_source *a, const struct ocl_source
 static enum nst_err source_before_update(struct nst_req *rq, void *row)
 {
     struct ocl_source *s = row, *stored;
+    NST_TRY(take_root(rq, s));
     if (rq->face == GUIDE || s->supported_locales.p == NULL)
         return NST_OK;
     NST_TRY(nst_load_id((void **)&stored, rq, &ocl_source, NST_LOAD_ALL, s->row.id));

@@ -9,6 +9,7 @@ enum ocl_counted { OCL_CONCEPTS, OCL_MAPPINGS, OCL_COUNTED };
 
 struct ocl_count {
     int64_t all, active; /* active: not retired */
+    int64_t below;       /* those that have parents */
 };
 
 struct ocl_source {
@@ -18,6 +19,7 @@ struct ocl_source {
     struct nst_str external_id, extras, custom_validation_schema, canonical_url, identifier;
     struct nst_str contact, jurisdiction, meta, publisher, purpose, copyright, revision_date, text;
     struct nst_str content_type, collection_reference, hierarchy_meaning, version_needed;
+    struct nst_str hierarchy_root; /* its code */
     bool experimental, case_sensitive, compositional;
     struct nst_str owner, owner_type, owner_word, owner_url, kind;
     int64_t owner_id, versions, visible_versions;

@@ -4,6 +4,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
+#include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/extras.h"
 #include "ocl/summary.h"
@@ -45,6 +46,22 @@ static const struct nst_type checksums = {
     .name = "checksums", .rep = NST_REP_INT, .schema = "object", .print = print_checksums
 };
 
+static void print_root(struct nst_buf *out, const struct nst_face *face, const struct nst_field *f,
+                       const void *row)
+{
+    const struct ocl_version *v = row;
+    (void)face;
+    (void)f;
+    ocl_put_root_url(out, v->owner_url, v->source, v->hierarchy_root);
+}
+
+/* As its source's; it cannot be set. */
+static const struct nst_type root_url = { .name = "root_url",
+                                          .rep = NST_REP_STR,
+                                          .column = "text",
+                                          .schema = "string",
+                                          .print = print_root };
+
 static const struct nst_field version_field[] = {
     NST_IDENTITY("uuid", ocl_version, created_at, .doc = "Number of the version."),
     NST_CONSTANT("type", "\"Version\"", .doc = "Kind of resource."),
@@ -68,10 +85,15 @@ static const struct nst_field version_field[] = {
               .flags = NST_CORE, .doc = "Number of concepts in it."),
     NST_FIELD("active_concepts", ocl_version, count[OCL_CONCEPTS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of concepts in it that are not retired."),
+    NST_FIELD("child_concepts", ocl_version, count[OCL_CONCEPTS].below, &nst_int, .fallback = "0",
+              .flags = NST_CORE, .doc = "Number of concepts in it that have parents."),
     NST_FIELD("mappings", ocl_version, count[OCL_MAPPINGS].all, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of mappings in it."),
     NST_FIELD("active_mappings", ocl_version, count[OCL_MAPPINGS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of mappings in it that are not retired."),
+    NST_FIELD("hierarchy_root_url", ocl_version, hierarchy_root, &root_url,
+              .column = "hierarchy_root", .flags = NST_CORE,
+              .doc = "Address of the topmost concept."),
     NST_FIELD("previous_id", ocl_version, previous_id, &nst_int, .doc = "Number of the former."),
     NST_FIELD("parent_id", ocl_version, parent_id, &nst_int, .doc = "Number of the parent."),
     NST_FIELD("is_active", ocl_version, is_active, &nst_bool, .fallback = "true",
@@ -182,7 +204,7 @@ static const struct nst_rule v2_rule[] = {
     "checksums custom_validation_schema default_locale supported_locales website versions_url " \
     "mappings_url identifier publisher contact jurisdiction purpose copyright content_type " \
     "revision_date logo_url=nothing text experimental case_sensitive collection_reference " \
-    "hierarchy_meaning compositional version_needed hierarchy_root_url=nothing meta " \
+    "hierarchy_meaning compositional version_needed hierarchy_root_url meta " \
     "properties=none filters=none match_algorithms=none"
 
 /* V232; `public_access` is the source's (G118). */
@@ -340,13 +362,15 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, rq->db,
                            "UPDATE repo SET versions = versions + 1 WHERE id = $1 "
-                           "RETURNING rev, concepts, active_concepts, mappings, active_mappings",
+                           "RETURNING rev, concepts, active_concepts, child_concepts, mappings, "
+                           "active_mappings, 0",
                            NST_INT(v->repo_id)));
     if (nst_rows_step(rows)) {
         v->rev = nst_rows_int(rows, 0);
         for (unsigned i = 0; i < OCL_COUNTED; i++)
             v->count[i] =
-                (struct ocl_count){ nst_rows_int(rows, 1 + 2 * i), nst_rows_int(rows, 2 + 2 * i) };
+                (struct ocl_count){ nst_rows_int(rows, 1 + 3 * i), nst_rows_int(rows, 2 + 3 * i),
+                                    nst_rows_int(rows, 3 + 3 * i) };
     }
     return nst_rows_end(rows);
 }
@@ -354,7 +378,7 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
 /* What the request does not say is as the source has it, the counts of V230 included. */
 static void take_metadata(struct nst_req *rq, struct ocl_version *v, const struct ocl_source *s)
 {
-    struct nst_str rest = NST_STR("name " OCL_METADATA);
+    struct nst_str rest = NST_STR("name hierarchy_root_url " OCL_METADATA);
     bool describes_itself = ocl_face_of(rq)->versions_describe_themselves;
     while (rest.p != NULL) {
         struct nst_str name = nst_str_cut(&rest, ' ');
@@ -522,6 +546,7 @@ static const struct nst_sort version_sort[] = {
 #define KEPT_OF_USE         AS_NOW4("default_locale", "version_needed", "case_sensitive", "compositional")
 #define KEPT_OF_WRITING \
     AS_NOW4("custom_validation_schema", "experimental", "updated_by", "updated_at")
+#define KEPT_OF_HIERARCHY AS_NOW2("child_concepts", "hierarchy_root")
 #define OF_THE_VERSION \
     "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by, " \
     "v.retired"
@@ -529,8 +554,9 @@ static const struct nst_sort version_sort[] = {
     HEAD_HAS("'HEAD'", "mnemonic") \
     HEAD_HAS("FALSE", "released") HEAD_HAS(OCL_LOCALES("r"), "supported_locales")
 #define LISTED \
-    "SELECT " OF_THE_VERSION AS_NOW("rev") KEPT_OF_CONTENT KEPT_OF_NAMES KEPT_OF_KIND \
-        KEPT_OF_PLACES KEPT_OF_RIGHTS KEPT_OF_CODES KEPT_OF_USE KEPT_OF_WRITING ONLY_HEADS \
+    "SELECT " OF_THE_VERSION AS_NOW("rev") \
+        KEPT_OF_CONTENT KEPT_OF_HIERARCHY KEPT_OF_NAMES KEPT_OF_KIND KEPT_OF_PLACES KEPT_OF_RIGHTS \
+            KEPT_OF_CODES KEPT_OF_USE KEPT_OF_WRITING ONLY_HEADS \
         " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
 
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,

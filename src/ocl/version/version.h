@@ -15,7 +15,7 @@ struct ocl_version {
     struct nst_str source_type, website, default_locale, supported_locales, identifier, contact;
     struct nst_str custom_validation_schema, jurisdiction, meta, publisher, purpose, copyright;
     struct nst_str revision_date, text, content_type, collection_reference, hierarchy_meaning;
-    struct nst_str version_needed, path;
+    struct nst_str version_needed, path, hierarchy_root;
     bool experimental, case_sensitive, compositional;
     int64_t created_at, updated_at, created_by, updated_by;
 };

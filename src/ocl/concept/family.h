@@ -1,0 +1,34 @@
+/* Parents and children of a concept. A version keeps the codes of its parents, a line each and
+ * in order, null without; `concept_parent` keeps which concept was above which, by revisions. A
+ * concept whose parents or children change gets a version (V406), so that what was above and
+ * below a version is what was so when it began. */
+#ifndef OCL_FAMILY_H
+#define OCL_FAMILY_H
+
+#include "concept.h"
+
+/* The codes of its children, as text as above, in any order: an expression over the version. */
+#define OCL_CHILDREN(version) \
+    "(SELECT string_agg(e.child, '\n') FROM concept_parent e WHERE e.repo_id = " version \
+    ".repo_id AND e.parent = " version ".mnemonic AND e.rev_from <= " version \
+    ".rev_from AND e.rev_to > " version ".rev_from)"
+
+/* The addresses of the concepts above and below, made of these codes; addresses that a client
+ * gives as parents, a line each. */
+extern const struct nst_type ocl_parent_urls, ocl_child_urls, ocl_given_parents;
+
+/* Append the addresses of concepts of a source as a JSON list, in the order of their codes.
+ *   home   the address of the source
+ *   codes  a line each; null: none */
+void ocl_put_concept_urls(struct nst_buf *out, struct nst_str home, struct nst_str codes);
+
+/* Make codes of the parents that the body gives; what it does not give stays.
+ * Errors: NST_E_INVALID with the problems recorded: what is no concept of the source, or would
+ * be below itself; those of nst_query. */
+NST_CHECKED enum nst_err ocl_settle_parents(struct nst_req *rq, struct ocl_concept *c);
+
+/* For struct ocl_kind: what else changes where a concept gets other parents, or is erased. */
+enum nst_err ocl_concept_follow(struct nst_req *rq, int64_t rev, const void *row,
+                                const void *former);
+
+#endif
