@@ -219,6 +219,11 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
     struct nst_str id = name_of(&is_wrong, line->tree, "id");
     line->outcome = OCL_EXISTS;
     line->detail = NST_STR("");
+    if (line->fault.p != NULL) {
+        line->outcome = OCL_INVALID;
+        line->detail = line->fault;
+        return NST_OK;
+    }
     if (!place(&k, &path, line, im->arena))
         return NST_OK;
     if (k->keeps_existing) {
@@ -239,10 +244,10 @@ unsigned ocl_import_turn(const struct nst_json *line)
 
 /* The lines whose turn it is, in their order. */
 static enum nst_err import_turn(struct ocl_batch *batch, struct ocl_importer *im, struct nst_db *db,
-                                unsigned turn)
+                                unsigned turn, const size_t *order)
 {
     for (size_t i = 0; i < batch->count && !batch->again; i++) {
-        struct ocl_line *line = &batch->line[i];
+        struct ocl_line *line = &batch->line[order[i]];
         if (ocl_import_turn(line->tree) != turn)
             continue;
         nst_arena_reset(im->arena);
@@ -255,11 +260,12 @@ static enum nst_err import_turn(struct ocl_batch *batch, struct ocl_importer *im
 
 enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im, struct nst_db *db)
 {
+    const size_t *order = ocl_import_order(batch);
     batch->again = false;
     *im->run = (struct ocl_run){ 0 };
     nst_cache_drop(im->cache);
     for (unsigned turn = 0; turn < OCL_IMPORT_TURNS && !batch->again; turn++)
-        NST_TRY(import_turn(batch, im, db, turn));
+        NST_TRY(import_turn(batch, im, db, turn, order));
     im->is_careful = batch->again;
     if (batch->again)
         return NST_OK;

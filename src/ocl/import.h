@@ -48,6 +48,7 @@ struct ocl_line {
     struct nst_json *tree; /* what the line says */
     enum ocl_outcome outcome;
     struct nst_str detail; /* the error body where the outcome is an error */
+    struct nst_str fault;  /* why it is refused without a look; null: it is not */
 };
 
 /* Owners are imported before sources, and these before what lies in them, wherever they
@@ -65,6 +66,11 @@ struct ocl_batch {
     struct nst_arena *arena; /* takes the details */
     bool again;              /* roll back and import once more */
 };
+
+/* The numbers of the lines in the order in which they are imported, owned by batch->arena: theirs,
+ * but that concepts come behind those of the batch that are above them (V610). A line whose
+ * parents lead back to it gets a fault. */
+size_t *ocl_import_order(struct ocl_batch *batch);
 
 /* Import a batch in the transaction of db, each line whole or not at all.
  * Organisations, sources and versions that exist are left alone (V611).
