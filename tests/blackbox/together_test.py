@@ -226,6 +226,34 @@ def one_mapping_says_it(r):
                 got == (201, 201) and weights == [2, 3] and len(ids) == 3)
 
 
+def below(home, one, *others):
+    return "PATCH", f"/v2{home}{one}/", {"parent_concept_urls": [f"{home}{o}/" for o in others]}
+
+
+# rows: V403 V406
+def no_cycle_is_closed(r):
+    """Two writers who each close half of a cycle, directly and over a level; two who give one
+    parent its children."""
+    r.a.expect(201, "POST", "/guide/orgs/", {"id": "Tree", "name": "Tree"})
+    for trial in range(r.trials):
+        source(r, "orgs/Tree", f"S{trial}")
+        home = f"/orgs/Tree/sources/S{trial}/concepts/"
+        for code, above in (("a", None), ("b", None), ("c", "a"), ("d", "b"), ("top", None)):
+            r.a.expect(201, "POST", "/v2" + home,
+                       {"id": code, "concept_class": "Misc", "datatype": "N/A", "names": NAMES,
+                        "parent_concept_urls": [f"{home}{above}/"] if above else []})
+        got = r.ask(below(home, "c", "top"), below(home, "d", "top"))
+        r.judge(trial, f"two children {got}", got == (200, 200))
+        versions = r.a.expect(200, "GET", f"/v2{home}top/versions/").json()
+        r.judge(trial, f"versions {len(versions)}", len(versions) == 3)
+        r.ask(below(home, "c", "a"), below(home, "d", "b"))
+        got = r.ask(below(home, "a", "d"), below(home, "b", "c"))
+        r.judge(trial, f"over a level {got}", sorted(got) == [200, 400])
+        r.ask(below(home, "a"), below(home, "b"))
+        got = r.ask(below(home, "a", "b"), below(home, "b", "a"))
+        r.judge(trial, f"directly {got}", sorted(got) == [200, 400])
+
+
 # rows: V113 V230 V232 V233 V312
 def versions_beside(r):
     """Versions under /v2/: made twice, deleted twice, changed beside their removal, made beside
@@ -359,6 +387,7 @@ def sign_in_beside_removal(r):
         r.judge(trial, f"staff {got} {is_staff}", got == (204, 204) and not is_staff)
 
 
+NO_CYCLE = ("of two halves of a cycle one is refused", no_cycle_is_closed)
 RACES = [("of two changes of one state one wins", one_change_wins),
          ("acknowledged increments add up", increments_add_up),
          ("of two releases one stands", one_release_stands),
@@ -366,6 +395,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("a change beside a removal is done or not found", removal_beside_change),
          ("of two creations of one thing one wins", one_creation_wins),
          ("one mapping says one thing", one_mapping_says_it),
+         NO_CYCLE,
          ("of one object no key is lost", keys_beside),
          ("versions are whole beside whatever happens", versions_beside),
          ("an address and a name are one user's", one_has_the_address),
@@ -463,6 +493,16 @@ def recounts_of(kind):
 RECOUNTS = {
     **recounts_of("concept"),
     **recounts_of("mapping"),
+    "concepts with parents": "SELECT id FROM repo WHERE child_concepts <> (SELECT count(*) FROM "
+                             "concept_version c WHERE c.repo_id = repo.id AND c.parents IS NOT "
+                             f"NULL AND c.rev_to = {OPEN})",
+    "those of a version": "SELECT id FROM repo_version v WHERE child_concepts <> (SELECT count(*) "
+                          "FROM concept_version c WHERE c.repo_id = v.repo_id AND c.parents IS "
+                          "NOT NULL AND c.rev_from <= v.rev AND c.rev_to > v.rev)",
+    "edges of no concept": "SELECT repo_id FROM concept_parent e WHERE e.rev_to > e.rev_from AND "
+                           "NOT EXISTS (SELECT 1 FROM concept_version c WHERE c.repo_id = "
+                           "e.repo_id AND c.mnemonic = e.child AND c.rev_from = e.rev_from AND "
+                           "'\n' || c.parents || '\n' LIKE '%\n' || e.parent || '\n%')",
     "ends of nothing": "SELECT repo_id FROM mapping_end WHERE repo_id NOT IN "
                        "(SELECT id FROM repo)",
     "two mappings that say the same": "SELECT repo_id FROM mapping_version WHERE "
@@ -692,7 +732,7 @@ def main():
     tally = Tally()
     for name, cluster in engines():
         with Site(chosen.nestor, cluster) as site, site.init().serve() as server:
-            for title, run in RACES if cluster else []:
+            for title, run in RACES if cluster else [NO_CYCLE]:
                 tally.run(f"{name}: {title} ({chosen.trials} trials)", race, site, server,
                           chosen.trials, run)
             tally.run(f"{name}: no change is older than the one before", time_goes_on, site,
