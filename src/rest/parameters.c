@@ -73,7 +73,8 @@ static bool is_answered(struct nst_req *rq, struct nst_str name)
     const struct nst_description *own = rq->action->describe;
     const struct nst_parameter *p = own != NULL ? own->parameter : NULL;
     return is_among(p, name) || is_among(member_parameters(rq), name) ||
-           (nst_view_of(rq->action) == nst_list && nst_is_filter(r, name));
+           (nst_view_of(rq->action) == nst_list &&
+            (nst_is_filter(r, name) || is_among(r->asked, name)));
 }
 
 static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)

@@ -128,6 +128,9 @@ GET    {f}/{o}/sources/{s}/{h}mappings/priv/                  B 200 V117 V316
 GET    {f}/{o}/sources/{s}/{h}mappings/priv/versions/         B 200 V117 V318
 GET    {f}/{o}/sources/{s}/{h}mappings/priv/{n}/              B 200 V117 V316
 GET    {f}/{o}/sources/{s}/{h}concepts/old/mappings/          V 200 V318
+GET    {f}/{o}/sources/{s}/{h}concepts/old/children/          V 200 V318
+GET    {f}/{o}/sources/{s}/{h}concepts/old/parents/           V 200 V318
+GET    {f}/{o}/sources/{s}/{h}hierarchy/                      V 200 V313
 """
 
 # Of content, under its source and under HEAD (`h`).
@@ -683,7 +686,8 @@ INSIDE = ("", "versions/", "latest/", "v1/", "nope/", "concepts/", "concepts/old
           "concepts/nope/", "concepts/old/versions/", "concepts/nope/versions/",
           "v1/concepts/old/", "v1/concepts/nope/", "nope/concepts/old/")
 INSIDE_V2 = ("mappings/", "mappings/m/", "mappings/nope/", "concepts/old/mappings/",
-             "v1/mappings/m/",
+             "v1/mappings/m/", "concepts/old/children/", "v1/concepts/nope/parents/",
+             "hierarchy/", "v1/hierarchy/",
              "HEAD/", "summary/", "v1/processing/", "extras/", "extras/key/", "extras/nope/",
              "v1/extras/", "v1/extras/key/", "nope/extras/key/")
 

@@ -53,7 +53,8 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
             for side, source in (("from", "Open"), ("to", "Edit"))},
          **{f"{side}_source_url": f"/orgs/WHO/sources/{source}/"
             for side, source in (("from", "Open"), ("to", "Edit"))},
-         "from_concept_code": "a b", "to_concept_code": "a b"}
+         "from_concept_code": "a b", "to_concept_code": "a b",
+         "parent_concept_urls": [], "hierarchy_root_url": None}
 
 
 def document():

@@ -5,6 +5,7 @@
 #include "ocl/content/members.h"
 #include "ocl/extras.h"
 #include "ocl/mapping/mapping.h"
+#include "ocl/version/version.h"
 
 #define TABLE "concept_version"
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
@@ -202,13 +203,23 @@ static const struct nst_member version_member[] = {
 static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
-    return ocl_present_scope(q, rq, parent, TABLE);
+    const struct nst_object *source = nst_ancestor(rq, "source");
+    int64_t rev;
+    if (!nst_is(parent, &ocl_concept))
+        return ocl_present_scope(q, rq, parent, TABLE);
+    NST_TRY(ocl_moment(&rev, rq, source->row));
+    ocl_relatives_scope(q, rq->action->arg, parent->row, rev);
+    return ocl_present_scope(q, rq, source, TABLE);
 }
 
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
-    return ocl_held_scope(q, rq, parent, TABLE);
+    const struct nst_object *version = nst_ancestor(rq, "version");
+    if (nst_is(parent, &ocl_concept))
+        ocl_relatives_scope(q, rq->action->arg, parent->row,
+                            ((const struct ocl_version *)version->row)->rev);
+    return ocl_held_scope(q, rq, version, TABLE);
 }
 
 static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
@@ -217,13 +228,36 @@ static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
     return ocl_history_scope(q, rq, parent, TABLE, "concept_id");
 }
 
+#define PARENT_LESS "onlyParentLess"
+#define ROOT_ONLY   "onlyHierarchyRoot"
+
+/* V245: a version of a source has the root that it was made with. */
+static void put_root_only(struct nst_sql *q, struct nst_req *rq)
+{
+    const struct nst_object *version = nst_ancestor(rq, "version");
+    nst_sql_add(q, " AND " TABLE ".mnemonic = ");
+    if (version != NULL)
+        nst_sql_bind(q, NST_TEXT(((const struct ocl_version *)version->row)->hierarchy_root));
+    else
+        nst_sql_add(q, "repo.hierarchy_root");
+}
+
 static enum nst_err concept_visible(struct nst_sql *q, struct nst_req *rq)
 {
+    if (nst_query_is_true(rq, PARENT_LESS))
+        nst_sql_add(q, " AND " TABLE ".parents IS NULL");
+    if (nst_query_is_true(rq, ROOT_ONLY))
+        put_root_only(q, rq);
     return ocl_content_visible(q, rq, TABLE);
 }
 
 static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
 {
+    const struct nst_object *o = nst_object(rq);
+    *found = false;
+    if (nst_is(o, &ocl_concept) || nst_query_is_true(rq, PARENT_LESS) ||
+        nst_query_is_true(rq, ROOT_ONLY))
+        return NST_OK;
     return ocl_content_count(out, found, rq, &ocl_concept_kind);
 }
 
@@ -321,6 +355,17 @@ static const struct nst_route concept_route[] = {
     { V2, S "(HEAD/|)concepts/:concept/summary/",
       .get = { ocl_concept_summary, ocl_any_caller, .describe = &ocl_concept_summary_description },
       .doc = "What a concept counts." }, /* V250 */
+    /* V318 */
+    { V2, S "(HEAD/|)concepts/:concept/children/",
+      .get = { nst_list, ocl_any_caller, .arg = &ocl_children },
+      .doc = "Concepts directly below a concept." },
+    { V2, S "(HEAD/|)concepts/:concept/parents/",
+      .get = { nst_list, ocl_any_caller, .arg = &ocl_parents },
+      .doc = "Concepts directly above a concept." },
+    /* V236, V313 */
+    { V2, S "(HEAD/|)hierarchy/",
+      .get = { ocl_hierarchy, ocl_any_caller, .describe = &ocl_hierarchy_description },
+      .doc = "The topmost concepts of a source." },
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
 };
@@ -338,6 +383,15 @@ static const struct nst_route pinned_route[] = {
     { V2, S_VERSION "concepts/:pinned_concept/summary/",
       .get = { ocl_concept_summary, ocl_any_caller, .describe = &ocl_concept_summary_description },
       .doc = "What a concept counts." },
+    { V2, S_VERSION "concepts/:pinned_concept/children/",
+      .get = { nst_list, ocl_any_caller, .arg = &ocl_children },
+      .doc = "Concepts that a version of a source holds directly below a concept." },
+    { V2, S_VERSION "concepts/:pinned_concept/parents/",
+      .get = { nst_list, ocl_any_caller, .arg = &ocl_parents },
+      .doc = "Concepts that a version of a source holds directly above a concept." },
+    { V2, S_VERSION "hierarchy/",
+      .get = { ocl_hierarchy, ocl_any_caller, .describe = &ocl_hierarchy_description },
+      .doc = "The topmost concepts of a version of a source." },
 };
 
 #define PINNED S_VERSION "concepts/:pinned_concept/"
@@ -392,13 +446,21 @@ static const struct nst_sort concept_sort[] = {
     { 0 },
 };
 
+static const struct nst_parameter concept_list_asked[] = {
+    OCL_CONTENT_ASKED,
+    { PARENT_LESS, NST_SWITCH_SCHEMA, "Only concepts that are below none." },
+    { ROOT_ONLY, NST_SWITCH_SCHEMA, "Only the topmost concept that the source names." },
+    { 0 },
+};
+
 /* How one of them was is shown whatever it is, and there are few. */
 static const struct nst_set concept_sets[] = {
     { "pinned_concept", NST_SERIALIZERS(pinned_serializer), NST_ROUTES(pinned_route),
       .member = pinned_member, .hook = { .scope = pinned_scope, .state = ocl_held_state },
       .doc = "A concept as a version of its source holds it." },
-    { "concept_version", .key = "version", NST_SERIALIZERS(version_serializer),
-      NST_ROUTES(history_route), .member = version_member, .member_asked = version_asked,
+    { "concept_version", .key = "version", .asked = ocl_content_asked,
+      NST_SERIALIZERS(version_serializer), NST_ROUTES(history_route), .member = version_member,
+      .member_asked = version_asked,
       .hook = { .scope = history_scope, .visible = nst_all_visible, .count = nst_counted },
       .doc = "One version of a concept." },
     { 0 },
@@ -415,7 +477,7 @@ const struct nst_resource ocl_concept = {
     .sort = concept_sort,
     .filter = concept_filter,
     .switches = concept_switches,
-    .asked = ocl_content_asked,
+    .asked = concept_list_asked,
     .member = concept_member,
     .member_asked = concept_asked,
     .sets = concept_sets,

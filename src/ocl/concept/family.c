@@ -339,6 +339,33 @@ enum nst_err ocl_settle_parents(struct nst_req *rq, struct ocl_concept *c)
     return NST_OK;
 }
 
+/* ---- Lists ---- */
+
+const struct ocl_relatives ocl_children = { .of = "parent", .are = "child" };
+const struct ocl_relatives ocl_parents = { .of = "child", .are = "parent" };
+
+void ocl_relatives_scope(struct nst_sql *q, const struct ocl_relatives *r,
+                         const struct ocl_content *c, int64_t rev)
+{
+    nst_sql_addf(q,
+                 " AND concept_version.mnemonic IN (SELECT e.%s FROM concept_parent e "
+                 "WHERE e.%s = ",
+                 r->are, r->of);
+    nst_sql_bind(q, NST_TEXT(c->id));
+    nst_sql_add(q, " AND e.repo_id = ");
+    nst_sql_bind(q, NST_INT(c->repo_id));
+    nst_sql_add(q, " AND e.rev_to ");
+    if (rev < 0) {
+        nst_sql_add(q, "= " OCL_OPEN_SQL ")");
+        return;
+    }
+    nst_sql_add(q, "> ");
+    nst_sql_bind(q, NST_INT(rev));
+    nst_sql_add(q, " AND e.rev_from <= ");
+    nst_sql_bind(q, NST_INT(rev));
+    nst_sql_add(q, ")");
+}
+
 /* ---- What else changes ---- */
 
 /* One edge that begins or ends. */

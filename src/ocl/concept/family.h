@@ -31,4 +31,20 @@ NST_CHECKED enum nst_err ocl_settle_parents(struct nst_req *rq, struct ocl_conce
 enum nst_err ocl_concept_follow(struct nst_req *rq, int64_t rev, const void *row,
                                 const void *former);
 
+/* Which concepts a list below a concept has: .arg of its action. */
+struct ocl_relatives {
+    const char *of, *are; /* columns of concept_parent: where the concept stands, and they */
+};
+extern const struct ocl_relatives ocl_children, ocl_parents;
+
+/* Leave out who is no such relative of the concept at a revision of its source: " AND ..." over
+ * concept_version.
+ *   rev  -1: the present */
+void ocl_relatives_scope(struct nst_sql *q, const struct ocl_relatives *r,
+                         const struct ocl_content *c, int64_t rev);
+
+/* GET of the topmost concepts of a source or of a version of it, and what describes it. */
+nst_view ocl_hierarchy;
+extern const struct nst_description ocl_hierarchy_description;
+
 #endif

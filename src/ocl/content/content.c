@@ -87,11 +87,7 @@ int64_t ocl_held_state(struct nst_req *rq)
 
 /* ---- Lists ---- */
 
-const struct nst_parameter ocl_content_asked[] = {
-    { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." },
-    OCL_AS_OF,
-    { 0 },
-};
+const struct nst_parameter ocl_content_asked[] = { OCL_CONTENT_ASKED, { 0 } };
 
 static const struct nst_parameter detail_parameter[] = { OCL_AS_OF, { 0 } };
 const struct nst_description ocl_content_detail = { .as = nst_retrieve,

@@ -308,6 +308,8 @@ int64_t ocl_present_state(struct nst_req *rq);
 int64_t ocl_held_state(struct nst_req *rq);
 
 /* Parameters of lists, for .asked. */
+#define OCL_CONTENT_ASKED \
+    { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." }, OCL_AS_OF
 extern const struct nst_parameter ocl_content_asked[];
 
 /* ---- Writing (write.c) ---- */
