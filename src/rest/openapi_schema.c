@@ -101,6 +101,11 @@ static void put_items(struct nst_document *d, const struct nst_slot *slot,
         nst_put_lit(d->out, "{\"type\":\"string\"}");
 }
 
+static bool is_list(const struct nst_type *type)
+{
+    return type->schema != NULL && strcmp(type->schema, "array") == 0;
+}
+
 /* ---- What is shown ---- */
 
 static void put_shown(struct nst_document *d, const struct nst_shape *shape,
@@ -120,7 +125,7 @@ static void put_shown(struct nst_document *d, const struct nst_shape *shape,
         put_type(d->out, is_text ? "string" : f->type->schema,
                  slot->model != NULL && may_be_null(slot->model, slot->index));
         put_format(d->out, face, f->type);
-        if (f->type == &nst_string_list && !is_text)
+        if (is_list(f->type) && !is_text)
             put_items(d, slot, face, NST_DETAIL);
     }
 }
@@ -196,7 +201,7 @@ static void put_taken(struct nst_document *d, const struct nst_shape *shape,
         slot->rule != NULL && slot->rule->format != NULL ? slot->rule->format : type->format;
     if (format != NULL)
         nst_putf(d->out, ",\"format\":\"%s\"", format);
-    if (type == &nst_string_list || slot->children != NULL)
+    if (is_list(type))
         put_list_rules(d, slot, face);
     else if (slot->field->rep == NST_REP_STR && !nst_holds_json(type))
         put_text_rules(d->out, slot);
@@ -251,7 +256,9 @@ static void put_members(struct nst_document *d, const struct nst_model *model,
         if (m->face != shape->serializer->face || (m->uses >> shape->serializer->use & 1) == 0)
             continue;
         nst_put_comma(d->out);
-        nst_putf(d->out, "\"%s\":{\"allOf\":[%s]", m->name, m->schema);
+        struct nst_str schema = nst_str_z(m->schema);
+        nst_putf(d->out, "\"%s\":", m->name);
+        nst_put(d->out, nst_str_slice(schema, 0, schema.n - 1)); /* with a word on it */
         nst_put_member(d->out, "description", m->doc);
         nst_put_char(d->out, '}');
     }

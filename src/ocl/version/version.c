@@ -508,7 +508,7 @@ static const struct nst_member version_member[] = {
     { V2, 1U << NST_LIST | 1U << NST_DETAIL, "states", "includeStates", ocl_make_states,
       "{\"type\":\"object\"}", "How far each of its tasks is: none is pending." },
     { V2, 1U << NST_LIST | 1U << NST_DETAIL, "tasks", "includeTasks", ocl_make_tasks,
-      "{\"type\":\"array\"}", "Tasks that are pending: none ever is." },
+      "{\"type\":\"array\",\"items\":{}}", "Tasks that are pending: none ever is." },
     { 0 },
 };
 static const struct nst_parameter version_asked[] = {
