@@ -194,6 +194,14 @@ class Cases:
             run.wait_for("serving on")  # nothing is in the way
             run.end(signal.SIGINT)
 
+    def test_ctrl_c_while_the_build_begins_is_told(self, tree):
+        tree.make("hold", "")
+        for _ in range(20):  # wherever in it
+            with tree.run("--listen", f"127.0.0.1:{free_port()}") as run:
+                run.wait_for("building")
+                assert run.end(signal.SIGINT) == 130, run.text
+                assert "./run goes on from here" in run.text, run.text
+
     def test_a_build_that_fails_shows_why(self, tree):
         tree.make("stand-ins/ninja", "#!/bin/sh\necho 'x.c:1: error: no'\nexit 1\n")
         with tree.run("--no-demo", "--listen", f"127.0.0.1:{free_port()}") as run:
