@@ -528,7 +528,7 @@ def cells(matrix):
             ends = row.method == "DELETE" or place.endswith("/reactivate/")
             if ends and a.status == 204:
                 gone(matrix, row)
-                matrix.world.mend(who, row.owner)
+                matrix.world.mend(place, who, row.owner)
             if row.right == "M" and a.status == 403:
                 matrix.check(a.body == b"", f"{row.place} by {who}: a body with 403 ({row.rows})")
     matrix.done()

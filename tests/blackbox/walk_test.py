@@ -377,7 +377,7 @@ def rows_with_more(walk):
         else:
             plain = walk.ask(operation, place, [row])
             more = {**row, "nope": 1, "user": "owner", "program_uuid": "0a"}
-            walk.world.mend()
+            walk.world.mend("/api/")
             a = walk.ask(operation, place, [more])
             walk.check(a.status == plain.status, f"{operation} {more}: {a}, not {plain}")
         tried += 1

@@ -8,6 +8,7 @@ organisation has the sources Open, Edit and Priv, each of these the same concept
 versions.
 """
 import json
+import re
 import urllib.parse
 
 from support import Client
@@ -178,9 +179,22 @@ class World:
         self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
         return self
 
-    def mend(self, *whose):
-        """What may be deleted or renamed is there again, and named as before; of what
-        accounts own, what these and the target own."""
+    def mend(self, place, *whose):
+        """What a request to a place may have deleted or renamed is there again, and named as
+        before; of what accounts own, what these and the target own."""
+        mine = [line for line in lines()
+                if {line["id"], line.get("owner")} & {"WHO", TARGET, *whose}]
+        inside = re.match(r"/\w+/(?:orgs/|users/|user)([^/]*)/sources/([^/]+)/", place)
+        if inside:  # nothing but the source
+            owners, source = (inside[1],) if inside[1] else whose, inside[2]
+            self.import_lines([line for line in mine if line.get("owner") in owners
+                               and source in (line["id"], line.get("source"))])
+        elif place.startswith("/api/") and "/users/" not in place:
+            self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
+        else:
+            self.mend_all(mine, whose)
+
+    def mend_all(self, mine, whose):
         user = {"username": TARGET, "name": "Target", "email": "target@example.org",
                 "password": PASSWORD}
         for who in self.token.keys() & set(whose):
@@ -194,8 +208,7 @@ class World:
         if self.admin.ask("GET", f"/guide/admin/tokens/{TARGET}/named/").body == b"[]":
             make_named_token(self.site)
         self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
-        self.import_lines([line for line in lines()
-                           if {line["id"], line.get("owner")} & {"WHO", TARGET, *whose}])
+        self.import_lines(mine)
         for name in MEMBERS["WHO"]:
             self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
 
