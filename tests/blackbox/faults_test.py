@@ -3,6 +3,7 @@ request answers 5xx with JSON, leaves no half write, the server goes on, and the
 same request succeeds when it is repeated.
 
 Usage: faults_test.py --nestor PATH
+# Takes long
 
 Each step of the script starts from a copy of the database as the steps before it
 left it. NESTOR_FAIL_DB_CALL counts from the start of the process; n grows until

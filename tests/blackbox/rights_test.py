@@ -10,6 +10,7 @@ is private answers the same whatever lies in it and whatever ETag is sent; right
 end at once; what is deleted is gone for everybody.
 
 Usage: rights_test.py --nestor PATH
+# Takes long
 # rows: G22 G23 G27-G34 G54 G60 G63-G83 G86 G96 G106 G107 G117 G118 G137-G146 G148
 # rows: V101 V104 V105 V117 V210 V212 V215-V217 V222 V301-V304 V306 V307 V308 V311 V312 V315 V316 V318
 # rows: V806 V807 V808 V1019 A16 A20-A24 T9 N1

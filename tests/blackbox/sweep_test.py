@@ -23,6 +23,7 @@ fault together need. Deleting comes last, and what a write has changed is mended
 At the end every operation has succeeded for somebody with each success that it documents.
 
 Usage: sweep_test.py --nestor PATH
+# Takes long
 # rows: V112 G174
 """
 import http.client
