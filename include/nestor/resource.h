@@ -341,6 +341,8 @@ struct nst_hooks {
      * a walk through the pages goes on, so that `scope` can show the same state. Places of
      * rows are remembered under it: whatever moves a row in the list makes another state. */
     int64_t (*state)(struct nst_req *rq);
+    /* Append what the face's paginate is to know of a row of a page (page->kept). */
+    void (*keep)(struct nst_buf *kept, const void *row);
     /* Complete and check a new row; runs after validation. A row.id that is still 0
      * then becomes the next number of the table. */
     enum nst_err (*before_create)(struct nst_req *rq, void *row);

@@ -66,6 +66,7 @@ struct nst_req {
     int64_t as_of;  /* what the hook `state` said when this walk of a list began; 0: the present */
     void *prepared; /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
+    bool is_tagged;    /* the view gave its answer an ETag */
     bool is_unmet;     /* a condition on what is not there: the request may only fail */
     bool is_page;      /* of a list: the headers so far are those of its grammar */
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
@@ -79,6 +80,7 @@ struct nst_page {
     bool by_offset;       /* the request used `offset` */
     bool has_more;        /* there is a page behind this one */
     struct nst_str after; /* ... which `after` with this value gives; null: only its number */
+    struct nst_str kept;  /* what the hook `keep` has of its rows, one behind the other */
 };
 
 /* Append the absolute address of the page that many steps from this one, asked for in the
@@ -236,6 +238,12 @@ enum nst_err nst_answer_empty(struct nst_req *rq, unsigned status);
 
 /* Answer 200 with the JSON that the view wrote to rq->x->out. */
 enum nst_err nst_answer_json(struct nst_req *rq, unsigned status);
+
+/* Give the answer an ETag that says what it is made of, instead of one of its bytes: for what
+ * leaves in pieces.
+ * Returns true when the client has it already: then 304 has been answered.
+ *   tag  without quotes, of letters, digits and `-`; other for every other answer of the address */
+bool nst_is_known(struct nst_req *rq, struct nst_str tag);
 
 /* ---- Answering in pieces ---- */
 

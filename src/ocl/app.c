@@ -2,6 +2,8 @@
  * headers of lists. */
 #include "app.h"
 
+#include "ocl/checksum/checksum.h"
+
 const struct ocl_face *ocl_face_of(const struct nst_req *rq)
 {
     return (const struct ocl_face *)rq->face;
@@ -65,6 +67,35 @@ static void paginate(struct nst_req *rq, const struct nst_page *page)
         put_link(rq, "previous", page, -1, (struct nst_str){ 0 });
 }
 
+/* The checksum of a page of content, of one kind: of one row its own, of several that of all
+ * (V329, V417), as the reference makes it.
+ *   at  where it stands in what is kept of a row */
+static void put_page_checksum(struct nst_req *rq, const char *header, const struct nst_page *page,
+                              size_t at)
+{
+    struct nst_json list = { .kind = NST_JSON_ARRAY }, **tail = &list.first;
+    for (; at < page->kept.n; at += OCL_KEPT_SUMS * OCL_CHECKSUM_LENGTH) {
+        *tail = NST_NEW(rq->arena, struct nst_json);
+        **tail = (struct nst_json){
+            .kind = NST_JSON_STRING,
+            .text = nst_str_slice(page->kept, at, at + OCL_CHECKSUM_LENGTH),
+        };
+        tail = &(*tail)->next;
+        list.count++;
+    }
+    if (list.count > 0)
+        nst_http_add_header(rq->x, header,
+                            list.count == 1 ? list.first->text
+                                            : ocl_checksum(rq->arena, NULL, OCL_STANDARD, &list));
+}
+
+static void v2_paginate(struct nst_req *rq, const struct nst_page *page)
+{
+    paginate(rq, page);
+    put_page_checksum(rq, "X-OCL-API-STANDARD-CHECKSUM", page, 0);
+    put_page_checksum(rq, "X-OCL-API-SMART-CHECKSUM", page, OCL_CHECKSUM_LENGTH);
+}
+
 /* ---- What every answer of v2 says (V330) ---- */
 
 static void v2_headers(struct nst_req *rq)
@@ -106,15 +137,24 @@ static const struct nst_list_grammar lists = {
 
 #define NUMBER "{\"type\":\"integer\"}"
 
-static const struct nst_parameter page_header[] = {
-    { "limit", NUMBER, "Rows that a page has at most." },
-    { "num_found", NUMBER, "Rows of the whole list." },
-    { "num_returned", NUMBER, "Rows of this page." },
-    { "pages", NUMBER, "Pages of the whole list." },
-    { "page_number", NUMBER, "Number of this page." },
-    { "offset", NUMBER, "Rows before this page, where it was asked for by them." },
-    { "next", NULL, "Address of the page behind this one." },
-    { "previous", NULL, "Address of the page before it." },
+#define PAGE_HEADERS \
+    { "limit", NUMBER, "Rows that a page has at most." }, \
+        { "num_found", NUMBER, "Rows of the whole list." }, \
+        { "num_returned", NUMBER, "Rows of this page." }, \
+        { "pages", NUMBER, "Pages of the whole list." }, \
+        { "page_number", NUMBER, "Number of this page." }, \
+        { "offset", NUMBER, "Rows before this page, where it was asked for by them." }, \
+        { "next", NULL, "Address of the page behind this one." }, \
+    { \
+        "previous", NULL, "Address of the page before it." \
+    }
+
+static const struct nst_parameter guide_page_header[] = { PAGE_HEADERS, { 0 } };
+
+static const struct nst_parameter v2_page_header[] = {
+    PAGE_HEADERS,
+    { "X-OCL-API-STANDARD-CHECKSUM", NULL, "Of concepts and mappings: of the rows of this page." },
+    { "X-OCL-API-SMART-CHECKSUM", NULL, "Of concepts and mappings: the same of their meaning." },
     { 0 },
 };
 
@@ -160,9 +200,7 @@ static const struct nst_texts guide_texts = {
 #define REQUEST_HEADERS \
     "INCLUDEFACETS, INCLUDESEARCHSTATS, INCLUDESEARCHLATEST, X-OCL-CLIENT, " \
     "X-OCL-REQUEST-SOURCE, X-OCL-EVENT-METADATA, X-OCL-REQUEST-IDEMPOTENCY-KEY"
-#define ANSWER_HEADERS \
-    "X-OCL-API-DEPRECATED, X-OCL-API-STANDARD-CHECKSUM, X-OCL-API-SMART-CHECKSUM, " \
-    "X-LimitRemaining-Minute, X-LimitRemaining-Day"
+#define ANSWER_HEADERS "X-OCL-API-DEPRECATED, X-LimitRemaining-Minute, X-LimitRemaining-Day"
 
 #define BODY_MAX ((size_t)2 << 20) /* one concept with hundreds of names fits many times */
 
@@ -188,7 +226,7 @@ const struct ocl_face ocl_guide = {
         .body_limit = BODY_MAX,
         .not_yet = NOT_YET,
         .not_yet_headers = "INCLUDEFACETS INCLUDESEARCHSTATS",
-        .page_header = page_header,
+        .page_header = guide_page_header,
         .request_headers = REQUEST_HEADERS,
     },
     .lists_retired = true,
@@ -209,7 +247,7 @@ const struct ocl_face ocl_v2 = {
         .phase = nst_default_phases,
         .authenticate = nst_authenticate_token_or_bearer,
         .error = render_error,
-        .paginate = paginate,
+        .paginate = v2_paginate,
         .lists = &lists,
         .headers = v2_headers,
         .spelling = NST_SNAKE_CASE,
@@ -223,7 +261,7 @@ const struct ocl_face ocl_v2 = {
         .credentials = "token bearer",
         .open = ocl_any_caller,
         .header = v2_header,
-        .page_header = page_header,
+        .page_header = v2_page_header,
         .request_headers = REQUEST_HEADERS,
         .answer_headers = ANSWER_HEADERS,
     },

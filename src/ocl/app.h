@@ -72,6 +72,9 @@ extern const struct nst_resource *const ocl_resources[];
 /* Rows of .sort: by rank there is no other order than the usual one yet (V332). */
 #define OCL_RANKED { "score" }, { "best_match" }
 
+/* What the hook `keep` of content has of a row: its standard checksum, then the smart one. */
+#define OCL_KEPT_SUMS 2
+
 /* Row of .switches. */
 #define OCL_VERBOSE \
     { \

@@ -155,10 +155,20 @@ enum nst_err nst_phase_cached(struct nst_req *rq)
     return r->is_whole ? answer_again(rq, r) : NST_OK;
 }
 
+bool nst_is_known(struct nst_req *rq, struct nst_str tag)
+{
+    struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
+    rq->is_tagged = true;
+    add_tag(rq, tag);
+    if (rq->method != NST_GET || wanted.p == NULL || !tag_matches(wanted, tag))
+        return false;
+    return nst_answer_empty(rq, 304) == NST_OK;
+}
+
 enum nst_err nst_phase_etag(struct nst_req *rq)
 {
     if (rq->method != NST_GET || rq->x->status != 200 || rq->x->out.n == 0 || rq->is_internal ||
-        rq->stream != NULL)
+        rq->stream != NULL || rq->is_tagged)
         return NST_OK;
     struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");

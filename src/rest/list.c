@@ -56,6 +56,7 @@ struct listing {
     struct nst_sql where;
     int64_t state; /* places are kept under it; 0: unknown */
     struct nst_waiting waiting;
+    struct nst_buf kept;
 };
 
 /* `after` goes on where another page ended: in the state that the walk began with. */
@@ -233,6 +234,8 @@ static void render_rows(struct listing *l, struct nst_req *rq, struct nst_rows *
         nst_put_z(out, l->page.returned++ > 0 ? "," : "");
         nst_shape_put(out, rq->face, l->shape, row);
         nst_wait_for(&l->waiting, row, false);
+        if (l->model->set.hook.keep != NULL)
+            l->model->set.hook.keep(&l->kept, row);
         if (l->page.returned == l->page.limit)
             keep_key(l, rq->arena, rows, l->shape->columns.count);
     }
@@ -254,6 +257,7 @@ static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
 {
     struct nst_rows *rows;
     nst_wait(&l->waiting, rq, l->model, l->shape, &rq->x->out, false);
+    nst_buf_init(&l->kept, rq->arena, PAGE_BYTES_MAX);
     NST_TRY(query_rows(&rows, l, rq, l->page.limit + 1));
     render_rows(l, rq, rows);
     NST_TRY(nst_rows_end(rows));
@@ -290,6 +294,7 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     nst_put_char(&rq->x->out, ']');
     if (l.page.has_more)
         l.page.after = nst_key_text(rq, &l.order, l.state, l.key);
+    l.page.kept = nst_buf_str(&l.kept);
     rq->is_page = rq->x->header_count == 0;
     nst_paginate_as_face(rq, &l.page);
     return nst_answer_json(rq, 200);

@@ -356,6 +356,7 @@ static void complete(struct nst_set *set, const struct nst_set *own)
     TAKE(hook.order);
     TAKE(hook.count);
     TAKE(hook.state);
+    TAKE(hook.keep);
     TAKE(hook.before_create);
     TAKE(hook.after_create);
     TAKE(hook.before_update);

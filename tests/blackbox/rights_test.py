@@ -69,6 +69,11 @@ GET    {f}/{o}/sources/{s}/latest/concepts/old/{n}/  V 200 G83 V316
 V2_SOURCE = """
 GET    {f}/{o}/sources/{s}/HEAD/                     V 200 V312
 GET    {f}/{o}/sources/{s}/HEAD/concepts/            V 200 V315
+GET    {f}/{o}/sources/{s}/concepts/lookup/          V 200 V250
+GET    {f}/{o}/sources/{s}/v1/concepts/lookup/       V 200 V250
+GET    {f}/{o}/sources/{s}/latest/concepts/lookup/   V 200 V250
+GET    {f}/{o}/sources/{s}/v1/concepts/old/summary/  V 200 V250
+GET    {f}/{o}/sources/{s}/latest/concepts/old/summary/ V 200 V250
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/        V 200 V316
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/versions/ V 200 V318
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/{n}/    V 200 V316
@@ -132,6 +137,7 @@ GET    {f}/{o}/sources/{s}/{h}concepts/old/mappings/          V 200 V318
 GET    {f}/{o}/sources/{s}/{h}concepts/old/children/          V 200 V318
 GET    {f}/{o}/sources/{s}/{h}concepts/old/parents/           V 200 V318
 GET    {f}/{o}/sources/{s}/{h}hierarchy/                      V 200 V313
+GET    {f}/{o}/sources/{s}/{h}concepts/old/summary/           V 200 V250
 """
 
 # Of content, under its source and under HEAD (`h`).

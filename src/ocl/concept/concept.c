@@ -482,6 +482,7 @@ const struct nst_resource ocl_concept = {
     .member_asked = concept_asked,
     .sets = concept_sets,
     .hook = { .scope = concept_scope,
+              .keep = ocl_content_keep,
               .visible = concept_visible,
               .count = concept_count,
               .order = concept_order,

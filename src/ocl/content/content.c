@@ -87,6 +87,16 @@ int64_t ocl_held_state(struct nst_req *rq)
 
 /* ---- Lists ---- */
 
+/* A row that has none yet, of an older database, is left out. */
+void ocl_content_keep(struct nst_buf *kept, const void *row)
+{
+    const struct ocl_content *c = row;
+    if (c->standard_checksum.n != OCL_CHECKSUM_LENGTH || c->smart_checksum.n != OCL_CHECKSUM_LENGTH)
+        return;
+    nst_put(kept, c->standard_checksum);
+    nst_put(kept, c->smart_checksum);
+}
+
 const struct nst_parameter ocl_content_asked[] = { OCL_CONTENT_ASKED, { 0 } };
 
 static const struct nst_parameter detail_parameter[] = { OCL_AS_OF, { 0 } };

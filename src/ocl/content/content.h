@@ -312,6 +312,9 @@ int64_t ocl_held_state(struct nst_req *rq);
     { "includeRetired", NST_SWITCH_SCHEMA, "Retired ones as well." }, OCL_AS_OF
 extern const struct nst_parameter ocl_content_asked[];
 
+/* Both checksums of a row of a page, for its headers (V329): for the hook keep. */
+void ocl_content_keep(struct nst_buf *kept, const void *row);
+
 /* ---- Writing (write.c) ---- */
 
 /* What the body of a retirement says (V248). */

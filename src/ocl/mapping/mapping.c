@@ -444,6 +444,7 @@ const struct nst_resource ocl_mapping = {
     .member_asked = mapping_asked,
     .sets = mapping_sets,
     .hook = { .scope = mapping_scope,
+              .keep = ocl_content_keep,
               .visible = mapping_visible,
               .may_view = mapping_may_view,
               .count = mapping_count,

@@ -1,0 +1,149 @@
+"""A source is shown with all that is in it, and a release of it: of many concepts, in pieces, all of
+one revision though another client writes meanwhile. What a piece takes is given back. So are all
+concepts in short (lookup/). A page of content has the checksum of its rows.
+
+Usage: inside_test.py --nestor PATH
+# rows: V229 V109 V243 V250 V329 V417
+"""
+import hashlib
+import http.client
+import json
+import re
+import sys
+
+from support import Site, run_on_engines
+
+COUNT = 6000
+PART = 1000
+PIECE = 4 << 20  # of the answer, before the writes
+PROMPT = {"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}  # what is freed is free
+WHERE = "/v2/orgs/O/sources/S/"
+ALL = "?includeConcepts=true&includeMappings=true&includeRetired=true&limit=100000"
+
+
+def line(kind, code, **more):
+    return {"type": kind, "id": code, "owner": "O", "owner_type": "Organization", "source": "S",
+            **more}
+
+
+def concept(i):
+    return line("Concept", f"C{i}", concept_class="C", datatype="N/A",
+                names=[{"name": f"Concept {i} " + "x" * 600, "locale": "en"}],
+                extras={"text": "y" * 600})
+
+
+def mapping(i):
+    url = "/orgs/O/sources/S/concepts/C%d/"
+    return line("Mapping", f"M{i}", map_type="SAME-AS", from_concept_url=url % i,
+                to_concept_url=url % (i + 1))
+
+
+def fill(client):
+    client.expect(201, "POST", "/v2/orgs/", {"id": "O", "name": "O"})
+    client.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "S", "name": "S"})
+    for at in range(0, COUNT, PART):
+        for make in (concept, mapping):
+            lines = [make(i) for i in range(at, at + PART)]
+            outcome = client.expect(200, "POST", "/guide/importers/lines/", {"lines": lines}).json()
+            assert "error" not in json.dumps(outcome), outcome
+
+
+def resident(server):
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
+        return int(re.search(r"RssAnon:\s+(\d+)", f.read()).group(1)) << 10
+
+
+def read_slowly(server, token, other):
+    """The whole answer; while it is on its way, another client changes what it shows."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    connection.request("GET", WHERE + ALL, headers={"Authorization": f"Token {token}"})
+    response = connection.getresponse()
+    assert response.status == 200 and response.headers["Transfer-Encoding"] == "chunked", \
+        response.headers
+    body = response.read(PIECE)
+    before = resident(server)
+    other.expect(200, "PATCH", WHERE + "concepts/C1/", {"names": [{"name": "Z", "locale": "en"}]})
+    other.expect(204, "DELETE", WHERE + "concepts/C2/")
+    other.expect(201, "POST", WHERE + "concepts/", {
+        "id": "new", "concept_class": "C", "datatype": "N/A",
+        "names": [{"name": "new", "locale": "en"}]})
+    body += response.read()
+    connection.close()
+    grown = resident(server) - before
+    assert grown < len(body) // 4, f"{len(body)} bytes made the server grow by {grown}"
+    return json.loads(body)
+
+
+def check(document):
+    assert [c["id"] for c in document["concepts"]] == [f"C{i}" for i in reversed(range(COUNT))]
+    assert [m["id"] for m in document["mappings"]] == [f"M{i}" for i in reversed(range(COUNT))]
+    assert all(c["display_name"].startswith(f"Concept {c['id'][1:]} ") and not c["retired"]
+               for c in document["concepts"]), "changed while it was read"
+    assert document["type"].startswith("Source") and document["id"]
+
+
+def run(tally, nestor, engine, cluster):
+    with Site(nestor, cluster).init() as site, site.serve(env=PROMPT) as server:
+        client, other = server.client(site.token), server.client(site.token)
+        fill(client)
+        tally.run(f"{engine}: a source with all that is in it, while it is changed",
+                  lambda: check(read_slowly(server, site.token, other)))
+        other.expect(204, "PUT", WHERE + "concepts/C2/reactivate/")
+        other.expect(201, "POST", WHERE + "versions/", {"id": "v1"})
+        other.expect(204, "DELETE", WHERE + "concepts/C3/")
+        for name, case in (("HEAD has no body", head), ("a release, as it was", release),
+                           ("what changed since", since), ("all concepts in short", lookup),
+                           ("the checksum of a page", sums)):
+            tally.run(f"{engine}: {name}", case, client)
+        client.close()
+        other.close()
+
+
+def head(client):
+    answer = client.ask("HEAD", WHERE + ALL)
+    assert answer.status == 200 and not answer.body, answer
+    client.expect(200, "GET", WHERE)  # the connection is still in step
+
+
+def release(client):
+    document = client.expect(200, "GET", WHERE + "v1/" + ALL).json()
+    concepts = [c["id"] for c in document["concepts"]]
+    assert concepts[:3] == ["C2", "new", "C1"] and len(concepts) == COUNT + 1, concepts[:5]
+    assert len(document["mappings"]) == COUNT and not document["concepts"][0]["retired"]
+    few = client.expect(200, "GET", WHERE + "v1/?includeConcepts=true&offset=5990").json()
+    assert [c["id"] for c in few["concepts"]] == concepts[5990:], few["concepts"]
+
+
+def lookup(client):
+    answer = client.expect(200, "GET", WHERE + "v1/concepts/lookup/?includeRetired=true")
+    whole = client.expect(200, "GET", WHERE + "v1/" + ALL).json()["concepts"]
+    assert answer.json() == [{"uuid": c["uuid"], "id": c["id"], "url": c["url"]} for c in whole]
+    assert answer.headers["Transfer-Encoding"] == "chunked" and answer.headers["ETag"]
+    again = client.ask("GET", WHERE + "v1/concepts/lookup/?includeRetired=true",
+                       If_None_Match=answer.headers["ETag"])
+    assert again.status == 304 and not again.body, again
+
+
+def text(value):
+    return hashlib.md5(json.dumps(value).encode("ascii")).hexdigest()
+
+
+def sums(client):
+    for kind in ("concepts", "mappings"):
+        answer = client.expect(200, "GET", f"{WHERE}{kind}/?limit=20&brief=true")
+        for which in ("standard", "smart"):
+            rows = sorted(text(row["checksums"][which]) for row in answer.json())
+            wanted = hashlib.md5(("[" + ",".join(f'"{r}"' for r in rows) + "]").encode("ascii"))
+            got = answer.headers[f"X-OCL-API-{which.upper()}-CHECKSUM"]
+            assert got == wanted.hexdigest(), (kind, which, got)
+
+
+def since(client):
+    one = client.expect(200, "GET", WHERE + "concepts/C1/").json()
+    document = client.expect(200, "GET", WHERE + ALL + "&updatedSince=" + one["updated_on"]).json()
+    concepts = [c["id"] for c in document["concepts"]]
+    assert concepts == ["C3", "C2", "new", "C1"] and document["mappings"] == [], concepts
+
+
+if __name__ == "__main__":
+    sys.exit(run_on_engines(__doc__, run))
