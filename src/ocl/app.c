@@ -179,10 +179,11 @@ static const struct nst_texts guide_texts = {
     .not_object_key = "non_field_errors",
 };
 
-/* Rows of ocl-v2.md that are not built yet: search and facets, what other resources a list
- * asks for, what a detail embeds. The guide hands them to the same clients. */
+/* Rows of ocl-v2.md that are not built yet, and those that others answer: search and facets, what
+ * other resources a list asks for, what documents have besides. The guide hands them to the same
+ * clients. A moment (asOf) is answered for content alone. */
 #define NOT_YET \
-    "q fuzzy? excludeFuzzy? excludeWildcard? searchMapCodes? includeSearchMeta? facetsOnly? " \
+    "asOf q fuzzy? excludeFuzzy? excludeWildcard? searchMapCodes? includeSearchMeta? facetsOnly? " \
     "includeFacets? csv? updatedSince locale updatedBy nameTypes descriptionTypes collection " \
     "collectionType targetRepo targetRepoMapType targetRepoUrls mapTypes conceptSource " \
     "properties__* extras.* contains allVersions? " \

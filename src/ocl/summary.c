@@ -73,7 +73,7 @@ static const struct nst_response clearing_response[] = {
 };
 
 const struct nst_description ocl_summary_description = { .response = summary_response,
-                                                         .not_yet = "verbose? asOf" };
+                                                         .not_yet = "verbose?" };
 const struct nst_description ocl_summary_renewal = { .response = renewal_response };
 const struct nst_description ocl_processing_description = { .response = processing_response };
 const struct nst_description ocl_processing_clearing = { .response = clearing_response };

@@ -65,6 +65,17 @@ static const struct nst_parameter *member_parameters(struct nst_req *rq)
     return shows && nst_has_members(m, rq->face) ? m->set.member_asked : NULL;
 }
 
+/* What the hooks of what the path names read of the query. */
+static bool is_read_on_the_way(struct nst_req *rq, struct nst_str name)
+{
+    for (size_t i = 0; i < rq->endpoint->count; i++) {
+        const struct nst_model *m = rq->endpoint->step[i].model;
+        if (m != NULL && is_among(m->resource->asked, name))
+            return true;
+    }
+    return false;
+}
+
 /* What a list reads, or an operation describes, is not refused there, though others do not
  * know it. */
 static bool is_answered(struct nst_req *rq, struct nst_str name)
@@ -72,7 +83,7 @@ static bool is_answered(struct nst_req *rq, struct nst_str name)
     const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
     const struct nst_description *own = rq->action->describe;
     const struct nst_parameter *p = own != NULL ? own->parameter : NULL;
-    return is_among(p, name) || is_among(member_parameters(rq), name) ||
+    return is_among(p, name) || is_read_on_the_way(rq, name) || is_among(member_parameters(rq), name) ||
            (nst_view_of(rq->action) == nst_list &&
             (nst_is_filter(r, name) || is_among(r->asked, name)));
 }

@@ -126,9 +126,7 @@ static const struct nst_response response[] = {
     { 0 },
 };
 
-static const struct nst_description description = { .parameter = parameter,
-                                                    .not_yet = "asOf",
-                                                    .response = response };
+static const struct nst_description description = { .parameter = parameter, .response = response };
 
 /* Below HEAD/ stands a concept with this id, if there is one: no route takes it away there. */
 static const struct nst_route lookup_route[] = {

@@ -1,21 +1,63 @@
 /* What changed in a source between two points: a version of it, a revision, or a time. The
- * intervals know it: only rows that came between are read, whatever the size of the source. */
+ * intervals know it: only rows that came between are read, whatever the size of the source.
+ * Rows of all kinds are numbered in one order, so that a walk goes through all of them. */
 #include "ocl/concept/concept.h"
+#include "ocl/mapping/mapping.h"
 
 #define ROWS_DEFAULT 100
 #define ROWS_MAX     1000
 
-/* Two revisions of a source, and the rows of one kind that came between: their numbers from
- * `first` on, before `end`. */
-struct difference {
+/* A kind of content, and how the answer calls its list, which ends its addresses as well. */
+struct list {
     const struct ocl_kind *kind;
+    const char *name;
+    void (*visible)(struct nst_sql *q, struct nst_req *rq); /* NULL: all of them */
+};
+
+/* The rows of a kind that came between: their numbers from `first` on, before `end`; and what
+ * is written of them. */
+struct part {
+    const struct list *list;
+    int64_t first, end;
+    struct nst_buf out;
+};
+
+/* Two revisions of a source, and a page of what came between. */
+struct difference {
     const struct ocl_source *source;
-    int64_t from, to, first, end, limit, last;
-    size_t count;
+    int64_t from, to, limit, last;
+    struct part part[OCL_COUNTED];
+    size_t parts, count;
     bool has_more;
 };
 
 /* ---- The question ---- */
+
+#define POINT_SCHEMA "{\"type\":\"string\",\"examples\":[\"HEAD\"]}"
+#define POINT        "a version of the source, `latest`, a revision, a time, or HEAD"
+#define NUMBER       "{\"type\":\"integer\",\"minimum\":0}"
+
+static const struct nst_parameter parameter[] = {
+    { "from", POINT_SCHEMA, "Required: " POINT "." },
+    { "to", POINT_SCHEMA, "HEAD unless it is given: " POINT "." },
+    { "limit", NUMBER, "Rows of all kinds at most: 100 unless it is given, up to 1000." },
+    { "after", NULL, "Where the page before ended: part of `next`." },
+    { 0 },
+};
+
+/* Nothing else is asked for here, and what is misspelt would be another question. */
+static enum nst_err refuse_others(struct nst_req *rq)
+{
+    for (size_t i = 0; i < rq->query_count; i++) {
+        const struct nst_parameter *p = parameter;
+        while (p->name != NULL && !nst_str_eq(nst_str_z(p->name), rq->query[i].name))
+            p++;
+        if (p->name == NULL)
+            nst_add_problem(rq, rq->query[i].name,
+                            NST_STR("No parameter of this: from, to, limit and after are."), true);
+    }
+    return rq->problem != NULL ? NST_E_INVALID : NST_OK;
+}
 
 static enum nst_err find_version(int64_t *rev, bool *found, struct nst_req *rq,
                                  const struct ocl_source *s, struct nst_str id)
@@ -28,6 +70,20 @@ static enum nst_err find_version(int64_t *rev, bool *found, struct nst_req *rq,
     nst_sql_bind(&q, NST_TEXT(id));
     if (!ocl_face_of(rq)->shows_initial)
         nst_sql_add(&q, " AND mnemonic <> 'INITIAL'");
+    return nst_sql_int(rev, found, rq->db, &q);
+}
+
+/* The newest version that is released. */
+static enum nst_err find_latest(int64_t *rev, bool *found, struct nst_req *rq,
+                                const struct ocl_source *s)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT rev FROM repo_version WHERE is_active AND released AND repo_id = ");
+    nst_sql_bind(&q, NST_INT(s->row.id));
+    if (!ocl_face_of(rq)->shows_initial)
+        nst_sql_add(&q, " AND mnemonic <> 'INITIAL'");
+    nst_sql_add(&q, " ORDER BY id DESC LIMIT 1");
     return nst_sql_int(rev, found, rq->db, &q);
 }
 
@@ -44,7 +100,13 @@ static enum nst_err read_point(int64_t *rev, struct nst_req *rq, const struct di
     *rev = d->source->rev;
     if (nst_str_eq(text, NST_STR("HEAD")))
         return NST_OK;
-    NST_TRY(find_version(rev, &found, rq, d->source, text));
+    bool is_latest = nst_str_eq(text, NST_STR("latest"));
+    if (is_latest)
+        NST_TRY(find_latest(rev, &found, rq, d->source));
+    else
+        NST_TRY(find_version(rev, &found, rq, d->source, text));
+    if (is_latest && !found)
+        return nst_fail(rq, NST_E_INVALID, p->name, NST_STR("No version is released."));
     return found ? NST_OK : ocl_read_moment(rev, rq, d->source, p);
 }
 
@@ -73,9 +135,24 @@ static enum nst_err read_page(struct difference *d, struct nst_req *rq)
     return NST_OK;
 }
 
+/* Where they begin and end among the rows of each kind. */
+static enum nst_err find_parts(struct difference *d, struct nst_req *rq)
+{
+    for (const struct list *l = rq->action->arg; l->kind != NULL; l++) {
+        struct part *p = &d->part[d->parts++];
+        const char *t = l->kind->resource->table;
+        p->list = l;
+        nst_buf_init(&p->out, rq->arena, NST_HTTP_ANSWER_MAX);
+        NST_TRY(ocl_first_after(&p->first, rq, d->source, t, d->from));
+        NST_TRY(ocl_first_after(&p->end, rq, d->source, t, d->to));
+        p->first = d->last >= p->first ? d->last + 1 : p->first;
+    }
+    return NST_OK;
+}
+
 static enum nst_err read_question(struct difference *d, struct nst_req *rq)
 {
-    const char *t = d->kind->resource->table;
+    NST_TRY(refuse_others(rq));
     if (nst_query_value(rq, "from").n == 0)
         return nst_fail(rq, NST_E_INVALID, "from", nst_str_z(nst_texts_of(rq->face)->required));
     NST_TRY(read_point(&d->from, rq, d, &from));
@@ -85,44 +162,46 @@ static enum nst_err read_question(struct difference *d, struct nst_req *rq)
     NST_TRY(read_page(d, rq));
     if (d->from > d->to)
         return nst_fail(rq, NST_E_INVALID, "from", NST_STR("It comes after `to`."));
-    NST_TRY(ocl_first_after(&d->first, rq, d->source, t, d->from));
-    NST_TRY(ocl_first_after(&d->end, rq, d->source, t, d->to));
-    d->first = d->last >= d->first ? d->last + 1 : d->first;
-    return NST_OK;
+    return find_parts(d, rq);
 }
 
 /* ---- The answer ---- */
 
 /* Those that were present at the end, and came after the beginning; beside them what was
  * present at the beginning, where there was something. */
-static void put_select(struct nst_sql *q, const struct difference *d)
+static void put_select(struct nst_sql *q, struct nst_req *rq, const struct difference *d, size_t at)
 {
-    const char *t = d->kind->resource->table, *object = d->kind->object;
-    nst_sql_addf(q,
-                 "SELECT v.id, v.mnemonic, v.retired, p.id, p.retired FROM %s v LEFT JOIN %s p "
-                 "ON p.repo_id = v.repo_id AND p.mnemonic = v.mnemonic AND p.%s = v.%s "
-                 "AND p.rev_to > ",
-                 t, t, object, object);
+    const struct part *part = &d->part[at];
+    const char *t = part->list->kind->resource->table, *object = part->list->kind->object;
+    nst_sql_addf(
+        q,
+        "SELECT * FROM (SELECT %zu AS part, %s.id, %s.mnemonic, %s.retired, p.id AS former, "
+        "p.retired AS was_retired FROM %s LEFT JOIN %s p ON p.repo_id = %s.repo_id "
+        "AND p.mnemonic = %s.mnemonic AND p.%s = %s.%s AND p.rev_to > ",
+        at, t, t, t, t, t, t, t, object, t, object);
     nst_sql_bind(q, NST_INT(d->from));
     nst_sql_add(q, " AND p.rev_from <= ");
     nst_sql_bind(q, NST_INT(d->from));
-    nst_sql_add(q, " WHERE v.repo_id = ");
+    nst_sql_addf(q, " WHERE %s.repo_id = ", t);
     nst_sql_bind(q, NST_INT(d->source->row.id));
-    nst_sql_add(q, " AND v.id >= ");
-    nst_sql_bind(q, NST_INT(d->first));
-    nst_sql_add(q, " AND v.id < ");
-    nst_sql_bind(q, NST_INT(d->end));
-    nst_sql_add(q, " AND v.rev_to > ");
+    nst_sql_addf(q, " AND %s.id >= ", t);
+    nst_sql_bind(q, NST_INT(part->first));
+    nst_sql_addf(q, " AND %s.id < ", t);
+    nst_sql_bind(q, NST_INT(part->end));
+    nst_sql_addf(q, " AND %s.rev_to > ", t);
     nst_sql_bind(q, NST_INT(d->to));
-    nst_sql_add(q, " ORDER BY v.id LIMIT ");
+    if (part->list->visible != NULL)
+        part->list->visible(q, rq);
+    nst_sql_addf(q, " ORDER BY %s.id LIMIT ", t);
     nst_sql_bind(q, NST_INT(d->limit + 1));
+    nst_sql_addf(q, ") part%zu", at);
 }
 
-static void put_address(struct nst_buf *out, const struct difference *d, struct nst_str code,
-                        int64_t version)
+static void put_address(struct nst_buf *out, const struct difference *d, const char *kind,
+                        struct nst_str code, int64_t version)
 {
-    nst_putf(out, "\"%.*ssources/%.*s/concepts/", NST_FMT(d->source->owner_url),
-             NST_FMT(d->source->id));
+    nst_putf(out, "\"%.*ssources/%.*s/%s/", NST_FMT(d->source->owner_url), NST_FMT(d->source->id),
+             kind);
     nst_put_percent(out, code, "");
     nst_put_char(out, '/');
     if (version > 0) {
@@ -132,30 +211,36 @@ static void put_address(struct nst_buf *out, const struct difference *d, struct 
     nst_put_char(out, '"');
 }
 
+/* Columns of put_select. */
+enum { PART, NUMBER_OF, CODE, RETIRED, FORMER, WAS_RETIRED };
+
 static const char *change_of(struct nst_rows *rows)
 {
-    bool is_retired = nst_rows_bool(rows, 2), was_retired = nst_rows_bool(rows, 4);
-    if (nst_rows_is_null(rows, 3))
+    bool is_retired = nst_rows_bool(rows, RETIRED), was_retired = nst_rows_bool(rows, WAS_RETIRED);
+    if (nst_rows_is_null(rows, FORMER))
         return "created";
     if (is_retired == was_retired)
         return "changed";
     return is_retired ? "retired" : "reactivated";
 }
 
-static void put_row(struct nst_buf *out, const struct difference *d, struct nst_rows *rows)
+static void put_row(struct difference *d, struct nst_rows *rows)
 {
-    struct nst_str code = nst_rows_text(rows, 1);
-    nst_put_z(out, d->count > 0 ? ",{\"id\":" : "{\"id\":");
+    struct part *part = &d->part[nst_rows_int(rows, PART)];
+    struct nst_buf *out = &part->out;
+    const char *kind = part->list->name;
+    struct nst_str code = nst_rows_text(rows, CODE);
+    nst_put_z(out, out->n > 0 ? ",{\"id\":" : "{\"id\":");
     nst_json_put_str(out, code);
     nst_putf(out, ",\"change\":\"%s\",\"url\":", change_of(rows));
-    put_address(out, d, code, 0);
+    put_address(out, d, kind, code, 0);
     nst_put_lit(out, ",\"version_url\":");
-    put_address(out, d, code, nst_rows_int(rows, 0));
+    put_address(out, d, kind, code, nst_rows_int(rows, NUMBER_OF));
     nst_put_lit(out, ",\"previous_version_url\":");
-    if (nst_rows_is_null(rows, 3))
+    if (nst_rows_is_null(rows, FORMER))
         nst_put_lit(out, "null");
     else
-        put_address(out, d, code, nst_rows_int(rows, 3));
+        put_address(out, d, kind, code, nst_rows_int(rows, FORMER));
     nst_put_char(out, '}');
 }
 
@@ -164,14 +249,19 @@ static enum nst_err put_rows(struct difference *d, struct nst_req *rq)
     struct nst_sql q;
     struct nst_rows *rows;
     nst_sql_init(&q, rq->arena);
-    put_select(&q, d);
+    for (size_t i = 0; i < d->parts; i++) {
+        nst_sql_add(&q, i > 0 ? " UNION ALL " : "");
+        put_select(&q, rq, d, i);
+    }
+    nst_sql_add(&q, " ORDER BY 2 LIMIT ");
+    nst_sql_bind(&q, NST_INT(d->limit + 1));
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     while (nst_rows_step(rows)) {
         d->has_more = (int64_t)d->count == d->limit;
         if (d->has_more)
             break;
-        put_row(&rq->x->out, d, rows);
-        d->last = nst_rows_int(rows, 0);
+        put_row(d, rows);
+        d->last = nst_rows_int(rows, NUMBER_OF);
         d->count++;
     }
     return nst_rows_end(rows);
@@ -194,12 +284,16 @@ static void put_next(struct nst_buf *out, struct nst_req *rq, const struct diffe
 
 static enum nst_err difference_view(struct nst_req *rq)
 {
-    struct difference d = { .kind = rq->action->arg, .source = nst_object(rq)->row };
+    struct difference d = { .source = nst_object(rq)->row };
     struct nst_buf *out = &rq->x->out;
     NST_TRY(read_question(&d, rq));
-    nst_putf(out, "{\"from\":%lld,\"to\":%lld,\"concepts\":[", (long long)d.from, (long long)d.to);
     NST_TRY(put_rows(&d, rq));
-    nst_put_char(out, ']');
+    nst_putf(out, "{\"from\":%lld,\"to\":%lld", (long long)d.from, (long long)d.to);
+    for (size_t i = 0; i < d.parts; i++) {
+        nst_putf(out, ",\"%s\":[", d.part[i].list->name);
+        nst_put(out, nst_buf_str(&d.part[i].out));
+        nst_put_char(out, ']');
+    }
     put_next(out, rq, &d);
     nst_put_char(out, '}');
     return nst_answer_json(rq, 200);
@@ -207,43 +301,41 @@ static enum nst_err difference_view(struct nst_req *rq)
 
 /* ---- The route ---- */
 
-#define POINT_SCHEMA "{\"type\":\"string\",\"examples\":[\"HEAD\"]}"
-#define POINT        "a version of the source, a revision, a time, or HEAD"
-#define NUMBER       "{\"type\":\"integer\",\"minimum\":0}"
-
-static const struct nst_parameter parameter[] = {
-    { "from", POINT_SCHEMA, "Required: " POINT "." },
-    { "to", POINT_SCHEMA, "HEAD unless it is given: " POINT "." },
-    { "limit", NUMBER, "Rows at most: 100 unless it is given, up to 1000." },
-    { "after", NULL, "Where the page before ended: part of `next`." },
-    { 0 },
-};
-
 #define TEXT "{\"type\":\"string\"}"
+#define ROWS \
+    "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[" \
+    "\"id\",\"change\",\"url\",\"version_url\",\"previous_version_url\"]," \
+    "\"properties\":{\"id\":" TEXT ",\"url\":" TEXT ",\"version_url\":" TEXT "," \
+    "\"change\":{\"type\":\"string\",\"enum\":[\"created\",\"changed\",\"retired\"," \
+    "\"reactivated\"]},\"previous_version_url\":{\"type\":[\"string\",\"null\"]}}}}"
 static const struct nst_response response[] = {
     { 200,
       "What differs, in the order of its last change.",
       { .schema = "{\"type\":\"object\",\"required\":[\"from\",\"to\",\"concepts\",\"next\"],"
                   "\"properties\":{\"from\":" NUMBER ",\"to\":" NUMBER ","
-                  "\"next\":{\"type\":[\"string\",\"null\"]},"
-                  "\"concepts\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":["
-                  "\"id\",\"change\",\"url\",\"version_url\",\"previous_version_url\"],"
-                  "\"properties\":{\"id\":" TEXT ",\"url\":" TEXT ",\"version_url\":" TEXT ","
-                  "\"change\":{\"type\":\"string\",\"enum\":[\"created\",\"changed\",\"retired\","
-                  "\"reactivated\"]},\"previous_version_url\":{\"type\":[\"string\",\"null\"]}}}}"
-                  "}}" } },
+                  "\"next\":{\"type\":[\"string\",\"null\"]},\"concepts\":" ROWS
+                  ",\"mappings\":" ROWS "}}" } },
     { 0 },
 };
 
 static const struct nst_description description = { .parameter = parameter, .response = response };
 
+/* The guide has no mappings. */
+#define CONCEPTS \
+    { \
+        &ocl_concept_kind, "concepts", NULL \
+    }
+static const struct list of_guide[] = { CONCEPTS, { 0 } };
+static const struct list of_v2[] = { CONCEPTS,
+                                     { &ocl_mapping_kind, "mappings", ocl_ends_visible },
+                                     { 0 } };
+
 static const struct nst_route difference_route[] = {
     { V2, S "$difference/",
-      .get = { difference_view, ocl_any_caller, .arg = &ocl_concept_kind,
-               .describe = &description },
-      .doc = "Which concepts of a source changed between two points." },
+      .get = { difference_view, ocl_any_caller, .arg = of_v2, .describe = &description },
+      .doc = "Which concepts and mappings of a source changed between two points." },
     { GUIDE, S "$difference/",
-      .get = { difference_view, ocl_any_token, .arg = &ocl_concept_kind, .describe = &description },
+      .get = { difference_view, ocl_any_token, .arg = of_guide, .describe = &description },
       .doc = "Which concepts of a source changed between two points." },
 };
 

@@ -251,6 +251,6 @@ static const struct nst_response response[] = {
     { 0 },
 };
 
-const struct nst_description ocl_repo_detail = {
-    .as = nst_retrieve, .parameter = parameter, .not_yet = "asOf", .response = response
-};
+const struct nst_description ocl_repo_detail = { .as = nst_retrieve,
+                                                 .parameter = parameter,
+                                                 .response = response };
