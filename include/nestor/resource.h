@@ -116,6 +116,7 @@ enum nst_use {
     NST_DETAIL,
     NST_BRIEF,
     NST_VERBOSE,
+    NST_DIGEST,
     NST_CREATE,
     NST_UPDATE,
     NST_USE_COUNT
@@ -292,6 +293,9 @@ struct nst_switch {
     const char *name;
     enum nst_use of, as;
     const char *doc;
+    const char *also;    /* another switch, which must be true as well; NULL: none */
+    const char *also_doc;
+    unsigned limit_max;  /* of NST_LIST: rows of a page where it is true; 0: as the face has it */
 };
 
 /* Rows that are shown at once: those of a page, or one alone. */

@@ -75,6 +75,14 @@ extern const struct nst_resource *const ocl_resources[];
 /* What the hook `keep` of content has of a row: its standard checksum, then the smart one. */
 #define OCL_KEPT_SUMS 2
 
+/* Rows of .switches: of content its checksums alone, with more rows than other pages (V243). */
+#define OCL_DIGEST(sentence) \
+    { \
+        "brief", NST_LIST, NST_DIGEST, sentence, .also = "checksums", \
+            .also_doc = "With brief: the checksums and what they are of, 20000 rows at most.", \
+            .limit_max = 20000 \
+    }
+
 /* Row of .switches. */
 #define OCL_VERBOSE \
     { \

@@ -91,7 +91,8 @@ static bool switch_shows_nothing(const struct nst_at *at)
 
 static bool switch_lacks_doc(const struct nst_at *at)
 {
-    return at->query_switch->doc == NULL;
+    const struct nst_switch *s = at->query_switch;
+    return s->doc == NULL || (s->also != NULL && s->also_doc == NULL);
 }
 
 /* What a list reads of the query already. */
@@ -99,8 +100,9 @@ static bool switch_is_taken(const struct nst_at *at)
 {
     const struct nst_switch *s = at->query_switch;
     for (const struct nst_switch *before = at->set->switches; before != s; before++)
-        if (before->of == s->of && strcmp(before->name, s->name) == 0)
-            return true;
+        if (before->of == s->of && strcmp(before->name, s->name) == 0 &&
+            (before->also == NULL || nst_is_same(before->also, s->also)))
+            return true; /* the first that is true counts: this one never would */
     for (size_t i = 0; i < at->reg->faces; i++)
         if (nst_is_list_parameter(at->reg->face[i], nst_str_z(s->name)))
             return true;

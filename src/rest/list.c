@@ -19,17 +19,19 @@ static int64_t number_in(struct nst_req *rq, const char *name, int64_t low, int6
     return n >= low && n <= high ? n : -1;
 }
 
-static int64_t read_limit(struct nst_req *rq, const struct nst_list_grammar *g)
+static int64_t read_limit(struct nst_req *rq, const struct nst_list_grammar *g,
+                          const struct nst_switch *s)
 {
     bool is_given = nst_query_value(rq, g->limit).p != NULL;
-    int64_t n = number_in(rq, is_given ? g->limit : g->limit_too, 1, g->limit_max);
+    unsigned most = s != NULL && s->limit_max > 0 ? s->limit_max : g->limit_max;
+    int64_t n = number_in(rq, is_given ? g->limit : g->limit_too, 1, most);
     return n > 0 ? n : g->limit_default;
 }
 
-static void read_page(struct nst_page *page, struct nst_req *rq)
+static void read_page(struct nst_page *page, struct nst_req *rq, const struct nst_model *m)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
-    page->limit = read_limit(rq, g);
+    page->limit = read_limit(rq, g, nst_switch_chosen(rq, m, NST_LIST));
     page->number = number_in(rq, g->page, 1, INT64_MAX);
     page->offset = number_in(rq, g->offset, 0, INT64_MAX);
     page->by_offset = page->offset >= 0;
@@ -281,7 +283,7 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     struct listing l = { .model = m };
     bool filtered = false, is_there = false;
     l.shape = nst_shape_chosen(rq, l.model, NST_LIST);
-    read_page(&l.page, rq);
+    read_page(&l.page, rq, l.model);
     NST_TRY(nst_order_read(&l.order, rq, m));
     NST_TRY(read_place(&l, rq));
     NST_TRY(conditions(&l, &filtered, rq, parent));

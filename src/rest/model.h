@@ -156,6 +156,10 @@ size_t nst_face_index(const struct nst_registry *reg, const struct nst_face *fac
 const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst_face *face,
                                      enum nst_use use);
 
+/* The switch that chooses what is shown of a row that is asked for as `use`; NULL: none does. */
+const struct nst_switch *nst_switch_chosen(struct nst_req *rq, const struct nst_model *m,
+                                           enum nst_use use);
+
 /* What to show of a row that is asked for as `use`: the query may choose by a switch,
  * among what the face has. NULL where it has not even `use`. */
 const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,

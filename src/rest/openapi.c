@@ -246,14 +246,29 @@ static void put_filters(struct nst_buf *out, const struct nst_face *face,
     }
 }
 
+/* A switch that stands in several rows is said by the last, where it is alone. */
+static bool is_said_later(const struct nst_switch *s)
+{
+    for (const struct nst_switch *later = s + 1; later->name != NULL; later++)
+        if (later->of == s->of && strcmp(later->name, s->name) == 0)
+            return true;
+    return false;
+}
+
 /* Of what is shown as `use` in this face. */
 static void put_switches(struct nst_buf *out, const struct nst_face *face,
                          const struct nst_model *m, enum nst_use use)
 {
     const struct nst_switch *s = m->set.switches;
-    for (; s != NULL && s->name != NULL; s++)
-        if (s->of == use && nst_shape_of(m, face, s->as) != NULL)
+    for (; s != NULL && s->name != NULL; s++) {
+        if (s->of != use || nst_shape_of(m, face, s->as) == NULL)
+            continue;
+        if (!is_said_later(s))
             put_parameter(out, &(const struct nst_parameter){ s->name, NST_SWITCH_SCHEMA, s->doc });
+        if (s->also != NULL)
+            put_parameter(out,
+                          &(const struct nst_parameter){ s->also, NST_SWITCH_SCHEMA, s->also_doc });
+    }
 }
 
 static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_method *op)

@@ -65,12 +65,22 @@ static const struct nst_parameter *member_parameters(struct nst_req *rq)
     return shows && nst_has_members(m, rq->face) ? m->set.member_asked : NULL;
 }
 
+/* A switch that chooses, with another, how the face shows a list. */
+static bool is_switch_of_list(struct nst_req *rq, const struct nst_model *m, struct nst_str name)
+{
+    const struct nst_switch *s = nst_view_of(rq->action) == nst_list ? m->set.switches : NULL;
+    for (; s != NULL && s->name != NULL; s++)
+        if (s->of == NST_LIST && s->also != NULL && nst_str_eq(nst_str_z(s->also), name))
+            return nst_shape_of(m, rq->face, s->as) != NULL;
+    return false;
+}
+
 /* What the hooks of what the path names read of the query. */
 static bool is_read_on_the_way(struct nst_req *rq, struct nst_str name)
 {
     for (size_t i = 0; i < rq->endpoint->count; i++) {
         const struct nst_model *m = rq->endpoint->step[i].model;
-        if (m != NULL && is_among(m->resource->asked, name))
+        if (m != NULL && is_among(m->set.asked, name))
             return true;
     }
     return false;
@@ -80,12 +90,13 @@ static bool is_read_on_the_way(struct nst_req *rq, struct nst_str name)
  * know it. */
 static bool is_answered(struct nst_req *rq, struct nst_str name)
 {
-    const struct nst_resource *r = nst_answered_model(rq->endpoint)->resource;
+    const struct nst_model *m = nst_answered_model(rq->endpoint);
     const struct nst_description *own = rq->action->describe;
     const struct nst_parameter *p = own != NULL ? own->parameter : NULL;
-    return is_among(p, name) || is_read_on_the_way(rq, name) || is_among(member_parameters(rq), name) ||
+    return is_among(p, name) || is_read_on_the_way(rq, name) ||
+           is_among(member_parameters(rq), name) || is_switch_of_list(rq, m, name) ||
            (nst_view_of(rq->action) == nst_list &&
-            (nst_is_filter(r, name) || is_among(r->asked, name)));
+            (nst_is_filter(m->resource, name) || is_among(m->set.asked, name)));
 }
 
 static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
@@ -121,9 +132,13 @@ static void check_switches(struct nst_req *rq)
     enum nst_use use = view == nst_list       ? NST_LIST
                        : view == nst_retrieve ? NST_DETAIL
                                               : NST_USE_COUNT;
-    for (const struct nst_switch *s = set->switches; s != NULL && s->name != NULL; s++)
-        if (s->of == use)
-            check_switch(rq, s->name);
+    for (const struct nst_switch *s = set->switches; s != NULL && s->name != NULL; s++) {
+        if (s->of != use)
+            continue;
+        check_switch(rq, s->name);
+        if (s->also != NULL)
+            check_switch(rq, s->also);
+    }
     check_parameters(rq, view == nst_list ? set->asked : NULL);
     check_parameters(rq, member_parameters(rq));
 }
@@ -190,8 +205,11 @@ static void check_spelling(struct nst_req *rq, struct nst_str name, const struct
     struct spelling s = { .given = name };
     if (nst_view_of(rq->action) == nst_list)
         consider_list(&s, rq, m);
-    for (const struct nst_switch *w = m->set.switches; w != NULL && w->name != NULL; w++)
+    for (const struct nst_switch *w = m->set.switches; w != NULL && w->name != NULL; w++) {
         consider(&s, nst_str_z(w->name));
+        if (w->also != NULL)
+            consider(&s, nst_str_z(w->also));
+    }
     consider_parameters(&s, member_parameters(rq));
     if (rq->action->describe != NULL)
         consider_parameters(&s, rq->action->describe->parameter);

@@ -202,16 +202,22 @@ void nst_shape_put(struct nst_buf *out, const struct nst_face *face, const struc
     nst_put_char(out, '}');
 }
 
+const struct nst_switch *nst_switch_chosen(struct nst_req *rq, const struct nst_model *m,
+                                           enum nst_use use)
+{
+    const struct nst_switch *s = m->set.switches;
+    for (; s != NULL && s->name != NULL; s++)
+        if (s->of == use && nst_shape_of(m, rq->face, s->as) != NULL &&
+            nst_query_is_true(rq, s->name) && (s->also == NULL || nst_query_is_true(rq, s->also)))
+            return s;
+    return NULL;
+}
+
 const struct nst_shape *nst_shape_chosen(struct nst_req *rq, const struct nst_model *m,
                                          enum nst_use use)
 {
-    const struct nst_switch *s = m->set.switches;
-    for (; s != NULL && s->name != NULL; s++) {
-        const struct nst_shape *shape = nst_shape_of(m, rq->face, s->as);
-        if (s->of == use && shape != NULL && nst_query_is_true(rq, s->name))
-            return shape;
-    }
-    return nst_shape_of(m, rq->face, use);
+    const struct nst_switch *s = nst_switch_chosen(rq, m, use);
+    return nst_shape_of(m, rq->face, s != NULL ? s->as : use);
 }
 
 void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *r,

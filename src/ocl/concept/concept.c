@@ -86,6 +86,7 @@ static const struct nst_rule v2_rule[] = {
     "is_latest_version version_created_by version_created_on=version_created_at " \
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
+#define DIGEST   "id type url checksums"
 #define NOT_YET  "mappings" /* V238 */
 #define V2_SETTABLE \
     "descriptions external_id extras retired update_comment retire_reason " \
@@ -101,6 +102,7 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
+    { V2, NST_DIGEST, DIGEST },                                         /* V243 */
     { V2, NST_CREATE, "id concept_class* datatype* names* " V2_SETTABLE, .rules = v2_rule,
       .duplicate = V2_TAKEN }, /* V238 */
     { V2, NST_UPDATE, "concept_class datatype names " V2_SETTABLE, .rules = v2_rule,
@@ -120,6 +122,7 @@ static const struct nst_serializer version_serializer[] = {
       "uuid=version_number " V2_DETAIL "version=version_number" V2_DETAIL_END HISTORY },
     { V2, NST_LIST, "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
+    { V2, NST_DIGEST, DIGEST },
 };
 
 /* A concept as a version of its source holds it: the fields of its export, too (V621). */
@@ -138,6 +141,7 @@ static const struct nst_serializer pinned_serializer[] = {
     { V2, NST_LIST,
       "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY EXPORTED },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
+    { V2, NST_DIGEST, DIGEST },
 };
 
 /* ---- Members that are asked for (V244, V245) ---- */
@@ -285,6 +289,7 @@ static const char *concept_order(struct nst_req *rq)
 #define BRIEF "What names the concept, and no more."
 
 static const struct nst_switch concept_switches[] = {
+    OCL_DIGEST(BRIEF),
     { "brief", NST_LIST, NST_BRIEF, BRIEF },
     { "brief", NST_DETAIL, NST_BRIEF, BRIEF },
     OCL_VERBOSE,

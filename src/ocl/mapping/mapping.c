@@ -142,6 +142,7 @@ static const struct nst_serializer mapping_serializer[] = {
     { V2, NST_LIST, TODAY("uuid") },
     { V2, NST_DETAIL, TODAY("uuid") DETAIL },
     { V2, NST_BRIEF, BRIEF("uuid") },
+    { V2, NST_DIGEST, "id type url checksums" },
     { V2, NST_CREATE, "id map_type* " SETTABLE, .rules = id_rule, .duplicate = TAKEN },
     { V2, NST_UPDATE, "map_type " SETTABLE },
     { IMPORT, NST_CREATE, "id map_type* " SETTABLE " retire_reason", .rules = id_rule,
@@ -153,6 +154,7 @@ static const struct nst_serializer version_serializer[] = {
     { V2, NST_LIST, THEN("version_number") HISTORY },
     { V2, NST_DETAIL, THEN("version_number") DETAIL HISTORY },
     { V2, NST_BRIEF, BRIEF("version_number") },
+    { V2, NST_DIGEST, "id type url checksums" },
 };
 
 /* ---- Members that are asked for (V245, V262) ---- */
@@ -342,6 +344,7 @@ static const char *mapping_order(struct nst_req *rq)
 #define BRIEF_DOC "What names the mapping and where it leads, and no more."
 
 static const struct nst_switch mapping_switches[] = {
+    OCL_DIGEST(BRIEF_DOC),
     { "brief", NST_LIST, NST_BRIEF, BRIEF_DOC },
     { "brief", NST_DETAIL, NST_BRIEF, BRIEF_DOC },
     OCL_VERBOSE,

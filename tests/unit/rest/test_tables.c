@@ -77,6 +77,11 @@ static const struct nst_switch limit_switch[] = {
     { "limit", NST_LIST, NST_DETAIL, "Taken." },
     { 0 },
 };
+static const struct nst_switch hidden_switch[] = {
+    { "brief", NST_LIST, NST_DETAIL, "Alone." },
+    { "brief", NST_LIST, NST_DETAIL, "With.", .also = "more", .also_doc = "More." },
+    { 0 },
+};
 static const struct nst_switch mute_switch[] = { { "mute", NST_LIST, NST_DETAIL }, { 0 } };
 
 static enum nst_err make_nothing(struct nst_req *rq, const struct nst_shown *shown)
@@ -182,6 +187,8 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
     X(switch_of_a_filter_s_name, "book", "switch since", "rename", \
       t->book.switches = since_switch) \
     X(switch_of_a_taken_name, "book", "switch limit", "rename", t->book.switches = limit_switch) \
+    X(switch_behind_one_that_is_true, "book", "switch brief", "take it out", \
+      t->book.switches = hidden_switch) \
     X(switch_without_doc, "book", "switch mute", ".doc", t->book.switches = mute_switch) \
     X(member_without_schema, "book", "member loans", "lacks", \
       give_member(t, NST_DETAIL, "loans", NULL)) \
