@@ -272,6 +272,7 @@ struct nst_filter {
     enum nst_filter_how how;
     const struct nst_type *type; /* of a value; NULL: the field's of this name, else text */
     const char *column;          /* an expression; NULL: the field's of this name */
+    const char *or_column;       /* another, of which the same may hold instead; NULL: none */
     /* Where the values stand in another table: `other` is what they are compared with there,
      * `among` finds what the column then is, "SELECT a.id FROM account a WHERE ?"; `?` is the
      * place of the condition. It is looked up first. NULL: here. */

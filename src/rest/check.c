@@ -295,14 +295,14 @@ static bool filter_has_no_column(const struct nst_at *at)
 static bool filter_leads_nowhere(const struct nst_at *at)
 {
     const struct nst_filter *f = at->filter;
-    return (f->among != NULL) != (f->other != NULL) ||
+    return (f->among != NULL) != (f->other != NULL) || (f->among != NULL && f->or_column != NULL) ||
            (f->among != NULL && strchr(f->among, '?') == NULL);
 }
 
-/* Values are looked up in the table of the resource. */
+/* Values are looked up in the table of the resource, in one column. */
 static bool filter_is_few_elsewhere(const struct nst_at *at)
 {
-    return at->filter->few && at->filter->among != NULL;
+    return at->filter->few && (at->filter->among != NULL || at->filter->or_column != NULL);
 }
 
 static bool filter_holds_in_vain(const struct nst_at *at)
@@ -317,9 +317,9 @@ static const struct nst_check filter_checks[] = {
     { filter_is_of_lists, "a filter has the name of a parameter of lists", "rename the filter" },
     { filter_has_no_column, "there is no column to filter by", "write .column" },
     { filter_leads_nowhere, ".among and .other belong together, with a place for the condition",
-      "write both, and `?` where it belongs" },
-    { filter_is_few_elsewhere, "a column of another table has no values here",
-      "take .few or .among out" },
+      "write both, `?` where it belongs, and no .or_column" },
+    { filter_is_few_elsewhere, "values are looked up in one column of this table",
+      "take .few, .among or .or_column out" },
     { filter_holds_in_vain, "a set is NST_HOLDS with .mark and .few, and nothing else is",
       "write all three, or none" },
     { 0 },

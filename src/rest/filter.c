@@ -257,6 +257,13 @@ static bool is_judged(const struct nst_filtering *f)
     return f->row.few && is_judged;
 }
 
+static void put_other_column(struct nst_filtering *f)
+{
+    nst_sql_add(f->q, " OR ");
+    f->row.column = f->row.or_column;
+    nst_filter_put_condition(f);
+}
+
 static enum nst_err put_filter(struct nst_filtering *f)
 {
     if (is_judged(f))
@@ -266,6 +273,8 @@ static enum nst_err put_filter(struct nst_filtering *f)
         NST_TRY(nst_filter_put_among(f));
     else
         nst_filter_put_condition(f);
+    if (f->row.or_column != NULL)
+        put_other_column(f);
     nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
     return NST_OK;
 }

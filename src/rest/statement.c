@@ -120,7 +120,7 @@ static enum nst_err prove_sorts(bool *is_good, struct proof *p)
     return NST_OK;
 }
 
-/* Whether the column of a filter is one, and what it is looked up by. */
+/* Whether the columns of a filter are some, and what it is looked up by. */
 static enum nst_err prove_filter(bool *is_good, struct proof *p, const struct nst_filter *f)
 {
     const struct nst_resource *r = p->m->resource;
@@ -134,6 +134,8 @@ static enum nst_err prove_filter(bool *is_good, struct proof *p, const struct ns
     else
         nst_column_put(&q.text, r, &r->field[nst_field_index(r, nst_str_z(f->name))]);
     nst_sql_add(&q, " IS NOT NULL");
+    if (f->or_column != NULL)
+        nst_sql_addf(&q, " AND %s IS NOT NULL", f->or_column);
     NST_TRY(ask(is_good, p, &q, "correct its column"));
     if (!*is_good || f->among == NULL)
         return NST_OK;

@@ -421,6 +421,14 @@ static const struct nst_route history_route[] = {
       .get = { nst_retrieve, ocl_any_caller }, .doc = "That version itself." },
 };
 
+/* V336, V338 */
+static const struct nst_filter mapping_filter[] = {
+    { "concept_source", .column = "from_repo.mnemonic", .or_column = "to_repo.mnemonic",
+      .doc = "Id of the source at either end." },
+    OCL_CONTENT_FILTERS(TABLE),
+    { 0 },
+};
+
 static const struct nst_set mapping_sets[] = {
     { "pinned_mapping", NST_SERIALIZERS(version_serializer), NST_ROUTES(pinned_route),
       .member = version_member, .hook = { .scope = pinned_scope, .state = ocl_held_state },
@@ -441,6 +449,7 @@ const struct nst_resource ocl_mapping = {
     NST_SERIALIZERS(mapping_serializer),
     NST_ROUTES(mapping_route),
     .sort = mapping_sort,
+    .filter = mapping_filter,
     .switches = mapping_switches,
     .asked = ocl_content_asked,
     .member = mapping_member,
