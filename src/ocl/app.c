@@ -74,7 +74,7 @@ static void put_page_checksum(struct nst_req *rq, const char *header, const stru
                               size_t at)
 {
     struct nst_json list = { .kind = NST_JSON_ARRAY }, **tail = &list.first;
-    for (; at < page->kept.n; at += OCL_KEPT_SUMS * OCL_CHECKSUM_LENGTH) {
+    for (; at < page->kept.n; at += OCL_KEPT) {
         *tail = NST_NEW(rq->arena, struct nst_json);
         **tail = (struct nst_json){
             .kind = NST_JSON_STRING,

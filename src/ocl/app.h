@@ -72,8 +72,8 @@ extern const struct nst_resource *const ocl_resources[];
 /* Rows of .sort: by rank there is no other order than the usual one yet (V332). */
 #define OCL_RANKED { "score" }, { "best_match" }
 
-/* What the hook `keep` of content has of a row: its standard checksum, then the smart one. */
-#define OCL_KEPT_SUMS 2
+/* Bytes that the hook `keep` of content has of a row: its standard checksum, the smart one. */
+#define OCL_KEPT ((size_t)2 * OCL_CHECKSUM_LENGTH)
 
 /* Rows of .switches: of content its checksums alone, with more rows than other pages (V243). */
 #define OCL_DIGEST(sentence) \

@@ -167,19 +167,23 @@ static enum nst_err put_piece(bool *is_last, struct nst_req *rq, void *state)
 
 /* ---- The view ---- */
 
-static const struct {
+struct list {
     const char *asked, *name;
     const struct nst_resource *resource;
-} lists[] = {
+};
+
+static const struct list lists[] = {
     { "includeConcepts", "concepts", &ocl_concept },
     { "includeMappings", "mappings", &ocl_mapping },
 };
 
 static enum nst_err add_part(struct walk *w, struct nst_req *rq, const struct question *q,
-                             const struct nst_resource *r, bool is_pinned, const char *name)
+                             const struct list *list)
 {
+    const struct nst_resource *r = list->resource;
+    bool is_pinned = nst_ancestor(rq, "version") != NULL;
     struct part *p = &w->part[w->count++];
-    *p = (struct part){ .name = name,
+    *p = (struct part){ .name = list->name,
                         .resource = r,
                         .set = is_pinned ? &r->sets[OCL_PINNED] : NULL,
                         .behind = INT64_MAX,
@@ -200,7 +204,7 @@ static enum nst_err begin_walk(struct walk *w, struct nst_req *rq)
     NST_TRY(read_question(&q, rq));
     for (size_t i = 0; i < NST_COUNT(lists); i++)
         if (nst_query_is_true(rq, lists[i].asked))
-            NST_TRY(add_part(w, rq, &q, lists[i].resource, version != NULL, lists[i].name));
+            NST_TRY(add_part(w, rq, &q, &lists[i]));
     return NST_OK;
 }
 
