@@ -109,6 +109,7 @@ static enum nst_err begin(struct change *c, struct nst_req *rq, bool names_one)
 
 static void append(struct nst_json *parent, struct nst_json *v)
 {
+    assert(parent != NULL && v != NULL);
     struct nst_json **at = &parent->first;
     while (*at != NULL)
         at = &(*at)->next;
