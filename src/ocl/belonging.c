@@ -13,6 +13,7 @@ struct belonging {
 
 /* What lies deeper stands first. */
 static const struct belonging belongings[] = {
+    { "tally", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "end_id", "repo", NULL, NULL },
     { "mapping_version", "repo_id", "repo", NULL, NULL },

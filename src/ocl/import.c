@@ -262,7 +262,7 @@ enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im, 
 {
     const size_t *order = ocl_import_order(batch);
     batch->again = false;
-    *im->run = (struct ocl_run){ 0 };
+    ocl_run_begin(im->run, im->counts);
     nst_cache_drop(im->cache);
     for (unsigned turn = 0; turn < OCL_IMPORT_TURNS && !batch->again; turn++)
         NST_TRY(import_turn(batch, im, db, turn, order));
@@ -281,6 +281,7 @@ struct ocl_importer *ocl_importer_new(struct nst_registry *registry,
                                  .registry = registry,
                                  .caller = *caller,
                                  .arena = nst_arena_new(65536),
+                                 .counts = nst_arena_new(65536),
                                  .cache = nst_cache_new(),
                                  .run = NST_NEW(home, struct ocl_run) };
     return im;
@@ -290,6 +291,7 @@ void ocl_importer_free(struct ocl_importer *im)
 {
     nst_cache_free(im->cache);
     nst_arena_free(im->arena);
+    nst_arena_free(im->counts);
     nst_arena_free(im->home);
 }
 

@@ -33,6 +33,7 @@ struct ocl_importer {
     struct nst_registry *registry;
     struct nst_caller caller; /* each line is judged as this user (V613) */
     struct nst_arena *arena;  /* of one line */
+    struct nst_arena *counts; /* of the run */
     struct nst_cache *cache;  /* ancestors, while only concepts come */
     struct ocl_run *run;      /* of the present batch */
     bool is_careful;          /* a savepoint a line */

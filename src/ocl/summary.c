@@ -2,6 +2,7 @@
  * nothing is walked here, and nothing is ever pending (V109). */
 #include "summary.h"
 
+#include "ocl/distribution.h"
 #include "ocl/mapping/mapping.h"
 #include "ocl/source/source.h"
 #include "ocl/version/version.h"
@@ -25,6 +26,8 @@ static enum nst_err put_summary(struct nst_req *rq)
 
 enum nst_err ocl_summary(struct nst_req *rq)
 {
+    if (ocl_wants_distribution(rq))
+        return ocl_answer_distribution(rq);
     NST_TRY(put_summary(rq));
     return nst_answer_json(rq, 200);
 }
@@ -51,7 +54,9 @@ enum nst_err ocl_processing_clear(struct nst_req *rq)
 /* ---- Descriptions ---- */
 
 static const struct nst_response summary_response[] = {
-    { 200, "How many there are.", { .schema = OCL_SUMMARY_SCHEMA } },
+    { 200,
+      "How many there are.",
+      { .schema = "{\"anyOf\":[" OCL_SUMMARY_SCHEMA "," OCL_DISTRIBUTION_SCHEMA "]}" } },
     { 0 },
 };
 
@@ -72,8 +77,9 @@ static const struct nst_response clearing_response[] = {
     { 0 },
 };
 
-const struct nst_description ocl_summary_description = { .response = summary_response,
-                                                         .not_yet = "verbose?" };
+static const struct nst_parameter summary_parameter[] = { OCL_DISTRIBUTION_PARAMETERS, { 0 } };
+const struct nst_description ocl_summary_description = { .parameter = summary_parameter,
+                                                         .response = summary_response };
 const struct nst_description ocl_summary_renewal = { .response = renewal_response };
 const struct nst_description ocl_processing_description = { .response = processing_response };
 const struct nst_description ocl_processing_clearing = { .response = clearing_response };

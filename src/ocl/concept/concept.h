@@ -9,6 +9,7 @@ struct ocl_concept {
     struct nst_str concept_class, datatype, names, descriptions, display_name, display_locale;
     struct nst_str terms;
     struct nst_str parents, children; /* codes, a line each; null: none */
+    const struct nst_json *name_tree; /* names as a tree, where they were just made; or NULL */
 };
 
 extern const struct nst_resource ocl_concept, ocl_concept_name, ocl_concept_description;
@@ -35,6 +36,9 @@ enum nst_err ocl_make_concept_summary(struct nst_req *rq, const struct nst_shown
 /* GET summary/ below the concept that the path names last (V250). */
 nst_view ocl_concept_summary;
 extern const struct nst_description ocl_concept_summary_description;
+
+/* Tell what a version counts for: of names those that are not retired. */
+void ocl_concept_tell(struct ocl_teller *teller, const void *row);
 
 /* POST under /v2/: a concept, with the mappings that its body has (V238). */
 nst_view ocl_concept_create;

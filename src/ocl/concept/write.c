@@ -115,18 +115,20 @@ static void seal(struct nst_req *rq, const struct ocl_checksum_kind *kind, struc
     ocl_add_text(rq, label, "checksum", ocl_checksum(rq->arena, kind, OCL_STANDARD, label));
 }
 
-static void seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
-                      struct nst_str *text)
+/* The list as a tree; NULL where there is none. */
+static const struct nst_json *seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
+                                        struct nst_str *text)
 {
     struct nst_json *list;
     struct nst_buf b;
     if (text->n == 0 || nst_json_read(&list, NULL, rq->arena, *text, &ocl_stored_limits) != NST_OK)
-        return;
+        return NULL;
     for (struct nst_json *label = list->first; label != NULL; label = label->next)
         seal(rq, kind, label);
     nst_buf_init(&b, rq->arena, SIZE_MAX);
     nst_json_put(&b, list);
     *text = nst_buf_str(&b);
+    return list;
 }
 
 static enum nst_err settle(struct nst_req *rq, void *row)
@@ -135,7 +137,7 @@ static enum nst_err settle(struct nst_req *rq, void *row)
     NST_TRY(ocl_settle_parents(rq, c));
     NST_TRY(choose_display(rq, c));
     if (nst_is_set(&ocl_concept, c, "names"))
-        seal_list(rq, &ocl_concept_name_sum, &c->names);
+        c->name_tree = seal_list(rq, &ocl_concept_name_sum, &c->names);
     if (nst_is_set(&ocl_concept, c, "descriptions"))
         seal_list(rq, &ocl_concept_description_sum, &c->descriptions);
     return NST_OK;
@@ -160,4 +162,5 @@ const struct ocl_kind ocl_concept_kind = {
     .sums = sums,
     .is_below = is_below,
     .follow = ocl_concept_follow,
+    .tell = ocl_concept_tell,
 };

@@ -7,6 +7,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/checksum.h"
+#include "ocl/content/tally.h"
 #include "ocl/source/source.h"
 
 /* The upper end of an open interval. */
@@ -183,6 +184,8 @@ struct ocl_kind {
      *   former  the one before it; NULL: it is the first
      * NULL: nothing follows. Errors: any. */
     enum nst_err (*follow)(struct nst_req *rq, int64_t rev, const void *row, const void *former);
+    /* Tell all that a version counts for in the tallies of its source. */
+    void (*tell)(struct ocl_teller *teller, const void *row);
 };
 
 /* ---- Revisions (revision.c) ---- */
@@ -194,20 +197,26 @@ struct ocl_change {
     int64_t number; /* first of the numbers asked for, already with the owner's ordinal */
 };
 
-/* What a write adds: numbers that it needs, and to the counts of one kind. */
+/* What a write does: numbers that it needs, the version that goes and the one that comes, by
+ * which counts and tallies move; either may be NULL. */
 struct ocl_delta {
     int64_t numbers;
-    enum ocl_counted counted;
-    struct ocl_count count;
+    const struct ocl_kind *kind;
+    const struct ocl_content *former, *next;
 };
 
 /* A run of writes to one source inside one transaction: revisions and numbers are taken a
- * thousand at a time, counts are added at its end. Zeroed before its first use; handed over
- * as rq->context. */
+ * thousand at a time, counts and tallies are moved at its end. Begun before its first use;
+ * handed over as rq->context. */
 struct ocl_run {
     int64_t repo, rev, revs_left, number, numbers_left, at;
     struct ocl_count count[OCL_COUNTED];
+    struct ocl_tallies tallies;
 };
+
+/* Forget whatever the run had. It keeps its tallies in the arena, which is reset here and with
+ * every flush. */
+void ocl_run_begin(struct ocl_run *run, struct nst_arena *a);
 
 /* Write down what the run has counted and give back what it did not use; before its transaction
  * ends, and before anything else looks at the source.

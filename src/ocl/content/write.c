@@ -8,14 +8,12 @@ static const struct ocl_kind *kind_of(const struct nst_req *rq)
 }
 
 /* What every new version has, the first one included. */
-static void open_version(struct nst_req *rq, struct ocl_content *c, const struct ocl_change *change,
-                         int64_t previous)
+static void open_version(struct ocl_content *c, const struct ocl_change *change, int64_t previous)
 {
     c->rev_from = change->rev;
     c->version_created_at = change->at;
     c->rev_to = OCL_OPEN;
     c->previous_id = previous;
-    c->version_created_by = rq->caller.id;
 }
 
 static void seal(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
@@ -36,29 +34,10 @@ static enum nst_err settle(struct nst_req *rq, const struct ocl_kind *kind, stru
     return NST_OK;
 }
 
-/* What a version counts for; NULL: none. */
-static struct ocl_count count_of(const struct ocl_kind *kind, const struct ocl_content *c)
-{
-    if (c == NULL)
-        return (struct ocl_count){ 0 };
-    return (struct ocl_count){ 1, !c->retired, kind->is_below != NULL && kind->is_below(c) };
-}
-
-/* What the counts gain when one version takes the place of another. */
-static struct ocl_delta delta_of(const struct ocl_kind *kind, const struct ocl_content *next,
-                                 const struct ocl_content *former)
-{
-    const struct ocl_count a = count_of(kind, next), b = count_of(kind, former);
-    return (struct ocl_delta){ .counted = kind->counted,
-                               .count = { a.all - b.all, a.active - b.active, a.below - b.below } };
-}
-
 /* Numbers for the thing and its first version. */
 static struct ocl_delta opened(const struct ocl_kind *kind, const struct ocl_content *c)
 {
-    struct ocl_delta delta = delta_of(kind, c, NULL);
-    delta.numbers = 2;
-    return delta;
+    return (struct ocl_delta){ .numbers = 2, .kind = kind, .next = c };
 }
 
 static enum nst_err follow(struct nst_req *rq, const struct ocl_kind *kind, int64_t rev,
@@ -104,6 +83,7 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
     c->repo_id = s->row.id;
     c->source = s->id;
     c->owner_url = s->owner_url;
+    c->version_created_by = rq->caller.id;
     NST_TRY(settle(rq, kind, c));
     const struct ocl_delta delta = opened(kind, c);
     NST_TRY(ocl_advance(&change, rq, s->row.id, &delta));
@@ -111,7 +91,7 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
     c->row.id = change.number + 1;
     c->created_at = change.at;
     c->created_by = rq->caller.id;
-    open_version(rq, c, &change, 0);
+    open_version(c, &change, 0);
     return give_id(rq, kind, c);
 }
 
@@ -133,10 +113,10 @@ enum nst_err ocl_content_create(struct nst_req *rq)
 static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
                                struct ocl_content *next, const struct ocl_content *former)
 {
-    struct ocl_delta delta = delta_of(kind, next, former);
+    const struct ocl_delta delta = { .numbers = 1, kind, former, next };
     struct ocl_change change = { 0 };
     struct nst_sql q;
-    delta.numbers = 1;
+    next->version_created_by = rq->caller.id;
     NST_TRY(ocl_advance(&change, rq, next->repo_id, &delta));
     nst_sql_init(&q, rq->arena);
     nst_sql_addf(&q, "UPDATE %s SET rev_to = ", kind->resource->table);
@@ -147,7 +127,7 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
     nst_sql_bind(&q, NST_INT(former->row.id));
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     next->row.id = change.number;
-    open_version(rq, next, &change, former->row.id);
+    open_version(next, &change, former->row.id);
     NST_TRY(nst_insert(rq, kind->resource, next));
     return follow(rq, kind, change.rev, next, former);
 }
@@ -339,7 +319,7 @@ static enum nst_err is_released(bool *out, struct nst_req *rq, const struct ocl_
 static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
                           const struct ocl_content *c)
 {
-    const struct ocl_delta delta = delta_of(kind, NULL, c);
+    const struct ocl_delta delta = { .kind = kind, .former = c };
     struct ocl_change change;
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);

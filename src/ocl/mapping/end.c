@@ -171,30 +171,36 @@ enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m)
 
 /* A SELECT of one value is looked up row by row; PostgreSQL would make an EXISTS a walk over
  * all sources. It takes IS NOT TRUE to be so for every other row, and so expects a page soon. */
-static void put_ends_seen(struct nst_sql *q, struct nst_req *rq)
+static void put_ends_seen(struct nst_sql *q, struct nst_req *rq, const struct ocl_end_columns *of)
 {
-    static const char *const column[] = { "mapping_version.from_source_id",
-                                          "mapping_version.to_source_id" };
+    const char *const column[] = { of->from_id, of->to_id };
     for (size_t i = 0; i < NST_COUNT(column); i++) {
-        nst_sql_addf(q,
-                     "%s(%s IN (0, mapping_version.repo_id) OR (SELECT TRUE FROM repo "
-                     "WHERE repo.id = %s",
-                     i > 0 ? " AND " : "", column[i], column[i]);
+        nst_sql_addf(q, "%s(%s IN (0, %s) OR (SELECT TRUE FROM repo WHERE repo.id = %s",
+                     i > 0 ? " AND " : "", column[i], of->repo_id, column[i]);
         ocl_hidden_repos(q, rq);
         nst_sql_add(q, ") IS NOT TRUE)");
     }
 }
 
-void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq)
+static const struct ocl_end_columns of_mapping = { "mapping_version.repo_id",
+                                                   "mapping_version.from_source_id",
+                                                   "mapping_version.to_source_id" };
+
+void ocl_ends_visible_in(struct nst_sql *q, struct nst_req *rq, const struct ocl_end_columns *of)
 {
     nst_sql_add(q, " AND ");
-    put_ends_seen(q, rq);
+    put_ends_seen(q, rq, of);
+}
+
+void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq)
+{
+    ocl_ends_visible_in(q, rq, &of_mapping);
 }
 
 void ocl_ends_hidden(struct nst_sql *q, struct nst_req *rq)
 {
     nst_sql_add(q, " AND NOT (");
-    put_ends_seen(q, rq);
+    put_ends_seen(q, rq, &of_mapping);
     nst_sql_add(q, ")");
 }
 

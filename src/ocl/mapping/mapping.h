@@ -54,6 +54,13 @@ NST_CHECKED enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping 
  * mapping_version. */
 void ocl_ends_visible(struct nst_sql *q, struct nst_req *rq);
 
+/* The same over another table, whose columns have the numbers of the source and of those of the
+ * ends. */
+struct ocl_end_columns {
+    const char *repo_id, *from_id, *to_id;
+};
+void ocl_ends_visible_in(struct nst_sql *q, struct nst_req *rq, const struct ocl_end_columns *of);
+
 /* The contrary: leave out what has none. */
 void ocl_ends_hidden(struct nst_sql *q, struct nst_req *rq);
 

@@ -66,6 +66,15 @@ static enum nst_err find_some(int64_t *ids, size_t *count, const struct move *mo
     return nst_rows_end(rows);
 }
 
+/* What was counted by the former addresses is counted by the new ones. */
+static enum nst_err move_tallies(const struct move *move)
+{
+    return nst_exec_with(NULL, move->rq->db,
+                         "UPDATE tally SET url = $1 || substr(url, length($2) + 1) "
+                         "WHERE url IS NOT NULL AND $2 = substr(url, 1, length($2))",
+                         NST_TEXT(move->to), NST_TEXT(move->from));
+}
+
 enum nst_err ocl_move_ends(struct nst_req *rq, struct nst_str from, struct nst_str to)
 {
     const struct move move = { rq, from, to };
@@ -81,5 +90,5 @@ enum nst_err ocl_move_ends(struct nst_req *rq, struct nst_str from, struct nst_s
         last = count > 0 ? ids[count - 1] : last;
     }
     nst_arena_free(a);
-    return e;
+    return e == NST_OK ? move_tallies(&move) : e;
 }

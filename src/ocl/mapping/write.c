@@ -156,6 +156,34 @@ static struct ocl_checksums sums(struct nst_req *rq, const void *row)
     return ocl_checksums(rq->arena, &ocl_mapping_sum, &object);
 }
 
+/* ---- What it counts for in the summary of its source (V235) ---- */
+
+static void tell_end(struct ocl_teller *teller, const struct ocl_mapping *m, const char *kind,
+                     struct nst_str url)
+{
+    const struct ocl_tally t = { kind, m->map_type, url, m->from.source_id, m->to.source_id };
+    ocl_tell(teller, &t);
+}
+
+static void tell(struct ocl_teller *teller, const void *row)
+{
+    const struct ocl_mapping *m = row;
+    bool retired = m->content.retired;
+    tell_end(teller, m, retired ? OCL_TALLY_RETIRED OCL_TALLY_FROM : OCL_TALLY_FROM,
+             m->from.source_url);
+    tell_end(teller, m, retired ? OCL_TALLY_RETIRED OCL_TALLY_TO : OCL_TALLY_TO, m->to.source_url);
+    if (retired || m->content.version_created_by == 0)
+        return;
+    const struct ocl_tally author = {
+        OCL_TALLY_MAP_AUTHOR,
+        nst_strf(teller->scratch, "%lld", (long long)m->content.version_created_by),
+        { 0 },
+        m->from.source_id,
+        m->to.source_id,
+    };
+    ocl_tell(teller, &author);
+}
+
 const struct ocl_kind ocl_mapping_kind = {
     .resource = &ocl_mapping,
     .word = "Mapping",
@@ -166,4 +194,5 @@ const struct ocl_kind ocl_mapping_kind = {
     .settle = settle,
     .name = name_line,
     .sums = sums,
+    .tell = tell,
 };

@@ -361,7 +361,8 @@ static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
 {
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, rq->db,
-                           "UPDATE repo SET versions = versions + 1 WHERE id = $1 "
+                           "UPDATE repo SET versions = versions + 1, labelled_rev = rev "
+                           "WHERE id = $1 "
                            "RETURNING rev, concepts, active_concepts, child_concepts, mappings, "
                            "active_mappings, 0",
                            NST_INT(v->repo_id)));
