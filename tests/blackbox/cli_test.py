@@ -62,7 +62,8 @@ EXTRAS = ("extras/", "extras/{key}/")
 COUNTED = ("summary/", "processing/")
 V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
            "/users/login/", "/users/{user}/reactivate/", "/users/{user}/staff/",
-           "/users/{user}/orgs/sources/", "/user/orgs/sources/",
+           "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
+           "/user/orgs/repos/", "/orgs/{org}/overview/",
            "/$checksum/standard/", "/$checksum/smart/",
            "/repos/", *(o + "repos/" for o in OWNERS),
            *(o + e for o in OWNERS for e in EXTRAS),

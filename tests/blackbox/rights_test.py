@@ -300,6 +300,9 @@ GET    /v2/user/                         S 200 V217
 GET    /v2/users/owner/orgs/             A 200 V216
 GET    /v2/user/orgs/                    S 200 V217
 GET    /v2/orgs/WHO/extras/              O 200 V208 V223
+GET    /v2/orgs/WHO/overview/            O 200 V223
+GET    /v2/orgs/HID/overview/            O 200 V223 V806
+PUT    /v2/orgs/WHO/overview/            H 200 V223
 GET    /v2/orgs/HID/extras/              O 200 V208 V806
 GET    /v2/orgs/HID/extras/a/            O 200 V208 V806
 PUT    /v2/orgs/WHO/extras/k/            H 200 V208 V220
@@ -319,6 +322,8 @@ GET    /v2/users/owner/repos/            A 200 V273 V309
 GET    /v2/user/repos/                   S 200 V217 V273
 GET    /v2/users/owner/orgs/sources/     A 200 V216
 GET    /v2/user/orgs/sources/            S 200 V216 V217
+GET    /v2/users/owner/orgs/repos/       A 200 V216
+GET    /v2/user/orgs/repos/              S 200 V216 V217
 POST   /v2/users/owner/orgs/             N 405 V216
 POST   /v2/user/orgs/                    N 405 V216 V217
 POST   /v2/users/                        X 201 V210 V304
@@ -635,6 +640,7 @@ def lists(who, face):
             yield place[1:] + "sources/", visible_sources(who, owner)
     if face == "v2":
         yield "users/owner/orgs/sources/", sources_of_orgs(who, "owner")
+        yield "users/owner/orgs/repos/", sources_of_orgs(who, "owner")
     if face == "v2" and who != "none":
         yield "user/orgs/sources/", sources_of_orgs(who, who)
     if who != "none":

@@ -1,6 +1,8 @@
 /* Organisations: owners that have members. */
 #include "org.h"
 
+#include "overview.h"
+
 #include "ocl/app.h"
 #include "ocl/extras.h"
 #include "ocl/user/user.h"
@@ -183,6 +185,9 @@ static const struct nst_parameter org_asked[] = {
     { 0 },
 };
 
+static const struct nst_member org_member[] = { OCL_OVERVIEW_MEMBER, { 0 } };
+static const struct nst_parameter member_asked[] = { OCL_OVERVIEW_ASKED, { 0 } };
+
 static const struct nst_switch org_switches[] = { OCL_VERBOSE, { 0 } };
 
 const struct nst_resource ocl_org = {
@@ -198,6 +203,8 @@ const struct nst_resource ocl_org = {
     .filter = org_filter,
     .switches = org_switches,
     .asked = org_asked,
+    .member = org_member,
+    .member_asked = member_asked,
     .hook = { .scope = org_scope,
               .visible = org_visible,
               .before_create = org_before_create,

@@ -7,6 +7,7 @@
 struct ocl_org {
     struct nst_row row;
     struct nst_str id, name, company, website, location, public_access, description, text, extras;
+    struct nst_str overview;
     bool is_active;
     int64_t created_at, updated_at, created_by, updated_by, members, public_sources;
     struct nst_str creator, updater;

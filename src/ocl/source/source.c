@@ -413,6 +413,9 @@ static const struct nst_route source_route[] = {
     { V2, "/(users/:user|user~user)/orgs/sources/",
       .get = { nst_list, ocl_any_caller, .arg = of_orgs },
       .doc = "Sources of the organisations that a user is a member of." },
+    { V2, "/(users/:user|user~user)/orgs/repos/",
+      .get = { nst_list, ocl_any_caller, .arg = of_orgs },
+      .doc = "Repositories of the organisations that a user is a member of." },
     /* G74, V234, V310; the view right is checked on loading */
     { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
       .delete = { source_destroy, ocl_may_delete_source, NST_MAY_BE_ABSENT,
