@@ -60,7 +60,7 @@ HELD = ("mappings/", "mappings/{pinned_mapping}/", "mappings/{pinned_mapping}/ve
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
 EXTRAS = ("extras/", "extras/{key}/")
 COUNTED = ("summary/", "processing/")
-V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/",
+V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/", "/locales/",
            "/users/login/", "/users/{user}/reactivate/", "/users/{user}/staff/",
            "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
            "/user/orgs/repos/", "/orgs/{org}/overview/",

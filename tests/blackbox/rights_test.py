@@ -273,6 +273,7 @@ DELETE /v2/users/target/                 X 204 V215 V306
 
 V2 = """
 GET    /v2/orgs/                         A 200 V301
+GET    /v2/locales/                      A 200 V276 V326
 GET    /v2/orgs/WHO/                     O 200 V302
 GET    /v2/orgs/HID/                     O 200 V302 V806
 GET    /v2/orgs/WHO/members/             L 200 V222 V303

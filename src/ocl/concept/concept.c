@@ -204,11 +204,21 @@ static const struct nst_member version_member[] = {
 
 /* ---- Hooks ---- */
 
+/* .arg of the list of languages that are known here: concepts of one source, where it is (V276). */
+static const char of_locales[] = "locales";
+
+static bool asks_for_locales(const struct nst_req *rq)
+{
+    return rq->action != NULL && rq->action->arg == of_locales;
+}
+
 static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
     const struct nst_object *source = nst_ancestor(rq, "source");
     int64_t rev;
+    if (asks_for_locales(rq))
+        nst_sql_add(q, " AND " OCL_AT("repo") "'/orgs/OCL/sources/Locales/'");
     if (!nst_is(parent, &ocl_concept))
         return ocl_present_scope(q, rq, parent, TABLE);
     NST_TRY(ocl_moment(&rev, rq, source->row));
@@ -259,7 +269,7 @@ static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
     *found = false;
-    if (nst_is(o, &ocl_concept) || nst_query_is_true(rq, PARENT_LESS) ||
+    if (asks_for_locales(rq) || nst_is(o, &ocl_concept) || nst_query_is_true(rq, PARENT_LESS) ||
         nst_query_is_true(rq, ROOT_ONLY))
         return NST_OK;
     return ocl_content_count(out, found, rq, &ocl_concept_kind);
@@ -335,6 +345,8 @@ static const struct nst_route concept_route[] = {
     { GUIDE, "/concepts/", .get = { nst_list, ocl_any_token }, .doc = "Concepts of all sources." },
     { V2, "/concepts/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
       .doc = "Concepts of all sources." },
+    { V2, "/locales/", .get = { nst_list, ocl_any_caller, .arg = of_locales },
+      .doc = "Languages that are known here." },
     /* G79, V315 */
     { GUIDE, S "concepts/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_may_edit }, .doc = "Concepts of a source." },
