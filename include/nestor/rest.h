@@ -229,6 +229,10 @@ void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resour
 void nst_render_child(struct nst_buf *out, struct nst_req *rq, const struct nst_resource *child,
                       const struct nst_json *element);
 
+/* Append the stored row's detail, whoever asks.
+ * Errors: NST_E_NOT_FOUND; those of nst_query. */
+NST_CHECKED enum nst_err nst_put_row(struct nst_req *rq, const struct nst_resource *r, int64_t id);
+
 /* Answer with the stored row's detail: 200 or 201 with Location (G52). */
 NST_CHECKED enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r,
                                         int64_t id, unsigned status);

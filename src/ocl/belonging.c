@@ -14,6 +14,10 @@ struct belonging {
 /* What lies deeper stands first. */
 static const struct belonging belongings[] = {
     { "tally", "repo_id", "repo", NULL, NULL },
+    { "pin", "repo_id", "repo", NULL, NULL },
+    { "pin", "pinned_org_id", "org", NULL, NULL },
+    { "pin", "org_id", "org", NULL, NULL },
+    { "pin", "user_id", "account", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "end_id", "repo", NULL, NULL },
     { "mapping_version", "repo_id", "repo", NULL, NULL },

@@ -26,6 +26,16 @@ static enum nst_err load_detail(void **row, struct nst_req *rq, const struct nst
     return nst_load_row(row, rq, m, &what);
 }
 
+enum nst_err nst_put_row(struct nst_req *rq, const struct nst_resource *r, int64_t id)
+{
+    void *row;
+    NST_TRY(load_detail(&row, rq, nst_model_of(rq->registry, r), id));
+    if (row == NULL)
+        return NST_E_NOT_FOUND;
+    nst_render(&rq->x->out, rq, r, NST_DETAIL, row);
+    return NST_OK;
+}
+
 enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, int64_t id,
                             unsigned status)
 {

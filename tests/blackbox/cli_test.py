@@ -65,7 +65,7 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
            "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
            "/user/orgs/repos/", "/orgs/{org}/overview/",
            "/$checksum/standard/", "/$checksum/smart/",
-           "/repos/", *(o + "repos/" for o in OWNERS),
+           "/repos/", *(o + r for o in OWNERS for r in ("repos/", "pins/", "pins/{pin}/")),
            *(o + e for o in OWNERS for e in EXTRAS),
            *(o + SOURCE + b + e for o in OWNERS for e in (*EXTRAS, *COUNTED)
              for b in ("", "HEAD/", "{version}/", "latest/")),

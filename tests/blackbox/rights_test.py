@@ -301,6 +301,22 @@ GET    /v2/user/                         S 200 V217
 GET    /v2/users/owner/orgs/             A 200 V216
 GET    /v2/user/orgs/                    S 200 V217
 GET    /v2/orgs/WHO/extras/              O 200 V208 V223
+GET    /v2/orgs/WHO/pins/                O 200 V223 V266
+GET    /v2/orgs/HID/pins/                O 200 V223 V266 V806
+POST   /v2/orgs/WHO/pins/                H 400 V223 V266
+GET    /v2/users/owner/pins/             A 200 V216 V266
+POST   /v2/users/owner/pins/             H 400 V216 V266
+GET    /v2/user/pins/                    S 200 V217 V266
+POST   /v2/user/pins/                    S 400 V217 V266
+GET    /v2/orgs/WHO/pins/0/              O 404 V266
+PUT    /v2/orgs/WHO/pins/0/              H 404 V266
+DELETE /v2/orgs/WHO/pins/0/              H 404 V266
+PUT    /v2/users/owner/pins/0/           H 404 V266
+DELETE /v2/users/owner/pins/0/           H 404 V266
+GET    /v2/users/owner/pins/0/           A 404 V266
+PUT    /v2/user/pins/0/                  S 404 V266
+DELETE /v2/user/pins/0/                  S 404 V266
+GET    /v2/user/pins/0/                  S 404 V266
 GET    /v2/orgs/WHO/overview/            O 200 V223
 GET    /v2/orgs/HID/overview/            O 200 V223 V806
 PUT    /v2/orgs/WHO/overview/            H 200 V223

@@ -43,7 +43,7 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"pin": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # Members of bodies that are to name something that is there, or somebody who may come in.
@@ -55,7 +55,8 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
          **{f"{side}_source_url": f"/orgs/WHO/sources/{source}/"
             for side, source in (("from", "Open"), ("to", "Edit"))},
          "from_concept_code": "a b", "to_concept_code": "a b",
-         "parent_concept_urls": [], "hierarchy_root_url": None}
+         "parent_concept_urls": [], "hierarchy_root_url": None,
+         "resource_type": "Organization", "resource_id": 2}
 
 
 def document():
@@ -177,7 +178,16 @@ class World:
         self.admin.expect(201, "POST", "/v2/users/",
                           {"username": LEFT, "email": f"{LEFT}@example.org"})
         self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
+        self.pin(*self.token)
         return self
+
+    def pin(self, *whose):
+        """A source of WHO stands first where nothing does."""
+        number = int(self.admin.expect(200, "GET", "/v2/orgs/WHO/sources/Open/").json()["uuid"])
+        for owner in ("orgs/WHO", *(f"users/{name}" for name in (*whose, TARGET))):
+            if self.admin.ask("GET", f"/v2/{owner}/pins/").body == b"[]":
+                self.admin.ask("POST", f"/v2/{owner}/pins/",
+                               {"resource_type": "Source", "resource_id": number})
 
     def mend(self, place, *whose):
         """What a request to a place may have deleted or renamed is there again, and named as
@@ -189,6 +199,8 @@ class World:
             owners, source = (inside[1],) if inside[1] else whose, inside[2]
             self.import_lines([line for line in mine if line.get("owner") in owners
                                and source in (line["id"], line.get("source"))])
+            if place.endswith(f"/{source}/"):
+                self.pin(*whose)
         elif place.startswith("/api/") and "/users/" not in place:
             self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
         else:
@@ -211,6 +223,7 @@ class World:
         self.import_lines(mine)
         for name in MEMBERS["WHO"]:
             self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
+        self.pin(*whose)
 
 
 def load(site):
@@ -289,9 +302,17 @@ def newest_label(who, client, path, values, name):
     return rows[-1]["uuid"] if isinstance(rows, list) and rows else "1"
 
 
+def first_pin(who, client, path, values):
+    """The number of what an owner has put first."""
+    place = fill(path.partition("{pin}")[0], values)
+    rows = client.raw("GET", place, None, {"Authorization": who.headers.get("token", "")}
+                      if who.headers else {}).json()
+    return str(rows[0]["id"]) if isinstance(rows, list) and rows else "1"
+
+
 def late_of(path):
     """Variables whose values the server makes: {name: what finds one}."""
-    late = {"concept_version": newest, "mapping_version": newest_mapping}
+    late = {"concept_version": newest, "mapping_version": newest_mapping, "pin": first_pin}
     for name in ("name", "description"):
         if f"/{name}s/{{{name}}}" in path:
             late[name] = lambda *args, n=name: newest_label(*args, n)
