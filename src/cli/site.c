@@ -153,6 +153,8 @@ static bool configure_accounts(struct cli_site *site, struct cli_options *o,
         .page_max = cli_number(&o->config, "enroll.page_max"),
     };
     enroll_configure(&enroll);
+    ocl_require_authentication(cli_is_on(&o->config, "ocl.require_authentication"),
+                               cli_text(&o->config, "ocl.upgrade_url"));
     static const struct nst_belongings *const belongings[] = { &ocl_belongings, &enroll_belongings,
                                                                NULL };
     settings.belongings = belongings;

@@ -20,6 +20,33 @@ static enum nst_err authenticate_always(struct nst_req *rq)
     return e;
 }
 
+/* Whether /v2/ has to be asked with a token, and where somebody gets one; empty: not told. */
+static struct {
+    bool is_required;
+    struct nst_str upgrade_url;
+} authentication;
+
+void ocl_require_authentication(bool is_required, struct nst_str upgrade_url)
+{
+    authentication.is_required = is_required;
+    authentication.upgrade_url = upgrade_url;
+}
+
+/* V801; V806: what gives a token can be asked without one all the same. */
+static enum nst_err authenticate_as_set(struct nst_req *rq)
+{
+    NST_TRY(nst_authenticate_token_or_bearer(rq));
+    if (!authentication.is_required || rq->caller.is_known || nst_allows_anonymous(rq))
+        return NST_OK;
+    nst_put_lit(&rq->x->out, "{\"detail\":\"Authentication required. Anonymous API access is "
+                             "disabled.\",\"upgrade_url\":");
+    nst_json_put_str_or_null(&rq->x->out, authentication.upgrade_url.n > 0
+                                              ? authentication.upgrade_url
+                                              : (struct nst_str){ 0 });
+    nst_put_char(&rq->x->out, '}');
+    return nst_answer_json(rq, 403);
+}
+
 /* ---- Errors ---- */
 
 /* G89, and V344: the model whose look-up failed, where the face names it. */
@@ -246,7 +273,7 @@ const struct ocl_face ocl_v2 = {
         .token_hint = "Reading needs none; the tokens of /guide/ are good here, too. Who has a password "
                       "gets it by POST of username and password to /v2/users/login/.",
         .phase = nst_default_phases,
-        .authenticate = nst_authenticate_token_or_bearer,
+        .authenticate = authenticate_as_set,
         .error = render_error,
         .paginate = v2_paginate,
         .lists = &lists,

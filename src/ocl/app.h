@@ -25,6 +25,11 @@ struct ocl_face {
 
 extern const struct ocl_face ocl_guide, ocl_v2, ocl_import;
 
+/* Have /v2/ answer nobody who is not known (V806), from the start of the program on.
+ *   upgrade_url  where somebody gets an account, as the refusal tells; empty: nothing is told.
+ *                It must live as long as the program */
+void ocl_require_authentication(bool is_required, struct nst_str upgrade_url);
+
 /* The policies of the face of this request. */
 const struct ocl_face *ocl_face_of(const struct nst_req *rq);
 
