@@ -58,6 +58,7 @@ struct nst_list_grammar {
     const char *sort;                  /* names after another, `-` before one for downwards */
     const char *sort_up, *sort_down;   /* one name; these stand before `sort` */
     char either, neither, some, literal; /* `a,b`, `!a`, `a*`, `"a,b"` */
+    enum nst_spelling spelling; /* of filters, as hints tell them; camelCase faces have that */
 };
 
 /* limit, page, offset, after, sort; 25 rows and at most 1000; all signs of filters. */

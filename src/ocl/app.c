@@ -160,6 +160,7 @@ static const struct nst_list_grammar lists = {
     .neither = '!',
     .some = '*',
     .literal = '"',
+    .spelling = NST_CAMEL_CASE,
 };
 
 #define NUMBER "{\"type\":\"integer\"}"

@@ -175,7 +175,8 @@ static void consider_filters(struct spelling *s, struct nst_req *rq, const struc
 {
     struct nst_filter f;
     size_t at = 0;
-    bool is_camel = rq->face->spelling == NST_CAMEL_CASE;
+    bool is_camel =
+        rq->face->spelling == NST_CAMEL_CASE || nst_lists_of(rq->face)->spelling == NST_CAMEL_CASE;
     while (nst_next_filter(&f, r, &at)) {
         struct nst_str snake = nst_str_z(f.name), camel;
         if (!nst_is_alike(s->given, snake))
