@@ -147,6 +147,14 @@ static void merge(struct nst_req *rq, struct nst_json *element)
     }
 }
 
+/* Not all that an element has counts in the checksum of the concept. */
+static bool says_the_same(struct change *c, struct nst_req *rq)
+{
+    struct nst_json *before, *after;
+    return read_list(&before, rq, c->of, c->stored) == NST_OK &&
+           read_list(&after, rq, c->of, c->next) == NST_OK && nst_json_equal(before, after);
+}
+
 /* Judge the list as if it had come with the concept, then store the next version.
  *   before, after  the comment, around the text of the element */
 static enum nst_err end(bool *changed, struct change *c, struct nst_req *rq, const char *before,
@@ -160,7 +168,9 @@ static enum nst_err end(bool *changed, struct change *c, struct nst_req *rq, con
     NST_TRY(nst_bind(c->next, rq, &ocl_concept, NST_UPDATE));
     nst_text.parse(rq, NULL, nst_json_get(c->element, nst_str_z(c->of->text)), &text);
     c->next->content.update_comment = nst_strf(rq->arena, "%s%.*s%s", before, NST_FMT(text), after);
-    return ocl_content_end(changed, rq, &ocl_concept_kind, c->next, c->stored);
+    *changed = !says_the_same(c, rq);
+    return *changed ? ocl_content_store(rq, &ocl_concept_kind, c->next, c->stored)
+                    : ocl_content_unchanged(rq);
 }
 
 static void put_location(struct nst_req *rq, const struct change *c, const struct nst_json *now)

@@ -370,6 +370,12 @@ NST_CHECKED enum nst_err ocl_content_end(bool *changed, struct nst_req *rq,
                                          const struct ocl_kind *kind, void *next,
                                          const void *stored);
 
+/* The same whatever both say, and the answer where they say the same.
+ * Errors: those of kind->settle, of nst_query. */
+NST_CHECKED enum nst_err ocl_content_store(struct nst_req *rq, const struct ocl_kind *kind,
+                                           void *next, const void *stored);
+enum nst_err ocl_content_unchanged(struct nst_req *rq);
+
 /* Limits of JSON that is stored: each piece of it came with a body, and has kept those. */
 extern const struct nst_json_limits ocl_stored_limits;
 

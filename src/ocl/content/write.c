@@ -132,8 +132,8 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
     return follow(rq, kind, change.rev, next, former);
 }
 
-static enum nst_err settle_next(struct nst_req *rq, const struct ocl_kind *kind,
-                                struct ocl_content *next, const struct ocl_content *former)
+enum nst_err ocl_content_store(struct nst_req *rq, const struct ocl_kind *kind, void *next,
+                               const void *former)
 {
     NST_TRY(settle(rq, kind, next));
     return store_next(rq, kind, next, former);
@@ -184,7 +184,7 @@ static bool is_same(const struct ocl_content *next, const struct ocl_content *st
 
 #define UNCHANGED "No changes detected. Standard checksum is same as last version."
 
-static enum nst_err answer_unchanged(struct nst_req *rq)
+enum nst_err ocl_content_unchanged(struct nst_req *rq)
 {
     nst_put_lit(&rq->x->out, "{\"__all__\":[\"" UNCHANGED "\"]}");
     return nst_answer_json(rq, 208);
@@ -195,7 +195,7 @@ enum nst_err ocl_content_end(bool *changed, struct nst_req *rq, const struct ocl
 {
     NST_TRY(settle(rq, kind, next));
     *changed = !ocl_face_of(rq)->tells_unchanged || !is_same(next, stored);
-    return *changed ? store_next(rq, kind, next, stored) : answer_unchanged(rq);
+    return *changed ? store_next(rq, kind, next, stored) : ocl_content_unchanged(rq);
 }
 
 /* G125 */
@@ -245,8 +245,8 @@ enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind 
     next->extras = ((const struct ocl_content *)row)->extras;
     NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, &ocl_stored_limits));
     NST_TRY(nst_json_read(&after, NULL, rq->arena, next->extras, &ocl_stored_limits));
-    return nst_json_equal(before, after) ? answer_unchanged(rq)
-                                         : settle_next(rq, kind, next, stored);
+    return nst_json_equal(before, after) ? ocl_content_unchanged(rq)
+                                         : ocl_content_store(rq, kind, next, stored);
 }
 
 /* ---- Retiring and bringing back ---- */
@@ -264,7 +264,7 @@ static enum nst_err retire(struct nst_req *rq, const struct ocl_retirement *why)
     next->update_comment = why->update_comment.n > 0
                                ? why->update_comment
                                : nst_strf(rq->arena, "%s was retired", kind->word);
-    NST_TRY(settle_next(rq, kind, next, stored));
+    NST_TRY(ocl_content_store(rq, kind, next, stored));
     return nst_answer_empty(rq, 204);
 }
 
@@ -285,7 +285,7 @@ enum nst_err ocl_content_reactivate(struct nst_req *rq)
     next->retired = false;
     next->retire_reason = (struct nst_str){ 0 };
     next->update_comment = nst_strf(rq->arena, "%s was un-retired", kind->word);
-    NST_TRY(settle_next(rq, kind, next, stored));
+    NST_TRY(ocl_content_store(rq, kind, next, stored));
     return nst_answer_empty(rq, 204);
 }
 
