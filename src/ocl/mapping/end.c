@@ -80,6 +80,18 @@ static void take_source(struct ocl_mapping *m, const struct side *side,
         e->source_version = at->version;
 }
 
+/* Who takes the address of a concept away says what is there instead. */
+static enum nst_err refuse_none(struct nst_req *rq, const struct ocl_mapping *m,
+                                const struct side *side, const struct ocl_end *e)
+{
+    bool is_taken = m->content.row.id != 0 && e->concept_url.p == NULL &&
+                    nst_is_set(&ocl_mapping, m, side->concept_url);
+    bool is_replaced = is_given(m, side->source_url, e->source_url) ||
+                       is_given(m, side->concept_code, e->concept_code);
+    return is_taken && !is_replaced ? refuse(rq, side->concept_url, nst_texts_of(rq->face)->null)
+                                    : NST_OK;
+}
+
 /* The address of the concept stays one, whatever of it was changed. */
 static enum nst_err settle_end(struct nst_req *rq, struct ocl_mapping *m, const struct side *side)
 {
@@ -88,6 +100,7 @@ static enum nst_err settle_end(struct nst_req *rq, struct ocl_mapping *m, const 
     drop_blank(&e->concept_url);
     drop_blank(&e->source_url);
     drop_blank(&e->concept_code);
+    NST_TRY(refuse_none(rq, m, side, e));
     if (is_given(m, side->concept_url, e->concept_url))
         NST_TRY(take_concept(rq, m, side, &at));
     else if (!ocl_read_address(&at, rq, e->source_url) || at.code.p != NULL)
