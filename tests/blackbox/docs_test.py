@@ -185,6 +185,10 @@ def operations(nestor):
     return on_path(nestor, "docs/operations.md", {"PORT": str(free_port())})
 
 
+def tour(nestor):
+    return on_path(nestor, "docs/v2.md", {"PORT": str(free_port())})
+
+
 def demo(nestor):
     return on_path(nestor, "examples/university/README.md", {"UNIVERSITY": UNIVERSITY})
 
@@ -266,6 +270,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the commands of README.md work", readme),
          ("the commands of docs/operations.md work", operations),
          ("the commands of examples/university/README.md work", demo),
+         ("the commands of docs/v2.md work", tour),
          ("the commands of docs/tutorial.md work", tutorial),
          ("the commands of docs/library.md work", library))
 
