@@ -254,6 +254,23 @@ def no_cycle_is_closed(r):
         r.judge(trial, f"directly {got}", sorted(got) == [200, 400])
 
 
+# rows: V238 V407
+def numbers_are_given_once(r):
+    r.a.expect(201, "POST", "/v2/orgs/", {"id": "Count", "name": "Count"})
+    r.a.expect(201, "POST", "/v2/orgs/Count/sources/",
+               {"id": "S", "name": "S", "autoid_concept_mnemonic": "sequential",
+                "autoid_concept_external_id": "sequential"})
+    place, bodies = "/v2/orgs/Count/sources/S/concepts/", []
+    for trial in range(r.trials):
+        bodies = [{"concept_class": "Misc", "datatype": "N/A",
+                   "names": [{"name": f"{trial}{n}", "locale": "en"}]} for n in "ab"]
+        got = r.ask(*(("POST", place, body) for body in bodies))
+        rows = r.a.expect(200, "GET", place + "?limit=2").json()
+        ids = {(row["id"], row["external_id"]) for row in rows}
+        want = {(str(n), str(n)) for n in (2 * trial + 1, 2 * trial + 2)}
+        r.judge(trial, f"numbers {got} {ids}", got == (201, 201) and ids == want)
+
+
 # rows: V113 V230 V232 V233 V312
 def versions_beside(r):
     """Versions under /v2/: made twice, deleted twice, changed beside their removal, made beside
@@ -396,6 +413,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("of two creations of one thing one wins", one_creation_wins),
          ("one mapping says one thing", one_mapping_says_it),
          NO_CYCLE,
+         ("a number is given once", numbers_are_given_once),
          ("of one object no key is lost", keys_beside),
          ("versions are whole beside whatever happens", versions_beside),
          ("an address and a name are one user's", one_has_the_address),

@@ -115,16 +115,55 @@ static void seal(struct nst_req *rq, const struct ocl_checksum_kind *kind, struc
     ocl_add_text(rq, label, "checksum", ocl_checksum(rq->arena, kind, OCL_STANDARD, label));
 }
 
-/* The list as a tree; NULL where there is none. */
-static const struct nst_json *seal_list(struct nst_req *rq, const struct ocl_checksum_kind *kind,
-                                        struct nst_str *text)
+/* The element with that number; NULL where there is none. */
+static const struct nst_json *find_label(const struct nst_json *list, struct nst_str uuid)
 {
-    struct nst_json *list;
+    for (const struct nst_json *e = list != NULL ? list->first : NULL; e != NULL; e = e->next) {
+        const struct nst_json *own = nst_json_get(e, NST_STR("uuid"));
+        if (own != NULL && nst_str_eq(own->text, uuid))
+            return e;
+    }
+    return NULL;
+}
+
+/* One list of a version, and how its elements get external ids (V407). */
+struct list {
+    const struct ocl_checksum_kind *kind;
+    struct nst_str *text;
+    struct nst_str former, autoid;
+};
+
+/* One that had an external id keeps it, though it is not given again. */
+static void identify(struct nst_req *rq, const struct nst_json *former, struct nst_json *label)
+{
+    const struct nst_json *given = nst_json_get(label, NST_STR("external_id"));
+    const struct nst_json *number = nst_json_get(label, NST_STR("uuid"));
+    const struct nst_json *before = number != NULL ? find_label(former, number->text) : NULL;
+    const struct nst_json *kept =
+        before != NULL ? nst_json_get(before, NST_STR("external_id")) : NULL;
+    if (given != NULL && given->kind != NST_JSON_NULL)
+        return;
+    bool is_kept = kept != NULL && kept->kind == NST_JSON_STRING;
+    take_out(label, NST_STR("external_id"));
+    ocl_add_text(rq, label, "external_id", is_kept ? kept->text : ocl_new_uuid(rq->arena));
+}
+
+/* The list as a tree; NULL where there is none. */
+static const struct nst_json *seal_list(struct nst_req *rq, const struct list *l)
+{
+    struct nst_json *list, *former = NULL;
+    struct nst_str *text = l->text;
     struct nst_buf b;
     if (text->n == 0 || nst_json_read(&list, NULL, rq->arena, *text, &ocl_stored_limits) != NST_OK)
         return NULL;
-    for (struct nst_json *label = list->first; label != NULL; label = label->next)
-        seal(rq, kind, label);
+    if (l->autoid.p != NULL && l->former.n > 0 &&
+        nst_json_read(&former, NULL, rq->arena, l->former, &ocl_stored_limits) != NST_OK)
+        former = NULL;
+    for (struct nst_json *label = list->first; label != NULL; label = label->next) {
+        if (l->autoid.p != NULL)
+            identify(rq, former, label);
+        seal(rq, l->kind, label);
+    }
     nst_buf_init(&b, rq->arena, SIZE_MAX);
     nst_json_put(&b, list);
     *text = nst_buf_str(&b);
@@ -133,13 +172,21 @@ static const struct nst_json *seal_list(struct nst_req *rq, const struct ocl_che
 
 static enum nst_err settle(struct nst_req *rq, void *row)
 {
+    static const struct ocl_concept none = { 0 };
     struct ocl_concept *c = row;
+    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
+    const struct ocl_concept *former = (const void *)c->content.former;
+    former = former != NULL ? former : &none;
     NST_TRY(ocl_settle_parents(rq, c));
     NST_TRY(choose_display(rq, c));
     if (nst_is_set(&ocl_concept, c, "names"))
-        c->name_tree = seal_list(rq, &ocl_concept_name_sum, &c->names);
+        c->name_tree =
+            seal_list(rq, &(struct list){ &ocl_concept_name_sum, &c->names, former->names,
+                                          s->autoid.concept_name_external_id });
     if (nst_is_set(&ocl_concept, c, "descriptions"))
-        seal_list(rq, &ocl_concept_description_sum, &c->descriptions);
+        seal_list(rq, &(struct list){ &ocl_concept_description_sum, &c->descriptions,
+                                      former->descriptions,
+                                      s->autoid.concept_description_external_id });
     return NST_OK;
 }
 
@@ -158,6 +205,8 @@ const struct ocl_kind ocl_concept_kind = {
     .lists = lists,
     .of_list = NST_E_NOT_FOUND, /* V238 */
     .counted = OCL_CONCEPTS,
+    .id = OCL_AUTOID(concept, mnemonic, "next_concept", "mnemonic"),
+    .external_id = OCL_AUTOID(concept, external_id, "next_concept_external", "lower(external_id)"),
     .settle = settle,
     .sums = sums,
     .is_below = is_below,

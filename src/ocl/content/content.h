@@ -46,6 +46,7 @@ struct ocl_content {
     struct nst_str source, owner, owner_type, owner_url, creator, author;
     struct nst_str object_number, version_number, latest_source_version;
     struct nst_str standard_checksum, smart_checksum;
+    const struct ocl_content *former; /* the version that it is made from; NULL: it is the first */
 };
 
 /* `checksums`, of the two that a version is stored with (V408). */
@@ -158,6 +159,19 @@ extern const struct nst_type ocl_stored_checksums;
         "owner", "repo.owner", .never_null = true \
     }
 
+/* Where something that is left out of new content comes from (V407). */
+struct ocl_autoid {
+    size_t mode, start;   /* members of struct ocl_source: how, and the first number */
+    const char *counter;  /* column of `repo`: the next number */
+    const char *compared; /* expression over the kind's table that has it, served by an index */
+};
+
+#define OCL_AUTOID(kind, what, column, expression) \
+    { \
+        offsetof(struct ocl_source, autoid.kind##_##what), \
+            offsetof(struct ocl_source, autoid.kind##_##what##_start_from), column, expression \
+    }
+
 /* A kind of content. */
 struct ocl_kind {
     const struct nst_resource *resource; /* its struct begins with struct ocl_content */
@@ -165,6 +179,7 @@ struct ocl_kind {
     const char *object;                  /* column with the number that all versions share */
     enum ocl_counted counted;            /* which counts of a source it moves */
     const char *const *lists;            /* fields of child objects; NULL-terminated; or NULL */
+    struct ocl_autoid id, external_id;   /* for what comes without */
     enum nst_err of_list;                /* creating several at once; 0: as any wrong body */
     nst_permission *may_erase;           /* ... for good; NULL: whoever may retire it */
     /* Complete and check a version that is about to be stored. NULL: nothing to do.
@@ -323,6 +338,19 @@ extern const struct nst_parameter ocl_content_asked[];
 
 /* Both checksums of a row of a page, for its headers (V329): for the hook keep. */
 void ocl_content_keep(struct nst_buf *kept, const void *row);
+/* ---- Ids for content that comes without (autoid.c, V407) ---- */
+
+/* Fill in what is null as the source says that the request holds; it stays null where that says
+ * nothing. A number is the next one that nobody took; finding it costs no walk.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_give_id(struct nst_str *id, struct nst_req *rq,
+                                     const struct ocl_kind *kind, const struct ocl_autoid *how);
+
+/* Does the source say anything of it? */
+bool ocl_gives_id(struct nst_req *rq, const struct ocl_autoid *how);
+
+/* A random UUID as text, in a. */
+struct nst_str ocl_new_uuid(struct nst_arena *a);
 
 /* ---- Writing (write.c) ---- */
 

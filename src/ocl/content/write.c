@@ -62,10 +62,11 @@ static enum nst_err find_stored(struct ocl_content **stored, struct nst_req *rq,
     return nst_load_where((void **)stored, rq, kind->resource, NST_LOAD_ALL, &q);
 }
 
-/* V238: its number, or the next one that nobody took for an id. */
+/* V238: as the source says, else its number, or the next one that nobody took for an id. */
 static enum nst_err give_id(struct nst_req *rq, const struct ocl_kind *kind, struct ocl_content *c)
 {
     struct ocl_content *other = NULL;
+    NST_TRY(ocl_give_id(&c->id, rq, kind, &kind->id));
     for (int64_t n = c->object_id; c->id.p == NULL; n++) {
         struct nst_str id = nst_strf(rq->arena, "%lld", (long long)n);
         NST_TRY(find_stored(&other, rq, kind, id));
@@ -84,6 +85,7 @@ enum nst_err ocl_content_open(struct nst_req *rq, const struct ocl_kind *kind, v
     c->source = s->id;
     c->owner_url = s->owner_url;
     c->version_created_by = rq->caller.id;
+    NST_TRY(ocl_give_id(&c->external_id, rq, kind, &kind->external_id));
     NST_TRY(settle(rq, kind, c));
     const struct ocl_delta delta = opened(kind, c);
     NST_TRY(ocl_advance(&change, rq, s->row.id, &delta));
@@ -144,6 +146,7 @@ static void *next_of(struct nst_req *rq, const struct ocl_kind *kind, const void
 {
     struct ocl_content *next = nst_row_copy(rq->arena, kind->resource, row);
     next->update_comment = (struct nst_str){ 0 };
+    next->former = row;
     return next;
 }
 
@@ -426,6 +429,12 @@ static enum nst_err import_partial(struct nst_req *rq, const struct ocl_kind *ki
     return import_existing(rq, kind, stored);
 }
 
+/* A line that would be given an external id for nothing: nothing would give it back. */
+static bool wastes_id(struct nst_req *rq, const struct ocl_kind *kind, const struct ocl_content *c)
+{
+    return c->id.p != NULL && c->external_id.p == NULL && ocl_gives_id(rq, &kind->external_id);
+}
+
 /* Most lines are new: the insert tells by itself when one is not, and its counts are taken
  * back. One that clashes and yet is not to be found went in between: it is tried again, and is
  * that line's failure when it clashes once more, never that of the run. */
@@ -438,6 +447,11 @@ enum nst_err ocl_content_import(struct nst_req *rq)
         return import_partial(rq, kind, c->id);
     if (c->id.p == NULL && kind->name != NULL)
         NST_TRY(kind->name(rq, c));
+    if (wastes_id(rq, kind, c)) {
+        NST_TRY(find_stored(&stored, rq, kind, c->id));
+        if (stored != NULL)
+            return import_existing(rq, kind, stored);
+    }
     for (int attempt = 0; attempt < 2; attempt++) {
         NST_TRY(ocl_content_open(rq, kind, c));
         const struct ocl_delta delta = opened(kind, c);

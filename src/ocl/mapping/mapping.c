@@ -329,9 +329,6 @@ static enum nst_err mapping_count(int64_t *out, bool *found, struct nst_req *rq)
 
 static enum nst_err mapping_open(struct nst_req *rq, void *row)
 {
-    struct ocl_mapping *m = row;
-    if (m->content.id.n == 0)
-        NST_TRY(ocl_number_mapping(rq, m));
     return ocl_content_open(rq, &ocl_mapping_kind, row);
 }
 

@@ -83,10 +83,4 @@ NST_CHECKED enum nst_err ocl_move_ends(struct nst_req *rq, struct nst_str from, 
 /* The natural key of a mapping (V264), in a. */
 struct nst_str ocl_mapping_key(struct nst_arena *a, const struct ocl_mapping *m);
 
-/* ---- Ids (write.c) ---- */
-
-/* Give a new mapping the next free number of its source as id (V407).
- * Errors: those of nst_query. */
-NST_CHECKED enum nst_err ocl_number_mapping(struct nst_req *rq, struct ocl_mapping *m);
-
 #endif

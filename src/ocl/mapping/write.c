@@ -88,33 +88,7 @@ static enum nst_err settle(struct nst_req *rq, void *row)
     return weigh(rq, m);
 }
 
-/* ---- Ids for those that come without (V407) ---- */
-
-#define STEPS_OF_ONE 64 /* then they double: ids that others chose may be many */
-
-/* The next free number of the source, which the request holds. */
-enum nst_err ocl_number_mapping(struct nst_req *rq, struct ocl_mapping *m)
-{
-    const struct nst_row *source = nst_ancestor(rq, "source")->row;
-    int64_t number = 0, step = 1;
-    bool is_taken = true;
-    struct nst_sql q;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT next_mapping FROM repo WHERE id = ");
-    nst_sql_bind(&q, NST_INT(source->id));
-    NST_TRY(nst_sql_int(&number, NULL, rq->db, &q));
-    for (int tries = 0; is_taken; tries++) {
-        number += tries > 0 ? step : 0;
-        step = tries < STEPS_OF_ONE ? 1 : step * 2;
-        m->content.id = nst_strf(rq->arena, "%lld", (long long)number);
-        NST_TRY(nst_exists_with(&is_taken, rq->db,
-                                "SELECT 1 FROM mapping_version WHERE repo_id = $1 AND "
-                                "mnemonic = $2 AND rev_to = " OCL_OPEN_SQL,
-                                NST_INT(source->id), NST_TEXT(m->content.id)));
-    }
-    return nst_exec_with(NULL, rq->db, "UPDATE repo SET next_mapping = $1 WHERE id = $2",
-                         NST_INT(number + 1), NST_INT(source->id));
-}
+/* ---- Lines of an import ---- */
 
 /* A line without an id is about the mapping that says what it says, or about a new one. */
 static enum nst_err name_line(struct nst_req *rq, void *row)
@@ -122,8 +96,7 @@ static enum nst_err name_line(struct nst_req *rq, void *row)
     struct ocl_mapping *m = row;
     NST_TRY(ocl_settle_ends(rq, m));
     m->natural_key = ocl_mapping_key(rq->arena, m);
-    NST_TRY(find_same(&m->content.id, rq, m));
-    return m->content.id.p != NULL ? NST_OK : ocl_number_mapping(rq, m);
+    return find_same(&m->content.id, rq, m);
 }
 
 /* ---- Checksums (V411) ---- */
@@ -190,6 +163,8 @@ const struct ocl_kind ocl_mapping_kind = {
     .noun = "mapping",
     .object = "mapping_id",
     .counted = OCL_MAPPINGS,
+    .id = OCL_AUTOID(mapping, mnemonic, "next_mapping", "mnemonic"),
+    .external_id = OCL_AUTOID(mapping, external_id, "next_mapping_external", "lower(external_id)"),
     .may_erase = ocl_staff_only,
     .settle = settle,
     .name = name_line,

@@ -76,7 +76,7 @@ static const struct nst_field source_field[] = {
     NST_FIELD("public_access", ocl_source, public_access, &nst_text, .flags = NST_CORE,
               .fallback = "View", .doc = "What others may do: View, Edit or None."),
     NST_FIELD("default_locale", ocl_source, default_locale, &nst_text, .fallback = "en", .max = 255,
-              .doc = "Language of names, as a locale code."),
+              .flags = NST_CORE, .doc = "Language of names, as a locale code."),
     NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
               .doc = "Languages that names are given in."),
     NST_FIELD("locales", ocl_source, locales, &nst_string_list, .column = OCL_LOCALES("repo"),
@@ -107,6 +107,7 @@ static const struct nst_field source_field[] = {
     NST_FIELD("case_sensitive", ocl_source, case_sensitive, &nst_bool,
               .doc = "Codes differ by case."),
     NST_FIELD("compositional", ocl_source, compositional, &nst_bool, .doc = "Codes combine."),
+    OCL_AUTOID_FIELDS(ocl_source),
     NST_FIELD("owner", ocl_source, owner, &nst_slug,
               .flags = NST_NEVER_NULL | NST_CORE | NST_FILTER, .doc = "Id of the owner."),
     NST_FIELD("owner_type", ocl_source, owner_type, &nst_text, .flags = NST_NEVER_NULL | NST_CORE,
@@ -196,10 +197,7 @@ static const struct nst_rule v2_rule[] = {
 #define V2_SETTABLE "public_access " OCL_METADATA
 
 /* V224, V236. */
-#define NOT_YET \
-    "retired hierarchy_root properties filters match_algorithms logo_url " \
-    "autoid_concept_mnemonic autoid_concept_external_id autoid_concept_name_external_id " \
-    "autoid_concept_description_external_id autoid_mapping_mnemonic autoid_mapping_external_id"
+#define NOT_YET "retired hierarchy_root properties filters match_algorithms logo_url"
 
 static const struct nst_serializer source_serializer[] = {
     { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */
@@ -222,10 +220,11 @@ static const struct nst_serializer source_serializer[] = {
       "jurisdiction purpose copyright content_type revision_date logo_url text experimental "
       "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
       "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
-      "created_at updated_at" },
-    { V2, NST_CREATE, "id* name* hierarchy_root_url " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
+      "created_at updated_at " OCL_AUTOIDS },
+    { V2, NST_CREATE, "id* name* hierarchy_root_url " V2_SETTABLE, .rules = v2_rule,
+      .duplicate = V2_TAKEN, .not_yet = NOT_YET " released" },
+    { V2, NST_UPDATE, "name hierarchy_root_url " V2_SETTABLE, .rules = v2_rule,
       .not_yet = NOT_YET " released" },
-    { V2, NST_UPDATE, "name hierarchy_root_url " V2_SETTABLE, .rules = v2_rule, .not_yet = NOT_YET " released" },
     { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
       .not_yet = "hierarchy_root_url " NOT_YET }, /* its concepts come after it */
 };
@@ -297,11 +296,73 @@ static enum nst_err take_root(struct nst_req *rq, struct ocl_source *s)
     return is_there ? NST_OK : foreign_root(rq);
 }
 
+/* ---- Numbers of automatic ids (V407) ---- */
+
+#define START_MAX INT32_MAX
+
+#define START(m, column) \
+    { \
+        "autoid_" #m "_start_from", offsetof(struct ocl_source, autoid.m##_start_from), column \
+    }
+
+static const struct start {
+    const char *field;
+    size_t offset;
+    const char *counter;
+} starts[] = {
+    START(concept_mnemonic, "next_concept"),
+    START(concept_external_id, "next_concept_external"),
+    START(mapping_mnemonic, "next_mapping"),
+    START(mapping_external_id, "next_mapping_external"),
+};
+
+static int64_t start_of(const struct ocl_source *s, const struct start *t)
+{
+    return *(const int64_t *)((const char *)s + t->offset);
+}
+
+static enum nst_err check_starts(struct nst_req *rq, const struct ocl_source *s)
+{
+    for (size_t i = 0; i < NST_COUNT(starts); i++) {
+        int64_t start = start_of(s, &starts[i]);
+        if (start < 0)
+            nst_add_problem(rq, nst_str_z(starts[i].field),
+                            NST_STR("Ensure this value is greater than or equal to 0."), true);
+        else if (start > START_MAX)
+            nst_add_problem(rq, nst_str_z(starts[i].field),
+                            NST_STR("Ensure this value is less than or equal to 2147483647."),
+                            true);
+    }
+    return rq->problem == NULL ? NST_OK : NST_E_INVALID;
+}
+
+/* Numbers go on where they are told to begin anew; what is taken is passed over then. Before the
+ * row is stored: it still says where they began. */
+static enum nst_err restart_numbers(struct nst_req *rq, const struct ocl_source *s)
+{
+    for (size_t i = 0; i < NST_COUNT(starts); i++) {
+        struct nst_sql q;
+        nst_sql_init(&q, rq->arena);
+        nst_sql_addf(&q, "UPDATE repo SET %s = ", starts[i].counter);
+        nst_sql_bind(&q, NST_INT(start_of(s, &starts[i])));
+        nst_sql_add(&q, " WHERE id = ");
+        nst_sql_bind(&q, NST_INT(s->row.id));
+        nst_sql_addf(&q, " AND %s <> ", starts[i].field);
+        nst_sql_bind(&q, NST_INT(start_of(s, &starts[i])));
+        if (nst_is_set(&ocl_source, s, starts[i].field))
+            NST_TRY(nst_sql_exec(NULL, rq->db, &q));
+    }
+    return NST_OK;
+}
+
 static enum nst_err source_before_create(struct nst_req *rq, void *row)
 {
     struct ocl_source *s = row;
     if (nst_str_trim(s->hierarchy_root).n > 0) /* there is no concept yet */
         return foreign_root(rq);
+    NST_TRY(check_starts(rq, s));
+    if (!nst_is_set(&ocl_source, s, "autoid_mapping_mnemonic"))
+        s->autoid.mapping_mnemonic = NST_STR("sequential");
     const struct nst_object *owner = nst_object(rq);
     s->owner_id = ((struct nst_row *)owner->row)->id;
     if (rq->face != GUIDE && s->full_name.p == NULL) /* V224 */
@@ -351,6 +412,8 @@ static enum nst_err source_before_update(struct nst_req *rq, void *row)
 {
     struct ocl_source *s = row, *stored;
     NST_TRY(take_root(rq, s));
+    NST_TRY(check_starts(rq, s));
+    NST_TRY(restart_numbers(rq, s));
     if (rq->face == GUIDE || s->supported_locales.p == NULL)
         return NST_OK;
     NST_TRY(nst_load_id((void **)&stored, rq, &ocl_source, NST_LOAD_ALL, s->row.id));

@@ -12,6 +12,15 @@ struct ocl_count {
     int64_t below;       /* those that have parents */
 };
 
+/* How content that comes without gets ids and external ids (V407): sequential or uuid, of names
+ * and descriptions only the latter; null: none, or that of the database. */
+struct ocl_autoids {
+    struct nst_str concept_mnemonic, concept_external_id, mapping_mnemonic, mapping_external_id;
+    struct nst_str concept_name_external_id, concept_description_external_id;
+    int64_t concept_mnemonic_start_from, concept_external_id_start_from;
+    int64_t mapping_mnemonic_start_from, mapping_external_id_start_from;
+};
+
 struct ocl_source {
     struct nst_row row;
     struct nst_str id, name, full_name, description, source_type, public_access;
@@ -21,6 +30,7 @@ struct ocl_source {
     struct nst_str content_type, collection_reference, hierarchy_meaning, version_needed;
     struct nst_str hierarchy_root; /* its code */
     bool experimental, case_sensitive, compositional;
+    struct ocl_autoids autoid;
     struct nst_str owner, owner_type, owner_word, owner_url, kind;
     int64_t owner_id, versions, visible_versions;
     int64_t rev, next_number, content_at;
@@ -36,9 +46,38 @@ struct ocl_source {
     "full_name description source_type default_locale supported_locales website external_id " \
     "extras custom_validation_schema canonical_url identifier contact jurisdiction meta " \
     "publisher purpose copyright revision_date text content_type collection_reference " \
-    "hierarchy_meaning version_needed experimental case_sensitive compositional"
+    "hierarchy_meaning version_needed experimental case_sensitive compositional " OCL_AUTOIDS
+
+#define OCL_AUTOIDS \
+    "autoid_concept_mnemonic autoid_concept_external_id autoid_concept_name_external_id " \
+    "autoid_concept_description_external_id autoid_mapping_mnemonic autoid_mapping_external_id " \
+    "autoid_concept_mnemonic_start_from autoid_concept_external_id_start_from " \
+    "autoid_mapping_mnemonic_start_from autoid_mapping_external_id_start_from"
+
+/* The fields of a struct that has a member `autoid`. */
+#define OCL_AUTOID_MODE(s, m, sentence) \
+    NST_FIELD("autoid_" #m, s, autoid.m, &nst_text, .max = 10, .flags = NST_CORE, .doc = sentence)
+#define OCL_AUTOID_START(s, m) \
+    NST_FIELD("autoid_" #m "_start_from", s, autoid.m##_start_from, &nst_int, .fallback = "1", \
+              .flags = NST_CORE, .doc = "The first number of those.")
+#define OCL_AUTOID_FIELDS(s) \
+    OCL_AUTOID_MODE(s, concept_mnemonic, "How concepts get ids; null: by the database."), \
+        OCL_AUTOID_MODE(s, concept_external_id, "How concepts get external ids; null: none."), \
+        OCL_AUTOID_MODE(s, concept_name_external_id, "The same of names: uuid, or null."), \
+        OCL_AUTOID_MODE(s, concept_description_external_id, "The same of descriptions."), \
+        OCL_AUTOID_MODE(s, mapping_mnemonic, "How mappings get ids; null: by the database."), \
+        OCL_AUTOID_MODE(s, mapping_external_id, "How mappings get external ids; null: none."), \
+        OCL_AUTOID_START(s, concept_mnemonic), OCL_AUTOID_START(s, concept_external_id), \
+        OCL_AUTOID_START(s, mapping_mnemonic), OCL_AUTOID_START(s, mapping_external_id)
+
 #define OCL_METADATA_RULES \
-    { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", .format = "uri" }, \
+    { "autoid_concept_mnemonic", .choices = "sequential|uuid" }, \
+        { "autoid_concept_external_id", .choices = "sequential|uuid" }, \
+        { "autoid_concept_name_external_id", .choices = "uuid" }, \
+        { "autoid_concept_description_external_id", .choices = "uuid" }, \
+        { "autoid_mapping_mnemonic", .choices = "sequential|uuid" }, \
+        { "autoid_mapping_external_id", .choices = "sequential|uuid" }, \
+        { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", .format = "uri" }, \
         { "custom_validation_schema", .choices = "None|OpenMRS" }, \
         { "content_type", .choices = "not-present|example|fragment|complete|supplement" }, \
     { \

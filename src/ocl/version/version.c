@@ -134,6 +134,7 @@ static const struct nst_field version_field[] = {
     FLAG(experimental, "Not for real use."),
     FLAG(case_sensitive, "Codes differ by case."),
     FLAG(compositional, "Codes combine."),
+    OCL_AUTOID_FIELDS(ocl_version),
     NST_CONSTANT("nothing", "null", .doc = "What is not built yet: pictures, hierarchies."),
     NST_CONSTANT("none", "[]", .doc = "Properties, filters, ways to match, exports elsewhere."),
     NST_FIELD("path", ocl_version, path, &nst_url,
@@ -205,7 +206,7 @@ static const struct nst_rule v2_rule[] = {
     "mappings_url identifier publisher contact jurisdiction purpose copyright content_type " \
     "revision_date logo_url=nothing text experimental case_sensitive collection_reference " \
     "hierarchy_meaning compositional version_needed hierarchy_root_url meta " \
-    "properties=none filters=none match_algorithms=none"
+    "properties=none filters=none match_algorithms=none " OCL_AUTOIDS
 
 /* V232; `public_access` is the source's (G118). */
 #define V2_SETTABLE "name " OCL_METADATA
@@ -533,21 +534,26 @@ static const struct nst_sort version_sort[] = {
 /* ---- Versions as v2 lists them: HEAD is one of them (V231) ---- */
 
 /* INITIAL is as old as its source: in its place stands the source as it is now. */
-#define HEAD_HAS(value, column) \
-    ", CASE WHEN v.mnemonic = 'INITIAL' THEN " value " ELSE v." column " END AS " column
-#define AS_NOW(column)      HEAD_HAS("r." column, column)
-#define AS_NOW2(a, b)       AS_NOW(a) AS_NOW(b)
-#define AS_NOW4(a, b, c, d) AS_NOW2(a, b) AS_NOW2(c, d)
-#define KEPT_OF_CONTENT     AS_NOW4("concepts", "active_concepts", "mappings", "active_mappings")
-#define KEPT_OF_NAMES       AS_NOW4("name", "full_name", "description", "canonical_url")
-#define KEPT_OF_KIND        AS_NOW4("source_type", "content_type", "hierarchy_meaning", "meta")
-#define KEPT_OF_PLACES      AS_NOW4("website", "contact", "jurisdiction", "publisher")
-#define KEPT_OF_RIGHTS      AS_NOW4("purpose", "copyright", "revision_date", "text")
-#define KEPT_OF_CODES       AS_NOW4("external_id", "extras", "identifier", "collection_reference")
-#define KEPT_OF_USE         AS_NOW4("default_locale", "version_needed", "case_sensitive", "compositional")
+#define HEAD_HAS(value, column) ",CASE WHEN i THEN " value " ELSE v." column " END " column
+#define AS_NOW(column)          HEAD_HAS("r." column, column)
+#define AS_NOW2(a, b)           AS_NOW(a) AS_NOW(b)
+#define AS_NOW4(a, b, c, d)     AS_NOW2(a, b) AS_NOW2(c, d)
+#define KEPT_OF_CONTENT         AS_NOW4("concepts", "active_concepts", "mappings", "active_mappings")
+#define KEPT_OF_NAMES           AS_NOW4("name", "full_name", "description", "canonical_url")
+#define KEPT_OF_KIND            AS_NOW4("source_type", "content_type", "hierarchy_meaning", "meta")
+#define KEPT_OF_PLACES          AS_NOW4("website", "contact", "jurisdiction", "publisher")
+#define KEPT_OF_RIGHTS          AS_NOW4("purpose", "copyright", "revision_date", "text")
+#define KEPT_OF_CODES           AS_NOW4("external_id", "extras", "identifier", "collection_reference")
+#define KEPT_OF_USE             AS_NOW4("default_locale", "version_needed", "case_sensitive", "compositional")
 #define KEPT_OF_WRITING \
     AS_NOW4("custom_validation_schema", "experimental", "updated_by", "updated_at")
 #define KEPT_OF_HIERARCHY AS_NOW2("child_concepts", "hierarchy_root")
+#define KEPT_OF_IDS \
+    AS_NOW4("autoid_concept_mnemonic", "autoid_concept_external_id", "autoid_mapping_mnemonic", \
+            "autoid_mapping_external_id") \
+    AS_NOW2("autoid_concept_name_external_id", "autoid_concept_description_external_id") \
+    AS_NOW2("autoid_concept_mnemonic_start_from", "autoid_concept_external_id_start_from") \
+    AS_NOW2("autoid_mapping_mnemonic_start_from", "autoid_mapping_external_id_start_from")
 #define OF_THE_VERSION \
     "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by, " \
     "v.retired"
@@ -557,8 +563,9 @@ static const struct nst_sort version_sort[] = {
 #define LISTED \
     "SELECT " OF_THE_VERSION AS_NOW("rev") \
         KEPT_OF_CONTENT KEPT_OF_HIERARCHY KEPT_OF_NAMES KEPT_OF_KIND KEPT_OF_PLACES KEPT_OF_RIGHTS \
-            KEPT_OF_CODES KEPT_OF_USE KEPT_OF_WRITING ONLY_HEADS \
-        " FROM repo_version v JOIN repo r ON r.id = v.repo_id"
+            KEPT_OF_CODES KEPT_OF_USE KEPT_OF_WRITING KEPT_OF_IDS ONLY_HEADS \
+        " FROM (SELECT *, mnemonic = 'INITIAL' AS i FROM repo_version) v " \
+        "JOIN repo r ON r.id = v.repo_id"
 
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
