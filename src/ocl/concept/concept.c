@@ -26,6 +26,16 @@ static const struct nst_field concept_field[] = {
               .children = &ocl_concept_description, .doc = "Descriptions in several languages."),
     NST_FIELD("display_name", ocl_concept, display_name, &nst_text, .doc = "The name to show."),
     NST_FIELD("display_locale", ocl_concept, display_locale, &nst_text, .doc = "Its language."),
+    NST_FIELD("preferred_name", ocl_concept, preferred_name, &nst_text,
+              .doc = "The first preferred name, where that is another one."),
+    NST_FIELD("preferred_locale", ocl_concept, preferred_locale, &nst_text, .doc = "Its language."),
+    NST_FIELD("guide_name", ocl_concept, guide_name, &nst_text,
+              .column = "coalesce(concept_version.preferred_name, concept_version.display_name)",
+              .doc = "The first preferred name."),
+    NST_FIELD("guide_locale", ocl_concept, guide_locale, &nst_text,
+              .column = "coalesce(concept_version.preferred_locale, "
+                        "concept_version.display_locale)",
+              .doc = "Its language."),
     NST_FIELD("terms", ocl_concept, terms, &nst_text, .fallback = "",
               .doc = "Locales and types of its names and descriptions, for filters."),
     OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
@@ -65,10 +75,11 @@ static const struct nst_rule v2_rule[] = {
         "__all__", "Concept ID must be unique within a source.", .is_list = true \
     }
 #define GUIDE_ROW \
-    "id concept_class datatype retired source owner owner_type display_name display_locale "
+    "id concept_class datatype retired source owner owner_type displayName=guide_name " \
+    "displayLocale=guide_locale " /* G122 */
 #define GUIDE_DETAIL \
-    "id concept_class datatype display_name display_locale names descriptions retired source " \
-    "owner owner_type "
+    "id concept_class datatype displayName=guide_name displayLocale=guide_locale names " \
+    "descriptions retired source owner owner_type "
 #define V2_DETAIL \
     "id external_id concept_class datatype url retired source owner owner_type owner_url " \
     "display_name display_locale names descriptions created_on=created_at " \

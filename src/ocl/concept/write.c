@@ -3,6 +3,8 @@
 
 #include "ocl/app.h"
 
+#include <limits.h>
+
 /* A flag of an input element, in either spelling, or of a stored one. */
 static bool is_preferred(struct nst_req *rq, const struct nst_json *e)
 {
@@ -44,19 +46,64 @@ static const struct nst_json *chosen_name(struct nst_req *rq, const struct nst_j
     return first != NULL ? first : names->first;
 }
 
-/* What is stored stays as it is until its names are given anew. */
+#define SYSTEM_LOCALE "en"
+
+/* How near a language is to those of the source (V246): the less the better. */
+static int distance(const struct ocl_source *s, struct nst_str locale)
+{
+    struct nst_str rest = s->supported_locales;
+    if (nst_str_eq(locale, s->default_locale))
+        return 0;
+    while (rest.p != NULL)
+        if (nst_str_eq(nst_str_trim(nst_str_cut(&rest, ',')), locale))
+            return 1;
+    return nst_str_eq(locale, NST_STR(SYSTEM_LOCALE)) ? 2 : 3;
+}
+
+static struct nst_str member_of(struct nst_req *rq, const struct nst_json *e, const char *name)
+{
+    struct nst_str text = { 0 };
+    nst_text.parse(rq, NULL, nst_json_get(e, nst_str_z(name)), &text);
+    return text;
+}
+
+/* V246: by language, of one language a preferred one, of these the newest, which stands last. */
+static const struct nst_json *nearest_name(struct nst_req *rq, const struct nst_json *names)
+{
+    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
+    const struct nst_json *nearest = NULL;
+    int least = INT_MAX;
+    for (const struct nst_json *e = names->first; e != NULL; e = e->next) {
+        int far = 2 * distance(s, member_of(rq, e, "locale")) + !is_preferred(rq, e) +
+                  (is_retired(rq, e) ? 8 : 0);
+        if (far <= least) {
+            least = far;
+            nearest = e;
+        }
+    }
+    return nearest;
+}
+
+/* Chosen when it is written: lists are sorted by it. What is stored stays as it is until its
+ * names are given anew. */
 static enum nst_err choose_display(struct nst_req *rq, struct ocl_concept *c)
 {
+    const struct nst_str none = { 0 };
     const struct nst_json *names = names_of(rq, c);
-    const struct nst_json *chosen = names != NULL ? chosen_name(rq, names) : NULL;
+    const struct nst_json *chosen = names != NULL ? nearest_name(rq, names) : NULL;
     c->terms = ocl_concept_terms(rq, c);
-    c->display_name = c->display_locale = (struct nst_str){ 0 };
+    c->display_name = c->display_locale = c->preferred_name = c->preferred_locale = none;
     if (chosen == NULL)
         return NST_OK;
     if (is_retired(rq, chosen) && nst_is_set(&ocl_concept, c, "names"))
         return nst_fail(rq, NST_E_INVALID, "names", NST_STR(OCL_NO_NAME));
-    nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("name")), &c->display_name);
-    nst_text.parse(rq, NULL, nst_json_get(chosen, NST_STR("locale")), &c->display_locale);
+    c->display_name = member_of(rq, chosen, "name");
+    c->display_locale = member_of(rq, chosen, "locale");
+    const struct nst_json *first = chosen_name(rq, names);
+    if (first == chosen)
+        return NST_OK;
+    c->preferred_name = member_of(rq, first, "name");
+    c->preferred_locale = member_of(rq, first, "locale");
     return NST_OK;
 }
 

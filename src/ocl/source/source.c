@@ -78,7 +78,7 @@ static const struct nst_field source_field[] = {
     NST_FIELD("default_locale", ocl_source, default_locale, &nst_text, .fallback = "en", .max = 255,
               .flags = NST_CORE, .doc = "Language of names, as a locale code."),
     NST_FIELD("supported_locales", ocl_source, supported_locales, &nst_string_list,
-              .doc = "Languages that names are given in."),
+              .flags = NST_CORE, .doc = "Languages that names are given in."),
     NST_FIELD("locales", ocl_source, locales, &nst_string_list, .column = OCL_LOCALES("repo"),
               .flags = NST_LAZY, .doc = "The default language, then the supported ones."),
     SHORT("website", website, "Page of the source."),
