@@ -183,7 +183,8 @@ def run_file(path, options):
         return out
     server = None
     try:
-        server = Server(options.nestor, file.settings, options.cluster, file.loads)
+        server = Server(options.nestor, file.settings, options.cluster, file.loads,
+                        file.vocabularies)
         run = FileRun(file, server)
         for i, case in enumerate(file.cases[:asked[-1] + 1]):
             problem = run.run_case(case)

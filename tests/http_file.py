@@ -41,6 +41,7 @@ class HttpFile:
     settings: list = field(default_factory=list)
     users: list = field(default_factory=list)
     loads: list = field(default_factory=list)
+    vocabularies: bool = False
     cases: list = field(default_factory=list)
 
 
@@ -67,9 +68,12 @@ def read_top_line(out, line, number):
         out.users.append(rest.strip())
     elif word == "@load" and rest.strip():
         out.loads.append(os.path.join(os.path.dirname(out.path), rest.strip()))
+    elif word == "@vocabularies":
+        out.vocabularies = True
     elif line.strip() and not line.startswith("#") and word != "@anonymous":
         raise FileError(f"{out.path}:{number}: before the first case only # comments, "
-                        f"@set name=value, @user NAME and @load FILE may stand, not: {line}")
+                        f"@set name=value, @user NAME, @load FILE and @vocabularies may stand, not: "
+                        f"{line}")
 
 
 def read_case(path, lines, number):

@@ -63,7 +63,7 @@ class Database:
 
 
 class Server:
-    def __init__(self, nestor, settings=(), cluster=None, loads=()):
+    def __init__(self, nestor, settings=(), cluster=None, loads=(), vocabularies=False):
         self.nestor = nestor
         self.work = tempfile.mkdtemp(prefix="nestor-http-")
         self.database = None
@@ -76,7 +76,7 @@ class Server:
             self.where = ["--data", os.path.join(self.work, "data")]
             if self.database:
                 self.where += ["--database", self.database.url]
-            self.admin = self.init()
+            self.admin = self.init([] if vocabularies else ["--no-vocabularies"])
             for path in loads:
                 self.run("load", path)
             self.serve(settings)
@@ -84,9 +84,9 @@ class Server:
             self.kill()
             raise
 
-    def init(self):
+    def init(self, words):
         token_file = os.path.join(self.work, "admin.token")
-        self.run("init", "--admin", "admin", "--admin-token-file", token_file)
+        self.run("init", "--admin", "admin", "--admin-token-file", token_file, *words)
         with open(token_file, encoding="ascii") as f:
             return f.read().strip()
 

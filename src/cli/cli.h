@@ -82,7 +82,7 @@ struct cli_options {
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */
     const char *only, *output, *format, *program, *course, *curriculum, *outcomes, *days;
-    bool json, dry_run, quiet, staff, superuser, erase, restricted, resume, change, all, courses;
+    bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all, courses;
     struct cli_config config;
     char **rest;
     size_t rest_count;

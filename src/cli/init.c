@@ -3,6 +3,8 @@
 
 #include "nestor/accounts.h"
 
+#include "ocl/openmrs/openmrs.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +53,7 @@ static enum nst_err make_first(struct nst_db *db, void *arg)
                           "WHERE id = $1",
                           NST_INT(1)));
     NST_TRY(cli_call(&rq, db, NST_POST, NST_STR("/orgs/"), object(a, org)));
+    NST_TRY(ocl_make_vocabularies(db, rq.registry, &rq.caller, !init->o->bare));
     return nst_token_renew(&init->token, db, a, 1, nst_now());
 }
 
@@ -93,14 +96,18 @@ static int init_run(int argc, char **argv)
 const struct cli_verb cli_init = {
     .name = "init",
     .usage = "init --data DIR --admin NAME --admin-token-file FILE [--email ADDRESS] "
-             "[--database URL] [--quiet]",
+             "[--database URL] [--no-vocabularies] [--quiet]",
     .summary = "make a new installation with its first administrator",
-    .help = "Makes DIR with the database and the secret that tokens are derived with, a user NAME\n"
-            "with all rights, and the organisation OCL with NAME as member. The token of NAME is\n"
-            "written to FILE (mode 0600). Asks nothing; refuses a database that has users.\n\n"
-            "Examples:\n"
-            "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
-            "  nestor init --data ./data --admin ada --admin-token-file ada.token \\\n"
-            "    --database postgresql:///nestor?host=/run/postgresql\n",
+    .help =
+        "Makes DIR with the database and the secret that tokens are derived with, a user NAME\n"
+        "with all rights, and the organisation OCL with NAME as member. The token of NAME is\n"
+        "written to FILE (mode 0600). Asks nothing; refuses a database that has users.\n"
+        "OCL owns the vocabularies that OpenMRS goes by: sources Classes, Datatypes, NameTypes,\n"
+        "DescriptionTypes, Locales and MapTypes. --no-vocabularies leaves them out; a source with\n"
+        "the validation schema OpenMRS accepts nothing without them.\n\n"
+        "Examples:\n"
+        "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
+        "  nestor init --data ./data --admin ada --admin-token-file ada.token \\\n"
+        "    --database postgresql:///nestor?host=/run/postgresql\n",
     .run = init_run,
 };

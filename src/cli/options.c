@@ -72,6 +72,7 @@ static const struct option options[] = {
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
     SWITCH("--dry-run", dry_run, "look only, store nothing"),
     SWITCH("--json", json, "print JSON"),
+    SWITCH("--no-vocabularies", bare, "leave the vocabularies of OpenMRS out"),
     SWITCH("--quiet", quiet, "show no progress"),
 };
 

@@ -4,6 +4,7 @@
 #include "enroll/app.h"
 #include "nestor/accounts.h"
 #include "ocl/content/content.h"
+#include "ocl/openmrs/openmrs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -278,7 +279,8 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
     }
     if (!configure_accounts(site, o, verb, may_create) || !open_store(site, o, verb, may_create))
         return false;
-    if (verb->only_reads || ocl_fill_checksums(site->store, site->registry) == NST_OK)
+    if (verb->only_reads || (ocl_fill_checksums(site->store, site->registry) == NST_OK &&
+                             ocl_fill_vocabularies(site->store, site->registry) == NST_OK))
         return true;
     cli_fail(verb, "the database cannot be upgraded; the log line above says why");
     nst_store_close(site->store);

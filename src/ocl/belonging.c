@@ -20,6 +20,7 @@ static const struct belonging belongings[] = {
     { "pin", "user_id", "account", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "end_id", "repo", NULL, NULL },
+    { "present_name", "repo_id", "repo", NULL, NULL },
     { "mapping_version", "repo_id", "repo", NULL, NULL },
     { "concept_parent", "repo_id", "repo", NULL, NULL },
     { "concept_version", "repo_id", "repo", NULL, NULL },

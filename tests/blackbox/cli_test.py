@@ -523,6 +523,22 @@ class Cases:
             site.write("data/secret.key", "short")
             refused(site.run("doctor"), 1, "secret.key")
 
+    def test_a_database_of_before_gets_the_vocabularies(self):
+        """V259: once, as its first superuser; who leaves them out at the start gets none."""
+        count = "SELECT count(*) FROM repo WHERE owner = 'OCL'"
+        with self.site() as site:
+            site.init("--no-vocabularies")
+            good(site.run("migrate"))
+            assert site.query(count) == [("0",)], "not asked for"
+            site.execute("DELETE FROM vocabularies_made")
+            good(site.run("migrate"))
+            assert site.query(count) == [("6",)], site.query(count)
+            assert int(site.query("SELECT count(*) FROM present_name")[0][0]) > 1000
+            with site.serve() as server:
+                server.client().expect(204, "DELETE", "/v2/orgs/OCL/sources/MapTypes/")
+            good(site.run("migrate"))
+            assert site.query(count + " AND is_active") == [("5",)], "what was deleted is back"
+
     # ---- import ----
 
     def test_import_tells_what_it_refused(self):

@@ -161,7 +161,7 @@ def university(server):
 
 
 def readme(nestor):
-    server = Server(nestor)
+    server = Server(nestor, vocabularies=True)
     try:
         secret = university(server)
         variables = {"BASE": f"http://127.0.0.1:{server.port}", "TOKEN": server.admin,

@@ -26,7 +26,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from http_server import PATIENCE, PSQL, REPORTS, Database, environment  # noqa: E402
 
 TABLES = ("account", "token", "org", "member", "repo", "repo_version", "concept_version",
-          "concept_parent", "mapping_version", "mapping_end", "tally", "pin", "nst_counter")
+          "concept_parent", "mapping_version", "mapping_end", "tally", "pin", "present_name",
+          "nst_counter")
 
 
 def arguments(description, **more):
@@ -138,8 +139,10 @@ class Site:
         assert not reports, f"`nestor {verb}`: {p.stderr[-3000:]}"
         return p
 
-    def init(self):
-        p = self.run("init", "--admin", "admin", "--admin-token-file", self.path("admin.token"))
+    def init(self, *words):
+        """With the vocabularies of OpenMRS where `words` says nothing else: lists are short."""
+        p = self.run("init", "--admin", "admin", "--admin-token-file", self.path("admin.token"),
+                     *(words or ["--no-vocabularies"]))
         assert p.returncode == 0, p.stderr
         with open(self.path("admin.token"), encoding="ascii") as f:
             self.token = f.read().strip()

@@ -254,6 +254,38 @@ def no_cycle_is_closed(r):
         r.judge(trial, f"directly {got}", sorted(got) == [200, 400])
 
 
+# rows: V255 V256
+def names_are_one_concepts(r):
+    """Of a source with the rules of OpenMRS: two concepts with one name, made at once, brought
+    back beside one that is made, changed at once; the source gets the rules meanwhile."""
+    r.a.expect(201, "POST", "/v2/orgs/", {"id": "OCL2", "name": "OCL2"})
+    for trial in range(r.trials):
+        place = f"/v2/orgs/OCL2/sources/S{trial}/"
+        r.a.expect(201, "POST", "/v2/orgs/OCL2/sources/",
+                   {"id": f"S{trial}", "name": "S", "custom_validation_schema": "OpenMRS"})
+
+        def concept(mnemonic, name):
+            return {"id": mnemonic, "concept_class": "Misc", "datatype": "N/A", "names": [
+                {"name": name, "locale": "en", "name_type": "FULLY_SPECIFIED"}]}
+        got = r.ask(*(("POST", place + "concepts/", concept(n, "one")) for n in "ab"))
+        r.judge(trial, f"made {got}", sorted(got) == [201, 400])
+        mine = place + "concepts/" + ("a" if got[0] == 201 else "b") + "/"
+        r.a.expect(204, "DELETE", mine)
+        got = r.ask(("PUT", mine + "reactivate/", None),
+                    ("POST", place + "concepts/", concept("c", "one")))
+        r.judge(trial, f"brought back {got}", got in ((204, 400), (400, 201)))
+        for n in "de":
+            r.a.expect(201, "POST", place + "concepts/", concept(n, n))
+        got = r.ask(*(("PATCH", place + f"concepts/{n}/", {"names": concept(n, "two")["names"]})
+                      for n in "de"))
+        r.judge(trial, f"changed {got}", sorted(got) == [200, 400])
+        r.a.expect(200, "PATCH", place, {"custom_validation_schema": None})
+        r.a.expect(201, "POST", place + "concepts/", concept("f", "three"))
+        got = r.ask(("PATCH", place, {"custom_validation_schema": "OpenMRS"}),
+                    ("POST", place + "concepts/", concept("g", "three")))
+        r.judge(trial, f"with the rules {got}", got in ((200, 400), (400, 201)))
+
+
 # rows: V238 V407
 def numbers_are_given_once(r):
     r.a.expect(201, "POST", "/v2/orgs/", {"id": "Count", "name": "Count"})
@@ -414,6 +446,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("one mapping says one thing", one_mapping_says_it),
          NO_CYCLE,
          ("a number is given once", numbers_are_given_once),
+         ("of names that are to be unique one stands", names_are_one_concepts),
          ("of one object no key is lost", keys_beside),
          ("versions are whole beside whatever happens", versions_beside),
          ("an address and a name are one user's", one_has_the_address),
@@ -732,7 +765,7 @@ def server_falls(site, server):
 def hard_times(tally, nestor, cluster):
     with Site(nestor, cluster) as site:
         flags = [w for name, n in LIMITS.items() for w in ("--set", f"{name}={n}")]
-        with site.init().serve(*flags) as server:
+        with site.init("--quiet").serve(*flags) as server:
             make_source(site, server)
             tally.run("postgresql: writers that wait for a row leave reads alone", writers_wait,
                       site, server)
@@ -749,7 +782,7 @@ def main():
     chosen = arguments(__doc__.splitlines()[0], trials=20, seconds=4)
     tally = Tally()
     for name, cluster in engines():
-        with Site(chosen.nestor, cluster) as site, site.init().serve() as server:
+        with Site(chosen.nestor, cluster) as site, site.init("--quiet").serve() as server:
             for title, run in RACES if cluster else [NO_CYCLE]:
                 tally.run(f"{name}: {title} ({chosen.trials} trials)", race, site, server,
                           chosen.trials, run)

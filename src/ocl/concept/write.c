@@ -1,7 +1,9 @@
-/* What a version of a concept has besides: the name to show, and its checksums. */
+/* What a version of a concept has besides: the name to show, its checksums, external ids of its
+ * names; and the rules that its source may have. */
 #include "family.h"
 
 #include "ocl/app.h"
+#include "ocl/openmrs/openmrs.h"
 
 #include <limits.h>
 
@@ -234,7 +236,14 @@ static enum nst_err settle(struct nst_req *rq, void *row)
         seal_list(rq, &(struct list){ &ocl_concept_description_sum, &c->descriptions,
                                       former->descriptions,
                                       s->autoid.concept_description_external_id });
-    return NST_OK;
+    return ocl_keep_concept_rules(rq, c);
+}
+
+static enum nst_err follow(struct nst_req *rq, int64_t rev, const void *row, const void *former)
+{
+    const struct ocl_source *s = nst_ancestor(rq, "source")->row;
+    NST_TRY(ocl_concept_follow(rq, rev, row, former));
+    return ocl_keep_names(rq, s, row != NULL ? row : former, row != NULL);
 }
 
 static bool is_below(const void *row)
@@ -257,6 +266,6 @@ const struct ocl_kind ocl_concept_kind = {
     .settle = settle,
     .sums = sums,
     .is_below = is_below,
-    .follow = ocl_concept_follow,
+    .follow = follow,
     .tell = ocl_concept_tell,
 };

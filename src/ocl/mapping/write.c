@@ -2,6 +2,7 @@
 #include "mapping.h"
 
 #include "ocl/app.h"
+#include "ocl/openmrs/openmrs.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -85,6 +86,7 @@ static enum nst_err settle(struct nst_req *rq, void *row)
     struct ocl_mapping *m = row;
     NST_TRY(ocl_settle_ends(rq, m));
     NST_TRY(check_key(rq, m));
+    NST_TRY(ocl_keep_mapping_rules(rq, m));
     return weigh(rq, m);
 }
 

@@ -6,6 +6,7 @@
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/extras.h"
+#include "ocl/openmrs/openmrs.h"
 #include "ocl/org/org.h"
 #include "ocl/summary.h"
 #include "ocl/user/user.h"
@@ -86,7 +87,8 @@ static const struct nst_field source_field[] = {
     NST_FIELD("extras", ocl_source, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("custom_validation_schema", ocl_source, custom_validation_schema, &nst_text,
-              .flags = NST_FILTER, .max = 255, .doc = "Rules for concepts beyond the basic ones."),
+              .flags = NST_FILTER | NST_CORE, .max = 255,
+              .doc = "Rules for concepts beyond the basic ones."),
     NST_FIELD("canonical_url", ocl_source, canonical_url, &nst_text, .flags = NST_FILTER | NST_CORE,
               .doc = "Address that names the source everywhere."),
     TEXT("identifier", identifier, "Further identifiers, a JSON value."),
@@ -485,14 +487,15 @@ static const struct nst_route source_route[] = {
                   .describe = &ocl_removal },
       .doc = "One source." },
     { V2, S, .get = { ocl_repo_retrieve, ocl_any_caller, .describe = &ocl_repo_detail },
-      .put = { nst_update, ocl_may_edit }, .patch = { nst_update, ocl_may_edit },
+      .put = { ocl_source_update, ocl_may_edit, .describe = &ocl_source_updating },
+      .patch = { ocl_source_update, ocl_may_edit, .describe = &ocl_source_updating },
       .delete = { source_destroy, ocl_may_delete_repo, NST_MAY_BE_ABSENT,
                   .describe = &ocl_v2_repo_removal },
       .doc = "One source." },
     /* V312: a version by its address, and the source by what it is */
     { V2, S "HEAD/", .get = { ocl_repo_retrieve, ocl_any_caller, .describe = &ocl_repo_detail },
-      .put = { nst_update, ocl_has_private_access },
-      .patch = { nst_update, ocl_has_private_access },
+      .put = { ocl_source_update, ocl_has_private_access, .describe = &ocl_source_updating },
+      .patch = { ocl_source_update, ocl_has_private_access, .describe = &ocl_source_updating },
       .delete = { keep_head, ocl_has_private_access, .describe = &head_removal },
       .doc = "One source." },
     /* V208, V313 */
