@@ -81,7 +81,7 @@ struct cli_options {
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */
-    const char *only, *output, *format, *program, *course, *curriculum, *outcomes, *days;
+    const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all, courses;
     struct cli_config config;
     char **rest;
@@ -169,6 +169,12 @@ struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max);
 /* Append all that `in` holds, which stays open, to out. Returns false when that was not
  * read to its end: out is full, or errno is set. */
 bool cli_read_stream(struct nst_buf *out, FILE *in);
+
+/* Print what OpenMRS would refuse of the sources that have its rules, and of the one with that
+ * address (or NULL) though it has not; add to *faults. Walks their content.
+ * Errors: those of nst_store_run. */
+NST_CHECKED enum nst_err cli_review_openmrs(int *faults, struct cli_site *site,
+                                            const char *address);
 
 /* A request of the guide face from inside the program, in the transaction of db.
  *   rq    with arena, registry and caller; rq->x is made anew and holds the answer

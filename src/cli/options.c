@@ -67,6 +67,7 @@ static const struct option options[] = {
     OPTION("--only", "NAME", only, "one kind of items: --only programs"),
     SWITCH("--all", all, "of every program"),
     SWITCH("--courses", courses, "rows of courses, not of programs"),
+    OPTION("--source", "ADDRESS", source, "one source: --source /orgs/MoH/sources/Dictionary/"),
     OPTION("--format", "WORD", format, "csv or jsonl: --format jsonl"),
     OPTION("--output", "FILE", output, "a file, not standard output: --output all.csv"),
     OPTION("--days", "N", days, "how long something has waited: --days 365"),

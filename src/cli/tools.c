@@ -123,6 +123,8 @@ static int doctor(struct cli_options *o, struct cli_site *site)
         e = nst_store_run(site->store, NST_MODE_READ, count_accounts, &superusers);
     if (e == NST_OK)
         e = nst_store_run(site->store, NST_MODE_READ, print_unreachable, &faults);
+    if (e == NST_OK)
+        e = cli_review_openmrs(&faults, site, o->source);
     if (e != NST_OK)
         return cli_fail(&cli_doctor, "the database cannot be read; the log line above says why");
     if (superusers == 0)
@@ -180,11 +182,14 @@ const struct cli_verb cli_migrate = {
 
 const struct cli_verb cli_doctor = {
     .name = "doctor",
-    .usage = "doctor [--data DIR] [--database URL]",
+    .usage = "doctor [--data DIR] [--database URL] [--source ADDRESS]",
     .summary = "look for what is wrong or risky in an installation",
-    .help = "Exits with 1 when there is something to look at.\n\n"
-            "Example:\n"
-            "  nestor doctor --data ./data\n",
+    .help =
+        "Exits with 1 when there is something to look at: what OpenMRS would refuse of a source\n"
+        "whose validation schema is OpenMRS, or of the one that --source names, included.\n\n"
+        "Examples:\n"
+        "  nestor doctor --data ./data\n"
+        "  nestor doctor --data ./data --source /orgs/MoH/sources/Dictionary/\n",
     .only_reads = true,
     .run = doctor_run,
 };

@@ -523,6 +523,39 @@ class Cases:
             site.write("data/secret.key", "short")
             refused(site.run("doctor"), 1, "secret.key")
 
+    def test_doctor_says_what_openmrs_would_refuse(self):
+        """G41: of sources with its rules, and of the one that is named."""
+        concept = {"type": "Concept", "owner": "MoH", "owner_type": "Organization", "source": "D",
+                   "concept_class": "Misc", "datatype": "N/A"}
+        full = {"locale": "en", "name_type": "FULLY_SPECIFIED", "external_id": "n"}
+        lines = [{"type": "Organization", "id": "MoH", "name": "MoH"},
+                 *({"type": "Source", "owner": "MoH", "owner_type": "Organization", "id": i,
+                    "name": i, "custom_validation_schema": schema}
+                   for i, schema in (("D", "OpenMRS"), ("F", None))),
+                 {**concept, "id": "right", "external_id": "c", "names": [{**full, "name": "A"}]},
+                 *({**concept, "id": i, "names": [{"locale": "en", "name": i,
+                                                   "name_type": "FULLY_SPECIFIED"}]} for i in "bcde"),
+                 {**concept, "source": "F", "id": "f", "external_id": "c", "concept_class": "Idea",
+                  "names": [{**full, "name": "F"}]},
+                 {"type": "Mapping", "owner": "MoH", "owner_type": "Organization", "source": "D",
+                  "map_type": "SAME-AS", "from_concept_url": "/orgs/MoH/sources/D/concepts/b/",
+                  "to_source_url": "/orgs/WHO/sources/ICD/", "to_concept_code": "A00"}]
+        place, says = "/orgs/MoH/sources/", "warning: OpenMRS refuses "
+        with self.site() as site:
+            site.init("--quiet")
+            good(site.run("doctor"))
+            good(site.run("import", "-", stdin="".join(json.dumps(line) + "\n" for line in lines)))
+            found = site.run("doctor")
+            assert found.returncode == 1, found
+            assert found.stdout.splitlines()[:3] == [
+                f"{says}4 concepts of {place}D/: no external_id (b, c, d, ...)",
+                f"{says}4 concepts of {place}D/: a name without external_id (b, c, d, ...)",
+                f"{says}1 mapping of {place}D/: no external_id (1)"], found.stdout
+            found = site.run("doctor", "--source", place + "F/").stdout
+            assert f"{says}1 concept of {place}F/: Invalid concept class (f)\n" in found, found
+            found = site.run("doctor", "--source", place + "G/")
+            assert found.returncode == 1 and f"no source {place}G/" in found.stdout, found.stdout
+
     def test_a_database_of_before_gets_the_vocabularies(self):
         """V259: once, as its first superuser; who leaves them out at the start gets none."""
         count = "SELECT count(*) FROM repo WHERE owner = 'OCL'"

@@ -189,6 +189,10 @@ def tour(nestor):
     return on_path(nestor, "docs/v2.md", {"PORT": str(free_port())})
 
 
+def openmrs(nestor):
+    return on_path(nestor, "docs/openmrs.md", {"PORT": str(free_port())})
+
+
 def demo(nestor):
     return on_path(nestor, "examples/university/README.md", {"UNIVERSITY": UNIVERSITY})
 
@@ -269,6 +273,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the lines of docs/import.md are taken", import_page),
          ("the commands of README.md work", readme),
          ("the commands of docs/operations.md work", operations),
+         ("the commands of docs/openmrs.md work", openmrs),
          ("the commands of examples/university/README.md work", demo),
          ("the commands of docs/v2.md work", tour),
          ("the commands of docs/tutorial.md work", tutorial),
