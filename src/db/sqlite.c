@@ -288,7 +288,7 @@ static void configure(void)
 
 static void agg_step(sqlite3_context *context, int count, sqlite3_value **value)
 {
-    sqlite3_str **text = sqlite3_aggregate_context(context, sizeof(*text));
+    sqlite3_str **text = sqlite3_aggregate_context(context, sizeof(sqlite3_str *));
     (void)count;
     if (text == NULL || sqlite3_value_type(value[0]) == SQLITE_NULL)
         return;

@@ -258,7 +258,8 @@ static enum nst_err query_rows(struct nst_rows **rows, struct listing *l, struct
 static enum nst_err put_rows(struct listing *l, struct nst_req *rq)
 {
     struct nst_rows *rows;
-    nst_wait(&l->waiting, rq, l->model, l->shape, &rq->x->out, false);
+    l->waiting = (struct nst_waiting){ rq, l->model, l->shape, &rq->x->out };
+    nst_wait(&l->waiting, false);
     nst_buf_init(&l->kept, rq->arena, PAGE_BYTES_MAX);
     NST_TRY(query_rows(&rows, l, rq, l->page.limit + 1));
     render_rows(l, rq, rows);
@@ -348,7 +349,8 @@ enum nst_err nst_each_row(struct nst_req *rq, const struct nst_inner *inner)
     nst_order_default(&l.order, rq, l.model, inner->order);
     NST_TRY(inner_conditions(&l, rq, inner));
     nst_buf_init(&out, rq->arena, NST_HTTP_ANSWER_MAX);
-    nst_wait(&l.waiting, rq, l.model, l.shape, &out, true);
+    l.waiting = (struct nst_waiting){ rq, l.model, l.shape, &out };
+    nst_wait(&l.waiting, true);
     NST_TRY(query_rows(&rows, &l, rq, inner->limit));
     take_rows(&l, rq, rows, inner, &out);
     NST_TRY(nst_rows_end(rows));

@@ -19,18 +19,17 @@ static bool is_asked(struct nst_req *rq, const struct nst_member *m)
     return false;
 }
 
-void nst_wait(struct nst_waiting *w, struct nst_req *rq, const struct nst_model *m,
-              const struct nst_shape *shape, struct nst_buf *out, bool is_inside)
+void nst_wait(struct nst_waiting *w, bool is_inside)
 {
-    const struct nst_member *all = m->set.member;
+    const struct nst_member *all = w->model->set.member;
     size_t count = 0;
-    *w = (struct nst_waiting){ rq, m, shape, out, .begin = out->n };
+    w->begin = w->out->n;
     while (all != NULL && all[count].name != NULL)
         count++;
-    w->member = NST_NEW_ARRAY(rq->arena, const struct nst_member *, count + 1);
+    w->member = NST_NEW_ARRAY(w->rq->arena, const struct nst_member *, count + 1);
     for (size_t i = 0; i < count; i++)
-        if (all[i].face == rq->face && (all[i].uses >> shape->serializer->use & 1) != 0 &&
-            (all[i].asked == NULL || (!is_inside && is_asked(rq, &all[i]))))
+        if (all[i].face == w->rq->face && (all[i].uses >> w->shape->serializer->use & 1) != 0 &&
+            (all[i].asked == NULL || (!is_inside && is_asked(w->rq, &all[i]))))
             w->member[w->members++] = &all[i];
 }
 

@@ -349,11 +349,10 @@ struct nst_waiting {
     size_t *end, begin, count, room; /* where each row ends, where the first begins */
 };
 
-/* Begin to wait for rows of m that are shown as shape; out ends where the first of them will
- * begin.
+/* Begin to wait for rows of w->model that are shown as w->shape; w->out ends where the first of
+ * them will begin. The caller has set these and w->rq, the rest is zero.
  *   is_inside  of another document: only what is always there */
-void nst_wait(struct nst_waiting *w, struct nst_req *rq, const struct nst_model *m,
-              const struct nst_shape *shape, struct nst_buf *out, bool is_inside);
+void nst_wait(struct nst_waiting *w, bool is_inside);
 
 /* A row has been written: keep it, with copies of its texts unless they live as long as rq. */
 void nst_wait_for(struct nst_waiting *w, void *row, bool is_kept);

@@ -4,11 +4,11 @@
 enum nst_err nst_retrieve(struct nst_req *rq)
 {
     const struct nst_object *o = nst_object(rq);
-    struct nst_waiting waiting;
     if (rq->is_internal)
         return nst_answer_empty(rq, 200);
     const struct nst_shape *shape = nst_shape_chosen(rq, o->model, NST_DETAIL);
-    nst_wait(&waiting, rq, o->model, shape, &rq->x->out, false);
+    struct nst_waiting waiting = { rq, o->model, shape, &rq->x->out };
+    nst_wait(&waiting, false);
     nst_shape_put(&rq->x->out, rq->face, shape, o->row);
     nst_wait_for(&waiting, o->row, true);
     NST_TRY(nst_put_members(&waiting));

@@ -450,14 +450,39 @@ static bool wastes_id(struct nst_req *rq, const struct ocl_kind *kind, const str
     return c->id.p != NULL && c->external_id.p == NULL && ocl_gives_id(rq, &kind->external_id);
 }
 
+static enum nst_err answer_made(struct nst_req *rq, const struct ocl_kind *kind, const void *row)
+{
+    NST_TRY(ocl_content_opened(rq, kind, row));
+    return nst_answer_empty(rq, 201);
+}
+
 /* Most lines are new: the insert tells by itself when one is not, and its counts are taken
  * back. One that clashes and yet is not to be found went in between: it is tried again, and is
  * that line's failure when it clashes once more, never that of the run. */
+static enum nst_err import_new(struct nst_req *rq, const struct ocl_kind *kind,
+                               struct ocl_content *c)
+{
+    struct ocl_content *stored;
+    bool inserted = false;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        NST_TRY(ocl_content_open(rq, kind, c));
+        const struct ocl_delta delta = opened(kind, c);
+        NST_TRY(nst_insert_unless_there(&inserted, rq, kind->resource, c,
+                                        "(repo_id, mnemonic, rev_to)"));
+        if (inserted)
+            return answer_made(rq, kind, c);
+        NST_TRY(ocl_take_back(rq, c->repo_id, &delta));
+        NST_TRY(find_stored(&stored, rq, kind, c->id));
+        if (stored != NULL)
+            return import_existing(rq, kind, stored);
+    }
+    return nst_fail_duplicate(rq, kind->resource, NST_CREATE, c);
+}
+
 enum nst_err ocl_content_import(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
     struct ocl_content *c = nst_row_new(rq, kind->resource), *stored;
-    bool inserted = false;
     if (nst_bind(c, rq, kind->resource, NST_CREATE) != NST_OK)
         return import_partial(rq, kind, c->id);
     if (c->id.p == NULL && kind->name != NULL)
@@ -467,19 +492,5 @@ enum nst_err ocl_content_import(struct nst_req *rq)
         if (stored != NULL)
             return import_existing(rq, kind, stored);
     }
-    for (int attempt = 0; attempt < 2; attempt++) {
-        NST_TRY(ocl_content_open(rq, kind, c));
-        const struct ocl_delta delta = opened(kind, c);
-        NST_TRY(nst_insert_unless_there(&inserted, rq, kind->resource, c,
-                                        "(repo_id, mnemonic, rev_to)"));
-        if (inserted) {
-            NST_TRY(ocl_content_opened(rq, kind, c));
-            return nst_answer_empty(rq, 201);
-        }
-        NST_TRY(ocl_take_back(rq, c->repo_id, &delta));
-        NST_TRY(find_stored(&stored, rq, kind, c->id));
-        if (stored != NULL)
-            return import_existing(rq, kind, stored);
-    }
-    return nst_fail_duplicate(rq, kind->resource, NST_CREATE, c);
+    return import_new(rq, kind, c);
 }

@@ -39,7 +39,7 @@ static const size_t *order(struct nst_req *rq, const struct nst_shown *shown)
     size_t *place = NST_NEW_ARRAY(rq->arena, size_t, shown->count + 1);
     for (size_t i = 0; i < shown->count; i++)
         c[i] = ocl_shown_at(shown, i);
-    qsort(c, shown->count, sizeof(*c), by_code);
+    qsort(c, shown->count, sizeof(const struct ocl_content *), by_code);
     for (size_t i = 0; i < shown->count; i++)
         place[i] = ocl_place_of(numbered, shown->count, c[i]->row.id);
     return place;
