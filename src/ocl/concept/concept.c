@@ -172,6 +172,38 @@ static const struct nst_serializer pinned_serializer[] = {
             MAPPINGS(mapping), "Mappings of its source that lead from it, or to it." \
     }
 
+#define CONCEPTS(kind) \
+    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/v2." kind ".Detail\"}}"
+#define URLS "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
+#define RELATIVES(kind) \
+    { V2, \
+      OCL_SHOWN, \
+      "parent_concepts", \
+      "includeParentConcepts", \
+      ocl_make_parents, \
+      CONCEPTS(kind), \
+      "The concepts above it." }, \
+        { V2, \
+          OCL_SHOWN, \
+          "child_concepts", \
+          "includeChildConcepts", \
+          ocl_make_children, \
+          CONCEPTS(kind), \
+          "The concepts below it." }, \
+    { \
+        V2, OCL_SHOWN, "hierarchy_path", "includeHierarchyPath", ocl_make_path, URLS, \
+            "Addresses from the topmost concept down to its parent." \
+    }
+#define RELATIVES_ASKED \
+    { "includeParentConcepts", NST_SWITCH_SCHEMA, "With `parent_concepts`." }, \
+        { "includeChildConcepts", NST_SWITCH_SCHEMA, "With `child_concepts`." }, \
+        { "includeHierarchyPath", NST_SWITCH_SCHEMA, \
+          "With `hierarchy_path`: the way from the topmost; of several parents by the first." }, \
+        { "includeParentConceptURLs", NST_SWITCH_SCHEMA, "With `parent_concept_urls`." }, \
+    { \
+        "includeChildConceptURLs", NST_SWITCH_SCHEMA, "With `child_concept_urls`." \
+    }
+
 static const struct nst_parameter version_asked[] = {
     OCL_EXTRAS_ASKED,
     OCL_SOURCE_VERSIONS_ASKED,
@@ -181,6 +213,7 @@ static const struct nst_parameter version_asked[] = {
 
 static const struct nst_parameter concept_asked[] = {
     OCL_EXTRAS_ASKED,
+    RELATIVES_ASKED,
     OCL_SOURCE_VERSIONS_ASKED,
     { "includeSummary", NST_SWITCH_SCHEMA, "With `summary`: what it counts." },
     { "includeMappings", NST_SWITCH_SCHEMA, "With `mappings`: those that lead from it." },
@@ -195,6 +228,11 @@ static const struct nst_parameter concept_asked[] = {
 
 static const struct nst_member concept_member[] = {
     MAPPINGS_MEMBER("mapping"),
+    RELATIVES("concept"),
+    { V2, OCL_SHOWN, "parent_concept_urls", "includeParentConceptURLs", ocl_make_parent_urls, URLS,
+      "Addresses of the concepts above it." },
+    { V2, OCL_SHOWN, "child_concept_urls", "includeChildConceptURLs", ocl_make_child_urls, URLS,
+      "Addresses of the concepts below it." },
     MEMBERS,
     OCL_SOURCE_VERSIONS_MEMBER("includeSourceVersions"),
     { 0 },
@@ -202,6 +240,7 @@ static const struct nst_member concept_member[] = {
 
 static const struct nst_member pinned_member[] = {
     MAPPINGS_MEMBER("pinned_mapping"),
+    RELATIVES("pinned_concept"),
     MEMBERS,
     OCL_SOURCE_VERSIONS_MEMBER(NULL),
     { 0 },

@@ -43,6 +43,16 @@ extern const struct ocl_relatives ocl_children, ocl_parents;
 void ocl_relatives_scope(struct nst_sql *q, const struct ocl_relatives *r,
                          const struct ocl_content *c, int64_t rev);
 
+/* Of each concept of a page those above and below it, in short their addresses, and the addresses
+ * from the topmost down to its parent: of several parents the first by its code. For struct
+ * nst_member.
+ * Errors: those of nst_each_row. */
+enum nst_err ocl_make_parents(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_children(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_parent_urls(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_child_urls(struct nst_req *rq, const struct nst_shown *shown);
+enum nst_err ocl_make_path(struct nst_req *rq, const struct nst_shown *shown);
+
 /* GET of the topmost concepts of a source or of a version of it, and what describes it. */
 nst_view ocl_hierarchy;
 extern const struct nst_description ocl_hierarchy_description;

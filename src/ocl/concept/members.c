@@ -1,5 +1,6 @@
-/* What a concept counts (V245, V250): its names and descriptions, and the versions that it has. */
-#include "concept.h"
+/* What a concept counts (V245, V250): its names and descriptions, the versions that it has, and the
+ * concepts above and below it. */
+#include "family.h"
 
 #include "ocl/content/members.h"
 
@@ -14,15 +15,23 @@ static size_t count_elements(struct nst_str list)
     return count;
 }
 
-/* No concept has a place in a hierarchy yet. */
+static size_t count_lines(struct nst_str text)
+{
+    size_t lines = text.n > 0;
+    for (size_t i = 0; i < text.n; i++)
+        lines += text.p[i] == '\n';
+    return lines;
+}
+
 static struct nst_str summary_of(struct nst_req *rq, const struct ocl_content *c,
                                  struct nst_rows *rows)
 {
     struct nst_buf b;
     nst_buf_init(&b, rq->arena, NST_HTTP_ANSWER_MAX);
     nst_putf(&b,
-             "{\"children\":0,\"parents\":0,\"names\":%zu,\"descriptions\":%zu,\"versions\":%lld,"
-             "\"id\":",
+             "{\"children\":%zu,\"parents\":%zu,\"names\":%zu,\"descriptions\":%zu,"
+             "\"versions\":%lld,\"id\":",
+             count_lines(nst_rows_text(rows, 5)), count_lines(nst_rows_text(rows, 4)),
              count_elements(nst_rows_text(rows, 1)), count_elements(nst_rows_text(rows, 2)),
              (long long)nst_rows_int(rows, 3));
     nst_json_put_str(&b, c->id);
@@ -39,7 +48,8 @@ enum nst_err ocl_make_concept_summary(struct nst_req *rq, const struct nst_shown
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT v.id, v.names, v.descriptions, (SELECT count(*) FROM concept_version o "
                     "WHERE o.repo_id = v.repo_id AND o.mnemonic = v.mnemonic "
-                    "AND o.concept_id = v.concept_id) FROM concept_version v WHERE TRUE");
+                    "AND o.concept_id = v.concept_id), v.parents, " OCL_CHILDREN(
+                        "v") " FROM concept_version v WHERE TRUE");
     ocl_put_shown(&q, "v", shown);
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     while (nst_rows_step(rows)) {

@@ -33,6 +33,51 @@ size_t ocl_place_of(const struct ocl_numbered *rows, size_t count, int64_t numbe
     return found != NULL ? found->place : count;
 }
 
+/* ---- Rows by code ---- */
+
+static int compare(const struct ocl_content *c, int64_t repo, struct nst_str code)
+{
+    return c->repo_id != repo ? (c->repo_id > repo) - (c->repo_id < repo)
+                              : nst_str_cmp(c->id, code);
+}
+
+static int by_code(const void *a, const void *b)
+{
+    const struct ocl_content *x = *(const struct ocl_content *const *)a;
+    const struct ocl_content *y = *(const struct ocl_content *const *)b;
+    return compare(x, y->repo_id, y->id);
+}
+
+struct ocl_coded ocl_code_rows(struct nst_req *rq, const struct nst_shown *shown)
+{
+    const struct ocl_content **c =
+        NST_NEW_ARRAY(rq->arena, const struct ocl_content *, shown->count + 1);
+    const struct ocl_numbered *numbered = ocl_number_rows(rq, shown);
+    size_t *place = NST_NEW_ARRAY(rq->arena, size_t, shown->count + 1);
+    for (size_t i = 0; i < shown->count; i++)
+        c[i] = ocl_shown_at(shown, i);
+    qsort(c, shown->count, sizeof(const struct ocl_content *), by_code);
+    for (size_t i = 0; i < shown->count; i++)
+        place[i] = ocl_place_of(numbered, shown->count, c[i]->row.id);
+    return (struct ocl_coded){ shown, place };
+}
+
+size_t ocl_place_of_code(const struct ocl_coded *rows, int64_t repo, struct nst_str code)
+{
+    size_t low = 0, high = rows->shown->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, place = rows->place[middle];
+        int order = compare(ocl_shown_at(rows->shown, place), repo, code);
+        if (order == 0)
+            return place;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return rows->shown->count;
+}
+
 /* ---- Conditions ---- */
 
 void ocl_put_shown_repos(struct nst_sql *q, const char *t, const struct nst_shown *shown)

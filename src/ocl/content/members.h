@@ -51,6 +51,18 @@ struct ocl_numbered {
 const struct ocl_numbered *ocl_number_rows(struct nst_req *rq, const struct nst_shown *shown);
 size_t ocl_place_of(const struct ocl_numbered *rows, size_t count, int64_t number);
 
+/* Rows by the sources and codes of their things, of which a page has each once. */
+struct ocl_coded {
+    const struct nst_shown *shown;
+    const size_t *place; /* in that order */
+};
+
+/* In rq's arena. */
+struct ocl_coded ocl_code_rows(struct nst_req *rq, const struct nst_shown *shown);
+
+/* Where the thing with that code is shown: shown->count where it is not. */
+size_t ocl_place_of_code(const struct ocl_coded *rows, int64_t repo, struct nst_str code);
+
 /* " AND t.repo_id IN (...) AND t.id IN (...)": the rows that are shown. */
 void ocl_put_shown(struct nst_sql *q, const char *t, const struct nst_shown *shown);
 

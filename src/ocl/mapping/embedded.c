@@ -5,45 +5,15 @@
 #include "ocl/content/members.h"
 #include "ocl/version/version.h"
 
-#include <stdlib.h>
-
 #define TABLE "mapping_version"
 
-/* The concepts of a page, by source and code, and what their lists hold so far. */
+/* The concepts of a page, and what their lists hold so far. */
 struct list {
     const struct nst_shown *shown;
-    const size_t *place; /* in that order */
+    struct ocl_coded coded;
     struct nst_buf *out; /* one a concept */
     bool is_inverse;     /* with those that lead to it */
 };
-
-static int compare(const struct ocl_content *c, int64_t repo, struct nst_str code)
-{
-    return c->repo_id != repo ? (c->repo_id > repo) - (c->repo_id < repo)
-                              : nst_str_cmp(c->id, code);
-}
-
-static int by_code(const void *a, const void *b)
-{
-    const struct ocl_content *x = *(const struct ocl_content *const *)a;
-    const struct ocl_content *y = *(const struct ocl_content *const *)b;
-    return compare(x, y->repo_id, y->id);
-}
-
-/* The places of the concepts in the order of their codes. */
-static const size_t *order(struct nst_req *rq, const struct nst_shown *shown)
-{
-    const struct ocl_content **c =
-        NST_NEW_ARRAY(rq->arena, const struct ocl_content *, shown->count + 1);
-    const struct ocl_numbered *numbered = ocl_number_rows(rq, shown);
-    size_t *place = NST_NEW_ARRAY(rq->arena, size_t, shown->count + 1);
-    for (size_t i = 0; i < shown->count; i++)
-        c[i] = ocl_shown_at(shown, i);
-    qsort(c, shown->count, sizeof(const struct ocl_content *), by_code);
-    for (size_t i = 0; i < shown->count; i++)
-        place[i] = ocl_place_of(numbered, shown->count, c[i]->row.id);
-    return place;
-}
 
 /* ---- Which mappings ---- */
 
@@ -101,20 +71,6 @@ static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const 
 
 /* ---- Whose they are ---- */
 
-/* The first of the concepts, by code, that is not before this one. */
-static size_t lower_bound(const struct list *l, int64_t repo, struct nst_str code)
-{
-    size_t low = 0, high = l->shown->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare(ocl_shown_at(l->shown, l->place[middle]), repo, code) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void append(struct nst_buf *out, struct nst_str json)
 {
     nst_put_char(out, out->n == 0 ? '[' : ',');
@@ -136,13 +92,9 @@ static void give(const struct list *l, const struct ocl_mapping *m, const struct
 {
     if (!leads_home(m, end))
         return;
-    for (size_t i = lower_bound(l, m->content.repo_id, end->concept_code); i < l->shown->count;
-         i++) {
-        size_t place = l->place[i];
-        if (compare(ocl_shown_at(l->shown, place), m->content.repo_id, end->concept_code) != 0)
-            return;
+    size_t place = ocl_place_of_code(&l->coded, m->content.repo_id, end->concept_code);
+    if (place < l->shown->count)
         append(&l->out[place], json);
-    }
 }
 
 static void take(void *arg, const void *row, struct nst_str json)
@@ -158,7 +110,7 @@ enum nst_err ocl_make_mappings(struct nst_req *rq, const struct nst_shown *shown
 {
     struct nst_sql q;
     struct list l = { .shown = shown,
-                      .place = order(rq, shown),
+                      .coded = ocl_code_rows(rq, shown),
                       .out = NST_NEW_ARRAY(rq->arena, struct nst_buf, shown->count),
                       .is_inverse = nst_query_is_true(rq, "includeInverseMappings") };
     bool is_held = nst_ancestor(rq, "version") != NULL;
