@@ -57,6 +57,7 @@ LABELS = ("reactivate/", "names/", "names/{name}/", "descriptions/",
           "descriptions/{description}/")
 HELD = ("mappings/", "mappings/{pinned_mapping}/", "mappings/{pinned_mapping}/versions/",
         "mappings/{pinned_mapping}/{mapping_version}/", "concepts/{pinned_concept}/mappings/")
+FAMILY = ("children/", "parents/", "summary/")
 AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
 EXTRAS = ("extras/", "extras/{key}/")
 COUNTED = ("summary/", "processing/")
@@ -72,8 +73,13 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
            *(o + SOURCE + b for o in OWNERS for b in AT_HEAD),
            *(o + SOURCE + v + b for o in OWNERS for v in ("", "HEAD/")
              for b in (*MAPPINGS, *("mappings/{mapping}/" + b for b in EXTRAS),
-                       *("concepts/{concept}/" + b for b in (*LABELS, *EXTRAS)))),
-           *(o + SOURCE + v + b for o in OWNERS for v in ("latest/", "{version}/") for b in HELD)}
+                       *("concepts/{concept}/" + b for b in (*LABELS, *EXTRAS, *FAMILY)))),
+           *(o + SOURCE + v + "hierarchy/" for o in OWNERS
+             for v in ("", "HEAD/", "latest/", "{version}/")),
+           *(o + SOURCE + v + "concepts/lookup/" for o in OWNERS
+             for v in ("", "latest/", "{version}/")),
+           *(o + SOURCE + v + b for o in OWNERS for v in ("latest/", "{version}/")
+             for b in (*HELD, *("concepts/{pinned_concept}/" + b for b in FAMILY)))}
 
 # What an import leaves, without the times.
 CONTENT = (
