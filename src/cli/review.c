@@ -101,7 +101,8 @@ static enum nst_err review_all(struct nst_db *db, void *arg)
     }
     NST_TRY(nst_rows_end(rows));
     if (!is_found) {
-        printf("warning: there is no source %s\n", s->address);
+        printf("warning: there is no source %s; addresses are like /orgs/WHO/sources/ICD/\n",
+               s->address);
         ++*s->faults;
     }
     return NST_OK;
@@ -110,7 +111,11 @@ static enum nst_err review_all(struct nst_db *db, void *arg)
 enum nst_err cli_review_openmrs(int *faults, struct cli_site *site, const char *address)
 {
     struct search s = { site, nst_arena_new(65536), address, NULL, faults };
+    struct nst_arena *home = nst_arena_new(1024);
+    if (address != NULL && !nst_str_ends(nst_str_z(address), NST_STR("/")))
+        s.address = nst_str_to_z(home, nst_strf(home, "%s/", address));
     enum nst_err e = nst_store_run(site->store, NST_MODE_READ, review_all, &s);
     nst_arena_free(s.arena);
+    nst_arena_free(home);
     return e;
 }

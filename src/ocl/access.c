@@ -256,7 +256,7 @@ enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq)
 
 #define HARD_DELETE \
     { \
-        "hardDelete", NST_SWITCH_SCHEMA, "Erase it for good; administrators only." \
+        "hardDelete", NST_SWITCH_SCHEMA, "Erase it for good, by those who may." \
     }
 
 const struct nst_parameter ocl_purge_parameter[] = {

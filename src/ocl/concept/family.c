@@ -187,7 +187,8 @@ static enum nst_err read_given(struct codes *codes, struct nst_req *rq, const st
             ocl_read_address(&at, rq, url) && at.code.p != NULL && nst_str_eq(at.source_url, home);
         if (!is_ours)
             e = nst_fail(rq, NST_E_INVALID, FIELD,
-                         nst_strf(rq->arena, "%.*s is no concept of this source.", NST_FMT(url)));
+                         nst_strf(rq->arena, "%.*s is no address of a concept of this source.",
+                                  NST_FMT(url)));
         codes->code[i] = at.code;
     }
     return e;
