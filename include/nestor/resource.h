@@ -171,6 +171,7 @@ struct nst_parameter {
     const char *name;
     const char *schema; /* JSON Schema, as JSON text; NULL: a text */
     const char *doc;
+    bool is_of_scope; /* of .asked: hook.scope reads it, also on the way to what lies below */
 };
 
 /* What a body holds: a JSON Schema as text, or what `put` appends where it follows from
@@ -387,6 +388,8 @@ struct nst_resource {
     const char *parent; /* field that holds the number of the row above: below another
                            resource, rows are found by it, and new ones get it; NULL:
                            none, or hook.scope says where rows belong */
+    bool is_replaced;   /* a change stores another row in its place: a write below it holds the
+                           row around it first, so that the row that is held stays the one */
     size_t size;        /* of the struct */
     const struct nst_field *field;
     size_t field_count;

@@ -310,7 +310,8 @@ static void agg_final(sqlite3_context *context)
     if (sqlite3_str_errcode(*text) != SQLITE_OK)
         sqlite3_result_error_code(context, sqlite3_str_errcode(*text));
     else
-        sqlite3_result_text(context, sqlite3_str_value(*text), length, SQLITE_TRANSIENT);
+        sqlite3_result_text(context, length > 0 ? sqlite3_str_value(*text) : "", length,
+                            SQLITE_TRANSIENT);
     sqlite3_free(sqlite3_str_finish(*text));
 }
 

@@ -75,13 +75,15 @@ static bool is_switch_of_list(struct nst_req *rq, const struct nst_model *m, str
     return false;
 }
 
-/* What the hooks of what the path names read of the query. */
+/* What the scopes of what the path names read of the query. */
 static bool is_read_on_the_way(struct nst_req *rq, struct nst_str name)
 {
     for (size_t i = 0; i < rq->endpoint->count; i++) {
         const struct nst_model *m = rq->endpoint->step[i].model;
-        if (m != NULL && is_among(m->set.asked, name))
-            return true;
+        const struct nst_parameter *p = m != NULL ? m->set.asked : NULL;
+        for (; p != NULL && p->name != NULL; p++)
+            if (p->is_of_scope && nst_str_eq(nst_str_z(p->name), name))
+                return true;
     }
     return false;
 }

@@ -88,13 +88,16 @@ static bool loads(const struct nst_step *step)
 
 /* A write holds the row that its path ends with, and the one around it, since what becomes
  * of a row concerns its neighbours; where the path ends with no row, the last one: what is
- * made lies in it. */
+ * made lies in it. One that is replaced by its changes is held with the one around it. */
 static size_t first_held(const struct nst_endpoint *e)
 {
     unsigned rows = e->target < e->count ? 2 : 1;
     size_t i = e->count;
-    while (i > 0 && rows > 0)
-        rows -= loads(&e->step[--i]);
+    while (i > 0 && rows > 0) {
+        const struct nst_step *step = &e->step[--i];
+        bool is_replaced = step->model != NULL && step->model->resource->is_replaced;
+        rows -= loads(step) && !(rows == 1 && is_replaced);
+    }
     return i;
 }
 

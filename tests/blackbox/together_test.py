@@ -354,6 +354,26 @@ def keys_beside(r):
         r.judge("all", f"{place} {left}", left == wanted)
 
 
+# rows: V403 V406
+def below_beside(r):
+    """Two writers below one concept, and one beside what makes another version of it, all have
+    their say: a name each, a name and a key beside a new child."""
+    r.a.expect(201, "POST", "/v2/orgs/", {"id": "Below", "name": "Below"})
+    source(r, "orgs/Below", "S")
+    home = "/orgs/Below/sources/S/concepts/"
+    r.a.expect(201, "POST", "/v2" + home, {"id": "top", "concept_class": "Misc", "datatype": "N/A",
+                                           "names": NAMES})
+    for trial in range(r.trials):
+        name = ("POST", f"/v2{home}top/names/", {"name": f"a{trial}", "locale": "en"})
+        other = (*name[:2], {"name": f"b{trial}", "locale": "fr"})
+        child = ("POST", "/v2" + home, {"id": f"c{trial}", "concept_class": "Misc",
+                                        "datatype": "N/A", "names": NAMES,
+                                        "parent_concept_urls": [home + "top/"]})
+        key = ("PUT", f"/v2{home}top/extras/k/", {"k": trial})
+        got = r.ask(name, other), r.ask(other, key), r.ask(name, child)
+        r.judge(trial, f"{got}", got == ((201, 201), (201, 200), (201, 201)))
+
+
 # X14: two superusers remove one another
 def one_superuser_stays(r):
     names = ("first", "second")
@@ -448,6 +468,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("a number is given once", numbers_are_given_once),
          ("of names that are to be unique one stands", names_are_one_concepts),
          ("of one object no key is lost", keys_beside),
+         ("below one concept all have their say", below_beside),
          ("versions are whole beside whatever happens", versions_beside),
          ("an address and a name are one user's", one_has_the_address),
          ("who comes back beside a namesake", one_bears_the_name),

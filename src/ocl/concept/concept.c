@@ -537,6 +537,7 @@ const struct nst_resource ocl_concept = {
     .name = "concept",
     .table = TABLE,
     .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id",
+    .is_replaced = true,
     .size = sizeof(struct ocl_concept),
     NST_FIELDS(concept_field),
     NST_SERIALIZERS(concept_serializer),

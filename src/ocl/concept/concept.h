@@ -13,6 +13,10 @@ struct ocl_concept {
     const struct nst_json *name_tree; /* names as a tree, where they were just made; or NULL */
 };
 
+/* Make the checksums anew that count addresses of the user's sources, which have moved.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_concepts_moved(struct nst_req *rq, int64_t user);
+
 extern const struct nst_resource ocl_concept, ocl_concept_name, ocl_concept_description;
 
 extern const struct ocl_kind ocl_concept_kind;

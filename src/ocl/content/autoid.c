@@ -104,7 +104,7 @@ enum nst_err ocl_give_id(struct nst_str *id, struct nst_req *rq, const struct oc
     return NST_OK;
 }
 
-bool ocl_gives_id(struct nst_req *rq, const struct ocl_autoid *how)
+bool ocl_counts_ids(struct nst_req *rq, const struct ocl_autoid *how)
 {
-    return mode_of(nst_ancestor(rq, "source")->row, how).p != NULL;
+    return nst_str_eq(mode_of(nst_ancestor(rq, "source")->row, how), NST_STR("sequential"));
 }

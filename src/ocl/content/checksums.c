@@ -69,7 +69,7 @@ struct fill {
     bool is_over;
 };
 
-static enum nst_err fill_row(struct nst_req *rq, const struct ocl_kind *kind, int64_t id)
+enum nst_err ocl_seal_again(struct nst_req *rq, const struct ocl_kind *kind, int64_t id)
 {
     struct ocl_content *c;
     struct nst_sql q;
@@ -129,7 +129,7 @@ static enum nst_err fill_some(struct nst_db *db, void *arg)
     enum nst_err e = find_rows(ids, &count, &rq, f);
     for (size_t i = 0; e == NST_OK && i < count; i++) {
         nst_arena_reset(a);
-        e = fill_row(&rq, f->kind, ids[i]);
+        e = ocl_seal_again(&rq, f->kind, ids[i]);
     }
     nst_arena_free(a);
     if (e != NST_OK)

@@ -320,7 +320,8 @@ NST_CHECKED enum nst_err ocl_count_at(struct ocl_count *out, struct nst_req *rq,
 #define OCL_AS_OF \
     { \
         "asOf", "{\"type\":\"string\",\"examples\":[\"0\"]}", \
-            "The content as it was: a revision of the source, or a time in UTC." \
+            "The content as it was: a revision of the source, or a time in UTC.", \
+            .is_of_scope = true \
     }
 
 /* GET of one thing: its parameters. */
@@ -338,6 +339,7 @@ extern const struct nst_parameter ocl_content_asked[];
 
 /* Both checksums of a row of a page, for its headers (V329): for the hook keep. */
 void ocl_content_keep(struct nst_buf *kept, const void *row);
+
 /* ---- Ids for content that comes without (autoid.c, V407) ---- */
 
 /* Fill in what is null as the source says that the request holds; it stays null where that says
@@ -346,8 +348,8 @@ void ocl_content_keep(struct nst_buf *kept, const void *row);
 NST_CHECKED enum nst_err ocl_give_id(struct nst_str *id, struct nst_req *rq,
                                      const struct ocl_kind *kind, const struct ocl_autoid *how);
 
-/* Does the source say anything of it? */
-bool ocl_gives_id(struct nst_req *rq, const struct ocl_autoid *how);
+/* Does the source give numbers for it? */
+bool ocl_counts_ids(struct nst_req *rq, const struct ocl_autoid *how);
 
 /* A random UUID as text, in a. */
 struct nst_str ocl_new_uuid(struct nst_arena *a);
@@ -413,6 +415,10 @@ void ocl_add_text(struct nst_req *rq, struct nst_json *object, const char *name,
                   struct nst_str text);
 void ocl_add_json(struct nst_req *rq, struct nst_json *object, const char *name,
                   struct nst_str json);
+
+/* Make the checksums of a version anew; of none with that number nothing.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_seal_again(struct nst_req *rq, const struct ocl_kind *kind, int64_t id);
 
 /* Give versions of older databases their checksums, some at a time, and log how far it is.
  * Blocks on the database.

@@ -167,26 +167,11 @@ enum nst_err ocl_content_end_other(struct nst_req *rq, const struct ocl_kind *ki
     return store_next(rq, kind, next, stored);
 }
 
-/* A path that goes on behind the thing holds the thing alone: what is unique in the source, and
- * its rules, are to be judged under the hold of that, too. */
-static enum nst_err hold_source(struct nst_req *rq)
-{
-    struct nst_object *o = nst_ancestor(rq, "source");
-    const struct nst_row *row = o->row;
-    void *source;
-    NST_TRY(nst_load_id(&source, rq, &ocl_source, NST_LOAD_HELD, row->id));
-    if (source == NULL)
-        return NST_E_NOT_FOUND;
-    o->row = source;
-    return NST_OK;
-}
-
 /* The path may go on behind the thing, which is not whole then. */
 enum nst_err ocl_content_begin(void **next, void **stored, struct nst_req *rq,
                                const struct ocl_kind *kind)
 {
     const struct nst_row *row = nst_object(rq)->row;
-    NST_TRY(hold_source(rq));
     NST_TRY(nst_load_id(stored, rq, kind->resource, NST_LOAD_ALL, row->id));
     if (*stored == NULL)
         return NST_E_NOT_FOUND;
@@ -444,10 +429,10 @@ static enum nst_err import_partial(struct nst_req *rq, const struct ocl_kind *ki
     return import_existing(rq, kind, stored);
 }
 
-/* A line that would be given an external id for nothing: nothing would give it back. */
+/* A line that would be given a number for nothing: nothing would give it back. */
 static bool wastes_id(struct nst_req *rq, const struct ocl_kind *kind, const struct ocl_content *c)
 {
-    return c->id.p != NULL && c->external_id.p == NULL && ocl_gives_id(rq, &kind->external_id);
+    return c->id.p != NULL && c->external_id.p == NULL && ocl_counts_ids(rq, &kind->external_id);
 }
 
 static enum nst_err answer_made(struct nst_req *rq, const struct ocl_kind *kind, const void *row)

@@ -441,6 +441,7 @@ const struct nst_resource ocl_mapping = {
     .name = "mapping",
     .table = TABLE,
     .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id" END("from") END("to"),
+    .is_replaced = true,
     .size = sizeof(struct ocl_mapping),
     NST_FIELDS(mapping_field),
     NST_SERIALIZERS(mapping_serializer),

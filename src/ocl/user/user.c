@@ -6,6 +6,7 @@
 
 #include "ocl/app.h"
 #include "ocl/extras.h"
+#include "ocl/concept/concept.h"
 #include "ocl/mapping/mapping.h"
 #include "ocl/org/org.h"
 
@@ -248,10 +249,11 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
     if (former.p == NULL || nst_str_eq(former, url))
         return NST_OK;
     NST_TRY(ocl_move_ends(rq, former, url));
-    return nst_exec_with(NULL, rq->db,
-                         "UPDATE repo SET owner = $1, owner_url = $2 "
-                         "WHERE owner_type = 'User' AND owner_id = $3",
-                         NST_TEXT(u->username), NST_TEXT(url), NST_INT(u->row.id));
+    NST_TRY(nst_exec_with(NULL, rq->db,
+                          "UPDATE repo SET owner = $1, owner_url = $2 "
+                          "WHERE owner_type = 'User' AND owner_id = $3",
+                          NST_TEXT(u->username), NST_TEXT(url), NST_INT(u->row.id)));
+    return ocl_concepts_moved(rq, u->row.id);
 }
 
 static enum nst_err user_after_destroy(struct nst_req *rq, void *row)

@@ -135,7 +135,7 @@ static const struct nst_field version_field[] = {
     FLAG(case_sensitive, "Codes differ by case."),
     FLAG(compositional, "Codes combine."),
     OCL_AUTOID_FIELDS(ocl_version),
-    NST_CONSTANT("nothing", "null", .doc = "What is not built yet: pictures, hierarchies."),
+    NST_CONSTANT("nothing", "null", .doc = "What is not built yet: pictures."),
     NST_CONSTANT("none", "[]", .doc = "Properties, filters, ways to match, exports elsewhere."),
     NST_FIELD("path", ocl_version, path, &nst_url,
               .column = "(CASE WHEN repo_version.mnemonic = 'HEAD' THEN '' "
