@@ -81,10 +81,7 @@ static void put_tallies(struct nst_sql *q, const struct view *v, const struct sh
         nst_sql_addf(q, ", '" OCL_TALLY_RETIRED "%s'", s->kind);
     nst_sql_add(q, ") AND tally.repo_id = ");
     nst_sql_bind(q, NST_INT(v->source->row.id));
-    nst_sql_add(q, " AND tally.rev_to > ");
-    nst_sql_bind(q, NST_INT(rev));
-    nst_sql_add(q, " AND tally.rev_from <= ");
-    nst_sql_bind(q, NST_INT(rev));
+    ocl_put_moment(q, "tally", rev);
     if (s->is_of_mappings)
         ocl_ends_visible_in(q, v->rq, &ends);
     if (s->leads_elsewhere) {
@@ -322,7 +319,7 @@ static struct nst_str end_of(struct nst_arena *a, struct nst_rows *rows)
     struct nst_buf b;
     nst_buf_init(&b, a, NST_HTTP_ANSWER_MAX);
     nst_put_lit(&b, "]},\"id\":\"HEAD\",\"version_url\":");
-    nst_json_put_str(&b, nst_strf(a, "%.*ssources/%.*s/", NST_FMT(owner), NST_FMT(id)));
+    nst_json_put_str(&b, ocl_source_url(a, owner, id));
     nst_put_lit(&b, ",\"type\":\"Source Version\",\"short_code\":");
     nst_json_put_str(&b, id);
     nst_put_lit(&b, ",\"released\":false,\"description\":");

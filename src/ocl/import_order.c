@@ -58,16 +58,10 @@ static struct nst_str address_of(struct nst_arena *a, const struct nst_json *lin
                     NST_FMT(source), NST_FMT(code));
 }
 
-static int compare_text(struct nst_str a, struct nst_str b)
-{
-    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
-}
-
 static int compare(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
-    int order = compare_text(x->address, y->address);
+    int order = nst_str_cmp(x->address, y->address);
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
@@ -77,7 +71,7 @@ static const struct place *find(const struct sorting *s, struct nst_str address)
     size_t low = 0, high = s->places;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare_text(s->place[middle].address, address) < 0)
+        if (nst_str_cmp(s->place[middle].address, address) < 0)
             low = middle + 1;
         else
             high = middle;

@@ -16,9 +16,7 @@ struct codes {
 
 static int compare(const void *a, const void *b)
 {
-    const struct nst_str *x = a, *y = b;
-    int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
-    return order != 0 ? order : (x->n > y->n) - (x->n < y->n);
+    return nst_str_cmp(*(const struct nst_str *)a, *(const struct nst_str *)b);
 }
 
 static struct codes lines_of(struct nst_arena *a, struct nst_str text)
@@ -102,15 +100,12 @@ void ocl_put_concept_urls(struct nst_buf *out, struct nst_str home, struct nst_s
 
 static void put_urls(struct nst_buf *out, const struct ocl_content *c, struct nst_str codes)
 {
-    struct nst_buf home;
     if (codes.n == 0) {
         nst_put_lit(out, "[]");
         return;
     }
     struct nst_arena *scratch = nst_arena_new(SCRATCH_FIRST);
-    nst_buf_init(&home, scratch, 65536);
-    nst_putf(&home, "%.*ssources/%.*s/", NST_FMT(c->owner_url), NST_FMT(c->source));
-    ocl_put_concept_urls(out, nst_buf_str(&home), codes);
+    ocl_put_concept_urls(out, ocl_source_url(scratch, c->owner_url, c->source), codes);
     nst_arena_free(scratch);
 }
 
@@ -355,15 +350,7 @@ void ocl_relatives_scope(struct nst_sql *q, const struct ocl_relatives *r,
     nst_sql_bind(q, NST_TEXT(c->id));
     nst_sql_add(q, " AND e.repo_id = ");
     nst_sql_bind(q, NST_INT(c->repo_id));
-    nst_sql_add(q, " AND e.rev_to ");
-    if (rev < 0) {
-        nst_sql_add(q, "= " OCL_OPEN_SQL ")");
-        return;
-    }
-    nst_sql_add(q, "> ");
-    nst_sql_bind(q, NST_INT(rev));
-    nst_sql_add(q, " AND e.rev_from <= ");
-    nst_sql_bind(q, NST_INT(rev));
+    ocl_put_moment(q, "e", rev);
     nst_sql_add(q, ")");
 }
 

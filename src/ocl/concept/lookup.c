@@ -22,10 +22,7 @@ static void put_select(struct nst_sql *q, const struct walk *w)
                  "WHERE repo_id = ",
                  w->is_held ? "id" : "concept_id");
     nst_sql_bind(q, NST_INT(w->repo));
-    nst_sql_add(q, " AND rev_from <= ");
-    nst_sql_bind(q, NST_INT(w->rev));
-    nst_sql_add(q, " AND rev_to > ");
-    nst_sql_bind(q, NST_INT(w->rev));
+    ocl_put_moment(q, "concept_version", w->rev);
     nst_sql_add(q, w->with_retired ? " AND id < " : " AND NOT retired AND id < ");
     nst_sql_bind(q, NST_INT(w->behind));
     nst_sql_addf(q, " ORDER BY id DESC LIMIT %d", PIECE_ROWS);
@@ -80,7 +77,7 @@ static void begin(struct walk *w, struct nst_req *rq)
         .is_verbose = nst_query_is_true(rq, "verbose"),
         .is_held = version != NULL,
         .with_retired = nst_query_is_true(rq, "includeRetired"),
-        .url = nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(s->owner_url), NST_FMT(s->id)),
+        .url = ocl_source_url(rq->arena, s->owner_url, s->id),
     };
 }
 

@@ -21,14 +21,7 @@ static enum nst_err put_state(struct nst_sql *q, struct nst_req *rq)
         rev = ((const struct ocl_version *)version->row)->rev;
     else if (source != NULL)
         NST_TRY(ocl_moment(&rev, rq, source->row));
-    if (rev < 0) {
-        nst_sql_add(q, " AND e.rev_to = " OCL_OPEN_SQL);
-        return NST_OK;
-    }
-    nst_sql_add(q, " AND e.rev_to > ");
-    nst_sql_bind(q, NST_INT(rev));
-    nst_sql_add(q, " AND e.rev_from <= ");
-    nst_sql_bind(q, NST_INT(rev));
+    ocl_put_moment(q, "e", rev);
     return NST_OK;
 }
 
@@ -184,7 +177,7 @@ enum nst_err ocl_make_children(struct nst_req *rq, const struct nst_shown *shown
 
 static struct nst_str home_of(struct nst_req *rq, const struct ocl_content *c)
 {
-    return nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url), NST_FMT(c->source));
+    return ocl_source_url(rq->arena, c->owner_url, c->source);
 }
 
 static enum nst_err make_urls(struct nst_req *rq, const struct nst_shown *shown, const char *codes)
@@ -267,11 +260,8 @@ static void put_way(struct nst_buf *out, struct nst_str home, struct nst_str lin
 {
     nst_put_char(out, '[');
     for (bool is_first = true; lines.n > 0; is_first = false) {
-        nst_put_z(out, is_first ? "\"" : ",\"");
-        nst_put(out, home);
-        nst_put_lit(out, "concepts/");
-        nst_put_percent(out, nst_str_cut(&lines, '\n'), "");
-        nst_put_lit(out, "/\"");
+        nst_put_z(out, is_first ? "" : ",");
+        nst_json_put_str(out, ocl_concept_url(out->arena, home, nst_str_cut(&lines, '\n')));
     }
     nst_put_char(out, ']');
 }

@@ -57,14 +57,7 @@ static void put_concepts(struct nst_sql *q, const struct tree *t)
 {
     nst_sql_add(q, " FROM concept_version c WHERE c.repo_id = ");
     nst_sql_bind(q, NST_INT(t->source->row.id));
-    if (t->rev < 0) {
-        nst_sql_add(q, " AND c.rev_to = " OCL_OPEN_SQL);
-        return;
-    }
-    nst_sql_add(q, " AND c.rev_from <= ");
-    nst_sql_bind(q, NST_INT(t->rev));
-    nst_sql_add(q, " AND c.rev_to > ");
-    nst_sql_bind(q, NST_INT(t->rev));
+    ocl_put_moment(q, "c", t->rev);
 }
 
 /* Those without a parent, but for the root. */

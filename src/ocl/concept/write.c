@@ -119,9 +119,7 @@ static void add_urls(struct nst_req *rq, struct nst_json *object, const char *na
     if (codes.n == 0)
         return;
     nst_buf_init(&b, rq->arena, SIZE_MAX);
-    ocl_put_concept_urls(&b,
-                         nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(c->content.owner_url),
-                                  NST_FMT(c->content.source)),
+    ocl_put_concept_urls(&b, ocl_source_url(rq->arena, c->content.owner_url, c->content.source),
                          codes);
     ocl_add_json(rq, object, name, nst_buf_str(&b));
 }

@@ -46,10 +46,15 @@ void ocl_put_root_url(struct nst_buf *out, struct nst_str owner_url, struct nst_
     nst_put_lit(out, "/\"");
 }
 
+struct nst_str ocl_source_url(struct nst_arena *a, struct nst_str owner_url, struct nst_str id)
+{
+    return nst_strf(a, "%.*ssources/%.*s/", NST_FMT(owner_url), NST_FMT(id));
+}
+
 struct nst_str ocl_home_url(struct nst_req *rq)
 {
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
-    return nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(s->owner_url), NST_FMT(s->id));
+    return ocl_source_url(rq->arena, s->owner_url, s->id);
 }
 
 struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url, struct nst_str code)

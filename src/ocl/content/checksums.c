@@ -89,6 +89,56 @@ enum nst_err ocl_seal_again(struct nst_req *rq, const struct ocl_kind *kind, int
     return nst_sql_exec(NULL, rq->db, &q);
 }
 
+/* ---- Versions one by one ---- */
+
+/* Numbers of versions; the last that was seen. */
+struct some {
+    int64_t id[STEP], last;
+    size_t count;
+};
+
+/* The next ones. */
+static enum nst_err find_some(struct some *s, struct nst_req *rq, const char *table,
+                              const struct nst_sql *which)
+{
+    struct nst_rows *rows;
+    struct nst_sql q;
+    s->count = 0;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "SELECT %s.id FROM %s WHERE TRUE", table, table);
+    nst_sql_add_str(&q, nst_buf_str(&which->text));
+    nst_sql_push_all(&q, which);
+    nst_sql_addf(&q, " AND %s.id > ", table);
+    nst_sql_bind(&q, NST_INT(s->last));
+    nst_sql_addf(&q, " ORDER BY %s.id LIMIT %d", table, STEP);
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    while (s->count < STEP && nst_rows_step(rows))
+        s->last = s->id[s->count++] = nst_rows_int(rows, 0);
+    return nst_rows_end(rows);
+}
+
+enum nst_err ocl_each_version(struct nst_req *rq, const struct ocl_kind *kind,
+                              const struct nst_sql *which,
+                              enum nst_err (*each)(struct nst_req *rq, int64_t id, void *arg),
+                              void *arg)
+{
+    struct nst_arena *a = nst_arena_new(65536);
+    struct nst_req own = { .arena = a, .registry = rq->registry, .db = rq->db, .face = rq->face };
+    struct some *s = NST_NEW(rq->arena, struct some);
+    enum nst_err e = NST_OK;
+    for (s->count = STEP; e == NST_OK && s->count == STEP;) {
+        e = find_some(s, rq, kind->resource->table, which);
+        for (size_t i = 0; e == NST_OK && i < s->count; i++) {
+            nst_arena_reset(a);
+            e = each(&own, s->id[i], arg);
+        }
+    }
+    nst_arena_free(a);
+    return e;
+}
+
+/* ---- Filling ---- */
+
 static enum nst_err find_rows(int64_t *ids, size_t *count, struct nst_req *rq, const struct fill *f)
 {
     struct nst_sql q;

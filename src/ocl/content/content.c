@@ -13,8 +13,12 @@ static void bound(struct nst_sql *q, const char *t, const char *condition, int64
     nst_sql_bind(q, NST_INT(value));
 }
 
-static void at_revision(struct nst_sql *q, const char *t, int64_t rev)
+void ocl_put_moment(struct nst_sql *q, const char *t, int64_t rev)
 {
+    if (rev < 0) {
+        nst_sql_addf(q, " AND %s.rev_to = " OCL_OPEN_SQL, t);
+        return;
+    }
     bound(q, t, ".rev_from <= ", rev);
     bound(q, t, ".rev_to > ", rev);
 }
@@ -29,10 +33,7 @@ enum nst_err ocl_present_scope(struct nst_sql *q, struct nst_req *rq,
     } else {
         NST_TRY(ocl_refuse_moment(rq));
     }
-    if (rev >= 0)
-        at_revision(q, t, rev);
-    else
-        nst_sql_addf(q, " AND %s.rev_to = " OCL_OPEN_SQL, t);
+    ocl_put_moment(q, t, rev);
     return NST_OK;
 }
 
@@ -42,7 +43,7 @@ enum nst_err ocl_held_scope(struct nst_sql *q, struct nst_req *rq, const struct 
     const struct ocl_version *v = parent->row;
     NST_TRY(ocl_refuse_moment(rq));
     bound(q, t, ".repo_id = ", v->repo_id);
-    at_revision(q, t, v->rev);
+    ocl_put_moment(q, t, v->rev);
     return NST_OK;
 }
 
@@ -60,7 +61,7 @@ enum nst_err ocl_history_scope(struct nst_sql *q, struct nst_req *rq,
     int64_t rev = -1;
     if (version != NULL) {
         NST_TRY(ocl_refuse_moment(rq));
-        at_revision(q, t, ((const struct ocl_version *)version->row)->rev);
+        ocl_put_moment(q, t, ((const struct ocl_version *)version->row)->rev);
         return NST_OK;
     }
     NST_TRY(ocl_moment(&rev, rq, nst_ancestor(rq, "source")->row));

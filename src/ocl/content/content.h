@@ -33,6 +33,9 @@ struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url,
 void ocl_put_root_url(struct nst_buf *out, struct nst_str owner_url, struct nst_str source,
                       struct nst_str code);
 
+/* The address of a source, in a. */
+struct nst_str ocl_source_url(struct nst_arena *a, struct nst_str owner_url, struct nst_str id);
+
 /* The address of the source in the path, in rq's arena. */
 struct nst_str ocl_home_url(struct nst_req *rq);
 
@@ -256,6 +259,10 @@ NST_CHECKED enum nst_err ocl_take_back(struct nst_req *rq, int64_t repo,
 /* ---- Which version of the content a path means (content.c): for hooks ----
  *   t  table of the kind */
 
+/* " AND ...": what stood in intervals of a source at a revision of it; below 0: what stands in them
+ * at present. */
+void ocl_put_moment(struct nst_sql *q, const char *t, int64_t rev);
+
 /* The content of the source in the path at the moment that is asked for, or the present one
  * of all sources (G58, G72). A walk through the pages of a source stays in the revision that
  * it began with. */
@@ -415,6 +422,16 @@ void ocl_add_text(struct nst_req *rq, struct nst_json *object, const char *name,
                   struct nst_str text);
 void ocl_add_json(struct nst_req *rq, struct nst_json *object, const char *name,
                   struct nst_str json);
+
+/* Take all versions of a kind that these conditions (each starting with " AND ") choose, in the order
+ * of their numbers: a request without a caller, whose arena is good until `each` returns, and the
+ * number.
+ * Errors: those of nst_query and of `each`. */
+NST_CHECKED enum nst_err ocl_each_version(struct nst_req *rq, const struct ocl_kind *kind,
+                                          const struct nst_sql *which,
+                                          enum nst_err (*each)(struct nst_req *rq, int64_t id,
+                                                               void *arg),
+                                          void *arg);
 
 /* Make the checksums of a version anew; of none with that number nothing.
  * Errors: those of nst_query. */

@@ -177,11 +177,9 @@ static void put_select(struct nst_sql *q, struct nst_req *rq, const struct diffe
         q,
         "SELECT * FROM (SELECT %zu AS part, %s.id, %s.mnemonic, %s.retired, p.id AS former, "
         "p.retired AS was_retired FROM %s LEFT JOIN %s p ON p.repo_id = %s.repo_id "
-        "AND p.mnemonic = %s.mnemonic AND p.%s = %s.%s AND p.rev_to > ",
+        "AND p.mnemonic = %s.mnemonic AND p.%s = %s.%s",
         at, t, t, t, t, t, t, t, object, t, object);
-    nst_sql_bind(q, NST_INT(d->from));
-    nst_sql_add(q, " AND p.rev_from <= ");
-    nst_sql_bind(q, NST_INT(d->from));
+    ocl_put_moment(q, "p", d->from);
     nst_sql_addf(q, " WHERE %s.repo_id = ", t);
     nst_sql_bind(q, NST_INT(d->source->row.id));
     nst_sql_addf(q, " AND %s.id >= ", t);

@@ -65,10 +65,7 @@ static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const 
     nst_sql_init(q, rq->arena);
     nst_sql_addf(q, " AND %s.repo_id = ", t);
     nst_sql_bind(q, NST_INT(w->repo));
-    nst_sql_addf(q, " AND %s.rev_from <= ", t);
-    nst_sql_bind(q, NST_INT(w->rev));
-    nst_sql_addf(q, " AND %s.rev_to > ", t);
-    nst_sql_bind(q, NST_INT(w->rev));
+    ocl_put_moment(q, t, w->rev);
     nst_sql_addf(q, " AND %s.id >= ", t);
     nst_sql_bind(q, NST_INT(p->first));
     nst_sql_addf(q, " AND %s.id < ", t);

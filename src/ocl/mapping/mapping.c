@@ -234,8 +234,7 @@ static void from_concept(struct nst_sql *q, const struct nst_object *o)
     nst_sql_add(q, " AND mapping_version.from_concept_code = ");
     nst_sql_bind(q, NST_TEXT(c->id));
     nst_sql_add(q, " AND mapping_version.from_source_url = ");
-    nst_sql_bind(q, NST_TEXT(nst_strf(q->text.arena, "%.*ssources/%.*s/", NST_FMT(c->owner_url),
-                                      NST_FMT(c->source))));
+    nst_sql_bind(q, NST_TEXT(ocl_source_url(q->text.arena, c->owner_url, c->source)));
     nst_sql_add(q, ")");
 }
 

@@ -287,8 +287,7 @@ static enum nst_err take_root(struct nst_req *rq, struct ocl_source *s)
     if (url.n == 0)
         return NST_OK;
     if (!ocl_read_address(&at, rq, url) || at.code.p == NULL ||
-        !nst_str_eq(at.source_url, nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(s->owner_url),
-                                            NST_FMT(s->id))))
+        !nst_str_eq(at.source_url, ocl_source_url(rq->arena, s->owner_url, s->id)))
         return foreign_root(rq);
     NST_TRY(nst_exists_with(&is_there, rq->db,
                             "SELECT 1 FROM concept_version WHERE repo_id = $1 AND mnemonic = $2 "
