@@ -6,6 +6,7 @@
 #include "nestor/base/time.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -468,11 +469,12 @@ static void write_line(const char *path, struct nst_str sql)
             nst_put_char(&line, is_blank ? ' ' : sql.p[i]);
     }
     nst_put_char(&line, '\n');
-    FILE *f = fopen(path, "ae");
-    if (f != NULL) {
-        fwrite(line.p, 1, line.n, f);
-        fclose(f);
-    }
+    /* Other processes append, too: one call, so that none writes inside of this line. */
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || write(fd, line.p, line.n) != (ssize_t)line.n)
+        nst_log(NST_LOG_WARN, "statement not logged", NST_LOG_STR("path", nst_str_z(path)));
+    if (fd >= 0)
+        close(fd);
     nst_arena_free(a);
 }
 

@@ -2,6 +2,8 @@
  * where. Every test gets a fresh file or a fresh schema. */
 #include "place.h"
 
+#include "../../../src/db/internal.h"
+
 #include "nestor/base/log.h"
 #include "nestor/base/time.h"
 
@@ -13,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -904,6 +907,56 @@ static void test_store__logs_each_text_once(void **state)
     unlink(path);
 }
 
+#define LOGGERS     2
+#define LOGGED_EACH 400
+#define LONG_SQL    9000
+
+struct logger {
+    struct nst_store *store;
+    char letter;
+};
+
+/* Statements of one letter, one longer than the next. */
+static void *log_long_ones(void *arg)
+{
+    const struct logger *l = arg;
+    char sql[LONG_SQL];
+    memset(sql, l->letter, sizeof(sql));
+    for (size_t i = 0; i < LOGGED_EACH; i++)
+        nst_store_log_sql(l->store, (struct nst_str){ sql, sizeof(sql) - i });
+    return NULL;
+}
+
+/* Two stores know of each other as little as two processes do. */
+static void test_store__lines_of_two_stay_whole(void **state)
+{
+    struct fixture *f = *state;
+    char path[] = "/tmp/nestor-sql.XXXXXX";
+    int fd = mkstemp(path);
+    setenv("NESTOR_SQL_LOG", path, 1);
+    struct logger logger[LOGGERS];
+    pthread_t thread[LOGGERS];
+    for (int i = 0; i < LOGGERS; i++)
+        logger[i] = (struct logger){ place_open(&f->place, 0), (char)('a' + i) };
+    unsetenv("NESTOR_SQL_LOG");
+    for (int i = 0; i < LOGGERS; i++)
+        pthread_create(&thread[i], NULL, log_long_ones, &logger[i]);
+    for (int i = 0; i < LOGGERS; i++) {
+        pthread_join(thread[i], NULL);
+        nst_store_close(logger[i].store);
+    }
+    FILE *log = fdopen(fd, "r");
+    char line[LONG_SQL + 2];
+    int lines = 0;
+    for (; fgets(line, sizeof(line), log) != NULL; lines++) {
+        size_t n = strspn(line, (char[]){ line[0], '\0' });
+        assert_string_equal(line + n, "\n");
+    }
+    assert_int_equal(lines, LOGGERS * LOGGED_EACH);
+    fclose(log);
+    unlink(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static int run_all(const char *name)
@@ -937,6 +990,7 @@ static int run_all(const char *name)
         TEST(test_migrate__checksums_are_added),
         TEST(test_migrate__two_at_once),
         TEST(test_store__logs_each_text_once),
+        TEST(test_store__lines_of_two_stay_whole),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
