@@ -314,7 +314,10 @@ NST_CHECKED enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
 
 /* Make the n-th database call (statement or commit) of the store from now on
  * fail with NST_E_DB, once; 0 switches off. Also set at open by the environment
- * variable NESTOR_FAIL_DB_CALL. The log says when it fired. */
+ * variable NESTOR_FAIL_DB_CALL, where "n+" goes on: with the second call after the
+ * transaction that failed, then with the third after the next one, and so on, so that
+ * a request that is sent again and again fails at each of its calls in turn. The log
+ * says when it fired. */
 void nst_store_fail_call(struct nst_store *store, uint64_t n);
 
 #endif

@@ -98,6 +98,7 @@ struct nst_db {
     int64_t version;  /* readers: SQLite's data_version */
     unsigned names;   /* PostgreSQL: statements named so far */
     bool is_usable;   /* PostgreSQL: the server can serve on this connection */
+    bool is_struck;   /* a fault was injected into its present transaction */
     unsigned attempt; /* PostgreSQL: how often the present work has run before */
     bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
@@ -183,6 +184,7 @@ struct nst_store {
     struct nst_syncs syncs;
     _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
     _Atomic int64_t fail_in;
+    _Atomic int64_t fail_again; /* the same after a fault, then one more each time; or 0 */
     pthread_mutex_t log_lock;
     char *log_path;   /* NESTOR_SQL_LOG, or NULL */
     uint64_t *logged; /* hashes of the texts written there */

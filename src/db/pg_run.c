@@ -153,6 +153,7 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
         [BEGIN_AMONG_OTHERS] = "BEGIN" LOOK_UP "; SET LOCAL synchronous_commit = off",
     };
     db->lost = NST_OK;
+    db->is_struck = false;
     NST_TRY(nst_pg_connect(db));
     NST_TRY(db->engine->script(db, begin[how]));
     enum nst_err err = job->work(db, job->arg);

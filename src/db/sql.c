@@ -164,9 +164,12 @@ void nst_db_free(struct nst_db *db)
 bool nst_db_fails(struct nst_db *db)
 {
     struct nst_store *store = db->store;
-    if (atomic_load_explicit(&store->fail_in, memory_order_relaxed) <= 0 ||
+    if (db->is_struck || atomic_load_explicit(&store->fail_in, memory_order_relaxed) <= 0 ||
         atomic_fetch_sub(&store->fail_in, 1) != 1)
         return false;
+    db->is_struck = true;
+    if (atomic_load(&store->fail_again) > 0)
+        atomic_store(&store->fail_in, atomic_fetch_add(&store->fail_again, 1));
     nst_log(NST_LOG_WARN, "injected database failure",
             NST_LOG_INT("statements", (int64_t)db->statements));
     return true;

@@ -446,6 +446,7 @@ enum nst_err nst_reader_enter(struct nst_db *db, bool *changed_out)
     nst_reader_leave(db);
     NST_TRY(control(db, NST_STR("BEGIN")));
     db->in_tick = true;
+    db->is_struck = false;
     int64_t version = 0;
     enum nst_err err = read_version(&version, db);
     if (err != NST_OK) {
@@ -560,6 +561,7 @@ static void finish_all(struct nst_job *jobs, enum nst_err err)
 struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
 {
     db->lost = NST_OK;
+    db->is_struck = false;
     enum nst_err err = control(db, NST_STR("BEGIN IMMEDIATE"));
     if (err != NST_OK) {
         finish_all(jobs, err);

@@ -283,6 +283,18 @@ static void set_defaults(struct nst_store_options *o)
     o->connect_seconds = o->connect_seconds == 0 ? CONNECT_DEFAULT : o->connect_seconds;
 }
 
+/* For tests: "5" is the fifth call, "5+" that, the second after it, the third after that ... */
+static void read_faults(struct nst_store *store, struct nst_str calls)
+{
+    bool is_repeated = nst_str_ends(calls, NST_STR("+"));
+    calls.n -= is_repeated;
+    int64_t n;
+    if (nst_str_int(&n, calls) && n > 0) {
+        atomic_store(&store->fail_in, n);
+        atomic_store(&store->fail_again, is_repeated ? 2 : 0);
+    }
+}
+
 static struct nst_store *new_store(const struct nst_store_options *options)
 {
     struct nst_store *store = must(calloc(1, sizeof(*store)));
@@ -304,9 +316,7 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     const char *path = getenv("NESTOR_SQL_LOG");
     if (path != NULL && *path != '\0')
         store->log_path = copy_z(path, strlen(path));
-    int64_t n;
-    if (nst_str_int(&n, nst_str_z(getenv("NESTOR_FAIL_DB_CALL"))) && n > 0)
-        atomic_store(&store->fail_in, n);
+    read_faults(store, nst_str_z(getenv("NESTOR_FAIL_DB_CALL")));
     return store;
 }
 

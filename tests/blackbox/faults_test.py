@@ -3,16 +3,15 @@ request answers 5xx with JSON, leaves no half write, the server goes on, and the
 same request succeeds when it is repeated.
 
 Usage: faults_test.py --nestor PATH
-# Takes long
 
-Each step of the script starts from a copy of the database as the steps before it
-left it. NESTOR_FAIL_DB_CALL counts from the start of the process; n grows until
-the step's request passes without the log saying that the fault struck.
+Each step of the script has a server of its own, on what the steps before it left.
+NESTOR_FAIL_DB_CALL=n+ has the n-th call fail that the process makes, which is the first
+of its first request, then the second of its second request, and so on, until the request
+succeeds and the log says that no fault struck.
 """
-import shutil
 import sys
 
-from support import REPORTS, DatabaseCopy, Site, Tally, arguments, engines
+from support import REPORTS, Site, Tally, arguments, engines
 
 STRUCK = '"injected database failure"'
 NEVER = 200   # calls that no step may need; ends a run that goes wrong
@@ -76,102 +75,73 @@ STEPS = [
 ]
 
 
-class Copies:
-    """Copies of the site's database, to be broken and thrown away."""
-
-    def __init__(self, site, cluster):
-        self.site, self.cluster = site, cluster
-        self.kept = {}    # folder -> Database
-
-    def copy(self, of, name):
-        """`of` is what an earlier copy returned, or None for the site's own."""
-        place = {"data": self.site.path(name), "database": None}
-        shutil.copytree(of["data"] if of else self.site.data, place["data"])
-        if self.cluster:
-            original = self.kept[of["data"]] if of else self.site.database
-            fresh = self.kept[place["data"]] = DatabaseCopy(self.cluster, original)
-            place["database"] = fresh.url
-        return place
-
-    def drop(self, place):
-        if place is None:
-            return
-        shutil.rmtree(place["data"], ignore_errors=True)
-        if place["data"] in self.kept:
-            self.kept.pop(place["data"]).drop()
-
-    def drop_all(self):
-        while self.kept:
-            self.kept.popitem()[1].drop()
-
-
 class Faults:
-    def __init__(self, site, cluster):
+    def __init__(self, site):
         self.site = site
-        self.copies = Copies(site, cluster)
-        self.place = None   # the database after the steps done so far
-        self.first = 1      # the first n that comes after the start
+        self.first = 1      # the first call that comes after the start
         self.struck = 0
 
-    def serve(self, place, n):
+    def serve(self, calls):
         return self.site.serve("--set", "http.loops=1", "--set", "db.pool=1",
-                               env={"NESTOR_FAIL_DB_CALL": str(n)}, **place)
+                               env={"NESTOR_FAIL_DB_CALL": calls})
 
     def start(self):
         """A fault before the server listens ends it with status 1 and harms nothing."""
-        place = self.copies.copy(None, "start")
-        before = self.site.dump(**place)
+        before = self.site.dump()
         for n in range(1, NEVER):
-            server = self.serve(place, n)
+            server = self.serve(str(n))
             is_up, status, log = server.is_up(), server.end(), server.text()
             assert not any(r in log for r in REPORTS), log[-3000:]
             if is_up and STRUCK not in log:
                 break
             assert STRUCK in log, f"call {n}: no start and no fault: {log[-1000:]}"
             assert is_up or status == 1, f"call {n}: ended with {status}: {log[-1000:]}"
-            assert self.site.dump(**place) == before, f"call {n}: the start changed the data"
+            assert self.site.dump() == before, f"call {n}: the start changed the data"
             self.first = n + 1
-        self.copies.drop(place)
         assert self.first > 1, "no fault struck while starting"
 
-    def step(self, number, step):
-        """Fail each call of one request in turn, then go on from where it succeeded."""
-        hits = 0
-        before = self.site.dump(**(self.place or {}))
-        for n in range(self.first, NEVER):
-            place = self.copies.copy(self.place, f"data{number}.{n}")
-            struck = self.attempt(place, n, step, before)
-            if not struck and hits > 0:
-                self.copies.drop(self.place)
-                self.place = place
-                self.struck += hits
-                return
-            self.copies.drop(place)
-            hits += struck
-        raise AssertionError("the fault never ceased" if hits else "no fault struck")
+    def step(self, step):
+        """Repeat a request, which fails at each of its calls in turn, until it succeeds."""
+        before = self.site.dump()
+        for n, server in self.servers(step[2]):
+            if not self.is_struck(server, n, step, before):
+                break
+        else:
+            raise AssertionError("the fault never ceased")
+        assert n > 1, "no fault struck"
+        self.struck += n - 1
 
-    def attempt(self, place, n, step, before):
+    def servers(self, method):
+        """(n, a server in which the n-th call of its next request fails). A loop remembers
+        what it has read once, so that every read has a new server."""
+        if method == "GET":
+            for n in range(NEVER):
+                with self.serve(str(self.first + n)) as server:
+                    yield n + 1, server
+        else:
+            with self.serve(f"{self.first}+") as server:
+                for n in range(NEVER):
+                    yield n + 1, server
+
+    def is_struck(self, server, n, step, before):
         """True when the n-th call belonged to this request. Raises when it was not
         borne as it should be."""
         _, status, method, path, body = step
-        with self.serve(place, n) as server:
-            if STRUCK in server.text():
-                return False
-            client = server.client()
-            answer = client.ask(method, path, body)
-            server.wait_for(answer.headers["X-Request-Id"])
-            struck = STRUCK in server.text()
-            if struck:
-                check_failure(n, answer)
-                after = self.site.dump(**place)
-                halves = [t for t, rows in before.items() if rows != after[t]]
-                assert not halves, f"call {n}: {answer}, but these tables changed: {halves}"
-                answer = client.ask(method, path, body)
-            assert answer.status == status, \
-                f"call {n}{', repeated' if struck else ''}: {answer}, not {status}"
+        earlier = server.text().count(STRUCK)
+        client = server.client()
+        answer = client.ask(method, path, body)
+        server.wait_for(answer.headers["X-Request-Id"])
+        is_struck = server.text().count(STRUCK) > earlier
+        if is_struck:
+            check_failure(n, answer)
+            after = self.site.dump()
+            halves = [t for t, rows in before.items() if rows != after[t]]
+            assert not halves, f"call {n}: {answer}, but these tables changed: {halves}"
+        else:
+            assert answer.status == status, f"call {n}: {answer}, not {status}"
             client.expect(200, "GET", "/healthz")
-            client.close()
-        return struck
+        client.close()
+        return is_struck
 
 
 def check_failure(n, answer):
@@ -189,13 +159,10 @@ def main():
     tally = Tally()
     for engine, cluster in engines():
         with Site(chosen.nestor, cluster) as site:
-            faults = Faults(site.init(), cluster)
-            try:
-                tally.run(f"{engine}: start", faults.start)
-                for number, step in enumerate(STEPS):
-                    tally.run(f"{engine}: {step[0]}", faults.step, number, step)
-            finally:
-                faults.copies.drop_all()
+            faults = Faults(site.init())
+            tally.run(f"{engine}: start", faults.start)
+            for step in STEPS:
+                tally.run(f"{engine}: {step[0]}", faults.step, step)
             print(f"{engine}: {faults.struck} faults struck requests")
     return tally.finish()
 

@@ -89,16 +89,6 @@ def run_on_engines(description, run):
     return tally.finish()
 
 
-class DatabaseCopy(Database):
-    """A PostgreSQL database with the content of another one."""
-
-    def __init__(self, cluster, original):  # pylint: disable=super-init-not-called
-        self.cluster = cluster
-        self.name = f"nestor_{uuid.uuid4().hex[:16]}"
-        self.psql(f'CREATE DATABASE "{self.name}" TEMPLATE "{original.name}"')
-        self.url = original.url.replace(original.name, self.name)
-
-
 class Site:
     """An installation in a folder that goes away again."""
 
