@@ -257,7 +257,7 @@ def write(sweep, operation, client, mend):
             if answer and answer.status < 300 and "208" in operation.responses:
                 sweep.ask(Asked(operation, place, who, query, body=body, media=media))
             if answer and answer.status < 300:
-                mend(place, who.name)
+                mend(place, who.name, method=operation.method.upper())
                 set_again(operation, client, place, who)
         for place in gone:
             sweep.ask(Asked(operation, place, who, body=asked[0][2][1],

@@ -189,7 +189,7 @@ class World:
                 self.admin.ask("POST", f"/v2/{owner}/pins/",
                                {"resource_type": "Source", "resource_id": number})
 
-    def mend(self, place, *whose):
+    def mend(self, place, *whose, method="DELETE"):
         """What a request to a place may have deleted or renamed is there again, and named as
         before; of what accounts own, what these and the target own."""
         mine = [line for line in lines()
@@ -204,9 +204,11 @@ class World:
         elif place.startswith("/api/") and "/users/" not in place:
             self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
         else:
-            self.mend_all(mine, whose)
+            keeps = method != "DELETE" and re.match(r"/\w+/(orgs|users?)/", place)
+            self.mend_all(mine, whose, bool(keeps))
 
-    def mend_all(self, mine, whose):
+    def mend_all(self, mine, whose, keeps):
+        """`keeps`: what owners own is there, as long as they are."""
         user = {"username": TARGET, "name": "Target", "email": "target@example.org",
                 "password": PASSWORD}
         for who in self.token.keys() & set(whose):
@@ -215,12 +217,13 @@ class World:
                             "Content-Type": "application/json"})
         if self.admin.ask("GET", f"/guide/users/{TARGET}/").status == 404:
             self.admin.expect(201, "POST", "/guide/users/", user)
+            keeps = False
         self.admin.expect(200, "PUT", f"/v2/users/{TARGET}/extras/key/", {"key": 1})
         self.admin.ask("DELETE", f"/guide/users/{LEFT}/")
         if self.admin.ask("GET", f"/guide/admin/tokens/{TARGET}/named/").body == b"[]":
             make_named_token(self.site)
         self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
-        self.import_lines(mine)
+        self.import_lines([line for line in mine if not keeps or line["type"] == "Organization"])
         for name in MEMBERS["WHO"]:
             self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
         self.pin(*whose)
