@@ -106,7 +106,7 @@ static bool switch_is_taken(const struct nst_at *at)
     for (size_t i = 0; i < at->reg->faces; i++)
         if (nst_is_list_parameter(at->reg->face[i], nst_str_z(s->name)))
             return true;
-    return nst_is_filter(at->resource, nst_str_z(s->name));
+    return nst_is_filter(nst_model_of(at->reg, at->resource), nst_str_z(s->name));
 }
 
 static const struct nst_check switch_checks[] = {

@@ -1,32 +1,41 @@
 /* Filters of a list, with the signs of the face's grammar: `a,b` is or, `!a` not, `a*` a
  * pattern, all without case. A parameter that is given twice is the same as one with a comma,
  * in either spelling; a value in double quotes is literal, `""` in it one quote. */
-#include "filter.h"
+#include "select.h"
 
 /* Alternatives that share one parenthesis: SQLite bounds the depth of an expression. */
 #define PATTERNS_TOGETHER 50
 
 /* ---- What a list can be asked for ---- */
 
-bool nst_next_filter(struct nst_filter *out, const struct nst_resource *r, size_t *at)
+static void compile_filter(struct nst_model *m, const struct nst_filter *row)
 {
-    for (; *at < r->field_count; ++*at) {
-        const struct nst_field *f = &r->field[*at];
-        if ((f->flags & NST_FILTER) == 0)
-            continue;
-        *out = (struct nst_filter){ .name = f->name, .type = f->type, .doc = f->doc };
-        ++*at;
-        return true;
+    struct nst_str name = nst_str_z(row->name);
+    int field = nst_field_index(m->resource, name);
+    struct nst_filter_slot *slot = &m->filter[m->filters++];
+    slot->row = *row;
+    slot->resource = m->resource;
+    slot->field = field >= 0 ? &m->resource->field[field] : NULL;
+    if (row->type == NULL)
+        slot->row.type = field >= 0 ? slot->field->type : &nst_text;
+    slot->snake = name;
+    slot->camel = nst_camel(m->registry->arena, name);
+}
+
+void nst_filters_compile(struct nst_model *m)
+{
+    const struct nst_resource *r = m->resource;
+    size_t count = r->field_count;
+    for (const struct nst_filter *row = r->filter; row != NULL && row->name != NULL; row++)
+        count++;
+    m->filter = NST_NEW_ARRAY(m->registry->arena, struct nst_filter_slot, count + 1);
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct nst_field *f = &r->field[i];
+        if ((f->flags & NST_FILTER) != 0)
+            compile_filter(m, &(const struct nst_filter){ .name = f->name, .doc = f->doc });
     }
-    const struct nst_filter *row = r->filter != NULL ? &r->filter[*at - r->field_count] : NULL;
-    if (row == NULL || row->name == NULL)
-        return false;
-    int field = nst_field_index(r, nst_str_z(row->name));
-    *out = *row;
-    if (out->type == NULL)
-        out->type = field >= 0 ? r->field[field].type : &nst_text;
-    ++*at;
-    return true;
+    for (const struct nst_filter *row = r->filter; row != NULL && row->name != NULL; row++)
+        compile_filter(m, row);
 }
 
 /* `name.KEY` of NST_KEYS. */
@@ -35,13 +44,10 @@ static bool is_key_of(struct nst_str filter, struct nst_str name)
     return nst_str_starts(name, filter) && name.n > filter.n && name.p[filter.n] == '.';
 }
 
-bool nst_is_filter(const struct nst_resource *r, struct nst_str name)
+bool nst_is_filter(const struct nst_model *m, struct nst_str name)
 {
-    struct nst_filter f;
-    size_t at = 0;
-    while (nst_next_filter(&f, r, &at))
-        if (f.how == NST_KEYS ? is_key_of(nst_str_z(f.name), name)
-                              : nst_is_alike(nst_str_z(f.name), name))
+    for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++)
+        if (f->row.how == NST_KEYS ? is_key_of(f->snake, name) : nst_is_alike(f->snake, name))
             return true;
     return false;
 }
@@ -113,16 +119,45 @@ static void add_words(struct nst_filtering *f, struct nst_str rest)
     }
 }
 
-void nst_filter_read(struct nst_filtering *f, struct nst_str name, struct nst_str other)
+static const struct nst_filter_slot *slot_named(const struct nst_model *m, struct nst_str name)
 {
-    for (size_t i = 0; i < f->rq->query_count; i++) {
-        const struct nst_query_pair *p = &f->rq->query[i];
-        if (p->value.n == 0 || (!nst_str_eq(p->name, name) && !nst_str_eq(p->name, other)))
+    for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++)
+        if (f->row.how == NST_KEYS ? is_key_of(f->snake, name)
+                                   : nst_str_eq(f->snake, name) || nst_str_eq(f->camel, name))
+            return f;
+    return NULL;
+}
+
+/* The filter that is to have what such a parameter says: one that is given twice is one. */
+static struct nst_filtering *filtering_of(struct nst_filtering **at, struct nst_req *rq,
+                                          const struct nst_filter_slot *slot, struct nst_str name)
+{
+    bool has_key = slot->row.how == NST_KEYS;
+    struct nst_str key = has_key ? nst_str_slice(name, slot->snake.n + 1, name.n) : NST_STR("");
+    while (*at != NULL && ((*at)->slot != slot || !nst_str_eq((*at)->key, key)))
+        at = &(*at)->next;
+    if (*at == NULL) {
+        *at = NST_NEW(rq->arena, struct nst_filtering);
+        **at = (struct nst_filtering){
+            .rq = rq, .grammar = nst_lists_of(rq->face), .slot = slot, .row = slot->row, .key = key
+        };
+    }
+    return *at;
+}
+
+struct nst_filtering *nst_filters_read(struct nst_req *rq, const struct nst_model *m)
+{
+    struct nst_filtering *first = NULL;
+    for (const struct nst_query_pair *p = rq->query; p < rq->query + rq->query_count; p++) {
+        const struct nst_filter_slot *slot = p->value.n > 0 ? slot_named(m, p->name) : NULL;
+        if (slot == NULL)
             continue;
+        struct nst_filtering *f = filtering_of(&first, rq, slot, p->name);
         f->name = p->name;
         f->is_wrong |= nst_str_eq(p->value, NST_STR(NST_NO_TEXT));
         add_words(f, p->value);
     }
+    return first;
 }
 
 /* ---- Conditions ---- */
@@ -146,7 +181,7 @@ void nst_filter_put_column(const struct nst_filtering *f)
     if (f->row.column != NULL)
         nst_sql_add(f->q, f->row.column);
     else
-        nst_column_put(&f->q->text, f->resource, f->field);
+        nst_column_put(&f->q->text, f->slot->resource, f->slot->field);
 }
 
 static void put_column(const struct nst_filtering *f, const char *before, const char *after)
@@ -218,7 +253,7 @@ static void put_numbers(struct nst_filtering *f)
     for (size_t i = 0; i < f->count; i++) {
         const struct nst_json v = { .kind = NST_JSON_STRING, .text = f->word[i] };
         int64_t number = 0;
-        f->is_wrong |= !f->row.type->parse(f->rq, f->field, &v, &number);
+        f->is_wrong |= !f->row.type->parse(f->rq, f->slot->field, &v, &number);
         nst_sql_in(f->q, &count, NST_INT(number));
     }
     nst_sql_in_end(f->q, count);
@@ -269,7 +304,9 @@ static enum nst_err put_filter(struct nst_filtering *f)
     if (is_judged(f))
         return nst_filter_put_few(f);
     nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
-    if (f->row.among != NULL)
+    if (f->row.how == NST_KEYS)
+        nst_filter_put_key(f);
+    else if (f->row.among != NULL)
         NST_TRY(nst_filter_put_among(f));
     else
         nst_filter_put_condition(f);
@@ -279,33 +316,13 @@ static enum nst_err put_filter(struct nst_filtering *f)
     return NST_OK;
 }
 
-static enum nst_err add_filter(struct nst_filtering *f, bool *filtered)
+enum nst_err nst_filters_put(struct nst_sql *q, struct nst_req *rq, struct nst_filtering *first)
 {
-    int field = nst_field_index(f->resource, nst_str_z(f->row.name));
-    f->field = field >= 0 ? &f->resource->field[field] : NULL;
-    if (f->row.how == NST_KEYS) {
-        nst_filter_put_keys(f, filtered);
-        return NST_OK;
-    }
-    struct nst_str snake = nst_str_z(f->row.name);
-    nst_filter_read(f, snake, nst_camel(f->rq->arena, snake));
-    if (f->count == 0)
-        return NST_OK;
-    *filtered = true;
-    NST_TRY(put_filter(f));
-    if (f->is_wrong)
-        nst_add_problem(f->rq, f->name, nst_str_z(nst_texts_of(f->rq->face)->invalid), true);
-    return NST_OK;
-}
-
-enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
-                             const struct nst_resource *r)
-{
-    size_t at = 0;
-    struct nst_filter row;
-    while (rq->x->query.n > 0 && nst_next_filter(&row, r, &at)) {
-        struct nst_filtering f = { q, rq, nst_lists_of(rq->face), r, row, .name = { 0 } };
-        NST_TRY(add_filter(&f, filtered));
+    for (struct nst_filtering *f = first; f != NULL; f = f->next) {
+        f->q = q;
+        NST_TRY(put_filter(f));
+        if (f->is_wrong)
+            nst_add_problem(rq, f->name, nst_str_z(nst_texts_of(rq->face)->invalid), true);
     }
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }

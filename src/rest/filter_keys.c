@@ -1,6 +1,6 @@
 /* Filters on the keys of a free JSON object: `extras.KEY`, `extras.exact.KEY` and
  * `extras.exists`. */
-#include "filter.h"
+#include "select.h"
 
 #define EXACT  "exact."
 #define EXISTS "exists"
@@ -49,51 +49,26 @@ static void put_exact(struct nst_filtering *f, const struct nst_json_place *plac
 /* The words are compared with a text that is named once: its keys are bound. */
 static void put_like(struct nst_filtering *f, const struct nst_json_place *place)
 {
-    f->row.column = "e.v";
+    struct nst_filtering there = *f;
+    there.row.column = "e.v";
     nst_sql_add(f->q, "EXISTS (SELECT 1 FROM (SELECT ");
     nst_sql_json_text(f->q, f->rq->db, place);
     nst_sql_add(f->q, " AS v) e WHERE ");
-    nst_filter_put_texts(f);
+    nst_filter_put_texts(&there);
     nst_sql_add(f->q, ")");
 }
 
-/* One parameter, however often it is given; `key` is what stands behind the dot. */
-static void put_key(struct nst_filtering *f, struct nst_str key)
+void nst_filter_put_key(struct nst_filtering *f)
 {
     struct nst_json_place place;
-    bool is_exact = nst_str_starts(key, NST_STR(EXACT));
-    nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
-    if (nst_str_eq(key, NST_STR(EXISTS)))
+    bool is_exact = nst_str_starts(f->key, NST_STR(EXACT));
+    if (nst_str_eq(f->key, NST_STR(EXISTS)))
         put_exists(f);
-    else if (!read_keys(&place, f, nst_str_slice(key, is_exact ? sizeof(EXACT) - 1 : 0, key.n)))
+    else if (!read_keys(&place, f,
+                        nst_str_slice(f->key, is_exact ? sizeof(EXACT) - 1 : 0, f->key.n)))
         f->is_wrong = true;
     else if (is_exact)
         put_exact(f, &place);
     else
         put_like(f, &place);
-    nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
-}
-
-static bool is_repeated(const struct nst_req *rq, size_t at)
-{
-    for (size_t i = 0; i < at; i++)
-        if (rq->query[i].value.n > 0 && nst_str_eq(rq->query[i].name, rq->query[at].name))
-            return true;
-    return false;
-}
-
-void nst_filter_put_keys(struct nst_filtering *f, bool *filtered)
-{
-    struct nst_str begin = nst_strf(f->rq->arena, "%s.", f->row.name);
-    for (size_t i = 0; i < f->rq->query_count; i++) {
-        struct nst_str name = f->rq->query[i].name;
-        struct nst_filtering one = *f;
-        if (f->rq->query[i].value.n == 0 || !nst_str_starts(name, begin) || is_repeated(f->rq, i))
-            continue;
-        nst_filter_read(&one, name, name);
-        put_key(&one, nst_str_slice(name, begin.n, name.n));
-        *filtered = true;
-        if (one.is_wrong)
-            nst_add_problem(f->rq, name, nst_str_z(nst_texts_of(f->rq->face)->invalid), true);
-    }
 }

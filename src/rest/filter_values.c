@@ -2,7 +2,7 @@
  * steps through the index that begins with it, and judged here; those that stand in another table
  * are found there. The rows are found by what fits: no pattern, exclusion or set is a walk through
  * all rows, and the planner sees the values themselves. */
-#include "filter.h"
+#include "select.h"
 
 /* What a statement can bind on both engines. */
 #define VALUES_MAX 30000
@@ -72,7 +72,7 @@ static void put_values(const struct nst_filtering *f, struct nst_sql *q)
 {
     nst_sql_add(q, "WITH RECURSIVE d(v) AS (SELECT '' UNION ALL SELECT (SELECT ");
     put_indexed(f, q);
-    nst_sql_addf(q, " FROM %s WHERE ", f->resource->table);
+    nst_sql_addf(q, " FROM %s WHERE ", f->slot->resource->table);
     put_indexed(f, q);
     nst_sql_add(q, " > d.v ORDER BY ");
     put_indexed(f, q);

@@ -147,10 +147,7 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m,
         nst_put_z(b, i > 0 ? ", " : "");
         nst_column_put(b, r, &r->field[columns->field[i]]);
     }
-    nst_put_lit(b, " FROM ");
-    nst_put_z(b, m->set.from);
-    nst_put_lit(b, " WHERE ");
-    nst_put_z(b, m->set.where);
+    nst_put(b, m->sources);
 }
 
 #define STATEMENT_MAX ((size_t)1 << 20)
@@ -291,14 +288,13 @@ static void compile_model(struct nst_model *m)
     compile_fields(m);
     compile_depths(m);
     if (nst_has_rows(r)) {
+        m->sources = nst_strf(m->registry->arena, " FROM %s WHERE %s", m->set.from, m->set.where);
         m->select_core = select_of(m->registry, m, &m->core);
         m->select_all = select_of(m->registry, m, &m->all);
         struct nst_buf insert;
         nst_buf_init(&insert, m->registry->arena, STATEMENT_MAX);
         nst_insert_text(&insert, r);
         m->insert = nst_buf_str(&insert);
-        m->count_from = nst_strf(m->registry->arena, "SELECT count(*) FROM %s WHERE %s",
-                                 m->set.from, m->set.where);
     }
     for (size_t i = 0; i < m->set.serializer_count; i++)
         compile_serializer(m, &m->set.serializer[i]);
@@ -379,6 +375,7 @@ static void init_model(struct nst_registry *reg, const struct nst_resource *r,
     m->link = NST_NEW_ARRAY(reg->arena, struct nst_link, n);
     m->children = NST_NEW_ARRAY(reg->arena, const struct nst_model *, n);
     m->shape = nst_alloc(reg->arena, (reg->faces + 1) * sizeof(*m->shape));
+    nst_filters_compile(m);
 }
 
 static void init_models(struct nst_registry *reg, const struct nst_resource *const *resources)

@@ -69,18 +69,29 @@ struct nst_shape {
     struct nst_str select;      /* "SELECT ... FROM ... WHERE ..." */
 };
 
+/* What lists can be asked for: a field with NST_FILTER, or a row of .filter. */
+struct nst_filter_slot {
+    struct nst_filter row; /* its type is set */
+    const struct nst_resource *resource;
+    const struct nst_field *field; /* of the same name; NULL: none */
+    struct nst_str snake, camel;
+};
+
 /* A set of rows of a resource: its own, or one of .sets. */
 struct nst_model {
     const struct nst_resource *resource;
     const struct nst_set *declared; /* NULL: the resource itself */
     struct nst_set set;             /* with what it has of the resource */
     struct nst_registry *registry;
+    struct nst_filter_slot *filter; /* those of the resource */
+    size_t filters;
     struct nst_link *link; /* a link a field, empty without */
     const struct nst_model **children;
     int key, identity, parent;     /* indices; -1: none */
     const struct nst_resource *above; /* whose rows the parent column names; NULL: none */
     struct nst_columns core, all;  /* of the two load depths */
-    struct nst_str select_core, select_all, count_from, insert;
+    struct nst_str sources; /* " FROM ... WHERE ...", as every select ends */
+    struct nst_str select_core, select_all, insert;
     struct nst_shape *(*shape)[NST_USE_COUNT]; /* one a face */
 };
 
@@ -258,19 +269,11 @@ struct nst_str nst_key_text(struct nst_req *rq, const struct nst_order *o, int64
 bool nst_key_read(struct nst_value *key, int64_t *state, struct nst_req *rq,
                   const struct nst_order *o, struct nst_str text);
 
-/* Step through what the lists of a resource can be asked for: its fields with NST_FILTER, then
- * its table. The type is set. Returns false at the end.
- *   at  0 before the first */
-bool nst_next_filter(struct nst_filter *out, const struct nst_resource *r, size_t *at);
+/* Compile what lists of m can be asked for: fields first, then the table. */
+void nst_filters_compile(struct nst_model *m);
 
 /* Whether such a list reads a parameter of that name, whatever its spelling. */
-bool nst_is_filter(const struct nst_resource *r, struct nst_str name);
-
-/* Append the conditions of the query's filters.
- *   filtered  set true when there is one
- * Errors: NST_E_INVALID with a problem recorded; those of nst_query. */
-NST_CHECKED enum nst_err nst_add_filters(struct nst_sql *q, bool *filtered, struct nst_req *rq,
-                                         const struct nst_resource *r);
+bool nst_is_filter(const struct nst_model *m, struct nst_str name);
 
 /* Add the routes of a compiled model to the trees. */
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m);

@@ -201,12 +201,12 @@ static const char *filter_schema(const struct nst_filter *f)
     return NULL;
 }
 
-static void put_filter(struct nst_buf *out, const struct nst_face *face, const struct nst_filter *f)
+static void put_filter(struct nst_buf *out, const struct nst_face *face,
+                       const struct nst_filter_slot *slot)
 {
-    struct nst_str name = nst_str_z(f->name);
+    const struct nst_filter *f = &slot->row;
+    struct nst_str name = face->spelling == NST_CAMEL_CASE ? slot->camel : slot->snake;
     struct nst_buf doc;
-    if (face->spelling == NST_CAMEL_CASE)
-        name = nst_camel(out->arena, name);
     nst_buf_init(&doc, out->arena, 4096);
     nst_putf(&doc,
              f->how == NST_SINCE ? "Only rows from this time on: %s" : "Only rows with this: %s",
@@ -233,16 +233,13 @@ static void put_key_filter(struct nst_buf *out, const struct nst_filter *f)
                                                       "Only rows that have all of these keys." });
 }
 
-static void put_filters(struct nst_buf *out, const struct nst_face *face,
-                        const struct nst_resource *r)
+static void put_filters(struct nst_buf *out, const struct nst_face *face, const struct nst_model *m)
 {
-    struct nst_filter f;
-    size_t at = 0;
-    while (nst_next_filter(&f, r, &at)) {
-        if (f.how == NST_KEYS)
-            put_key_filter(out, &f);
+    for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++) {
+        if (f->row.how == NST_KEYS)
+            put_key_filter(out, &f->row);
         else
-            put_filter(out, face, &f);
+            put_filter(out, face, f);
     }
 }
 
@@ -282,7 +279,7 @@ static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_
         page_parameters(list, out->arena, nst_lists_of(face));
         put_parameter_rows(out, list);
         put_sorts(out, nst_lists_of(face), m->resource);
-        put_filters(out, face, m->resource);
+        put_filters(out, face, m);
         put_switches(out, face, m, NST_LIST);
         put_parameter_rows(out, m->set.asked);
     } else if (view == nst_retrieve) {

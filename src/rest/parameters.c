@@ -98,7 +98,7 @@ static bool is_answered(struct nst_req *rq, struct nst_str name)
     return is_among(p, name) || is_read_on_the_way(rq, name) ||
            is_among(member_parameters(rq), name) || is_switch_of_list(rq, m, name) ||
            (nst_view_of(rq->action) == nst_list &&
-            (nst_is_filter(m->resource, name) || is_among(m->set.asked, name)));
+            (nst_is_filter(m, name) || is_among(m->set.asked, name)));
 }
 
 static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
@@ -173,19 +173,13 @@ static void consider_refused(struct spelling *s, const struct nst_not_yet *words
         consider(s, words->word[i].name);
 }
 
-static void consider_filters(struct spelling *s, struct nst_req *rq, const struct nst_resource *r)
+static void consider_filters(struct spelling *s, struct nst_req *rq, const struct nst_model *m)
 {
-    struct nst_filter f;
-    size_t at = 0;
     bool is_camel =
         rq->face->spelling == NST_CAMEL_CASE || nst_lists_of(rq->face)->spelling == NST_CAMEL_CASE;
-    while (nst_next_filter(&f, r, &at)) {
-        struct nst_str snake = nst_str_z(f.name), camel;
-        if (!nst_is_alike(s->given, snake))
-            continue;
-        camel = nst_camel(rq->arena, snake);
-        consider(s, is_camel ? camel : snake);
-        consider(s, is_camel ? snake : camel);
+    for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++) {
+        consider(s, is_camel ? f->camel : f->snake);
+        consider(s, is_camel ? f->snake : f->camel);
     }
 }
 
@@ -196,7 +190,7 @@ static void consider_list(struct spelling *s, struct nst_req *rq, const struct n
     for (size_t i = 0; i < NST_LIST_WORDS; i++)
         if (word[i] != NULL)
             consider(s, nst_str_z(word[i]));
-    consider_filters(s, rq, m->resource);
+    consider_filters(s, rq, m);
     consider_parameters(s, m->set.asked);
 }
 

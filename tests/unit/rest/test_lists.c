@@ -1,4 +1,5 @@
 /* Lists as a face words them: its names of parameters and signs of filters, and no others. */
+#include "../../../src/rest/select.h"
 #include "nestor/base/log.h"
 #include "place.h"
 #include "tables.h"
@@ -182,6 +183,38 @@ static void test_lists__rows_of_a_set(void **state)
     shown(f, "?sort=-title&limit=2", "bd");
 }
 
+/* What was asked for is a value: all of its rows, a page after the other, and their number. */
+static enum nst_err show_all(struct nst_req *rq)
+{
+    struct nst_select s;
+    bool is_there;
+    NST_TRY(nst_ask(&s, rq, rq->endpoint->model, nst_object(rq)));
+    NST_TRY(nst_select_count(&s, rq));
+    NST_TRY(nst_select_find(&is_there, &s, rq));
+    assert_int_equal(s.page.found, 3);
+    nst_put_char(&rq->x->out, '[');
+    NST_TRY(nst_select_put(&s, rq));
+    while (s.page.has_more) {
+        assert_int_equal(s.page.returned, s.page.limit);
+        nst_put_char(&rq->x->out, ',');
+        NST_TRY(nst_select_put(&s, rq));
+    }
+    nst_put_char(&rq->x->out, ']');
+    return nst_answer_json(rq, 200);
+}
+
+static void test_lists__asked_once(void **state)
+{
+    static const struct nst_description list = { .as = nst_list };
+    struct fixture *f = *state;
+    begin(f, NULL);
+    f->tables.book_route[0].get.view = show_all;
+    f->tables.book_route[0].get.describe = &list;
+    shown(f, "?language=!de&limit=1", "acd");
+    shown(f, "?language=!de&limit=2&sort=-title", "dca");
+    shown(f, "?language=!de&limit=2&offset=1", "cd");
+}
+
 /* What another face says means nothing here. */
 static void test_lists__words_of_others(void **state)
 {
@@ -224,9 +257,13 @@ static void test_lists__links_are_in_the_face_s_words(void **state)
 static int run_all(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_lists__default_words),        TEST(test_lists__words_of_a_face),
-        TEST(test_lists__filters_of_the_table), TEST(test_lists__rows_of_a_set),
-        TEST(test_lists__words_of_others),      TEST(test_lists__links_are_in_the_face_s_words),
+        TEST(test_lists__default_words),
+        TEST(test_lists__words_of_a_face),
+        TEST(test_lists__filters_of_the_table),
+        TEST(test_lists__rows_of_a_set),
+        TEST(test_lists__asked_once),
+        TEST(test_lists__words_of_others),
+        TEST(test_lists__links_are_in_the_face_s_words),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
