@@ -310,6 +310,23 @@ struct nst_migration {
 NST_CHECKED enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
                                      const struct nst_migration *steps, unsigned count);
 
+/* ---- Numbers of rows ---- */
+
+/* The step that makes the table of counters, before a row without name. It comes last, since
+ * others may make that table, and has a number that no program can have. */
+extern const struct nst_migration nst_numbers_step[];
+
+/* The statement of nst_next_id: the counter's name, 1 + count, count. */
+#define NST_NEXT_ID \
+    "INSERT INTO nst_counter (name, next) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE " \
+    "SET next = nst_counter.next + $3 RETURNING next"
+
+/* The next number of the named counter (or the first of `count` in a row). Ids
+ * are never given out twice. Serializes writers of one counter.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter,
+                                     int64_t count);
+
 /* ---- Faults, for tests ---- */
 
 /* Make the n-th database call (statement or commit) of the store from now on

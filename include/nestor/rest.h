@@ -213,11 +213,6 @@ bool nst_is_set(const struct nst_resource *r, const void *row, const char *field
 void nst_copy_field(const struct nst_resource *to, void *row, const struct nst_resource *from,
                     const void *other, const char *field);
 
-/* The next number of the named counter (or the first of `count` in a row). Ids
- * are never given out twice. Serializes writers of one counter. */
-NST_CHECKED enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter,
-                                     int64_t count);
-
 /* ---- Answering ---- */
 
 /* Append row as the face's serializer for that use shows it. */

@@ -15,15 +15,6 @@ enum { DONE, FAILED, MISUSED };
 
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 
-/* New rows are numbered in it. It comes last, since others may make it, and has a
- * number that no program can have. */
-static const struct nst_migration counter_step[] = {
-    { 0, "counter",
-      "CREATE TABLE IF NOT EXISTS nst_counter (name text NOT NULL PRIMARY KEY, "
-      "next bigint NOT NULL);\n" },
-    { 0 },
-};
-
 /* ---- The app and those that it uses, as one ---- */
 
 struct whole {
@@ -248,7 +239,7 @@ int nst_main(int argc, char **argv, const struct nst_app *app)
     struct whole w = { .arena = arena };
     int status = FAILED;
     add_app(&w, app);
-    add_steps(&w, counter_step);
+    add_steps(&w, nst_numbers_step);
     if (has_all_that_it_needs(app) && has_numbers_of_its_own(app, arena) && sodium_init() >= 0)
         status = run(argc, argv, app, &w);
     nst_arena_free(arena);

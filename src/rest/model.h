@@ -295,11 +295,6 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m,
 /* Append the INSERT of all stored columns, `$1` and so on in the table's order. */
 void nst_insert_text(struct nst_buf *b, const struct nst_resource *r);
 
-/* The next numbers of a counter: its name, 1 + count, count. */
-#define NST_NEXT_ID \
-    "INSERT INTO nst_counter (name, next) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE " \
-    "SET next = nst_counter.next + $3 RETURNING next"
-
 /* A row of r in a: every member zero, no mark. */
 void *nst_row_alloc(struct nst_arena *a, const struct nst_resource *r);
 

@@ -246,16 +246,6 @@ void nst_copy_field(const struct nst_resource *to, void *row, const struct nst_r
         *(bool *)member_of(&to->field[i], row) = *(const bool *)value;
 }
 
-enum nst_err nst_next_id(int64_t *out, struct nst_db *db, const char *counter, int64_t count)
-{
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db, NST_NEXT_ID, NST_TEXT(nst_str_z(counter)), NST_INT(1 + count),
-                           NST_INT(count)));
-    if (nst_rows_step(rows))
-        *out = nst_rows_int(rows, 0) - count;
-    return nst_rows_end(rows);
-}
-
 /* ---- Unique keys ---- */
 
 /* Fill the {field} references of a text. */

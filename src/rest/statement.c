@@ -219,7 +219,7 @@ static enum nst_err prove_update(bool *is_good, struct proof *p)
     return ask(is_good, p, &q, "let the types of the fields and those of the columns agree");
 }
 
-static enum nst_err prove_counter(bool *is_good, struct proof *p)
+static enum nst_err prove_number(bool *is_good, struct proof *p)
 {
     struct nst_sql q;
     if (!has_use(p->m, NST_CREATE))
@@ -229,7 +229,7 @@ static enum nst_err prove_counter(bool *is_good, struct proof *p)
     nst_sql_push(&q, NST_TEXT(NST_STR("")));
     nst_sql_push(&q, NST_INT(0));
     nst_sql_push(&q, NST_INT(0));
-    return ask(is_good, p, &q, "make the table nst_counter: nst_main does");
+    return ask(is_good, p, &q, "run nst_numbers_step, as nst_main does");
 }
 
 /* ---- All ---- */
@@ -257,7 +257,7 @@ static enum nst_err prove_model(struct proof *p)
         NST_TRY(prove_insert(&is_good, p));
     if (is_good)
         NST_TRY(prove_update(&is_good, p));
-    return is_good ? prove_counter(&is_good, p) : NST_OK;
+    return is_good ? prove_number(&is_good, p) : NST_OK;
 }
 
 /* Of the same tables as its resource, a set makes statements with what it says itself. */
