@@ -175,13 +175,16 @@ struct nst_str nst_strf(struct nst_arena *a, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    char none[1];
-    int n = vsnprintf(none, sizeof(none), format, args);
+    char some[128]; /* most are shorter */
+    int n = vsnprintf(some, sizeof(some), format, args);
     va_end(args);
     if (n < 0)
         abort();
     char *text = nst_alloc_text(a, (size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, format, again);
+    if ((size_t)n < sizeof(some))
+        memcpy(text, some, (size_t)n + 1);
+    else
+        vsnprintf(text, (size_t)n + 1, format, again);
     va_end(again);
     return (struct nst_str){ text, (size_t)n };
 }

@@ -155,9 +155,11 @@ struct spelling {
 
 static void consider(struct spelling *s, struct nst_str known)
 {
+    if (!nst_is_alike(s->given, known))
+        return;
     if (nst_str_eq(s->given, known))
         s->is_known = true;
-    else if (s->meant.p == NULL && nst_is_alike(s->given, known))
+    else if (s->meant.p == NULL)
         s->meant = known;
 }
 

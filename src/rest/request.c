@@ -96,7 +96,8 @@ void nst_put_address(struct nst_buf *out, const struct nst_req *rq, const char *
 bool nst_query_is_true(struct nst_req *rq, const char *name)
 {
     bool flag = false;
-    return nst_query_flag(&flag, nst_query_value(rq, name)) && flag;
+    struct nst_str value = nst_query_value(rq, name);
+    return value.n > 0 && nst_query_flag(&flag, value) && flag;
 }
 
 bool nst_allows_anonymous(const struct nst_req *rq)
