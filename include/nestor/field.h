@@ -57,7 +57,7 @@ struct nst_type {
  * kept as the shortest text that is the same double; booleans; times; a free
  * JSON value kept as text; the same, an object; a list of strings kept as
  * comma-separated text; a list of child objects kept as JSON text; the row's
- * number in the face's style (G94, V108). */
+ * number in the face's style. */
 extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int, nst_real,
     nst_bool, nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
 

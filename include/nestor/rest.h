@@ -123,14 +123,14 @@ bool nst_allows_anonymous(const struct nst_req *rq);
  * name NULL; NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
 
-/* What a word says of a boolean, without case (V201); false when it says nothing. */
+/* What a word says of a boolean, without case; false when it says nothing. */
 bool nst_query_flag(bool *out, struct nst_str word);
 
 /* Append the absolute address of this request, up to and with `?` or `&`, without the
  * parameters that the names (separated by `|`) say: what follows takes their place. */
 void nst_put_address(struct nst_buf *out, const struct nst_req *rq, const char *without);
 
-/* True for `true`, `True` and `1` (V201). */
+/* True for `true`, `True` and `1`. */
 bool nst_query_is_true(struct nst_req *rq, const char *name);
 
 /* The object that the path named last, and the one around it; NULL if none. */
@@ -228,7 +228,7 @@ void nst_render_child(struct nst_buf *out, struct nst_req *rq, const struct nst_
  * Errors: NST_E_NOT_FOUND; those of nst_query. */
 NST_CHECKED enum nst_err nst_put_row(struct nst_req *rq, const struct nst_resource *r, int64_t id);
 
-/* Answer with the stored row's detail: 200 or 201 with Location (G52). */
+/* Answer with the stored row's detail: 200 or 201 with Location. */
 NST_CHECKED enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r,
                                         int64_t id, unsigned status);
 
@@ -334,7 +334,7 @@ nst_phase nst_phase_negotiate, nst_phase_authenticate, nst_phase_method, nst_pha
     nst_phase_parents, nst_phase_permit, nst_phase_query, nst_phase_precondition, nst_phase_bind,
     nst_phase_view, nst_phase_etag;
 
-/* The order of ocl-guide.md G139: route, authentication, method, ancestors,
+/* The default order: route, authentication, method, ancestors,
  * permission, body. */
 extern nst_phase *const nst_default_phases[];
 
