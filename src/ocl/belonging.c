@@ -14,6 +14,10 @@ struct belonging {
 /* What lies deeper stands first. */
 static const struct belonging belongings[] = {
     { "tally", "repo_id", "repo", NULL, NULL },
+    { "follow", "repo_id", "repo", NULL, NULL },
+    { "follow", "org_id", "org", NULL, NULL },
+    { "follow", "user_id", "account", NULL, NULL },
+    { "follow", "follower_id", "account", NULL, NULL },
     { "pin", "repo_id", "repo", NULL, NULL },
     { "pin", "pinned_org_id", "org", NULL, NULL },
     { "pin", "org_id", "org", NULL, NULL },

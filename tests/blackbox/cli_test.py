@@ -65,6 +65,8 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
            "/users/login/", "/users/{user}/reactivate/", "/users/{user}/staff/",
            "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
            "/user/orgs/repos/", "/orgs/{org}/overview/",
+           *(u + r for u in ("/users/{user}/", "/user/")
+             for r in ("following/", "following/{follow}/", "followers/", "content-summary/")),
            "/$checksum/standard/", "/$checksum/smart/",
            "/repos/", *(o + r for o in OWNERS for r in ("repos/", "pins/", "pins/{pin}/")),
            *(o + e for o in OWNERS for e in EXTRAS),

@@ -317,6 +317,16 @@ GET    /v2/users/owner/pins/0/           A 404 V266
 PUT    /v2/user/pins/0/                  S 404 V266
 DELETE /v2/user/pins/0/                  S 404 V266
 GET    /v2/user/pins/0/                  S 404 V266
+GET    /v2/users/owner/following/        A 200 V216
+POST   /v2/users/owner/following/        H 400 V216
+DELETE /v2/users/owner/following/0/      H 404 V216
+GET    /v2/users/owner/followers/        A 200 V216
+GET    /v2/users/owner/content-summary/  T 200 V216
+GET    /v2/user/following/               S 200 V216 V217
+POST   /v2/user/following/               S 400 V216 V217
+DELETE /v2/user/following/0/             S 404 V216 V217
+GET    /v2/user/followers/               S 200 V216 V217
+GET    /v2/user/content-summary/         S 200 V216 V217
 GET    /v2/orgs/WHO/overview/            O 200 V223
 GET    /v2/orgs/HID/overview/            O 200 V223 V806
 PUT    /v2/orgs/WHO/overview/            H 200 V223

@@ -126,9 +126,9 @@ def is_catalog(operation):
     return operation.path.startswith("/api/catalog/")
 
 
-def is_pin(operation):
-    """It shows what is pinned, not how that was said, and nothing is pinned twice (V266)."""
-    return operation.path.endswith("/pins/")
+def tells_otherwise(operation):
+    """It shows what is pinned or followed, not how that was said, and nothing twice (V216, V266)."""
+    return operation.path.endswith(("/pins/", "/following/"))
 
 
 # ---- Sent back ----
@@ -239,7 +239,7 @@ def made_as_sent(walk):
         document = walk.client.raw("GET", at, None,
                                    {"Authorization": walk.root.headers["token"]}).json()
         walk.check(still(a.json()) == still(document), f"{operation}: {a}, GET is {document}")
-        if not is_pin(operation):
+        if not tells_otherwise(operation):
             shows(walk, operation, at, body, document)
             on_v2(walk, operation, at, body)
         tried += 1
@@ -250,7 +250,8 @@ def changed_as_sent(walk):
     """What is changed: every member that may be, at once."""
     tried = 0
     for operation in walk.writes():
-        if not changes(operation) or not operation.path.startswith(("/guide/", "/v2/")):
+        if (not changes(operation) or tells_otherwise(operation)
+                or not operation.path.startswith(("/guide/", "/v2/"))):
             continue
         for place in walk.places(operation):
             name = (walk.get(place, operation) or {}).get("username")
@@ -319,7 +320,7 @@ def ignored(walk):
     """G1: an unknown or unmodifiable member is ignored, when something is made, too."""
     tried = 0
     for operation in walk.writes():
-        if not operation.path.startswith(("/guide/", "/v2/")) or is_pin(operation):
+        if not operation.path.startswith(("/guide/", "/v2/")) or tells_otherwise(operation):
             continue
         if not changes(operation):
             tried += ignored_when_made(walk, operation)

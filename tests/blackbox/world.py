@@ -43,7 +43,7 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"pin": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"pin": "0", "follow": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # Members of bodies that are to name something that is there, or somebody who may come in.
@@ -56,7 +56,7 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
             for side, source in (("from", "Open"), ("to", "Edit"))},
          "from_concept_code": "a b", "to_concept_code": "a b",
          "parent_concept_urls": [], "hierarchy_root_url": None,
-         "resource_type": "Organization", "resource_id": 2}
+         "resource_type": "Organization", "resource_id": 2, "follow": "/orgs/WHO/"}
 
 
 def document():
@@ -179,6 +179,7 @@ class World:
                           {"username": LEFT, "email": f"{LEFT}@example.org"})
         self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
         self.pin(*self.token)
+        self.follow(*self.token)
         return self
 
     def pin(self, *whose):
@@ -188,6 +189,12 @@ class World:
             if self.admin.ask("GET", f"/v2/{owner}/pins/").body == b"[]":
                 self.admin.ask("POST", f"/v2/{owner}/pins/",
                                {"resource_type": "Source", "resource_id": number})
+
+    def follow(self, *whose):
+        """A source of WHO is followed."""
+        for name in (*whose, TARGET):
+            self.admin.ask("POST", f"/v2/users/{name}/following/",
+                           {"follow": "/orgs/WHO/sources/Open/"})
 
     def mend(self, place, *whose, method="DELETE"):
         """What a request to a place may have deleted or renamed is there again, and named as
@@ -201,6 +208,7 @@ class World:
                                and source in (line["id"], line.get("source"))])
             if place.endswith(f"/{source}/"):
                 self.pin(*whose)
+                self.follow(*whose)
         elif place.startswith("/api/") and "/users/" not in place:
             self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
         else:
@@ -227,6 +235,7 @@ class World:
         for name in MEMBERS["WHO"]:
             self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
         self.pin(*whose)
+        self.follow(*whose)
 
 
 def load(site):
@@ -307,7 +316,17 @@ def newest_label(who, client, path, values, name):
 
 def first_pin(who, client, path, values):
     """The number of what an owner has put first."""
-    place = fill(path.partition("{pin}")[0], values)
+    return first_of(who, client, path.partition("{pin}")[0], values)
+
+
+def first_follow(who, client, path, values):
+    """The number of what a user followed last."""
+    return first_of(who, client, path.partition("{follow}")[0], values)
+
+
+def first_of(who, client, path, values):
+    """The number of the first row of a list."""
+    place = fill(path, values)
     rows = client.raw("GET", place, None, {"Authorization": who.headers.get("token", "")}
                       if who.headers else {}).json()
     return str(rows[0]["id"]) if isinstance(rows, list) and rows else "1"
@@ -315,7 +334,8 @@ def first_pin(who, client, path, values):
 
 def late_of(path):
     """Variables whose values the server makes: {name: what finds one}."""
-    late = {"concept_version": newest, "mapping_version": newest_mapping, "pin": first_pin}
+    late = {"concept_version": newest, "mapping_version": newest_mapping, "pin": first_pin,
+            "follow": first_follow}
     for name in ("name", "description"):
         if f"/{name}s/{{{name}}}" in path:
             late[name] = lambda *args, n=name: newest_label(*args, n)

@@ -1,7 +1,8 @@
 /* Pins: what a user or an organisation has put first (V266). What was deleted, or is hidden from
  * the caller, is not among them: it is not shown, does not count, and has no place in the order
  * that the caller sees; it is there again with what it pins. */
-#include "ocl/app.h"
+#include "pin.h"
+
 #include "ocl/org/org.h"
 #include "ocl/source/source.h"
 #include "ocl/user/user.h"
@@ -21,41 +22,53 @@ struct pin {
     int64_t id, created_at, user_id, org_id, repo_id, pinned_org_id;
 };
 
+struct owner {
+    bool is_org;
+    int64_t id;
+    struct nst_str url;
+};
+
 struct pins {
+    struct owner owner;
     struct pin one[READ_MAX];
     size_t count;
 };
 
 /* ---- Whose they are ---- */
 
-static const struct nst_object *owner_of(struct nst_req *rq)
+static struct owner user_as_owner(struct nst_arena *a, const struct ocl_user *u)
 {
-    return nst_object(rq);
+    return (struct owner){ false, u->row.id, nst_strf(a, "/users/%.*s/", NST_FMT(u->username)) };
 }
 
-static bool is_org(const struct nst_object *owner)
+/* The one that the path names last. */
+static struct owner owner_of(struct nst_req *rq)
 {
-    return nst_is(owner, &ocl_org);
+    const struct nst_object *o = nst_object(rq);
+    const struct ocl_org *org = o->row;
+    return nst_is(o, &ocl_org)
+               ? (struct owner){ true, org->row.id,
+                                 nst_strf(rq->arena, "/orgs/%.*s/", NST_FMT(org->id)) }
+               : user_as_owner(rq->arena, o->row);
 }
 
-static void put_owner(struct nst_sql *q, const struct nst_object *owner)
+static struct pins *new_pins(struct nst_req *rq, struct owner owner)
 {
-    nst_sql_add(q, is_org(owner) ? "pin.org_id = " : "pin.user_id = ");
-    nst_sql_bind(q, NST_INT(((const struct nst_row *)owner->row)->id));
+    struct pins *pins = NST_NEW(rq->arena, struct pins);
+    pins->owner = owner;
+    return pins;
 }
 
-static struct nst_str address_of(struct nst_req *rq, const struct nst_object *owner)
+static void put_owner(struct nst_sql *q, const struct owner *owner)
 {
-    return is_org(owner)
-               ? nst_strf(rq->arena, "/orgs/%.*s/", NST_FMT(((struct ocl_org *)owner->row)->id))
-               : nst_strf(rq->arena, "/users/%.*s/",
-                          NST_FMT(((struct ocl_user *)owner->row)->username));
+    nst_sql_add(q, owner->is_org ? "pin.org_id = " : "pin.user_id = ");
+    nst_sql_bind(q, NST_INT(owner->id));
 }
 
 /* An organisation that is hidden shows its pins to nobody else. */
 static enum nst_err may_see(struct nst_req *rq)
 {
-    return is_org(owner_of(rq)) ? ocl_may_view_org(rq) : ocl_any_caller(rq);
+    return nst_is(nst_object(rq), &ocl_org) ? ocl_may_view_org(rq) : ocl_any_caller(rq);
 }
 
 /* ---- Reading ---- */
@@ -80,7 +93,7 @@ static enum nst_err read_pins(struct pins *pins, struct nst_req *rq)
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT pin.id, pin.created_at, pin.user_id, pin.org_id, pin.repo_id, "
                     "pin.pinned_org_id FROM pin WHERE ");
-    put_owner(&q, owner_of(rq));
+    put_owner(&q, &pins->owner);
     NST_TRY(put_seen(&q, rq));
     nst_sql_add(&q, " ORDER BY pin.place, pin.id");
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
@@ -127,14 +140,15 @@ static enum nst_err take_resource(struct nst_str *text, struct nst_req *rq, cons
     return NST_OK;
 }
 
-static struct nst_str uri_of(struct nst_req *rq, const struct pin *p)
+static struct nst_str uri_of(struct nst_req *rq, const struct pins *pins, size_t order)
 {
-    return nst_strf(rq->arena, "%.*spins/%lld/", NST_FMT(address_of(rq, owner_of(rq))),
-                    (long long)p->id);
+    return nst_strf(rq->arena, "%.*spins/%lld/", NST_FMT(pins->owner.url),
+                    (long long)pins->one[order].id);
 }
 
-static enum nst_err put_pin(struct nst_req *rq, const struct pin *p, size_t order)
+static enum nst_err put_pin(struct nst_req *rq, const struct pins *pins, size_t order)
 {
+    const struct pin *p = &pins->one[order];
     struct nst_buf *out = &rq->x->out;
     struct nst_str resource;
     struct nst_json *tree;
@@ -149,30 +163,35 @@ static enum nst_err put_pin(struct nst_req *rq, const struct pin *p, size_t orde
     nst_put_lit(out, ",\"resource\":");
     nst_put(out, resource);
     nst_put_lit(out, ",\"uri\":");
-    nst_json_put_str(out, uri_of(rq, p));
+    nst_json_put_str(out, uri_of(rq, pins, order));
     nst_putf(out, ",\"order\":%zu}", order);
+    return NST_OK;
+}
+
+static enum nst_err put_pins(struct nst_req *rq, struct pins *pins)
+{
+    NST_TRY(read_pins(pins, rq));
+    nst_put_char(&rq->x->out, '[');
+    for (size_t i = 0; i < pins->count; i++) {
+        nst_put_z(&rq->x->out, i > 0 ? "," : "");
+        NST_TRY(put_pin(rq, pins, i));
+    }
+    nst_put_char(&rq->x->out, ']');
     return NST_OK;
 }
 
 static enum nst_err list_pins(struct nst_req *rq)
 {
-    struct pins *pins = NST_NEW(rq->arena, struct pins);
-    NST_TRY(read_pins(pins, rq));
-    nst_put_char(&rq->x->out, '[');
-    for (size_t i = 0; i < pins->count; i++) {
-        nst_put_z(&rq->x->out, i > 0 ? "," : "");
-        NST_TRY(put_pin(rq, &pins->one[i], i));
-    }
-    nst_put_char(&rq->x->out, ']');
+    NST_TRY(put_pins(rq, new_pins(rq, owner_of(rq))));
     return nst_answer_json(rq, 200);
 }
 
 static enum nst_err show_pin(struct nst_req *rq)
 {
-    struct pins *pins = NST_NEW(rq->arena, struct pins);
+    struct pins *pins = new_pins(rq, owner_of(rq));
     size_t place;
     NST_TRY(find(&place, pins, rq));
-    NST_TRY(put_pin(rq, &pins->one[place], place));
+    NST_TRY(put_pin(rq, pins, place));
     return nst_answer_json(rq, 200);
 }
 
@@ -221,14 +240,14 @@ static enum nst_err find_type(size_t *type, struct nst_req *rq, const struct pin
 static enum nst_err insert(bool *inserted, int64_t *id, struct nst_req *rq, const char *column,
                            int64_t pinned)
 {
-    const struct nst_object *owner = owner_of(rq);
+    const struct owner owner = owner_of(rq);
     int64_t changed = 0;
     struct nst_sql q;
     NST_TRY(nst_next_id(id, rq->db, "pin", 1));
     nst_sql_init(&q, rq->arena);
     nst_sql_addf(&q, "INSERT INTO pin (%s, %s, id, created_at, place) VALUES (",
-                 is_org(owner) ? "org_id" : "user_id", column);
-    nst_sql_bind(&q, NST_INT(((const struct nst_row *)owner->row)->id));
+                 owner.is_org ? "org_id" : "user_id", column);
+    nst_sql_bind(&q, NST_INT(owner.id));
     nst_sql_add(&q, ", ");
     nst_sql_bind(&q, NST_INT(pinned));
     nst_sql_add(&q, ", ");
@@ -236,7 +255,7 @@ static enum nst_err insert(bool *inserted, int64_t *id, struct nst_req *rq, cons
     nst_sql_add(&q, ", ");
     nst_sql_bind(&q, NST_INT(rq->now));
     nst_sql_add(&q, ", (SELECT coalesce(max(pin.place), 0) + 1 FROM pin WHERE ");
-    put_owner(&q, owner);
+    put_owner(&q, &owner);
     nst_sql_add(&q, ")) ON CONFLICT DO NOTHING");
     NST_TRY(nst_sql_exec(&changed, rq->db, &q));
     *inserted = changed > 0;
@@ -248,8 +267,8 @@ static enum nst_err answer_new(struct nst_req *rq, struct pins *pins, int64_t id
     NST_TRY(read_pins(pins, rq));
     for (size_t i = 0; i < pins->count; i++)
         if (pins->one[i].id == id) {
-            nst_http_add_header(rq->x, "Location", uri_of(rq, &pins->one[i]));
-            NST_TRY(put_pin(rq, &pins->one[i], i));
+            nst_http_add_header(rq->x, "Location", uri_of(rq, pins, i));
+            NST_TRY(put_pin(rq, pins, i));
         }
     return nst_answer_json(rq, 201);
 }
@@ -258,7 +277,7 @@ extern const struct nst_resource ocl_pin;
 
 static enum nst_err add_pin(struct nst_req *rq)
 {
-    struct pins *pins = NST_NEW(rq->arena, struct pins);
+    struct pins *pins = new_pins(rq, owner_of(rq));
     struct pin_input *in = nst_row_new(rq, &ocl_pin);
     bool inserted = false;
     size_t type;
@@ -278,12 +297,13 @@ static enum nst_err add_pin(struct nst_req *rq)
 /* ---- Moving and taking away ---- */
 
 /* The place of another pin; behind all of the owner where there is none. */
-static enum nst_err place_of(int64_t *place, struct nst_req *rq, const struct pin *other)
+static enum nst_err place_of(int64_t *place, struct nst_req *rq, const struct pins *pins,
+                             const struct pin *other)
 {
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT coalesce(max(place), 0) + 1 FROM pin WHERE ");
-    put_owner(&q, owner_of(rq));
+    put_owner(&q, &pins->owner);
     if (other != NULL) {
         nst_sql_add(&q, " AND place < (SELECT o.place FROM pin o WHERE o.id = ");
         nst_sql_bind(&q, NST_INT(other->id));
@@ -293,14 +313,15 @@ static enum nst_err place_of(int64_t *place, struct nst_req *rq, const struct pi
 }
 
 /* Before the other one of those that the caller sees; NULL: behind all. What is there moves on. */
-static enum nst_err move_before(struct nst_req *rq, const struct pin *p, const struct pin *other)
+static enum nst_err move_before(struct nst_req *rq, const struct pins *pins, const struct pin *p,
+                                const struct pin *other)
 {
     int64_t place = 0;
     struct nst_sql q;
-    NST_TRY(place_of(&place, rq, other));
+    NST_TRY(place_of(&place, rq, pins, other));
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "UPDATE pin SET place = place + 1 WHERE ");
-    put_owner(&q, owner_of(rq));
+    put_owner(&q, &pins->owner);
     nst_sql_add(&q, " AND place >= ");
     nst_sql_bind(&q, NST_INT(place));
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
@@ -310,7 +331,7 @@ static enum nst_err move_before(struct nst_req *rq, const struct pin *p, const s
 
 static enum nst_err move_pin(struct nst_req *rq)
 {
-    struct pins *pins = NST_NEW(rq->arena, struct pins);
+    struct pins *pins = new_pins(rq, owner_of(rq));
     struct pin_input *in = nst_row_new(rq, &ocl_pin);
     size_t place, to;
     NST_TRY(find(&place, pins, rq));
@@ -321,20 +342,35 @@ static enum nst_err move_pin(struct nst_req *rq)
     to = in->order < (int64_t)pins->count ? (size_t)in->order : pins->count - 1;
     if (to != place) {
         size_t behind = to > place ? to + 1 : to;
-        NST_TRY(
-            move_before(rq, &pins->one[place], behind < pins->count ? &pins->one[behind] : NULL));
+        NST_TRY(move_before(rq, pins, &pins->one[place],
+                            behind < pins->count ? &pins->one[behind] : NULL));
     }
     return show_pin(rq);
 }
 
 static enum nst_err remove_pin(struct nst_req *rq)
 {
-    struct pins *pins = NST_NEW(rq->arena, struct pins);
+    struct pins *pins = new_pins(rq, owner_of(rq));
     size_t place;
     NST_TRY(find(&place, pins, rq));
     NST_TRY(
         nst_exec_with(NULL, rq->db, "DELETE FROM pin WHERE id = $1", NST_INT(pins->one[place].id)));
     return nst_answer_empty(rq, 204);
+}
+
+/* ---- Inside of a user (V214) ---- */
+
+/* A page is being written: what is put behind it is taken away again. */
+enum nst_err ocl_make_pins(struct nst_req *rq, const struct nst_shown *shown)
+{
+    for (size_t i = 0; i < shown->count; i++) {
+        size_t before = rq->x->out.n;
+        NST_TRY(put_pins(rq, new_pins(rq, user_as_owner(rq->arena, shown->row[i]))));
+        struct nst_str all = nst_buf_str(&rq->x->out);
+        shown->value[i] = nst_str_copy(rq->arena, nst_str_slice(all, before, all.n));
+        rq->x->out.n = before;
+    }
+    return NST_OK;
 }
 
 /* ---- Tables ---- */

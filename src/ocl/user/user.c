@@ -2,6 +2,7 @@
  * password for a token. */
 #include "user.h"
 
+#include "optional.h"
 #include "views.h"
 
 #include "ocl/app.h"
@@ -475,7 +476,11 @@ static const struct nst_route user_route[] = {
     { V2, "/users/:user/staff/",
       .put = { ocl_user_toggle_staff, ocl_superuser_only, .describe = &nst_answers_nothing },
       .doc = "Whether a user is staff is turned round." },
-    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership), /* V216 */
+    /* V216 */
+    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership),
+    { V2, "/(users/:user|user~user)/content-summary/",
+      .get = { ocl_user_content, ocl_any_token, .describe = &ocl_user_content_description },
+      .doc = "How much a user owns." },
     /* V222 */
     { V2, "/orgs/:org/(members|users)/", .get = { nst_list, ocl_may_list_members },
       .doc = "Members of an organisation." },
@@ -512,6 +517,8 @@ const struct nst_resource ocl_user = {
     .filter = user_filter,
     .switches = user_switches,
     .asked = user_asked,
+    .member = ocl_user_member,
+    .member_asked = ocl_user_member_asked,
     .sets = user_sets,
     .hook = { .scope = user_scope,
               .alias = user_alias,

@@ -35,4 +35,9 @@ extern const struct nst_description ocl_login_description, ocl_token_list_descri
 /* What a user has beside the own token: the list, and the end of one. */
 nst_view ocl_named_list, ocl_named_end;
 
+/* What the user that the path names owns, counted (V216). */
+nst_view ocl_user_content;
+
+extern const struct nst_description ocl_user_content_description;
+
 #endif
