@@ -122,7 +122,7 @@ class Document:
         if not content:
             return f"a body where none is documented: {answer}" if answer.body else None
         media = (answer.headers["Content-Type"] or "").partition(";")[0]
-        if media not in content:
+        if not content.keys() & {media, media.partition("/")[0] + "/*"}:
             return f"Content-Type {media!r} is not documented: {answer}"
         key = (operation.path, operation.method, answer.status, answer.body)
         if "json" not in media or key in self.known:

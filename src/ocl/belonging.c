@@ -14,6 +14,9 @@ struct belonging {
 /* What lies deeper stands first. */
 static const struct belonging belongings[] = {
     { "tally", "repo_id", "repo", NULL, NULL },
+    { "logo", "repo_id", "repo", NULL, NULL },
+    { "logo", "org_id", "org", NULL, NULL },
+    { "logo", "user_id", "account", NULL, NULL },
     { "follow", "repo_id", "repo", NULL, NULL },
     { "follow", "org_id", "org", NULL, NULL },
     { "follow", "user_id", "account", NULL, NULL },

@@ -102,6 +102,8 @@ GET    {f}/{o}/sources/{s}/extras/                   V 200 V208 V313
 GET    {f}/{o}/sources/{s}/extras/k/                 V 200 V208 V313
 PUT    {f}/{o}/sources/{s}/extras/k/                 E 200 V208 V313
 DELETE {f}/{o}/sources/{s}/extras/l/                 E 404 V208 V313
+GET    {f}/{o}/sources/{s}/logo/                     V 200 V235 V313
+POST   {f}/{o}/sources/{s}/logo/                     E 400 V235 V313
 GET    {f}/{o}/sources/{s}/HEAD/extras/              V 200 V208 V313
 GET    {f}/{o}/sources/{s}/HEAD/extras/k/            V 200 V208 V313
 PUT    {f}/{o}/sources/{s}/HEAD/extras/k/            E 200 V208 V313
@@ -317,6 +319,13 @@ GET    /v2/users/owner/pins/0/           A 404 V266
 PUT    /v2/user/pins/0/                  S 404 V266
 DELETE /v2/user/pins/0/                  S 404 V266
 GET    /v2/user/pins/0/                  S 404 V266
+GET    /v2/orgs/WHO/logo/                O 200 V223
+GET    /v2/orgs/HID/logo/                O 404 V223 V806
+POST   /v2/orgs/WHO/logo/                H 400 V223
+GET    /v2/users/owner/logo/             A 200 V216
+POST   /v2/users/owner/logo/             H 400 V216
+GET    /v2/user/logo/                    S 200 V216 V217
+POST   /v2/user/logo/                    S 400 V216 V217
 GET    /v2/users/owner/following/        A 200 V216
 POST   /v2/users/owner/following/        H 400 V216
 DELETE /v2/users/owner/following/0/      H 404 V216

@@ -127,8 +127,9 @@ def is_catalog(operation):
 
 
 def tells_otherwise(operation):
-    """It shows what is pinned or followed, not how that was said, and nothing twice (V216, V266)."""
-    return operation.path.endswith(("/pins/", "/following/"))
+    """It shows what is pinned, followed or pictured, not how that was said, and nothing twice
+    (V216, V266)."""
+    return operation.path.endswith(("/pins/", "/following/", "/logo/"))
 
 
 # ---- Sent back ----
@@ -288,8 +289,7 @@ def rows_as_sent(walk):
 # ---- Unknown and read-only input ----
 
 # Of v2: shown, and refused by name when it is given otherwise, until it is kept (V236).
-NOT_KEPT = {"retired", "released", "hierarchy_root_url", "properties", "filters",
-            "match_algorithms", "logo_url"}
+NOT_KEPT = {"released", "hierarchy_root_url", "properties", "filters", "match_algorithms"}
 LISTS = ("names", "descriptions")
 UNKNOWN = {"nope": {"a": [1]}, "is_superuser": True, "is_active": False}
 

@@ -46,6 +46,10 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
 ABSENT = {"pin": "0", "follow": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
+# A picture of one dot.
+PICTURE = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSu"
+           "QmCC")
+
 # Members of bodies that are to name something that is there, or somebody who may come in.
 KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
          "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
@@ -56,7 +60,8 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
             for side, source in (("from", "Open"), ("to", "Edit"))},
          "from_concept_code": "a b", "to_concept_code": "a b",
          "parent_concept_urls": [], "hierarchy_root_url": None,
-         "resource_type": "Organization", "resource_id": 2, "follow": "/orgs/WHO/"}
+         "resource_type": "Organization", "resource_id": 2, "follow": "/orgs/WHO/",
+         "base64": PICTURE}
 
 
 def document():
@@ -180,6 +185,7 @@ class World:
         self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
         self.pin(*self.token)
         self.follow(*self.token)
+        self.picture(*self.token)
         return self
 
     def pin(self, *whose):
@@ -196,6 +202,12 @@ class World:
             self.admin.ask("POST", f"/v2/users/{name}/following/",
                            {"follow": "/orgs/WHO/sources/Open/"})
 
+    def picture(self, *whose):
+        """Owners and their sources have a picture."""
+        for owner in ("orgs/WHO", *(f"users/{name}" for name in (*whose, TARGET))):
+            for place in ("", *(f"sources/{source}/" for source in ACCESS)):
+                self.admin.ask("POST", f"/v2/{owner}/{place}logo/", {"base64": PICTURE})
+
     def mend(self, place, *whose, method="DELETE"):
         """What a request to a place may have deleted or renamed is there again, and named as
         before; of what accounts own, what these and the target own."""
@@ -209,6 +221,7 @@ class World:
             if place.endswith(f"/{source}/"):
                 self.pin(*whose)
                 self.follow(*whose)
+                self.picture(*whose)
         elif place.startswith("/api/") and "/users/" not in place:
             self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
         else:
@@ -236,6 +249,7 @@ class World:
             self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
         self.pin(*whose)
         self.follow(*whose)
+        self.picture(*whose)
 
 
 def load(site):

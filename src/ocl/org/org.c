@@ -5,6 +5,7 @@
 
 #include "ocl/app.h"
 #include "ocl/extras.h"
+#include "ocl/logo/logo.h"
 #include "ocl/user/user.h"
 
 #define COUNT_SOURCES \
@@ -37,7 +38,7 @@ static const struct nst_field org_field[] = {
     NST_FIELD("public_sources", ocl_org, public_sources, &nst_int, .column = COUNT_SOURCES,
               .flags = NST_NEVER_NULL | NST_LAZY, .doc = "Number of sources that others may view."),
     NST_CONSTANT("public_collections", "0", .doc = "Number of public collections."),
-    NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
+    OCL_LOGO_FIELDS(ocl_org, "logo.org_id = org.id", "/orgs/{id}/"),
     NST_LINK("url", "/orgs/{id}/", .doc = "Address of the organisation."),
     NST_LINK("members_url", "/orgs/{id}/members/", .doc = "Its members."),
     NST_LINK("sources_url", "/orgs/{id}/sources/", .doc = "Its sources."),

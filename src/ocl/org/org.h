@@ -10,7 +10,7 @@ struct ocl_org {
     struct nst_str overview;
     bool is_active;
     int64_t created_at, updated_at, created_by, updated_by, members, public_sources;
-    struct nst_str creator, updater;
+    struct nst_str creator, updater, logo;
 };
 
 extern const struct nst_resource ocl_org;

@@ -3,6 +3,8 @@
 
 #include "org.h"
 
+#include "ocl/logo/logo.h"
+
 static const struct nst_field overview_field[] = {
     NST_IDENTITY("uuid", ocl_org, created_at, .doc = "Number of the organisation."),
     NST_FIELD("id", ocl_org, id, &nst_slug, .column = "mnemonic", .flags = NST_CORE,
@@ -13,7 +15,7 @@ static const struct nst_field overview_field[] = {
     NST_FIELD("text", ocl_org, text, &nst_text, .doc = "A longer text."),
     NST_FIELD("description", ocl_org, description, &nst_text, .doc = "A few sentences."),
     OCL_STAMPS(ocl_org, "org"),
-    NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
+    OCL_LOGO_FIELDS(ocl_org, "logo.org_id = org.id", "/orgs/{id}/"),
     NST_LINK("url", "/orgs/{id}/", .doc = "Address of the organisation."),
 };
 

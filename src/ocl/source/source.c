@@ -6,6 +6,7 @@
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/extras.h"
+#include "ocl/logo/logo.h"
 #include "ocl/openmrs/openmrs.h"
 #include "ocl/org/org.h"
 #include "ocl/summary.h"
@@ -32,6 +33,7 @@ static void print_checksums(struct nst_buf *out, const struct nst_face *face,
                                     .locales = s->locales,
                                     .website = s->website,
                                     .extras = s->extras,
+                                    .retired = s->retired,
                                 });
 }
 
@@ -146,15 +148,16 @@ static const struct nst_field source_field[] = {
     OCL_STAMPS(ocl_source, "repo"),
     NST_CONSTANT("version", "\"HEAD\"", .doc = "Version of the content."),
     NST_CONSTANT("released", "false", .doc = "The working content is never released."),
-    NST_CONSTANT("retired", "false", .doc = "Out of use."),
-    NST_MADE("checksums", &checksums, OCL_REPO_SAYS "{locales}", .doc = "Checksums of the fields."),
+    NST_FIELD("retired", ocl_source, retired, &nst_bool, .fallback = "false", .doc = "Out of use."),
+    NST_MADE("checksums", &checksums, OCL_REPO_SAYS "{locales}{retired}",
+             .doc = "Checksums of the fields."),
     NST_FIELD("hierarchy_root_url", ocl_source, hierarchy_root, &root_url,
               .column = "hierarchy_root", .flags = NST_CORE,
               .doc = "Address of the topmost concept."),
     NST_CONSTANT("properties", "[]", .doc = "Properties that concepts may have."),
     NST_CONSTANT("filters", "[]", .doc = "Filters over properties."),
     NST_CONSTANT("match_algorithms", "[]", .doc = "Ways to match terms."),
-    NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
+    OCL_LOGO_FIELDS(ocl_source, "logo.repo_id = repo.id", "{owner_url}sources/{id}/"),
     NST_LINK("url", "{owner_url}sources/{id}/", .doc = "Address of the source."),
     NST_LINK("versions_url", "{owner_url}sources/{id}/versions/", .doc = "Its versions."),
     NST_LINK("concepts_url", "{owner_url}sources/{id}/concepts/", .doc = "Its concepts."),
@@ -196,10 +199,10 @@ static const struct nst_rule v2_rule[] = {
     }
 #define GUIDE_SETTABLE \
     "full_name description source_type public_access default_locale supported_locales website"
-#define V2_SETTABLE "public_access " OCL_METADATA
+#define V2_SETTABLE "public_access retired " OCL_METADATA
 
 /* V224, V236. */
-#define NOT_YET "retired hierarchy_root properties filters match_algorithms logo_url"
+#define NOT_YET "hierarchy_root properties filters match_algorithms"
 
 static const struct nst_serializer source_serializer[] = {
     { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */

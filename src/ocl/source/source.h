@@ -35,9 +35,9 @@ struct ocl_source {
     int64_t owner_id, versions, visible_versions;
     int64_t rev, next_number, content_at;
     struct ocl_count count[OCL_COUNTED];
-    bool is_active, owner_is_active;
+    bool is_active, owner_is_active, retired;
     int64_t created_at, updated_at, created_by, updated_by;
-    struct nst_str creator, updater;
+    struct nst_str creator, updater, logo;
 };
 
 /* What a repository says of itself beside its name, and a version keeps as it was (V224, V230,

@@ -6,8 +6,9 @@
 #include "views.h"
 
 #include "ocl/app.h"
-#include "ocl/extras.h"
 #include "ocl/concept/concept.h"
+#include "ocl/extras.h"
+#include "ocl/logo/logo.h"
 #include "ocl/mapping/mapping.h"
 #include "ocl/org/org.h"
 
@@ -72,7 +73,7 @@ static const struct nst_field user_field[] = {
     NST_CONSTANT("public_collections", "0", .doc = "Number of public collections."),
     NST_CONSTANT("collections", "0", .doc = "Number of collections."),
     NST_CONSTANT("bookmarks", "0", .doc = "Number of bookmarks."),
-    NST_CONSTANT("logo_url", "null", .doc = "Address of a picture."),
+    OCL_LOGO_FIELDS(ocl_user, "logo.user_id = account.id", "/users/{username}/"),
     NST_CONSTANT("verified", "true", .doc = "The mail address is verified."),
     NST_FIELD("status", ocl_user, status, &nst_text,
               .column = "(CASE WHEN account.is_active AND account.is_enabled THEN 'verified' "

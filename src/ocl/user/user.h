@@ -12,7 +12,7 @@ struct ocl_user {
     bool is_staff, is_superuser, is_active;
     int64_t last_login, created_at, updated_at, created_by, updated_by;
     int64_t orgs, public_sources, sources, owned_orgs;
-    struct nst_str first_name, last_name, creator, updater, status;
+    struct nst_str first_name, last_name, creator, updater, status, logo;
     int64_t deactivated_at;
 };
 

@@ -7,6 +7,7 @@
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/extras.h"
+#include "ocl/logo/logo.h"
 #include "ocl/summary.h"
 
 #define OTHER(column) \
@@ -135,7 +136,8 @@ static const struct nst_field version_field[] = {
     FLAG(case_sensitive, "Codes differ by case."),
     FLAG(compositional, "Codes combine."),
     OCL_AUTOID_FIELDS(ocl_version),
-    NST_CONSTANT("nothing", "null", .doc = "What is not built yet: pictures."),
+    OCL_LOGO_FIELDS(ocl_version, "logo.repo_id = repo_version.repo_id",
+                    "{owner_url}sources/{source}/"),
     NST_CONSTANT("none", "[]", .doc = "Properties, filters, ways to match, exports elsewhere."),
     NST_FIELD("path", ocl_version, path, &nst_url,
               .column = "(CASE WHEN repo_version.mnemonic = 'HEAD' THEN '' "
@@ -204,14 +206,14 @@ static const struct nst_rule v2_rule[] = {
     "external_id extras version_url=url previous_version_url concepts_url is_processing " \
     "checksums custom_validation_schema default_locale supported_locales website versions_url " \
     "mappings_url identifier publisher contact jurisdiction purpose copyright content_type " \
-    "revision_date logo_url=nothing text experimental case_sensitive collection_reference " \
+    "revision_date logo_url text experimental case_sensitive collection_reference " \
     "hierarchy_meaning compositional version_needed hierarchy_root_url meta " \
     "properties=none filters=none match_algorithms=none " OCL_AUTOIDS
 
 /* V232; `public_access` is the source's (G118). */
 #define V2_SETTABLE "name " OCL_METADATA
 #define NOT_YET \
-    "hierarchy_root_url hierarchy_root properties filters match_algorithms logo_url " \
+    "hierarchy_root_url hierarchy_root properties filters match_algorithms " \
     "external_exports"
 
 static const struct nst_serializer version_serializer[] = {
@@ -555,11 +557,11 @@ static const struct nst_sort version_sort[] = {
     AS_NOW2("autoid_concept_mnemonic_start_from", "autoid_concept_external_id_start_from") \
     AS_NOW2("autoid_mapping_mnemonic_start_from", "autoid_mapping_external_id_start_from")
 #define OF_THE_VERSION \
-    "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by, " \
-    "v.retired"
+    "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by"
 #define ONLY_HEADS \
     HEAD_HAS("'HEAD'", "mnemonic") \
-    HEAD_HAS("FALSE", "released") HEAD_HAS(OCL_LOCALES("r"), "supported_locales")
+    HEAD_HAS("FALSE", "released") AS_NOW("retired") HEAD_HAS(OCL_LOCALES("r"), "supported_" \
+                                                                               "locales")
 #define LISTED \
     "SELECT " OF_THE_VERSION AS_NOW("rev") \
         KEPT_OF_CONTENT KEPT_OF_HIERARCHY KEPT_OF_NAMES KEPT_OF_KIND KEPT_OF_PLACES KEPT_OF_RIGHTS \

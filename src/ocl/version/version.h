@@ -11,7 +11,7 @@ struct ocl_version {
     bool released, retired, is_active;
     int64_t repo_id, rev, versions, previous_id, parent_id;
     struct ocl_count count[OCL_COUNTED];
-    struct nst_str previous_version, parent_version, creator, updater, public_access;
+    struct nst_str previous_version, parent_version, creator, updater, logo, public_access;
     struct nst_str source_type, website, default_locale, supported_locales, identifier, contact;
     struct nst_str custom_validation_schema, jurisdiction, meta, publisher, purpose, copyright;
     struct nst_str revision_date, text, content_type, collection_reference, hierarchy_meaning;
