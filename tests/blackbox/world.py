@@ -183,9 +183,7 @@ class World:
         self.admin.expect(201, "POST", "/v2/users/",
                           {"username": LEFT, "email": f"{LEFT}@example.org"})
         self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
-        self.pin(*self.token)
-        self.follow(*self.token)
-        self.picture(*self.token)
+        self.attach(*self.token)
         return self
 
     def pin(self, *whose):
@@ -202,10 +200,10 @@ class World:
             self.admin.ask("POST", f"/v2/users/{name}/following/",
                            {"follow": "/orgs/WHO/sources/Open/"})
 
-    def picture(self, *whose):
-        """Owners and their sources have a picture."""
+    def picture(self, *whose, sources=ACCESS):
+        """Owners and these of their sources have a picture."""
         for owner in ("orgs/WHO", *(f"users/{name}" for name in (*whose, TARGET))):
-            for place in ("", *(f"sources/{source}/" for source in ACCESS)):
+            for place in ("", *(f"sources/{source}/" for source in sources)):
                 self.admin.ask("POST", f"/v2/{owner}/{place}logo/", {"base64": PICTURE})
 
     def mend(self, place, *whose, method="DELETE"):
@@ -218,18 +216,24 @@ class World:
             owners, source = (inside[1],) if inside[1] else whose, inside[2]
             self.import_lines([line for line in mine if line.get("owner") in owners
                                and source in (line["id"], line.get("source"))])
-            if place.endswith(f"/{source}/"):
-                self.pin(*whose)
-                self.follow(*whose)
-                self.picture(*whose)
+            if method == "DELETE" and place.endswith(f"/{source}/"):
+                self.attach(*whose, sources=(source,))
         elif place.startswith("/api/") and "/users/" not in place:
             self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
         else:
             keeps = method != "DELETE" and re.match(r"/\w+/(orgs|users?)/", place)
-            self.mend_all(mine, whose, bool(keeps))
+            keeps = self.mend_all(mine, whose, bool(keeps))
+            if not keeps or re.search("/(pins|following|logo)/", place):
+                self.attach(*whose, sources=() if keeps else ACCESS)
+
+    def attach(self, *whose, sources=ACCESS):
+        """What hangs on accounts, organisations and sources."""
+        self.pin(*whose)
+        self.follow(*whose)
+        self.picture(*whose, sources=sources)
 
     def mend_all(self, mine, whose, keeps):
-        """`keeps`: what owners own is there, as long as they are."""
+        """`keeps`: what owners own is there, as long as they are. Returns whether that is so."""
         user = {"username": TARGET, "name": "Target", "email": "target@example.org",
                 "password": PASSWORD}
         for who in self.token.keys() & set(whose):
@@ -247,9 +251,7 @@ class World:
         self.import_lines([line for line in mine if not keeps or line["type"] == "Organization"])
         for name in MEMBERS["WHO"]:
             self.admin.ask("PUT", f"/guide/orgs/WHO/members/{name}/")
-        self.pin(*whose)
-        self.follow(*whose)
-        self.picture(*whose)
+        return keeps
 
 
 def load(site):
