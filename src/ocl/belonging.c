@@ -14,6 +14,11 @@ struct belonging {
 /* What lies deeper stands first. */
 static const struct belonging belongings[] = {
     { "tally", "repo_id", "repo", NULL, NULL },
+    { "event", "repo_id", "repo", NULL, NULL },
+    { "event", "of_org_id", "org", NULL, NULL },
+    { "event", "user_id", "account", NULL, NULL },
+    { "event", "object_id", "account", NULL, NULL },
+    { "event", "actor_id", "account", NULL, NULL },
     { "logo", "repo_id", "repo", NULL, NULL },
     { "logo", "org_id", "org", NULL, NULL },
     { "logo", "user_id", "account", NULL, NULL },

@@ -6,12 +6,13 @@
 #include "ocl/org/org.h"
 #include "ocl/source/source.h"
 #include "ocl/user/user.h"
+#include "ocl/version/version.h"
 
 static const struct kind {
     const struct nst_resource *resource;
     enum nst_use use;
     size_t offset;      /* of its number in struct ocl_thing */
-    const char *column; /* the same in a table that leads to it */
+    const char *column; /* the same in a table that leads to it; NULL: none does */
     const char *word;   /* what its address begins with, "/WORD/KEY/"; NULL: it has an owner */
     const char *key;
     enum nst_err (*visible)(struct nst_sql *q, struct nst_req *rq);
@@ -22,7 +23,12 @@ static const struct kind {
       ocl_visible_orgs },
     { &ocl_source, NST_BRIEF, offsetof(struct ocl_thing, repo_id), "repo_id", NULL,
       OCL_ADDRESS("repo"), ocl_visible_repos },
+    { &ocl_version, NST_LIST, offsetof(struct ocl_thing, version_id), NULL, NULL, NULL,
+      ocl_visible_repos },
 };
+
+/* Those that are followed. */
+#define FOLLOWED 3
 
 static int64_t *number_of(struct ocl_thing *t, const struct kind *k)
 {
@@ -39,7 +45,7 @@ static const struct kind *read_address(struct nst_str *key, struct nst_req *rq,
     struct nst_str rest =
         nst_str_slice(address, 0, address.n - nst_str_ends(address, NST_STR("/")));
     bool is_source = ocl_read_address(&at, rq, address);
-    struct nst_str nothing = nst_str_cut(&rest, '/'), word = rest;
+    struct nst_str nothing = nst_str_cut(&rest, '/'), word;
     if (is_source || nothing.n > 0 || rest.p == NULL) {
         *key = at.source_url;
         return is_source && at.version.p == NULL && at.code.p == NULL ? &kinds[2] : NULL;
@@ -69,12 +75,13 @@ enum nst_err ocl_find_thing(struct ocl_thing *thing, bool *found, struct nst_req
                  k->resource->table, k->resource->where, k->key);
     nst_sql_bind(&q, NST_TEXT(key));
     NST_TRY(k->visible(&q, rq));
+    nst_sql_hold(&q, rq->db, k->resource->table);
     return nst_sql_int(number_of(thing, k), found, rq->db, &q);
 }
 
 enum nst_err ocl_things_visible(struct nst_sql *q, struct nst_req *rq, const char *table)
 {
-    for (size_t i = 0; i < NST_COUNT(kinds); i++) {
+    for (size_t i = 0; i < FOLLOWED; i++) {
         const struct nst_resource *r = kinds[i].resource;
         nst_sql_add(q, i == 0 ? " AND (" : " OR ");
         nst_sql_addf(q, "EXISTS (SELECT 1 FROM %s WHERE %s AND %s.id = %s.%s", r->table, r->where,
@@ -112,6 +119,7 @@ static enum nst_err show_kind(struct showing *s)
     size_t count = 0;
     const struct nst_resource *r = s->kind->resource;
     const struct nst_inner inner = { .resource = r,
+                                     .set = s->kind->column != NULL ? &r->sets[0] : NULL,
                                      .use = s->kind->use,
                                      .conditions = &q,
                                      .limit = INT64_MAX,

@@ -66,6 +66,7 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
            "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
            "/user/orgs/repos/", "/orgs/{org}/overview/",
            *(o + s + "logo/" for o in OWNERS for s in ("", SOURCE)),
+           "/events/", *(o + "events/" for o in OWNERS),
            *(u + r for u in ("/users/{user}/", "/user/")
              for r in ("following/", "following/{follow}/", "followers/", "content-summary/")),
            "/$checksum/standard/", "/$checksum/smart/",

@@ -319,6 +319,11 @@ GET    /v2/users/owner/pins/0/           A 404 V266
 PUT    /v2/user/pins/0/                  S 404 V266
 DELETE /v2/user/pins/0/                  S 404 V266
 GET    /v2/user/pins/0/                  S 404 V266
+GET    /v2/events/                       A 200 V269 V326
+GET    /v2/orgs/WHO/events/              O 200 V223 V269
+GET    /v2/orgs/HID/events/              O 200 V223 V269 V806
+GET    /v2/users/owner/events/           A 200 V216 V269
+GET    /v2/user/events/                  S 200 V216 V217 V269
 GET    /v2/orgs/WHO/logo/                O 200 V223
 GET    /v2/orgs/HID/logo/                O 404 V223 V806
 POST   /v2/orgs/WHO/logo/                H 400 V223

@@ -26,7 +26,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from http_server import PATIENCE, PSQL, REPORTS, Database, environment  # noqa: E402
 
 TABLES = ("account", "token", "org", "member", "repo", "repo_version", "concept_version",
-          "concept_parent", "mapping_version", "mapping_end", "tally", "pin", "follow", "logo",
+          "concept_parent", "mapping_version", "mapping_end", "tally", "pin", "follow", "logo", "event",
           "present_name",
           "nst_counter")
 

@@ -3,7 +3,7 @@
 #include "follow.h"
 
 #include "ocl/array.h"
-#include "ocl/thing.h"
+#include "ocl/event/event.h"
 #include "ocl/user/user.h"
 
 struct follow {
@@ -118,30 +118,51 @@ static struct nst_value number_or_null(int64_t number)
     return number != 0 ? NST_INT(number) : NST_NULL;
 }
 
+static enum nst_err record(struct nst_req *rq, const char *type, int64_t follower,
+                           struct ocl_thing thing)
+{
+    return ocl_record(rq, &(struct ocl_event){ type, follower, thing });
+}
+
 /* Who follows already goes on doing so. */
 static enum nst_err follow(struct nst_req *rq)
 {
-    int64_t follower = ((const struct nst_row *)nst_object(rq)->row)->id, id;
+    int64_t follower = ((const struct nst_row *)nst_object(rq)->row)->id, id, begun = 0;
     struct ocl_thing thing = { 0 };
     NST_TRY(find_followed(&thing, rq, follower));
     NST_TRY(nst_next_id(&id, rq->db, "follow", 1));
-    NST_TRY(nst_exec_with(NULL, rq->db,
+    NST_TRY(nst_exec_with(&begun, rq->db,
                           "INSERT INTO follow (id, follower_id, user_id, org_id, repo_id, "
                           "created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
                           NST_INT(id), NST_INT(follower), number_or_null(thing.user_id),
                           number_or_null(thing.org_id), number_or_null(thing.repo_id),
                           NST_INT(rq->now)));
+    if (begun > 0)
+        NST_TRY(record(rq, OCL_FOLLOWED, follower, thing));
     return nst_answer_empty(rq, 204);
 }
 
 static enum nst_err unfollow(struct nst_req *rq)
 {
-    int64_t id, gone = 0;
+    int64_t id, follower = ((const struct nst_row *)nst_object(rq)->row)->id;
+    struct ocl_thing thing = { 0 };
+    struct nst_rows *rows;
     if (!nst_str_int(&id, rq->var[rq->var_count - 1]))
         return NST_E_NOT_FOUND;
-    NST_TRY(nst_exec_with(&gone, rq->db, "DELETE FROM follow WHERE id = $1 AND follower_id = $2",
-                          NST_INT(id), NST_INT(((const struct nst_row *)nst_object(rq)->row)->id)));
-    return gone > 0 ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "DELETE FROM follow WHERE id = $1 AND follower_id = $2 "
+                           "RETURNING user_id, org_id, repo_id",
+                           NST_INT(id), NST_INT(follower)));
+    bool is_there = nst_rows_step(rows);
+    if (is_there)
+        thing = (struct ocl_thing){ .user_id = nst_rows_int(rows, 0),
+                                    .org_id = nst_rows_int(rows, 1),
+                                    .repo_id = nst_rows_int(rows, 2) };
+    NST_TRY(nst_rows_end(rows));
+    if (!is_there)
+        return NST_E_NOT_FOUND;
+    NST_TRY(record(rq, OCL_UNFOLLOWED, follower, thing));
+    return nst_answer_empty(rq, 204);
 }
 
 /* ---- Inside of the user itself (V214) ---- */

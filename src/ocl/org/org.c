@@ -4,6 +4,7 @@
 #include "overview.h"
 
 #include "ocl/app.h"
+#include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/user/user.h"
@@ -111,15 +112,18 @@ static enum nst_err org_before_create(struct nst_req *rq, void *row)
 /* Whoever creates it becomes a member (G103). */
 static enum nst_err org_after_create(struct nst_req *rq, void *row)
 {
-    return nst_exec_with(NULL, rq->db,
-                         "INSERT INTO member (org_id, user_id, created_at) VALUES ($1, $2, $3)",
-                         NST_INT(((struct nst_row *)row)->id), NST_INT(rq->caller.id),
-                         NST_INT(rq->now));
+    int64_t id = ((struct nst_row *)row)->id;
+    NST_TRY(nst_exec_with(NULL, rq->db,
+                          "INSERT INTO member (org_id, user_id, created_at) VALUES ($1, $2, $3)",
+                          NST_INT(id), NST_INT(rq->caller.id), NST_INT(rq->now)));
+    return ocl_record(rq, &(struct ocl_event){ .type = OCL_CREATED, .thing.org_id = id });
 }
 
 static enum nst_err org_after_destroy(struct nst_req *rq, void *row)
 {
-    return ocl_hide_below(rq->arena, rq->db, "org", ((struct nst_row *)row)->id);
+    int64_t id = ((struct nst_row *)row)->id;
+    NST_TRY(ocl_hide_below(rq->arena, rq->db, "org", id));
+    return ocl_record(rq, &(struct ocl_event){ .type = OCL_DELETED, .thing.org_id = id });
 }
 
 static enum nst_err org_destroy(struct nst_req *rq)
@@ -191,6 +195,12 @@ static const struct nst_parameter member_asked[] = { OCL_OVERVIEW_ASKED, { 0 } }
 
 static const struct nst_switch org_switches[] = { OCL_VERBOSE, { 0 } };
 
+/* The first is with those that are gone (thing.c). */
+static const struct nst_set org_sets[] = {
+    { "any_org", .where = "TRUE", .doc = "An organisation, or one that was deleted." },
+    { 0 },
+};
+
 const struct nst_resource ocl_org = {
     .name = "org",
     .table = "org",
@@ -206,6 +216,7 @@ const struct nst_resource ocl_org = {
     .asked = org_asked,
     .member = org_member,
     .member_asked = member_asked,
+    .sets = org_sets,
     .hook = { .scope = org_scope,
               .visible = org_visible,
               .before_create = org_before_create,

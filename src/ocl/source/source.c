@@ -5,6 +5,7 @@
 #include "ocl/checksum/repo.h"
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
+#include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/openmrs/openmrs.h"
@@ -384,10 +385,21 @@ static enum nst_err source_before_create(struct nst_req *rq, void *row)
     return nst_next_id(&s->row.id, rq->db, "repo", 1);
 }
 
+static enum nst_err record(struct nst_req *rq, const char *type, const struct ocl_source *s)
+{
+    return ocl_record(rq, &(struct ocl_event){ .type = type, .thing.repo_id = s->row.id });
+}
+
 /* G110: a released, empty version INITIAL from the start. */
 static enum nst_err source_after_create(struct nst_req *rq, void *row)
 {
-    return ocl_version_make_initial(rq, row);
+    NST_TRY(ocl_version_make_initial(rq, row));
+    return record(rq, OCL_CREATED, row);
+}
+
+static enum nst_err source_after_destroy(struct nst_req *rq, void *row)
+{
+    return record(rq, OCL_DELETED, row);
 }
 
 /* The next language of the list that is not the default one; null behind the last. */
@@ -531,6 +543,13 @@ static const struct nst_sort source_sort[] = {
     { 0 },
 };
 
+/* The first is with those that are gone (thing.c). */
+static const struct nst_set source_sets[] = {
+    { "any_source", .where = "repo.kind = 'source' AND repo.owner_is_active",
+      .doc = "A source, or one that was deleted." },
+    { 0 },
+};
+
 const struct nst_resource ocl_source = {
     .name = "source",
     .table = "repo",
@@ -545,11 +564,13 @@ const struct nst_resource ocl_source = {
     .switches = source_switches,
     .member = source_member,
     .member_asked = source_asked,
+    .sets = source_sets,
     .hook = { .scope = source_scope,
               .visible = ocl_visible_repos,
               .may_view = ocl_may_view,
               .before_create = source_before_create,
               .after_create = source_after_create,
-              .before_update = source_before_update },
+              .before_update = source_before_update,
+              .after_destroy = source_after_destroy },
     .doc = "A versioned set of concepts.",
 };

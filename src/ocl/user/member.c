@@ -2,7 +2,7 @@
 #include "user.h"
 #include "views.h"
 
-#include "ocl/app.h"
+#include "ocl/event/event.h"
 
 static enum nst_err load_member(struct ocl_user **user, struct nst_req *rq)
 {
@@ -31,11 +31,16 @@ enum nst_err ocl_member(struct nst_req *rq)
 enum nst_err ocl_member_add(struct nst_req *rq)
 {
     struct ocl_user *user;
+    int64_t added = 0;
     NST_TRY(load_member(&user, rq));
-    NST_TRY(nst_exec_with(NULL, rq->db,
+    NST_TRY(nst_exec_with(&added, rq->db,
                           "INSERT INTO member (org_id, user_id, created_at) VALUES ($1, $2, $3) "
                           "ON CONFLICT (org_id, user_id) DO NOTHING",
                           NST_INT(org_id(rq)), NST_INT(user->row.id), NST_INT(rq->now)));
+    if (added > 0)
+        NST_TRY(ocl_record(rq, &(struct ocl_event){ .type = OCL_JOINED,
+                                                    .user = user->row.id,
+                                                    .thing.org_id = org_id(rq) }));
     return nst_answer_empty(rq, 204);
 }
 

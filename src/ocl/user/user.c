@@ -7,6 +7,7 @@
 
 #include "ocl/app.h"
 #include "ocl/concept/concept.h"
+#include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/mapping/mapping.h"
@@ -219,8 +220,10 @@ static enum nst_err user_visible(struct nst_sql *q, struct nst_req *rq)
 static enum nst_err user_after_create(struct nst_req *rq, void *row)
 {
     struct ocl_user_secrets *secrets = rq->prepared, unused;
-    return nst_token_renew(secrets != NULL ? &secrets->token : &unused.token, rq->db, rq->arena,
-                           ((struct nst_row *)row)->id, rq->now);
+    int64_t id = ((struct nst_row *)row)->id;
+    NST_TRY(nst_token_renew(secrets != NULL ? &secrets->token : &unused.token, rq->db, rq->arena,
+                            id, rq->now));
+    return ocl_record(rq, &(struct ocl_event){ .type = OCL_JOINED, .user = id });
 }
 
 /* Where the sources of the user are until now; null where there is none. */
@@ -350,6 +353,7 @@ static const struct nst_description creation_description = { .as = nst_create,
 
 /* ---- Lists ---- */
 
+/* The first is with those that are gone (thing.c). */
 static const struct nst_set user_sets[] = {
     { "everybody", .where = "TRUE", .doc = "Somebody who may sign in, or might once." },
     { 0 },

@@ -6,6 +6,7 @@
 #include "ocl/checksum/repo.h"
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
+#include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/summary.h"
@@ -419,6 +420,18 @@ static enum nst_err version_before_create(struct nst_req *rq, void *row)
     return unrelease_others(rq, v);
 }
 
+static enum nst_err record_release(struct nst_req *rq, const struct ocl_version *v)
+{
+    const struct ocl_event event = { .type = OCL_RELEASED,
+                                     .thing = { .repo_id = v->repo_id, .version_id = v->row.id } };
+    return v->released ? ocl_record(rq, &event) : NST_OK;
+}
+
+static enum nst_err version_after_create(struct nst_req *rq, void *row)
+{
+    return record_release(rq, row);
+}
+
 /* A new default takes the place of the one before it. */
 static void change_locales(struct nst_req *rq, struct ocl_version *v)
 {
@@ -441,7 +454,10 @@ static enum nst_err version_before_update(struct nst_req *rq, void *row)
     NST_TRY(nst_load_id((void **)&stored, rq, &ocl_version, NST_LOAD_CORE, v->row.id));
     if (refusal != NULL && stored->released && !v->released)
         return nst_fail(rq, NST_E_INVALID, "released", nst_str_z(refusal));
-    return stored->released ? NST_OK : unrelease_others(rq, v);
+    if (stored->released)
+        return NST_OK;
+    NST_TRY(record_release(rq, v));
+    return unrelease_others(rq, v);
 }
 
 /* G116: the released version stays. */
@@ -560,8 +576,9 @@ static const struct nst_sort version_sort[] = {
     "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by"
 #define ONLY_HEADS \
     HEAD_HAS("'HEAD'", "mnemonic") \
-    HEAD_HAS("FALSE", "released") AS_NOW("retired") HEAD_HAS(OCL_LOCALES("r"), "supported_" \
-                                                                               "locales")
+    HEAD_HAS("FALSE", "released") \
+    AS_NOW("retired") HEAD_HAS(OCL_LOCALES("r"), "supported_" \
+                                                 "locales")
 #define LISTED \
     "SELECT " OF_THE_VERSION AS_NOW("rev") \
         KEPT_OF_CONTENT KEPT_OF_HIERARCHY KEPT_OF_NAMES KEPT_OF_KIND KEPT_OF_PLACES KEPT_OF_RIGHTS \
@@ -625,6 +642,7 @@ const struct nst_resource ocl_version = {
     .hook = { .scope = version_scope,
               .alias = version_alias,
               .before_create = version_before_create,
+              .after_create = version_after_create,
               .before_update = version_before_update },
     .doc = "A frozen state of a source.",
 };
