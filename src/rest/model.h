@@ -349,7 +349,7 @@ struct nst_waiting {
 
 /* Begin to wait for rows of w->model that are shown as w->shape; w->out ends where the first of
  * them will begin. The caller has set these and w->rq, the rest is zero.
- *   is_inside  of another document: only what is always there */
+ *   is_inside  of another document, or of the answer to a write: only what is always there */
 void nst_wait(struct nst_waiting *w, bool is_inside);
 
 /* A row has been written: keep it, with copies of its texts unless they live as long as rq. */
@@ -385,7 +385,7 @@ enum nst_err nst_scope(struct nst_sql *q, struct nst_req *rq, const struct nst_m
 /* Start conditions that name a row by its id. */
 void nst_sql_by_id(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r, int64_t id);
 
-/* The Location of a row: its field `url`. */
+/* The Location of a row: its link `url`, or `uri` where that is of something else. */
 struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const void *row);
 
 /* Make the next piece of a stream, for nst_http_more.

@@ -229,10 +229,13 @@ void nst_render(struct nst_buf *out, struct nst_req *rq, const struct nst_resour
 
 struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const void *row)
 {
+    static const char *const names[] = { "url", "uri" }; /* the first may be of something else */
     struct nst_buf b;
-    int url = nst_field_index(m->resource, NST_STR("url"));
     nst_buf_init(&b, rq->arena, 65536);
-    if (url >= 0 && m->link[url].count > 0)
-        put_link_text(&b, m, &m->link[url], row);
+    for (size_t i = 0; i < NST_COUNT(names) && b.n == 0; i++) {
+        int link = nst_field_index(m->resource, nst_str_z(names[i]));
+        if (link >= 0 && m->link[link].count > 0)
+            put_link_text(&b, m, &m->link[link], row);
+    }
     return nst_buf_str(&b);
 }

@@ -36,6 +36,19 @@ enum nst_err nst_put_row(struct nst_req *rq, const struct nst_resource *r, int64
     return NST_OK;
 }
 
+/* With the members that are always there: what is made or changed is told as a GET tells it. */
+static enum nst_err put_whole(struct nst_req *rq, const struct nst_model *m, void *row,
+                              unsigned status)
+{
+    const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_DETAIL);
+    struct nst_waiting waiting = { rq, m, shape, &rq->x->out };
+    nst_wait(&waiting, true);
+    nst_shape_put(&rq->x->out, rq->face, shape, row);
+    nst_wait_for(&waiting, row, true);
+    NST_TRY(nst_put_members(&waiting));
+    return nst_answer_json(rq, status);
+}
+
 enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, int64_t id,
                             unsigned status)
 {
@@ -51,8 +64,7 @@ enum nst_err nst_answer_row(struct nst_req *rq, const struct nst_resource *r, in
         return NST_E_NOT_FOUND;
     if (status == 201)
         nst_http_add_header(rq->x, "Location", nst_row_url(rq, m, row));
-    nst_shape_put(&rq->x->out, rq->face, nst_shape_of(m, rq->face, NST_DETAIL), row);
-    return nst_answer_json(rq, status);
+    return put_whole(rq, m, row, status);
 }
 
 static enum nst_err run_hook(enum nst_err (*hook)(struct nst_req *, void *), struct nst_req *rq,
