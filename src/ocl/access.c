@@ -203,6 +203,23 @@ enum nst_err ocl_has_ownership(struct nst_req *rq)
     return grant_if(rq, granted);
 }
 
+/* The organisation or the user that a path leads through; NULL: none. */
+static const struct nst_object *owner_around(struct nst_req *rq)
+{
+    const struct nst_object *org = nst_ancestor(rq, "org");
+    return org != NULL ? org : nst_ancestor(rq, "user");
+}
+
+enum nst_err ocl_owner_or_staff(struct nst_req *rq)
+{
+    const struct nst_object *owner = owner_around(rq);
+    bool granted;
+    if (owner == NULL)
+        return ocl_staff_only(rq);
+    NST_TRY(owns(&granted, rq, owner));
+    return grant_if(rq, granted);
+}
+
 enum nst_err ocl_may_add(struct nst_req *rq)
 {
     bool granted;
@@ -232,6 +249,11 @@ enum nst_err ocl_may_view_org(struct nst_req *rq)
     NST_TRY(ocl_any_caller(rq));
     NST_TRY(sees_org(&granted, rq));
     return grant_if(rq, granted);
+}
+
+enum nst_err ocl_may_view_owner(struct nst_req *rq)
+{
+    return nst_ancestor(rq, "org") != NULL ? ocl_may_view_org(rq) : ocl_any_caller(rq);
 }
 
 enum nst_err ocl_may_list_members(struct nst_req *rq)

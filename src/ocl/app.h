@@ -115,6 +115,10 @@ nst_permission ocl_staff_only, ocl_superuser_only;
 /* HasOwnership (G29) of the organisation or user that the path named last. */
 nst_permission ocl_has_ownership;
 
+/* The same of the owner that the path leads through, whatever it names last; staff where it leads
+ * through none. */
+nst_permission ocl_owner_or_staff;
+
 /* HasOwnership of the object; a staff-only purge where the query asks for it. */
 nst_permission ocl_may_delete_owner, ocl_may_delete_user, ocl_may_delete_source;
 
@@ -134,6 +138,9 @@ nst_permission ocl_member_or_staff;
 /* The organisation in the path is not hidden from the caller: for itself 401 or 403
  * (V806), for the list of its members 403 (V222). */
 nst_permission ocl_may_view_org, ocl_may_list_members;
+
+/* What an owner keeps: an organisation that is hidden shows it to nobody else. */
+nst_permission ocl_may_view_owner;
 
 /* The same as SQL for lists: " AND (...)" over the table `org`. */
 enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq);

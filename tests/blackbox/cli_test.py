@@ -71,6 +71,9 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
              for r in ("following/", "following/{follow}/", "followers/", "content-summary/")),
            "/$checksum/standard/", "/$checksum/smart/",
            "/repos/", *(o + r for o in OWNERS for r in ("repos/", "pins/", "pins/{pin}/")),
+           *(o + r for o in ("/", *OWNERS)
+             for r in ("url-registry/", "url-registry/{registry_entry}/", "url-registry/$lookup/")),
+           "/users/{user}/orgs/url-registry/", "/user/orgs/url-registry/",
            *(o + e for o in OWNERS for e in EXTRAS),
            *(o + SOURCE + b + e for o in OWNERS for e in (*EXTRAS, *COUNTED)
              for b in ("", "HEAD/", "{version}/", "latest/")),

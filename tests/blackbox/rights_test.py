@@ -341,6 +341,37 @@ POST   /v2/user/following/               S 400 V216 V217
 DELETE /v2/user/following/0/             S 404 V216 V217
 GET    /v2/user/followers/               S 200 V216 V217
 GET    /v2/user/content-summary/         S 200 V216 V217
+GET    /v2/url-registry/                 A 200 V268 V326
+POST   /v2/url-registry/                 X 400 V268
+POST   /v2/url-registry/$lookup/         T 400 V268
+GET    /v2/url-registry/0/               A 404 V268
+PUT    /v2/url-registry/0/               A 404 V268
+PATCH  /v2/url-registry/0/               A 404 V268
+DELETE /v2/url-registry/0/               A 404 V268
+GET    /v2/orgs/WHO/url-registry/        O 200 V268
+GET    /v2/orgs/HID/url-registry/        O 200 V268 V806
+POST   /v2/orgs/WHO/url-registry/        H 400 V268
+POST   /v2/orgs/WHO/url-registry/$lookup/ T 400 V268
+GET    /v2/orgs/HID/url-registry/0/      O 404 V268 V806
+PUT    /v2/orgs/HID/url-registry/0/      O 404 V268 V806
+PATCH  /v2/orgs/HID/url-registry/0/      O 404 V268 V806
+DELETE /v2/orgs/HID/url-registry/0/      O 404 V268 V806
+GET    /v2/users/owner/url-registry/     A 200 V268
+POST   /v2/users/owner/url-registry/     H 400 V268
+POST   /v2/users/owner/url-registry/$lookup/ T 400 V268
+GET    /v2/users/owner/url-registry/0/   A 404 V268
+PUT    /v2/users/owner/url-registry/0/   A 404 V268
+PATCH  /v2/users/owner/url-registry/0/   A 404 V268
+DELETE /v2/users/owner/url-registry/0/   A 404 V268
+GET    /v2/users/owner/orgs/url-registry/ A 200 V268
+GET    /v2/user/url-registry/            S 200 V217 V268
+POST   /v2/user/url-registry/            S 400 V217 V268
+POST   /v2/user/url-registry/$lookup/    S 400 V217 V268
+GET    /v2/user/url-registry/0/          S 404 V217 V268
+PUT    /v2/user/url-registry/0/          S 404 V217 V268
+PATCH  /v2/user/url-registry/0/          S 404 V217 V268
+DELETE /v2/user/url-registry/0/          S 404 V217 V268
+GET    /v2/user/orgs/url-registry/       S 200 V217 V268
 GET    /v2/orgs/WHO/overview/            O 200 V223
 GET    /v2/orgs/HID/overview/            O 200 V223 V806
 PUT    /v2/orgs/WHO/overview/            H 200 V223

@@ -29,7 +29,7 @@ MOVES = {"updatedOn", "updated_on", "updated_at", "version", "version_url", "uui
          "previous_version_url", "version_updated_on", "version_created_on", "updated_by",
          "version_updated_by", "version_created_by", "latest_source_version", "token"}
 # Members of bodies that name something; a text of its own for each of the others.
-NAMES = {**{n: KNOWN[n] for n in KNOWN if n not in ("username", "client_id")},
+NAMES = {**{n: KNOWN[n] for n in KNOWN if n not in ("username", "client_id", "url")},
          "previousVersion": UNRELEASED, "parentVersion": RELEASED}
 # Of rows, what is not there yet.
 FREE = {"username": "other", "client_id": "robot", "uuid": "0b", "uid": "hills:1002",

@@ -32,6 +32,8 @@ MEMBERS = {"WHO": ("owner", "member", "target"), "HID": ("owner", "member"), "OT
 # What may be changed and deleted: nobody asks in its name. And who was deleted.
 TARGET, LEFT = "target", "left"
 
+# The canonical address that registries have.
+REGISTERED = "https://example.org/WHO/Open"
 
 # What stands for a variable: by its name and the segment behind it, by the segment before it,
 # or by its name.
@@ -43,7 +45,7 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"pin": "0", "follow": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"pin": "0", "follow": "0", "registry_entry": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # A picture of one dot.
@@ -61,7 +63,7 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
          "from_concept_code": "a b", "to_concept_code": "a b",
          "parent_concept_urls": [], "hierarchy_root_url": None,
          "resource_type": "Organization", "resource_id": 2, "follow": "/orgs/WHO/",
-         "base64": PICTURE}
+         "base64": PICTURE, "url": REGISTERED}
 
 
 def document():
@@ -194,6 +196,13 @@ class World:
                 self.admin.ask("POST", f"/v2/{owner}/pins/",
                                {"resource_type": "Source", "resource_id": number})
 
+    def register(self, *owners):
+        """A registry has an entry where it has none."""
+        for owner in owners:
+            if self.admin.ask("GET", f"/v2/{owner}url-registry/").body == b"[]":
+                self.admin.ask("POST", f"/v2/{owner}url-registry/",
+                               {"url": REGISTERED, "namespace": "/orgs/WHO/"})
+
     def follow(self, *whose):
         """A source of WHO is followed."""
         for name in (*whose, TARGET):
@@ -223,7 +232,7 @@ class World:
         else:
             keeps = method != "DELETE" and re.match(r"/\w+/(orgs|users?)/", place)
             keeps = self.mend_all(mine, whose, bool(keeps))
-            if not keeps or re.search("/(pins|following|logo)/", place):
+            if not keeps or re.search("/(pins|following|logo|url-registry)/", place):
                 self.attach(*whose, sources=() if keeps else ACCESS)
 
     def attach(self, *whose, sources=ACCESS):
@@ -231,6 +240,7 @@ class World:
         self.pin(*whose)
         self.follow(*whose)
         self.picture(*whose, sources=sources)
+        self.register("", "orgs/WHO/", *(f"users/{name}/" for name in (*whose, TARGET)))
 
     def mend_all(self, mine, whose, keeps):
         """`keeps`: what owners own is there, as long as they are. Returns whether that is so."""
@@ -330,19 +340,9 @@ def newest_label(who, client, path, values, name):
     return rows[-1]["uuid"] if isinstance(rows, list) and rows else "1"
 
 
-def first_pin(who, client, path, values):
-    """The number of what an owner has put first."""
-    return first_of(who, client, path.partition("{pin}")[0], values)
-
-
-def first_follow(who, client, path, values):
-    """The number of what a user followed last."""
-    return first_of(who, client, path.partition("{follow}")[0], values)
-
-
-def first_of(who, client, path, values):
-    """The number of the first row of a list."""
-    place = fill(path, values)
+def first_of(who, client, path, values, name):
+    """The number of the first row of a list: of pins, of what is followed, of entries."""
+    place = fill(path.partition("{" + name + "}")[0], values)
     rows = client.raw("GET", place, None, {"Authorization": who.headers.get("token", "")}
                       if who.headers else {}).json()
     return str(rows[0]["id"]) if isinstance(rows, list) and rows else "1"
@@ -350,8 +350,9 @@ def first_of(who, client, path, values):
 
 def late_of(path):
     """Variables whose values the server makes: {name: what finds one}."""
-    late = {"concept_version": newest, "mapping_version": newest_mapping, "pin": first_pin,
-            "follow": first_follow}
+    late = {"concept_version": newest, "mapping_version": newest_mapping}
+    for name in ("pin", "follow", "registry_entry"):
+        late[name] = lambda *args, n=name: first_of(*args, n)
     for name in ("name", "description"):
         if f"/{name}s/{{{name}}}" in path:
             late[name] = lambda *args, n=name: newest_label(*args, n)

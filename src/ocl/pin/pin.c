@@ -65,12 +65,6 @@ static void put_owner(struct nst_sql *q, const struct owner *owner)
     nst_sql_bind(q, NST_INT(owner->id));
 }
 
-/* An organisation that is hidden shows its pins to nobody else. */
-static enum nst_err may_see(struct nst_req *rq)
-{
-    return nst_is(nst_object(rq), &ocl_org) ? ocl_may_view_org(rq) : ocl_any_caller(rq);
-}
-
 /* ---- Reading ---- */
 
 /* " AND (...)": what is pinned is there, and the caller may see it. */
@@ -431,10 +425,10 @@ static const struct nst_description moving = {
 #define OWNER "/(orgs/:org|users/:user|user~user)/"
 
 static const struct nst_route pin_route[] = {
-    { V2, OWNER "pins/", .get = { list_pins, may_see, .describe = &listing },
+    { V2, OWNER "pins/", .get = { list_pins, ocl_may_view_owner, .describe = &listing },
       .post = { add_pin, ocl_has_ownership, .describe = &adding },
       .doc = "What an owner has put first." },
-    { V2, OWNER "pins/:pin?/", .get = { show_pin, may_see, .describe = &showing },
+    { V2, OWNER "pins/:pin?/", .get = { show_pin, ocl_may_view_owner, .describe = &showing },
       .put = { move_pin, ocl_has_ownership, .describe = &moving },
       .delete = { remove_pin, ocl_has_ownership, .describe = &nst_answers_nothing },
       .doc = "One of them." },

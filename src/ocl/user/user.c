@@ -12,6 +12,7 @@
 #include "ocl/logo/logo.h"
 #include "ocl/mapping/mapping.h"
 #include "ocl/org/org.h"
+#include "ocl/registry/registry.h"
 
 #define COUNT_ORGS \
     "(SELECT count(*) FROM member JOIN org ON org.id = member.org_id " \
@@ -254,6 +255,7 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
     if (former.p == NULL || nst_str_eq(former, url))
         return NST_OK;
     NST_TRY(ocl_move_ends(rq, former, url));
+    NST_TRY(ocl_move_namespaces(rq, former, url));
     NST_TRY(nst_exec_with(NULL, rq->db,
                           "UPDATE repo SET owner = $1, owner_url = $2 "
                           "WHERE owner_type = 'User' AND owner_id = $3",
