@@ -303,6 +303,16 @@ bool nst_accepts_html(const struct nst_exchange *x);
 /* Append text with what HTML would take for its own escaped, also inside quotes. */
 void nst_put_html(struct nst_buf *out, struct nst_str text);
 
+/* Begin a page, dressed as the start page, up to its heading. */
+void nst_page_begin(struct nst_buf *out, struct nst_str title);
+
+/* Append all that a face answers: each path with its methods, and what it is for. */
+void nst_put_operations(struct nst_buf *out, const struct nst_registry *registry,
+                        const struct nst_face *face);
+
+/* Answer 200 with the page that the view wrote to rq->x->out; its end is added. */
+enum nst_err nst_answer_page(struct nst_req *rq);
+
 /* ---- Descriptions of common actions ---- */
 
 /* Without a body: an action that answers with the row of its path, as nst_answer_row does;

@@ -1,6 +1,7 @@
-/* The start page: what somebody sees who opens the server's address in a browser. Made
- * once, at the start, from the tables of faces and routes. No script, nothing from
- * elsewhere: the policy lets in the one style sheet inside it, by its hash. */
+/* Pages for people: the start page, which somebody sees who opens the server's address in a
+ * browser, made once, at the start, from the tables of faces and routes; and those of views. No
+ * script, nothing from elsewhere: the policy lets in the one style sheet inside them, by its hash.
+ */
 #include "model.h"
 
 #include <sodium.h>
@@ -96,17 +97,65 @@ static void put_face(struct nst_buf *out, const struct nst_registry *reg,
     put_links(out, reg, face);
 }
 
+/* ---- All of a face ---- */
+
+void nst_put_operations(struct nst_buf *out, const struct nst_registry *reg,
+                        const struct nst_face *face)
+{
+    nst_put_lit(out, "<dl>\n");
+    for (size_t i = 0; i < reg->endpoints; i++) {
+        const struct nst_endpoint *e = reg->endpoint[i];
+        if (e->route->face != face)
+            continue;
+        nst_put_lit(out, "<dt><code>");
+        nst_put_html(out, nst_strf(out->arena, "%s%.*s", face->mount, NST_FMT(e->path)));
+        nst_put_lit(out, "</code> <small>");
+        nst_put_html(out, e->allow);
+        nst_put_lit(out, "</small></dt>\n<dd>");
+        put_sentence(out, e->route->doc);
+        nst_put_lit(out, "</dd>\n");
+    }
+    nst_put_lit(out, "</dl>\n");
+}
+
+/* ---- A page ---- */
+
+static void put_head(struct nst_buf *out, struct nst_str title)
+{
+    nst_put_lit(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                     "<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
+    nst_put_html(out, title);
+    nst_put_lit(out, "</title>\n<style>" STYLE "</style>\n</head>\n<body>\n<h1>");
+    nst_put_html(out, title);
+}
+
+void nst_page_begin(struct nst_buf *out, struct nst_str title)
+{
+    put_head(out, title);
+    nst_put_lit(out, "</h1>\n");
+}
+
+static void end_page(struct nst_buf *out)
+{
+    nst_put_lit(out, "</body>\n</html>\n");
+}
+
+enum nst_err nst_answer_page(struct nst_req *rq)
+{
+    end_page(&rq->x->out);
+    NST_TRY(nst_answer_json(rq, 200));
+    rq->x->content_type = NST_STR("text/html; charset=utf-8");
+    nst_http_add_header(rq->x, "Content-Security-Policy", nst_page_policy(rq->arena));
+    return NST_OK;
+}
+
 struct nst_str nst_page_make(struct nst_arena *a, const struct nst_registry *reg,
                              const struct nst_face *root)
 {
     struct nst_str title = nst_str_z(reg->title != NULL ? reg->title : "Nestor");
     struct nst_buf b;
     nst_buf_init(&b, a, PAGE_MAX);
-    nst_put_lit(&b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
-    nst_put_html(&b, title);
-    nst_put_lit(&b, "</title>\n<style>" STYLE "</style>\n</head>\n<body>\n<h1>");
-    nst_put_html(&b, title);
+    put_head(&b, title);
     if (reg->version != NULL) {
         nst_put_lit(&b, " <small>");
         nst_put_html(&b, nst_str_z(reg->version));
@@ -119,7 +168,7 @@ struct nst_str nst_page_make(struct nst_arena *a, const struct nst_registry *reg
     for (size_t i = 0; i < reg->faces; i++)
         if (reg->face[i]->mount != NULL)
             put_face(&b, reg, reg->face[i], reg->face[i] == root);
-    nst_put_lit(&b, "</body>\n</html>\n");
+    end_page(&b);
     return nst_buf_str(&b);
 }
 
