@@ -30,6 +30,7 @@ static const struct belonging belongings[] = {
     { "pin", "pinned_org_id", "org", NULL, NULL },
     { "pin", "org_id", "org", NULL, NULL },
     { "pin", "user_id", "account", NULL, NULL },
+    { "feedback", "user_id", "account", NULL, NULL },
     { "url_registry", "org_id", "org", NULL, NULL },
     { "url_registry", "user_id", "account", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },

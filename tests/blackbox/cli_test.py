@@ -71,6 +71,13 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
              for r in ("following/", "following/{follow}/", "followers/", "content-summary/")),
            "/$checksum/standard/", "/$checksum/smart/",
            "/repos/", *(o + r for o in OWNERS for r in ("repos/", "pins/", "pins/{pin}/")),
+           "/changelog/", "/swagger/", "/redoc/", "/feedback/", "/admin/feedback/",
+           "/admin/feedback/{feedback}/",
+           *("/healthcheck/" + s for s in (
+               "", "critical/", "db/", "redis/", "es/", "flower/", "celery/",
+               *(f"celery@{q}/" for q in (
+                   "default", "indexing", "concurrent", "bulk_import_root",
+                   *(f"bulk_import_{n}" for n in range(4)))))),
            *(o + r for o in ("/", *OWNERS)
              for r in ("url-registry/", "url-registry/{registry_entry}/", "url-registry/$lookup/")),
            "/users/{user}/orgs/url-registry/", "/user/orgs/url-registry/",

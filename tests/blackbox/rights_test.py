@@ -341,6 +341,28 @@ POST   /v2/user/following/               S 400 V216 V217
 DELETE /v2/user/following/0/             S 404 V216 V217
 GET    /v2/user/followers/               S 200 V216 V217
 GET    /v2/user/content-summary/         S 200 V216 V217
+GET    /v2/changelog/                    A 200 V276
+GET    /v2/swagger/                      A 200 V276
+GET    /v2/redoc/                        A 200 V276
+GET    /v2/healthcheck/                  A 200 V276
+GET    /v2/healthcheck/critical/         A 200 V276
+GET    /v2/healthcheck/db/               A 200 V276
+GET    /v2/healthcheck/redis/            A 200 V276
+GET    /v2/healthcheck/es/               A 200 V276
+GET    /v2/healthcheck/flower/           A 200 V276
+GET    /v2/healthcheck/celery/           A 200 V276
+GET    /v2/healthcheck/celery@default/   A 200 V276
+GET    /v2/healthcheck/celery@indexing/  A 200 V276
+GET    /v2/healthcheck/celery@concurrent/ A 200 V276
+GET    /v2/healthcheck/celery@bulk_import_root/ A 200 V276
+GET    /v2/healthcheck/celery@bulk_import_0/ A 200 V276
+GET    /v2/healthcheck/celery@bulk_import_1/ A 200 V276
+GET    /v2/healthcheck/celery@bulk_import_2/ A 200 V276
+GET    /v2/healthcheck/celery@bulk_import_3/ A 200 V276
+POST   /v2/feedback/                     A 200 V276
+GET    /v2/admin/feedback/               X 200 V276
+GET    /v2/admin/feedback/0/             X 404 V276
+DELETE /v2/admin/feedback/0/             X 404 V276
 GET    /v2/url-registry/                 A 200 V268 V326
 POST   /v2/url-registry/                 X 400 V268
 POST   /v2/url-registry/$lookup/         T 400 V268
@@ -439,7 +461,7 @@ class Row:
 
 
 def fill(path):
-    return urllib.parse.quote(path, safe="/{}:+%$")
+    return urllib.parse.quote(path, safe="/{}:+%$@")
 
 
 def rows():
