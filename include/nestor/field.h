@@ -55,11 +55,12 @@ struct nst_type {
 /* Text without further form; text matched against ids; an id of any printable
  * characters, percent-encoded or not; addresses; whole numbers; numbers with a fraction,
  * kept as the shortest text that is the same double; booleans; times; a free
- * JSON value kept as text; the same, an object; a list of strings kept as
- * comma-separated text; a list of child objects kept as JSON text; the row's
+ * JSON value kept as text; the same, an object, a list (in a form, the text of one); a list of
+ * strings kept as comma-separated text; a list of child objects kept as JSON text; the row's
  * number in the face's style. */
 extern const struct nst_type nst_text, nst_slug, nst_code, nst_url, nst_email, nst_int, nst_real,
-    nst_bool, nst_datetime, nst_json_value, nst_json_object, nst_string_list, nst_child_list, nst_identity;
+    nst_bool, nst_datetime, nst_json_value, nst_json_object, nst_json_list,
+    nst_string_list, nst_child_list, nst_identity;
 
 enum nst_field_flag {
     NST_KEY = 1 << 0,        /* the look-up field: its value is the last path segment */

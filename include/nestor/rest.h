@@ -66,6 +66,7 @@ struct nst_req {
     int64_t as_of;  /* what the hook `state` said when this walk of a list began; 0: the present */
     void *prepared; /* for the action's gather and prepare */
     bool is_gathering; /* gather takes the place of the view */
+    bool is_form;      /* the body was a form: all values are texts */
     bool is_tagged;    /* the view gave its answer an ETag */
     bool is_unmet;     /* a condition on what is not there: the request may only fail */
     bool is_page;      /* of a list: the headers so far are those of its grammar */

@@ -121,6 +121,7 @@ enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst
 {
     struct nst_json *object = NST_NEW(rq->arena, struct nst_json);
     object->kind = NST_JSON_OBJECT;
+    rq->is_form = true;
     *out = object;
     if (nst_str_starts(type, NST_STR("m")) || nst_str_starts(type, NST_STR("M")))
         return read_multipart(object, rq, type);

@@ -98,7 +98,7 @@ static void put_items(struct nst_document *d, const struct nst_slot *slot,
     if (slot->children != NULL)
         nst_put_reference(d, slot->children, face, use);
     else
-        nst_put_lit(d->out, "{\"type\":\"string\"}");
+        nst_put_z(d->out, slot->field->type == &nst_string_list ? "{\"type\":\"string\"}" : "{}");
 }
 
 static bool is_list(const struct nst_type *type)

@@ -162,10 +162,28 @@ static bool parse_json_value(struct nst_req *rq, const struct nst_field *f,
     return !b.is_full;
 }
 
+/* Of that kind; a form has it as text. */
+static bool parse_json_of(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                          void *member, enum nst_json_kind kind)
+{
+    static const struct nst_json_limits inside = { NST_JSON_DEPTH - 1, NST_JSON_NODES };
+    struct nst_json *read;
+    if (rq->is_form && v->kind == NST_JSON_STRING && !v->has_surrogate &&
+        nst_json_read(&read, NULL, rq->arena, v->text, &inside) == NST_OK)
+        v = read;
+    return v->kind == kind && parse_json_value(rq, f, v, member);
+}
+
 static bool parse_json_object(struct nst_req *rq, const struct nst_field *f,
                               const struct nst_json *v, void *member)
 {
-    return v->kind == NST_JSON_OBJECT && parse_json_value(rq, f, v, member);
+    return parse_json_of(rq, f, v, member, NST_JSON_OBJECT);
+}
+
+static bool parse_json_list(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
+                            void *member)
+{
+    return parse_json_of(rq, f, v, member, NST_JSON_ARRAY);
 }
 
 /* A list of strings, or one comma-separated string. */
@@ -304,6 +322,8 @@ const struct nst_type nst_json_value = { "json", NST_REP_STR,      "text",   NUL
                                          NULL,   parse_json_value, print_raw };
 const struct nst_type nst_json_object = { "object", NST_REP_STR,       "text",   "object",
                                           NULL,     parse_json_object, print_raw };
+const struct nst_type nst_json_list = { "json_list", NST_REP_STR,     "text",   "array",
+                                        NULL,        parse_json_list, print_raw };
 const struct nst_type nst_string_list = { "list", NST_REP_STR,       "text",           "array",
                                           NULL,   parse_string_list, print_string_list };
 const struct nst_type nst_child_list = { "children", NST_REP_STR,      "text",   "array",
@@ -313,6 +333,6 @@ const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",      "
 
 bool nst_holds_json(const struct nst_type *type)
 {
-    return type == &nst_json_value || type == &nst_json_object || type == &nst_child_list ||
-           type == &nst_real;
+    return type == &nst_json_value || type == &nst_json_object || type == &nst_json_list ||
+           type == &nst_child_list || type == &nst_real;
 }
