@@ -31,6 +31,8 @@ static const struct belonging belongings[] = {
     { "pin", "org_id", "org", NULL, NULL },
     { "pin", "user_id", "account", NULL, NULL },
     { "feedback", "user_id", "account", NULL, NULL },
+    { "map_project", "org_id", "org", NULL, NULL },
+    { "map_project", "user_id", "account", NULL, NULL },
     { "url_registry", "org_id", "org", NULL, NULL },
     { "url_registry", "user_id", "account", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },

@@ -71,6 +71,8 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
              for r in ("following/", "following/{follow}/", "followers/", "content-summary/")),
            "/$checksum/standard/", "/$checksum/smart/",
            "/repos/", *(o + r for o in OWNERS for r in ("repos/", "pins/", "pins/{pin}/")),
+           *(o + "map-projects/" + p for o in OWNERS for p in ("", *("{map_project}/" + q for q in (
+               "", "summary/", "logs/", "configurations/", "auto-match-runs/")))),
            "/changelog/", "/swagger/", "/redoc/", "/feedback/", "/admin/feedback/",
            "/admin/feedback/{feedback}/",
            *("/healthcheck/" + s for s in (

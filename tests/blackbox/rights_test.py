@@ -341,6 +341,43 @@ POST   /v2/user/following/               S 400 V216 V217
 DELETE /v2/user/following/0/             S 404 V216 V217
 GET    /v2/user/followers/               S 200 V216 V217
 GET    /v2/user/content-summary/         S 200 V216 V217
+GET    /v2/orgs/WHO/map-projects/        O 200 V272
+GET    /v2/orgs/HID/map-projects/        O 200 V272 V806
+POST   /v2/orgs/WHO/map-projects/        H 400 V272
+GET    /v2/users/owner/map-projects/     A 200 V272
+POST   /v2/users/owner/map-projects/     H 400 V272
+GET    /v2/user/map-projects/            S 200 V217 V272
+POST   /v2/user/map-projects/            S 400 V217 V272
+GET    /v2/orgs/WHO/map-projects/0/      A 404 V272
+PUT    /v2/orgs/WHO/map-projects/0/      A 404 V272
+PATCH  /v2/orgs/WHO/map-projects/0/      A 404 V272
+DELETE /v2/orgs/WHO/map-projects/0/      A 404 V272
+GET    /v2/orgs/WHO/map-projects/0/summary/ A 404 V272
+GET    /v2/orgs/WHO/map-projects/0/logs/ A 404 V272
+POST   /v2/orgs/WHO/map-projects/0/logs/ A 404 V272
+GET    /v2/orgs/WHO/map-projects/0/configurations/ A 404 V272
+GET    /v2/orgs/WHO/map-projects/0/auto-match-runs/ A 404 V272
+POST   /v2/orgs/WHO/map-projects/0/auto-match-runs/ A 404 V272
+GET    /v2/users/owner/map-projects/0/   A 404 V272
+PUT    /v2/users/owner/map-projects/0/   A 404 V272
+PATCH  /v2/users/owner/map-projects/0/   A 404 V272
+DELETE /v2/users/owner/map-projects/0/   A 404 V272
+GET    /v2/users/owner/map-projects/0/summary/ A 404 V272
+GET    /v2/users/owner/map-projects/0/logs/ A 404 V272
+POST   /v2/users/owner/map-projects/0/logs/ A 404 V272
+GET    /v2/users/owner/map-projects/0/configurations/ A 404 V272
+GET    /v2/users/owner/map-projects/0/auto-match-runs/ A 404 V272
+POST   /v2/users/owner/map-projects/0/auto-match-runs/ A 404 V272
+GET    /v2/user/map-projects/0/          S 404 V217 V272
+PUT    /v2/user/map-projects/0/          S 404 V217 V272
+PATCH  /v2/user/map-projects/0/          S 404 V217 V272
+DELETE /v2/user/map-projects/0/          S 404 V217 V272
+GET    /v2/user/map-projects/0/summary/  S 404 V217 V272
+GET    /v2/user/map-projects/0/logs/     S 404 V217 V272
+POST   /v2/user/map-projects/0/logs/     S 404 V217 V272
+GET    /v2/user/map-projects/0/configurations/ S 404 V217 V272
+GET    /v2/user/map-projects/0/auto-match-runs/ S 404 V217 V272
+POST   /v2/user/map-projects/0/auto-match-runs/ S 404 V217 V272
 GET    /v2/changelog/                    A 200 V276
 GET    /v2/swagger/                      A 200 V276
 GET    /v2/redoc/                        A 200 V276

@@ -396,8 +396,8 @@ def rows_with_more(walk):
 
 def refused(walk):
     """Without credentials, or with ones that do not count, nothing is written: 401, but on v2
-    the anonymous hear as little as strangers of members and of new sources (V222, V225), and
-    have no /user/ (V217)."""
+    the anonymous hear as little as strangers of members and of new sources (V222, V225), have no
+    /user/ (V217) and see no project that is not shared (V272)."""
     nobody = (Identity("none", ""), Identity("bad", "0" * 40))
     tried = 0
     for operation in walk.document.operations:
@@ -409,7 +409,8 @@ def refused(walk):
         for who in nobody:
             a = walk.ask(operation, place, body, who)
             wanted = 401
-            if who.name == "none" and operation.path.startswith("/v2/user/"):
+            if who.name == "none" and (operation.path.startswith("/v2/user/")
+                                       or "{map_project}" in operation.path):
                 wanted = 404
             elif who.name == "none" and re.match(
                     "/v2/(orgs/[^/]+/(members|users)/|(orgs|users)/[^/]+/sources/$)",

@@ -45,7 +45,7 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"pin": "0", "follow": "0", "registry_entry": "0", "feedback": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"pin": "0", "follow": "0", "registry_entry": "0", "feedback": "0", "map_project": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # A picture of one dot.
@@ -63,7 +63,8 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
          "from_concept_code": "a b", "to_concept_code": "a b",
          "parent_concept_urls": [], "hierarchy_root_url": None,
          "resource_type": "Organization", "resource_id": 2, "follow": "/orgs/WHO/",
-         "base64": PICTURE, "url": REGISTERED}
+         "base64": PICTURE, "url": REGISTERED,
+         "prompt_output_locale": "auto", "input_locales": ["pt-BR"]}
 
 
 def document():
@@ -197,11 +198,13 @@ class World:
                                {"resource_type": "Source", "resource_id": number})
 
     def register(self, *owners):
-        """A registry has an entry where it has none, and there is something to read."""
+        """Registries have an entry, owners a map project, and there is something to read."""
         for owner in owners:
             if self.admin.ask("GET", f"/v2/{owner}url-registry/").body == b"[]":
                 self.admin.ask("POST", f"/v2/{owner}url-registry/",
                                {"url": REGISTERED, "namespace": "/orgs/WHO/"})
+            if owner and self.admin.ask("GET", f"/v2/{owner}map-projects/").body == b"[]":
+                self.admin.ask("POST", f"/v2/{owner}map-projects/", {"name": "Labs", "public_access": "View"})
         if self.admin.ask("GET", "/v2/admin/feedback/").body == b"[]":
             self.admin.ask("POST", "/v2/feedback/", {"description": "Well done."})
 
@@ -234,7 +237,7 @@ class World:
         else:
             keeps = method != "DELETE" and re.match(r"/\w+/(orgs|users?)/", place)
             keeps = self.mend_all(mine, whose, bool(keeps))
-            if not keeps or re.search("/(pins|following|logo|url-registry|feedback)/", place):
+            if not keeps or re.search("/(pins|following|logo|url-registry|feedback|map-projects)/", place):
                 self.attach(*whose, sources=() if keeps else ACCESS)
 
     def attach(self, *whose, sources=ACCESS):
@@ -353,7 +356,7 @@ def first_of(who, client, path, values, name):
 def late_of(path):
     """Variables whose values the server makes: {name: what finds one}."""
     late = {"concept_version": newest, "mapping_version": newest_mapping}
-    for name in ("pin", "follow", "registry_entry", "feedback"):
+    for name in ("pin", "follow", "registry_entry", "feedback", "map_project"):
         late[name] = lambda *args, n=name: first_of(*args, n)
     for name in ("name", "description"):
         if f"/{name}s/{{{name}}}" in path:

@@ -3,15 +3,14 @@
  * read: among what the caller may see, as if nothing else stood there (V117). */
 #include "registry.h"
 
-#include "ocl/app.h"
-#include "ocl/org/org.h"
+#include "ocl/owned.h"
 #include "ocl/source/source.h"
-#include "ocl/user/user.h"
 
 struct entry {
     struct nst_row row;
-    struct nst_str name, url, namespace, extras, owner, owner_type, owner_url;
-    int64_t number, org_id, user_id, created_at, updated_at, created_by, updated_by;
+    struct nst_str name, url, namespace, extras;
+    struct ocl_owner owner;
+    int64_t number, created_at, updated_at, created_by, updated_by;
     struct nst_str creator, updater;
     bool is_active;
 };
@@ -47,28 +46,17 @@ static enum nst_err orgs_scope(struct nst_sql *q, struct nst_req *rq, int64_t us
 static enum nst_err entry_scope(struct nst_sql *q, struct nst_req *rq,
                                 const struct nst_object *parent)
 {
-    if (parent == NULL) {
-        nst_sql_add(q, " AND url_registry.org_id IS NULL AND url_registry.user_id IS NULL");
-        return NST_OK;
-    }
-    int64_t id = ((const struct nst_row *)parent->row)->id;
     NST_TRY(ocl_may_view_owner(rq));
     if (rq->action != NULL && rq->action->arg == of_orgs)
-        return orgs_scope(q, rq, id);
-    nst_sql_add(q, nst_is(parent, &ocl_org) ? " AND url_registry.org_id = "
-                                            : " AND url_registry.user_id = ");
-    nst_sql_bind(q, NST_INT(id));
+        return orgs_scope(q, rq, ((const struct nst_row *)parent->row)->id);
+    ocl_put_owned(q, parent, "url_registry");
     return NST_OK;
 }
 
 static enum nst_err entry_before_create(struct nst_req *rq, void *row)
 {
-    const struct nst_object *owner = nst_object(rq);
     struct entry *e = row;
-    if (owner != NULL)
-        *(nst_is(owner, &ocl_org) ? &e->org_id : &e->user_id) = ((struct nst_row *)owner->row)->id;
-    nst_mark_null(&ocl_registry_entry, e, "org_id");
-    nst_mark_null(&ocl_registry_entry, e, "user_id");
+    ocl_set_owner(&e->owner, rq, &ocl_registry_entry, e);
     return nst_next_id(&e->row.id, rq->db, "url_registry", 1);
 }
 
@@ -173,22 +161,11 @@ static enum nst_err look_up(struct nst_req *rq)
         nst_put(&rq->x->out, nst_str_slice(repo, 0, repo.n - 1));
     nst_put_z(&rq->x->out, repo.n > 0 ? "," : "{");
     nst_putf(&rq->x->out, "\"url_registry_entry\":\"%.*surl-registry/%lld/\"}",
-             NST_FMT(e->owner_url), (long long)e->row.id);
+             NST_FMT(e->owner.url), (long long)e->row.id);
     return nst_answer_json(rq, 200);
 }
 
 /* ---- Tables ---- */
-
-#define FROM \
-    "url_registry LEFT JOIN org ON org.id = url_registry.org_id " \
-    "LEFT JOIN account ON account.id = url_registry.user_id"
-#define OWNER_TYPE \
-    "(CASE WHEN url_registry.org_id IS NOT NULL THEN 'Organization' " \
-    "WHEN url_registry.user_id IS NOT NULL THEN 'User' END)"
-#define OWNER_URL \
-    "(CASE WHEN url_registry.org_id IS NOT NULL THEN '/orgs/' || org.mnemonic || '/' " \
-    "WHEN url_registry.user_id IS NOT NULL THEN '/users/' || account.username || '/' ELSE '/' " \
-    "END)"
 
 static const struct nst_field entry_field[] = {
     NST_IDENTITY("uuid", entry, created_at, .doc = "Number of the entry."),
@@ -199,17 +176,9 @@ static const struct nst_field entry_field[] = {
               .max = 600, .doc = "Canonical address, once in a registry."),
     NST_FIELD("namespace", entry, namespace, &nst_text, .flags = NST_FILTER, .max = 300,
               .doc = "Address of the owner of what it leads to."),
-    NST_FIELD("owner", entry, owner, &nst_text,
-              .column = "coalesce(org.mnemonic, account.username)",
-              .doc = "Whose registry it is; null: that of all."),
-    NST_FIELD("owner_type", entry, owner_type, &nst_text, .column = OWNER_TYPE,
-              .doc = "Organization or User."),
-    NST_FIELD("owner_url", entry, owner_url, &nst_url, .column = OWNER_URL, .flags = NST_NEVER_NULL,
-              .doc = "Address of the owner."),
+    OCL_OWNER_FIELDS(entry, "url_registry"),
     NST_LINK("uri", "{owner_url}url-registry/{id}/", .doc = "Address of the entry."),
     NST_CONSTANT("type", "\"URLRegistryEntry\"", .doc = "Kind of resource."),
-    NST_FIELD("org_id", entry, org_id, &nst_int, .doc = "The organisation whose it is."),
-    NST_FIELD("user_id", entry, user_id, &nst_int, .doc = "The user whose it is."),
     NST_FIELD("extras", entry, extras, &nst_json_object, .fallback = "{}",
               .doc = "Free JSON object."),
     NST_FIELD("is_active", entry, is_active, &nst_bool, .fallback = "true",
@@ -297,7 +266,7 @@ static const struct nst_route entry_route[] = {
 const struct nst_resource ocl_registry_entry = {
     .name = "registry_entry",
     .table = "url_registry",
-    .from = FROM,
+    .from = OCL_OWNED_FROM("url_registry"),
     .where = "url_registry.is_active",
     .order = "url_registry.updated_at DESC, url_registry.id DESC",
     .size = sizeof(struct entry),
