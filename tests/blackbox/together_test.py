@@ -185,7 +185,7 @@ def removal_beside_change(r):
     r.a.expect(200, "GET", "/healthz")
 
 
-# rows: G2 G10 G98 G112 G119
+# rows: G2 G10 G98 G112 G119 V268
 def one_creation_wins(r):
     r.a.expect(201, "POST", "/guide/orgs/", {"id": "Make", "name": "Make"})
     source(r, "orgs/Make", "S")
@@ -195,11 +195,39 @@ def one_creation_wins(r):
         bodies = [("/guide/orgs/", {"id": name, "name": name}),
                   ("/guide/users/", {"username": name, "name": name, "email": "n@example.org"}),
                   (place, {"id": name, "name": name}), (place + "S/versions/", {"id": name}),
+                  ("/v2/url-registry/", {"url": f"http://example.org/{name}"}),
+                  ("/v2/orgs/Make/url-registry/", {"url": f"http://example.org/{name}"}),
                   (place + "S/concepts/", {"id": name, "conceptClass": "Misc",
                                            "names": [{"name": "c", "locale": "en"}]})]
         for path, body in bodies:
             got = r.ask(*[("POST", path, body)] * 2)
             r.judge(trial, f"{path} {got}", sorted(got) == [201, 400])
+
+
+# rows: V268 V272
+def nothing_is_left_of_the_erased(r):
+    things = {"url-registry": ("url_registry", {"url": "http://example.org/"}),
+              "map-projects": ("map_project", {"name": "n"})}
+    for trial in range(r.trials):
+        for path, (table, body) in things.items():
+            r.a.expect(201, "POST", "/guide/orgs/", {"id": "Left", "name": "Left"})
+            got = r.ask(("POST", f"/v2/orgs/Left/{path}/", body),
+                        ("DELETE", "/v2/orgs/Left/?hardDelete=true", None))
+            left = r.site.query(f"SELECT id FROM {table} WHERE org_id IS NOT NULL AND org_id NOT IN "
+                                "(SELECT id FROM org)")
+            r.judge(trial, f"{path} {got} {left}",
+                    got[0] in (201, 404) and got[1] == 204 and not left)
+
+
+# rows: V276
+def no_more_than_the_limit_waits(r):
+    for number in range(99):
+        r.a.expect(200, "POST", "/v2/feedback/", {"description": str(number)})
+    for trial in range(r.trials):
+        got = r.ask(*[("POST", "/v2/feedback/", {"description": "d"})] * 2)
+        r.judge(trial, f"{got}", sorted(got) == [200, 429])
+        last = r.a.expect(200, "GET", "/v2/admin/feedback/?limit=1").json()[0]["id"]
+        r.a.expect(204, "DELETE", f"/v2/admin/feedback/{last}/")
 
 
 # rows: V263 V264 V265 V407
@@ -463,6 +491,8 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("nothing lives under an owner that was deleted meanwhile", none_lives_under_the_deleted),
          ("a change beside a removal is done or not found", removal_beside_change),
          ("of two creations of one thing one wins", one_creation_wins),
+         ("nothing is left of an owner that was erased meanwhile", nothing_is_left_of_the_erased),
+         ("no more feedback waits than may", no_more_than_the_limit_waits),
          ("one mapping says one thing", one_mapping_says_it),
          NO_CYCLE,
          ("a number is given once", numbers_are_given_once),
