@@ -50,6 +50,8 @@ struct nst_type {
                   const void *row);
     /* Does a text have the form of the type? NULL: any has. */
     bool (*fits)(struct nst_str text);
+    const char *items; /* of an array: JSON Schema of an item, as text; NULL: a text */
+    bool holds_json;   /* the member is JSON as text: it is bounded by the body alone */
 };
 
 /* Text without further form; text matched against ids; an id of any printable

@@ -229,7 +229,7 @@ static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const st
     }
     if (!f->type->parse(rq, f, v, member))
         complain(rq, slot, text_of_invalid(rq, f));
-    else if (f->rep == NST_REP_STR && !nst_holds_json(f->type) &&
+    else if (f->rep == NST_REP_STR && !f->type->holds_json &&
              !(slot->accepts_stored && nst_str_eq(stored, *(struct nst_str *)member)))
         check_text(rq, slot, *(struct nst_str *)member);
 }

@@ -60,7 +60,7 @@ bool nst_is_fallback(struct nst_arena *a, const struct nst_resource *r, const st
         bool flag;
     } member;
     const struct nst_json v = { .kind = NST_JSON_STRING, .text = nst_str_z(text) };
-    if (r->size == 0 || nst_holds_json(f->type))
+    if (r->size == 0 || f->type->holds_json)
         return nst_is_json(a, text);
     if (!f->type->parse(&rq, f, &v, &member))
         return false;

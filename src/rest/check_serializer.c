@@ -174,7 +174,7 @@ static bool rules_no_text(const struct nst_at *at)
     const struct nst_type *type = ruled_field(at)->type;
     const struct nst_rule *rule = at->rule;
     bool limits_text = rule->choices != NULL || rule->charset != NULL || rule->refused != NULL;
-    return limits_text && (type->rep != NST_REP_STR || nst_holds_json(type));
+    return limits_text && (type->rep != NST_REP_STR || type->holds_json);
 }
 
 static bool charset_is_reversed(const struct nst_at *at)

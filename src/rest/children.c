@@ -54,7 +54,7 @@ static const struct nst_json *canonical(struct nst_req *rq, const struct nst_fie
     };
     if (!f->type->parse(rq, f, v, into[f->type->rep]))
         return NULL;
-    if (nst_holds_json(f->type))
+    if (f->type->holds_json)
         return v;
     static const enum nst_json_kind kind[] = { [NST_REP_STR] = NST_JSON_STRING,
                                                [NST_REP_INT] = NST_JSON_NUMBER,

@@ -463,7 +463,4 @@ bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str
 /* Read a form body into a JSON object of strings. */
 enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
 
-/* Whether a field of that type keeps JSON as its text. */
-bool nst_holds_json(const struct nst_type *type);
-
 #endif

@@ -94,11 +94,12 @@ static void put_format(struct nst_buf *out, const struct nst_face *face,
 static void put_items(struct nst_document *d, const struct nst_slot *slot,
                       const struct nst_face *face, enum nst_use use)
 {
+    const char *items = slot->field->type->items;
     nst_put_lit(d->out, ",\"items\":");
     if (slot->children != NULL)
         nst_put_reference(d, slot->children, face, use);
     else
-        nst_put_z(d->out, slot->field->type == &nst_string_list ? "{\"type\":\"string\"}" : "{}");
+        nst_put_z(d->out, items != NULL ? items : "{\"type\":\"string\"}");
 }
 
 static bool is_list(const struct nst_type *type)
@@ -203,7 +204,7 @@ static void put_taken(struct nst_document *d, const struct nst_shape *shape,
         nst_putf(d->out, ",\"format\":\"%s\"", format);
     if (is_list(type))
         put_list_rules(d, slot, face);
-    else if (slot->field->rep == NST_REP_STR && !nst_holds_json(type))
+    else if (slot->field->rep == NST_REP_STR && !type->holds_json)
         put_text_rules(d->out, slot);
 }
 

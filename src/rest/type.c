@@ -312,27 +312,24 @@ const struct nst_type nst_email = { "email", NST_REP_STR, "text",     "string",
                                     "email", parse_text,  print_text, nst_str_is_email };
 const struct nst_type nst_int = { "int",   NST_REP_INT, "bigint", "integer",
                                   "int64", parse_int,   print_int };
-const struct nst_type nst_real = { "real",   NST_REP_STR, "text",   "number",
-                                   "double", parse_real,  print_raw };
+const struct nst_type nst_real = { "real",   NST_REP_STR, "text",    "number",
+                                   "double", parse_real,  print_raw, .holds_json = true };
 const struct nst_type nst_bool = { "bool", NST_REP_BOOL, "boolean", "boolean",
                                    NULL,   parse_bool,   print_bool };
 const struct nst_type nst_datetime = { "datetime",  NST_REP_INT,    "bigint",      "string",
                                        "date-time", parse_datetime, print_datetime };
-const struct nst_type nst_json_value = { "json", NST_REP_STR,      "text",   NULL,
-                                         NULL,   parse_json_value, print_raw };
-const struct nst_type nst_json_object = { "object", NST_REP_STR,       "text",   "object",
-                                          NULL,     parse_json_object, print_raw };
-const struct nst_type nst_json_list = { "json_list", NST_REP_STR,     "text",   "array",
-                                        NULL,        parse_json_list, print_raw };
+const struct nst_type nst_json_value = { "json", NST_REP_STR,      "text",    NULL,
+                                         NULL,   parse_json_value, print_raw, .holds_json = true };
+const struct nst_type nst_json_object = {
+    "object", NST_REP_STR, "text", "object", NULL, parse_json_object, print_raw, .holds_json = true
+};
+const struct nst_type nst_json_list = { "json_list", NST_REP_STR,   "text",
+                                        "array",     NULL,          parse_json_list,
+                                        print_raw,   .items = "{}", .holds_json = true };
 const struct nst_type nst_string_list = { "list", NST_REP_STR,       "text",           "array",
                                           NULL,   parse_string_list, print_string_list };
-const struct nst_type nst_child_list = { "children", NST_REP_STR,      "text",   "array",
-                                         NULL,       parse_json_value, print_raw };
+const struct nst_type nst_child_list = { "children", NST_REP_STR,   "text",
+                                         "array",    NULL,          parse_json_value,
+                                         print_raw,  .items = "{}", .holds_json = true };
 const struct nst_type nst_identity = { "identity", NST_REP_INT, "bigint",      "string",
                                        NULL,       parse_int,   print_identity };
-
-bool nst_holds_json(const struct nst_type *type)
-{
-    return type == &nst_json_value || type == &nst_json_object || type == &nst_json_list ||
-           type == &nst_child_list || type == &nst_real;
-}

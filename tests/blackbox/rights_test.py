@@ -139,6 +139,9 @@ GET    {f}/{o}/sources/{s}/{h}concepts/old/mappings/          V 200 V318
 GET    {f}/{o}/sources/{s}/{h}concepts/old/children/          V 200 V318
 GET    {f}/{o}/sources/{s}/{h}concepts/old/parents/           V 200 V318
 GET    {f}/{o}/sources/{s}/{h}hierarchy/                      V 200 V313
+GET    {f}/{o}/sources/{s}/{h}properties/                     V 200 V236
+GET    {f}/{o}/sources/{s}/{h}filters/                        V 200 V236
+GET    {f}/{o}/sources/{s}/{h}mapped-sources/                 V 200 V236
 GET    {f}/{o}/sources/{s}/{h}concepts/old/summary/           V 200 V250
 """
 
@@ -831,7 +834,7 @@ INSIDE = ("", "versions/", "latest/", "v1/", "nope/", "concepts/", "concepts/old
           "v1/concepts/old/", "v1/concepts/nope/", "nope/concepts/old/")
 INSIDE_V2 = ("mappings/", "mappings/m/", "mappings/nope/", "concepts/old/mappings/",
              "v1/mappings/m/", "concepts/old/children/", "v1/concepts/nope/parents/",
-             "hierarchy/", "v1/hierarchy/",
+             "hierarchy/", "v1/hierarchy/", "properties/", "v1/filters/", "mapped-sources/",
              "HEAD/", "summary/", "v1/processing/", "extras/", "extras/key/", "extras/nope/",
              "v1/extras/", "v1/extras/key/", "nope/extras/key/")
 

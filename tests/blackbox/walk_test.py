@@ -289,7 +289,7 @@ def rows_as_sent(walk):
 # ---- Unknown and read-only input ----
 
 # Of v2: shown, and refused by name when it is given otherwise, until it is kept (V236).
-NOT_KEPT = {"released", "hierarchy_root_url", "properties", "filters", "match_algorithms"}
+NOT_KEPT = {"released", "hierarchy_root_url"}
 LISTS = ("names", "descriptions")
 UNKNOWN = {"nope": {"a": [1]}, "is_superuser": True, "is_active": False}
 

@@ -6,10 +6,13 @@
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/event/event.h"
+#include "ocl/content/tally.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
+#include "ocl/mapping/mapping.h"
 #include "ocl/openmrs/openmrs.h"
 #include "ocl/org/org.h"
+#include "ocl/source/declared.h"
 #include "ocl/summary.h"
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
@@ -155,9 +158,7 @@ static const struct nst_field source_field[] = {
     NST_FIELD("hierarchy_root_url", ocl_source, hierarchy_root, &root_url,
               .column = "hierarchy_root", .flags = NST_CORE,
               .doc = "Address of the topmost concept."),
-    NST_CONSTANT("properties", "[]", .doc = "Properties that concepts may have."),
-    NST_CONSTANT("filters", "[]", .doc = "Filters over properties."),
-    NST_CONSTANT("match_algorithms", "[]", .doc = "Ways to match terms."),
+    OCL_DECLARED_FIELDS(ocl_source),
     OCL_LOGO_FIELDS(ocl_source, "logo.repo_id = repo.id", "{owner_url}sources/{id}/"),
     NST_LINK("url", "{owner_url}sources/{id}/", .doc = "Address of the source."),
     NST_LINK("versions_url", "{owner_url}sources/{id}/versions/", .doc = "Its versions."),
@@ -203,7 +204,7 @@ static const struct nst_rule v2_rule[] = {
 #define V2_SETTABLE "public_access retired " OCL_METADATA
 
 /* V224, V236. */
-#define NOT_YET "hierarchy_root properties filters match_algorithms"
+#define NOT_YET "hierarchy_root"
 
 static const struct nst_serializer source_serializer[] = {
     { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */
@@ -252,12 +253,39 @@ static enum nst_err orgs_scope(struct nst_sql *q, struct nst_req *rq, int64_t us
     return NST_OK;
 }
 
-/* Sources of the owner in the path; the version of a source leads back to it. */
+/* Other sources that mappings of the source in the path lead to, in the version there or at
+ * present, as far as the caller may know of these: by the tallies, not by the mappings. */
+static enum nst_err mapped_scope(struct nst_sql *q, struct nst_req *rq)
+{
+    static const struct ocl_end_columns ends = { "tally.repo_id", "tally.from_id", "tally.to_id" };
+    const struct nst_object *version = nst_ancestor(rq, "version");
+    int64_t id = ((struct nst_row *)nst_ancestor(rq, "source")->row)->id;
+    nst_sql_add(q, " AND repo.id <> ");
+    nst_sql_bind(q, NST_INT(id));
+    nst_sql_add(
+        q,
+        " AND repo.id IN (SELECT at_end.id FROM tally JOIN repo AS at_end ON " OCL_AT(
+            "at_end") "tally.url WHERE tally.kind IN ('" OCL_TALLY_TO
+                      "', '" OCL_TALLY_RETIRED OCL_TALLY_TO
+                      "') AND tally.count > 0 AND (at_end.public_access <> 'None' OR at_end.id = "
+                      "tally.to_id) AND tally.repo_id = ");
+    nst_sql_bind(q, NST_INT(id));
+    ocl_put_moment(q, "tally",
+                   version != NULL ? ((const struct ocl_version *)version->row)->rev
+                                   : OCL_OPEN - 1);
+    ocl_ends_visible_in(q, rq, &ends);
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
+/* Sources of the owner in the path. */
 static enum nst_err source_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
     if (parent == NULL)
         return NST_OK;
+    if (nst_is(parent, &ocl_source) || nst_is(parent, &ocl_version))
+        return mapped_scope(q, rq);
     if (rq->action != NULL && rq->action->arg == of_orgs)
         return orgs_scope(q, rq, ((struct nst_row *)parent->row)->id);
     nst_sql_add(q, " AND repo.owner_id = ");
@@ -518,6 +546,12 @@ static const struct nst_route source_route[] = {
     /* V235, V313 */
     OCL_SUMMARY(S),
     OCL_SUMMARY(S "HEAD/"),
+    /* V236 */
+    OCL_DECLARED(S "(HEAD/|)"),
+    { V2, S "(HEAD/|)mapped-sources/", .get = { nst_list, ocl_any_caller },
+      .doc = "Other sources that mappings of a source lead to." },
+    { V2, S_VERSION "mapped-sources/", .get = { nst_list, ocl_any_caller },
+      .doc = "Other sources that mappings in a version of a source lead to." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
 };

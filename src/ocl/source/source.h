@@ -29,6 +29,7 @@ struct ocl_source {
     struct nst_str contact, jurisdiction, meta, publisher, purpose, copyright, revision_date, text;
     struct nst_str content_type, collection_reference, hierarchy_meaning, version_needed;
     struct nst_str hierarchy_root; /* its code */
+    struct nst_str properties, filters, match_algorithms;
     bool experimental, case_sensitive, compositional;
     struct ocl_autoids autoid;
     struct nst_str owner, owner_type, owner_word, owner_url, kind;
@@ -46,7 +47,8 @@ struct ocl_source {
     "full_name description source_type default_locale supported_locales website external_id " \
     "extras custom_validation_schema canonical_url identifier contact jurisdiction meta " \
     "publisher purpose copyright revision_date text content_type collection_reference " \
-    "hierarchy_meaning version_needed experimental case_sensitive compositional " OCL_AUTOIDS
+    "hierarchy_meaning version_needed experimental case_sensitive compositional " \
+    "properties filters match_algorithms " OCL_AUTOIDS
 
 #define OCL_AUTOIDS \
     "autoid_concept_mnemonic autoid_concept_external_id autoid_concept_name_external_id " \
@@ -87,6 +89,14 @@ struct ocl_source {
 /* The languages of a repository, the default one first (V224). */
 #define OCL_LOCALES(table) \
     "(" table ".default_locale || ',' || coalesce(" table ".supported_locales, ''))"
+
+/* The fields of a struct that has members of these names. */
+#define OCL_DECLARED_FIELD(s, m, type, sentence) \
+    NST_FIELD(#m, s, m, type, .fallback = "[]", .doc = sentence)
+#define OCL_DECLARED_FIELDS(s) \
+    OCL_DECLARED_FIELD(s, properties, &ocl_properties, "Properties that concepts may have."), \
+        OCL_DECLARED_FIELD(s, filters, &ocl_filters, "Filters over properties."), \
+        OCL_DECLARED_FIELD(s, match_algorithms, &ocl_match_algorithms, "Ways to match terms.")
 
 /* Of `repo` under any name: whether it is a source, its address, which has an index of sources,
  * and the condition that it is the one whose address follows. */

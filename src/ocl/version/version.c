@@ -9,6 +9,7 @@
 #include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
+#include "ocl/source/declared.h"
 #include "ocl/summary.h"
 
 #define OTHER(column) \
@@ -139,7 +140,8 @@ static const struct nst_field version_field[] = {
     OCL_AUTOID_FIELDS(ocl_version),
     OCL_LOGO_FIELDS(ocl_version, "logo.repo_id = repo_version.repo_id",
                     "{owner_url}sources/{source}/"),
-    NST_CONSTANT("none", "[]", .doc = "Properties, filters, ways to match, exports elsewhere."),
+    NST_CONSTANT("none", "[]", .doc = "What is not built yet: exports elsewhere."),
+    OCL_DECLARED_FIELDS(ocl_version),
     NST_FIELD("path", ocl_version, path, &nst_url,
               .column = "(CASE WHEN repo_version.mnemonic = 'HEAD' THEN '' "
                         "ELSE repo_version.mnemonic || '/' END)",
@@ -199,7 +201,7 @@ static const struct nst_rule v2_rule[] = {
 #define V2_ROW \
     "type short_code=source name url=source_url canonical_url owner owner_type owner_url " \
     "version=id id created_at updated_at released retired version_url=url " \
-    "previous_version_url checksums source_type match_algorithms=none external_exports=none"
+    "previous_version_url checksums source_type match_algorithms external_exports=none"
 #define V2_DETAIL \
     "type uuid id short_code=source name full_name description source_type public_access " \
     "url=source_url canonical_url owner owner_type owner_url version=id created_on=created_at " \
@@ -209,13 +211,11 @@ static const struct nst_rule v2_rule[] = {
     "mappings_url identifier publisher contact jurisdiction purpose copyright content_type " \
     "revision_date logo_url text experimental case_sensitive collection_reference " \
     "hierarchy_meaning compositional version_needed hierarchy_root_url meta " \
-    "properties=none filters=none match_algorithms=none " OCL_AUTOIDS
+    "properties filters match_algorithms " OCL_AUTOIDS
 
 /* V232; `public_access` is the source's (G118). */
 #define V2_SETTABLE "name " OCL_METADATA
-#define NOT_YET \
-    "hierarchy_root_url hierarchy_root properties filters match_algorithms " \
-    "external_exports"
+#define NOT_YET     "hierarchy_root_url hierarchy_root external_exports"
 
 static const struct nst_serializer version_serializer[] = {
     { GUIDE, NST_LIST, "id released url" }, /* G12 */
@@ -516,6 +516,8 @@ static const struct nst_route version_route[] = {
     OCL_EXTRAS(S_VERSION, ocl_any_caller, ocl_has_private_access),
     /* V235, V313 */
     OCL_SUMMARY(S_VERSION),
+    /* V236 */
+    OCL_DECLARED(S_VERSION),
     /* G78 */
     { GUIDE, S ":version/children/", .get = { nst_list, ocl_any_token },
       .doc = "Versions whose parent is this one." },
@@ -551,40 +553,33 @@ static const struct nst_sort version_sort[] = {
 
 /* ---- Versions as v2 lists them: HEAD is one of them (V231) ---- */
 
-/* INITIAL is as old as its source: in its place stands the source as it is now. */
-#define HEAD_HAS(value, column) ",CASE WHEN i THEN " value " ELSE v." column " END " column
-#define AS_NOW(column)          HEAD_HAS("r." column, column)
-#define AS_NOW2(a, b)           AS_NOW(a) AS_NOW(b)
-#define AS_NOW4(a, b, c, d)     AS_NOW2(a, b) AS_NOW2(c, d)
-#define KEPT_OF_CONTENT         AS_NOW4("concepts", "active_concepts", "mappings", "active_mappings")
-#define KEPT_OF_NAMES           AS_NOW4("name", "full_name", "description", "canonical_url")
-#define KEPT_OF_KIND            AS_NOW4("source_type", "content_type", "hierarchy_meaning", "meta")
-#define KEPT_OF_PLACES          AS_NOW4("website", "contact", "jurisdiction", "publisher")
-#define KEPT_OF_RIGHTS          AS_NOW4("purpose", "copyright", "revision_date", "text")
-#define KEPT_OF_CODES           AS_NOW4("external_id", "extras", "identifier", "collection_reference")
-#define KEPT_OF_USE             AS_NOW4("default_locale", "version_needed", "case_sensitive", "compositional")
-#define KEPT_OF_WRITING \
-    AS_NOW4("custom_validation_schema", "experimental", "updated_by", "updated_at")
-#define KEPT_OF_HIERARCHY AS_NOW2("child_concepts", "hierarchy_root")
-#define KEPT_OF_IDS \
-    AS_NOW4("autoid_concept_mnemonic", "autoid_concept_external_id", "autoid_mapping_mnemonic", \
-            "autoid_mapping_external_id") \
-    AS_NOW2("autoid_concept_name_external_id", "autoid_concept_description_external_id") \
-    AS_NOW2("autoid_concept_mnemonic_start_from", "autoid_concept_external_id_start_from") \
-    AS_NOW2("autoid_mapping_mnemonic_start_from", "autoid_mapping_external_id_start_from")
+/* INITIAL is as old as its source: in its place stands the source as it is now.
+ *   t  where the columns are taken from */
+#define COLUMNS(t, a, b, c, d) "," t "." a "," t "." b "," t "." c "," t "." d
+#define AUTOID(t, kind) \
+    COLUMNS(t, "autoid_" kind "_mnemonic", "autoid_" kind "_external_id", \
+            "autoid_" kind "_mnemonic_start_from", "autoid_" kind "_external_id_start_from")
+#define SAID(t) \
+    COLUMNS(t, "concepts", "active_concepts", "mappings", "active_mappings") \
+    COLUMNS(t, "name", "full_name", "description", "canonical_url") \
+    COLUMNS(t, "source_type", "content_type", "hierarchy_meaning", "meta") \
+    COLUMNS(t, "website", "contact", "jurisdiction", "publisher") \
+    COLUMNS(t, "purpose", "copyright", "revision_date", "text") \
+    COLUMNS(t, "external_id", "extras", "identifier", "collection_reference") \
+    COLUMNS(t, "default_locale", "version_needed", "case_sensitive", "compositional") \
+    COLUMNS(t, "custom_validation_schema", "experimental", "updated_by", "updated_at") \
+    COLUMNS(t, "child_concepts", "hierarchy_root", "properties", "filters") \
+    COLUMNS(t, "rev", "match_algorithms", "autoid_concept_name_external_id", \
+            "autoid_concept_description_external_id") \
+    AUTOID(t, "concept") AUTOID(t, "mapping")
 #define OF_THE_VERSION \
     "v.id, v.repo_id, v.previous_id, v.parent_id, v.is_active, v.created_at, v.created_by"
-#define ONLY_HEADS \
-    HEAD_HAS("'HEAD'", "mnemonic") \
-    HEAD_HAS("FALSE", "released") \
-    AS_NOW("retired") HEAD_HAS(OCL_LOCALES("r"), "supported_" \
-                                                 "locales")
 #define LISTED \
-    "SELECT " OF_THE_VERSION AS_NOW("rev") \
-        KEPT_OF_CONTENT KEPT_OF_HIERARCHY KEPT_OF_NAMES KEPT_OF_KIND KEPT_OF_PLACES KEPT_OF_RIGHTS \
-            KEPT_OF_CODES KEPT_OF_USE KEPT_OF_WRITING KEPT_OF_IDS ONLY_HEADS \
-        " FROM (SELECT *, mnemonic = 'INITIAL' AS i FROM repo_version) v " \
-        "JOIN repo r ON r.id = v.repo_id"
+    "SELECT " OF_THE_VERSION ", v.mnemonic, v.released, v.retired, v.supported_locales" SAID( \
+        "v") " FROM repo_version v WHERE v.mnemonic <> 'INITIAL' UNION ALL " \
+             "SELECT " OF_THE_VERSION ", 'HEAD', FALSE, r.retired, " OCL_LOCALES("r") \
+                 SAID("r") " FROM repo_version v JOIN repo r ON r.id = v.repo_id WHERE " \
+                           "v.mnemonic = 'INITIAL'"
 
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)

@@ -17,6 +17,7 @@ struct ocl_version {
     struct nst_str revision_date, text, content_type, collection_reference, hierarchy_meaning;
     struct nst_str version_needed, path, hierarchy_root;
     bool experimental, case_sensitive, compositional;
+    struct nst_str properties, filters, match_algorithms;
     struct ocl_autoids autoid;
     int64_t created_at, updated_at, created_by, updated_by;
 };
