@@ -287,6 +287,10 @@ struct nst_filter {
      * of this filter begin with, NULL: nothing. */
     char mark;
     const char *begins;
+    /* NST_KEYS: what stands between name and key: what follows it is one key, and there is neither
+     * `exact` nor `exists`; NULL: a dot, as above. */
+    const char *joint;
+    const char *only; /* NST_KEYS: a condition on rows; `?` stands for the key, as JSON; or NULL */
     const char *doc;
 };
 

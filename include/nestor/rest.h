@@ -124,6 +124,15 @@ bool nst_allows_anonymous(const struct nst_req *rq);
  * name NULL; NST_NO_TEXT when it is no text. */
 struct nst_str nst_query_value(struct nst_req *rq, const char *name);
 
+/* Whether the query asks for a filter that a hook answers by itself, in the words of the face:
+ * for what is one of the values, or for what is none of them.
+ *   name  as clients spell it */
+enum nst_asks { NST_ASKS_NOTHING, NST_ASKS_FOR, NST_ASKS_AGAINST };
+enum nst_asks nst_asks(struct nst_req *rq, const char *name);
+
+/* Append " AND (...)": the column, a text, is one of these values. */
+void nst_put_asked(struct nst_sql *q, struct nst_req *rq, const char *name, const char *column);
+
 /* What a word says of a boolean, without case; false when it says nothing. */
 bool nst_query_flag(bool *out, struct nst_str word);
 

@@ -38,16 +38,22 @@ void nst_filters_compile(struct nst_model *m)
         compile_filter(m, row);
 }
 
-/* `name.KEY` of NST_KEYS. */
-static bool is_key_of(struct nst_str filter, struct nst_str name)
+static struct nst_str joint_of(const struct nst_filter_slot *f)
 {
-    return nst_str_starts(name, filter) && name.n > filter.n && name.p[filter.n] == '.';
+    return nst_str_z(f->row.joint != NULL ? f->row.joint : ".");
+}
+
+/* `name.KEY` of NST_KEYS. */
+static bool is_key_of(const struct nst_filter_slot *f, struct nst_str name)
+{
+    return nst_str_starts(name, f->snake) && name.n > f->snake.n &&
+           nst_str_starts(nst_str_slice(name, f->snake.n, name.n), joint_of(f));
 }
 
 bool nst_is_filter(const struct nst_model *m, struct nst_str name)
 {
     for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++)
-        if (f->row.how == NST_KEYS ? is_key_of(f->snake, name) : nst_is_alike(f->snake, name))
+        if (f->row.how == NST_KEYS ? is_key_of(f, name) : nst_is_alike(f->snake, name))
             return true;
     return false;
 }
@@ -122,7 +128,7 @@ static void add_words(struct nst_filtering *f, struct nst_str rest)
 static const struct nst_filter_slot *slot_named(const struct nst_model *m, struct nst_str name)
 {
     for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++)
-        if (f->row.how == NST_KEYS ? is_key_of(f->snake, name)
+        if (f->row.how == NST_KEYS ? is_key_of(f, name)
                                    : nst_str_eq(f->snake, name) || nst_str_eq(f->camel, name))
             return f;
     return NULL;
@@ -133,7 +139,8 @@ static struct nst_filtering *filtering_of(struct nst_filtering **at, struct nst_
                                           const struct nst_filter_slot *slot, struct nst_str name)
 {
     bool has_key = slot->row.how == NST_KEYS;
-    struct nst_str key = has_key ? nst_str_slice(name, slot->snake.n + 1, name.n) : NST_STR("");
+    size_t begin = slot->snake.n + joint_of(slot).n;
+    struct nst_str key = has_key ? nst_str_slice(name, begin, name.n) : NST_STR("");
     while (*at != NULL && ((*at)->slot != slot || !nst_str_eq((*at)->key, key)))
         at = &(*at)->next;
     if (*at == NULL) {
@@ -303,6 +310,8 @@ static enum nst_err put_filter(struct nst_filtering *f)
 {
     if (is_judged(f))
         return nst_filter_put_few(f);
+    if (f->row.only != NULL)
+        nst_filter_put_only(f);
     nst_sql_add(f->q, f->is_not ? " AND ((" : " AND (");
     if (f->row.how == NST_KEYS)
         nst_filter_put_key(f);
@@ -315,6 +324,41 @@ static enum nst_err put_filter(struct nst_filtering *f)
     nst_sql_add(f->q, f->is_not ? ") IS NOT TRUE)" : ")");
     return NST_OK;
 }
+
+/* ---- For hooks ---- */
+
+static struct nst_filtering read_asked(struct nst_sql *q, struct nst_req *rq, const char *name)
+{
+    struct nst_filtering f = { .q = q, .rq = rq, .grammar = nst_lists_of(rq->face) };
+    for (const struct nst_query_pair *p = rq->query; p < rq->query + rq->query_count; p++) {
+        if (p->value.n == 0 || !nst_str_eq(p->name, nst_str_z(name)))
+            continue;
+        f.is_wrong |= nst_str_eq(p->value, NST_STR(NST_NO_TEXT));
+        add_words(&f, p->value);
+    }
+    return f;
+}
+
+enum nst_asks nst_asks(struct nst_req *rq, const char *name)
+{
+    const struct nst_filtering f = read_asked(NULL, rq, name);
+    if (f.is_wrong)
+        nst_add_problem(rq, nst_str_z(name), nst_str_z(nst_texts_of(rq->face)->invalid), true);
+    if (f.count == 0)
+        return NST_ASKS_NOTHING;
+    return f.is_not ? NST_ASKS_AGAINST : NST_ASKS_FOR;
+}
+
+void nst_put_asked(struct nst_sql *q, struct nst_req *rq, const char *name, const char *column)
+{
+    struct nst_filtering f = read_asked(q, rq, name);
+    f.row.column = column;
+    nst_sql_add(q, " AND (");
+    nst_filter_put_texts(&f);
+    nst_sql_add(q, ")");
+}
+
+/* ---- All of them ---- */
 
 enum nst_err nst_filters_put(struct nst_sql *q, struct nst_req *rq, struct nst_filtering *first)
 {

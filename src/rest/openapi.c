@@ -224,6 +224,11 @@ static void put_filter(struct nst_buf *out, const struct nst_face *face,
 static void put_key_filter(struct nst_buf *out, const struct nst_filter *f)
 {
     struct nst_arena *a = out->arena;
+    if (f->joint != NULL) {
+        put_parameter(out, &(const struct nst_parameter){
+                               nst_strf(a, "%s%sKEY", f->name, f->joint).p, NULL, f->doc });
+        return;
+    }
     put_parameter(out, &(const struct nst_parameter){
                            nst_strf(a, "%s.KEY", f->name).p, NULL,
                            "Only rows with this text under that key, dots lead into objects." });

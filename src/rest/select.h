@@ -13,7 +13,7 @@ struct nst_filtering {
     const struct nst_filter_slot *slot;
     struct nst_filter row; /* of the slot; the column may be another where a condition is put */
     struct nst_str name;   /* as the client spells it */
-    struct nst_str key;    /* NST_KEYS: what stands behind the dot */
+    struct nst_str key;    /* NST_KEYS: what stands behind the joint */
     struct nst_str *word;
     bool *is_pattern;
     size_t count, room;
@@ -84,7 +84,9 @@ void nst_filter_put_column(const struct nst_filtering *f);
 NST_CHECKED enum nst_err nst_filter_put_among(struct nst_filtering *f);
 NST_CHECKED enum nst_err nst_filter_put_few(struct nst_filtering *f);
 
-/* Append the condition of NST_KEYS (filter_keys.c). */
+/* Append what else is said of rows that have the key, and the condition of NST_KEYS
+ * (filter_keys.c). */
+void nst_filter_put_only(struct nst_filtering *f);
 void nst_filter_put_key(struct nst_filtering *f);
 
 #endif

@@ -35,13 +35,25 @@ SELECT CASE WHEN i % 4000 = 0 THEN {small} ELSE {large} END, 1000000 + 2 * i, 10
                  ELSE 'l:en' || '\x1f' || 'n:' || i % 5 END || '\x1f'
 FROM n"""
 
+# A mapping of one concept in a thousand leads to another source than the others.
+MAPPED = """
+INSERT INTO mapping_version (repo_id, id, mapping_id, mnemonic, rev_from, rev_to, map_type,
+  natural_key, from_source_url, from_concept_code, from_source_id, to_source_url, to_concept_code,
+  to_source_id, retired, created_at, version_created_at)
+SELECT repo_id, id + 1000000, concept_id + 1000000, mnemonic, 1, rev_to, 'Same',
+  mnemonic, '/orgs/OCL/sources/Large/', mnemonic, 0,
+  CASE WHEN concept_class = 'Rare' THEN '/orgs/OCL/sources/rare/' ELSE '/orgs/OCL/sources/o/' END,
+  'x', 0, FALSE, created_at, created_at
+FROM concept_version WHERE id >= 1000000"""
+
 LARGE = "/v2/orgs/OCL/sources/Large/concepts/?includeRetired=true&"
 EVERYWHERE = "/v2/concepts/?includeRetired=true&"
 IN_SOURCE = (
     ("conceptClass=rare", "concept_class"), ("conceptClass=ra*", "concept_class"),
     ("datatype=rare", "concept_datatype"), ("datatype=!n/a", "concept_datatype"),
     ("nameTypes=rare", "concept_terms"), ("updatedBy=rare", "concept_author"),
-    ("retired=true", "concept_retired"), ("externalId=rare1000", "concept_external"),
+    ("retired=true", "concept_retired"), 
+    ("targetRepo=rare", r"(concept_mnemonic|concept_version_pkey|concept_number|INTEGER PRIMARY KEY|concept_order \(repo_id=\? AND id)"), ("externalId=rare1000", "concept_external"),
     ("updatedSince=1970-01-01T00:00:01.039Z", "concept_(updated|newest)"),
 )
 SORTS = (("sortAsc=name", "concept_name"), ("sortDesc=name", "concept_name"),
@@ -100,7 +112,7 @@ def fill(site):
     rare = site.query("SELECT max(id) FROM account")[0][0]
     repo = {name: number for name, number in site.query("SELECT mnemonic, id FROM repo")}
     site.execute(FILL.format(rows=ROWS, large=repo["Large"], small=repo["Small"], often=admin,
-                             rare=rare), "ANALYZE" if site.database else "SELECT 1")
+                             rare=rare), MAPPED, "ANALYZE" if site.database else "SELECT 1")
 
 
 def asked(client, log, path):

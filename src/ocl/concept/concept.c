@@ -1,5 +1,6 @@
 /* Concepts: the tables, and which version of the content a path means. */
 #include "family.h"
+#include "target.h"
 
 #include "ocl/app.h"
 #include "ocl/content/members.h"
@@ -312,6 +313,7 @@ static enum nst_err concept_visible(struct nst_sql *q, struct nst_req *rq)
         nst_sql_add(q, " AND " TABLE ".parents IS NULL");
     if (nst_query_is_true(rq, ROOT_ONLY))
         put_root_only(q, rq);
+    NST_TRY(ocl_put_targets(q, rq));
     return ocl_content_visible(q, rq, TABLE);
 }
 
@@ -320,7 +322,7 @@ static enum nst_err concept_count(int64_t *out, bool *found, struct nst_req *rq)
     const struct nst_object *o = nst_object(rq);
     *found = false;
     if (asks_for_locales(rq) || nst_is(o, &ocl_concept) || nst_query_is_true(rq, PARENT_LESS) ||
-        nst_query_is_true(rq, ROOT_ONLY))
+        nst_query_is_true(rq, ROOT_ONLY) || ocl_asks_for_targets(rq))
         return NST_OK;
     return ocl_content_count(out, found, rq, &ocl_concept_kind);
 }
@@ -499,6 +501,9 @@ static const struct nst_filter concept_filter[] = {
     OF_TERMS("locale", OCL_TERM_LOCALE, "Language of a name."),
     OF_TERMS("name_types", OCL_TERM_NAME, "Type of a name."),
     OF_TERMS("description_types", OCL_TERM_DESCRIPTION, "Type of a description."),
+    { "properties", NST_KEYS, .column = TABLE ".extras", .joint = "__",
+      .only = "replace(repo.properties, '{\"code\":' || ? || ',', '') <> repo.properties",
+      .doc = "Only concepts whose property of that code, which their source declares, is this." },
     OCL_CONTENT_FILTERS(TABLE),
     { 0 },
 };
@@ -517,6 +522,7 @@ static const struct nst_parameter concept_list_asked[] = {
     OCL_CONTENT_ASKED,
     { PARENT_LESS, NST_SWITCH_SCHEMA, "Only concepts that are below none." },
     { ROOT_ONLY, NST_SWITCH_SCHEMA, "Only the topmost concept that the source names." },
+    OCL_TARGET_ASKED,
     { 0 },
 };
 

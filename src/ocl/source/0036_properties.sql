@@ -6,3 +6,8 @@ ALTER TABLE repo ADD COLUMN match_algorithms text NOT NULL DEFAULT '[]';
 ALTER TABLE repo_version ADD COLUMN properties text NOT NULL DEFAULT '[]';
 ALTER TABLE repo_version ADD COLUMN filters text NOT NULL DEFAULT '[]';
 ALTER TABLE repo_version ADD COLUMN match_algorithms text NOT NULL DEFAULT '[]';
+-- Concepts by the short codes of the sources that their mappings lead to: what stands behind the
+-- last slash of an address.
+CREATE INDEX mapping_target ON mapping_version (
+  lower(substr(rtrim(to_source_url, '/'), length(rtrim(rtrim(to_source_url, '/'),
+    replace(to_source_url, '/', ''))) + 1)), repo_id, from_concept_code);
