@@ -1,5 +1,6 @@
 /* Concepts: the tables, and which version of the content a path means. */
 #include "family.h"
+#include "property.h"
 #include "target.h"
 
 #include "ocl/app.h"
@@ -40,7 +41,13 @@ static const struct nst_field concept_field[] = {
     NST_FIELD("terms", ocl_concept, terms, &nst_text, .fallback = "",
               .doc = "Locales and types of its names and descriptions, for filters."),
     OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
-    NST_CONSTANT("property", "[]", .doc = "Properties of the source's kind."),
+    NST_FIELD("declared", ocl_concept, declared, &nst_text, .column = "repo.properties",
+              .flags = NST_LAZY, .doc = "Properties that its source declares."),
+    NST_FIELD("declared_values", ocl_concept, declared_values, &nst_text,
+              .column = "(CASE WHEN repo.properties <> '[]' THEN concept_version.extras END)",
+              .flags = NST_LAZY, .doc = "Where it declares some, the free JSON object."),
+    NST_MADE("property", &ocl_property, "{declared}{declared_values}",
+             .doc = "What the free JSON object has under the codes that its source declares."),
     NST_FIELD("parent_concept_urls", ocl_concept, parents, &ocl_given_parents, .column = "parents",
               .max = 1 << 21, .doc = "Addresses of more general concepts of the source."),
     NST_FIELD("children", ocl_concept, children, &nst_text, .column = OCL_CHILDREN(TABLE),

@@ -9,6 +9,7 @@ struct ocl_concept {
     struct nst_str concept_class, datatype, names, descriptions, display_name, display_locale;
     struct nst_str preferred_name, preferred_locale; /* what the guide shows; null: the same */
     struct nst_str guide_name, guide_locale, terms;
+    struct nst_str declared, declared_values; /* properties of its source; the extras, if any */
     struct nst_str parents, children; /* codes, a line each; null: none */
     const struct nst_json *name_tree; /* names as a tree, where they were just made; or NULL */
 };
