@@ -280,6 +280,13 @@ nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
 NST_CHECKED enum nst_err nst_list_of(struct nst_req *rq, const struct nst_set *set,
                                      const struct nst_object *parent);
 
+/* Append " AND ...": what a list of the resource below parent (NULL: all) finds, by its hooks and
+ * the filters of the query, for a condition on its rows inside of another statement.
+ * Errors: those of the hooks; NST_E_INVALID with problems. */
+NST_CHECKED enum nst_err nst_put_found(struct nst_sql *q, struct nst_req *rq,
+                                       const struct nst_resource *r,
+                                       const struct nst_object *parent);
+
 /* Rows inside of another document, in the face's shape. */
 struct nst_inner {
     const struct nst_resource *resource;

@@ -70,10 +70,24 @@ static int64_t state_of(struct nst_req *rq, const struct nst_model *m)
 
 /* ---- Rows ---- */
 
-static enum nst_err put_visible(struct nst_select *s, struct nst_req *rq)
+static enum nst_err put_visible(struct nst_sql *q, struct nst_req *rq, const struct nst_model *m)
 {
-    const struct nst_hooks *hook = &s->model->set.hook;
-    return hook->visible != NULL ? hook->visible(&s->where, rq) : NST_OK;
+    return m->set.hook.visible != NULL ? m->set.hook.visible(q, rq) : NST_OK;
+}
+
+static enum nst_err put_where(struct nst_sql *q, struct nst_req *rq, const struct nst_model *m,
+                              const struct nst_object *parent, struct nst_filtering *filter)
+{
+    NST_TRY(nst_scope(q, rq, m, parent));
+    NST_TRY(put_visible(q, rq, m));
+    return nst_filters_put(q, rq, filter);
+}
+
+enum nst_err nst_put_found(struct nst_sql *q, struct nst_req *rq, const struct nst_resource *r,
+                           const struct nst_object *parent)
+{
+    const struct nst_model *m = nst_model_of(rq->registry, r);
+    return put_where(q, rq, m, parent, nst_filters_read(rq, m));
 }
 
 enum nst_err nst_ask(struct nst_select *s, struct nst_req *rq, const struct nst_model *m,
@@ -85,9 +99,7 @@ enum nst_err nst_ask(struct nst_select *s, struct nst_req *rq, const struct nst_
     NST_TRY(read_place(s, rq));
     s->filter = nst_filters_read(rq, m);
     nst_sql_init(&s->where, rq->arena);
-    NST_TRY(nst_scope(&s->where, rq, m, parent));
-    NST_TRY(put_visible(s, rq));
-    NST_TRY(nst_filters_put(&s->where, rq, s->filter));
+    NST_TRY(put_where(&s->where, rq, m, parent, s->filter));
     s->state = state_of(rq, m);
     return NST_OK;
 }
@@ -102,5 +114,5 @@ enum nst_err nst_ask_inner(struct nst_select *s, struct nst_req *rq, const struc
     nst_sql_init(&s->where, rq->arena);
     nst_sql_add_str(&s->where, nst_buf_str(&inner->conditions->text));
     nst_sql_push_all(&s->where, inner->conditions);
-    return inner->is_judged ? NST_OK : put_visible(s, rq);
+    return inner->is_judged ? NST_OK : put_visible(&s->where, rq, m);
 }

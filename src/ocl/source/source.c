@@ -13,6 +13,7 @@
 #include "ocl/openmrs/openmrs.h"
 #include "ocl/org/org.h"
 #include "ocl/source/declared.h"
+#include "ocl/source/list.h"
 #include "ocl/summary.h"
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
@@ -504,24 +505,25 @@ static const struct nst_parameter source_asked[] = { OCL_SUMMARY_ASKED, { 0 } };
 static const struct nst_route source_route[] = {
     /* G71, V307 */
     { GUIDE, "/sources/", .get = { nst_list, ocl_any_token }, .doc = "Sources of all owners." },
-    { V2, "/sources/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
-      .doc = "Sources of all owners." },
+    { V2, "/sources/", .get = { ocl_source_list, ocl_any_caller, .describe = &ocl_source_listing },
+      .not_found = 1 << NST_POST, .doc = "Sources of all owners." },
     /* V273: repositories of both kinds, of which sources are the only one yet */
-    { V2, "/repos/", .get = { nst_list, ocl_any_caller }, .not_found = 1 << NST_POST,
-      .doc = "Repositories of all owners." },
-    { V2, O "repos/", .get = { nst_list, ocl_any_caller }, .doc = "Repositories of an owner." },
+    { V2, "/repos/", .get = { ocl_source_list, ocl_any_caller, .describe = &ocl_source_listing },
+      .not_found = 1 << NST_POST, .doc = "Repositories of all owners." },
+    { V2, O "repos/", .get = { ocl_source_list, ocl_any_caller, .describe = &ocl_source_listing },
+      .doc = "Repositories of an owner." },
     /* G73, V225, V309 */
     { GUIDE, O "sources/", .get = { nst_list, ocl_any_token },
       .post = { nst_create, ocl_has_ownership }, .doc = "Sources of an owner." },
-    { V2, O "sources/", .get = { nst_list, ocl_any_caller },
+    { V2, O "sources/", .get = { ocl_source_list, ocl_any_caller, .describe = &ocl_source_listing },
       .post = { nst_create, ocl_may_add, NST_NEEDS_PARENT, .describe = &addition },
       .doc = "Sources of an owner." },
     /* V216 */
     { V2, "/(users/:user|user~user)/orgs/sources/",
-      .get = { nst_list, ocl_any_caller, .arg = of_orgs },
+      .get = { ocl_source_list, ocl_any_caller, .arg = of_orgs, .describe = &ocl_source_listing },
       .doc = "Sources of the organisations that a user is a member of." },
     { V2, "/(users/:user|user~user)/orgs/repos/",
-      .get = { nst_list, ocl_any_caller, .arg = of_orgs },
+      .get = { ocl_source_list, ocl_any_caller, .arg = of_orgs, .describe = &ocl_source_listing },
       .doc = "Repositories of the organisations that a user is a member of." },
     /* G74, V234, V310; the view right is checked on loading */
     { GUIDE, S, .get = { nst_retrieve, ocl_any_token }, .put = { nst_update, ocl_may_edit },
@@ -566,6 +568,8 @@ static const struct nst_filter source_filter[] = {
     { 0 },
 };
 
+static const struct nst_parameter source_list_asked[] = { OCL_CONTAINS, { 0 } };
+
 static const struct nst_sort source_sort[] = {
     OCL_RANKED,
     { "name", "lower(repo.name)|repo.mnemonic" },
@@ -599,8 +603,9 @@ const struct nst_resource ocl_source = {
     .member = source_member,
     .member_asked = source_asked,
     .sets = source_sets,
+    .asked = source_list_asked,
     .hook = { .scope = source_scope,
-              .visible = ocl_visible_repos,
+              .visible = ocl_source_visible,
               .may_view = ocl_may_view,
               .before_create = source_before_create,
               .after_create = source_after_create,

@@ -547,7 +547,9 @@ static const struct nst_sort version_sort[] = {
     { "name", "lower(repo_version.name)|repo_version.mnemonic" },
     { "id", "repo_version.mnemonic", .never_null = true },
     { "id_lowercase", "lower(repo_version.mnemonic)", .never_null = true },
+    { "numeric_id", "length(repo_version.mnemonic)|repo_version.mnemonic", .never_null = true },
     { "last_update", "repo_version.updated_at", .never_null = true },
+    { "owner", "repo.owner", .never_null = true },
     { 0 },
 };
 
@@ -581,11 +583,19 @@ static const struct nst_sort version_sort[] = {
                  SAID("r") " FROM repo_version v JOIN repo r ON r.id = v.repo_id WHERE " \
                            "v.mnemonic = 'INITIAL'"
 
+/* Those of the source in the path; else of every source that the list of these finds (V337). */
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
-    nst_sql_add(q, " AND repo_version.repo_id = ");
-    nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    if (nst_is(parent, &ocl_source)) {
+        nst_sql_add(q, " AND repo_version.repo_id = ");
+        nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
+    } else {
+        nst_sql_addf(q, " AND repo_version.repo_id IN (SELECT repo.id FROM repo WHERE %s",
+                     ocl_source.where);
+        NST_TRY(nst_put_found(q, rq, &ocl_source, parent));
+        nst_sql_add(q, ")");
+    }
     if (nst_query_is_true(rq, "processing")) /* V109: none ever is */
         nst_sql_add(q, " AND FALSE");
     return NST_OK;
@@ -597,6 +607,8 @@ static const struct nst_parameter listed_asked[] = {
 };
 
 static const struct nst_serializer listed_serializer[] = {
+    { V2, NST_BRIEF, "id url=source_url type name description version=id version_url=url",
+      .type = "Source Version" },
     { V2, NST_LIST, V2_ROW, .type = "Source Version" },
     { V2, NST_DETAIL, V2_DETAIL, .type = "Source Version" },
     { V2, NST_CREATE, "id* released retired " V2_SETTABLE, .rules = v2_rule, .duplicate = V2_TAKEN,
@@ -608,15 +620,21 @@ static const struct nst_route listed_route[] = {
       .doc = "Versions of a source, newest first; the last is HEAD." },
 };
 
-static const struct nst_switch listed_switches[] = { OCL_VERBOSE, { 0 } };
+static const struct nst_switch listed_switches[] = {
+    { "brief", NST_LIST, NST_BRIEF, "Rows that name the version, and no more." },
+    OCL_VERBOSE,
+    { 0 },
+};
 
 static const struct nst_set version_sets[] = {
-    { "listed_version",
-      .from = "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
-      NST_SERIALIZERS(listed_serializer), NST_ROUTES(listed_route), .switches = listed_switches,
-      .asked = listed_asked, .hook = { .scope = listed_scope },
-      .doc = "A version of a source, or its present state." },
-    { 0 },
+    [OCL_LISTED] = { "listed_version",
+                     .from =
+                         "(" LISTED ") repo_version JOIN repo ON repo.id = repo_version.repo_id",
+                     NST_SERIALIZERS(listed_serializer), NST_ROUTES(listed_route),
+                     .switches = listed_switches, .asked = listed_asked,
+                     .hook = { .scope = listed_scope },
+                     .doc = "A version of a source, or its present state." },
+    [OCL_LISTED + 1] = { 0 },
 };
 
 const struct nst_resource ocl_version = {

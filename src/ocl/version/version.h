@@ -24,6 +24,9 @@ struct ocl_version {
 
 extern const struct nst_resource ocl_version;
 
+/* Place in its sets: versions as v2 lists them, HEAD among them. */
+enum { OCL_LISTED };
+
 /* Store the version INITIAL of a new repository (G110). */
 NST_CHECKED enum nst_err ocl_version_make_initial(struct nst_req *rq,
                                                   const struct ocl_source *source);
