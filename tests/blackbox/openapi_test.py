@@ -118,8 +118,12 @@ def generate(folder, site, server):
         ids = [o["operationId"] for path in json.load(f)["paths"].values()
                for method, o in path.items() if method != "parameters"]
     assert len(ids) == len(set(ids)) > 200, "an operationId stands twice"
+    # It knows no pictures: they are bytes.
+    config = site.write("generator.json", json.dumps(
+        {"content_type_overrides": {"image/*": "application/octet-stream"}}))
     p = subprocess.run([os.path.join(venv, "bin", "openapi-python-client"), "generate", "--path",
-                        document, "--output-path", site.path("nestor_client"), "--meta", "none"],
+                        document, "--output-path", site.path("nestor_client"), "--meta", "none",
+                        "--config", config],
                        cwd=site.work, capture_output=True, text=True, check=False,
                        env={**os.environ, "PATH": f"{venv}/bin:{os.environ['PATH']}"})
     said = p.stdout + p.stderr

@@ -182,7 +182,9 @@ static enum nst_err may_see(struct nst_req *rq)
 /* ---- Tables ---- */
 
 static const struct nst_response picture_response[] = {
-    { 200, "The picture.", { .schema = "{}", .media = "image/*" } },
+    { 200,
+      "The picture.",
+      { .schema = "{\"type\":\"string\",\"format\":\"binary\"}", .media = "image/*" } },
     { 0 },
 };
 
