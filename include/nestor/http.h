@@ -72,7 +72,7 @@ struct nst_exchange {
     bool is_broken; /* reset the connection, so that no client takes it for complete */
 
     struct nst_http_header header[NST_HTTP_HEADERS_OUT + 4]; /* the last are the layer's */
-    unsigned header_count;
+    unsigned headers;
     struct nst_str content_type; /* null: none is sent */
     struct nst_str lines;        /* more headers, as lines that are whole, each with CR LF */
     bool must_close;             /* close the connection after the answer */

@@ -371,9 +371,9 @@ struct nst_set {
     const char *name; /* "pinned_concept" */
     const char *from, *where, *order, *key;
     const struct nst_serializer *serializer;
-    size_t serializer_count;
+    size_t serializers;
     const struct nst_route *route; /* its own, or none */
-    size_t route_count;
+    size_t routes;
     const struct nst_switch *switches;
     const struct nst_parameter *asked;
     const struct nst_member *member;
@@ -396,11 +396,11 @@ struct nst_resource {
                            row around it first, so that the row that is held stays the one */
     size_t size;        /* of the struct */
     const struct nst_field *field;
-    size_t field_count;
+    size_t fields;
     const struct nst_serializer *serializer;
-    size_t serializer_count;
+    size_t serializers;
     const struct nst_route *route;
-    size_t route_count;
+    size_t routes;
     const struct nst_sort *sort;       /* ends with a row without name; may be NULL */
     const struct nst_filter *filter;   /* as sort ends; may be NULL */
     const struct nst_switch *switches; /* the first that is true counts; as sort ends */
@@ -413,8 +413,8 @@ struct nst_resource {
     const char *doc;
 };
 
-#define NST_FIELDS(array)      .field = (array), .field_count = NST_COUNT(array)
-#define NST_SERIALIZERS(array) .serializer = (array), .serializer_count = NST_COUNT(array)
-#define NST_ROUTES(array)      .route = (array), .route_count = NST_COUNT(array)
+#define NST_FIELDS(array)      .field = (array), .fields = NST_COUNT(array)
+#define NST_SERIALIZERS(array) .serializer = (array), .serializers = NST_COUNT(array)
+#define NST_ROUTES(array)      .route = (array), .routes = NST_COUNT(array)
 
 #endif

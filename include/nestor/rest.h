@@ -52,9 +52,9 @@ struct nst_req {
     const struct nst_action *action;
     enum nst_method method;          /* HEAD counts as GET */
     struct nst_str var[NST_VAR_MAX]; /* variables of the path, decoded */
-    unsigned var_count;
+    unsigned vars;
     const struct nst_query_pair *query; /* in the order in which they stand */
-    size_t query_count;
+    size_t queries;
     struct nst_caller caller;
     struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
     unsigned depth;
@@ -310,7 +310,7 @@ NST_CHECKED enum nst_err nst_each_row(struct nst_req *rq, const struct nst_inner
 /* Hooks of a set that needs none where its resource has one: nothing is hidden from a list; its
  * rows are counted. */
 enum nst_err nst_all_visible(struct nst_sql *q, struct nst_req *rq);
-enum nst_err nst_counted(int64_t *out, bool *found, struct nst_req *rq);
+enum nst_err nst_no_tally(int64_t *out, bool *found, struct nst_req *rq);
 
 /* ---- Pages ---- */
 

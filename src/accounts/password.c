@@ -51,7 +51,7 @@ size_t nst_password_faults(struct nst_str *out, struct nst_arena *a, struct nst_
 {
     size_t n = 0;
     int64_t least = nst_password_minimum();
-    if ((int64_t)nst_utf8_count(password) < least)
+    if ((int64_t)nst_utf8_length(password) < least)
         out[n++] = nst_strf(a,
                             "This password is too short. It must contain at least %lld characters.",
                             (long long)least);

@@ -198,7 +198,7 @@ bool nst_utf8_valid(struct nst_str s)
     return true;
 }
 
-size_t nst_utf8_count(struct nst_str s)
+size_t nst_utf8_length(struct nst_str s)
 {
     size_t count = 0;
     for (size_t i = 0; i < s.n; i++)

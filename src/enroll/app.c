@@ -171,7 +171,7 @@ static void escape_separators(struct nst_buf *out, struct nst_str text)
 
 static void add_allow(struct nst_req *rq)
 {
-    for (unsigned i = 0; i < rq->x->header_count; i++)
+    for (unsigned i = 0; i < rq->x->headers; i++)
         if (nst_str_eq(rq->x->header[i].name, NST_STR("Allow")))
             return;
     nst_http_add_header(rq->x, "Allow", nst_allowed_methods(rq));

@@ -32,15 +32,14 @@ static struct nst_str clean_value(struct nst_exchange *x, struct nst_str value)
 
 void nst_http_add_header(struct nst_exchange *x, const char *name, struct nst_str value)
 {
-    assert(x->header_count < NST_COUNT(x->header));
-    x->header[x->header_count++] =
-        (struct nst_http_header){ nst_str_z(name), clean_value(x, value) };
+    assert(x->headers < NST_COUNT(x->header));
+    x->header[x->headers++] = (struct nst_http_header){ nst_str_z(name), clean_value(x, value) };
 }
 
 struct nst_http_header *nst_http_find_header(struct nst_exchange *x, const char *name)
 {
     struct nst_str wanted = nst_str_z(name);
-    for (unsigned i = 0; i < x->header_count; i++)
+    for (unsigned i = 0; i < x->headers; i++)
         if (nst_str_eq_nocase(x->header[i].name, wanted))
             return &x->header[i];
     return NULL;
@@ -68,7 +67,7 @@ void nst_http_fail(struct exchange *x, enum nst_err err, const char *detail)
 {
     struct nst_exchange *pub = &x->pub;
     pub->status = 0;
-    pub->header_count = 0;
+    pub->headers = 0;
     pub->content_type = (struct nst_str){ NULL, 0 };
     pub->more = NULL;
     nst_http_drop_file(x);
@@ -220,7 +219,7 @@ static struct nst_str head_of(struct exchange *x)
         put_line(&b, NST_STR("Content-Type"), clean_value(pub, pub->content_type));
     put_framing(&b, x);
     put_line(&b, NST_STR("X-Request-Id"), pub->id);
-    for (unsigned i = 0; i < pub->header_count; i++)
+    for (unsigned i = 0; i < pub->headers; i++)
         put_line(&b, pub->header[i].name, pub->header[i].value);
     for (size_t i = 0; i < NST_COUNT(defaults); i++)
         if (nst_http_find_header(pub, defaults[i].name.p) == NULL)
@@ -288,7 +287,7 @@ static enum body_kind kind_of(const struct exchange *x)
 void nst_http_answer(struct exchange *x)
 {
     struct nst_exchange *pub = &x->pub;
-    assert(pub->status != 0 && pub->header_count <= NST_HTTP_HEADERS_OUT);
+    assert(pub->status != 0 && pub->headers <= NST_HTTP_HEADERS_OUT);
     if (is_too_large(pub))
         nst_http_fail(x, NST_E_INTERNAL, NULL);
     if (x->file >= 0)

@@ -41,7 +41,7 @@ static enum nst_err open_row(struct opened *o, struct nst_req *rq)
 /* The key that the path ends with. */
 static struct nst_str key_of(const struct nst_req *rq)
 {
-    return rq->var[rq->var_count - 1];
+    return rq->var[rq->vars - 1];
 }
 
 static enum nst_err answer_member(struct nst_req *rq, const struct nst_json *value)

@@ -145,7 +145,7 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
     const struct nst_rule *rule = slot->rule;
     const struct nst_texts *text = nst_texts_of(rq->face);
     unsigned max = nst_text_max(slot->field);
-    size_t length = nst_utf8_count(value);
+    size_t length = nst_utf8_length(value);
     if (slot->must_hold && nst_utf8_is_blank(value))
         complain_empty(rq, slot, text->blank);
     else if (breaks_pattern(slot, value))
@@ -331,7 +331,7 @@ void *nst_row_new(struct nst_req *rq, const struct nst_resource *r)
     const struct nst_model *m = nst_model_here(rq, r);
     const struct nst_shape *shape = nst_shape_of(m, rq->face, NST_CREATE);
     void *row = nst_row_alloc(rq->arena, r);
-    for (unsigned i = 0; i < r->field_count; i++) {
+    for (unsigned i = 0; i < r->fields; i++) {
         const struct nst_slot slot = { .field = &r->field[i], .index = i };
         if (nst_is_stored(&r->field[i]) && r->field[i].type != &nst_identity)
             set_fallback(rq, &slot, row);

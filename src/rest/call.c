@@ -65,7 +65,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->action = NULL;
     rq->caller = rq->is_internal ? rq->caller : (struct nst_caller){ 0 };
     rq->x->status = 0;
-    rq->x->header_count = 0;
+    rq->x->headers = 0;
     rq->x->content_type = (struct nst_str){ 0 };
     nst_buf_init(&rq->x->out, rq->arena, NST_HTTP_ANSWER_MAX);
     /* Most documents fit: growing would copy them several times. */

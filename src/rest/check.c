@@ -187,7 +187,7 @@ static void check_face(struct nst_registry *reg, size_t index)
 
 static bool lacks_size(const struct nst_at *at)
 {
-    for (size_t i = 0; at->resource->size == 0 && i < at->resource->field_count; i++)
+    for (size_t i = 0; at->resource->size == 0 && i < at->resource->fields; i++)
         if (at->resource->field[i].size > 0)
             return true;
     return false;
@@ -196,7 +196,7 @@ static bool lacks_size(const struct nst_at *at)
 /* A struct that only takes what a body says has no column. */
 static bool lacks_table(const struct nst_at *at)
 {
-    for (size_t i = 0; at->resource->table == NULL && i < at->resource->field_count; i++)
+    for (size_t i = 0; at->resource->table == NULL && i < at->resource->fields; i++)
         if (at->resource->field[i].size > 0 && nst_has_column(&at->resource->field[i]))
             return true;
     return false;
@@ -206,7 +206,7 @@ static bool lacks_identity(const struct nst_at *at)
 {
     const struct nst_resource *r = at->resource;
     unsigned identities = 0;
-    for (size_t i = 0; i < r->field_count; i++)
+    for (size_t i = 0; i < r->fields; i++)
         identities += r->field[i].type == &nst_identity;
     return nst_has_rows(r) && identities != 1;
 }

@@ -65,7 +65,7 @@ bool nst_is_fallback(struct nst_arena *a, const struct nst_resource *r, const st
     if (!f->type->parse(&rq, f, &v, &member))
         return false;
     return f->type->rep != NST_REP_STR || ((f->type->fits == NULL || f->type->fits(v.text)) &&
-                                           (f->max == 0 || nst_utf8_count(v.text) <= f->max));
+                                           (f->max == 0 || nst_utf8_length(v.text) <= f->max));
 }
 
 /* ---- Fields ---- */
@@ -181,7 +181,7 @@ static bool goes_round(const struct nst_resource *r, const struct nst_field *f, 
 {
     bool is_open;
     struct nst_str rest = nst_str_z(f->link), name;
-    if (depth > r->field_count)
+    if (depth > r->fields)
         return true;
     while ((name = next_reference(&rest, &is_open)).p != NULL) {
         int i = nst_field_index(r, name);
@@ -257,7 +257,7 @@ static const struct nst_check field_checks[] = {
 bool nst_check_fields(struct nst_registry *reg, const struct nst_resource *r)
 {
     bool is_good = true;
-    for (size_t i = 0; i < r->field_count; i++) {
+    for (size_t i = 0; i < r->fields; i++) {
         const char *name = r->field[i].name;
         const struct nst_at at = {
             .reg = reg,

@@ -121,7 +121,7 @@ static bool children_lack_serializer(const struct nst_at *at)
 {
     const struct nst_resource *r = field_of(at)->children;
     enum nst_use use = reads(at->serializer) ? NST_CREATE : NST_DETAIL;
-    for (size_t i = 0; r != NULL && i < r->serializer_count; i++)
+    for (size_t i = 0; r != NULL && i < r->serializers; i++)
         if (r->serializer[i].face == at->serializer->face && r->serializer[i].use == use)
             return false;
     return r != NULL;
@@ -230,7 +230,7 @@ static void check_rules(struct nst_at at)
 
 void nst_check_serializers(struct nst_registry *reg, const struct nst_model *m)
 {
-    for (size_t i = 0; i < m->set.serializer_count; i++) {
+    for (size_t i = 0; i < m->set.serializers; i++) {
         const struct nst_serializer *s = &m->set.serializer[i];
         const char *face = s->face != NULL && s->face->name != NULL ? s->face->name : "?";
         const char *use = (unsigned)s->use < NST_USE_COUNT ? use_name[s->use] : "?";

@@ -21,7 +21,7 @@ static bool set_is_second(const struct nst_at *at)
 static unsigned count_keys(const struct nst_at *at)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < at->resource->field_count; i++)
+    for (size_t i = 0; i < at->resource->fields; i++)
         count += nst_is_key(at->set, &at->resource->field[i]);
     return count;
 }
@@ -38,7 +38,7 @@ static bool has_two_keys(const struct nst_at *at)
 
 static bool key_is_not_held(const struct nst_at *at)
 {
-    for (size_t i = 0; i < at->resource->field_count; i++) {
+    for (size_t i = 0; i < at->resource->fields; i++) {
         const struct nst_field *f = &at->resource->field[i];
         if (nst_is_key(at->set, f) && (!nst_has_column(f) || f->rep == NST_REP_BOOL))
             return true;
@@ -74,7 +74,7 @@ bool nst_check_set(struct nst_registry *reg, size_t index)
 
 static bool has_serializer(const struct nst_set *set, const struct nst_face *face, enum nst_use use)
 {
-    for (size_t i = 0; i < set->serializer_count; i++)
+    for (size_t i = 0; i < set->serializers; i++)
         if (set->serializer[i].face == face && set->serializer[i].use == use)
             return true;
     return false;

@@ -81,7 +81,7 @@ static bool read_member(struct list *l, size_t index, const struct nst_slot *slo
         return refuse(l, index, name, text->invalid);
     if (slot->is_required && value->kind == NST_JSON_STRING && nst_str_trim(value->text).n == 0)
         return refuse_empty(l, index, slot, text->blank);
-    if (nst_utf8_count(value->text) > nst_text_max(slot->field))
+    if (nst_utf8_length(value->text) > nst_text_max(slot->field))
         return refuse(l, index, name,
                       nst_strf(l->rq->arena, "Ensure this value has at most %u characters.",
                                nst_text_max(slot->field))
@@ -146,7 +146,7 @@ static void take_partner(const struct list *l, struct element *e, const struct n
 static const struct nst_json *number_of(const struct list *l, const struct nst_json *element)
 {
     const struct nst_resource *child = l->slot->children->resource;
-    for (size_t i = 0; i < child->field_count; i++)
+    for (size_t i = 0; i < child->fields; i++)
         if (child->field[i].fill == NST_AUTO_NUMBER)
             return nst_json_get(element, nst_str_z(child->field[i].name));
     return NULL;
@@ -192,7 +192,7 @@ static void put_name(struct nst_buf *out, struct nst_str name)
 
 static void put_numbers(struct nst_buf *out, const struct nst_resource *child)
 {
-    for (size_t i = 0; i < child->field_count; i++) {
+    for (size_t i = 0; i < child->fields; i++) {
         int64_t number;
         if (child->field[i].fill != NST_AUTO_NUMBER)
             continue;

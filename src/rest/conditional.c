@@ -91,7 +91,7 @@ static struct nst_str headers_of(struct nst_req *rq)
 {
     struct nst_buf b;
     nst_buf_init(&b, rq->arena, REMEMBERED_MAX);
-    for (unsigned i = 0; i < rq->x->header_count; i++) {
+    for (unsigned i = 0; i < rq->x->headers; i++) {
         nst_put(&b, rq->x->header[i].name);
         nst_put_char(&b, '\0');
         nst_put(&b, rq->x->header[i].value);
@@ -104,7 +104,7 @@ static struct nst_str headers_of(struct nst_req *rq)
 static bool is_worth_it(struct nst_req *rq, struct nst_str key)
 {
     return nst_cache_get(rq->cache, key) != NULL && rq->x->out.n <= REMEMBERED_MAX &&
-           (rq->is_page || rq->x->header_count == 0) &&
+           (rq->is_page || rq->x->headers == 0) &&
            nst_str_eq(rq->x->content_type, NST_STR("application/json"));
 }
 
@@ -192,7 +192,7 @@ struct present {
 static enum nst_err ask(struct present *out, struct nst_req *rq, const struct nst_action *get)
 {
     struct nst_req probe = *rq;
-    unsigned headers = rq->x->header_count;
+    unsigned headers = rq->x->headers;
     probe.method = NST_GET;
     probe.action = get;
     probe.depth = 0;
@@ -205,7 +205,7 @@ static enum nst_err ask(struct present *out, struct nst_req *rq, const struct ns
         out->tag = tag_of(rq, nst_buf_str(&rq->x->out));
     rq->x->status = 0;
     rq->x->out.n = 0;
-    rq->x->header_count = headers;
+    rq->x->headers = headers;
     rq->x->content_type = (struct nst_str){ 0 };
     return e == NST_E_RETRY || nst_err_status(e) >= 500 ? e : NST_OK;
 }

@@ -25,11 +25,11 @@ static void compile_filter(struct nst_model *m, const struct nst_filter *row)
 void nst_filters_compile(struct nst_model *m)
 {
     const struct nst_resource *r = m->resource;
-    size_t count = r->field_count;
+    size_t count = r->fields;
     for (const struct nst_filter *row = r->filter; row != NULL && row->name != NULL; row++)
         count++;
     m->filter = NST_NEW_ARRAY(m->registry->arena, struct nst_filter_slot, count + 1);
-    for (size_t i = 0; i < r->field_count; i++) {
+    for (size_t i = 0; i < r->fields; i++) {
         const struct nst_field *f = &r->field[i];
         if ((f->flags & NST_FILTER) != 0)
             compile_filter(m, &(const struct nst_filter){ .name = f->name, .doc = f->doc });
@@ -155,7 +155,7 @@ static struct nst_filtering *filtering_of(struct nst_filtering **at, struct nst_
 struct nst_filtering *nst_filters_read(struct nst_req *rq, const struct nst_model *m)
 {
     struct nst_filtering *first = NULL;
-    for (const struct nst_query_pair *p = rq->query; p < rq->query + rq->query_count; p++) {
+    for (const struct nst_query_pair *p = rq->query; p < rq->query + rq->queries; p++) {
         const struct nst_filter_slot *slot = p->value.n > 0 ? slot_named(m, p->name) : NULL;
         if (slot == NULL)
             continue;
@@ -330,7 +330,7 @@ static enum nst_err put_filter(struct nst_filtering *f)
 static struct nst_filtering read_asked(struct nst_sql *q, struct nst_req *rq, const char *name)
 {
     struct nst_filtering f = { .q = q, .rq = rq, .grammar = nst_lists_of(rq->face) };
-    for (const struct nst_query_pair *p = rq->query; p < rq->query + rq->query_count; p++) {
+    for (const struct nst_query_pair *p = rq->query; p < rq->query + rq->queries; p++) {
         if (p->value.n == 0 || !nst_str_eq(p->name, nst_str_z(name)))
             continue;
         f.is_wrong |= nst_str_eq(p->value, NST_STR(NST_NO_TEXT));

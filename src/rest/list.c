@@ -1,7 +1,7 @@
 /* Lists: what was asked for (ask.c) is counted, found and shown, one page of it. */
 #include "select.h"
 
-enum nst_err nst_select_count(struct nst_select *s, struct nst_req *rq)
+enum nst_err nst_select_tally(struct nst_select *s, struct nst_req *rq)
 {
     const struct nst_hooks *hook = &s->model->set.hook;
     bool counted = false;
@@ -236,7 +236,7 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     struct nst_select s;
     bool is_there;
     NST_TRY(nst_ask(&s, rq, m, parent));
-    NST_TRY(nst_select_count(&s, rq));
+    NST_TRY(nst_select_tally(&s, rq));
     NST_TRY(nst_select_find(&is_there, &s, rq));
     nst_put_char(&rq->x->out, '[');
     if (is_there)
@@ -244,7 +244,7 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     nst_put_char(&rq->x->out, ']');
     if (s.page.has_more)
         s.page.after = nst_key_text(rq, &s.order, s.state, s.key);
-    rq->is_page = rq->x->header_count == 0;
+    rq->is_page = rq->x->headers == 0;
     nst_paginate_as_face(rq, &s.page);
     return nst_answer_json(rq, 200);
 }
@@ -267,7 +267,7 @@ enum nst_err nst_all_visible(struct nst_sql *q, struct nst_req *rq)
     return NST_OK;
 }
 
-enum nst_err nst_counted(int64_t *out, bool *found, struct nst_req *rq)
+enum nst_err nst_no_tally(int64_t *out, bool *found, struct nst_req *rq)
 {
     (void)out;
     (void)rq;

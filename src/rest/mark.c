@@ -8,7 +8,7 @@
 
 static size_t words_of(const struct nst_resource *r)
 {
-    return (r->field_count + NST_MARK_BITS - 1) / NST_MARK_BITS;
+    return (r->fields + NST_MARK_BITS - 1) / NST_MARK_BITS;
 }
 
 static size_t size_of_marks(const struct nst_resource *r)

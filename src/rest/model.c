@@ -41,7 +41,7 @@ const struct nst_shape *nst_shape_of(const struct nst_model *m, const struct nst
 
 int nst_field_index(const struct nst_resource *r, struct nst_str name)
 {
-    for (size_t i = 0; i < r->field_count; i++)
+    for (size_t i = 0; i < r->fields; i++)
         if (nst_str_eq(nst_str_z(r->field[i].name), name))
             return (int)i;
     return -1;
@@ -121,7 +121,7 @@ static void need(bool *needed, const struct nst_model *m, unsigned i)
 
 static struct nst_columns columns_of(const struct nst_model *m, const bool *needed)
 {
-    size_t fields = m->resource->field_count;
+    size_t fields = m->resource->fields;
     unsigned *field = NST_NEW_ARRAY(m->registry->arena, unsigned, fields + 1), count = 0;
     for (unsigned i = 0; i < fields; i++)
         if (needed[i])
@@ -231,7 +231,7 @@ static void compile_serializer(struct nst_model *m, const struct nst_serializer 
     struct nst_shape *shape = NST_NEW(reg->arena, struct nst_shape);
     struct nst_str rest = nst_str_z(s->fields);
     struct nst_word w;
-    bool *needed = NST_NEW_ARRAY(reg->arena, bool, m->resource->field_count + 1);
+    bool *needed = NST_NEW_ARRAY(reg->arena, bool, m->resource->fields + 1);
     shape->serializer = s;
     shape->slot = NST_NEW_ARRAY(reg->arena, struct nst_slot, count_words(rest) + 1);
     if (s->type != NULL)
@@ -251,7 +251,7 @@ static void compile_serializer(struct nst_model *m, const struct nst_serializer 
 static void compile_fields(struct nst_model *m)
 {
     const struct nst_resource *r = m->resource;
-    for (unsigned i = 0; i < r->field_count; i++) {
+    for (unsigned i = 0; i < r->fields; i++) {
         const struct nst_field *f = &r->field[i];
         if (f->link != NULL)
             compile_link(m, &m->link[i], f->link);
@@ -270,9 +270,9 @@ static void compile_fields(struct nst_model *m)
 static void compile_depths(struct nst_model *m)
 {
     const struct nst_resource *r = m->resource;
-    bool *core = NST_NEW_ARRAY(m->registry->arena, bool, r->field_count + 1);
-    bool *all = NST_NEW_ARRAY(m->registry->arena, bool, r->field_count + 1);
-    for (unsigned i = 0; i < r->field_count; i++) {
+    bool *core = NST_NEW_ARRAY(m->registry->arena, bool, r->fields + 1);
+    bool *all = NST_NEW_ARRAY(m->registry->arena, bool, r->fields + 1);
+    for (unsigned i = 0; i < r->fields; i++) {
         if ((r->field[i].flags & NST_CORE) != 0)
             need(core, m, i);
         if ((r->field[i].flags & NST_LAZY) == 0)
@@ -296,7 +296,7 @@ static void compile_model(struct nst_model *m)
         nst_insert_text(&insert, r);
         m->insert = nst_buf_str(&insert);
     }
-    for (size_t i = 0; i < m->set.serializer_count; i++)
+    for (size_t i = 0; i < m->set.serializers; i++)
         compile_serializer(m, &m->set.serializer[i]);
 }
 
@@ -318,9 +318,9 @@ static struct nst_set own_set(const struct nst_resource *r)
         .order = r->order,
         .key = r->key,
         .serializer = r->serializer,
-        .serializer_count = r->serializer_count,
+        .serializers = r->serializers,
         .route = r->route,
-        .route_count = r->route_count,
+        .routes = r->routes,
         .switches = r->switches,
         .asked = r->asked,
         .member = r->member,
@@ -335,7 +335,7 @@ static struct nst_set own_set(const struct nst_resource *r)
 /* What a set leaves out is as its resource has it. */
 static void complete(struct nst_set *set, const struct nst_set *own)
 {
-    set->serializer_count = set->serializer != NULL ? set->serializer_count : own->serializer_count;
+    set->serializers = set->serializer != NULL ? set->serializers : own->serializers;
     TAKE(serializer);
     TAKE(from);
     TAKE(where);
@@ -364,7 +364,7 @@ static void init_model(struct nst_registry *reg, const struct nst_resource *r,
                        const struct nst_set *declared)
 {
     struct nst_model *m = &reg->model[reg->models++];
-    size_t n = r->field_count + 1;
+    size_t n = r->fields + 1;
     struct nst_set own = own_set(r);
     m->resource = r;
     m->declared = declared;

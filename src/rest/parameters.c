@@ -103,7 +103,7 @@ static bool is_answered(struct nst_req *rq, struct nst_str name)
 
 static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
 {
-    for (size_t i = 0; i < rq->query_count; i++)
+    for (size_t i = 0; i < rq->queries; i++)
         if (rq->query[i].value.n > 0 && is_refused(words, &rq->query[i]) &&
             !is_answered(rq, rq->query[i].name))
             refuse(rq, rq->query[i].name);
@@ -113,7 +113,7 @@ static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
 static void check_switch(struct nst_req *rq, const char *name)
 {
     bool flag;
-    for (size_t i = 0; i < rq->query_count; i++)
+    for (size_t i = 0; i < rq->queries; i++)
         if (nst_str_eq(rq->query[i].name, nst_str_z(name)) && rq->query[i].value.n > 0 &&
             !nst_query_flag(&flag, rq->query[i].value))
             nst_add_problem(rq, rq->query[i].name, nst_str_z(nst_texts_of(rq->face)->invalid),
@@ -232,7 +232,7 @@ static void check_query(struct nst_req *rq, const struct nst_description *own)
         nst_not_yet_compile(&words, rq->arena, own->not_yet);
         refuse_words(rq, &words);
     }
-    for (size_t i = 0; i < rq->query_count; i++)
+    for (size_t i = 0; i < rq->queries; i++)
         if (rq->query[i].value.n > 0)
             check_spelling(rq, rq->query[i].name, &words);
 }
@@ -245,7 +245,7 @@ enum nst_err nst_phase_query(struct nst_req *rq)
         return NST_OK;
     if (rq->method == NST_GET)
         refuse_headers(rq);
-    if (rq->query_count > 0)
+    if (rq->queries > 0)
         check_query(rq, rq->action->describe);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;
 }

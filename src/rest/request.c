@@ -39,10 +39,10 @@ void nst_query_read(struct nst_req *rq)
         most += rest.p[i] == '&';
     struct nst_query_pair *p = NST_NEW_ARRAY(rq->arena, struct nst_query_pair, most);
     rq->query = p;
-    rq->query_count = 0;
+    rq->queries = 0;
     while (rest.n > 0) {
         struct nst_str pair = nst_str_cut(&rest, '&'), name = nst_str_cut(&pair, '=');
-        p[rq->query_count++] =
+        p[rq->queries++] =
             (struct nst_query_pair){ decode(rq->arena, name), decode(rq->arena, pair) };
     }
 }
@@ -50,7 +50,7 @@ void nst_query_read(struct nst_req *rq)
 struct nst_str nst_query_value(struct nst_req *rq, const char *name)
 {
     struct nst_str wanted = nst_str_z(name);
-    for (size_t i = name != NULL ? rq->query_count : 0; i > 0; i--)
+    for (size_t i = name != NULL ? rq->queries : 0; i > 0; i--)
         if (nst_str_eq(rq->query[i - 1].name, wanted))
             return rq->query[i - 1].value;
     return (struct nst_str){ 0 };

@@ -187,7 +187,7 @@ static void add_alternatives(struct nst_at at, const struct nst_model *m)
 
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m)
 {
-    for (size_t i = 0; i < m->set.route_count; i++) {
+    for (size_t i = 0; i < m->set.routes; i++) {
         const struct nst_route *route = &m->set.route[i];
         const struct nst_at at = {
             .reg = reg,
@@ -249,12 +249,12 @@ enum nst_err nst_route_tree(struct nst_req *rq, struct nst_str path)
     rq->endpoint = walk(reg->root[nst_face_index(reg, rq->face)], segment, n);
     if (rq->endpoint == NULL)
         return NST_E_NOT_FOUND;
-    rq->var_count = 0;
+    rq->vars = 0;
     for (size_t i = 0; i < n; i++) {
         if (rq->endpoint->step[i].kind == STEP_LITERAL || rq->endpoint->step[i].kind == STEP_ALIAS)
             continue;
-        assert(rq->var_count < NST_VAR_MAX);
-        rq->var[rq->var_count++] = segment[i];
+        assert(rq->vars < NST_VAR_MAX);
+        rq->var[rq->vars++] = segment[i];
     }
     return NST_OK;
 }

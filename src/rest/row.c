@@ -147,7 +147,7 @@ void nst_insert_text(struct nst_buf *b, const struct nst_resource *r)
     unsigned count = 0;
     nst_put_lit(b, "INSERT INTO ");
     nst_put_z(b, r->table);
-    for (unsigned i = 0; i < r->field_count; i++) {
+    for (unsigned i = 0; i < r->fields; i++) {
         if (!nst_is_stored(&r->field[i]))
             continue;
         nst_put_z(b, between);
@@ -171,7 +171,7 @@ static enum nst_err build_insert(struct nst_sql *q, struct nst_req *rq,
         NST_TRY(nst_next_id(&head->id, rq->db, r->table, 1));
     nst_sql_init(q, rq->arena);
     nst_sql_add_str(q, nst_model_of(rq->registry, r)->insert);
-    for (unsigned i = 0; i < r->field_count; i++) {
+    for (unsigned i = 0; i < r->fields; i++) {
         const struct nst_field *f = &r->field[i];
         if (!nst_is_stored(f))
             continue;
@@ -211,7 +211,7 @@ enum nst_err nst_update_row(struct nst_req *rq, const struct nst_resource *r, vo
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "UPDATE ");
     nst_sql_add(&q, r->table);
-    for (unsigned i = 0; i < r->field_count; i++) {
+    for (unsigned i = 0; i < r->fields; i++) {
         const struct nst_field *f = &r->field[i];
         bool is_automatic = f->fill == NST_AUTO_UPDATED || f->fill == NST_AUTO_UPDATER;
         if (!nst_is_stored(f) || (!is_automatic && !nst_set_at(row, i)))

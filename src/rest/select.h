@@ -22,7 +22,7 @@ struct nst_filtering {
 };
 
 /* Rows of a set: made once of a request in the words of its face, the same for whatever is then
- * done with them. The life of a list is ask, count, find, put. */
+ * done with them. The life of a list is ask, tally, find, put. */
 struct nst_select {
     const struct nst_model *model;
     const struct nst_shape *shape; /* that the query chooses */
@@ -47,7 +47,7 @@ NST_CHECKED enum nst_err nst_ask_inner(struct nst_select *out, struct nst_req *r
                                        const struct nst_inner *inner);
 
 /* Set page.found. Errors: those of the hook and of nst_query. */
-NST_CHECKED enum nst_err nst_select_count(struct nst_select *s, struct nst_req *rq);
+NST_CHECKED enum nst_err nst_select_tally(struct nst_select *s, struct nst_req *rq);
 
 /* Find the row before the page, once they are counted.
  *   is_there  false when the list ends before it

@@ -128,7 +128,7 @@ static size_t body_limit(struct nst_exchange *x)
 static void fail_saying(struct nst_exchange *x, enum nst_err err, struct nst_str detail)
 {
     x->status = nst_err_status(err);
-    x->header_count = 0;
+    x->headers = 0;
     nst_say_when(x, err);
     x->content_type = NST_STR("application/json");
     x->out.n = 0;

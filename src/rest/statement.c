@@ -40,8 +40,8 @@ static struct nst_value some_value(const struct nst_field *f)
 static void start_select(struct nst_sql *q, struct proof *p, const char *row)
 {
     const struct nst_resource *r = p->m->resource;
-    unsigned *field = NST_NEW_ARRAY(p->at.reg->arena, unsigned, r->field_count + 1), count = 0;
-    for (unsigned i = 0; i < r->field_count; i++)
+    unsigned *field = NST_NEW_ARRAY(p->at.reg->arena, unsigned, r->fields + 1), count = 0;
+    for (unsigned i = 0; i < r->fields; i++)
         if (nst_has_column(&r->field[i]))
             field[count++] = i;
     start(q, p, row);
@@ -75,7 +75,7 @@ static enum nst_err prove_fields(bool *is_good, struct proof *p)
     start_select(&q, p, "fields");
     NST_TRY(nst_sql_refused(&why, p->db, &q));
     *is_good = why.p == NULL;
-    for (unsigned i = 0; !*is_good && i < r->field_count; i++) {
+    for (unsigned i = 0; !*is_good && i < r->fields; i++) {
         bool is_held = true;
         if (!nst_has_column(&r->field[i]))
             continue;
@@ -188,7 +188,7 @@ static enum nst_err prove_insert(bool *is_good, struct proof *p)
         return NST_OK;
     start(&q, p, "create");
     nst_sql_add_str(&q, p->m->insert);
-    for (unsigned i = 0; i < r->field_count; i++)
+    for (unsigned i = 0; i < r->fields; i++)
         if (nst_is_stored(&r->field[i]))
             nst_sql_push(&q, some_value(&r->field[i]));
     return ask(is_good, p, &q, "let the types of the fields and those of the columns agree");
@@ -204,7 +204,7 @@ static enum nst_err prove_update(bool *is_good, struct proof *p)
     start(&q, p, "update");
     nst_sql_add(&q, "UPDATE ");
     nst_sql_add(&q, r->table);
-    for (unsigned i = 0; i < r->field_count; i++) {
+    for (unsigned i = 0; i < r->fields; i++) {
         const struct nst_field *f = &r->field[i];
         if (!nst_is_stored(f))
             continue;

@@ -102,7 +102,7 @@ bool nst_str_int(int64_t *out, struct nst_str s);
 bool nst_utf8_valid(struct nst_str s);
 
 /* Number of code points of the well-formed UTF-8 string s. */
-size_t nst_utf8_count(struct nst_str s);
+size_t nst_utf8_length(struct nst_str s);
 
 /* True when nothing of the well-formed UTF-8 string s can be seen: it is empty, or has
  * blanks, controls and marks without width alone, of any script. */

@@ -6,7 +6,7 @@
 static enum nst_err unknown_program(struct nst_req *rq)
 {
     /* N1, N2: the two GETs and every method of P name the code, writes of C do not. */
-    bool is_course_write = rq->method != NST_GET && rq->var_count > 1;
+    bool is_course_write = rq->method != NST_GET && rq->vars > 1;
     if (is_course_write)
         return NST_E_NOT_FOUND;
     return enroll_fail(rq, NST_E_NOT_FOUND, "no program exists with given key",

@@ -47,7 +47,7 @@ static bool pass_one(struct enroll_batch *b)
 static bool is_asked(const struct enroll_record *r)
 {
     return r->result == NULL && r->key->kind == NST_JSON_STRING &&
-           nst_utf8_count(r->name) <= ENROLL_KEY_MAX;
+           nst_utf8_length(r->name) <= ENROLL_KEY_MAX;
 }
 
 /* Keys are compared raw here (C11): the value bound is the trimmed one, so what it

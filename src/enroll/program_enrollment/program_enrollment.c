@@ -18,7 +18,7 @@ static const char *status_of(const struct nst_json *v)
 static bool is_good_key(const struct enroll_record *r)
 {
     return r->value.p != NULL && r->value.n > 0 && nst_str_find(r->value, '\0') == r->value.n &&
-           nst_utf8_count(r->value) <= ENROLL_KEY_MAX;
+           nst_utf8_length(r->value) <= ENROLL_KEY_MAX;
 }
 
 bool enroll_may_exist(const struct enroll_record *r)
@@ -150,7 +150,7 @@ static size_t count_names(const struct nst_json *object)
 static size_t count_items(const struct nst_json *body)
 {
     if (body->kind == NST_JSON_STRING)
-        return nst_utf8_count(body->text);
+        return nst_utf8_length(body->text);
     if (body->kind == NST_JSON_OBJECT)
         return count_names(body);
     return body->kind == NST_JSON_ARRAY ? body->count : SIZE_MAX;

@@ -334,7 +334,7 @@ static size_t piece(bool *is_whole, struct nst_str s)
     size_t most = s.n < 4 ? s.n : 4;
     for (size_t n = most; n > 0; n--)
         for (size_t whole = n; whole <= 4; whole++)
-            if (can_begin(s.p, n, whole) && nst_utf8_count((struct nst_str){ s.p, n }) == 1) {
+            if (can_begin(s.p, n, whole) && nst_utf8_length((struct nst_str){ s.p, n }) == 1) {
                 *is_whole = whole == n;
                 return n;
             }

@@ -541,7 +541,7 @@ static const struct nst_set concept_sets[] = {
     { "concept_version", .key = "version", .asked = ocl_content_asked,
       NST_SERIALIZERS(version_serializer), NST_ROUTES(history_route), .member = version_member,
       .member_asked = version_asked,
-      .hook = { .scope = history_scope, .visible = nst_all_visible, .count = nst_counted },
+      .hook = { .scope = history_scope, .visible = nst_all_visible, .count = nst_no_tally },
       .doc = "One version of a concept." },
     { 0 },
 };

@@ -121,7 +121,7 @@ enum nst_err ocl_concept_create(struct nst_req *rq)
     if (!b.failed)
         return nst_savepoint_release(rq->db);
     NST_TRY(nst_savepoint_rollback(rq->db));
-    rq->x->header_count = 0; /* the address of what is not there */
+    rq->x->headers = 0; /* the address of what is not there */
     rq->x->out.n = 0;
     put_refusals(&rq->x->out, &b);
     return nst_answer_json(rq, 400);

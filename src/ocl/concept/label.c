@@ -85,7 +85,7 @@ static enum nst_err detail_view(struct nst_req *rq)
     struct nst_json *list;
     NST_TRY(load(&c, rq));
     NST_TRY(read_list(&list, rq, of, c));
-    const struct nst_json *e = find(list, rq->var[rq->var_count - 1]);
+    const struct nst_json *e = find(list, rq->var[rq->vars - 1]);
     if (e == NULL)
         return NST_E_NOT_FOUND;
     nst_render_child(&rq->x->out, rq, of->element, e);
@@ -103,7 +103,7 @@ static enum nst_err begin(struct change *c, struct nst_req *rq, bool names_one)
     NST_TRY(ocl_content_begin((void **)&c->next, (void **)&c->stored, rq, &ocl_concept_kind));
     NST_TRY(read_list(&c->list, rq, c->of, c->stored));
     if (names_one)
-        c->element = find(c->list, rq->var[rq->var_count - 1]);
+        c->element = find(c->list, rq->var[rq->vars - 1]);
     return names_one && c->element == NULL ? NST_E_NOT_FOUND : NST_OK;
 }
 

@@ -48,7 +48,7 @@ static const struct nst_parameter parameter[] = {
 /* Nothing else is asked for here, and what is misspelt would be another question. */
 static enum nst_err refuse_others(struct nst_req *rq)
 {
-    for (size_t i = 0; i < rq->query_count; i++) {
+    for (size_t i = 0; i < rq->queries; i++) {
         const struct nst_parameter *p = parameter;
         while (p->name != NULL && !nst_str_eq(nst_str_z(p->name), rq->query[i].name))
             p++;

@@ -147,7 +147,7 @@ static enum nst_err unfollow(struct nst_req *rq)
     int64_t id, follower = ((const struct nst_row *)nst_object(rq)->row)->id;
     struct ocl_thing thing = { 0 };
     struct nst_rows *rows;
-    if (!nst_str_int(&id, rq->var[rq->var_count - 1]))
+    if (!nst_str_int(&id, rq->var[rq->vars - 1]))
         return NST_E_NOT_FOUND;
     NST_TRY(nst_query_with(&rows, rq->db,
                            "DELETE FROM follow WHERE id = $1 AND follower_id = $2 "

@@ -58,7 +58,7 @@ static enum nst_err take_concept(struct nst_req *rq, struct ocl_mapping *m, cons
         ocl_read_address(&source, rq, e->source_url) ? source.source_url : e->source_url;
     if (!ocl_read_address(at, rq, e->concept_url) || at->code.p == NULL)
         return refuse(rq, side->concept_url, text->pattern);
-    if (nst_utf8_count(at->code) > CODE_MAX)
+    if (nst_utf8_length(at->code) > CODE_MAX)
         return refuse(rq, side->concept_url, "The code has more than 255 characters.");
     if (is_given(m, side->source_url, e->source_url) && !nst_str_eq(url, at->source_url))
         return refuse(rq, side->source_url, text->twice);

@@ -431,7 +431,7 @@ static const struct nst_set mapping_sets[] = {
       .doc = "A mapping as a version of its source holds it." },
     { "mapping_version", .key = "version", NST_SERIALIZERS(version_serializer),
       NST_ROUTES(history_route), .member = version_member,
-      .hook = { .scope = history_scope, .visible = version_visible, .count = nst_counted },
+      .hook = { .scope = history_scope, .visible = version_visible, .count = nst_no_tally },
       .doc = "One version of a mapping." },
     { 0 },
 };

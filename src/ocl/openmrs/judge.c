@@ -90,7 +90,7 @@ static void tell_of(struct judged *j, const char *text, const struct ocl_label *
 
 static bool is_long(struct nst_str external_id)
 {
-    return nst_utf8_count(external_id) > EXTERNAL_ID_MAX;
+    return nst_utf8_length(external_id) > EXTERNAL_ID_MAX;
 }
 
 static enum nst_err external_id(struct judged *j)

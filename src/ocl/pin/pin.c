@@ -104,7 +104,7 @@ static enum nst_err find(size_t *place, struct pins *pins, struct nst_req *rq)
 {
     int64_t id = 0;
     NST_TRY(read_pins(pins, rq));
-    if (nst_str_int(&id, rq->var[rq->var_count - 1]))
+    if (nst_str_int(&id, rq->var[rq->vars - 1]))
         for (*place = 0; *place < pins->count; (*place)++)
             if (pins->one[*place].id == id)
                 return NST_OK;

@@ -235,7 +235,7 @@ static bool parse_algorithms(struct nst_req *rq, const struct nst_field *f,
     for (const struct nst_json *e = v->first; e != NULL; e = e->next) {
         bool is_text = e->kind == NST_JSON_STRING;
         nth++;
-        if (is_text && e->text.n > 0 && nst_utf8_count(e->text) <= ALGORITHM_MAX)
+        if (is_text && e->text.n > 0 && nst_utf8_length(e->text) <= ALGORITHM_MAX)
             continue;
         nst_add_problem(rq, nst_str_z(f->name),
                         nst_strf(rq->arena, "Item %zu in the array did not validate: %s", nth,

@@ -476,7 +476,7 @@ static enum nst_err source_destroy(struct nst_req *rq)
     nst_sql_add(&q, "SELECT repo.id FROM repo WHERE repo.kind = 'source'");
     NST_TRY(source_scope(&q, rq, nst_parent(rq)));
     nst_sql_add(&q, " AND repo.mnemonic = ");
-    nst_sql_bind(&q, NST_TEXT(rq->var[rq->var_count - 1]));
+    nst_sql_bind(&q, NST_TEXT(rq->var[rq->vars - 1]));
     nst_sql_hold(&q, rq->db, "repo");
     return ocl_purge_all(rq, &q, "repo");
 }

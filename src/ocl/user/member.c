@@ -9,7 +9,7 @@ static enum nst_err load_member(struct ocl_user **user, struct nst_req *rq)
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, " AND account.username = ");
-    nst_sql_bind(&q, NST_TEXT(rq->var[rq->var_count - 1]));
+    nst_sql_bind(&q, NST_TEXT(rq->var[rq->vars - 1]));
     NST_TRY(nst_load_where((void **)user, rq, &ocl_user, NST_LOAD_HELD, &q));
     return *user != NULL ? NST_OK : NST_E_NOT_FOUND;
 }

@@ -117,7 +117,7 @@ static void test_str__utf8_bounds(void **state)
         assert_true(nst_utf8_valid(nst_str_z(good[i])));
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_false(nst_utf8_valid(nst_str_z(bad[i])));
-    assert_int_equal(nst_utf8_count(NST_STR("a\xC3\xA9\xF0\x9F\x98\x80")), 3);
+    assert_int_equal(nst_utf8_length(NST_STR("a\xC3\xA9\xF0\x9F\x98\x80")), 3);
 }
 
 static void test_arena__rewind_frees_only_what_came_after(void **state)

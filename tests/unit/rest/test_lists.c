@@ -108,7 +108,7 @@ static const char *shows(struct fixture *f, const char *query, const char **link
         nst_put(&out, nst_json_get(row, NST_STR("isbn"))->text);
     if (link != NULL)
         *link = "";
-    for (unsigned i = 0; link != NULL && i < q.x.header_count; i++)
+    for (unsigned i = 0; link != NULL && i < q.x.headers; i++)
         if (nst_str_eq(q.x.header[i].name, NST_STR("Link")))
             *link = nst_str_to_z(a, q.x.header[i].value);
     return nst_str_to_z(a, nst_buf_str(&out));
@@ -189,7 +189,7 @@ static enum nst_err show_all(struct nst_req *rq)
     struct nst_select s;
     bool is_there;
     NST_TRY(nst_ask(&s, rq, rq->endpoint->model, nst_object(rq)));
-    NST_TRY(nst_select_count(&s, rq));
+    NST_TRY(nst_select_tally(&s, rq));
     NST_TRY(nst_select_find(&is_there, &s, rq));
     assert_int_equal(s.page.found, 3);
     nst_put_char(&rq->x->out, '[');

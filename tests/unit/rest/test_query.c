@@ -16,7 +16,7 @@ static void reads(const char *query, const char *wanted)
     struct nst_buf out;
     nst_buf_init(&out, a, 4096);
     nst_query_read(&rq);
-    for (size_t i = 0; i < rq.query_count; i++)
+    for (size_t i = 0; i < rq.queries; i++)
         nst_putf(&out, "[%.*s=%.*s]", NST_FMT(rq.query[i].name), NST_FMT(rq.query[i].value));
     nst_put_char(&out, '\0');
     assert_string_equal(out.p, wanted);

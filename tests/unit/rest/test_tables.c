@@ -160,7 +160,7 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
     X(no_size, "book", "resource", "sizeof", t->book.size = 0) \
     X(size_of_another_struct, "shelf", "field id", "one struct", \
       t->shelf.size = sizeof(struct book); \
-      t->shelf.field_count = 1; t->resources[1] = NULL) \
+      t->shelf.fields = 1; t->resources[1] = NULL) \
     X(field_of_another_struct, "book", "field title", "one struct", \
       FIELD(TITLE).size = sizeof(struct shelf)) \
     X(no_table, "book", "resource", ".table", t->book.table = NULL) \
@@ -175,7 +175,7 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
     X(key_of_a_set_that_is_made, "kept_book", "set", "another", t->set[0].key = "url") \
     X(serializer_of_a_set, "kept_book", "serializer library list, word titel", "correct", \
       t->set[0].serializer = &t->set_serializer; \
-      t->set[0].serializer_count = 1; \
+      t->set[0].serializers = 1; \
       t->set_serializer = (struct nst_serializer){ &t->face, NST_LIST, "isbn titel" }) \
     X(switch_of_a_set, "kept_book", "switch brief", "write the serializer", \
       t->set[0].switches = brief_switch) \
@@ -254,7 +254,7 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
 #define SERIALIZERS(X) \
     X(serializer_of_unlisted_face, "book", "serializer other list", "add the face", \
       SERIAL(LISTED).face = &t->other; \
-      t->book.route_count = 0) \
+      t->book.routes = 0) \
     X(serializer_without_face, "book", "serializer ? list", "add the face", \
       SERIAL(LISTED).face = NULL) \
     X(serializer_of_no_use, "book", OWN "?", "nst_use", SERIAL(LISTED).use = NST_USE_COUNT) \
@@ -329,13 +329,13 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
     X(path_twice, "book", "route /shelves/", "together", t->book_route[2].path = "/shelves/") \
     X(path_with_a_resource_without_key, "shelf", "route /shelves/:shelf/", "NST_KEY", \
       t->shelf_field[SHELF_CODE].flags = NST_CORE; \
-      t->book.route_count = 0) \
+      t->book.routes = 0) \
     X(alias_without_hook, "shelf", "route /mine~shelf/", ".hook.alias", \
       t->shelf_route[1].path = "/mine~shelf/") \
     X(nested_row_of_any_parent, "book", BOOKS ":book/", ".parent", t->book.parent = NULL; \
-      t->book_route[0] = t->book_route[2]; t->book.route_count = 2) \
+      t->book_route[0] = t->book_route[2]; t->book.routes = 2) \
     X(nested_list_of_any_parent, "book", BOOKS " GET", ".parent", t->book.parent = NULL; \
-      t->book.route_count = 1; t->book_route[0].post = (struct nst_action){ 0 }) \
+      t->book.routes = 1; t->book_route[0].post = (struct nst_action){ 0 }) \
     X(new_row_of_no_parent, "book", "route /books/ POST", ".parent", \
       t->book_route[2].post = t->book_route[0].post) \
     X(new_row_of_a_scope, "book", BOOKS " POST", ".hook.before_create", t->book.parent = NULL; \
@@ -358,8 +358,8 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
       t->book_route[2].get = VIEWED(&broken_description)) \
     X(view_without_serializer, "book", "route /books/ GET", "NST_LIST", \
       t->book.serializer = &t->book_serializer[1]; \
-      t->book.serializer_count = 3; t->book_route[0].get = VIEWED(&nst_answers_nothing); \
-      t->set[0].route_count = 0) \
+      t->book.serializers = 3; t->book_route[0].get = VIEWED(&nst_answers_nothing); \
+      t->set[0].routes = 0) \
     X(list_without_order, "book", "route /books/ GET", ".order", t->book.order = NULL; \
       t->book_route[0].get = VIEWED(&nst_answers_nothing)) \
     X(destroy_without_columns, "book", BOOKS ":book/ DELETE", "is_active", \
@@ -370,7 +370,7 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
       t->book_route[1].get.flags = NST_MAY_BE_ABSENT) \
     X(list_without_struct, "mark", "route /marks/ GET", "write a view", \
       t->book_route[2].path = "/marks/"; \
-      t->mark.route = &t->book_route[2]; t->mark.route_count = 1; t->book.route_count = 2)
+      t->mark.route = &t->book_route[2]; t->mark.routes = 1; t->book.routes = 2)
 
 #define KINDS(X) FACES(X) RESOURCES(X) FIELDS(X) SERIALIZERS(X) ROUTES(X)
 
