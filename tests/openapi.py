@@ -171,7 +171,7 @@ class Document:
             return schema["const"] if "const" in schema else schema["enum"][0]
         kinds = schema.get("type", "object")
         kind = kinds if isinstance(kinds, str) else [k for k in kinds if k != "null"][0]
-        if kind in ("string", "integer", "array") and name in values:
+        if kind in ("string", "integer", "array", "object") and name in values:
             return values[name]
         return self.of_kind(kind, schema, is_whole, values)
 

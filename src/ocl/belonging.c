@@ -19,6 +19,8 @@ static const struct belonging belongings[] = {
     { "event", "user_id", "account", NULL, NULL },
     { "event", "object_id", "account", NULL, NULL },
     { "event", "actor_id", "account", NULL, NULL },
+    { "client_config", "repo_id", "repo", NULL, NULL },
+    { "client_config", "org_id", "org", NULL, NULL },
     { "logo", "repo_id", "repo", NULL, NULL },
     { "logo", "org_id", "org", NULL, NULL },
     { "logo", "user_id", "account", NULL, NULL },

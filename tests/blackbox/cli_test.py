@@ -65,6 +65,8 @@ V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/ve
            "/users/login/", "/users/{user}/reactivate/", "/users/{user}/staff/",
            "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
            "/user/orgs/repos/", "/orgs/{org}/overview/",
+           "/orgs/{org}/client-configs/", "/client-configs/{client_config}/",
+           *(o + SOURCE + "client-configs/" for o in OWNERS),
            *(o + s + "logo/" for o in OWNERS for s in ("", SOURCE)),
            "/events/", *(o + "events/" for o in OWNERS),
            *(u + r for u in ("/users/{user}/", "/user/")

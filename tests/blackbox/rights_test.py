@@ -77,6 +77,8 @@ GET    {f}/{o}/sources/{s}/latest/concepts/old/summary/ V 200 V250
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/        V 200 V316
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/versions/ V 200 V318
 GET    {f}/{o}/sources/{s}/HEAD/concepts/old/{n}/    V 200 V316
+GET    {f}/{o}/sources/{s}/client-configs/           V 200 V267
+POST   {f}/{o}/sources/{s}/client-configs/           P 400 V113 V267
 PUT    {f}/{o}/sources/{s}/                          E 200 V310
 PATCH  {f}/{o}/sources/{s}/                          E 200 V310
 PUT    {f}/{o}/sources/{s}/HEAD/                     P 200 V312
@@ -327,6 +329,13 @@ GET    /v2/orgs/WHO/events/              O 200 V223 V269
 GET    /v2/orgs/HID/events/              O 200 V223 V269 V806
 GET    /v2/users/owner/events/           A 200 V216 V269
 GET    /v2/user/events/                  S 200 V216 V217 V269
+GET    /v2/orgs/WHO/client-configs/      O 200 V223 V267
+GET    /v2/orgs/HID/client-configs/      O 200 V267 V806
+POST   /v2/orgs/WHO/client-configs/      H 400 V267
+GET    /v2/client-configs/0/             A 404 V267
+PUT    /v2/client-configs/0/             A 404 V267
+PATCH  /v2/client-configs/0/             A 404 V267
+DELETE /v2/client-configs/0/             A 404 V267
 GET    /v2/orgs/WHO/logo/                O 200 V223
 GET    /v2/orgs/HID/logo/                O 404 V223 V806
 POST   /v2/orgs/WHO/logo/                H 400 V223
@@ -835,6 +844,7 @@ INSIDE = ("", "versions/", "latest/", "v1/", "nope/", "concepts/", "concepts/old
 INSIDE_V2 = ("mappings/", "mappings/m/", "mappings/nope/", "concepts/old/mappings/",
              "v1/mappings/m/", "concepts/old/children/", "v1/concepts/nope/parents/",
              "hierarchy/", "v1/hierarchy/", "properties/", "v1/filters/", "mapped-sources/",
+             "client-configs/",
              "HEAD/", "summary/", "v1/processing/", "extras/", "extras/key/", "extras/nope/",
              "v1/extras/", "v1/extras/key/", "nope/extras/key/")
 

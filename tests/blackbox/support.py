@@ -27,6 +27,7 @@ from http_server import PATIENCE, PSQL, REPORTS, Database, environment  # noqa: 
 
 TABLES = ("account", "token", "org", "member", "repo", "repo_version", "concept_version",
           "concept_parent", "mapping_version", "mapping_end", "tally", "pin", "follow", "logo", "event",
+          "client_config",
           "present_name",
           "nst_counter")
 

@@ -45,7 +45,7 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"pin": "0", "follow": "0", "registry_entry": "0", "feedback": "0", "map_project": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
+ABSENT = {"pin": "0", "follow": "0", "client_config": "0", "registry_entry": "0", "feedback": "0", "map_project": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
           "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
 
 # A picture of one dot.
@@ -64,7 +64,8 @@ KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
          "parent_concept_urls": [], "hierarchy_root_url": None,
          "resource_type": "Organization", "resource_id": 2, "follow": "/orgs/WHO/",
          "base64": PICTURE, "url": REGISTERED,
-         "prompt_output_locale": "auto", "input_locales": ["pt-BR"]}
+         "prompt_output_locale": "auto", "input_locales": ["pt-BR"],
+         "config": {"tabs": [{"default": True}]}}
 
 
 def document():
@@ -220,6 +221,11 @@ class World:
             for place in ("", *(f"sources/{source}/" for source in sources)):
                 self.admin.ask("POST", f"/v2/{owner}/{place}logo/", {"base64": PICTURE})
 
+    def configure(self):
+        """Clients know how to show WHO."""
+        if self.admin.ask("GET", "/v2/orgs/WHO/client-configs/").body == b"[]":
+            self.admin.ask("POST", "/v2/orgs/WHO/client-configs/", {"config": KNOWN["config"]})
+
     def mend(self, place, *whose, method="DELETE"):
         """What a request to a place may have deleted or renamed is there again, and named as
         before; of what accounts own, what these and the target own."""
@@ -237,13 +243,15 @@ class World:
         else:
             keeps = method != "DELETE" and re.match(r"/\w+/(orgs|users?)/", place)
             keeps = self.mend_all(mine, whose, bool(keeps))
-            if not keeps or re.search("/(pins|following|logo|url-registry|feedback|map-projects)/", place):
+            if not keeps or re.search(
+                    "/(pins|following|logo|url-registry|feedback|map-projects|client-configs)/", place):
                 self.attach(*whose, sources=() if keeps else ACCESS)
 
     def attach(self, *whose, sources=ACCESS):
         """What hangs on accounts, organisations and sources."""
         self.pin(*whose)
         self.follow(*whose)
+        self.configure()
         self.picture(*whose, sources=sources)
         self.register("", "orgs/WHO/", *(f"users/{name}/" for name in (*whose, TARGET)))
 
@@ -358,6 +366,8 @@ def late_of(path):
     late = {"concept_version": newest, "mapping_version": newest_mapping}
     for name in ("pin", "follow", "registry_entry", "feedback", "map_project"):
         late[name] = lambda *args, n=name: first_of(*args, n)
+    late["client_config"] = lambda who, client, _, values: first_of(
+        who, client, "/v2/orgs/WHO/client-configs/{client_config}", values, "client_config")
     for name in ("name", "description"):
         if f"/{name}s/{{{name}}}" in path:
             late[name] = lambda *args, n=name: newest_label(*args, n)

@@ -4,6 +4,7 @@
 #include "overview.h"
 
 #include "ocl/app.h"
+#include "ocl/client_config/client_config.h"
 #include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
@@ -190,8 +191,12 @@ static const struct nst_parameter org_asked[] = {
     { 0 },
 };
 
-static const struct nst_member org_member[] = { OCL_OVERVIEW_MEMBER, { 0 } };
-static const struct nst_parameter member_asked[] = { OCL_OVERVIEW_ASKED, { 0 } };
+static const struct nst_member org_member[] = { OCL_OVERVIEW_MEMBER,
+                                                OCL_CLIENT_CONFIGS_MEMBER,
+                                                { 0 } };
+static const struct nst_parameter member_asked[] = { OCL_OVERVIEW_ASKED,
+                                                     OCL_CLIENT_CONFIGS_ASKED,
+                                                     { 0 } };
 
 static const struct nst_switch org_switches[] = { OCL_VERBOSE, { 0 } };
 

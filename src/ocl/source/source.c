@@ -3,6 +3,7 @@
 
 #include "ocl/app.h"
 #include "ocl/checksum/repo.h"
+#include "ocl/client_config/client_config.h"
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/event/event.h"
@@ -14,6 +15,7 @@
 #include "ocl/org/org.h"
 #include "ocl/source/declared.h"
 #include "ocl/source/list.h"
+#include "ocl/source/optional.h"
 #include "ocl/summary.h"
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
@@ -499,8 +501,18 @@ static const struct nst_response addition_response[] = {
 };
 static const struct nst_description addition = { .as = nst_create, .response = addition_response };
 
-static const struct nst_member source_member[] = { OCL_SUMMARY_MEMBER, { 0 } };
-static const struct nst_parameter source_asked[] = { OCL_SUMMARY_ASKED, { 0 } };
+static const struct nst_member source_member[] = {
+    OCL_SUMMARY_MEMBER,
+    OCL_CLIENT_CONFIGS_MEMBER,
+    OCL_OPTIONAL_MEMBERS,
+    { 0 },
+};
+static const struct nst_parameter source_asked[] = {
+    OCL_SUMMARY_ASKED,
+    OCL_CLIENT_CONFIGS_ASKED,
+    OCL_OPTIONAL_ASKED,
+    { 0 },
+};
 
 static const struct nst_route source_route[] = {
     /* G71, V307 */

@@ -10,6 +10,7 @@
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/source/declared.h"
+#include "ocl/source/optional.h"
 #include "ocl/summary.h"
 
 #define OTHER(column) \
@@ -527,6 +528,7 @@ static const struct nst_route version_route[] = {
 
 static const struct nst_member version_member[] = {
     OCL_SUMMARY_MEMBER,
+    OCL_OPTIONAL_MEMBERS,
     { V2, 1U << NST_LIST | 1U << NST_DETAIL, "states", "includeStates", ocl_make_states,
       "{\"type\":\"object\"}", "How far each of its tasks is: none is pending." },
     { V2, 1U << NST_LIST | 1U << NST_DETAIL, "tasks", "includeTasks", ocl_make_tasks,
@@ -535,6 +537,7 @@ static const struct nst_member version_member[] = {
 };
 static const struct nst_parameter version_asked[] = {
     OCL_SUMMARY_ASKED,
+    OCL_OPTIONAL_ASKED,
     { "includeStates", NST_SWITCH_SCHEMA, "With `states`." },
     { "includeTasks", NST_SWITCH_SCHEMA, "With `tasks`." },
     { 0 },
