@@ -26,78 +26,6 @@ VERBS = ("serve", "init", "import", "enroll", "enrollments", "user", "token", "c
          "config", "migrate", "openapi", "doctor")
 PASSWORD = "correct-horse-battery-7"
 
-OWNERS = ("/orgs/{org}/", "/users/{user}/", "/user/")
-SOURCE = "sources/{source}/"
-PINNED = ("{version}/concepts/", "latest/concepts/")
-BELOW_SOURCE = ("$difference/", "", "versions/", "latest/", "{version}/", "concepts/", "concepts/{concept}/",
-                "concepts/{concept}/versions/", "concepts/{concept}/{concept_version}/",
-                *PINNED, *(p + "{pinned_concept}/" for p in PINNED),
-                *(p + "{pinned_concept}/versions/" for p in PINNED),
-                *(p + "{pinned_concept}/{concept_version}/" for p in PINNED))
-ACCOUNTS = {"/accounts/link/", "/accounts/sign-in/", "/accounts/sign-out/", "/accounts/whoami/",
-            "/oauth2/access_token/"}
-ENROLL = {"/api/program_enrollments/v1/programs/{program}/" + rest
-          for rest in ("enrollments/", "courses/{course}/enrollments/")}
-CATALOG = {"/api/catalog/v1/" + rest for rest in (
-    "load/", "users/", "users/{username}/", "oauth2_clients/", "oauth2_clients/{client_id}/",
-    "organizations/", "organizations/{key}/", "social_auth/", "programs/", "programs/{uuid}/",
-    "course_overviews/", "course_overviews/{key}/", "course_enrollments/", "program_enrollments/",
-    "program_course_enrollments/")}
-BOTH = {"/orgs/", "/orgs/{org}/", "/users/", "/users/{user}/", "/user/", "/user/orgs/",
-        "/users/{user}/orgs/", "/sources/", "/concepts/", "/orgs/{org}/members/",
-        "/orgs/{org}/members/{user}/", *(o + "sources/" for o in OWNERS),
-        *(o + SOURCE + b for o in OWNERS for b in BELOW_SOURCE)}
-GUIDE_ONLY = {"/api-token-auth/", "/admin/tokens/", "/admin/tokens/{user}/",
-              "/admin/tokens/{user}/named/", "/admin/tokens/{user}/named/{name}/",
-              "/importers/lines/", *(o + SOURCE + "{version}/children/" for o in OWNERS)}
-MAPPINGS = ("mappings/", "mappings/{mapping}/", "mappings/{mapping}/reactivate/",
-            "mappings/{mapping}/versions/", "mappings/{mapping}/{mapping_version}/",
-            "concepts/{concept}/mappings/")
-LABELS = ("reactivate/", "names/", "names/{name}/", "descriptions/",
-          "descriptions/{description}/")
-HELD = ("mappings/", "mappings/{pinned_mapping}/", "mappings/{pinned_mapping}/versions/",
-        "mappings/{pinned_mapping}/{mapping_version}/", "concepts/{pinned_concept}/mappings/")
-FAMILY = ("children/", "parents/", "summary/")
-AT_HEAD = ("HEAD/", *("HEAD/" + b for b in BELOW_SOURCE if b.startswith("concepts/")))
-EXTRAS = ("extras/", "extras/{key}/")
-COUNTED = ("summary/", "processing/")
-V2_ONLY = {"/mappings/", "/orgs/{org}/users/", "/orgs/{org}/users/{user}/", "/version/", "/toggles/", "/locales/",
-           "/users/login/", "/users/{user}/reactivate/", "/users/{user}/staff/",
-           "/users/{user}/orgs/sources/", "/user/orgs/sources/", "/users/{user}/orgs/repos/",
-           "/user/orgs/repos/", "/orgs/{org}/overview/",
-           "/orgs/{org}/client-configs/", "/client-configs/{client_config}/",
-           *(o + SOURCE + "client-configs/" for o in OWNERS),
-           *(o + s + "logo/" for o in OWNERS for s in ("", SOURCE)),
-           "/events/", *(o + "events/" for o in OWNERS),
-           *(u + r for u in ("/users/{user}/", "/user/")
-             for r in ("following/", "following/{follow}/", "followers/", "content-summary/")),
-           "/$checksum/standard/", "/$checksum/smart/",
-           "/repos/", *(o + r for o in OWNERS for r in ("repos/", "pins/", "pins/{pin}/")),
-           *(o + "map-projects/" + p for o in OWNERS for p in ("", *("{map_project}/" + q for q in (
-               "", "summary/", "logs/", "configurations/", "auto-match-runs/")))),
-           "/changelog/", "/swagger/", "/redoc/", "/feedback/", "/admin/feedback/",
-           "/admin/feedback/{feedback}/",
-           *("/healthcheck/" + s for s in (
-               "", "critical/", "db/", "redis/", "es/", "flower/", "celery/",
-               *(f"celery@{q}/" for q in (
-                   "default", "indexing", "concurrent", "bulk_import_root",
-                   *(f"bulk_import_{n}" for n in range(4)))))),
-           *(o + r for o in ("/", *OWNERS)
-             for r in ("url-registry/", "url-registry/{registry_entry}/", "url-registry/$lookup/")),
-           "/users/{user}/orgs/url-registry/", "/user/orgs/url-registry/",
-           *(o + e for o in OWNERS for e in EXTRAS),
-           *(o + SOURCE + b + e for o in OWNERS for e in (*EXTRAS, *COUNTED)
-             for b in ("", "HEAD/", "{version}/", "latest/")),
-           *(o + SOURCE + b for o in OWNERS for b in AT_HEAD),
-           *(o + SOURCE + v + b for o in OWNERS for v in ("", "HEAD/")
-             for b in (*MAPPINGS, *("mappings/{mapping}/" + b for b in EXTRAS),
-                       *("concepts/{concept}/" + b for b in (*LABELS, *EXTRAS, *FAMILY)))),
-           *(o + SOURCE + v + "hierarchy/" for o in OWNERS
-             for v in ("", "HEAD/", "latest/", "{version}/")),
-           *(o + SOURCE + v + "concepts/lookup/" for o in OWNERS
-             for v in ("", "latest/", "{version}/")),
-           *(o + SOURCE + v + b for o in OWNERS for v in ("latest/", "{version}/")
-             for b in (*HELD, *("concepts/{pinned_concept}/" + b for b in FAMILY)))}
 
 # What an import leaves, without the times.
 CONTENT = (
@@ -474,14 +402,10 @@ class Cases:
 
     # ---- openapi ----
 
-    def test_openapi_has_every_path(self):
+    def test_openapi_is_what_the_server_serves(self):
         with self.site() as site:
             text = good(site.run("openapi", where=False)).stdout
             document = json.loads(text, object_pairs_hook=without_twins)
-            wanted = {"/guide" + p for p in BOTH | GUIDE_ONLY} | {"/v2" + p for p in BOTH | V2_ONLY}
-            wanted |= ACCOUNTS | ENROLL | CATALOG
-            paths = set(document["paths"])
-            assert wanted == paths, f"missing {wanted - paths}, surplus {paths - wanted}"
             site.init()
             with site.serve() as server:
                 client = server.client()
@@ -499,7 +423,8 @@ class Cases:
         for path, operations in document["paths"].items():
             for method in set(operations) - {"parameters"}:
                 assert operations[method]["responses"], f"{method} {path} has no answer"
-        program, course = sorted(ENROLL, key=len)
+        program, course = ("/api/program_enrollments/v1/programs/{program}/" + rest
+                           for rest in ("enrollments/", "courses/{course}/enrollments/"))
         for path, method, key, statuses in (
                 (program, "post", "external_user_key",
                  ["enrolled", "pending", "suspended", "withdrawn"]),

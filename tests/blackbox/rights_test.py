@@ -690,16 +690,18 @@ def cells(matrix):
 
 
 def every_route_has_a_row(matrix):
-    """What the server declares on the faces of OCL stands in the tables."""
+    """What the server declares on the faces of OCL stands in the tables, and nothing else."""
     paths = matrix.admin.expect(200, "GET", "/openapi.json").json()["paths"]
+    declared = [(m.upper(), re.compile("[^/]+".join(map(re.escape, re.split("{[a-z_]+}", path)))), path)
+                for path, item in paths.items() if path.startswith(("/guide/", "/v2/"))
+                for m in item if m != "parameters"]
     known = {(row.method, row.place) for row in rows()}
-    missing = []
-    for path, item in paths.items():
-        pattern = re.compile("[^/]+".join(map(re.escape, re.split("{[a-z_]+}", path))))
-        missing += [f"{m.upper()} {path}" for m in item if path.startswith(("/guide/", "/v2/"))
-                    and m != "parameters"
-                    and not any(k == m.upper() and pattern.fullmatch(p) for k, p in known)]
-    assert not missing, missing
+    missing = [f"{m} {path}" for m, pattern, path in declared
+               if not any(k == m and pattern.fullmatch(p) for k, p in known)]
+    asked = {(row.method, row.place) for row in rows() if row.status not in (404, 405)}
+    strange = [f"{k} {p}" for k, p in sorted(asked)
+               if not any(k == m and pattern.fullmatch(p) for m, pattern, _ in declared)]
+    assert not missing and not strange, f"no row: {missing}; no route: {strange}"
 
 
 def gone(matrix, row):
