@@ -16,6 +16,7 @@ import sys
 import university
 from pypi import install
 from support import Site, Tally, arguments
+from world import ALIASES
 
 TESTER = "schemathesis==4.32.5"
 GENERATOR = "openapi-python-client==0.29.1"
@@ -86,8 +87,7 @@ def run_tester(folder, site, server, credentials, *words):
     return "" if p.returncode == 0 else p.stdout[-12000:]
 
 
-# Of what stands elsewhere; sweep_test asks them all.
-ALIASES = r"/(users/\{user\}|user)/(orgs|sources)/|/(HEAD|latest)/"
+# Of what stands elsewhere, sweep_test asks.
 EDGES = ("--phases", "coverage", "--exclude-path-regex", ALIASES)
 
 

@@ -49,8 +49,7 @@ SHOWN = 40  # faults printed
 KEPT = {"curriculum_uuid": CURRICULUM, "student_key": "1002"}
 
 IDENTITIES = ("none", "bad", "stranger", "member", "owner", "staff", "superuser", "off")
-# Paths that are other names of a place: by another kind of owner, by HEAD, by `latest`.
-ALIASES = re.compile(r"/(users/\{user\}|user)/(orgs|sources)/|/(HEAD|latest)/")
+ALIASES = re.compile(world.ALIASES)
 WRONG = (None, b"", b"{", b"[]", b"5", b"null", b'{"id": {"a": []}, "name": 7, "names": [5]}',
          b'[[1], {"status": []}]')
 

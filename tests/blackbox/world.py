@@ -45,8 +45,16 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
-ABSENT = {"pin": "0", "follow": "0", "client_config": "0", "registry_entry": "0", "feedback": "0", "map_project": "0", "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1", "uuid": "0a", "program": "0a",
-          "course": "course-v1:no+no+no", "course_overviews": "course-v1:no+no+no"}
+ABSENT = {**dict.fromkeys(("pin", "follow", "client_config", "registry_entry", "feedback",
+                           "map_project"), "0"),
+          "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1",
+          "uuid": "0a", "program": "0a", "course": "course-v1:no+no+no",
+          "course_overviews": "course-v1:no+no+no"}
+
+# Paths that are other names of a place, or the same below another kind of owner: by oneself, below
+# users what organisations have as well, by HEAD, by `latest`. Each registry takes an address once.
+ALIASES = (r"/user/(?!url-registry).|/users/\{user\}/(orgs|sources|repos|pins|logo|extras|map-projects)/"
+           r"|/(HEAD|latest)/")
 
 # A picture of one dot.
 PICTURE = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSu"

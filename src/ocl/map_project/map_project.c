@@ -343,7 +343,7 @@ static const struct nst_response set_logs_response[] = {
     { 0 },
 };
 static const struct nst_response runs_response[] = {
-    { 200, "There are none yet.", { .schema = "{\"type\":\"array\",\"maxItems\":0}" } },
+    { 200, "There are none yet.", { .schema = "{\"type\":\"array\",\"maxItems\":0,\"items\":{}}" } },
     { 0 },
 };
 static const struct nst_response run_response[] = {
