@@ -30,7 +30,7 @@ static const struct nst_field config_field[] = {
     NST_FIELD("is_template", client_config, is_template, &nst_bool, .fallback = "false",
               .doc = "Meant to be copied."),
     NST_FIELD("public", client_config, is_public, &nst_bool, .column = "is_public",
-              .fallback = "true", .doc = "Meant for everybody."),
+              .fallback = "true", .doc = "Of a template: it is for everybody. Hides nothing."),
     NST_FIELD("org_id", client_config, org_id, &nst_int, .flags = NST_CORE,
               .doc = "Number of the organisation."),
     NST_FIELD("repo_id", client_config, repo_id, &nst_int, .flags = NST_CORE,

@@ -19,3 +19,4 @@ CREATE INDEX event_actor ON event (actor_id);
 CREATE INDEX event_user ON event (user_id);
 CREATE INDEX event_of_org ON event (of_org_id, id);
 CREATE INDEX event_repo ON event (repo_id, id);
+CREATE INDEX event_news ON event (id) WHERE event_type = 'Created' OR event_type = 'Released';

@@ -91,7 +91,7 @@ static const struct nst_field event_field[] = {
               .doc = "Number of the source that it is of."),
     NST_FIELD("version_id", event, thing.version_id, &nst_int, .flags = NST_CORE,
               .doc = "Number of the version that it is of."),
-    NST_LINK("url", "/users/{object}/events/{id}/", .doc = "What names it."),
+    NST_LINK("url", "/users/{object}/events/{id}/", .doc = "Its name; no view answers there."),
 };
 
 static const struct nst_serializer event_serializer[] = {
