@@ -216,6 +216,7 @@ enum nst_action_flag {
     NST_MAY_BE_ABSENT = 1 << 0, /* the last object of the path need not exist */
     NST_ANONYMOUS = 1 << 1,     /* the view itself needs no credentials (log-in) */
     NST_NEEDS_PARENT = 1 << 2,  /* under what is not there it is 405, without a body */
+    NST_READS = 1 << 3,         /* it changes nothing, whatever its method is */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

@@ -144,7 +144,10 @@ static void fail_plainly(struct nst_exchange *x, enum nst_err err)
 
 static bool reads_only(const struct nst_req *rq)
 {
-    return rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET;
+    if (rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET)
+        return true;
+    const struct nst_action *action = rq->endpoint->action[rq->method];
+    return action != NULL && (action->flags & NST_READS) != 0;
 }
 
 /* What has waited while its client went away, and changes nothing, is not done. */
