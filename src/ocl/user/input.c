@@ -7,14 +7,36 @@
 
 /* ---- Passwords ---- */
 
-/* There are no groups here yet, so that every name is one of none (V212). */
-static void refuse_groups(struct nst_req *rq)
+static void refuse_groups(struct nst_req *rq, const char *text)
+{
+    nst_add_problem(rq, NST_STR("auth_groups"), nst_str_z(text), true);
+}
+
+/* There is one group (V212, V809). */
+static void check_groups(struct nst_req *rq)
 {
     const struct nst_json *v = nst_body_member(rq, "auth_groups");
-    bool is_none =
-        v == NULL || v->kind == NST_JSON_NULL || (v->kind == NST_JSON_ARRAY && v->count == 0);
-    if (!is_none)
-        nst_add_problem(rq, NST_STR("auth_groups"), NST_STR("Invalid auth group."), true);
+    bool is_good = v == NULL || v->kind == NST_JSON_NULL || v->kind == NST_JSON_ARRAY;
+    for (const struct nst_json *i = is_good && v != NULL ? v->first : NULL; i != NULL; i = i->next)
+        is_good = is_good && i->kind == NST_JSON_STRING &&
+                  nst_str_eq(i->text, NST_STR(OCL_GROUP_GRAPHQL));
+    if (!is_good)
+        refuse_groups(rq, "Invalid auth group.");
+}
+
+/* Who is no staff may leave a group, and nothing else: it would be no barrier. */
+static enum nst_err take_groups(struct nst_req *rq, struct ocl_user *u, const struct ocl_user *was)
+{
+    const struct nst_json *v = rq->face != GUIDE ? nst_body_member(rq, "auth_groups") : NULL;
+    bool may_give = rq->caller.is_staff || rq->caller.is_superuser || rq->is_internal;
+    if (v == NULL || v->kind != NST_JSON_ARRAY)
+        return NST_OK;
+    u->auth_groups = v->count > 0 ? NST_STR("[\"" OCL_GROUP_GRAPHQL "\"]") : NST_STR("[]");
+    nst_mark_set(&ocl_user, u, "auth_groups");
+    if (may_give || v->count == 0 || nst_str_eq(u->auth_groups, was->auth_groups))
+        return NST_OK;
+    refuse_groups(rq, "Only staff may give groups.");
+    return NST_E_INVALID;
 }
 
 static enum nst_err check_password(struct nst_req *rq, struct nst_str password)
@@ -34,7 +56,7 @@ enum nst_err ocl_user_gather(struct nst_req *rq)
     struct ocl_user_secrets *secrets = NST_NEW(rq->arena, struct ocl_user_secrets);
     rq->prepared = secrets;
     if (rq->face != GUIDE)
-        refuse_groups(rq);
+        check_groups(rq);
     NST_TRY(nst_bind(u, rq, &ocl_user, o == NULL ? NST_CREATE : NST_UPDATE));
     if (!nst_is_set(&ocl_user, u, "password"))
         return NST_OK;
@@ -124,6 +146,7 @@ enum nst_err ocl_user_before_create(struct nst_req *rq, void *row)
     const struct ocl_user nobody = { .first_name = NST_STR(""), .last_name = NST_STR("") };
     struct ocl_user *u = row;
     take_hash(rq, u);
+    NST_TRY(take_groups(rq, u, &nobody));
     NST_TRY(nst_next_id(&u->row.id, rq->db, "account", 1));
     NST_TRY(settle_names(rq, u, &nobody));
     return ocl_face_of(rq)->emails_are_unique ? refuse_taken(rq, u, &nobody) : NST_OK;
@@ -148,6 +171,7 @@ enum nst_err ocl_user_before_update(struct nst_req *rq, void *row)
             return NST_E_FORBIDDEN;
         take_hash(rq, u);
     }
+    NST_TRY(take_groups(rq, u, was));
     NST_TRY(settle_names(rq, u, was));
     if (!ocl_face_of(rq)->emails_are_unique)
         return NST_OK;

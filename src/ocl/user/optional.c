@@ -6,6 +6,7 @@
 #include "ocl/follow/follow.h"
 #include "ocl/org/org.h"
 #include "ocl/pin/pin.h"
+#include "ocl/user/user.h"
 
 static enum nst_err make_orgs(struct nst_req *rq, const struct nst_shown *shown)
 {
@@ -26,12 +27,11 @@ static enum nst_err make_orgs(struct nst_req *rq, const struct nst_shown *shown)
     return NST_OK;
 }
 
-/* No groups are kept (V212). */
 static enum nst_err make_groups(struct nst_req *rq, const struct nst_shown *shown)
 {
     (void)rq;
     for (size_t i = 0; i < shown->count; i++)
-        shown->value[i] = NST_STR("[]");
+        shown->value[i] = ((const struct ocl_user *)shown->row[i])->auth_groups;
     return NST_OK;
 }
 
@@ -54,7 +54,7 @@ const struct nst_member ocl_user_member[] = {
     USER("subscribed_orgs", "includeSubscribedOrgs", make_orgs, ARRAY("object"),
          "Organisations that the user is a member of."),
     USER("auth_groups", "includeAuthGroups", make_groups, ARRAY("string"),
-         "Groups: there are none."),
+         "Groups that the user is in."),
     USER("pins", "includePins", ocl_make_pins, ARRAY("object"), "What the user has put first."),
     USER("followers", "includeFollowers", ocl_make_followers, ARRAY("object"),
          "Who follows the user: the newest 1000."),

@@ -46,6 +46,8 @@ static const struct nst_field user_field[] = {
               .doc = "Free JSON object."),
     NST_FIELD("password", ocl_user, password, &nst_text, .max = NST_PASSWORD_MAX,
               .doc = "Sets the password; never shown."),
+    NST_FIELD("auth_groups", ocl_user, auth_groups, &nst_text, .fallback = "[]", .flags = NST_CORE,
+              .doc = "Names of groups, a JSON list."),
     NST_FIELD("token_serial", ocl_user, token_serial, &nst_int, .fallback = "0",
               .doc = "Which derived token is valid."),
     NST_FIELD("is_staff", ocl_user, is_staff, &nst_bool, .fallback = "false",

@@ -7,7 +7,7 @@
 struct ocl_user {
     struct nst_row row;
     struct nst_str username, name, email, company, location, website, bio, preferred_locale;
-    struct nst_str extras, password;
+    struct nst_str extras, password, auth_groups;
     int64_t token_serial;
     bool is_staff, is_superuser, is_active;
     int64_t last_login, created_at, updated_at, created_by, updated_by;
@@ -17,6 +17,9 @@ struct ocl_user {
 };
 
 extern const struct nst_resource ocl_user;
+
+/* The group that GraphQL takes (V275). */
+#define OCL_GROUP_GRAPHQL "graphql_api"
 
 /* What a request that makes or changes a user has prepared (rq->prepared). */
 struct ocl_user_secrets {
