@@ -484,6 +484,8 @@ PUT    /v2/users/nobody/reactivate/      X 404 V215
 PUT    /v2/users/target/staff/           R 204 V215
 GET    /v2/toggles/                      A 200 V326
 GET    /v2/version/                      A 200 V326
+GET    /v2/graphql/                      A 400 V275
+POST   /v2/graphql/                      A 400 V275
 POST   /v2/$checksum/standard/           T 400 V324 V423
 POST   /v2/$checksum/smart/              T 400 V324 V423
 GET    /v2/orgs/WHO/users/target/        M 204 V303

@@ -54,9 +54,9 @@ static enum nst_err put_state(struct nst_sql *q, struct nst_req *rq)
                            : ocl_present_scope(q, rq, nst_ancestor(rq, "source"), TABLE);
 }
 
-static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const struct list *l)
+/* Those of the concepts: the conditions begin with what state they are in. */
+static void put_ends(struct nst_sql *q, const struct list *l)
 {
-    nst_sql_init(q, rq->arena);
     nst_sql_add(q, " AND (");
     put_codes(q, "from", l->shown);
     if (l->is_inverse) {
@@ -64,9 +64,6 @@ static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const 
         put_codes(q, "to", l->shown);
     }
     nst_sql_add(q, ")");
-    put_values(q, rq, "mapTypes", "map_type");
-    put_values(q, rq, "targetRepoUrls", "to_source_url");
-    return put_state(q, rq);
 }
 
 /* ---- Whose they are ---- */
@@ -106,29 +103,45 @@ static void take(void *arg, const void *row, struct nst_str json)
         give(l, m, &m->to, json);
 }
 
-enum nst_err ocl_make_mappings(struct nst_req *rq, const struct nst_shown *shown)
+enum nst_err ocl_embed_mappings(struct nst_req *rq, const struct nst_shown *shown,
+                                const struct ocl_embedding *how)
 {
-    struct nst_sql q;
     struct list l = { .shown = shown,
                       .coded = ocl_code_rows(rq, shown),
                       .out = NST_NEW_ARRAY(rq->arena, struct nst_buf, shown->count),
-                      .is_inverse = nst_query_is_true(rq, "includeInverseMappings") };
-    bool is_held = nst_ancestor(rq, "version") != NULL;
+                      .is_inverse = how->is_inverse };
     const struct nst_inner inner = { .resource = &ocl_mapping,
-                                     .set = is_held ? &ocl_mapping.sets[OCL_PINNED] : NULL,
-                                     .use = nst_query_is_true(rq, "mappingBrief") ? NST_BRIEF
-                                                                                  : NST_DETAIL,
-                                     .conditions = &q,
+                                     .set = how->set,
+                                     .use = how->use,
+                                     .conditions = how->state,
+                                     .order = how->order,
                                      .limit = INT64_MAX,
                                      .take = take,
                                      .arg = &l };
     for (size_t i = 0; i < shown->count; i++)
         nst_buf_init(&l.out[i], rq->arena, NST_HTTP_ANSWER_MAX);
-    NST_TRY(put_conditions(&q, rq, &l));
+    put_ends(how->state, &l);
     NST_TRY(nst_each_row(rq, &inner));
     for (size_t i = 0; i < shown->count; i++) {
         nst_put_z(&l.out[i], l.out[i].n == 0 ? "[]" : "]");
         shown->value[i] = nst_buf_str(&l.out[i]);
     }
     return NST_OK;
+}
+
+enum nst_err ocl_make_mappings(struct nst_req *rq, const struct nst_shown *shown)
+{
+    struct nst_sql q;
+    bool is_held = nst_ancestor(rq, "version") != NULL;
+    const struct ocl_embedding how = {
+        .state = &q,
+        .set = is_held ? &ocl_mapping.sets[OCL_PINNED] : NULL,
+        .use = nst_query_is_true(rq, "mappingBrief") ? NST_BRIEF : NST_DETAIL,
+        .is_inverse = nst_query_is_true(rq, "includeInverseMappings"),
+    };
+    nst_sql_init(&q, rq->arena);
+    put_values(&q, rq, "mapTypes", "map_type");
+    put_values(&q, rq, "targetRepoUrls", "to_source_url");
+    NST_TRY(put_state(&q, rq));
+    return ocl_embed_mappings(rq, shown, &how);
 }

@@ -31,6 +31,21 @@ extern const struct ocl_kind ocl_mapping_kind;
  * Errors: those of nst_each_row. */
 enum nst_err ocl_make_mappings(struct nst_req *rq, const struct nst_shown *shown);
 
+/* Which mappings concepts are given, and how they are shown. */
+struct ocl_embedding {
+    struct nst_sql *state; /* conditions that say which versions of mappings; it is added to */
+    const struct nst_set *set;
+    enum nst_use use;
+    const char *order; /* NULL: the set's */
+    bool is_inverse;   /* with those that lead to the concept */
+};
+
+/* Of concepts, of which the rows need no more than number, id and repo_id, the mappings of their source
+ * that the caller may see and that are not retired, as JSON lists.
+ * Errors: those of nst_each_row. */
+NST_CHECKED enum nst_err ocl_embed_mappings(struct nst_req *rq, const struct nst_shown *shown,
+                                            const struct ocl_embedding *how);
+
 /* ---- What stands at the ends (lookup.c) ---- */
 
 /* Of mappings the source and the concept at one of the ends, and the name of the concept, null
