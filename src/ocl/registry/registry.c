@@ -63,6 +63,7 @@ static enum nst_err entry_before_create(struct nst_req *rq, void *row)
 /* ---- Where they lead ---- */
 
 struct leads {
+    struct nst_arena *arena;
     const struct nst_shown *shown;
     int64_t *repo; /* of each row; 0: to nothing */
 };
@@ -94,15 +95,16 @@ static enum nst_err find_repos(const struct leads *leads, struct nst_req *rq)
 static void take_repo(void *arg, const void *row, struct nst_str json)
 {
     const struct leads *leads = arg;
+    struct nst_str kept = nst_str_copy(leads->arena, json);
     for (size_t i = 0; i < leads->shown->count; i++)
         if (leads->repo[i] == ((const struct nst_row *)row)->id)
-            leads->shown->value[i] = json;
+            leads->shown->value[i] = kept;
 }
 
 /* For struct nst_member: the source as lists show it. */
 static enum nst_err make_repo(struct nst_req *rq, const struct nst_shown *shown)
 {
-    struct leads leads = { shown, NST_NEW_ARRAY(rq->arena, int64_t, shown->count + 1) };
+    struct leads leads = { rq->arena, shown, NST_NEW_ARRAY(rq->arena, int64_t, shown->count + 1) };
     struct nst_sql which;
     size_t count = 0;
     NST_TRY(find_repos(&leads, rq));
