@@ -64,6 +64,10 @@ NST_CHECKED enum nst_err nst_json_read(struct nst_json **out, struct nst_json_fa
  * NULL or no object. */
 struct nst_json *nst_json_get(const struct nst_json *v, struct nst_str name);
 
+/* True when v is a string that a database can hold: neither engine stores a NUL or half a
+ * surrogate pair as text. NULL is none. */
+bool nst_json_is_text(const struct nst_json *v);
+
 /* True when both are the same JSON value: members in any order (last of equal
  * names), numbers by their text. */
 bool nst_json_equal(const struct nst_json *x, const struct nst_json *y);

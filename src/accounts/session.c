@@ -126,9 +126,7 @@ enum nst_err nst_authenticate_session(struct nst_req *rq)
 struct nst_str nst_body_text(const struct nst_req *rq, const char *name)
 {
     const struct nst_json *v = nst_json_get(rq->body, nst_str_z(name));
-    bool is_text = v != NULL && v->kind == NST_JSON_STRING && !v->has_surrogate &&
-                   nst_str_find(v->text, '\0') == v->text.n;
-    return is_text ? v->text : (struct nst_str){ 0 };
+    return nst_json_is_text(v) ? v->text : (struct nst_str){ 0 };
 }
 
 struct sign_in {

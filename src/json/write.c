@@ -225,6 +225,12 @@ struct nst_json *nst_json_get(const struct nst_json *v, struct nst_str name)
     return found;
 }
 
+bool nst_json_is_text(const struct nst_json *v)
+{
+    return v != NULL && v->kind == NST_JSON_STRING && !v->has_surrogate &&
+           nst_str_find(v->text, '\0') == v->text.n;
+}
+
 /* A member and its place, so that sorting keeps the last of equal names last. */
 struct member {
     const struct nst_json *value;

@@ -247,7 +247,7 @@ static bool read_value(struct nst_value *out, const struct nst_json *v)
         return true;
     case NST_JSON_STRING:
         *out = NST_TEXT(v->text);
-        return !v->has_surrogate && nst_str_find(v->text, '\0') == v->text.n;
+        return nst_json_is_text(v);
     default:
         return false;
     }

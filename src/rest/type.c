@@ -16,8 +16,7 @@ static bool parse_text(struct nst_req *rq, const struct nst_field *f, const stru
     struct nst_str *out = member;
     switch (v->kind) {
     case NST_JSON_STRING:
-        /* Neither engine stores a NUL or half a surrogate pair as text. */
-        if (v->has_surrogate || nst_str_find(v->text, '\0') < v->text.n)
+        if (!nst_json_is_text(v))
             return false;
         *out = nst_str_copy(rq->arena, v->text);
         return true;

@@ -105,7 +105,7 @@ static enum nst_err find_followed(struct ocl_thing *thing, struct nst_req *rq, i
     bool found = false;
     if (v == NULL || v->kind == NST_JSON_NULL || (v->kind == NST_JSON_STRING && v->text.n == 0))
         return refuse(rq, NST_STR("follow and follow_type are mandatory"));
-    if (v->kind == NST_JSON_STRING && !v->has_surrogate && nst_str_find(v->text, '\0') == v->text.n)
+    if (nst_json_is_text(v))
         NST_TRY(ocl_find_thing(thing, &found, rq, v->text));
     if (!found)
         return refuse(rq, NST_STR("Invalid follow uri"));

@@ -136,7 +136,7 @@ static enum nst_err find_entry(struct entry **e, struct nst_req *rq)
 {
     const struct nst_json *url = nst_body_member(rq, "url");
     struct nst_sql q;
-    if (url == NULL || url->kind != NST_JSON_STRING || url->text.n == 0)
+    if (!nst_json_is_text(url) || url->text.n == 0)
         return nst_fail_bare(rq, NST_E_INVALID, "detail",
                              NST_STR("url is required in query params"));
     nst_sql_init(&q, rq->arena);
