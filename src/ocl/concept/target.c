@@ -8,10 +8,11 @@
 
 #define M "mapping_version"
 
-/* What stands behind the last slash: the expression of the index mapping_target. */
+/* What stands behind the last slash, up to one character more than a short code has: the expression
+ * of the index mapping_target. */
 #define PATH "rtrim(" M ".to_source_url, '/')"
 #define SHORT_CODE \
-    "substr(" PATH ", length(rtrim(" PATH ", replace(" M ".to_source_url, '/', ''))) + 1)"
+    "substr(" PATH ", length(rtrim(" PATH ", replace(" M ".to_source_url, '/', ''))) + 1, 256)"
 
 static const struct {
     const char *name, *column;
