@@ -10,6 +10,13 @@
 #include "ocl/version/version.h"
 
 #define TABLE "concept_version"
+/* The source, and which properties it declares: now, or as one of its versions has them, which
+ * ocl_put_said chooses. */
+#define SOURCE(said) TABLE " JOIN (SELECT r.*, " said ") repo ON repo.id = " TABLE ".repo_id"
+#define PRESENT      SOURCE("r.properties AS declared FROM repo r")
+#define PAST \
+    SOURCE("v.id AS said_id, v.properties AS declared FROM repo r JOIN repo_version v " \
+           "ON v.repo_id = r.id")
 #define PLACE "{owner_url}sources/{source}/concepts/{id}/"
 
 static const struct nst_field concept_field[] = {
@@ -41,10 +48,10 @@ static const struct nst_field concept_field[] = {
     NST_FIELD("terms", ocl_concept, terms, &nst_text, .fallback = "",
               .doc = "Locales and types of its names and descriptions, for filters."),
     OCL_CONTENT_FIELDS(ocl_concept, TABLE, "concept_id"),
-    NST_FIELD("declared", ocl_concept, declared, &nst_text, .column = "repo.properties",
+    NST_FIELD("declared", ocl_concept, declared, &nst_text, .column = "repo.declared",
               .flags = NST_LAZY, .doc = "Properties that its source declares."),
     NST_FIELD("declared_values", ocl_concept, declared_values, &nst_text,
-              .column = "(CASE WHEN repo.properties <> '[]' THEN concept_version.extras END)",
+              .column = "(CASE WHEN repo.declared <> '[]' THEN concept_version.extras END)",
               .flags = NST_LAZY, .doc = "Where it declares some, the free JSON object."),
     NST_MADE("property", &ocl_property, "{declared}{declared_values}",
              .doc = "What the free JSON object has under the codes that its source declares."),
@@ -284,6 +291,12 @@ static enum nst_err concept_scope(struct nst_sql *q, struct nst_req *rq,
     return ocl_present_scope(q, rq, source, TABLE);
 }
 
+void ocl_put_said(struct nst_sql *q, const struct nst_object *version)
+{
+    nst_sql_add(q, " AND repo.said_id = ");
+    nst_sql_bind(q, NST_INT(((const struct nst_row *)version->row)->id));
+}
+
 static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
 {
@@ -291,6 +304,7 @@ static enum nst_err pinned_scope(struct nst_sql *q, struct nst_req *rq,
     if (nst_is(parent, &ocl_concept))
         ocl_relatives_scope(q, rq->action->arg, parent->row,
                             ((const struct ocl_version *)version->row)->rev);
+    ocl_put_said(q, version);
     return ocl_held_scope(q, rq, version, TABLE);
 }
 
@@ -298,6 +312,13 @@ static enum nst_err history_scope(struct nst_sql *q, struct nst_req *rq,
                                   const struct nst_object *parent)
 {
     return ocl_history_scope(q, rq, parent, TABLE, "concept_id");
+}
+
+static enum nst_err pinned_history_scope(struct nst_sql *q, struct nst_req *rq,
+                                         const struct nst_object *parent)
+{
+    ocl_put_said(q, nst_ancestor(rq, "version"));
+    return history_scope(q, rq, parent);
 }
 
 #define PARENT_LESS "onlyParentLess"
@@ -482,14 +503,17 @@ static const struct nst_route history_route[] = {
       .doc = "One version of a concept." },
     { V2, S "(HEAD/|)concepts/:concept/:concept_version/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "One version of a concept." },
+};
+
+static const struct nst_route pinned_history_route[] = {
     /* G83 */
     { GUIDE, PINNED "versions/", .get = { nst_list, ocl_any_token },
       .doc = "The version of a concept that a version of a source holds." },
     { V2, PINNED "versions/", .get = { nst_list, ocl_any_caller },
       .doc = "The version of a concept that a version of a source holds." },
-    { GUIDE, PINNED ":concept_version/", .get = { nst_retrieve, ocl_any_token },
+    { GUIDE, PINNED ":pinned_concept_version/", .get = { nst_retrieve, ocl_any_token },
       .doc = "That version itself." },
-    { V2, PINNED ":concept_version/", .get = { nst_retrieve, ocl_any_caller },
+    { V2, PINNED ":pinned_concept_version/", .get = { nst_retrieve, ocl_any_caller },
       .doc = "That version itself." },
 };
 
@@ -509,7 +533,7 @@ static const struct nst_filter concept_filter[] = {
     OF_TERMS("name_types", OCL_TERM_NAME, "Type of a name."),
     OF_TERMS("description_types", OCL_TERM_DESCRIPTION, "Type of a description."),
     { "properties", NST_KEYS, .column = TABLE ".extras", .joint = "__",
-      .only = "replace(repo.properties, '{\"code\":' || ? || ',', '') <> repo.properties",
+      .only = "replace(repo.declared, '{\"code\":' || ? || ',', '') <> repo.declared",
       .doc = "Only concepts whose property of that code, which their source declares, is this." },
     OCL_CONTENT_FILTERS(TABLE),
     { 0 },
@@ -535,7 +559,7 @@ static const struct nst_parameter concept_list_asked[] = {
 
 /* How one of them was is shown whatever it is, and there are few. */
 static const struct nst_set concept_sets[] = {
-    { "pinned_concept", NST_SERIALIZERS(pinned_serializer), NST_ROUTES(pinned_route),
+    { "pinned_concept", .from = PAST, NST_SERIALIZERS(pinned_serializer), NST_ROUTES(pinned_route),
       .member = pinned_member, .hook = { .scope = pinned_scope, .state = ocl_held_state },
       .doc = "A concept as a version of its source holds it." },
     { "concept_version", .key = "version", .asked = ocl_content_asked,
@@ -543,13 +567,20 @@ static const struct nst_set concept_sets[] = {
       .member_asked = version_asked,
       .hook = { .scope = history_scope, .visible = nst_all_visible, .count = nst_no_tally },
       .doc = "One version of a concept." },
+    { "pinned_concept_version", .from = PAST, .key = "version", .asked = ocl_content_asked,
+      NST_SERIALIZERS(version_serializer), NST_ROUTES(pinned_history_route),
+      .member = version_member, .member_asked = version_asked,
+      .hook = { .scope = pinned_history_scope, .visible = nst_all_visible, .count = nst_no_tally },
+      .doc = "The version of a concept that a version of its source holds." },
+    [OCL_HELD] = { "held_concept", NST_SERIALIZERS(pinned_serializer), .member = pinned_member,
+                   .doc = "A concept that something in a version of a source leads to." },
     { 0 },
 };
 
 const struct nst_resource ocl_concept = {
     .name = "concept",
     .table = TABLE,
-    .from = TABLE " JOIN repo ON repo.id = " TABLE ".repo_id",
+    .from = PRESENT,
     .is_replaced = true,
     .size = sizeof(struct ocl_concept),
     NST_FIELDS(concept_field),

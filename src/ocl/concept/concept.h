@@ -22,6 +22,14 @@ extern const struct nst_resource ocl_concept, ocl_concept_name, ocl_concept_desc
 
 extern const struct ocl_kind ocl_concept_kind;
 
+/* Place in ocl_concept.sets: rows of a version as that of OCL_PINNED shows them, with the properties
+ * that their source declares now: which version of theirs is meant, nobody says. */
+#define OCL_HELD 3
+
+/* Limit rows of the sets below a version of the source to what that version declares; they are one
+ * for each version otherwise. */
+void ocl_put_said(struct nst_sql *q, const struct nst_object *version);
+
 /* V253, where no name is left that is not retired. */
 #define OCL_NO_NAME "A concept must have at least one name"
 

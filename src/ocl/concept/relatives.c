@@ -111,6 +111,8 @@ static enum nst_err find_relatives(struct list *l)
                  l->r->are);
     NST_TRY(put_edges(&q, l));
     nst_sql_add(&q, ")");
+    if (version != NULL)
+        ocl_put_said(&q, version);
     NST_TRY(version != NULL ? ocl_held_scope(&q, l->rq, version, TABLE)
                             : ocl_present_scope(&q, l->rq, source, TABLE));
     return nst_each_row(l->rq, &inner);

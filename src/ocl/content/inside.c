@@ -122,6 +122,8 @@ static enum nst_err put_rows(bool *is_over, struct nst_req *rq, const struct wal
     nst_buf_init(&order, rq->arena, 256);
     nst_putf(&order, "%s.id DESC", p->resource->table);
     NST_TRY(put_conditions(&q, rq, w, p));
+    if (p->set == &ocl_concept.sets[OCL_PINNED])
+        ocl_put_said(&q, nst_ancestor(rq, "version"));
     const struct nst_inner inner = { .resource = p->resource,
                                      .set = p->set,
                                      .use = NST_DETAIL,

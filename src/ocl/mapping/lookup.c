@@ -224,7 +224,7 @@ static enum nst_err put_documents(struct documents *d)
     const struct nst_inner inner = { .resource = d->are_sources ? &ocl_source : &ocl_concept,
                                      .set = d->are_sources || is_of_today(d->l)
                                                 ? NULL
-                                                : &ocl_concept.sets[OCL_PINNED],
+                                                : &ocl_concept.sets[OCL_HELD],
                                      .use = d->l->shown->use,
                                      .conditions = &q,
                                      .limit = INT64_MAX,

@@ -18,7 +18,7 @@ static struct root root_of(const struct nst_shown *shown, size_t i)
         return (struct root){ s->row.id, -1, s->hierarchy_root, NULL };
     }
     const struct ocl_version *v = shown->row[i];
-    return (struct root){ v->repo_id, v->rev, v->hierarchy_root, &ocl_concept.sets[OCL_PINNED] };
+    return (struct root){ v->repo_id, v->rev, v->hierarchy_root, &ocl_concept.sets[OCL_HELD] };
 }
 
 static void take(void *arg, const void *row, struct nst_str json)
