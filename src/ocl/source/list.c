@@ -9,35 +9,54 @@
 #define CONCEPTS "/concepts/"
 #define MAPPINGS "/mappings/"
 
-/* Addresses of mappings are those of concepts but for a word. */
-static bool read_content(struct ocl_address *at, bool *is_mapping, struct nst_req *rq,
-                         struct nst_str text)
+/* What stands before the slash with that number. */
+static struct nst_str text_before_slash(struct nst_str text, unsigned number)
 {
-    size_t i = 0, n = sizeof(MAPPINGS) - 1;
-    while (i + n <= text.n && !nst_str_starts(nst_str_slice(text, i, text.n), NST_STR(MAPPINGS)))
-        i++;
-    *is_mapping = i + n <= text.n;
-    if (*is_mapping)
-        text = nst_strf(rq->arena, "%.*s" CONCEPTS "%.*s", (int)i, text.p,
-                        NST_FMT(nst_str_slice(text, i + n, text.n)));
-    return ocl_read_address(at, rq, text) && at->code.n > 0;
+    struct nst_str rest = text;
+    while (number-- > 0 && rest.p != NULL)
+        nst_str_cut(&rest, '/');
+    return rest.p != NULL ? nst_str_slice(text, 0, (size_t)(rest.p - text.p) - 1) : text;
+}
+
+struct content {
+    struct ocl_address at;
+    bool is_mapping, has_version;
+};
+
+/* Behind the source: HEAD is no version, and addresses of mappings are those of concepts but for a
+ * word. */
+static bool read_content(struct content *out, struct nst_req *rq, struct nst_str text)
+{
+    const struct nst_str source = text_before_slash(text, 5);
+    struct nst_str rest = nst_str_slice(text, source.n, text.n);
+    if (nst_str_starts(rest, NST_STR("/HEAD/")))
+        rest = nst_str_slice(rest, sizeof("/HEAD") - 1, rest.n);
+    out->is_mapping = nst_str_starts(rest, NST_STR(MAPPINGS));
+    if (out->is_mapping)
+        rest = nst_strf(rq->arena, CONCEPTS "%.*s",
+                        NST_FMT(nst_str_slice(rest, sizeof(MAPPINGS) - 1, rest.n)));
+    out->has_version = text_before_slash(rest, 3).n + 1 < rest.n;
+    text = nst_strf(rq->arena, "%.*s%.*s", NST_FMT(source), NST_FMT(rest));
+    return ocl_read_address(&out->at, rq, text) && out->at.code.n > 0;
 }
 
 static enum nst_err put_contains(struct nst_sql *q, struct nst_req *rq, struct nst_str text)
 {
-    struct ocl_address at;
-    bool is_mapping;
-    if (!read_content(&at, &is_mapping, rq, nst_str_trim(text)))
+    struct content c;
+    if (!read_content(&c, rq, nst_str_trim(text)))
         return nst_fail(rq, NST_E_INVALID, "contains", nst_str_z(nst_texts_of(rq->face)->invalid));
-    const char *t = is_mapping ? ocl_mapping.table : "concept_version";
+    if (c.has_version || c.at.version.n > 0)
+        return nst_fail(rq, NST_E_INVALID, "contains",
+                        NST_STR("Give the address without a version."));
+    const char *t = c.is_mapping ? ocl_mapping.table : "concept_version";
     nst_sql_add(q, " AND " OCL_ADDRESS("repo") " = ");
-    nst_sql_bind(q, NST_TEXT(at.source_url));
+    nst_sql_bind(q, NST_TEXT(c.at.source_url));
     nst_sql_addf(q,
                  " AND EXISTS (SELECT 1 FROM %s WHERE %s.repo_id = repo.id AND %s.mnemonic = ", t,
                  t, t);
-    nst_sql_bind(q, NST_TEXT(at.code));
+    nst_sql_bind(q, NST_TEXT(c.at.code));
     ocl_put_moment(q, t, -1);
-    if (is_mapping)
+    if (c.is_mapping)
         ocl_ends_visible(q, rq);
     nst_sql_add(q, ")");
     return NST_OK;
