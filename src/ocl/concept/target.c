@@ -25,7 +25,7 @@ bool ocl_asks_for_targets(struct nst_req *rq)
 {
     bool any = false;
     for (size_t i = 0; i < NST_COUNT(parts); i++)
-        any |= nst_query_value(rq, parts[i].name).n > 0;
+        any |= nst_asks(rq, parts[i].name) != NST_ASKS_NOTHING;
     return any;
 }
 
