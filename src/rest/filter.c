@@ -43,8 +43,7 @@ static struct nst_str joint_of(const struct nst_filter_slot *f)
     return nst_str_z(f->row.joint != NULL ? f->row.joint : ".");
 }
 
-/* `name.KEY` of NST_KEYS. */
-static bool is_key_of(const struct nst_filter_slot *f, struct nst_str name)
+bool nst_is_key_of(const struct nst_filter_slot *f, struct nst_str name)
 {
     return nst_str_starts(name, f->snake) && name.n > f->snake.n &&
            nst_str_starts(nst_str_slice(name, f->snake.n, name.n), joint_of(f));
@@ -53,7 +52,7 @@ static bool is_key_of(const struct nst_filter_slot *f, struct nst_str name)
 bool nst_is_filter(const struct nst_model *m, struct nst_str name)
 {
     for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++)
-        if (f->row.how == NST_KEYS ? is_key_of(f, name) : nst_is_alike(f->snake, name))
+        if (f->row.how == NST_KEYS ? nst_is_key_of(f, name) : nst_is_alike(f->snake, name))
             return true;
     return false;
 }
@@ -128,7 +127,7 @@ static void add_words(struct nst_filtering *f, struct nst_str rest)
 static const struct nst_filter_slot *slot_named(const struct nst_model *m, struct nst_str name)
 {
     for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++)
-        if (f->row.how == NST_KEYS ? is_key_of(f, name)
+        if (f->row.how == NST_KEYS ? nst_is_key_of(f, name)
                                    : nst_str_eq(f->snake, name) || nst_str_eq(f->camel, name))
             return f;
     return NULL;

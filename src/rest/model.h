@@ -275,6 +275,9 @@ void nst_filters_compile(struct nst_model *m);
 /* Whether such a list reads a parameter of that name, whatever its spelling. */
 bool nst_is_filter(const struct nst_model *m, struct nst_str name);
 
+/* Whether the name is that of a filter of NST_KEYS, with its joint; the key may be missing. */
+bool nst_is_key_of(const struct nst_filter_slot *f, struct nst_str name);
+
 /* Add the routes of a compiled model to the trees. */
 void nst_route_add(struct nst_registry *reg, const struct nst_model *m);
 

@@ -163,6 +163,16 @@ static void consider(struct spelling *s, struct nst_str known)
         s->meant = known;
 }
 
+/* A filter on keys is none without a key. */
+static void consider_key(struct spelling *s, struct nst_req *rq, const struct nst_filter_slot *f)
+{
+    if (nst_is_key_of(f, s->given))
+        s->is_known = true;
+    else if (nst_is_alike(s->given, f->snake) && s->meant.p == NULL)
+        s->meant = nst_strf(rq->arena, "%.*s%sKEY", NST_FMT(f->snake),
+                            f->row.joint != NULL ? f->row.joint : ".");
+}
+
 static void consider_parameters(struct spelling *s, const struct nst_parameter *p)
 {
     for (; p != NULL && p->name != NULL; p++)
@@ -180,6 +190,10 @@ static void consider_filters(struct spelling *s, struct nst_req *rq, const struc
     bool is_camel =
         rq->face->spelling == NST_CAMEL_CASE || nst_lists_of(rq->face)->spelling == NST_CAMEL_CASE;
     for (const struct nst_filter_slot *f = m->filter; f < m->filter + m->filters; f++) {
+        if (f->row.how == NST_KEYS) {
+            consider_key(s, rq, f);
+            continue;
+        }
         consider(s, is_camel ? f->camel : f->snake);
         consider(s, is_camel ? f->snake : f->camel);
     }
