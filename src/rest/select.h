@@ -41,8 +41,8 @@ struct nst_select {
 NST_CHECKED enum nst_err nst_ask(struct nst_select *out, struct nst_req *rq,
                                  const struct nst_model *m, const struct nst_object *parent);
 
-/* The rows inside of another document, whatever the query says; of the page, only the limit
- * counts. Errors: those of the hook. */
+/* The rows inside of another document. Of the query nothing counts but what hook.visible reads of
+ * it, where it is asked; of the page, only the limit. Errors: those of the hook. */
 NST_CHECKED enum nst_err nst_ask_inner(struct nst_select *out, struct nst_req *rq,
                                        const struct nst_inner *inner);
 

@@ -1,9 +1,10 @@
 /* What a source declares of its concepts: lists that are checked item by item, and kept as JSON
- * with nothing in it but what is known. The texts are those of the reference, which counts items
- * from 0 and writes sets as Python does. */
+ * with nothing in it but what is known. The texts are those of the reference, which counts
+ * items from 0, names of algorithms from 1, and writes sets as Python does. */
 #include "declared.h"
 
-#define FAULT_MAX     ((size_t)65536) /* bytes of what is told */
+#define FAULT_MAX     ((size_t)4096) /* bytes of what is told */
+#define WORD_MAX      ((size_t)100)  /* of a word in it */
 #define ALGORITHM_MAX 50
 
 /* ---- One member of an item ---- */
@@ -63,9 +64,27 @@ static bool are_operators(const struct nst_json *v)
     return true;
 }
 
+/* No more of a word than a reader needs, in whole characters. */
+static struct nst_str shorten(struct nst_str word)
+{
+    size_t n = word.n < WORD_MAX ? word.n : WORD_MAX;
+    while (n < word.n && n > 0 && ((unsigned char)word.p[n] & 0xC0) == 0x80)
+        n--;
+    return nst_str_slice(word, 0, n);
+}
+
+/* Each once, as in a set; those that there is room for. */
 static void put_quoted(struct nst_buf *out, struct nst_str word)
 {
-    nst_putf(out, "%s'%.*s'", out->p[out->n - 1] == '{' ? "" : ", ", NST_FMT(word));
+    struct nst_str text = shorten(word);
+    size_t before = out->n;
+    if (before + 2 * WORD_MAX > FAULT_MAX)
+        return;
+    nst_put_z(out, out->p[before - 1] == '{' ? "" : ", ");
+    size_t begin = out->n;
+    nst_putf(out, "'%.*s%s'", NST_FMT(text), text.n < word.n ? "…" : "");
+    if (memmem(out->p, before, out->p + begin, out->n - begin) != NULL)
+        out->n = before;
 }
 
 static void put_strange_operators(struct nst_buf *out, const struct nst_json *v)
