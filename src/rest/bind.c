@@ -212,11 +212,26 @@ static const char *text_of_invalid(const struct nst_req *rq, const struct nst_fi
     return f->type == &nst_bool && text->not_bool != NULL ? text->not_bool : text->invalid;
 }
 
+/* Objects and lists in JSON are text in a form; what is none is left to the type to refuse. */
+static const struct nst_json *given_in_form(struct nst_req *rq, const struct nst_type *type,
+                                            const struct nst_json *v)
+{
+    static const struct nst_json_limits inside = { NST_JSON_DEPTH - 1, NST_JSON_NODES };
+    struct nst_json *read;
+    bool is_whole = type->holds_json && type->schema != NULL &&
+                    (strcmp(type->schema, "object") == 0 || strcmp(type->schema, "array") == 0);
+    if (!is_whole || !rq->is_form || v->kind != NST_JSON_STRING || v->has_surrogate ||
+        nst_json_read(&read, NULL, rq->arena, v->text, &inside) != NST_OK)
+        return v;
+    return read;
+}
+
 static void bind_value(struct nst_req *rq, const struct nst_slot *slot, const struct nst_json *v,
                        void *row)
 {
     const struct nst_field *f = slot->field;
     void *member = member_of(f, row);
+    v = given_in_form(rq, f->type, v);
     struct nst_str stored =
         f->rep == NST_REP_STR ? *(struct nst_str *)member : (struct nst_str){ 0 };
     nst_put_null(row, slot->index, false);

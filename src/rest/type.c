@@ -161,28 +161,16 @@ static bool parse_json_value(struct nst_req *rq, const struct nst_field *f,
     return !b.is_full;
 }
 
-/* Of that kind; a form has it as text. */
-static bool parse_json_of(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
-                          void *member, enum nst_json_kind kind)
-{
-    static const struct nst_json_limits inside = { NST_JSON_DEPTH - 1, NST_JSON_NODES };
-    struct nst_json *read;
-    if (rq->is_form && v->kind == NST_JSON_STRING && !v->has_surrogate &&
-        nst_json_read(&read, NULL, rq->arena, v->text, &inside) == NST_OK)
-        v = read;
-    return v->kind == kind && parse_json_value(rq, f, v, member);
-}
-
 static bool parse_json_object(struct nst_req *rq, const struct nst_field *f,
                               const struct nst_json *v, void *member)
 {
-    return parse_json_of(rq, f, v, member, NST_JSON_OBJECT);
+    return v->kind == NST_JSON_OBJECT && parse_json_value(rq, f, v, member);
 }
 
 static bool parse_json_list(struct nst_req *rq, const struct nst_field *f, const struct nst_json *v,
                             void *member)
 {
-    return parse_json_of(rq, f, v, member, NST_JSON_ARRAY);
+    return v->kind == NST_JSON_ARRAY && parse_json_value(rq, f, v, member);
 }
 
 /* A list of strings, or one comma-separated string. */
