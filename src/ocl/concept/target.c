@@ -83,7 +83,7 @@ static enum nst_err put_numbers(struct nst_sql *out, bool *are_few, struct nst_r
     struct nst_rows *rows;
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT concept_version.id");
+    nst_sql_add(&q, "SELECT DISTINCT concept_version.id");
     put_mappings(&q, rq, rev,
                  " JOIN concept_version ON concept_version.repo_id = " M
                  ".repo_id AND concept_version.mnemonic = " M ".from_concept_code");

@@ -12,3 +12,5 @@ ALTER TABLE repo_version ADD COLUMN match_algorithms text NOT NULL DEFAULT '[]';
 CREATE INDEX mapping_target ON mapping_version (
   lower(substr(rtrim(to_source_url, '/'), length(rtrim(rtrim(to_source_url, '/'),
     replace(to_source_url, '/', ''))) + 1, 256)), repo_id, from_concept_code);
+-- … and by the types of their mappings.
+CREATE INDEX mapping_type ON mapping_version (lower(map_type), repo_id, from_concept_code);
