@@ -23,5 +23,6 @@ CREATE UNIQUE INDEX url_registry_of_all ON url_registry (url)
   WHERE is_active AND org_id IS NULL AND user_id IS NULL;
 CREATE INDEX url_registry_org ON url_registry (org_id, updated_at, id);
 CREATE INDEX url_registry_user ON url_registry (user_id, updated_at, id);
+CREATE INDEX url_registry_namespace ON url_registry (namespace);
 -- An entry of an index holds less than 2,700 bytes.
 CREATE INDEX repo_canonical ON repo (owner_url, substr(canonical_url, 1, 250));

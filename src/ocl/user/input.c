@@ -166,6 +166,7 @@ enum nst_err ocl_user_before_update(struct nst_req *rq, void *row)
     NST_TRY(nst_load_id((void **)&was, rq, &ocl_user, NST_LOAD_ALL, u->row.id));
     if (was == NULL)
         return NST_E_NOT_FOUND;
+    u->former_username = was->username;
     if (nst_is_set(&ocl_user, u, "password")) {
         if (is_beyond(rq, was))
             return NST_E_FORBIDDEN;

@@ -229,20 +229,6 @@ static enum nst_err user_after_create(struct nst_req *rq, void *row)
     return ocl_record(rq, &(struct ocl_event){ .type = OCL_JOINED, .user = id });
 }
 
-/* Where the sources of the user are until now; null where there is none. */
-static enum nst_err former_url(struct nst_str *url, struct nst_req *rq, int64_t user)
-{
-    struct nst_rows *rows;
-    *url = (struct nst_str){ 0 };
-    NST_TRY(nst_query_with(&rows, rq->db,
-                           "SELECT owner_url FROM repo WHERE owner_type = 'User' AND owner_id = $1 "
-                           "LIMIT 1",
-                           NST_INT(user)));
-    if (nst_rows_step(rows))
-        *url = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
-    return nst_rows_end(rows);
-}
-
 /* A new password ends what the former one opened. A new name moves the addresses of all that
  * the user owns (G99). */
 static enum nst_err user_after_update(struct nst_req *rq, void *row)
@@ -250,12 +236,10 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
     const struct ocl_user *u = row;
     if (nst_is_set(&ocl_user, row, "password"))
         NST_TRY(nst_password_set(NULL, rq->db, u->row.id, u->password));
-    if (!nst_is_set(&ocl_user, row, "username"))
+    if (nst_str_eq(u->username, u->former_username))
         return NST_OK;
-    struct nst_str url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username)), former;
-    NST_TRY(former_url(&former, rq, u->row.id));
-    if (former.p == NULL || nst_str_eq(former, url))
-        return NST_OK;
+    struct nst_str url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username));
+    struct nst_str former = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->former_username));
     NST_TRY(ocl_move_ends(rq, former, url));
     NST_TRY(ocl_move_namespaces(rq, former, url));
     NST_TRY(nst_exec_with(NULL, rq->db,
