@@ -48,7 +48,7 @@ static enum nst_err take_feedback(struct nst_req *rq)
 {
     struct feedback *f = nst_row_new(rq, &ocl_feedback);
     NST_TRY(nst_bind(f, rq, &ocl_feedback, NST_CREATE));
-    if (f->description.n == 0 && f->url.n == 0)
+    if (nst_utf8_is_blank(f->description) && nst_utf8_is_blank(f->url))
         return nst_fail(rq, NST_E_INVALID, "description",
                         nst_str_z(nst_texts_of(rq->face)->required));
     put_author(rq, f);
