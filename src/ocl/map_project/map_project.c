@@ -132,17 +132,20 @@ struct counted {
     size_t count;
 };
 
+#define STATES_MAX 50 /* different ones; clients have a handful */
+
+/* What comes after STATES_MAX others is not counted. */
 static void count_state(struct counted *c, size_t *states, struct nst_str state)
 {
     size_t i = 0;
     while (i < *states && !nst_str_eq(c[i].state, state))
         i++;
+    if (i == STATES_MAX)
+        return;
     if (i == *states)
         c[(*states)++] = (struct counted){ state, 0 };
     c[i].count++;
 }
-
-#define STATES_MAX 50 /* different ones; clients have a handful */
 
 static void put_states(struct nst_buf *out, const struct nst_json *matches)
 {
@@ -150,7 +153,7 @@ static void put_states(struct nst_buf *out, const struct nst_json *matches)
     size_t states = 0;
     for (const struct nst_json *m = matches->first; m != NULL; m = m->next) {
         const struct nst_json *state = nst_json_get(m, NST_STR("state"));
-        if (state != NULL && state->kind == NST_JSON_STRING && states < STATES_MAX)
+        if (state != NULL && state->kind == NST_JSON_STRING)
             count_state(c, &states, state->text);
     }
     nst_put_char(out, '{');
