@@ -4,6 +4,15 @@
 
 #include "ocl/app.h"
 
+/* An array for each of the rows of a page, empty, in rq's arena. */
+struct nst_buf *ocl_arrays_begin(struct nst_req *rq, size_t count);
+
+/* Append one more value, which is copied. */
+void ocl_array_add(struct nst_buf *out, struct nst_str json);
+
+/* Make each the value of its row. */
+void ocl_arrays_end(const struct nst_shown *shown, struct nst_buf *out);
+
 /* The rows that `inner` means, as a JSON array in rq's arena; its `take` and `arg` are not looked
  * at.
  * Errors: those of nst_each_row. */

@@ -23,3 +23,14 @@ void ocl_set_owner(struct ocl_owner *owner, struct nst_req *rq, const struct nst
     nst_mark_null(r, row, "org_id");
     nst_mark_null(r, row, "user_id");
 }
+
+enum nst_err ocl_erase(struct nst_req *rq)
+{
+    const struct nst_object *o = nst_object(rq);
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "DELETE FROM %s WHERE id = ", nst_resource_of(o)->table);
+    nst_sql_bind(&q, NST_INT(((const struct nst_row *)o->row)->id));
+    NST_TRY(nst_sql_exec(NULL, rq->db, &q));
+    return nst_answer_empty(rq, 204);
+}

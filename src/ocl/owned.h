@@ -42,4 +42,8 @@ void ocl_put_owned(struct nst_sql *q, const struct nst_object *parent, const cha
 void ocl_set_owner(struct ocl_owner *owner, struct nst_req *rq, const struct nst_resource *r,
                    void *row);
 
+/* A view: erase the row that the path leads to, of a table to whose rows none leads, and answer
+ * 204. It is not kept as closed. */
+NST_CHECKED enum nst_err ocl_erase(struct nst_req *rq);
+
 #endif

@@ -2,7 +2,9 @@
  * default of its type. What is in them is the clients'; the tabs of a home page are looked at. */
 #include "client_config.h"
 
+#include "ocl/array.h"
 #include "ocl/org/org.h"
+#include "ocl/owned.h"
 #include "ocl/source/source.h"
 
 #define TABLE "client_config"
@@ -186,13 +188,6 @@ static enum nst_err config_before_update(struct nst_req *rq, void *row)
     return unseat_others(rq, row);
 }
 
-static enum nst_err config_remove(struct nst_req *rq)
-{
-    const struct nst_row *row = nst_object(rq)->row;
-    NST_TRY(nst_exec_with(NULL, rq->db, "DELETE FROM " TABLE " WHERE id = $1", NST_INT(row->id)));
-    return nst_answer_empty(rq, 204);
-}
-
 /* ---- Inside of what they are of (V229) ---- */
 
 struct taken {
@@ -209,23 +204,19 @@ static void take(void *arg, const void *row, struct nst_str json)
         const struct nst_row *of = t->shown->row[i];
         if (of->id != (t->is_org ? c->org_id : c->repo_id))
             continue;
-        nst_put_char(&t->out[i], t->out[i].n == 0 ? '[' : ',');
-        nst_put(&t->out[i], json);
+        ocl_array_add(&t->out[i], json);
     }
 }
 
 enum nst_err ocl_make_client_configs(struct nst_req *rq, const struct nst_shown *shown)
 {
-    struct taken t = { shown, NST_NEW_ARRAY(rq->arena, struct nst_buf, shown->count),
-                       shown->resource == &ocl_org };
+    struct taken t = { shown, ocl_arrays_begin(rq, shown->count), shown->resource == &ocl_org };
     struct nst_sql q;
     size_t count = 0;
     nst_sql_init(&q, rq->arena);
     nst_sql_addf(&q, " AND " TABLE ".%s", column_of(t.is_org));
-    for (size_t i = 0; i < shown->count; i++) {
-        nst_buf_init(&t.out[i], rq->arena, NST_HTTP_ANSWER_MAX);
+    for (size_t i = 0; i < shown->count; i++)
         nst_sql_in(&q, &count, NST_INT(((const struct nst_row *)shown->row[i])->id));
-    }
     nst_sql_in_end(&q, count);
     const struct nst_inner inner = { .resource = &ocl_client_config,
                                      .use = NST_DETAIL,
@@ -235,10 +226,7 @@ enum nst_err ocl_make_client_configs(struct nst_req *rq, const struct nst_shown 
                                      .take = take,
                                      .arg = &t };
     NST_TRY(nst_each_row(rq, &inner));
-    for (size_t i = 0; i < shown->count; i++) {
-        nst_put_z(&t.out[i], t.out[i].n == 0 ? "[]" : "]");
-        shown->value[i] = nst_buf_str(&t.out[i]);
-    }
+    ocl_arrays_end(shown, t.out);
     return NST_OK;
 }
 
@@ -256,7 +244,7 @@ static const struct nst_route config_route[] = {
       .post = { nst_create, ocl_has_private_access }, .doc = "How clients show a source." },
     { V2, "/client-configs/:client_config/", .get = { nst_retrieve, ocl_any_caller },
       .put = CHANGE(nst_update), .patch = CHANGE(nst_update),
-      .delete = { config_remove, may_change, .describe = &nst_answers_nothing },
+      .delete = { ocl_erase, may_change, .describe = &nst_answers_nothing },
       .doc = "One of these." },
 };
 

@@ -2,6 +2,7 @@
  * of the way up by one a level. They are of the state that the page is of. */
 #include "family.h"
 
+#include "ocl/array.h"
 #include "ocl/content/members.h"
 #include "ocl/version/version.h"
 
@@ -118,12 +119,6 @@ static enum nst_err find_relatives(struct list *l)
     return nst_each_row(l->rq, &inner);
 }
 
-static void append(struct nst_buf *out, struct nst_str json)
-{
-    nst_put_char(out, out->n == 0 ? '[' : ',');
-    nst_put(out, json);
-}
-
 /* Give each concept its relatives, in the order of their codes. */
 static enum nst_err deal_out(const struct list *l, struct nst_buf *out)
 {
@@ -142,7 +137,7 @@ static enum nst_err deal_out(const struct list *l, struct nst_buf *out)
             l->count > 0 ? bsearch(&key, l->one, l->count, sizeof(key), by_code) : NULL;
         size_t place = ocl_place_of_code(&coded, key.repo, nst_rows_text(rows, 1));
         if (found != NULL && place < l->shown->count)
-            append(&out[place], found->json);
+            ocl_array_add(&out[place], found->json);
     }
     return nst_rows_end(rows);
 }
@@ -151,17 +146,12 @@ static enum nst_err make_lists(struct nst_req *rq, const struct nst_shown *shown
                                const struct ocl_relatives *r)
 {
     struct list l = { .rq = rq, .shown = shown, .r = r };
-    struct nst_buf *out = NST_NEW_ARRAY(rq->arena, struct nst_buf, shown->count + 1);
-    for (size_t i = 0; i < shown->count; i++)
-        nst_buf_init(&out[i], rq->arena, NST_HTTP_ANSWER_MAX);
+    struct nst_buf *out = ocl_arrays_begin(rq, shown->count);
     NST_TRY(find_relatives(&l));
     if (l.count > 0)
         qsort(l.one, l.count, sizeof(*l.one), by_code);
     NST_TRY(deal_out(&l, out));
-    for (size_t i = 0; i < shown->count; i++) {
-        nst_put_z(&out[i], out[i].n == 0 ? "[]" : "]");
-        shown->value[i] = nst_buf_str(&out[i]);
-    }
+    ocl_arrays_end(shown, out);
     return NST_OK;
 }
 

@@ -17,11 +17,6 @@ struct event {
 
 /* ---- Writing ---- */
 
-static struct nst_value number_or_null(int64_t number)
-{
-    return number != 0 ? NST_INT(number) : NST_NULL;
-}
-
 enum nst_err ocl_record(struct nst_req *rq, const struct ocl_event *e)
 {
     int64_t id, actor = rq->caller.is_known ? rq->caller.id : e->user;
@@ -34,9 +29,9 @@ enum nst_err ocl_record(struct nst_req *rq, const struct ocl_event *e)
                          "AND repo.owner_type = 'Organization')), $9)",
                          NST_INT(id), NST_TEXT(nst_str_z(e->type)),
                          NST_INT(e->user != 0 ? e->user : actor), NST_INT(actor),
-                         number_or_null(e->thing.user_id), number_or_null(e->thing.org_id),
-                         number_or_null(e->thing.repo_id), number_or_null(e->thing.version_id),
-                         NST_INT(rq->now));
+                         ocl_number_or_null(e->thing.user_id), ocl_number_or_null(e->thing.org_id),
+                         ocl_number_or_null(e->thing.repo_id),
+                         ocl_number_or_null(e->thing.version_id), NST_INT(rq->now));
 }
 
 /* ---- Reading ---- */

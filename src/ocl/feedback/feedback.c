@@ -1,7 +1,7 @@
 /* Feedback (V276). No mail is sent: it is kept until somebody of the staff has read it and takes it
  * away. How much is kept of one account, and of all who are not known, has a limit, so that nobody
  * fills the disk; what is beyond is refused, since what was taken is not lost. */
-#include "ocl/app.h"
+#include "ocl/owned.h"
 
 #define OF_ACCOUNT 100
 #define OF_UNKNOWN 1000
@@ -68,13 +68,6 @@ static enum nst_err staff_scope(struct nst_sql *q, struct nst_req *rq,
     return ocl_staff_only(rq);
 }
 
-static enum nst_err remove_feedback(struct nst_req *rq)
-{
-    NST_TRY(nst_exec_with(NULL, rq->db, "DELETE FROM feedback WHERE id = $1",
-                          NST_INT(((struct nst_row *)nst_object(rq)->row)->id)));
-    return nst_answer_empty(rq, 204);
-}
-
 /* ---- Tables ---- */
 
 static const struct nst_field feedback_field[] = {
@@ -124,7 +117,7 @@ static const struct nst_route feedback_route[] = {
     { V2, "/admin/feedback/", .get = { nst_list, ocl_staff_only },
       .doc = "What callers had to say." },
     { V2, "/admin/feedback/:feedback/", .get = { nst_retrieve, ocl_staff_only },
-      .delete = { remove_feedback, ocl_staff_only, .describe = &nst_answers_nothing },
+      .delete = { ocl_erase, ocl_staff_only, .describe = &nst_answers_nothing },
       .doc = "One of it, until it is taken away." },
 };
 

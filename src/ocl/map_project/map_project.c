@@ -118,13 +118,6 @@ static enum nst_err project_before_update(struct nst_req *rq, void *row)
     return nst_is_set(&ocl_map_project, row, "input_locales") ? check_locales(rq, row) : NST_OK;
 }
 
-static enum nst_err remove_project(struct nst_req *rq)
-{
-    NST_TRY(nst_exec_with(NULL, rq->db, "DELETE FROM map_project WHERE id = $1",
-                          NST_INT(((struct nst_row *)nst_object(rq)->row)->id)));
-    return nst_answer_empty(rq, 204);
-}
-
 /* ---- What has been decided ---- */
 
 struct counted {
@@ -346,7 +339,9 @@ static const struct nst_response set_logs_response[] = {
     { 0 },
 };
 static const struct nst_response runs_response[] = {
-    { 200, "There are none yet.", { .schema = "{\"type\":\"array\",\"maxItems\":0,\"items\":{}}" } },
+    { 200,
+      "There are none yet.",
+      { .schema = "{\"type\":\"array\",\"maxItems\":0,\"items\":{}}" } },
     { 0 },
 };
 static const struct nst_response run_response[] = {
@@ -384,7 +379,7 @@ static const struct nst_route project_route[] = {
       .doc = "Map projects of an owner." },
     { V2, PROJECT, .get = { nst_retrieve, ocl_owner_or_staff, .describe = &detail }, .put = CHANGE,
       .patch = CHANGE,
-      .delete = { remove_project, ocl_owner_or_staff, .describe = &nst_answers_nothing },
+      .delete = { ocl_erase, ocl_owner_or_staff, .describe = &nst_answers_nothing },
       .body_limit = PROJECT_BODY_MAX, .doc = "One map project." },
     { V2, PROJECT "summary/",
       .get = { show_part, ocl_owner_or_staff, .arg = &of_summary,

@@ -1,6 +1,7 @@
 /* Mappings inside of concepts (V245): of all concepts of a page by one statement. */
 #include "mapping.h"
 
+#include "ocl/array.h"
 #include "ocl/concept/concept.h"
 #include "ocl/content/members.h"
 #include "ocl/version/version.h"
@@ -68,12 +69,6 @@ static void put_ends(struct nst_sql *q, const struct list *l)
 
 /* ---- Whose they are ---- */
 
-static void append(struct nst_buf *out, struct nst_str json)
-{
-    nst_put_char(out, out->n == 0 ? '[' : ',');
-    nst_put(out, json);
-}
-
 /* Only mappings of its own source are a concept's. */
 static bool leads_home(const struct ocl_mapping *m, const struct ocl_end *end)
 {
@@ -91,7 +86,7 @@ static void give(const struct list *l, const struct ocl_mapping *m, const struct
         return;
     size_t place = ocl_place_of_code(&l->coded, m->content.repo_id, end->concept_code);
     if (place < l->shown->count)
-        append(&l->out[place], json);
+        ocl_array_add(&l->out[place], json);
 }
 
 static void take(void *arg, const void *row, struct nst_str json)
@@ -108,7 +103,7 @@ enum nst_err ocl_embed_mappings(struct nst_req *rq, const struct nst_shown *show
 {
     struct list l = { .shown = shown,
                       .coded = ocl_code_rows(rq, shown),
-                      .out = NST_NEW_ARRAY(rq->arena, struct nst_buf, shown->count),
+                      .out = ocl_arrays_begin(rq, shown->count),
                       .is_inverse = how->is_inverse };
     const struct nst_inner inner = { .resource = &ocl_mapping,
                                      .set = how->set,
@@ -118,14 +113,9 @@ enum nst_err ocl_embed_mappings(struct nst_req *rq, const struct nst_shown *show
                                      .limit = INT64_MAX,
                                      .take = take,
                                      .arg = &l };
-    for (size_t i = 0; i < shown->count; i++)
-        nst_buf_init(&l.out[i], rq->arena, NST_HTTP_ANSWER_MAX);
     put_ends(how->state, &l);
     NST_TRY(nst_each_row(rq, &inner));
-    for (size_t i = 0; i < shown->count; i++) {
-        nst_put_z(&l.out[i], l.out[i].n == 0 ? "[]" : "]");
-        shown->value[i] = nst_buf_str(&l.out[i]);
-    }
+    ocl_arrays_end(shown, l.out);
     return NST_OK;
 }
 
