@@ -25,6 +25,8 @@ LINES = [{"type": "Organization", "id": "LINES", "name": "Lines"},
          {"type": "Source Version", "id": "1", "owner": "LINES", "owner_type": "Organization",
           "source": "L", "description": "first", "released": True}]
 
+# A GIF of one point.
+PICTURE = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 NAMES = [{"name": "Malaria", "locale": "en"}, {"name": "Paludisme", "locale": "fr"}]
 V2_SOURCE = "/v2/orgs/WHO/sources/ICD/"
 V2_B54 = "/orgs/WHO/sources/ICD/concepts/B54/"
@@ -62,6 +64,29 @@ STEPS = [
     ("retire a mapping", 204, "DELETE", V2_SOURCE + "mappings/M/", None),
     ("bring a mapping back", 204, "PUT", V2_SOURCE + "mappings/M/reactivate/", None),
     ("erase a mapping", 204, "DELETE", V2_SOURCE + "mappings/M/?hardDelete=true", None),
+    ("register an address", 201, "POST", "/v2/users/ada/url-registry/",
+     {"url": "http://example.org/icd", "namespace": "/users/ada/"}),
+    ("change an entry of a registry", 200, "PUT", "/v2/users/ada/url-registry/1/",
+     {"name": "ICD"}),
+    ("look an address up", 200, "POST", "/v2/users/ada/url-registry/$lookup/",
+     {"url": "http://example.org/icd"}),
+    ("create a map project", 201, "POST", "/v2/orgs/WHO/map-projects/", {"name": "Labs"}),
+    ("change a map project", 200, "PUT", "/v2/orgs/WHO/map-projects/1/",
+     {"matches": [{"id": 1, "state": "mapped"}]}),
+    ("add logs to it", 200, "POST", "/v2/orgs/WHO/map-projects/1/logs/", {"logs": {"a": 1}}),
+    ("erase a map project", 204, "DELETE", "/v2/orgs/WHO/map-projects/1/", None),
+    ("say something", 200, "POST", "/v2/feedback/", {"description": "It is slow."}),
+    ("take feedback away", 204, "DELETE", "/v2/admin/feedback/1/", None),
+    ("follow a source", 204, "POST", "/v2/users/ada/following/", {"follow": V2_SOURCE[3:]}),
+    ("list what a user follows", 200, "GET", "/v2/users/ada/following/", None),
+    ("follow no more", 204, "DELETE", "/v2/users/ada/following/1/", None),
+    ("configure how a source is shown", 201, "POST", V2_SOURCE + "client-configs/",
+     {"is_default": True, "config": {"tabs": [{"default": True}]}}),
+    ("change a configuration", 200, "PUT", "/v2/client-configs/1/",
+     {"name": "Home", "is_default": True}),
+    ("erase a configuration", 204, "DELETE", "/v2/client-configs/1/", None),
+    ("set a logo", 200, "POST", "/v2/orgs/WHO/logo/", {"base64": PICTURE}),
+    ("list registered addresses", 200, "GET", "/v2/users/ada/url-registry/", None),
     ("create a version", 201, "POST", SOURCE + "versions/", {"id": "v1", "description": "one"}),
     ("compare with a version", 200, "GET", V2_SOURCE + "$difference/?from=0", None),
     ("rename a user", 200, "PUT", "/v2/users/ada/", {"username": "adela"}),

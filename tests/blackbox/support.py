@@ -25,12 +25,6 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from http_server import PATIENCE, PSQL, REPORTS, Database, environment  # noqa: E402
 
-TABLES = ("account", "token", "org", "member", "repo", "repo_version", "concept_version",
-          "concept_parent", "mapping_version", "mapping_end", "tally", "pin", "follow", "logo", "event",
-          "client_config",
-          "present_name",
-          "nst_counter")
-
 
 def arguments(description, **more):
     parser = argparse.ArgumentParser(description=description)
@@ -172,13 +166,21 @@ class Site:
         db.executescript(script)
         db.close()
 
+    def tables(self, **where):
+        if self.database:
+            sql = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        else:
+            sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        return sorted(name for name, in self.query(sql, **where))
+
     def dump(self, **where):
         """Every row of every table, in an order of its own."""
+        tables = self.tables(**where)
         if not self.database:
-            return {t: sorted(self.query(f"SELECT * FROM {t}", **where)) for t in TABLES}
+            return {t: sorted(self.query(f"SELECT * FROM {t}", **where)) for t in tables}
         rows = self.query(" UNION ALL ".join(f"SELECT '{t}', CAST({t}.* AS text) FROM {t}"
-                                             for t in TABLES), **where)
-        return {t: sorted(row for name, row in rows if name == t) for t in TABLES}
+                                             for t in tables), **where)
+        return {t: sorted(row for name, row in rows if name == t) for t in tables}
 
 
 class Clock:
