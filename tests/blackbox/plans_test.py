@@ -52,6 +52,7 @@ COUNTED = """
 UPDATE repo SET rev = 1, concepts = (SELECT count(*) FROM concept_version c WHERE c.repo_id = repo.id)"""
 
 LARGE = "/v2/orgs/OCL/sources/Large/concepts/?includeRetired=true&"
+VERSIONS = "/v2/orgs/OCL/sources/?allVersions=true"
 EVERYWHERE = "/v2/concepts/?includeRetired=true&"
 BY_NUMBER = (r"(concept_mnemonic|concept_version_pkey|concept_number|INTEGER PRIMARY KEY|"
              r"concept_order \(repo_id=\? AND id)")
@@ -123,13 +124,13 @@ def fill(site):
                              rare=rare), MAPPED, COUNTED, "ANALYZE" if site.database else "SELECT 1")
 
 
-def asked(client, log, path):
-    """The statements over concepts that the request was the first to run."""
+def asked(client, log, path, table="concept_version"):
+    """The statements over that table that the request was the first to run."""
     before = os.path.getsize(log)
     client.expect(200, "GET", path)
     with open(log, encoding="utf-8") as f:
         f.seek(before)
-        return [line for line in f.read().split("\n") if "concept_version" in line]
+        return [line for line in f.read().split("\n") if table in line]
 
 
 def judge(plans, statements, index):
@@ -151,6 +152,15 @@ def judge_newest(plans, statements):
         plan = plans.explain(sql)
         assert any("repo_version_rev" in step for step in plan), f"{plan}: {sql}"
         assert not any("TEMP B-TREE" in step for step in plan), f"{plan}: {sql}"
+
+
+def judge_versions(plans, statements):
+    """The versions of few sources are found by their numbers (V337)."""
+    listed = [sql for sql in statements if "repo_version" in sql]
+    assert listed, "no list asked for versions"
+    for sql in listed:
+        plan = plans.explain(sql)
+        assert not any(re.search(r"SCAN v\b", step) for step in plan), f"{plan}: {sql}"
 
 
 def page_far_behind(client):
@@ -180,6 +190,8 @@ def run(tally, nestor, engine, cluster):
             plain = asked(client, log, LARGE)
             if engine == "sqlite":  # PostgreSQL has few versions to look through, and knows it
                 tally.run(f"{engine}: {LARGE}", judge_newest, plans, plain)
+                tally.run(f"{engine}: {VERSIONS}", judge_versions, plans,
+                          asked(client, log, VERSIONS, "repo_version"))
             client.expect(200, "GET", EVERYWHERE)
             for base, cases in ((LARGE, IN_SOURCE), (LARGE, SORTS), (EVERYWHERE, IN_ALL)):
                 for query, index in cases:

@@ -586,6 +586,54 @@ static const struct nst_sort version_sort[] = {
                  SAID("r") " FROM repo_version v JOIN repo r ON r.id = v.repo_id WHERE " \
                            "v.mnemonic = 'INITIAL'"
 
+/* Few sources are named by number: a condition with a statement in it does not reach into the
+ * union, and every version there is would be read. */
+#define FEW 1000
+
+static enum nst_err find_sources(struct nst_sql *found, struct nst_req *rq,
+                                 const struct nst_object *parent)
+{
+    nst_sql_addf(found, "SELECT repo.id FROM repo WHERE %s", ocl_source.where);
+    return nst_put_found(found, rq, &ocl_source, parent);
+}
+
+/* Append their numbers.
+ *   are_few  false where there are more */
+static enum nst_err put_few_sources(struct nst_sql *q, bool *are_few, struct nst_req *rq,
+                                    const struct nst_object *parent)
+{
+    struct nst_sql found;
+    struct nst_rows *rows;
+    size_t count = 0;
+    nst_sql_init(&found, rq->arena);
+    NST_TRY(find_sources(&found, rq, parent));
+    nst_sql_add(&found, " LIMIT " NST_DIGITS(FEW));
+    NST_TRY(nst_sql_query(&rows, rq->db, &found));
+    while (nst_rows_step(rows))
+        nst_sql_in(q, &count, NST_INT(nst_rows_int(rows, 0)));
+    nst_sql_in_end(q, count);
+    *are_few = count < FEW;
+    return nst_rows_end(rows);
+}
+
+static enum nst_err put_found_sources(struct nst_sql *q, struct nst_req *rq,
+                                      const struct nst_object *parent)
+{
+    bool are_few;
+    nst_sql_add(q, " AND repo_version.repo_id");
+    const size_t length = q->text.n;
+    const unsigned bound = q->count;
+    NST_TRY(put_few_sources(q, &are_few, rq, parent));
+    if (are_few)
+        return NST_OK;
+    q->text.n = length;
+    q->count = bound;
+    nst_sql_add(q, " IN (");
+    NST_TRY(find_sources(q, rq, parent));
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
 /* Those of the source in the path; else of every source that the list of these finds (V337). */
 static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
                                  const struct nst_object *parent)
@@ -594,10 +642,7 @@ static enum nst_err listed_scope(struct nst_sql *q, struct nst_req *rq,
         nst_sql_add(q, " AND repo_version.repo_id = ");
         nst_sql_bind(q, NST_INT(((struct nst_row *)parent->row)->id));
     } else {
-        nst_sql_addf(q, " AND repo_version.repo_id IN (SELECT repo.id FROM repo WHERE %s",
-                     ocl_source.where);
-        NST_TRY(nst_put_found(q, rq, &ocl_source, parent));
-        nst_sql_add(q, ")");
+        NST_TRY(put_found_sources(q, rq, parent));
     }
     if (nst_query_is_true(rq, "processing")) /* V109: none ever is */
         nst_sql_add(q, " AND FALSE");
