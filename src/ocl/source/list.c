@@ -72,15 +72,41 @@ enum nst_err ocl_source_visible(struct nst_sql *q, struct nst_req *rq)
 
 /* ---- With their versions ---- */
 
+/* Switches of members that versions alone have, or sources alone. */
+static const struct {
+    const char *name;
+    bool is_of_versions;
+} own[] = {
+    { "includeStates", true },
+    { "includeTasks", true },
+    { "includeClientConfigs", false },
+};
+
+static enum nst_err refuse_of_others(struct nst_req *rq, bool has_versions)
+{
+    for (size_t i = 0; i < NST_COUNT(own); i++)
+        if (own[i].is_of_versions != has_versions && nst_query_is_true(rq, own[i].name))
+            return nst_fail(rq, NST_E_INVALID, own[i].name,
+                            has_versions ? NST_STR("Not with allVersions: versions have none.")
+                                         : NST_STR("Only with allVersions: sources have none."));
+    return NST_OK;
+}
+
 enum nst_err ocl_source_list(struct nst_req *rq)
 {
-    if (!nst_query_is_true(rq, "allVersions"))
+    bool has_versions = nst_query_is_true(rq, "allVersions");
+    NST_TRY(refuse_of_others(rq, has_versions));
+    if (!has_versions)
         return nst_list(rq);
     return nst_list_of(rq, &ocl_version.sets[OCL_LISTED], nst_object(rq));
 }
 
 static const struct nst_parameter parameter[] = {
     { "allVersions", NST_SWITCH_SCHEMA, "The versions of each source besides." },
+    { "released", NULL, "With allVersions: only versions that are meant for use." },
+    { "processing", NST_SWITCH_SCHEMA, "With allVersions: only what is not complete yet." },
+    { "includeStates", NST_SWITCH_SCHEMA, "With allVersions: with `states`." },
+    { "includeTasks", NST_SWITCH_SCHEMA, "With allVersions: with `tasks`." },
     { 0 },
 };
 
