@@ -590,13 +590,6 @@ static const struct nst_sort version_sort[] = {
  * union, and every version there is would be read. */
 #define FEW 1000
 
-static enum nst_err find_sources(struct nst_sql *found, struct nst_req *rq,
-                                 const struct nst_object *parent)
-{
-    nst_sql_addf(found, "SELECT repo.id FROM repo WHERE %s", ocl_source.where);
-    return nst_put_found(found, rq, &ocl_source, parent);
-}
-
 /* Append their numbers.
  *   are_few  false where there are more */
 static enum nst_err put_few_sources(struct nst_sql *q, bool *are_few, struct nst_req *rq,
@@ -606,7 +599,8 @@ static enum nst_err put_few_sources(struct nst_sql *q, bool *are_few, struct nst
     struct nst_rows *rows;
     size_t count = 0;
     nst_sql_init(&found, rq->arena);
-    NST_TRY(find_sources(&found, rq, parent));
+    nst_sql_addf(&found, "SELECT repo.id FROM repo WHERE %s", ocl_source.where);
+    NST_TRY(nst_put_found(&found, rq, &ocl_source, parent));
     nst_sql_add(&found, " LIMIT " NST_DIGITS(FEW));
     NST_TRY(nst_sql_query(&rows, rq->db, &found));
     while (nst_rows_step(rows))
@@ -628,8 +622,8 @@ static enum nst_err put_found_sources(struct nst_sql *q, struct nst_req *rq,
         return NST_OK;
     q->text.n = length;
     q->count = bound;
-    nst_sql_add(q, " IN (");
-    NST_TRY(find_sources(q, rq, parent));
+    nst_sql_addf(q, " IN (SELECT repo.id FROM repo WHERE %s", ocl_source.where);
+    NST_TRY(nst_put_found(q, rq, &ocl_source, parent));
     nst_sql_add(q, ")");
     return NST_OK;
 }
