@@ -182,16 +182,36 @@ enum nst_err ocl_superuser_only(struct nst_req *rq)
     return grant_if(rq, rq->caller.is_superuser);
 }
 
+enum nst_err ocl_may_manage_source(struct nst_req *rq, const struct ocl_source *s)
+{
+    bool granted;
+    NST_TRY(has_right(&granted, rq, s, RIGHT_PRIVATE));
+    return grant_if(rq, granted);
+}
+
+static enum nst_err owns_org(bool *out, struct nst_req *rq, int64_t org)
+{
+    *out = administers(rq);
+    return *out || !rq->caller.is_known ? NST_OK : ocl_is_member(out, rq, org, rq->caller.id);
+}
+
+enum nst_err ocl_may_manage_org(struct nst_req *rq, int64_t org)
+{
+    bool granted;
+    NST_TRY(owns_org(&granted, rq, org));
+    return grant_if(rq, granted);
+}
+
 /* G29 on an object in hand: a user only by that user, an organisation only by
  * its members. */
 static enum nst_err owns(bool *out, struct nst_req *rq, const struct nst_object *o)
 {
     int64_t id = ((const struct nst_row *)o->row)->id;
+    if (nst_is(o, &ocl_org))
+        return owns_org(out, rq, id);
     *out = administers(rq);
     if (*out || !rq->caller.is_known)
         return NST_OK;
-    if (nst_is(o, &ocl_org))
-        return ocl_is_member(out, rq, id, rq->caller.id);
     *out = nst_is(o, &ocl_user) ? id == rq->caller.id : true;
     return NST_OK;
 }

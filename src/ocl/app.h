@@ -125,6 +125,14 @@ nst_permission ocl_may_delete_owner, ocl_may_delete_user, ocl_may_delete_source;
 /* The edit right (G31) and private access (G30) on the source in the path. */
 nst_permission ocl_may_edit, ocl_has_private_access;
 
+struct ocl_source;
+
+/* The same of a source, and of an organisation by its number, that the path does not name: what
+ * belongs to it stands at an address of its own.
+ * Errors: NST_E_UNAUTHENTICATED, NST_E_FORBIDDEN, those of nst_query. */
+NST_CHECKED enum nst_err ocl_may_manage_source(struct nst_req *rq, const struct ocl_source *s);
+NST_CHECKED enum nst_err ocl_may_manage_org(struct nst_req *rq, int64_t org);
+
 /* Members of the owner in the path, and staff; others hear 403 without a body, whoever they
  * are (V225). */
 nst_permission ocl_may_add;

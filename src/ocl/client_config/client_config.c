@@ -102,19 +102,11 @@ static enum nst_err config_scope(struct nst_sql *q, struct nst_req *rq,
 static enum nst_err may_change(struct nst_req *rq)
 {
     const struct client_config *c = nst_object(rq)->row;
-    bool is_owner;
-    if (!rq->caller.is_known)
-        return NST_E_UNAUTHENTICATED;
-    if (rq->caller.is_staff || rq->caller.is_superuser)
-        return NST_OK;
-    NST_TRY(nst_exists_with(
-        &is_owner, rq->db,
-        "SELECT 1 FROM repo WHERE repo.id = $1 AND repo.owner_type = 'User' AND repo.owner_id = $3 "
-        "UNION ALL SELECT 1 FROM member WHERE member.user_id = $3 AND (member.org_id = $2 OR "
-        "member.org_id IN (SELECT repo.owner_id FROM repo WHERE repo.id = $1 AND "
-        "repo.owner_type = 'Organization'))",
-        NST_INT(c->repo_id), NST_INT(c->org_id), NST_INT(rq->caller.id)));
-    return is_owner ? NST_OK : NST_E_FORBIDDEN;
+    void *source;
+    if (c->org_id != 0)
+        return ocl_may_manage_org(rq, c->org_id);
+    NST_TRY(nst_load_id(&source, rq, &ocl_source, NST_LOAD_CORE, c->repo_id));
+    return source != NULL ? ocl_may_manage_source(rq, source) : NST_E_NOT_FOUND;
 }
 
 /* ---- What is in them ---- */
