@@ -47,7 +47,7 @@ VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "sourc
           "course": (COURSE,)}
 ABSENT = {**dict.fromkeys(("pin", "follow", "client_config", "registry_entry", "feedback",
                            "map_project"), "0"),
-          "concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1",
+          "concept_version": "1", "pinned_concept_version": "1", "mapping_version": "1", "names": "1", "descriptions": "1",
           "uuid": "0a", "program": "0a", "course": "course-v1:no+no+no",
           "course_overviews": "course-v1:no+no+no"}
 
@@ -338,7 +338,7 @@ def fill(path, values):
 
 def newest(who, client, path, values):
     """The number of the newest version of a concept that `who` means by a path."""
-    place = fill(path.partition("{concept_version}")[0] + "versions/", values)
+    place = fill(re.split(r"\{(?:pinned_)?concept_version\}", path)[0] + "versions/", values)
     headers = {"Authorization": who.headers["token"]} if who.headers else {}
     rows = client.raw("GET", place.replace("/v2/", "/guide/").replace("/HEAD/", "/"), None,
                       headers).json()
@@ -371,7 +371,8 @@ def first_of(who, client, path, values, name):
 
 def late_of(path):
     """Variables whose values the server makes: {name: what finds one}."""
-    late = {"concept_version": newest, "mapping_version": newest_mapping}
+    late = {"concept_version": newest, "pinned_concept_version": newest,
+            "mapping_version": newest_mapping}
     for name in ("pin", "follow", "registry_entry", "feedback", "map_project"):
         late[name] = lambda *args, n=name: first_of(*args, n)
     late["client_config"] = lambda who, client, _, values: first_of(
