@@ -307,6 +307,13 @@ struct nst_inner {
  * Errors: those of nst_query; NST_E_INVALID where the rows take more than 16 MB. */
 NST_CHECKED enum nst_err nst_each_row(struct nst_req *rq, const struct nst_inner *inner);
 
+/* What the rows of a page may take, in bytes, with all that is inside of them. */
+#define NST_PAGE_BYTES_MAX ((size_t)16 << 20)
+
+/* Say that they take more, for who gathers what is inside of them row by row: as soon as it is
+ * known. Returns NST_E_INVALID. */
+NST_CHECKED enum nst_err nst_refuse_size(struct nst_req *rq);
+
 /* Hooks of a set that needs none where its resource has one: nothing is hidden from a list; its
  * rows are counted. */
 enum nst_err nst_all_visible(struct nst_sql *q, struct nst_req *rq);

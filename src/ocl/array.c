@@ -33,7 +33,8 @@ static void take(void *arg, const void *row, struct nst_str json)
     ocl_array_add(arg, json);
 }
 
-enum nst_err ocl_array_of(struct nst_str *value, struct nst_req *rq, const struct nst_inner *inner)
+enum nst_err ocl_array_of(struct nst_str *value, struct nst_req *rq, const struct nst_inner *inner,
+                          size_t *total)
 {
     struct nst_buf out;
     struct nst_inner taken = *inner;
@@ -42,5 +43,6 @@ enum nst_err ocl_array_of(struct nst_str *value, struct nst_req *rq, const struc
     taken.arg = &out;
     NST_TRY(nst_each_row(rq, &taken));
     *value = end(&out);
-    return NST_OK;
+    *total += value->n;
+    return *total <= NST_PAGE_BYTES_MAX ? NST_OK : nst_refuse_size(rq);
 }

@@ -15,8 +15,9 @@ void ocl_arrays_end(const struct nst_shown *shown, struct nst_buf *out);
 
 /* The rows that `inner` means, as a JSON array in rq's arena; its `take` and `arg` are not looked
  * at.
- * Errors: those of nst_each_row. */
+ *   total  its bytes are added: those of all arrays of a page
+ * Errors: those of nst_each_row; NST_E_INVALID where the page takes more than a page may. */
 NST_CHECKED enum nst_err ocl_array_of(struct nst_str *value, struct nst_req *rq,
-                                         const struct nst_inner *inner);
+                                      const struct nst_inner *inner, size_t *total);
 
 #endif

@@ -119,9 +119,7 @@ enum nst_err nst_select_find(bool *is_there, struct nst_select *s, struct nst_re
 }
 
 /* What a loop writes for one request: the client can ask for less. */
-#define PAGE_BYTES_MAX ((size_t)16 << 20)
-
-static enum nst_err refuse_size(struct nst_req *rq)
+enum nst_err nst_refuse_size(struct nst_req *rq)
 {
     return nst_fail_bare(rq, NST_E_INVALID, "detail",
                          NST_STR("The rows of this page take more than 16 MB. Ask for fewer rows "
@@ -145,8 +143,8 @@ static void put_page(struct nst_select *s, struct nst_waiting *w, struct nst_buf
         s->page.has_more = s->page.returned == s->page.limit;
         if (s->page.has_more)
             return;
-        if (s->page.returned > 0 && w->out->n > PAGE_BYTES_MAX) {
-            nst_rows_fail(rows, refuse_size(w->rq));
+        if (s->page.returned > 0 && w->out->n > NST_PAGE_BYTES_MAX) {
+            nst_rows_fail(rows, nst_refuse_size(w->rq));
             return;
         }
         nst_put_z(w->out, s->page.returned++ > 0 ? "," : "");
@@ -176,7 +174,7 @@ enum nst_err nst_select_put(struct nst_select *s, struct nst_req *rq)
     struct nst_rows *rows;
     struct nst_buf kept;
     nst_wait(&w, false);
-    nst_buf_init(&kept, rq->arena, PAGE_BYTES_MAX);
+    nst_buf_init(&kept, rq->arena, NST_PAGE_BYTES_MAX);
     s->page.returned = 0;
     s->page.has_more = false;
     NST_TRY(query_rows(&rows, s, rq, s->page.limit + 1));
@@ -184,8 +182,9 @@ enum nst_err nst_select_put(struct nst_select *s, struct nst_req *rq)
     NST_TRY(nst_rows_end(rows));
     NST_TRY(nst_put_members(&w));
     s->page.kept = nst_buf_str(&kept);
-    return w.members > 0 && w.out->n > PAGE_BYTES_MAX && s->page.returned > 1 ? refuse_size(rq)
-                                                                              : NST_OK;
+    return w.members > 0 && w.out->n > NST_PAGE_BYTES_MAX && s->page.returned > 1
+               ? nst_refuse_size(rq)
+               : NST_OK;
 }
 
 /* Rows without members are taken as they come; the others wait. */
@@ -197,8 +196,8 @@ static void take_rows(struct nst_waiting *w, struct nst_rows *rows, const struct
         size_t begin = w->out->n;
         show_row(w, rows, row);
         total += w->out->n - begin;
-        if (inner->bytes == 0 && total > PAGE_BYTES_MAX) {
-            nst_rows_fail(rows, refuse_size(w->rq));
+        if (inner->bytes == 0 && total > NST_PAGE_BYTES_MAX) {
+            nst_rows_fail(rows, nst_refuse_size(w->rq));
             return;
         }
         if (w->members > 0)

@@ -123,40 +123,50 @@ static enum nst_err event_visible(struct nst_sql *q, struct nst_req *rq)
 
 /* ---- Which: of a user by scopes, of an organisation, of everybody ---- */
 
-/* Numbers of events, found by an index of each; $ stands for the number of the user. */
-#define EVENTS(rest) "SELECT e.id FROM event e " rest " = $"
-#define FOLLOWED(column, kind) \
-    EVENTS("JOIN follow f ON f." kind " = e." column " WHERE f.follower_id")
+/* Numbers of events by what leads to them, each found by an index; the number of the user follows.
+ * What leads there is judged, too: nobody learns by an event who is in a hidden organisation. */
+#define EVENTS(rest) "SELECT e.id FROM event e " rest " = "
 
-#define SELF EVENTS("WHERE e.object_id")
-#define FOLLOWING \
-    FOLLOWED("object_id", "user_id") \
-    " UNION " FOLLOWED("of_org_id", "org_id") " UNION " FOLLOWED("repo_id", "repo_id")
-#define ORGS EVENTS("JOIN member m ON m.org_id = e.of_org_id WHERE m.user_id")
-#define OWN  EVENTS("JOIN repo r ON r.id = e.repo_id WHERE r.owner_type = 'User' AND r.owner_id")
-
-static const struct {
-    const char *word, *events;
-} scopes[] = {
-    { "self", SELF },
-    { "following", FOLLOWING },
-    { "orgs", ORGS },
-    { "all", SELF " UNION " FOLLOWING " UNION " ORGS " UNION " OWN },
+static const struct lead {
+    const char *events;
+    enum nst_err (*visible)(struct nst_sql *q, struct nst_req *rq);
+} leads[] = {
+    { EVENTS("WHERE e.object_id"), NULL },
+    { EVENTS("JOIN follow f ON f.user_id = e.object_id WHERE f.follower_id"), NULL },
+    { EVENTS("JOIN org ON org.id = e.of_org_id JOIN follow f ON f.org_id = org.id "
+             "WHERE org.is_active AND f.follower_id"),
+      ocl_visible_orgs },
+    { EVENTS("JOIN repo ON repo.id = e.repo_id JOIN follow f ON f.repo_id = repo.id "
+             "WHERE repo.is_active AND repo.owner_is_active AND f.follower_id"),
+      ocl_visible_repos },
+    { EVENTS("JOIN org ON org.id = e.of_org_id JOIN member m ON m.org_id = org.id "
+             "WHERE org.is_active AND m.user_id"),
+      ocl_visible_orgs },
+    { EVENTS("JOIN repo r ON r.id = e.repo_id WHERE r.owner_type = 'User' AND r.owner_id"), NULL },
 };
 
 #define ONLY_SELF 1U
 
-static void put_events(struct nst_sql *q, const char *events, int64_t user)
+/* Of each word its leads, as bits. */
+static const struct {
+    const char *word;
+    unsigned leads;
+} scopes[] = {
+    { "self", ONLY_SELF },
+    { "following", 1U << 1 | 1U << 2 | 1U << 3 },
+    { "orgs", 1U << 4 },
+    { "all", (1U << NST_COUNT(leads)) - 1 },
+};
+
+static enum nst_err put_events(struct nst_sql *q, struct nst_req *rq, const struct lead *l,
+                               int64_t user)
 {
-    struct nst_str rest = nst_str_z(events);
-    while (rest.p != NULL) {
-        nst_sql_add_str(q, nst_str_cut(&rest, '$'));
-        if (rest.p != NULL)
-            nst_sql_bind(q, NST_INT(user));
-    }
+    nst_sql_add(q, l->events);
+    nst_sql_bind(q, NST_INT(user));
+    return l->visible != NULL ? l->visible(q, rq) : NST_OK;
 }
 
-/* The scopes that are asked for, each once, as 1 << its place; 0: a word is none. */
+/* The leads of the scopes that are asked for; 0: a word is none. */
 static unsigned read_scopes(struct nst_str text)
 {
     unsigned asked = 0;
@@ -167,7 +177,7 @@ static unsigned read_scopes(struct nst_str text)
             i++;
         if (i == NST_COUNT(scopes))
             return 0;
-        asked |= 1U << i;
+        asked |= scopes[i].leads;
     }
     return asked;
 }
@@ -187,11 +197,11 @@ static enum nst_err user_scope(struct nst_sql *q, struct nst_req *rq,
         return NST_OK;
     }
     nst_sql_add(q, " AND event.id IN ");
-    for (size_t i = 0; i < NST_COUNT(scopes); i++) {
+    for (size_t i = 0; i < NST_COUNT(leads); i++) {
         if ((asked >> i & 1) == 0)
             continue;
         nst_sql_add(q, between);
-        put_events(q, scopes[i].events, user);
+        NST_TRY(put_events(q, rq, &leads[i], user));
         between = " UNION ";
     }
     nst_sql_add(q, ")");

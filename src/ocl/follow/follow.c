@@ -167,6 +167,7 @@ static enum nst_err unfollow(struct nst_req *rq)
 static enum nst_err make_inside(struct nst_req *rq, const struct nst_shown *shown,
                                 const struct nst_set *set, const char *condition)
 {
+    size_t total = 0;
     for (size_t i = 0; i < shown->count; i++) {
         struct nst_sql q;
         nst_sql_init(&q, rq->arena);
@@ -177,7 +178,7 @@ static enum nst_err make_inside(struct nst_req *rq, const struct nst_shown *show
                                          .use = NST_LIST,
                                          .conditions = &q,
                                          .limit = INSIDE_MAX };
-        NST_TRY(ocl_array_of(&shown->value[i], rq, &inner));
+        NST_TRY(ocl_array_of(&shown->value[i], rq, &inner, &total));
     }
     return NST_OK;
 }

@@ -10,6 +10,7 @@
 
 static enum nst_err make_orgs(struct nst_req *rq, const struct nst_shown *shown)
 {
+    size_t total = 0;
     for (size_t i = 0; i < shown->count; i++) {
         struct nst_sql q;
         const struct nst_inner inner = { .resource = &ocl_org,
@@ -22,7 +23,7 @@ static enum nst_err make_orgs(struct nst_req *rq, const struct nst_shown *shown)
         nst_sql_bind(&q, NST_INT(((const struct nst_row *)shown->row[i])->id));
         nst_sql_add(&q, ")");
         NST_TRY(ocl_visible_orgs(&q, rq));
-        NST_TRY(ocl_array_of(&shown->value[i], rq, &inner));
+        NST_TRY(ocl_array_of(&shown->value[i], rq, &inner, &total));
     }
     return NST_OK;
 }
