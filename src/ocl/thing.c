@@ -8,6 +8,8 @@
 #include "ocl/user/user.h"
 #include "ocl/version/version.h"
 
+enum { USER, ORG, SOURCE, FOLLOWED, VERSION = FOLLOWED }; /* those before FOLLOWED can be */
+
 static const struct kind {
     const struct nst_resource *resource;
     enum nst_use use;
@@ -17,18 +19,15 @@ static const struct kind {
     const char *key;
     enum nst_err (*visible)(struct nst_sql *q, struct nst_req *rq);
 } kinds[] = {
-    { &ocl_user, NST_LIST, offsetof(struct ocl_thing, user_id), "user_id", "users",
-      "account.username", nst_all_visible },
-    { &ocl_org, NST_LIST, offsetof(struct ocl_thing, org_id), "org_id", "orgs", "org.mnemonic",
-      ocl_visible_orgs },
-    { &ocl_source, NST_BRIEF, offsetof(struct ocl_thing, repo_id), "repo_id", NULL,
-      OCL_ADDRESS("repo"), ocl_visible_repos },
-    { &ocl_version, NST_LIST, offsetof(struct ocl_thing, version_id), NULL, NULL, NULL,
-      ocl_visible_repos },
+    [USER] = { &ocl_user, NST_LIST, offsetof(struct ocl_thing, user_id), "user_id", "users",
+               "account.username", nst_all_visible },
+    [ORG] = { &ocl_org, NST_LIST, offsetof(struct ocl_thing, org_id), "org_id", "orgs",
+              "org.mnemonic", ocl_visible_orgs },
+    [SOURCE] = { &ocl_source, NST_BRIEF, offsetof(struct ocl_thing, repo_id), "repo_id", NULL,
+                 OCL_ADDRESS("repo"), ocl_visible_repos },
+    [VERSION] = { &ocl_version, NST_LIST, offsetof(struct ocl_thing, version_id), NULL, NULL, NULL,
+                  ocl_visible_repos },
 };
-
-/* Those that are followed. */
-#define FOLLOWED 3
 
 static int64_t *number_of(struct ocl_thing *t, const struct kind *k)
 {
@@ -49,17 +48,18 @@ static const struct kind *read_address(struct nst_str *key, struct nst_req *rq,
     struct ocl_address at;
     struct nst_str rest =
         nst_str_slice(address, 0, address.n - nst_str_ends(address, NST_STR("/")));
-    bool is_source = ocl_read_address(&at, rq, address);
     struct nst_str nothing = nst_str_cut(&rest, '/'), word;
-    if (is_source || nothing.n > 0 || rest.p == NULL) {
+    if (ocl_read_address(&at, rq, address)) {
         *key = at.source_url;
-        return is_source && at.version.p == NULL && at.code.p == NULL ? &kinds[2] : NULL;
+        return at.version.p == NULL && at.code.p == NULL ? &kinds[SOURCE] : NULL;
     }
+    if (nothing.n > 0 || rest.p == NULL)
+        return NULL;
     word = nst_str_cut(&rest, '/');
     *key = rest;
     if (rest.n == 0 || nst_str_find(rest, '/') < rest.n)
         return NULL;
-    for (size_t i = 0; i < NST_COUNT(kinds) && kinds[i].word != NULL; i++)
+    for (size_t i = 0; i < SOURCE; i++)
         if (nst_str_eq(word, nst_str_z(kinds[i].word)))
             return &kinds[i];
     return NULL;

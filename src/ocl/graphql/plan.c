@@ -94,8 +94,7 @@ static bool is_of(const struct nst_json *v, const struct ocl_graphql_type *type)
                n <= INT32_MAX;
     if (type->leaf == OCL_GRAPHQL_BOOLEAN)
         return v->kind == NST_JSON_BOOL;
-    return v->kind == NST_JSON_STRING && !v->has_surrogate &&
-           nst_str_find(v->text, '\0') == v->text.n;
+    return nst_json_is_text(v);
 }
 
 /* Of a list every item, none of which may be null; what is no list is one of one item. */
