@@ -294,6 +294,19 @@ enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq)
     return NST_OK;
 }
 
+enum nst_err ocl_put_orgs_of(struct nst_sql *q, struct nst_req *rq, const char *column,
+                             int64_t user)
+{
+    nst_sql_addf(q,
+                 " AND %s IN (SELECT org.id FROM org JOIN member ON member.org_id = org.id "
+                 "WHERE org.is_active AND member.user_id = ",
+                 column);
+    nst_sql_bind(q, NST_INT(user));
+    NST_TRY(ocl_visible_orgs(q, rq));
+    nst_sql_add(q, ")");
+    return NST_OK;
+}
+
 /* ---- Deleting: the row must be there, unless it is to be purged (G149) ---- */
 
 #define HARD_DELETE \

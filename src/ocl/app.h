@@ -153,6 +153,11 @@ nst_permission ocl_may_view_owner;
 /* The same as SQL for lists: " AND (...)" over the table `org`. */
 enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq);
 
+/* Append " AND COLUMN IN (...)": the numbers of the organisations that a user is a member of, as far
+ * as the caller may know of that (see /users/:user/orgs/). Errors: those of the conditions. */
+NST_CHECKED enum nst_err ocl_put_orgs_of(struct nst_sql *q, struct nst_req *rq, const char *column,
+                                         int64_t user);
+
 /* The view right (G31, V806) on a row that carries owner and public access, as
  * C for an object in hand ... */
 enum nst_err ocl_may_view(struct nst_req *rq, const struct nst_object *o);

@@ -29,18 +29,6 @@ enum nst_err ocl_move_namespaces(struct nst_req *rq, struct nst_str from, struct
 /* .arg of the list that asks for entries of a user's organisations. */
 static const char of_orgs[] = "orgs";
 
-/* Those of the organisations that the user is a member of, as far as the caller may know of that:
- * see /users/:user/orgs/. */
-static enum nst_err orgs_scope(struct nst_sql *q, struct nst_req *rq, int64_t user)
-{
-    nst_sql_add(q, " AND url_registry.org_id IN (SELECT org.id FROM org JOIN member "
-                   "ON member.org_id = org.id WHERE org.is_active AND member.user_id = ");
-    nst_sql_bind(q, NST_INT(user));
-    NST_TRY(ocl_visible_orgs(q, rq));
-    nst_sql_add(q, ")");
-    return NST_OK;
-}
-
 /* The registry in the path. That of a hidden organisation is refused before an entry is looked
  * for, so that no answer tells which numbers it has. */
 static enum nst_err entry_scope(struct nst_sql *q, struct nst_req *rq,
@@ -48,7 +36,8 @@ static enum nst_err entry_scope(struct nst_sql *q, struct nst_req *rq,
 {
     NST_TRY(ocl_may_view_owner(rq));
     if (rq->action != NULL && rq->action->arg == of_orgs)
-        return orgs_scope(q, rq, ((const struct nst_row *)parent->row)->id);
+        return ocl_put_orgs_of(q, rq, "url_registry.org_id",
+                               ((const struct nst_row *)parent->row)->id);
     ocl_put_owned(q, parent, "url_registry");
     return NST_OK;
 }

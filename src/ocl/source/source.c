@@ -6,8 +6,8 @@
 #include "ocl/client_config/client_config.h"
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
-#include "ocl/event/event.h"
 #include "ocl/content/tally.h"
+#include "ocl/event/event.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/mapping/mapping.h"
@@ -244,16 +244,10 @@ static const struct nst_serializer source_serializer[] = {
 /* .arg of the lists that ask for sources of a user's organisations (V216). */
 static const char of_orgs[] = "orgs";
 
-/* Those of the organisations that the user is a member of, as far as the caller may know of
- * that: see /users/:user/orgs/. */
 static enum nst_err orgs_scope(struct nst_sql *q, struct nst_req *rq, int64_t user)
 {
-    nst_sql_add(q, " AND repo.owner_type = 'Organization' AND repo.owner_id IN (SELECT org.id "
-                   "FROM org JOIN member ON member.org_id = org.id WHERE member.user_id = ");
-    nst_sql_bind(q, NST_INT(user));
-    NST_TRY(ocl_visible_orgs(q, rq));
-    nst_sql_add(q, ")");
-    return NST_OK;
+    nst_sql_add(q, " AND repo.owner_type = 'Organization'");
+    return ocl_put_orgs_of(q, rq, "repo.owner_id", user);
 }
 
 /* Other sources that mappings of the source in the path lead to, in the version there or at

@@ -19,10 +19,7 @@ static enum nst_err make_orgs(struct nst_req *rq, const struct nst_shown *shown)
                                          .limit = INT64_MAX,
                                          .is_judged = true };
         nst_sql_init(&q, rq->arena);
-        nst_sql_add(&q, " AND org.id IN (SELECT member.org_id FROM member WHERE member.user_id = ");
-        nst_sql_bind(&q, NST_INT(((const struct nst_row *)shown->row[i])->id));
-        nst_sql_add(&q, ")");
-        NST_TRY(ocl_visible_orgs(&q, rq));
+        NST_TRY(ocl_put_orgs_of(&q, rq, "org.id", ((const struct nst_row *)shown->row[i])->id));
         NST_TRY(ocl_array_of(&shown->value[i], rq, &inner, &total));
     }
     return NST_OK;
