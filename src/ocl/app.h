@@ -153,8 +153,8 @@ nst_permission ocl_may_view_owner;
 /* The same as SQL for lists: " AND (...)" over the table `org`. */
 enum nst_err ocl_visible_orgs(struct nst_sql *q, struct nst_req *rq);
 
-/* Append " AND COLUMN IN (...)": the numbers of the organisations that a user is a member of, as far
- * as the caller may know of that (see /users/:user/orgs/). Errors: those of the conditions. */
+/* Append " AND COLUMN IN (...)": the numbers of the organisations that a user is a member of, as
+ * far as the caller may know of that (see /users/:user/orgs/). Errors: those of the conditions. */
 NST_CHECKED enum nst_err ocl_put_orgs_of(struct nst_sql *q, struct nst_req *rq, const char *column,
                                          int64_t user);
 

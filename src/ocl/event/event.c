@@ -36,28 +36,23 @@ enum nst_err ocl_record(struct nst_req *rq, const struct ocl_event *e)
 
 /* ---- Reading ---- */
 
-#define ONE_OF(column, table) "(SELECT " column " FROM " table " WHERE " table ".id = event."
-#define IS_OPEN(what)         "coalesce(" ONE_OF(what ".public_access <> 'None'", what)
+/* A column of what the event names by its own column `by`. */
+#define ONE_OF(column, table, by) \
+    "(SELECT " table "." column " FROM " table " WHERE " table ".id = event." by ")"
+#define IS_OPEN(table, by)   "coalesce(" ONE_OF("public_access <> 'None'", table, by) ", TRUE)"
+#define IS_ACTIVE(table, by) "(event." by " IS NULL OR " ONE_OF("is_active", table, by) ")"
+#define NAMED(kind, column, table, by) \
+    " WHEN event." by " IS NOT NULL THEN ' " kind ":' || " ONE_OF(column, table, by)
 
 /* What it is of, in short. */
 #define DESCRIPTION \
-    "(event.event_type || CASE " \
-    "WHEN event.version_id IS NOT NULL THEN ' Source Version:' || " ONE_OF( \
-        "repo_version.mnemonic", \
-        "repo_version") "version_id) " \
-                        "WHEN event.repo_id IS NOT NULL THEN ' Source:' || " ONE_OF( \
-                            "repo.mnemonic", \
-                            "repo") "repo_id) " \
-                                    "WHEN event.org_id IS NOT NULL THEN ' Organization:' " \
-                                    "|| " ONE_OF("org.mnemonic", \
-                                                 "org") "org_id) " \
-                                                        "WHEN event.user_id IS NOT NULL THEN ' " \
-                                                        "UserProfile:' || " ONE_OF( \
-                                                            "account.username", \
-                                                            "account") "user_id) ELSE '' END)"
+    "(event.event_type || CASE" NAMED("Source Version", "mnemonic", "repo_version", "version_id") \
+        NAMED("Source", "mnemonic", "repo", "repo_id") \
+            NAMED("Organization", "mnemonic", "org", "org_id") \
+                NAMED("UserProfile", "username", "account", "user_id") " ELSE '' END)"
 
 /* Whether everybody may see it. */
-#define IS_PUBLIC "(" IS_OPEN("repo") "repo_id), TRUE) AND " IS_OPEN("org") "org_id), TRUE))"
+#define IS_PUBLIC "(" IS_OPEN("repo", "repo_id") " AND " IS_OPEN("org", "org_id") ")"
 
 static const struct nst_field event_field[] = {
     NST_IDENTITY("uuid", event, created_at, .doc = "Its number."),
@@ -96,22 +91,13 @@ static const struct nst_serializer event_serializer[] = {
 /* What the event is of is there, and the caller may see it; of a deletion it was. */
 static enum nst_err event_visible(struct nst_sql *q, struct nst_req *rq)
 {
-    nst_sql_add(q,
-                " AND " ONE_OF("account.is_active", "account") "object_id) AND " ONE_OF(
-                    "account.is_active",
-                    "account") "actor_id) AND (event.user_id IS NULL "
-                               "OR " ONE_OF(
-                                   "account.is_active",
-                                   "account") "user_id)) "
-                                              "AND (event.version_id IS NULL OR " ONE_OF(
-                                                  "repo_version.is_active",
-                                                  "repo_version") "version_id)) "
-                                                                  "AND (event.org_id IS NULL OR "
-                                                                  "EXISTS (SELECT 1 FROM org "
-                                                                  "WHERE org.id = event.org_id "
-                                                                  "AND (org.is_active OR "
-                                                                  "event.event_type = '" OCL_DELETED
-                                                                  "')");
+    nst_sql_add(q, " AND " ONE_OF("is_active", "account", "object_id"));
+    nst_sql_add(q, " AND " ONE_OF("is_active", "account", "actor_id"));
+    nst_sql_add(q, " AND " IS_ACTIVE("account", "user_id"));
+    nst_sql_add(q, " AND " IS_ACTIVE("repo_version", "version_id"));
+    nst_sql_add(q, " AND (event.org_id IS NULL OR EXISTS (SELECT 1 FROM org "
+                   "WHERE org.id = event.org_id "
+                   "AND (org.is_active OR event.event_type = '" OCL_DELETED "')");
     NST_TRY(ocl_visible_orgs(q, rq));
     nst_sql_add(q, ")) AND (event.repo_id IS NULL OR EXISTS (SELECT 1 FROM repo "
                    "WHERE repo.id = event.repo_id AND repo.owner_is_active "
