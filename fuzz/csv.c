@@ -1,6 +1,6 @@
 /* Fuzzes the reader of CSV files: rows keep to their bounds, lines ascend, and a
  * good row that is written and read again is the same. */
-#include "enroll/csv/csv.h"
+#include "nestor/base/csv.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -31,51 +31,51 @@ static void demand(bool holds)
         abort();
 }
 
-static void check_again(struct nst_arena *a, const struct enroll_csv_row *row)
+static void check_again(struct nst_arena *a, const struct nst_csv_row *row)
 {
-    struct enroll_csv_row *again = NST_NEW(a, struct enroll_csv_row);
+    struct nst_csv_row *again = NST_NEW(a, struct nst_csv_row);
     struct nst_buf b;
     nst_buf_init(&b, a, SIZE_MAX / 4);
     nst_put_lit(&b, "sep=,\n"); /* a field may hold more of another separator */
     for (size_t i = 0; i < row->count; i++) {
         if (i > 0)
             nst_put_char(&b, ',');
-        enroll_csv_put(&b, row->field[i]);
+        nst_csv_put(&b, row->field[i]);
     }
     nst_put_char(&b, '\n');
     struct text text = { b.p, b.n };
-    struct enroll_csv *c = enroll_csv_new(a, read_text, &text);
-    demand(enroll_csv_next(again, c) == ENROLL_CSV_ROW && again->count == row->count);
+    struct nst_csv *c = nst_csv_new(a, read_text, &text);
+    demand(nst_csv_next(again, c) == NST_CSV_ROW && again->count == row->count);
     for (size_t i = 0; i < row->count; i++)
         demand(nst_str_eq(again->field[i], row->field[i]));
     demand(again->end == b.n);
 }
 
-static void check_row(const struct enroll_csv_row *row)
+static void check_row(const struct nst_csv_row *row)
 {
-    bool has_fields = row->fault == ENROLL_CSV_GOOD || row->fault == ENROLL_CSV_NUL ||
-                      row->fault == ENROLL_CSV_ENCODING;
-    demand(row->count <= ENROLL_CSV_FIELDS);
+    bool has_fields =
+        row->fault == NST_CSV_GOOD || row->fault == NST_CSV_NUL || row->fault == NST_CSV_ENCODING;
+    demand(row->count <= NST_CSV_FIELDS);
     demand(has_fields ? row->count > 0 : row->count == 0);
     for (size_t i = 0; i < row->count; i++) {
-        demand(row->field[i].n <= ENROLL_CSV_FIELD_MAX);
-        demand(row->fault != ENROLL_CSV_GOOD || nst_utf8_valid(row->field[i]));
+        demand(row->field[i].n <= NST_CSV_FIELD_MAX);
+        demand(row->fault != NST_CSV_GOOD || nst_utf8_valid(row->field[i]));
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nst_arena *a = nst_arena_new(65536);
-    struct enroll_csv_row *row = NST_NEW(a, struct enroll_csv_row);
+    struct nst_csv_row *row = NST_NEW(a, struct nst_csv_row);
     struct text text = { (const char *)data, size };
-    struct enroll_csv *c = enroll_csv_new(a, read_text, &text);
+    struct nst_csv *c = nst_csv_new(a, read_text, &text);
     size_t line = 0, rows = 0;
     uint64_t end = 0;
-    while (enroll_csv_next(row, c) == ENROLL_CSV_ROW) {
+    while (nst_csv_next(row, c) == NST_CSV_ROW) {
         struct nst_mark mark = nst_arena_mark(a);
         demand(row->line > line && row->end > end && row->end <= size);
         check_row(row);
-        if (row->fault == ENROLL_CSV_GOOD && rows++ < AGAIN)
+        if (row->fault == NST_CSV_GOOD && rows++ < AGAIN)
             check_again(a, row);
         line = row->line;
         end = row->end;

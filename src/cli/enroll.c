@@ -130,9 +130,9 @@ static int take_row(struct enrolling *e)
 
 static int read_rows(struct enrolling *e)
 {
-    enum enroll_csv_step step;
+    enum nst_csv_step step;
     int status = EXIT_DONE;
-    while ((step = roster_file_next(&e->file)) == ENROLL_CSV_ROW) {
+    while ((step = roster_file_next(&e->file)) == NST_CSV_ROW) {
         e->progress.bytes = (int64_t)e->file.row.end;
         status = cli_is_stopped() ? EXIT_FAILED : take_row(e);
         if (status != EXIT_DONE)
@@ -140,7 +140,7 @@ static int read_rows(struct enrolling *e)
     }
     int error = errno;
     status = flush(e);
-    if (step == ENROLL_CSV_FAILED)
+    if (step == NST_CSV_FAILED)
         status = cli_fail(&cli_enroll, "reading failed: %s", strerror(error));
     return status;
 }

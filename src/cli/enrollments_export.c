@@ -5,7 +5,7 @@
 #include "api.h"
 #include "enroll/app.h"
 #include "enroll/course_key/course_key.h"
-#include "enroll/csv/csv.h"
+#include "nestor/base/csv.h"
 #include "enroll/upkeep.h"
 #include "output.h"
 
@@ -46,7 +46,7 @@ static void put_cell(struct nst_buf *line, const struct exporting *x, const stru
     if (i > 0)
         nst_put_char(line, ',');
     if (!x->is_json) {
-        enroll_csv_put(line, cells->text[i]);
+        nst_csv_put(line, cells->text[i]);
         return;
     }
     nst_putf(line, "\"%s\":", x->column[i]);

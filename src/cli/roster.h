@@ -5,7 +5,7 @@
 
 #include "api.h"
 #include "enroll/app.h"
-#include "enroll/csv/csv.h"
+#include "nestor/base/csv.h"
 #include "progress.h"
 
 #define ROSTER_PENDING   100         /* rows in hand at most, those that are not sent included */
@@ -50,8 +50,8 @@ struct roster_row {
 struct roster_file {
     struct nst_str path;
     int fd;
-    struct enroll_csv *csv;
-    struct enroll_csv_row row;
+    struct nst_csv *csv;
+    struct nst_csv_row row;
     size_t count;          /* columns of the header */
     int at[ROSTER_VALUES]; /* place of a value, -1: `given` stands in */
     struct nst_str given[ROSTER_VALUES];
@@ -65,7 +65,7 @@ int roster_file_open(struct roster_file *f, struct cli_options *o, const struct 
 void roster_file_close(struct roster_file *f);
 
 /* Read the next row into f->row; empty cells beyond the columns are dropped. */
-enum enroll_csv_step roster_file_next(struct roster_file *f);
+enum nst_csv_step roster_file_next(struct roster_file *f);
 
 /* What is wrong with f->row, as a sentence; NULL: nothing that the row alone tells. */
 const char *roster_file_fault(const struct roster_file *f);

@@ -46,7 +46,7 @@ static int refuse(const struct roster_file *f, const char *what, struct nst_str 
 static struct nst_str folded(struct nst_arena *a, struct nst_str name)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, ENROLL_CSV_FIELD_MAX);
+    nst_buf_init(&b, a, NST_CSV_FIELD_MAX);
     name = nst_str_trim(name);
     for (size_t i = 0; i < name.n; i++)
         nst_put_char(&b, name.p[i] == ' ' ? '_' : nst_lower(name.p[i]));
@@ -101,17 +101,17 @@ static int check_column(struct roster_file *f, struct cli_options *o,
 
 static int read_header(struct roster_file *f, struct cli_options *o, const struct roster_kind *kind)
 {
-    enum enroll_csv_step step = enroll_csv_next(&f->row, f->csv);
-    if (step == ENROLL_CSV_WIDE)
+    enum nst_csv_step step = nst_csv_next(&f->row, f->csv);
+    if (step == NST_CSV_WIDE)
         return refuse(f, "the file is in UTF-16; save it as CSV in UTF-8", NST_STR(""));
-    if (step == ENROLL_CSV_FAILED)
+    if (step == NST_CSV_FAILED)
         return cli_fail(&cli_enroll, "%.*s cannot be read: %s", NST_FMT(f->path), strerror(errno));
-    if (step == ENROLL_CSV_END)
+    if (step == NST_CSV_END)
         return refuse(f, "the file is empty: a line with the names of the columns is wanted",
                       NST_STR(""));
-    if (f->row.fault != ENROLL_CSV_GOOD)
+    if (f->row.fault != NST_CSV_GOOD)
         return refuse(f, "the line with the names of the columns cannot be read: ",
-                      nst_str_z(enroll_csv_reason(f->row.fault)));
+                      nst_str_z(nst_csv_reason(f->row.fault)));
     int status = read_names(f, o->arena, kind);
     for (size_t i = 0; i < NST_COUNT(kind->column) && status == EXIT_DONE; i++)
         status = check_column(f, o, &kind->column[i]);
@@ -141,7 +141,7 @@ int roster_file_open(struct roster_file *f, struct cli_options *o, const struct 
     if (f->fd < 0)
         return cli_fail(&cli_enroll, "%s cannot be read: %s", o->rest[1], strerror(errno));
     f->size = fstat(f->fd, &info) == 0 ? info.st_size : 0;
-    f->csv = enroll_csv_new(o->arena, read_file, f);
+    f->csv = nst_csv_new(o->arena, read_file, f);
     return read_header(f, o, kind);
 }
 
@@ -151,11 +151,11 @@ void roster_file_close(struct roster_file *f)
         close(f->fd);
 }
 
-enum enroll_csv_step roster_file_next(struct roster_file *f)
+enum nst_csv_step roster_file_next(struct roster_file *f)
 {
-    struct enroll_csv_row *row = &f->row;
-    enum enroll_csv_step step = enroll_csv_next(row, f->csv);
-    while (step == ENROLL_CSV_ROW && row->count > f->count && row->field[row->count - 1].n == 0)
+    struct nst_csv_row *row = &f->row;
+    enum nst_csv_step step = nst_csv_next(row, f->csv);
+    while (step == NST_CSV_ROW && row->count > f->count && row->field[row->count - 1].n == 0)
         row->count--;
     return step;
 }
@@ -177,8 +177,8 @@ static bool is_shortened(struct nst_str key)
 const char *roster_file_fault(const struct roster_file *f)
 {
     int at = f->at[ROSTER_KEY];
-    if (f->row.fault != ENROLL_CSV_GOOD)
-        return enroll_csv_reason(f->row.fault);
+    if (f->row.fault != NST_CSV_GOOD)
+        return nst_csv_reason(f->row.fault);
     if (f->row.count != f->count)
         return f->row.count < f->count ? "there are too few fields" : "there are too many fields";
     return is_shortened(f->row.field[at])
@@ -212,9 +212,9 @@ static struct nst_str judge(const struct roster_row *row, struct nst_arena *a,
 void roster_file_take(struct roster_row *row, const struct roster_file *f, struct nst_arena *a,
                       const struct roster_kind *kind)
 {
-    bool is_encoding = f->row.fault == ENROLL_CSV_ENCODING;
+    bool is_encoding = f->row.fault == NST_CSV_ENCODING;
     *row = (struct roster_row){ .line = f->row.line };
-    if (f->row.count != f->count || (f->row.fault != ENROLL_CSV_GOOD && !is_encoding)) {
+    if (f->row.count != f->count || (f->row.fault != NST_CSV_GOOD && !is_encoding)) {
         row->outcome = is_encoding ? NST_STR("invalid-encoding") : NST_STR("invalid-row");
         return;
     }

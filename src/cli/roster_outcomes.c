@@ -75,12 +75,12 @@ static void put_row(struct nst_buf *out, const struct roster_kind *kind,
         if (!is_shown(&kind->column[i]))
             continue;
         nst_put_char(out, ',');
-        enroll_csv_put(out, row->value[kind->column[i].value]);
+        nst_csv_put(out, row->value[kind->column[i].value]);
     }
     nst_put_char(out, ',');
-    enroll_csv_put(out, row->value[ROSTER_STATUS]);
+    nst_csv_put(out, row->value[ROSTER_STATUS]);
     nst_put_char(out, ',');
-    enroll_csv_put(out, row->outcome);
+    nst_csv_put(out, row->outcome);
     nst_put_char(out, '\n');
 }
 
@@ -92,7 +92,7 @@ static ssize_t read_outcomes(void *arg, char *to, size_t n)
     return read(w->fd, to, n);
 }
 
-static bool is_header(struct nst_arena *a, const struct enroll_csv_row *row,
+static bool is_header(struct nst_arena *a, const struct nst_csv_row *row,
                       const struct roster_kind *kind)
 {
     struct nst_buf want, got;
@@ -108,12 +108,12 @@ static bool is_header(struct nst_arena *a, const struct enroll_csv_row *row,
 }
 
 /* False for what no run of this verb has written. */
-static bool take_former(struct roster_outcomes *w, const struct enroll_csv_row *row,
+static bool take_former(struct roster_outcomes *w, const struct nst_csv_row *row,
                         struct nst_buf *key)
 {
     size_t n = w->kind->is_course ? FIXED_MAX : FIXED_MAX - 1;
     int64_t line;
-    if (row->fault != ENROLL_CSV_GOOD || row->count != n || !nst_str_int(&line, row->field[0]) ||
+    if (row->fault != NST_CSV_GOOD || row->count != n || !nst_str_int(&line, row->field[0]) ||
         line <= (int64_t)w->last_line)
         return false;
     struct nst_str status = row->field[n - 2], outcome = row->field[n - 1];
@@ -126,25 +126,25 @@ static bool take_former(struct roster_outcomes *w, const struct enroll_csv_row *
 
 static int read_former(struct roster_outcomes *w, struct nst_arena *a)
 {
-    struct enroll_csv *csv = enroll_csv_new(a, read_outcomes, w);
-    struct enroll_csv_row *row = NST_NEW(a, struct enroll_csv_row);
+    struct nst_csv *csv = nst_csv_new(a, read_outcomes, w);
+    struct nst_csv_row *row = NST_NEW(a, struct nst_csv_row);
     struct nst_buf key;
     uint64_t end = 0;
     bool is_good = true;
-    nst_buf_init(&key, w->o->arena, ENROLL_CSV_FIELD_MAX);
-    enum enroll_csv_step step = enroll_csv_next(row, csv);
-    if (step == ENROLL_CSV_ROW && row->is_whole)
+    nst_buf_init(&key, w->o->arena, NST_CSV_FIELD_MAX);
+    enum nst_csv_step step = nst_csv_next(row, csv);
+    if (step == NST_CSV_ROW && row->is_whole)
         is_good = is_header(a, row, w->kind);
-    while (is_good && step == ENROLL_CSV_ROW && row->is_whole) {
+    while (is_good && step == NST_CSV_ROW && row->is_whole) {
         end = row->end;
-        step = enroll_csv_next(row, csv);
-        if (step == ENROLL_CSV_ROW && row->is_whole)
+        step = nst_csv_next(row, csv);
+        if (step == NST_CSV_ROW && row->is_whole)
             is_good = take_former(w, row, &key);
     }
     w->last_key = nst_buf_str(&key);
-    if (!is_good || step == ENROLL_CSV_WIDE)
+    if (!is_good || step == NST_CSV_WIDE)
         return cli_fail(&cli_enroll, "%s holds no outcomes of this kind of file", w->path);
-    if (step == ENROLL_CSV_FAILED || ftruncate(w->fd, (off_t)end) != 0 ||
+    if (step == NST_CSV_FAILED || ftruncate(w->fd, (off_t)end) != 0 ||
         lseek(w->fd, (off_t)end, SEEK_SET) < 0)
         return cli_fail(&cli_enroll, "%s cannot be read: %s", w->path, strerror(errno));
     return EXIT_DONE;

@@ -1,19 +1,19 @@
 /* Rows of comma-separated values. libcsv splits; what is here finds the separator and
  * the numbers of the lines, bounds what a row may be, judges it, and goes on after a
  * fault with the next line. */
-#include "csv.h"
+#include "nestor/base/csv.h"
 
 #include <csv.h>
 
 #define CHUNK 16384
 #define BOM   "\xEF\xBB\xBF" /* byte order mark of UTF-8 */
 
-struct enroll_csv {
+struct nst_csv {
     struct csv_parser parser;
-    enroll_csv_source *source;
+    nst_csv_source *source;
     void *arg;
     struct nst_arena *row_arena; /* of the fields of one row */
-    struct enroll_csv_row *row;  /* that is being read */
+    struct nst_csv_row *row;     /* that is being read */
     char chunk[CHUNK];
     size_t at, filled; /* of the chunk */
     size_t line;       /* of the next byte, from 1 */
@@ -27,16 +27,16 @@ struct enroll_csv {
     bool has_begun, has_ended;
 };
 
-const char *enroll_csv_reason(enum enroll_csv_fault fault)
+const char *nst_csv_reason(enum nst_csv_fault fault)
 {
     static const char *const reason[] = {
-        [ENROLL_CSV_GOOD] = "",
-        [ENROLL_CSV_QUOTES] = "a quote stands where none may be",
-        [ENROLL_CSV_UNCLOSED] = "a quote is opened and not closed on its line",
-        [ENROLL_CSV_TOO_LONG] = "a field is too long",
-        [ENROLL_CSV_TOO_MANY] = "there are too many fields",
-        [ENROLL_CSV_NUL] = "there is a NUL byte",
-        [ENROLL_CSV_ENCODING] = "it is not UTF-8",
+        [NST_CSV_GOOD] = "",
+        [NST_CSV_QUOTES] = "a quote stands where none may be",
+        [NST_CSV_UNCLOSED] = "a quote is opened and not closed on its line",
+        [NST_CSV_TOO_LONG] = "a field is too long",
+        [NST_CSV_TOO_MANY] = "there are too many fields",
+        [NST_CSV_NUL] = "there is a NUL byte",
+        [NST_CSV_ENCODING] = "it is not UTF-8",
     };
     return reason[fault];
 }
@@ -45,14 +45,14 @@ const char *enroll_csv_reason(enum enroll_csv_fault fault)
 
 static void take_field(void *text, size_t n, void *user)
 {
-    struct enroll_csv *c = user;
-    struct enroll_csv_row *row = c->row;
+    struct nst_csv *c = user;
+    struct nst_csv_row *row = c->row;
     c->row_bytes += n;
-    if (c->row_bytes > ENROLL_CSV_ROW_MAX || n > ENROLL_CSV_FIELD_MAX)
-        row->fault = ENROLL_CSV_TOO_LONG;
-    else if (row->count == ENROLL_CSV_FIELDS)
-        row->fault = ENROLL_CSV_TOO_MANY;
-    if (row->fault != ENROLL_CSV_GOOD)
+    if (c->row_bytes > NST_CSV_ROW_MAX || n > NST_CSV_FIELD_MAX)
+        row->fault = NST_CSV_TOO_LONG;
+    else if (row->count == NST_CSV_FIELDS)
+        row->fault = NST_CSV_TOO_MANY;
+    if (row->fault != NST_CSV_GOOD)
         return;
     struct nst_str field = { text != NULL ? text : "", n };
     row->field[row->count++] = nst_str_copy(c->row_arena, field);
@@ -60,12 +60,12 @@ static void take_field(void *text, size_t n, void *user)
 
 static void take_row(int terminator, void *user)
 {
-    struct enroll_csv *c = user;
+    struct nst_csv *c = user;
     (void)terminator;
     c->is_row_done = true;
 }
 
-static void start_parser(struct enroll_csv *c)
+static void start_parser(struct nst_csv *c)
 {
     if (csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         c->has_ended = true; /* it only refuses a NULL parser */
@@ -84,9 +84,9 @@ static void free_arena(void *arena)
     nst_arena_free(arena);
 }
 
-struct enroll_csv *enroll_csv_new(struct nst_arena *a, enroll_csv_source *source, void *arg)
+struct nst_csv *nst_csv_new(struct nst_arena *a, nst_csv_source *source, void *arg)
 {
-    struct enroll_csv *c = NST_NEW(a, struct enroll_csv);
+    struct nst_csv *c = NST_NEW(a, struct nst_csv);
     c->source = source;
     c->arg = arg;
     c->row_arena = nst_arena_new(4096);
@@ -100,7 +100,7 @@ struct enroll_csv *enroll_csv_new(struct nst_arena *a, enroll_csv_source *source
 }
 
 /* False when the source failed. */
-static bool fill(struct enroll_csv *c)
+static bool fill(struct nst_csv *c)
 {
     ssize_t got = c->source(c->arg, c->chunk + c->filled, CHUNK - c->filled);
     if (got > 0)
@@ -117,7 +117,7 @@ static bool is_line_end(char c)
 /* ---- The separator ---- */
 
 /* The first line that is not blank, as far as it is at hand. */
-static struct nst_str first_line(const struct enroll_csv *c)
+static struct nst_str first_line(const struct nst_csv *c)
 {
     size_t from = c->at;
     while (from < c->filled && (is_line_end(c->chunk[from]) || c->chunk[from] == ' '))
@@ -140,7 +140,7 @@ static size_t count_outside_quotes(struct nst_str line, char separator)
 }
 
 /* `sep=;` in the first line of a file tells its separator, and is no row. */
-static bool takes_declaration(struct enroll_csv *c, struct nst_str line)
+static bool takes_declaration(struct nst_csv *c, struct nst_str line)
 {
     if (line.p != c->chunk + c->at || line.n != 5 || !nst_str_starts(line, NST_STR("sep=")))
         return false;
@@ -150,7 +150,7 @@ static bool takes_declaration(struct enroll_csv *c, struct nst_str line)
 }
 
 /* Spreadsheets separate by what is usual in their language. */
-static void find_separator(struct enroll_csv *c)
+static void find_separator(struct nst_csv *c)
 {
     static const char candidate[] = { ',', ';', '\t' };
     struct nst_str line = first_line(c);
@@ -166,32 +166,32 @@ static void find_separator(struct enroll_csv *c)
     }
 }
 
-static bool has_first_line(const struct enroll_csv *c)
+static bool has_first_line(const struct nst_csv *c)
 {
     struct nst_str line = first_line(c);
     return c->filled == CHUNK || (line.n > 0 && line.p + line.n < c->chunk + c->filled);
 }
 
 /* The first bytes: what kind of file it is. */
-static enum enroll_csv_step begin(struct enroll_csv *c)
+static enum nst_csv_step begin(struct nst_csv *c)
 {
     c->has_begun = true;
     while (!has_first_line(c) && !c->has_ended)
         if (!fill(c))
-            return ENROLL_CSV_FAILED;
+            return NST_CSV_FAILED;
     struct nst_str start = { c->chunk, c->filled };
     if (nst_str_starts(start, NST_STR("\xFF\xFE")) || nst_str_starts(start, NST_STR("\xFE\xFF")))
-        return ENROLL_CSV_WIDE;
+        return NST_CSV_WIDE;
     if (nst_str_starts(start, NST_STR(BOM)))
         c->at = 3;
     find_separator(c);
     csv_set_delim(&c->parser, (unsigned char)c->separator);
     c->offset = c->at;
-    return ENROLL_CSV_ROW;
+    return NST_CSV_ROW;
 }
 
 /* What is at hand, up to the end of its line. */
-static struct nst_str next_piece(const struct enroll_csv *c)
+static struct nst_str next_piece(const struct nst_csv *c)
 {
     size_t n = c->at;
     while (n < c->filled && c->chunk[n] != '\n' && c->chunk[n] != '\r')
@@ -200,28 +200,28 @@ static struct nst_str next_piece(const struct enroll_csv *c)
 }
 
 /* Put the parser back to a line's start; the rest of this one is not looked at. */
-static void give_up(struct enroll_csv *c, enum enroll_csv_fault fault)
+static void give_up(struct nst_csv *c, enum nst_csv_fault fault)
 {
-    if (c->row->fault == ENROLL_CSV_GOOD)
+    if (c->row->fault == NST_CSV_GOOD)
         c->row->fault = fault;
     csv_free(&c->parser);
     start_parser(c);
     c->is_skipping = true;
 }
 
-static void parse(struct enroll_csv *c, struct nst_str piece)
+static void parse(struct nst_csv *c, struct nst_str piece)
 {
     size_t done = csv_parse(&c->parser, piece.p, piece.n, take_field, take_row, c);
     if (done < piece.n)
-        give_up(c, ENROLL_CSV_QUOTES);
-    else if (c->parser.entry_pos > ENROLL_CSV_FIELD_MAX)
-        give_up(c, ENROLL_CSV_TOO_LONG);
+        give_up(c, NST_CSV_QUOTES);
+    else if (c->parser.entry_pos > NST_CSV_FIELD_MAX)
+        give_up(c, NST_CSV_TOO_LONG);
 }
 
-static void begin_row(struct enroll_csv *c)
+static void begin_row(struct nst_csv *c)
 {
     nst_arena_reset(c->row_arena);
-    *c->row = (struct enroll_csv_row){ .line = c->line };
+    *c->row = (struct nst_csv_row){ .line = c->line };
     c->row_bytes = 0;
     c->is_between = false;
 }
@@ -229,10 +229,10 @@ static void begin_row(struct enroll_csv *c)
 /* A field holds no line break: a quote that is open at the end of its line is a slip,
  * and would take all lines up to the next quote along. What libcsv has of the row by
  * then is not told. */
-static void end_row(struct enroll_csv *c)
+static void end_row(struct nst_csv *c)
 {
     if (!c->is_skipping && c->parser.quoted)
-        give_up(c, ENROLL_CSV_UNCLOSED);
+        give_up(c, NST_CSV_UNCLOSED);
     c->row->is_whole = true;
     c->is_row_done |= c->is_skipping;
     c->is_skipping = false;
@@ -240,7 +240,7 @@ static void end_row(struct enroll_csv *c)
 }
 
 /* Read one piece. Its line end ends a row, so that a piece ends at most one. */
-static void read_piece(struct enroll_csv *c)
+static void read_piece(struct nst_csv *c)
 {
     struct nst_str piece = next_piece(c);
     char end = piece.p[piece.n - 1];
@@ -259,34 +259,34 @@ static void read_piece(struct enroll_csv *c)
 }
 
 /* The end of the file ends a row, too. */
-static void finish(struct enroll_csv *c)
+static void finish(struct nst_csv *c)
 {
     if (c->is_between)
         return;
     c->row->is_whole = false;
     if (csv_fini(&c->parser, take_field, take_row, c) != 0) {
-        c->row->fault = ENROLL_CSV_UNCLOSED;
+        c->row->fault = NST_CSV_UNCLOSED;
         c->is_row_done = true;
     }
     c->is_row_done |= c->is_skipping;
     c->is_between = true;
 }
 
-static void judge(struct enroll_csv *c)
+static void judge(struct nst_csv *c)
 {
-    struct enroll_csv_row *row = c->row;
+    struct nst_csv_row *row = c->row;
     row->end = c->offset;
-    if (row->fault != ENROLL_CSV_GOOD)
+    if (row->fault != NST_CSV_GOOD)
         row->count = 0;
     for (size_t i = 0; i < row->count; i++) {
         if (nst_str_find(row->field[i], '\0') < row->field[i].n)
-            row->fault = ENROLL_CSV_NUL;
-        else if (row->fault == ENROLL_CSV_GOOD && !nst_utf8_valid(row->field[i]))
-            row->fault = ENROLL_CSV_ENCODING;
+            row->fault = NST_CSV_NUL;
+        else if (row->fault == NST_CSV_GOOD && !nst_utf8_valid(row->field[i]))
+            row->fault = NST_CSV_ENCODING;
     }
 }
 
-static enum enroll_csv_step read_row(struct enroll_csv *c)
+static enum nst_csv_step read_row(struct nst_csv *c)
 {
     c->is_row_done = false;
     while (!c->is_row_done) {
@@ -295,35 +295,35 @@ static enum enroll_csv_step read_row(struct enroll_csv *c)
         } else if (!c->has_ended) {
             c->at = c->filled = 0;
             if (!fill(c))
-                return ENROLL_CSV_FAILED;
+                return NST_CSV_FAILED;
         } else if (!c->is_between) {
             finish(c);
         } else {
-            return ENROLL_CSV_END;
+            return NST_CSV_END;
         }
     }
     judge(c);
-    return ENROLL_CSV_ROW;
+    return NST_CSV_ROW;
 }
 
 /* Spreadsheets leave rows of separators behind where something was deleted. */
-static bool is_blank(const struct enroll_csv_row *row)
+static bool is_blank(const struct nst_csv_row *row)
 {
     size_t i = 0;
     while (i < row->count && row->field[i].n == 0)
         i++;
-    return row->fault == ENROLL_CSV_GOOD && i == row->count;
+    return row->fault == NST_CSV_GOOD && i == row->count;
 }
 
-enum enroll_csv_step enroll_csv_next(struct enroll_csv_row *row, struct enroll_csv *c)
+enum nst_csv_step nst_csv_next(struct nst_csv_row *row, struct nst_csv *c)
 {
     c->row = row;
-    enum enroll_csv_step step = c->has_begun ? ENROLL_CSV_ROW : begin(c);
-    if (step != ENROLL_CSV_ROW)
+    enum nst_csv_step step = c->has_begun ? NST_CSV_ROW : begin(c);
+    if (step != NST_CSV_ROW)
         return step;
     do
         step = read_row(c);
-    while (step == ENROLL_CSV_ROW && is_blank(row));
+    while (step == NST_CSV_ROW && is_blank(row));
     return step;
 }
 
@@ -341,7 +341,7 @@ static bool needs_quotes(struct nst_str field)
     return field.p[field.n - 1] == ' ' || field.p[field.n - 1] == '\t';
 }
 
-void enroll_csv_put(struct nst_buf *out, struct nst_str field)
+void nst_csv_put(struct nst_buf *out, struct nst_str field)
 {
     if (!needs_quotes(field)) {
         nst_put(out, field);

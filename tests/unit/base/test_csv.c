@@ -1,6 +1,6 @@
 /* The reader of CSV files: what it takes, what it calls a fault, and that it goes on
  * with the next line. */
-#include "enroll/csv/csv.h"
+#include "nestor/base/csv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,13 +36,13 @@ static ssize_t give(void *arg, char *to, size_t n)
 static struct nst_str read_all(struct nst_arena *a, struct nst_str text, size_t piece)
 {
     struct source source = { text, piece, false };
-    struct enroll_csv *c = enroll_csv_new(a, give, &source);
-    struct enroll_csv_row row;
+    struct nst_csv *c = nst_csv_new(a, give, &source);
+    struct nst_csv_row row;
     struct nst_buf out;
     nst_buf_init(&out, a, 65536);
-    while (enroll_csv_next(&row, c) == ENROLL_CSV_ROW) {
+    while (nst_csv_next(&row, c) == NST_CSV_ROW) {
         nst_putf(&out, "%zu", row.line);
-        if (row.fault != ENROLL_CSV_GOOD)
+        if (row.fault != NST_CSV_GOOD)
             nst_putf(&out, "!%d", (int)row.fault);
         for (size_t i = 0; i < row.count; i++) {
             nst_put_char(&out, i == 0 ? ':' : '|');
@@ -148,31 +148,31 @@ static struct nst_str long_text(struct nst_arena *a, size_t count, size_t n, boo
 }
 
 /* Reads two rows of the text; the first has the fault, the second is "end". */
-static void check_bound(enum enroll_csv_fault fault, size_t count, size_t n, bool quoted)
+static void check_bound(enum nst_csv_fault fault, size_t count, size_t n, bool quoted)
 {
     struct nst_arena *a = nst_arena_new(65536);
     struct source source = { long_text(a, count, n, quoted), 65536, false };
-    struct enroll_csv *c = enroll_csv_new(a, give, &source);
-    struct enroll_csv_row row;
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_ROW);
+    struct nst_csv *c = nst_csv_new(a, give, &source);
+    struct nst_csv_row row;
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
     assert_int_equal(row.fault, fault);
     assert_int_equal(row.line, 1);
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_ROW);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
     assert_int_equal(row.line, 2);
     assert_true(nst_str_eq(row.field[0], NST_STR("end")));
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_END);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_END);
     nst_arena_free(a);
 }
 
 static void bounds_fields_and_rows(void **state)
 {
     (void)state;
-    check_bound(ENROLL_CSV_GOOD, ENROLL_CSV_FIELDS - 1, 1, false);
-    check_bound(ENROLL_CSV_TOO_MANY, ENROLL_CSV_FIELDS, 1, false);
-    check_bound(ENROLL_CSV_GOOD, 1, ENROLL_CSV_FIELD_MAX, false);
-    check_bound(ENROLL_CSV_TOO_LONG, 1, ENROLL_CSV_FIELD_MAX + 1, false);
-    check_bound(ENROLL_CSV_GOOD, 1, ENROLL_CSV_FIELD_MAX - 1, true);
-    check_bound(ENROLL_CSV_TOO_LONG, 1, 4 * ENROLL_CSV_FIELD_MAX, true);
+    check_bound(NST_CSV_GOOD, NST_CSV_FIELDS - 1, 1, false);
+    check_bound(NST_CSV_TOO_MANY, NST_CSV_FIELDS, 1, false);
+    check_bound(NST_CSV_GOOD, 1, NST_CSV_FIELD_MAX, false);
+    check_bound(NST_CSV_TOO_LONG, 1, NST_CSV_FIELD_MAX + 1, false);
+    check_bound(NST_CSV_GOOD, 1, NST_CSV_FIELD_MAX - 1, true);
+    check_bound(NST_CSV_TOO_LONG, 1, 4 * NST_CSV_FIELD_MAX, true);
 }
 
 static void refuses_wide_files_and_bad_sources(void **state)
@@ -182,12 +182,12 @@ static void refuses_wide_files_and_bad_sources(void **state)
                                    "a\0"),
                            2, false };
     struct source bad = { NST_STR("a\nb"), 100, true };
-    struct enroll_csv_row row;
+    struct nst_csv_row row;
     (void)state;
-    assert_int_equal(enroll_csv_next(&row, enroll_csv_new(a, give, &wide)), ENROLL_CSV_WIDE);
-    struct enroll_csv *c = enroll_csv_new(a, give, &bad);
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_ROW);
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_FAILED);
+    assert_int_equal(nst_csv_next(&row, nst_csv_new(a, give, &wide)), NST_CSV_WIDE);
+    struct nst_csv *c = nst_csv_new(a, give, &bad);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_FAILED);
     nst_arena_free(a);
 }
 
@@ -196,12 +196,12 @@ static void tells_where_whole_rows_end(void **state)
 {
     struct nst_arena *a = nst_arena_new(65536);
     struct source source = { NST_STR("a,\"b\"\nd,"), 4, false };
-    struct enroll_csv *c = enroll_csv_new(a, give, &source);
-    struct enroll_csv_row row;
+    struct nst_csv *c = nst_csv_new(a, give, &source);
+    struct nst_csv_row row;
     (void)state;
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_ROW);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
     assert_true(row.is_whole && row.end == 6 && row.line == 1);
-    assert_int_equal(enroll_csv_next(&row, c), ENROLL_CSV_ROW);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
     assert_true(!row.is_whole && row.line == 2);
     nst_arena_free(a);
 }
@@ -216,7 +216,7 @@ static void writes_what_reads_back(void **state)
     for (size_t i = 0; i < COUNT(text); i++) {
         struct nst_buf b;
         nst_buf_init(&b, a, 256);
-        enroll_csv_put(&b, nst_str_z(text[i]));
+        nst_csv_put(&b, nst_str_z(text[i]));
         assert_true(nst_str_eq(nst_buf_str(&b), nst_str_z(want[i])));
     }
     nst_arena_free(a);
