@@ -1,0 +1,92 @@
+/* ZIP files of one member: what is packed in pieces is there again, the same pieces are the same
+ * bytes, and what would not fit is refused. That others read them: cases with (zip) in .http files.
+ */
+#include "nestor/base/zip.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+
+#define MEMBER 30 + 6 /* where it begins: behind the local header and the name `a.json` */
+
+static void pack(struct nst_buf *out, struct nst_zip *z, const char *const *piece)
+{
+    for (; *piece != NULL; piece++)
+        assert_true(nst_zip_put(z, out, nst_str_z(*piece), piece[1] == NULL));
+}
+
+static uint32_t number_at(const struct nst_buf *b, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)b->p + at;
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void pieces_are_one_member(void **state)
+{
+    static const char *const piece[] = { "[1,", "", "22222222222222222222", ",3]", NULL };
+    static const char text[] = "[1,22222222222222222222,3]";
+    struct nst_arena *a = nst_arena_new(4096);
+    struct nst_zip z = { .name = "a.json" };
+    struct nst_buf out;
+    unsigned char got[64];
+    (void)state;
+    nst_buf_init(&out, a, 65536);
+    pack(&out, &z, piece);
+    z_stream s = { .next_in = (unsigned char *)out.p + MEMBER,
+                   .avail_in = (uInt)z.packed,
+                   .next_out = got,
+                   .avail_out = sizeof(got) };
+    assert_int_equal(inflateInit2(&s, -MAX_WBITS), Z_OK);
+    assert_int_equal(inflate(&s, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(s.avail_in, 0);
+    inflateEnd(&s);
+    assert_int_equal(s.total_out, sizeof(text) - 1);
+    assert_memory_equal(got, text, sizeof(text) - 1);
+    size_t behind = MEMBER + z.packed;
+    assert_int_equal(number_at(&out, behind), 0x08074B50);
+    assert_int_equal(number_at(&out, behind + 4), crc32(0, got, sizeof(text) - 1));
+    assert_int_equal(number_at(&out, out.n - 6), behind + 16); /* where the directory stands */
+    nst_arena_free(a);
+}
+
+static void same_pieces_are_the_same_bytes(void **state)
+{
+    static const char *const piece[] = { "{", "}", NULL };
+    struct nst_arena *a = nst_arena_new(4096);
+    struct nst_buf out[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct nst_zip z = { .name = "a.json" };
+        nst_buf_init(&out[i], a, 65536);
+        pack(&out[i], &z, piece);
+    }
+    assert_int_equal(out[0].n, out[1].n);
+    assert_memory_equal(out[0].p, out[1].p, out[0].n);
+    nst_arena_free(a);
+}
+
+static void a_member_has_4_gb_at_most(void **state)
+{
+    struct nst_arena *a = nst_arena_new(4096);
+    struct nst_zip z = { .name = "a.json", .has_begun = true, .plain = UINT32_MAX - 4096 - 2 };
+    struct nst_buf out;
+    (void)state;
+    nst_buf_init(&out, a, 65536);
+    assert_true(nst_zip_put(&z, &out, NST_STR("1"), false));
+    assert_false(nst_zip_put(&z, &out, NST_STR("2"), false));
+    nst_arena_free(a);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_are_one_member),
+        cmocka_unit_test(same_pieces_are_the_same_bytes),
+        cmocka_unit_test(a_member_has_4_gb_at_most),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
