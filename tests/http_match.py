@@ -4,8 +4,10 @@ Expected JSON is compared strictly: the order of members counts, and so do the
 types (1 is neither 1.0 nor true). Patterns are ordinary JSON strings; a bare
 `...` at the end of an object or array allows more. README.md has the list.
 """
+import io
 import json
 import re
+import zipfile
 
 MORE = "\0..."
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{%d}%s"
@@ -15,6 +17,7 @@ PATTERNS = {
     "(time-milli)": lambda v: isinstance(v, str) and re.fullmatch(TIME % (3, ""), v),
     "(time-micro)": lambda v: isinstance(v, str) and re.fullmatch(TIME % (6, "Z"), v),
 }
+ZIPPED = re.compile(r"\(zip (\S+)\)\s*")
 META = re.compile(r"[\\^$*+?{}\[\]|()]")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\.\.\.|[][{}]|[^][{}".]+|.', re.S)
 
@@ -151,8 +154,22 @@ def match_array(expected, got, path):
     return problems
 
 
+def match_zip(name, expected, got):
+    """Compares what is expected with the one member of an archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(got)) as archive:
+            if archive.namelist() != [name]:
+                return [f"body: expected {name} alone in the archive, got {archive.namelist()}"]
+            return match_body(expected, archive.read(name))
+    except zipfile.BadZipFile as e:
+        return [f"body: no archive ({e}): {got[:200]!r}"]
+
+
 def match_body(expected, got):
     """Compares an expected body (text, or None for not looked at) with bytes."""
+    zipped = ZIPPED.match(expected or "")
+    if zipped:
+        return match_zip(zipped[1], expected[zipped.end():], got)
     if expected is None or expected == "(ignore)":
         return []
     if expected == "(empty)":

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import textwrap
 import unittest
+import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import http_cases
@@ -141,6 +142,15 @@ class Matching(unittest.TestCase):
         self.assertIn("not JSON", body("{}", "<html>")[0])
         self.assertIn("not JSON", body("1", "NaN")[0])
         self.assertIn("not UTF-8", match_body("1", b"\xff")[0])
+
+    def test_archives(self):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as z:
+            z.writestr("a.json", "[1]")
+        self.assertEqual(match_body("(zip a.json) [1]", archive.getvalue()), [])
+        self.assertTrue(match_body("(zip a.json)\n[2]", archive.getvalue()))
+        self.assertIn("alone", match_body("(zip b.json) [1]", archive.getvalue())[0])
+        self.assertIn("no archive", match_body("(zip a.json) [1]", b"[1]")[0])
 
     def test_headers(self):
         self.assertEqual(match_header("A", "x", ["x"]), [])

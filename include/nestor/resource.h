@@ -55,13 +55,15 @@ struct nst_list_grammar {
     unsigned limit_default, limit_max; /* rows */
     const char *page, *offset;         /* number of the page, from 1; or the rows before it */
     const char *after;                 /* where the page before it ended */
+    const char *format;                /* `json`, as ever; `csv`: all rows, as a table */
+    const char *table;                 /* a switch: the address of that table, as `url` */
     const char *sort;                  /* names after another, `-` before one for downwards */
     const char *sort_up, *sort_down;   /* one name; these stand before `sort` */
     char either, neither, some, literal; /* `a,b`, `!a`, `a*`, `"a,b"` */
     enum nst_spelling spelling; /* of filters, as hints tell them; camelCase faces have that */
 };
 
-/* limit, page, offset, after, sort; 25 rows and at most 1000; all signs of filters. */
+/* limit, page, offset, after, format, sort; 25 rows and at most 1000; all signs of filters. */
 extern const struct nst_list_grammar nst_default_lists;
 
 /* How an API looks. A name and a sentence are enough: what is NULL or 0 is as
@@ -97,6 +99,9 @@ struct nst_face {
      * which may be given as false; `name*` begins a name. NULL: none. */
     const char *not_yet;
     const char *not_yet_headers; /* the same for headers, each a switch */
+    /* A header, a switch: what a GET answers leaves inside of a ZIP, as `export.json`, and lists
+     * leave whole. NULL: none. */
+    const char *zip_header;
     /* For OpenAPI. What `authenticate` takes, separated by blanks: token, bearer, jwt, basic,
      * session; NULL: token. */
     const char *credentials;
@@ -118,6 +123,7 @@ enum nst_use {
     NST_BRIEF,
     NST_VERBOSE,
     NST_DIGEST,
+    NST_TABLE, /* rows of CSV, instead of NST_LIST: in its names `_` stands for a blank */
     NST_CREATE,
     NST_UPDATE,
     NST_USE_COUNT

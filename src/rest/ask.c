@@ -53,11 +53,18 @@ static enum nst_err read_place(struct nst_select *s, struct nst_req *rq)
     const char *name = nst_lists_of(rq->face)->after;
     struct nst_str after = nst_query_value(rq, name);
     rq->as_of = 0;
-    s->has_key = after.n > 0;
-    if (!s->has_key || nst_key_read(s->key, &rq->as_of, rq, &s->order, after))
+    s->place.has_key = after.n > 0;
+    if (!s->place.has_key || nst_key_read(s->place.key, &rq->as_of, rq, &s->order, after))
         return NST_OK;
     return nst_fail(rq, NST_E_INVALID, name,
                     NST_STR("Not the place of a row in this list: take it from `next`."));
+}
+
+static enum nst_err stay_at(struct nst_select *s, struct nst_req *rq, const struct nst_place *place)
+{
+    s->place = *place;
+    rq->as_of = place->state;
+    return NST_OK;
 }
 
 /* A walk stays in the state that it began with. */
@@ -90,18 +97,24 @@ enum nst_err nst_put_found(struct nst_sql *q, struct nst_req *rq, const struct n
     return put_where(q, rq, m, parent, nst_filters_read(rq, m));
 }
 
-enum nst_err nst_ask(struct nst_select *s, struct nst_req *rq, const struct nst_model *m,
-                     const struct nst_object *parent)
+enum nst_err nst_ask_behind(struct nst_select *s, struct nst_req *rq, const struct nst_model *m,
+                            const struct nst_object *parent, const struct nst_place *place)
 {
     *s = (struct nst_select){ .model = m, .shape = nst_shape_chosen(rq, m, NST_LIST) };
     read_page(&s->page, rq, m);
     NST_TRY(nst_order_read(&s->order, rq, m));
-    NST_TRY(read_place(s, rq));
+    NST_TRY(place != NULL ? stay_at(s, rq, place) : read_place(s, rq));
     s->filter = nst_filters_read(rq, m);
     nst_sql_init(&s->where, rq->arena);
     NST_TRY(put_where(&s->where, rq, m, parent, s->filter));
-    s->state = state_of(rq, m);
+    s->place.state = state_of(rq, m);
     return NST_OK;
+}
+
+enum nst_err nst_ask(struct nst_select *s, struct nst_req *rq, const struct nst_model *m,
+                     const struct nst_object *parent)
+{
+    return nst_ask_behind(s, rq, m, parent, NULL);
 }
 
 enum nst_err nst_ask_inner(struct nst_select *s, struct nst_req *rq, const struct nst_inner *inner)

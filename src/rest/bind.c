@@ -115,12 +115,12 @@ static bool breaks_pattern(const struct nst_slot *slot, struct nst_str value)
                             (rule->refused != NULL && is_listed(value, rule->refused)));
 }
 
-static void complain_choice(struct nst_req *rq, const struct nst_slot *slot, struct nst_str value)
+void nst_refuse_choice(struct nst_req *rq, struct nst_str name, struct nst_str value)
 {
     struct nst_str format = nst_str_z(nst_texts_of(rq->face)->choice), rest = format;
     struct nst_str before = nst_str_cut(&rest, '%');
     struct nst_str after = nst_str_slice(rest, 1, rest.n);
-    nst_add_problem(rq, slot->told,
+    nst_add_problem(rq, name,
                     nst_strf(rq->arena, "%.*s%.*s%.*s", NST_FMT(before), NST_FMT(value),
                              NST_FMT(after)),
                     true);
@@ -155,7 +155,7 @@ static void check_text(struct nst_req *rq, const struct nst_slot *slot, struct n
     else if (length > max)
         complain_length(rq, slot, max, length);
     else if (rule != NULL && rule->choices != NULL && !is_listed(value, rule->choices))
-        complain_choice(rq, slot, value);
+        nst_refuse_choice(rq, slot->told, value);
 }
 
 /* ---- Fields ---- */

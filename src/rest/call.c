@@ -29,8 +29,9 @@ enum nst_err nst_run_phases(struct nst_req *rq)
     nst_phase *const *phase = nst_phases_of(rq->face);
     nst_query_read(rq);
     for (; e == NST_OK && *phase != NULL; phase++) {
+        bool was_answered = rq->x->status != 0;
         e = (*phase)(rq);
-        if (rq->x->status != 0 && *phase != nst_phase_view)
+        if (!was_answered && rq->x->status != 0 && *phase != nst_phase_view)
             break;
     }
     if (e == NST_OK && rq->x->status == 0)

@@ -151,6 +151,12 @@ static bool list_words_are_one(const struct nst_at *at)
     return false;
 }
 
+static bool table_has_no_format(const struct nst_at *at)
+{
+    const struct nst_list_grammar *g = nst_lists_of(at->face);
+    return g->table != NULL && g->format == NULL;
+}
+
 static const struct nst_check face_checks[] = {
     { face_lacks_name, "a face without name or doc", "give it .name and a sentence in .doc" },
     { mount_is_malformed, "a mount that is no path", "begin .mount with a slash, end it without" },
@@ -166,6 +172,7 @@ static const struct nst_check face_checks[] = {
     { signs_are_mixed, "a sign of filters is no mark, or stands for two things",
       "take four marks such as `,` `!` `*` `\"`, or leave one out" },
     { limit_is_only_second, "a second name of what has no first", "name .limit, not .limit_too" },
+    { table_has_no_format, "the address of what has none", "name .format, not .table alone" },
     { list_words_are_one, "two parameters of a list have one name", "rename one in .lists" },
     { 0 },
 };

@@ -2,8 +2,8 @@
  * words, its rules. */
 #include "check.h"
 
-static const char *const use_name[NST_USE_COUNT] = { "list",   "detail", "brief", "verbose",
-                                                     "digest", "create", "update" };
+static const char *const use_name[NST_USE_COUNT] = { "list",   "detail", "brief",  "verbose",
+                                                     "digest", "table",  "create", "update" };
 
 static bool reads(const struct nst_serializer *s)
 {

@@ -143,7 +143,8 @@ static enum nst_err answer_again(struct nst_req *rq, const struct remembered *r)
 
 enum nst_err nst_phase_cached(struct nst_req *rq)
 {
-    if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal || nst_refuses_headers(rq))
+    if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal || nst_refuses_headers(rq) ||
+        nst_wants_zip(rq))
         return NST_OK;
     const struct remembered *r = nst_cache_get(rq->cache, cache_key(rq));
     if (r == NULL)
@@ -159,6 +160,8 @@ bool nst_is_known(struct nst_req *rq, struct nst_str tag)
 {
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
     rq->is_tagged = true;
+    if (nst_wants_zip(rq))
+        tag = nst_strf(rq->arena, "%.*s-zip", NST_FMT(tag));
     add_tag(rq, tag);
     if (rq->method != NST_GET || wanted.p == NULL || !tag_matches(wanted, tag))
         return false;
@@ -172,7 +175,7 @@ enum nst_err nst_phase_etag(struct nst_req *rq)
         return NST_OK;
     struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
-    if (rq->cache != NULL)
+    if (rq->cache != NULL && !nst_wants_zip(rq))
         remember(rq, tag);
     if (wanted.p != NULL && tag_matches(wanted, tag))
         return answer_unchanged(rq, tag);

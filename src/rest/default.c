@@ -94,6 +94,7 @@ const struct nst_list_grammar nst_default_lists = {
     .page = "page",
     .offset = "offset",
     .after = "after",
+    .format = "format",
     .sort = "sort",
     .either = ',',
     .neither = '!',

@@ -26,8 +26,8 @@ static void put_select(struct nst_sql *q, const struct nst_select *s, struct nst
     nst_sql_add_str(q, s->model->sources);
     nst_sql_add_str(q, nst_buf_str(&s->where.text));
     nst_sql_push_all(q, &s->where);
-    if (s->has_key)
-        nst_order_behind(q, &s->order, s->key);
+    if (s->place.has_key)
+        nst_order_behind(q, &s->order, s->place.key);
     nst_sql_add(q, " ORDER BY ");
     nst_order_put(&q->text, &s->order, true);
     nst_sql_add(q, " LIMIT ");
@@ -37,10 +37,10 @@ static void keep_key(struct nst_select *s, struct nst_arena *a, struct nst_rows 
                      unsigned column)
 {
     for (unsigned i = 0; i < s->order.count; i++) {
-        s->key[i] = nst_rows_value(rows, column + i);
-        s->key[i].text = nst_str_copy(a, s->key[i].text);
+        s->place.key[i] = nst_rows_value(rows, column + i);
+        s->place.key[i].text = nst_str_copy(a, s->place.key[i].text);
     }
-    s->has_key = true;
+    s->place.has_key = true;
 }
 
 /* The place `steps` rows behind the one that s has, or from the first row.
@@ -68,7 +68,7 @@ static struct nst_str milestone_key(const struct nst_select *s, struct nst_arena
 {
     struct nst_buf b;
     nst_buf_init(&b, a, 65536);
-    nst_putf(&b, "mile %lld %lld ", (long long)mile, (long long)s->state);
+    nst_putf(&b, "mile %lld %lld ", (long long)mile, (long long)s->place.state);
     nst_put(&b, s->model->sources);
     nst_put(&b, nst_buf_str(&s->where.text));
     nst_order_put(&b, &s->order, true);
@@ -83,28 +83,28 @@ static struct nst_str milestone_key(const struct nst_select *s, struct nst_arena
 
 static bool recall(struct nst_select *s, struct nst_req *rq, int64_t mile)
 {
-    struct nst_str text = nst_place_recall(rq, s->state, milestone_key(s, rq->arena, mile));
+    struct nst_str text = nst_place_recall(rq, s->place.state, milestone_key(s, rq->arena, mile));
     int64_t state;
-    s->has_key = text.p != NULL && nst_key_read(s->key, &state, rq, &s->order, text);
-    return s->has_key;
+    s->place.has_key = text.p != NULL && nst_key_read(s->place.key, &state, rq, &s->order, text);
+    return s->place.has_key;
 }
 
 static void remember(const struct nst_select *s, struct nst_req *rq, int64_t mile)
 {
-    struct nst_str text = nst_key_text(rq, &s->order, 0, s->key);
+    struct nst_str text = nst_key_text(rq, &s->order, 0, s->place.key);
     if (text.p != NULL)
-        nst_place_remember(rq, s->state, milestone_key(s, rq->arena, mile), text);
+        nst_place_remember(rq, s->place.state, milestone_key(s, rq->arena, mile), text);
 }
 
 /* The number of a page is the place of the row before it: finding that touches nothing but
  * an index, and from there on the page costs what every page costs. */
 enum nst_err nst_select_find(bool *is_there, struct nst_select *s, struct nst_req *rq)
 {
-    *is_there = s->has_key || s->page.offset == 0;
+    *is_there = s->place.has_key || s->page.offset == 0;
     if (*is_there || s->page.offset >= s->page.found)
         return NST_OK;
     /* What an index does not sort is sorted whole for every step. */
-    bool has_miles = nst_place_is_kept(rq, s->state) && !s->order.term[0].may_be_null;
+    bool has_miles = nst_place_is_kept(rq, s->place.state) && !s->order.term[0].may_be_null;
     int64_t wanted = has_miles ? s->page.offset / MILESTONE : 0, mile = wanted;
     while (mile > 0 && !recall(s, rq, mile))
         mile--;
@@ -135,15 +135,21 @@ static void show_row(struct nst_waiting *w, struct nst_rows *rows, void *row)
     nst_wait_for(w, row, false);
 }
 
+static bool is_full(const struct nst_select *s, const struct nst_buf *out)
+{
+    return s->page.returned == s->page.limit ||
+           (s->bytes > 0 && s->page.returned > 0 && out->n >= s->bytes);
+}
+
 static void put_page(struct nst_select *s, struct nst_waiting *w, struct nst_buf *kept,
                      struct nst_rows *rows)
 {
     void *row = nst_row_alloc(w->rq->arena, s->model->resource);
     while (nst_rows_step(rows)) {
-        s->page.has_more = s->page.returned == s->page.limit;
+        s->page.has_more = is_full(s, w->out);
         if (s->page.has_more)
             return;
-        if (s->page.returned > 0 && w->out->n > NST_PAGE_BYTES_MAX) {
+        if (s->bytes == 0 && s->page.returned > 0 && w->out->n > NST_PAGE_BYTES_MAX) {
             nst_rows_fail(rows, nst_refuse_size(w->rq));
             return;
         }
@@ -151,7 +157,7 @@ static void put_page(struct nst_select *s, struct nst_waiting *w, struct nst_buf
         show_row(w, rows, row);
         if (s->model->set.hook.keep != NULL)
             s->model->set.hook.keep(kept, row);
-        if (s->page.returned == s->page.limit)
+        if (is_full(s, w->out))
             keep_key(s, w->rq->arena, rows, s->shape->columns.count);
     }
 }
@@ -182,9 +188,8 @@ enum nst_err nst_select_put(struct nst_select *s, struct nst_req *rq)
     NST_TRY(nst_rows_end(rows));
     NST_TRY(nst_put_members(&w));
     s->page.kept = nst_buf_str(&kept);
-    return w.members > 0 && w.out->n > NST_PAGE_BYTES_MAX && s->page.returned > 1
-               ? nst_refuse_size(rq)
-               : NST_OK;
+    bool is_too_much = s->bytes == 0 && s->page.returned > 1 && w.out->n > NST_PAGE_BYTES_MAX;
+    return w.members > 0 && is_too_much ? nst_refuse_size(rq) : NST_OK;
 }
 
 /* Rows without members are taken as they come; the others wait. */
@@ -235,6 +240,8 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
     struct nst_select s;
     bool is_there;
     NST_TRY(nst_ask(&s, rq, m, parent));
+    if (nst_is_asked_whole(rq))
+        return nst_answer_whole(&s, rq, parent);
     NST_TRY(nst_select_tally(&s, rq));
     NST_TRY(nst_select_find(&is_there, &s, rq));
     nst_put_char(&rq->x->out, '[');
@@ -242,7 +249,7 @@ static enum nst_err list_rows(struct nst_req *rq, const struct nst_model *m,
         NST_TRY(nst_select_put(&s, rq));
     nst_put_char(&rq->x->out, ']');
     if (s.page.has_more)
-        s.page.after = nst_key_text(rq, &s.order, s.state, s.key);
+        s.page.after = nst_key_text(rq, &s.order, s.place.state, s.place.key);
     rq->is_page = rq->x->headers == 0;
     nst_paginate_as_face(rq, &s.page);
     return nst_answer_json(rq, 200);

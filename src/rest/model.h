@@ -223,6 +223,9 @@ unsigned nst_text_max(const struct nst_field *f);
 void nst_bind_children(struct nst_str *member, struct nst_req *rq, const struct nst_slot *slot,
                        const struct nst_json *given);
 
+/* Record that the value given under that name is none of its choices. */
+void nst_refuse_choice(struct nst_req *rq, struct nst_str name, struct nst_str value);
+
 /* What a list is sorted by: expressions, the last of which tell every two rows apart. */
 #define NST_TERMS_MAX 8
 
@@ -397,6 +400,17 @@ struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const 
  *   err     of entering that transaction */
 enum nst_http_next nst_stream_next(struct nst_stream *s, struct nst_store *store,
                                    struct nst_db *reader, enum nst_err err);
+
+/* Whether the request asks for its answer inside of a ZIP; then phase `packed` puts it there. */
+bool nst_wants_zip(struct nst_req *rq);
+
+/* Let the pieces of a stream go on with that file. */
+struct nst_zip;
+void nst_stream_pack(struct nst_stream *s, struct nst_zip *zip);
+
+/* Put the next part of the file in the place of what out holds.
+ * Returns false where there is no more room for it. */
+NST_CHECKED bool nst_zip_body(struct nst_buf *out, struct nst_zip *zip, bool is_last);
 
 /* The part of a request that is run by a face: phases, then the error. */
 enum nst_err nst_run_phases(struct nst_req *rq);

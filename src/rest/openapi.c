@@ -134,6 +134,10 @@ static void page_parameters(struct nst_parameter *list, struct nst_arena *a,
                   "Rows before the page, instead of its number.");
     add_parameter(list, &n, g->after, NULL,
                   "Where the page before ended, from a link of its answer.");
+    add_parameter(list, &n, g->format, "{\"enum\":[\"json\",\"csv\"]}",
+                  "`csv`: every row, whatever page is asked for, as a table.");
+    add_parameter(list, &n, g->table, NST_SWITCH_SCHEMA,
+                  "The address of that table, as `url`, instead of the rows.");
     list[n] = (struct nst_parameter){ 0 };
 }
 
@@ -152,8 +156,9 @@ static void sort_parameters(struct nst_parameter *list, struct nst_arena *a,
 void nst_list_words(const char *word[NST_LIST_WORDS], const struct nst_face *face)
 {
     const struct nst_list_grammar *g = nst_lists_of(face);
-    const char *const all[NST_LIST_WORDS] = { g->limit, g->limit_too, g->page,    g->offset,
-                                              g->after, g->sort,      g->sort_up, g->sort_down };
+    const char *const all[NST_LIST_WORDS] = { g->limit,   g->limit_too, g->page,  g->offset,
+                                              g->after,   g->format,    g->table, g->sort,
+                                              g->sort_up, g->sort_down };
     memcpy(word, all, sizeof(all));
 }
 
@@ -273,6 +278,20 @@ static void put_switches(struct nst_buf *out, const struct nst_face *face,
     }
 }
 
+static void put_zip_header(struct nst_buf *out, const struct nst_endpoint_method *op)
+{
+    const char *name = op->endpoint->route->face->zip_header;
+    if (op->method != NST_GET || name == NULL)
+        return;
+    nst_put_comma(out);
+    nst_putf(out, "{\"name\":\"%s\",\"in\":\"header\",\"schema\":" NST_SWITCH_SCHEMA, name);
+    nst_put_member(out, "description",
+                   nst_view_of(op->action) == nst_list
+                       ? "Every row, whatever page is asked for, inside of a ZIP."
+                       : "The document inside of a ZIP.");
+    nst_put_char(out, '}');
+}
+
 static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_method *op)
 {
     const struct nst_face *face = op->endpoint->route->face;
@@ -294,6 +313,7 @@ static void put_query_parameters(struct nst_buf *out, const struct nst_endpoint_
         put_parameter_rows(out, m->set.member_asked);
     if (op->action->describe != NULL)
         put_parameter_rows(out, op->action->describe->parameter);
+    put_zip_header(out, op);
     nst_put_char(out, ']');
 }
 

@@ -53,7 +53,7 @@ nst_view *nst_view_of(const struct nst_action *action);
 bool nst_is_scheme(struct nst_str name);
 
 /* The names that the lists of a face ask the query for; NULL: the face has no such one. */
-#define NST_LIST_WORDS 8
+#define NST_LIST_WORDS 10
 void nst_list_words(const char *word[NST_LIST_WORDS], const struct nst_face *face);
 
 /* Does every list have a parameter of this name? */

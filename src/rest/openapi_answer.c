@@ -144,15 +144,21 @@ static void put_success_headers(struct nst_buf *out, const struct nst_endpoint_m
 
 /* ---- What succeeds ---- */
 
+static void put_schema(struct nst_buf *out, const struct nst_content *content,
+                       const struct nst_action *action)
+{
+    if (content->put != NULL)
+        content->put(out, action);
+    else
+        nst_put_z(out, content->schema);
+}
+
 void nst_put_content(struct nst_buf *out, const struct nst_content *content,
                      const struct nst_action *action)
 {
     nst_putf(out, ",\"content\":{\"%s\":{\"schema\":",
              content->media != NULL ? content->media : "application/json");
-    if (content->put != NULL)
-        content->put(out, action);
-    else
-        nst_put_z(out, content->schema);
+    put_schema(out, content, action);
     nst_put_lit(out, "}}");
 }
 
@@ -175,6 +181,41 @@ static void put_shapes(struct nst_document *d, const struct nst_model *m,
     nst_put_z(d->out, has_other ? "]}" : "");
 }
 
+#define ADDRESS \
+    "{\"type\":\"object\",\"required\":[\"url\"],\"properties\":{\"url\":{\"type\":\"string\"}}," \
+    "\"additionalProperties\":false}"
+
+/* Around what a list answers: where there is an address of its table, that instead. */
+static void begin_list(struct nst_buf *out, const struct nst_face *face)
+{
+    nst_put_z(out, nst_lists_of(face)->table != NULL ? "{\"oneOf\":[" ADDRESS "," : "");
+}
+
+static void end_list(struct nst_buf *out, const struct nst_face *face)
+{
+    nst_put_z(out, nst_lists_of(face)->table != NULL ? "]}" : "");
+}
+
+static void put_rows(struct nst_document *d, const struct nst_model *m, const struct nst_face *face)
+{
+    begin_list(d->out, face);
+    nst_put_lit(d->out, "{\"type\":\"array\",\"items\":");
+    put_shapes(d, m, face, NST_LIST);
+    nst_put_char(d->out, '}');
+    end_list(d->out, face);
+}
+
+/* In what forms else a GET can be answered. */
+static void put_other_forms(struct nst_buf *out, const struct nst_endpoint_method *op,
+                            nst_view *view)
+{
+    const struct nst_face *face = op->endpoint->route->face;
+    if (view == nst_list && nst_lists_of(face)->format != NULL)
+        nst_put_lit(out, ",\"text/csv\":{\"schema\":{\"type\":\"string\"}}");
+    if (op->method == NST_GET && face->zip_header != NULL)
+        nst_put_lit(out, ",\"application/zip\":{\"schema\":{\"type\":\"string\"}}");
+}
+
 static void put_document(struct nst_document *d, const struct nst_endpoint_method *op,
                          nst_view *view)
 {
@@ -182,15 +223,15 @@ static void put_document(struct nst_document *d, const struct nst_endpoint_metho
     const struct nst_face *face = op->endpoint->route->face;
     nst_put_lit(d->out, ",\"content\":{\"application/json\":{\"schema\":");
     if (view == nst_list) {
-        nst_put_lit(d->out, "{\"type\":\"array\",\"items\":");
-        put_shapes(d, m, face, NST_LIST);
-        nst_put_char(d->out, '}');
+        put_rows(d, m, face);
     } else if (view == nst_retrieve) {
         put_shapes(d, m, face, NST_DETAIL);
     } else {
         nst_put_reference(d, m, face, NST_DETAIL);
     }
-    nst_put_lit(d->out, "}}");
+    nst_put_char(d->out, '}');
+    put_other_forms(d->out, op, view);
+    nst_put_char(d->out, '}');
 }
 
 unsigned nst_success_of(nst_view *view)
@@ -225,6 +266,32 @@ static void put_generic(struct nst_document *d, const struct nst_endpoint_method
     nst_put_char(d->out, '}');
 }
 
+/* A document, which can leave in other forms, too. */
+static void put_own_document(struct nst_buf *out, const struct nst_endpoint_method *op,
+                             const struct nst_content *content)
+{
+    const struct nst_face *face = op->endpoint->route->face;
+    nst_view *view = nst_view_of(op->action);
+    nst_put_lit(out, ",\"content\":{\"application/json\":{\"schema\":");
+    if (view == nst_list)
+        begin_list(out, face);
+    put_schema(out, content, op->action);
+    if (view == nst_list)
+        end_list(out, face);
+    nst_put_char(out, '}');
+    put_other_forms(out, op, view);
+    nst_put_char(out, '}');
+}
+
+static void put_own_content(struct nst_buf *out, const struct nst_endpoint_method *op,
+                            const struct nst_response *r)
+{
+    if (r->status == 200 && r->content.media == NULL)
+        put_own_document(out, op, &r->content);
+    else
+        nst_put_content(out, &r->content, op->action);
+}
+
 static void put_own(struct nst_document *d, const struct nst_endpoint_method *op)
 {
     const struct nst_description *own = op->action->describe;
@@ -235,7 +302,7 @@ static void put_own(struct nst_document *d, const struct nst_endpoint_method *op
         nst_json_put_str(d->out, nst_str_z(r->doc));
         put_success_headers(d->out, op, r->status);
         if (r->content.schema != NULL || r->content.put != NULL)
-            nst_put_content(d->out, &r->content, op->action);
+            put_own_content(d->out, op, r);
         nst_put_char(d->out, '}');
     }
 }

@@ -13,8 +13,8 @@ static bool *used(struct nst_document *d, const struct nst_model *m, const struc
 static void put_name(struct nst_buf *out, const struct nst_model *m, const struct nst_face *face,
                      enum nst_use use)
 {
-    static const char *const name[NST_USE_COUNT] = { "List",   "Detail", "Brief", "Verbose",
-                                                     "Digest", "Create", "Update" };
+    static const char *const name[NST_USE_COUNT] = { "List",   "Detail", "Brief",  "Verbose",
+                                                     "Digest", "Table",  "Create", "Update" };
     nst_putf(out, "%s.%s.%s", face->name, m->set.name, name[use]);
 }
 

@@ -42,6 +42,17 @@ static void refuse_headers(struct nst_req *rq)
         refuse(rq, word);
 }
 
+/* A header that says neither yes nor no is not taken for no. */
+static void check_zip_header(struct nst_req *rq)
+{
+    const char *name = rq->face->zip_header;
+    struct nst_str value =
+        name != NULL ? nst_http_request_header(rq->x, name) : (struct nst_str){ 0 };
+    bool flag;
+    if (value.n > 0 && !nst_query_flag(&flag, value))
+        nst_add_problem(rq, nst_str_z(name), nst_str_z(nst_texts_of(rq->face)->invalid), true);
+}
+
 bool nst_refuses_headers(struct nst_req *rq)
 {
     struct nst_str words = nst_str_z(rq->face->not_yet_headers);
@@ -98,7 +109,8 @@ static bool is_answered(struct nst_req *rq, struct nst_str name)
     return is_among(p, name) || is_read_on_the_way(rq, name) ||
            is_among(member_parameters(rq), name) || is_switch_of_list(rq, m, name) ||
            (nst_view_of(rq->action) == nst_list &&
-            (nst_is_filter(m, name) || is_among(m->set.asked, name)));
+            (nst_is_list_parameter(rq->face, name) || nst_is_filter(m, name) ||
+             is_among(m->set.asked, name)));
 }
 
 static void refuse_words(struct nst_req *rq, const struct nst_not_yet *words)
@@ -127,6 +139,17 @@ static void check_parameters(struct nst_req *rq, const struct nst_parameter *p)
             check_switch(rq, p->name);
 }
 
+static void check_format(struct nst_req *rq)
+{
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    struct nst_str format = nst_query_value(rq, g->format);
+    if (g->table != NULL)
+        check_switch(rq, g->table);
+    if (format.n == 0 || nst_str_eq(format, NST_STR("json")) || nst_str_eq(format, NST_STR("csv")))
+        return;
+    nst_refuse_choice(rq, nst_str_z(g->format), format);
+}
+
 static void check_switches(struct nst_req *rq)
 {
     const struct nst_set *set = &nst_answered_model(rq->endpoint)->set;
@@ -141,6 +164,8 @@ static void check_switches(struct nst_req *rq)
         if (s->also != NULL)
             check_switch(rq, s->also);
     }
+    if (view == nst_list)
+        check_format(rq);
     check_parameters(rq, view == nst_list ? set->asked : NULL);
     check_parameters(rq, member_parameters(rq));
 }
@@ -259,6 +284,7 @@ enum nst_err nst_phase_query(struct nst_req *rq)
         return NST_OK;
     if (rq->method == NST_GET)
         refuse_headers(rq);
+    check_zip_header(rq);
     if (rq->queries > 0)
         check_query(rq, rq->action->describe);
     return rq->problem != NULL ? NST_E_INVALID : NST_OK;

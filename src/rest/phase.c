@@ -39,10 +39,19 @@ static bool allows_answer(struct nst_str accept, const struct nst_req *rq)
     return false;
 }
 
+/* In what form else the request asks for its answer. */
+static bool allows_form(struct nst_str accept, struct nst_req *rq)
+{
+    struct nst_str format = nst_query_value(rq, nst_lists_of(rq->face)->format);
+    return (nst_str_eq(format, NST_STR("csv")) && allows(accept, "text/csv")) ||
+           (nst_wants_zip(rq) && allows(accept, "application/zip"));
+}
+
 enum nst_err nst_phase_negotiate(struct nst_req *rq)
 {
     struct nst_str accept = nst_http_request_header(rq->x, "Accept");
-    return accept.n == 0 || allows(accept, "application/json") || allows_answer(accept, rq)
+    return accept.n == 0 || allows(accept, "application/json") || allows_answer(accept, rq) ||
+                   allows_form(accept, rq)
                ? NST_OK
                : NST_E_NOT_ACCEPTABLE;
 }
@@ -282,7 +291,17 @@ enum nst_err nst_phase_view(struct nst_req *rq)
 }
 
 nst_phase *const nst_default_phases[] = {
-    nst_phase_authenticate, nst_phase_negotiate, nst_phase_method, nst_phase_cached,
-    nst_phase_parents,      nst_phase_permit,    nst_phase_query,  nst_phase_precondition,
-    nst_phase_bind,         nst_phase_view,      nst_phase_etag,   NULL,
+    nst_phase_authenticate,
+    nst_phase_negotiate,
+    nst_phase_method,
+    nst_phase_cached,
+    nst_phase_parents,
+    nst_phase_permit,
+    nst_phase_query,
+    nst_phase_precondition,
+    nst_phase_bind,
+    nst_phase_view,
+    nst_phase_packed,
+    nst_phase_etag,
+    NULL,
 };

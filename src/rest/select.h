@@ -21,6 +21,13 @@ struct nst_filtering {
     bool is_wrong; /* a word is no value */
 };
 
+/* Where a walk through a list stands: a value, but for its texts. */
+struct nst_place {
+    struct nst_value key[NST_TERMS_MAX]; /* of the row before the page, then of its last */
+    bool has_key;
+    int64_t state; /* places are kept under it; 0: unknown */
+};
+
 /* Rows of a set: made once of a request in the words of its face, the same for whatever is then
  * done with them. The life of a list is ask, tally, find, put. */
 struct nst_select {
@@ -30,9 +37,8 @@ struct nst_select {
     struct nst_sql where;          /* scope, visibility, filters */
     struct nst_order order;
     struct nst_page page; /* which rows; then what is known of them */
-    struct nst_value key[NST_TERMS_MAX]; /* of the row before the page, then of its last */
-    bool has_key;
-    int64_t state; /* places are kept under it; 0: unknown */
+    struct nst_place place;
+    size_t bytes; /* where the answer has that many, the page ends; 0: it is refused at 16 MB */
 };
 
 /* Read what the request asks for of a set, below parent (NULL: none).
@@ -40,6 +46,12 @@ struct nst_select {
  * look values up. */
 NST_CHECKED enum nst_err nst_ask(struct nst_select *out, struct nst_req *rq,
                                  const struct nst_model *m, const struct nst_object *parent);
+
+/* The same rows, behind that place, in the state that its walk began with.
+ * Errors: the same. */
+NST_CHECKED enum nst_err nst_ask_behind(struct nst_select *out, struct nst_req *rq,
+                                        const struct nst_model *m, const struct nst_object *parent,
+                                        const struct nst_place *place);
 
 /* The rows inside of another document. Of the query nothing counts but what hook.visible reads of
  * it, where it is asked; of the page, only the limit. Errors: those of the hook. */
@@ -58,6 +70,24 @@ NST_CHECKED enum nst_err nst_select_find(bool *is_there, struct nst_select *s, s
  * page.returned, has_more and kept; where there are more, the next call goes on with them.
  * Errors: those of nst_query; NST_E_INVALID where they take too much. */
 NST_CHECKED enum nst_err nst_select_put(struct nst_select *s, struct nst_req *rq);
+
+/* ---- Lists that leave whole (whole.c) ---- */
+
+/* Whether the request asks for every row, whatever pages there are. */
+bool nst_is_asked_whole(struct nst_req *rq);
+
+/* Answer it: in pieces, as JSON or as a table; or with the address of the table.
+ *   s       of nst_ask, for this request
+ *   parent  the same
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_answer_whole(struct nst_select *s, struct nst_req *rq,
+                                          const struct nst_object *parent);
+
+/* Append the titles of a table of rows that are shown so, as CSV; then such rows, an array of
+ * objects (table.c). */
+void nst_table_put_titles(struct nst_buf *out, const struct nst_shape *shape);
+void nst_table_put_rows(struct nst_buf *out, const struct nst_shape *shape,
+                        const struct nst_json *rows);
 
 /* ---- Filters ---- */
 

@@ -4,6 +4,7 @@
 #include "model.h"
 
 #include "nestor/base/log.h"
+#include "nestor/base/zip.h"
 
 #include <assert.h>
 #include <string.h>
@@ -15,7 +16,8 @@ struct nst_stream {
     nst_piece *piece;
     void *state, *trial;
     size_t size;
-    bool is_last; /* according to the trial */
+    bool is_last;                   /* according to the trial */
+    struct nst_zip *zip, zip_trial; /* NULL: pieces leave as they are made */
     struct nst_arena *scratch;
 };
 
@@ -37,6 +39,17 @@ void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, siz
     s->rq.cache = NULL;
 }
 
+void nst_stream_pack(struct nst_stream *s, struct nst_zip *zip)
+{
+    s->zip = zip;
+}
+
+static enum nst_err pack(struct nst_stream *s)
+{
+    s->zip_trial = *s->zip;
+    return nst_zip_body(&s->rq.x->out, &s->zip_trial, s->is_last) ? NST_OK : NST_E_INTERNAL;
+}
+
 static enum nst_err make_piece(struct nst_db *db, void *arg)
 {
     struct nst_stream *s = arg;
@@ -45,7 +58,8 @@ static enum nst_err make_piece(struct nst_db *db, void *arg)
     memcpy(s->trial, s->state, s->size);
     s->is_last = false;
     s->rq.db = db;
-    return s->piece(&s->is_last, &s->rq, s->trial);
+    NST_TRY(s->piece(&s->is_last, &s->rq, s->trial));
+    return s->zip != NULL ? pack(s) : NST_OK;
 }
 
 static void take_piece(struct nst_stream *s, enum nst_err err)
@@ -59,6 +73,8 @@ static void take_piece(struct nst_stream *s, enum nst_err err)
         return;
     }
     memcpy(s->state, s->trial, s->size);
+    if (s->zip != NULL)
+        *s->zip = s->zip_trial;
     if (s->is_last)
         x->more = NULL;
 }

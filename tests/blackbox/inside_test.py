@@ -1,15 +1,18 @@
 """A source is shown with all that is in it, and a release of it: of many concepts, in pieces, all of
 one revision though another client writes meanwhile. What a piece takes is given back. So are all
-concepts in short (lookup/). A page of content has the checksum of its rows.
+concepts in short (lookup/), and lists that leave whole. A page of content has the checksum of its rows.
 
 Usage: inside_test.py --nestor PATH
-# rows: V229 V109 V243 V250 V329 V417
+# rows: V229 V109 V243 V250 V329 V331 V417
 """
+import csv
 import hashlib
 import http.client
+import io
 import json
 import re
 import sys
+import zipfile
 
 from support import Site, run_on_engines
 
@@ -91,12 +94,62 @@ def run(tally, nestor, engine, cluster):
         other.expect(204, "PUT", WHERE + "concepts/C2/reactivate/")
         other.expect(201, "POST", WHERE + "versions/", {"id": "v1"})
         other.expect(204, "DELETE", WHERE + "concepts/C3/")
+        tally.run(f"{engine}: a list that leaves whole, while it is changed", whole, server,
+                  site.token, other)
         for name, case in (("HEAD has no body", head), ("a release, as it was", release),
                            ("what changed since", since), ("all concepts in short", lookup),
                            ("the checksum of a page", sums)):
             tally.run(f"{engine}: {name}", case, client)
         client.close()
         other.close()
+
+
+def archived(answer):
+    with zipfile.ZipFile(io.BytesIO(answer)) as archive:
+        assert archive.testzip() is None and archive.namelist() == ["export.json"]
+        return json.loads(archive.read("export.json"))
+
+
+def tabled(answer):
+    return list(csv.DictReader(io.StringIO(answer.decode("utf-8"))))
+
+
+def all_pages(client, where):
+    first = client.expect(200, "GET", f"{where}&limit=1000")
+    pages = range(2, int(first.headers["pages"]) + 1)
+    rest = [client.expect(200, "GET", f"{where}&limit=1000&page={n}").json() for n in pages]
+    return [row["id"] for row in sum(rest, first.json())]
+
+
+def read_whole(server, token, where, change, **headers):
+    """A list; when its first bytes are there, another client writes."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    connection.request("GET", where, headers={"Authorization": f"Token {token}", **headers})
+    response = connection.getresponse()
+    assert response.headers["Transfer-Encoding"] == "chunked", response.headers
+    begin = response.read(1000)
+    change()
+    body = begin + response.read()
+    connection.close()
+    return response.headers, body
+
+
+def whole(server, token, other):
+    """What comes does not show, what is erased is left out at most, nothing is told twice."""
+    where = WHERE + "concepts/?includeRetired=true&sortAsc=id&verbose=true"
+    wanted = all_pages(other, where)
+    headers, body = read_whole(
+        server, token, where,
+        lambda: other.expect(201, "POST", WHERE + "concepts/", {
+            "id": "C4new", "concept_class": "C", "datatype": "N/A",
+            "names": [{"name": "new", "locale": "en"}]}), Compress="true")
+    assert [row["id"] for row in archived(body)] == wanted
+    assert headers["num_found"] == str(len(wanted)), headers
+    _, body = read_whole(
+        server, token, where + "&format=csv",
+        lambda: other.expect(204, "DELETE", WHERE + "concepts/C4new/?hardDelete=true"))
+    got = [row["id"] for row in tabled(body)]
+    assert [i for i in got if i != "C4new"] == wanted and got.count("C4new") <= 1
 
 
 def head(client):

@@ -113,6 +113,11 @@ static const struct nst_rule v2_rule[] = {
     "version_updated_by=version_created_by version_updated_on=version_created_at"
 #define V2_BRIEF "id type url version_url retired display_name checksums"
 #define DIGEST   "id type url checksums"
+/* V331 */
+#define TABLE_ROW \
+    "Owner=owner Source=source Concept_ID=id Name=display_name Locale=display_locale " \
+    "Concept_Class=concept_class Datatype=datatype Retired=retired External_ID=external_id " \
+    "Last_Updated=version_created_at Updated_By=version_created_by "
 #define NOT_YET  "mappings" /* V238 */
 #define V2_SETTABLE \
     "descriptions external_id extras retired update_comment retire_reason " \
@@ -127,6 +132,7 @@ static const struct nst_serializer concept_serializer[] = {
     { GUIDE, NST_UPDATE, "concept_class datatype names descriptions" }, /* G124 */
     { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
+    { V2, NST_TABLE, TABLE_ROW "URI=url" },
     { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
     { V2, NST_DIGEST, DIGEST },                                         /* V243 */
     { V2, NST_CREATE, "id concept_class* datatype* names* " V2_SETTABLE, .rules = v2_rule,
@@ -147,6 +153,7 @@ static const struct nst_serializer version_serializer[] = {
     { V2, NST_DETAIL,
       "uuid=version_number " V2_DETAIL "version=version_number" V2_DETAIL_END HISTORY },
     { V2, NST_LIST, "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY },
+    { V2, NST_TABLE, TABLE_ROW "URI=version_url" },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
     { V2, NST_DIGEST, DIGEST },
 };
@@ -166,6 +173,7 @@ static const struct nst_serializer pinned_serializer[] = {
       "version=version_number" V2_DETAIL_END HISTORY EXPORTED_DETAIL },
     { V2, NST_LIST,
       "uuid=version_number " V2_ROW "version=version_number" V2_ROW_END HISTORY EXPORTED },
+    { V2, NST_TABLE, TABLE_ROW "URI=version_url" },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
     { V2, NST_DIGEST, DIGEST },
 };

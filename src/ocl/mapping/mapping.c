@@ -138,8 +138,20 @@ static const struct nst_rule id_rule[] = { { "id", .charset = "a-zA-Z0-9._@-" },
 #define TODAY(number) ROW(number, RESOLVED("from"), RESOLVED("to"))
 #define THEN(number)  ROW(number, "", "")
 
+/* V331 */
+#define END_TABLE(Side, side, name) \
+    Side "_Concept_Code=" side "_concept_code " Side "_Concept_Name=" name " " Side \
+         "_Concept_URI=" side "_address " Side "_Source_Owner=" side "_concept_owner " Side \
+         "_Source_Name=" side "_concept_source " Side "_Source_URI=" side "_source_url "
+#define TABLE_ROW(from_name, to_name, url) \
+    "Owner=owner Source=source Mapping_ID=id Map_Type=map_type " END_TABLE( \
+        "From", "from", from_name) END_TABLE("To", "to", to_name) \
+        "Retired=retired External_ID=external_id Last_Updated=version_created_at " \
+        "Updated_By=version_created_by URI=" url
+
 static const struct nst_serializer mapping_serializer[] = {
     { V2, NST_LIST, TODAY("uuid") },
+    { V2, NST_TABLE, TABLE_ROW(RESOLVED("from"), RESOLVED("to"), "url") },
     { V2, NST_DETAIL, TODAY("uuid") DETAIL },
     { V2, NST_BRIEF, BRIEF("uuid") },
     { V2, NST_DIGEST, "id type url checksums" },
@@ -152,6 +164,7 @@ static const struct nst_serializer mapping_serializer[] = {
 
 static const struct nst_serializer version_serializer[] = {
     { V2, NST_LIST, THEN("version_number") HISTORY },
+    { V2, NST_TABLE, TABLE_ROW("from_concept_name", "to_concept_name", "version_url") },
     { V2, NST_DETAIL, THEN("version_number") DETAIL HISTORY },
     { V2, NST_BRIEF, BRIEF("version_number") },
     { V2, NST_DIGEST, "id type url checksums" },

@@ -69,6 +69,9 @@ static const struct nst_serializer org_serializer[] = {
       .duplicate = TAKEN },
     { GUIDE, NST_UPDATE, "name company website" },             /* G3 */
     { V2, NST_LIST, "id name url type logo_url description" }, /* V219 */
+    { V2, NST_TABLE, /* V331 */
+      "Organization_ID=id Organization_Name=name Company=company Website=website "
+      "Location=location Description=description URI=url" },
     { V2, NST_DETAIL,
       "type uuid id public_access name company website location members created_on=created_at "
       "updated_on=updated_at url extras members_url created_by updated_by sources_url "

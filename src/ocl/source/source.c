@@ -221,6 +221,11 @@ static const struct nst_serializer source_serializer[] = {
     { V2, NST_LIST,
       "short_code=id name url owner owner_type owner_url version created_at id source_type "
       "updated_at canonical_url type checksums" },
+    { V2, NST_TABLE, /* V331 */
+      "Owner=owner Source_ID=id Source_Name=name Source_Full_Name=full_name "
+      "Source_Type=source_type Description=description Default_Locale=default_locale "
+      "Supported_Locales=locales Website=website External_ID=external_id Last_Updated=updated_at "
+      "Updated_By=updated_by URI=url" },
     { V2, NST_DETAIL,
       "type uuid id short_code=id name full_name description source_type custom_validation_schema "
       "public_access default_locale supported_locales=locales website url owner owner_type "

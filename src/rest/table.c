@@ -1,0 +1,78 @@
+/* Rows as a table of CSV: a column a field of their serializer. They come as the JSON that
+ * shows them, so that each value stands there as a client of the list knows it. */
+#include "select.h"
+
+#include "nestor/base/csv.h"
+
+static void put_title(struct nst_buf *out, const struct nst_shape *shape, struct nst_str name)
+{
+    struct nst_buf title;
+    bool has_blanks = shape->serializer->use == NST_TABLE;
+    nst_buf_init(&title, out->arena, name.n);
+    for (size_t i = 0; i < name.n; i++)
+        nst_put_char(&title, has_blanks && name.p[i] == '_' ? ' ' : name.p[i]);
+    nst_csv_put(out, nst_buf_str(&title));
+}
+
+void nst_table_put_titles(struct nst_buf *out, const struct nst_shape *shape)
+{
+    for (size_t i = 0; i < shape->count; i++) {
+        nst_put_z(out, i > 0 ? "," : "");
+        put_title(out, shape, shape->slot[i].name);
+    }
+    nst_put_lit(out, "\r\n");
+}
+
+/* What a spreadsheet would take for a formula is one no more. */
+static void put_text(struct nst_buf *cell, struct nst_str text)
+{
+    bool is_formula = text.n > 0 && text.p[0] != '\0' && strchr("=+-@\t\r\n", text.p[0]) != NULL;
+    nst_put_z(cell, is_formula ? "'" : "");
+    nst_put(cell, text);
+}
+
+static bool holds_only_texts(const struct nst_json *list)
+{
+    for (const struct nst_json *item = list->first; item != NULL; item = item->next)
+        if (item->kind != NST_JSON_STRING)
+            return false;
+    return list->kind == NST_JSON_ARRAY;
+}
+
+static void put_texts(struct nst_buf *cell, const struct nst_json *list)
+{
+    struct nst_buf all;
+    nst_buf_init(&all, cell->arena, cell->max);
+    for (const struct nst_json *item = list->first; item != NULL; item = item->next) {
+        nst_put_z(&all, all.n > 0 ? "," : "");
+        nst_put(&all, item->text);
+    }
+    put_text(cell, nst_buf_str(&all));
+}
+
+static void put_cell(struct nst_buf *out, const struct nst_json *value)
+{
+    struct nst_buf cell;
+    if (value == NULL || value->kind == NST_JSON_NULL)
+        return;
+    nst_buf_init(&cell, out->arena, out->max);
+    if (value->kind == NST_JSON_STRING)
+        put_text(&cell, value->text);
+    else if (holds_only_texts(value))
+        put_texts(&cell, value);
+    else
+        nst_json_put(&cell, value);
+    nst_csv_put(out, nst_buf_str(&cell));
+}
+
+void nst_table_put_rows(struct nst_buf *out, const struct nst_shape *shape,
+                        const struct nst_json *rows)
+{
+    for (const struct nst_json *row = rows->first; row != NULL; row = row->next) {
+        for (size_t i = 0; i < shape->count; i++) {
+            nst_put_z(out, i > 0 ? "," : "");
+            put_cell(out, nst_json_get(row, shape->slot[i].name));
+        }
+        nst_put_lit(out, "\r\n");
+    }
+}
