@@ -367,7 +367,7 @@ nst_permission nst_allow_any, nst_is_authenticated, nst_is_staff;
  * the others follow, and work on its answer. */
 nst_phase nst_phase_negotiate, nst_phase_authenticate, nst_phase_method, nst_phase_cached,
     nst_phase_parents, nst_phase_permit, nst_phase_query, nst_phase_precondition, nst_phase_bind,
-    nst_phase_view, nst_phase_packed, nst_phase_etag;
+    nst_phase_view, nst_phase_etag, nst_phase_packed;
 
 /* The default order: route, authentication, method, ancestors,
  * permission, body. */

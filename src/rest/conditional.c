@@ -21,8 +21,11 @@ static struct nst_str cache_key(struct nst_req *rq)
     return nst_buf_whole(&b);
 }
 
-/* One tag of an If-None-Match or If-Match list, without W/ and the mark that the
- * HTTP layer adds to compressed answers. */
+/* Behind the tag of what leaves inside of a ZIP: other bytes of the same document. */
+#define ZIP_SUFFIX "-zip"
+
+/* One tag of an If-None-Match or If-Match list, without W/ and the marks of answers that are
+ * packed, here or by the HTTP layer. */
 static struct nst_str next_tag(struct nst_str *list)
 {
     struct nst_str tag = nst_str_trim(nst_str_cut(list, ','));
@@ -32,6 +35,8 @@ static struct nst_str next_tag(struct nst_str *list)
         tag = nst_str_slice(tag, 1, tag.n - 1);
     if (nst_str_ends(tag, NST_STR("-gzip")))
         tag.n -= 5;
+    if (nst_str_ends(tag, NST_STR(ZIP_SUFFIX)))
+        tag.n -= sizeof(ZIP_SUFFIX) - 1;
     return tag;
 }
 
@@ -51,6 +56,7 @@ static void add_tag(struct nst_req *rq, struct nst_str tag)
     nst_buf_init(&b, rq->arena, 256);
     nst_put_char(&b, '"');
     nst_put(&b, tag);
+    nst_put_z(&b, nst_wants_zip(rq) ? ZIP_SUFFIX : "");
     nst_put_char(&b, '"');
     nst_http_add_header(rq->x, "ETag", nst_buf_str(&b));
 }
@@ -160,8 +166,6 @@ bool nst_is_known(struct nst_req *rq, struct nst_str tag)
 {
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
     rq->is_tagged = true;
-    if (nst_wants_zip(rq))
-        tag = nst_strf(rq->arena, "%.*s-zip", NST_FMT(tag));
     add_tag(rq, tag);
     if (rq->method != NST_GET || wanted.p == NULL || !tag_matches(wanted, tag))
         return false;

@@ -301,7 +301,7 @@ nst_phase *const nst_default_phases[] = {
     nst_phase_precondition,
     nst_phase_bind,
     nst_phase_view,
-    nst_phase_packed,
     nst_phase_etag,
+    nst_phase_packed,
     NULL,
 };
