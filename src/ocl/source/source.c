@@ -371,9 +371,9 @@ static enum nst_err check_starts(struct nst_req *rq, const struct ocl_source *s)
     return rq->problem == NULL ? NST_OK : NST_E_INVALID;
 }
 
-/* Numbers go on where they are told to begin anew; what is taken is passed over then. Before the
- * row is stored: it still says where they began. */
-static enum nst_err restart_numbers(struct nst_req *rq, const struct ocl_source *s)
+/* Numbers go on where they are told to begin anew; what is taken is passed over then. Of a change
+ * before the row is stored: it still says where they began. */
+static enum nst_err restart_numbers(struct nst_req *rq, const struct ocl_source *s, bool is_new)
 {
     for (size_t i = 0; i < NST_COUNT(starts); i++) {
         struct nst_sql q;
@@ -382,8 +382,10 @@ static enum nst_err restart_numbers(struct nst_req *rq, const struct ocl_source 
         nst_sql_bind(&q, NST_INT(start_of(s, &starts[i])));
         nst_sql_add(&q, " WHERE id = ");
         nst_sql_bind(&q, NST_INT(s->row.id));
-        nst_sql_addf(&q, " AND %s <> ", starts[i].field);
-        nst_sql_bind(&q, NST_INT(start_of(s, &starts[i])));
+        if (!is_new) {
+            nst_sql_addf(&q, " AND %s <> ", starts[i].field);
+            nst_sql_bind(&q, NST_INT(start_of(s, &starts[i])));
+        }
         if (nst_is_set(&ocl_source, s, starts[i].field))
             NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     }
@@ -423,6 +425,7 @@ static enum nst_err record(struct nst_req *rq, const char *type, const struct oc
 /* G110: a released, empty version INITIAL from the start. */
 static enum nst_err source_after_create(struct nst_req *rq, void *row)
 {
+    NST_TRY(restart_numbers(rq, row, true));
     NST_TRY(ocl_version_make_initial(rq, row));
     return record(rq, OCL_CREATED, row);
 }
@@ -459,7 +462,7 @@ static enum nst_err source_before_update(struct nst_req *rq, void *row)
     struct ocl_source *s = row, *stored;
     NST_TRY(take_root(rq, s));
     NST_TRY(check_starts(rq, s));
-    NST_TRY(restart_numbers(rq, s));
+    NST_TRY(restart_numbers(rq, s, false));
     if (rq->face == GUIDE || s->supported_locales.p == NULL)
         return NST_OK;
     NST_TRY(nst_load_id((void **)&stored, rq, &ocl_source, NST_LOAD_ALL, s->row.id));
