@@ -99,8 +99,8 @@ struct nst_face {
      * which may be given as false; `name*` begins a name. NULL: none. */
     const char *not_yet;
     const char *not_yet_headers; /* the same for headers, each a switch */
-    /* A header, a switch: what a GET answers leaves inside of a ZIP, as `export.json`, and lists
-     * leave whole. NULL: none. */
+    /* A header, a switch: what a GET answers leaves inside of a ZIP, as `export.json` or
+     * `export.csv`, and lists leave whole. NULL: none. */
     const char *zip_header;
     /* For OpenAPI. What `authenticate` takes, separated by blanks: token, bearer, jwt, basic,
      * session; NULL: token. */
@@ -123,7 +123,8 @@ enum nst_use {
     NST_BRIEF,
     NST_VERBOSE,
     NST_DIGEST,
-    NST_TABLE, /* rows of CSV, instead of NST_LIST: in its names `_` stands for a blank */
+    NST_TABLE, /* rows of CSV, instead of NST_LIST without members that the query asks for; in its
+                  names `_` stands for a blank */
     NST_CREATE,
     NST_UPDATE,
     NST_USE_COUNT

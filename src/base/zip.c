@@ -1,7 +1,8 @@
 /* The container is written here, zlib packs. Every piece is packed by itself, up to a border of
- * bytes (Z_SYNC_FLUSH): so nothing but three numbers is kept between them. */
+ * bytes (Z_SYNC_FLUSH): so a few numbers are all that is kept between them. */
 #include "nestor/base/zip.h"
 
+#include <assert.h>
 #include <zlib.h>
 
 #define CHUNK    16384
@@ -95,7 +96,9 @@ static void drain(struct nst_buf *out, z_stream *s, int flush)
     do {
         s->next_out = chunk;
         s->avail_out = CHUNK;
-        (void)deflate(s, flush); /* cannot fail while it has room */
+        int outcome = deflate(s, flush);
+        assert(outcome != Z_STREAM_ERROR);
+        (void)outcome;
         nst_put(out, (struct nst_str){ (char *)chunk, CHUNK - s->avail_out });
     } while (s->avail_out == 0);
 }
@@ -109,7 +112,8 @@ static bool pack(struct nst_zip *z, struct nst_buf *out, struct nst_str piece, b
         return false;
     drain(out, &s, is_last ? Z_FINISH : Z_SYNC_FLUSH);
     deflateEnd(&s);
-    z->crc = (uint32_t)crc32(z->crc, (const unsigned char *)piece.p, (uInt)piece.n);
+    if (piece.n > 0) /* of NULL it would begin anew */
+        z->crc = (uint32_t)crc32(z->crc, (const unsigned char *)piece.p, (uInt)piece.n);
     z->plain += piece.n;
     z->packed += out->n - begin;
     return z->plain < MEMBER_MAX && z->packed < MEMBER_MAX;

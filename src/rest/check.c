@@ -157,6 +157,21 @@ static bool table_has_no_format(const struct nst_at *at)
     return g->table != NULL && g->format == NULL;
 }
 
+static bool zip_header_is_none(const struct nst_at *at)
+{
+    const char *name = at->face->zip_header;
+    return name != NULL && (name[0] == '\0' || name[strspn(name, NAME_CHARACTERS)] != '\0');
+}
+
+/* What is asked for would be left out. */
+static bool zip_is_never_made(const struct nst_at *at)
+{
+    nst_phase *const *phase = nst_phases_of(at->face);
+    while (*phase != NULL && *phase != nst_phase_packed)
+        phase++;
+    return at->face->zip_header != NULL && *phase == NULL;
+}
+
 static const struct nst_check face_checks[] = {
     { face_lacks_name, "a face without name or doc", "give it .name and a sentence in .doc" },
     { mount_is_malformed, "a mount that is no path", "begin .mount with a slash, end it without" },
@@ -172,6 +187,9 @@ static const struct nst_check face_checks[] = {
     { signs_are_mixed, "a sign of filters is no mark, or stands for two things",
       "take four marks such as `,` `!` `*` `\"`, or leave one out" },
     { limit_is_only_second, "a second name of what has no first", "name .limit, not .limit_too" },
+    { zip_header_is_none, "a header that is no name", "take letters, digits, `_` and `-`" },
+    { zip_is_never_made, ".zip_header without the phase that packs",
+      "put nst_phase_packed behind the view" },
     { table_has_no_format, "the address of what has none", "name .format, not .table alone" },
     { list_words_are_one, "two parameters of a list have one name", "rename one in .lists" },
     { 0 },

@@ -17,6 +17,11 @@ static bool face_is_unlisted(const struct nst_at *at)
     return !nst_lists_face(at->reg, at->serializer->face);
 }
 
+static bool table_has_no_format(const struct nst_at *at)
+{
+    return at->serializer->use == NST_TABLE && nst_lists_of(at->serializer->face)->format == NULL;
+}
+
 static bool use_is_unknown(const struct nst_at *at)
 {
     return (unsigned)at->serializer->use >= NST_USE_COUNT;
@@ -62,6 +67,7 @@ static const struct nst_check serializer_checks[] = {
     { face_is_unlisted, "its face is not in the list of faces", "add the face" },
     { use_is_unknown, "its use is none", "choose one of enum nst_use" },
     { is_second, "a second serializer of this face and use", "take one out" },
+    { table_has_no_format, "a table in a face whose lists have none", "name .format in .lists" },
     { names_nothing, "it names no field", "name what is shown or taken" },
     { duplicate_is_never_said, "only input can violate a unique key",
       "move .duplicate to NST_CREATE and NST_UPDATE" },

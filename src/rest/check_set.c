@@ -109,7 +109,14 @@ static bool switch_is_taken(const struct nst_at *at)
     return nst_is_filter(nst_model_of(at->reg, at->resource), nst_str_z(s->name));
 }
 
+/* A table is a form of a list, not what a switch shows. */
+static bool switch_shows_table(const struct nst_at *at)
+{
+    return at->query_switch->of == NST_TABLE || at->query_switch->as == NST_TABLE;
+}
+
 static const struct nst_check switch_checks[] = {
+    { switch_shows_table, "a switch for the rows of a table", "take another .of and .as" },
     { switch_is_taken, "the query has this name already", "rename the switch, or take it out" },
     { switch_lacks_doc, "a switch without doc", "give it a sentence in .doc" },
     { switch_shows_nothing, "no face has serializers for both uses of this switch",

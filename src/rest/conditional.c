@@ -150,7 +150,7 @@ static enum nst_err answer_again(struct nst_req *rq, const struct remembered *r)
 enum nst_err nst_phase_cached(struct nst_req *rq)
 {
     if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal || nst_refuses_headers(rq) ||
-        nst_wants_zip(rq))
+        nst_zip_asked(rq).n > 0)
         return NST_OK;
     const struct remembered *r = nst_cache_get(rq->cache, cache_key(rq));
     if (r == NULL)

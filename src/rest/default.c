@@ -108,15 +108,31 @@ static const char *name_or_none(const char *name)
     return name != NULL ? name : "";
 }
 
+/* Without what says which page, and without the names in `also`. */
+static void put_place_less(struct nst_buf *out, const struct nst_req *rq, const char *also)
+{
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    const struct nst_str names = nst_strf(rq->arena, "%s|%s|%s|%s", name_or_none(g->page),
+                                          name_or_none(g->offset), name_or_none(g->after), also);
+    nst_put_address(out, rq, names.p);
+}
+
+void nst_put_table_address(struct nst_buf *out, const struct nst_req *rq)
+{
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    put_place_less(out, rq,
+                   nst_strf(rq->arena, "%s|%s|%s|%s", g->table, g->format, name_or_none(g->limit),
+                            name_or_none(g->limit_too))
+                       .p);
+    nst_putf(out, "%s=csv", g->format);
+}
+
 void nst_put_page_address(struct nst_buf *out, const struct nst_req *rq,
                           const struct nst_page *page, int64_t steps, struct nst_str after)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
     int64_t offset = page->offset + steps * page->limit;
-    nst_put_address(out, rq,
-                    nst_strf(rq->arena, "%s|%s|%s", name_or_none(g->page), name_or_none(g->offset),
-                             name_or_none(g->after))
-                        .p);
+    put_place_less(out, rq, "");
     bool by_offset = page->by_offset || g->page == NULL;
     nst_putf(out, "%s=", by_offset ? g->offset : g->page);
     nst_put_int(out, by_offset ? (offset > 0 ? offset : 0) : page->number + steps);

@@ -155,7 +155,7 @@ static void put_page(struct nst_select *s, struct nst_waiting *w, struct nst_buf
         }
         nst_put_z(w->out, s->page.returned++ > 0 ? "," : "");
         show_row(w, rows, row);
-        if (s->model->set.hook.keep != NULL)
+        if (s->model->set.hook.keep != NULL && s->bytes == 0)
             s->model->set.hook.keep(kept, row);
         if (is_full(s, w->out))
             keep_key(s, w->rq->arena, rows, s->shape->columns.count);

@@ -19,6 +19,14 @@ static bool is_asked(struct nst_req *rq, const struct nst_member *m)
     return false;
 }
 
+bool nst_asks_members(struct nst_req *rq, const struct nst_model *model, enum nst_use use)
+{
+    for (const struct nst_member *m = model->set.member; m != NULL && m->name != NULL; m++)
+        if (m->face == rq->face && (m->uses >> use & 1) != 0 && m->asked != NULL && is_asked(rq, m))
+            return true;
+    return false;
+}
+
 void nst_wait(struct nst_waiting *w, bool is_inside)
 {
     const struct nst_member *all = w->model->set.member;

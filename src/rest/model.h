@@ -301,6 +301,9 @@ void nst_select_text(struct nst_buf *b, const struct nst_model *m,
 /* Append the INSERT of all stored columns, `$1` and so on in the table's order. */
 void nst_insert_text(struct nst_buf *b, const struct nst_resource *r);
 
+/* Append the absolute address of this list as a table: with its filters and its order. */
+void nst_put_table_address(struct nst_buf *out, const struct nst_req *rq);
+
 /* A row of r in a: every member zero, no mark. */
 void *nst_row_alloc(struct nst_arena *a, const struct nst_resource *r);
 
@@ -364,6 +367,9 @@ void nst_wait_for(struct nst_waiting *w, void *row, bool is_kept);
 /* Make the members and put them behind the rows' own; each `end` is then where it ends. */
 NST_CHECKED enum nst_err nst_put_members(struct nst_waiting *w);
 
+/* Whether the query asks for a member of rows that are shown so. */
+bool nst_asks_members(struct nst_req *rq, const struct nst_model *model, enum nst_use use);
+
 /* Whether rows of m have a member in that face; then .member_asked counts. */
 bool nst_has_members(const struct nst_model *m, const struct nst_face *face);
 
@@ -401,8 +407,13 @@ struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const 
 enum nst_http_next nst_stream_next(struct nst_stream *s, struct nst_store *store,
                                    struct nst_db *reader, enum nst_err err);
 
-/* Whether the request asks for its answer inside of a ZIP; then phase `packed` puts it there. */
-bool nst_wants_zip(struct nst_req *rq);
+/* What a GET says by the header of its face; null: nothing. Whether that asks for its answer
+ * inside of a ZIP; then phase `packed` puts it there. */
+struct nst_str nst_zip_asked(const struct nst_req *rq);
+bool nst_wants_zip(const struct nst_req *rq);
+
+/* Say that a document, which is there or known, depends on that header. Once an answer. */
+void nst_zip_mark(struct nst_req *rq);
 
 /* Let the pieces of a stream go on with that file. */
 struct nst_zip;

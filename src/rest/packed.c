@@ -4,12 +4,24 @@
 
 #include "nestor/base/zip.h"
 
-bool nst_wants_zip(struct nst_req *rq)
+struct nst_str nst_zip_asked(const struct nst_req *rq)
 {
     const char *header = rq->face->zip_header;
+    bool can_be = rq->method == NST_GET && !rq->is_internal && header != NULL;
+    return can_be ? nst_http_request_header(rq->x, header) : (struct nst_str){ 0 };
+}
+
+bool nst_wants_zip(const struct nst_req *rq)
+{
     bool flag = false;
-    return rq->method == NST_GET && !rq->is_internal && header != NULL &&
-           nst_query_flag(&flag, nst_http_request_header(rq->x, header)) && flag;
+    return nst_query_flag(&flag, nst_zip_asked(rq)) && flag;
+}
+
+void nst_zip_mark(struct nst_req *rq)
+{
+    bool is_document = rq->x->status == 200 || rq->x->status == 304;
+    if (is_document && rq->method == NST_GET && rq->face != NULL && rq->face->zip_header != NULL)
+        nst_http_vary(rq->x, rq->face->zip_header);
 }
 
 bool nst_zip_body(struct nst_buf *out, struct nst_zip *zip, bool is_last)
@@ -48,6 +60,5 @@ enum nst_err nst_phase_packed(struct nst_req *rq)
     if (rq->stream != NULL)
         nst_stream_pack(rq->stream, zip);
     rq->x->content_type = NST_STR("application/zip");
-    nst_http_vary(rq->x, rq->face->zip_header);
     return NST_OK;
 }

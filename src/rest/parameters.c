@@ -45,12 +45,11 @@ static void refuse_headers(struct nst_req *rq)
 /* A header that says neither yes nor no is not taken for no. */
 static void check_zip_header(struct nst_req *rq)
 {
-    const char *name = rq->face->zip_header;
-    struct nst_str value =
-        name != NULL ? nst_http_request_header(rq->x, name) : (struct nst_str){ 0 };
+    struct nst_str value = nst_zip_asked(rq);
     bool flag;
     if (value.n > 0 && !nst_query_flag(&flag, value))
-        nst_add_problem(rq, nst_str_z(name), nst_str_z(nst_texts_of(rq->face)->invalid), true);
+        nst_add_problem(rq, nst_str_z(rq->face->zip_header),
+                        nst_str_z(nst_texts_of(rq->face)->invalid), true);
 }
 
 bool nst_refuses_headers(struct nst_req *rq)

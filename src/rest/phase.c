@@ -39,11 +39,19 @@ static bool allows_answer(struct nst_str accept, const struct nst_req *rq)
     return false;
 }
 
+static bool is_list(const struct nst_req *rq)
+{
+    const struct nst_action *action = rq->endpoint->action[NST_GET];
+    return rq->method == NST_GET && action != NULL && nst_view_of(action) == nst_list;
+}
+
 /* In what form else the request asks for its answer. */
 static bool allows_form(struct nst_str accept, struct nst_req *rq)
 {
-    struct nst_str format = nst_query_value(rq, nst_lists_of(rq->face)->format);
-    return (nst_str_eq(format, NST_STR("csv")) && allows(accept, "text/csv")) ||
+    const struct nst_list_grammar *g = nst_lists_of(rq->face);
+    bool is_table = is_list(rq) && nst_str_eq(nst_query_value(rq, g->format), NST_STR("csv")) &&
+                    !(g->table != NULL && nst_query_is_true(rq, g->table));
+    return (is_table && allows(accept, "text/csv")) ||
            (nst_wants_zip(rq) && allows(accept, "application/zip"));
 }
 

@@ -38,7 +38,9 @@ struct nst_select {
     struct nst_order order;
     struct nst_page page; /* which rows; then what is known of them */
     struct nst_place place;
-    size_t bytes; /* where the answer has that many, the page ends; 0: it is refused at 16 MB */
+    /* Of a list that leaves whole: where the answer has that many, the page ends, and nothing is
+     * kept of its rows; 0: it is refused at 16 MB. */
+    size_t bytes;
 };
 
 /* Read what the request asks for of a set, below parent (NULL: none).
@@ -83,10 +85,10 @@ bool nst_is_asked_whole(struct nst_req *rq);
 NST_CHECKED enum nst_err nst_answer_whole(struct nst_select *s, struct nst_req *rq,
                                           const struct nst_object *parent);
 
-/* Append the titles of a table of rows that are shown so, as CSV; then such rows, an array of
- * objects (table.c). */
-void nst_table_put_titles(struct nst_buf *out, const struct nst_shape *shape);
-void nst_table_put_rows(struct nst_buf *out, const struct nst_shape *shape,
+/* Append the titles of a table of rows that are shown as w has it, members included, as CSV; then
+ * such rows, an array of objects (table.c). */
+void nst_table_put_titles(struct nst_buf *out, const struct nst_waiting *w);
+void nst_table_put_rows(struct nst_buf *out, const struct nst_waiting *w,
                         const struct nst_json *rows);
 
 /* ---- Filters ---- */

@@ -177,6 +177,7 @@ static void headers(struct nst_exchange *x)
         nst_http_vary(x, "Accept");
     if (job->rq.caller.is_known)
         x->user = job->rq.caller.name;
+    nst_zip_mark(&job->rq);
     if (job->rq.face != NULL && job->rq.face->headers != NULL)
         job->rq.face->headers(&job->rq);
 }

@@ -26,9 +26,21 @@ static void free_scratch(void *arg)
     nst_arena_free(arg);
 }
 
+/* Rows above what the path is about may be the loop's, which drops them when the data changes. */
+static void keep_chain(struct nst_req *rq)
+{
+    unsigned targets = rq->endpoint->target < rq->endpoint->count ? 1 : 0;
+    for (unsigned i = 0; i + targets < rq->depth; i++) {
+        struct nst_object *o = &rq->chain[i];
+        o->row = nst_row_copy(rq->arena, o->model->resource, o->row);
+        nst_keep_texts(rq->arena, o->model, &o->model->core, o->row);
+    }
+}
+
 void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, size_t size)
 {
     assert(!rq->is_internal);
+    keep_chain(rq);
     struct nst_stream *s = NST_NEW(rq->arena, struct nst_stream);
     s->piece = piece;
     s->state = state;

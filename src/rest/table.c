@@ -4,6 +4,18 @@
 
 #include "nestor/base/csv.h"
 
+/* Behind the fields come the members that the query asks for. */
+static size_t columns_of(const struct nst_waiting *w)
+{
+    return w->shape->count + w->members;
+}
+
+static struct nst_str column_name(const struct nst_waiting *w, size_t i)
+{
+    return i < w->shape->count ? w->shape->slot[i].name
+                               : nst_str_z(w->member[i - w->shape->count]->name);
+}
+
 static void put_title(struct nst_buf *out, const struct nst_shape *shape, struct nst_str name)
 {
     struct nst_buf title;
@@ -14,11 +26,11 @@ static void put_title(struct nst_buf *out, const struct nst_shape *shape, struct
     nst_csv_put(out, nst_buf_str(&title));
 }
 
-void nst_table_put_titles(struct nst_buf *out, const struct nst_shape *shape)
+void nst_table_put_titles(struct nst_buf *out, const struct nst_waiting *w)
 {
-    for (size_t i = 0; i < shape->count; i++) {
+    for (size_t i = 0; i < columns_of(w); i++) {
         nst_put_z(out, i > 0 ? "," : "");
-        put_title(out, shape, shape->slot[i].name);
+        put_title(out, w->shape, column_name(w, i));
     }
     nst_put_lit(out, "\r\n");
 }
@@ -65,13 +77,13 @@ static void put_cell(struct nst_buf *out, const struct nst_json *value)
     nst_csv_put(out, nst_buf_str(&cell));
 }
 
-void nst_table_put_rows(struct nst_buf *out, const struct nst_shape *shape,
+void nst_table_put_rows(struct nst_buf *out, const struct nst_waiting *w,
                         const struct nst_json *rows)
 {
     for (const struct nst_json *row = rows->first; row != NULL; row = row->next) {
-        for (size_t i = 0; i < shape->count; i++) {
+        for (size_t i = 0; i < columns_of(w); i++) {
             nst_put_z(out, i > 0 ? "," : "");
-            put_cell(out, nst_json_get(row, shape->slot[i].name));
+            put_cell(out, nst_json_get(row, column_name(w, i)));
         }
         nst_put_lit(out, "\r\n");
     }

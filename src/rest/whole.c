@@ -5,11 +5,15 @@
 
 #define PIECE_ROWS  100
 #define PIECE_BYTES ((size_t)256 << 10)
+#define PAGE_MAX    (NST_PIECE_MAX / 2) /* quotes double at most in a table */
 
 struct walk {
     const struct nst_model *model;
     const struct nst_object *parent;
     struct nst_place place;
+    struct nst_arena *home[2]; /* of the texts of places: of this one, and of the next */
+    unsigned turn;             /* which is of this one */
+    int64_t limit;             /* rows of a piece */
     bool is_table, has_rows;
 };
 
@@ -32,82 +36,106 @@ bool nst_is_asked_whole(struct nst_req *rq)
     return is_address_asked(rq) || is_table_asked(rq) || nst_wants_zip(rq);
 }
 
-static const char *name_or_none(const char *name)
-{
-    return name != NULL ? name : "";
-}
-
-/* The same list as a table: filters and order as here, without pages. */
 static enum nst_err answer_address(struct nst_req *rq)
 {
-    const struct nst_list_grammar *g = nst_lists_of(rq->face);
     struct nst_buf url;
     nst_buf_init(&url, rq->arena, 65536);
-    nst_put_address(&url, rq,
-                    nst_strf(rq->arena, "%s|%s|%s|%s|%s|%s|%s", g->table, g->format,
-                             name_or_none(g->limit), name_or_none(g->limit_too),
-                             name_or_none(g->page), name_or_none(g->offset), name_or_none(g->after))
-                        .p);
-    nst_putf(&url, "%s=csv", g->format);
+    nst_put_table_address(&url, rq);
     nst_put_lit(&rq->x->out, "{\"url\":");
     nst_json_put_str(&rq->x->out, nst_buf_str(&url));
     nst_put_char(&rq->x->out, '}');
     return nst_answer_json(rq, 200);
 }
 
-/* ---- Rows ---- */
+/* ---- A page ---- */
 
-/* A switch of the query may choose other columns than those of tables. */
+/* What the query asks for besides comes behind the columns of the list: a switch for other
+ * rows, or members of them. */
 static void choose_columns(struct nst_select *s, struct nst_req *rq)
 {
     const struct nst_shape *table = nst_shape_of(s->model, rq->face, NST_TABLE);
-    if (s->shape->serializer->use == NST_LIST && table != NULL)
+    if (table != NULL && s->shape->serializer->use == NST_LIST &&
+        !nst_asks_members(rq, s->model, NST_LIST))
         s->shape = table;
 }
+
+/* An array of rows as JSON, in a buffer of its own. */
+static enum nst_err make_page(struct nst_buf *page, struct nst_select *s, struct nst_req *rq)
+{
+    struct nst_buf answer = rq->x->out;
+    nst_buf_init(&rq->x->out, rq->arena, PAGE_MAX);
+    nst_put_char(&rq->x->out, '[');
+    enum nst_err e = nst_select_put(s, rq);
+    nst_put_char(&rq->x->out, ']');
+    *page = rq->x->out;
+    rq->x->out = answer;
+    return e == NST_OK && page->is_full ? nst_refuse_size(rq) : e;
+}
+
+/* A hundred rows with all that they have besides may be too much at once: then fewer, from here
+ * on. */
+static enum nst_err make_fitting_page(struct nst_buf *page, struct nst_select *s, struct walk *w,
+                                      struct nst_req *rq)
+{
+    const struct nst_place from = s->place;
+    enum nst_err e;
+    s->bytes = PIECE_BYTES;
+    for (;;) {
+        s->place = from;
+        s->page = (struct nst_page){ .limit = w->limit };
+        e = make_page(page, s, rq);
+        if (e != NST_E_INVALID || s->page.returned <= 1)
+            return e;
+        w->limit = s->page.returned / 2;
+        rq->problem = NULL;
+    }
+}
+
+/* ---- Pieces ---- */
 
 /* As deep as a row can be that holds what a body brought. */
 static const struct nst_json_limits limits = { .depth = NST_JSON_DEPTH * 2, .nodes = SIZE_MAX };
 
-/* The rows are there as JSON, behind `begin`. */
-static enum nst_err become_table(const struct nst_select *s, struct nst_req *rq, size_t begin)
+static enum nst_err put_as_table(struct nst_req *rq, const struct nst_select *s,
+                                 const struct nst_buf *page)
 {
-    struct nst_buf *out = &rq->x->out;
+    struct nst_waiting columns = { rq, s->model, s->shape, &rq->x->out };
     struct nst_json *rows;
-    struct nst_str text = nst_strf(rq->arena, "[%.*s]", (int)(out->n - begin), out->p + begin);
-    out->n = begin;
-    NST_TRY(nst_json_read(&rows, NULL, rq->arena, text, &limits));
-    nst_table_put_rows(out, s->shape, rows);
+    nst_wait(&columns, false);
+    NST_TRY(nst_json_read(&rows, NULL, rq->arena, nst_buf_str(page), &limits));
+    nst_table_put_rows(&rq->x->out, &columns, rows);
     return NST_OK;
 }
 
-/* Its texts stay until the answer has left. */
-static void keep_place(struct walk *w, struct nst_req *rq, const struct nst_select *s)
+static void put_as_json(struct nst_buf *out, const struct walk *w, const struct nst_buf *page)
 {
+    nst_put_z(out, w->has_rows ? "," : "");
+    nst_put(out, nst_str_slice(nst_buf_str(page), 1, page->n - 1));
+}
+
+/* Its texts outlive the piece; those of the place before stay, for a piece that is made again. */
+static void keep_place(struct walk *w, const struct nst_select *s)
+{
+    w->turn = 1 - w->turn;
+    nst_arena_reset(w->home[w->turn]);
     w->place = s->place;
     for (unsigned i = 0; i < s->order.count; i++)
-        w->place.key[i].text = nst_str_copy(rq->x->arena, s->place.key[i].text);
+        w->place.key[i].text = nst_str_copy(w->home[w->turn], s->place.key[i].text);
 }
 
 static enum nst_err put_rows(bool *is_last, struct walk *w, struct nst_req *rq,
                              struct nst_select *s)
 {
-    struct nst_buf *out = &rq->x->out;
-    size_t before = out->n;
+    struct nst_buf page;
+    NST_TRY(make_fitting_page(&page, s, w, rq));
     if (w->is_table)
-        choose_columns(s, rq);
-    nst_put_z(out, w->has_rows && !w->is_table ? "," : "");
-    size_t begin = out->n;
-    s->page = (struct nst_page){ .limit = PIECE_ROWS };
-    s->bytes = begin + PIECE_BYTES;
-    NST_TRY(nst_select_put(s, rq));
-    if (s->page.returned == 0)
-        out->n = before;
-    else if (w->is_table)
-        NST_TRY(become_table(s, rq, begin));
+        NST_TRY(put_as_table(rq, s, &page));
+    else if (s->page.returned > 0)
+        put_as_json(&rq->x->out, w, &page);
     w->has_rows |= s->page.returned > 0;
     *is_last = !s->page.has_more;
-    nst_put_z(out, *is_last && !w->is_table ? "]" : "");
-    keep_place(w, rq, s);
+    nst_put_z(&rq->x->out, *is_last && !w->is_table ? "]" : "");
+    keep_place(w, s);
     return NST_OK;
 }
 
@@ -117,6 +145,8 @@ static enum nst_err put_piece(bool *is_last, struct nst_req *rq, void *state)
     struct walk *w = state;
     struct nst_select s;
     NST_TRY(nst_ask_behind(&s, rq, w->model, w->parent, &w->place));
+    if (w->is_table)
+        choose_columns(&s, rq);
     return put_rows(is_last, w, rq, &s);
 }
 
@@ -134,17 +164,32 @@ static enum nst_err put_numbers(struct nst_select *s, struct nst_req *rq)
     return NST_OK;
 }
 
-static void begin(struct nst_buf *out, struct nst_select *s, struct nst_req *rq, bool is_table)
+static void put_titles(struct nst_select *s, struct nst_req *rq)
 {
-    if (!is_table) {
-        nst_put_char(out, '[');
-        return;
-    }
-    choose_columns(s, rq);
-    nst_table_put_titles(out, s->shape);
+    struct nst_waiting columns = { rq, s->model, s->shape, &rq->x->out };
+    nst_wait(&columns, false);
+    nst_table_put_titles(&rq->x->out, &columns);
 }
 
-/* For browsers, which keep it as a file: the last word of the path is its name. */
+static void free_home(void *arg)
+{
+    nst_arena_free(arg);
+}
+
+static struct walk *new_walk(struct nst_req *rq, const struct nst_select *s,
+                             const struct nst_object *parent)
+{
+    struct walk *w = NST_NEW(rq->arena, struct walk);
+    *w = (struct walk){ .model = s->model, .parent = parent, .limit = PIECE_ROWS };
+    for (int i = 0; i < 2; i++) {
+        w->home[i] = nst_arena_new(1024);
+        nst_arena_defer(rq->arena, free_home, w->home[i]);
+    }
+    return w;
+}
+
+/* For browsers, which keep it as a file: the last word of the path is its name. They send no
+ * header that asks for an archive. */
 static void name_file(struct nst_req *rq)
 {
     const struct nst_endpoint *e = rq->endpoint;
@@ -162,23 +207,31 @@ static enum nst_err answer_rows(struct nst_req *rq, bool is_table)
     if (!is_table)
         return NST_OK;
     rq->x->content_type = NST_STR("text/csv; charset=utf-8");
-    name_file(rq);
+    if (!nst_wants_zip(rq))
+        name_file(rq);
     return NST_OK;
+}
+
+static enum nst_err answer_whole(struct nst_select *s, struct nst_req *rq, struct walk *w)
+{
+    bool is_last;
+    w->is_table = is_table_asked(rq);
+    NST_TRY(put_numbers(s, rq));
+    s->place.has_key = false;
+    if (w->is_table) {
+        choose_columns(s, rq);
+        put_titles(s, rq);
+    } else {
+        nst_put_char(&rq->x->out, '[');
+    }
+    NST_TRY(put_rows(&is_last, w, rq, s));
+    if (!is_last)
+        nst_answer_in_pieces(rq, put_piece, w, sizeof(*w));
+    return answer_rows(rq, w->is_table);
 }
 
 enum nst_err nst_answer_whole(struct nst_select *s, struct nst_req *rq,
                               const struct nst_object *parent)
 {
-    bool is_last, is_table = is_table_asked(rq);
-    if (is_address_asked(rq))
-        return answer_address(rq);
-    NST_TRY(put_numbers(s, rq));
-    s->place.has_key = false;
-    begin(&rq->x->out, s, rq, is_table);
-    struct walk *w = NST_NEW(rq->arena, struct walk);
-    *w = (struct walk){ .model = s->model, .parent = parent, .is_table = is_table };
-    NST_TRY(put_rows(&is_last, w, rq, s));
-    if (!is_last)
-        nst_answer_in_pieces(rq, put_piece, w, sizeof(*w));
-    return answer_rows(rq, is_table);
+    return is_address_asked(rq) ? answer_address(rq) : answer_whole(s, rq, new_walk(rq, s, parent));
 }

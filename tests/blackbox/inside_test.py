@@ -96,6 +96,7 @@ def run(tally, nestor, engine, cluster):
         other.expect(204, "DELETE", WHERE + "concepts/C3/")
         tally.run(f"{engine}: a list that leaves whole, while it is changed", whole, server,
                   site.token, other)
+        tally.run(f"{engine}: rows with much beside them", heavy, server, site.token, other)
         for name, case in (("HEAD has no body", head), ("a release, as it was", release),
                            ("what changed since", since), ("all concepts in short", lookup),
                            ("the checksum of a page", sums)):
@@ -124,6 +125,10 @@ def all_pages(client, where):
 def read_whole(server, token, where, change, **headers):
     """A list; when its first bytes are there, another client writes."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    for _ in range(3):  # then the loop remembers the source, until the data changes
+        connection.request("GET", WHERE + "concepts/?limit=1", headers={
+            "Authorization": f"Token {token}"})
+        connection.getresponse().read()
     connection.request("GET", where, headers={"Authorization": f"Token {token}", **headers})
     response = connection.getresponse()
     assert response.headers["Transfer-Encoding"] == "chunked", response.headers
@@ -150,6 +155,29 @@ def whole(server, token, other):
         lambda: other.expect(204, "DELETE", WHERE + "concepts/C4new/?hardDelete=true"))
     got = [row["id"] for row in tabled(body)]
     assert [i for i in got if i != "C4new"] == wanted and got.count("C4new") <= 1
+
+
+HEAVY = "/v2/orgs/O/sources/Heavy/"
+
+
+def heavy(server, token, other):
+    """Rows with so much beside them that a hundred of them are no page."""
+    other.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "Heavy", "name": "Heavy"})
+    text = {"text": "z" * 500_000}
+    for i in range(25):
+        other.expect(201, "POST", HEAVY + "concepts/", {
+            "id": f"H{i}", "concept_class": "C", "datatype": "N/A",
+            "names": [{"name": f"H {i}", "locale": "en"}],
+            "mappings": [{"map_type": "SAME-AS", "to_concept_url": f"{WHERE[3:]}concepts/C{n}/",
+                          "extras": text} for n in range(2)]})
+    where = HEAVY + "concepts/?includeMappings=true&verbose=true"
+    _, body = read_whole(server, token, where, list, Compress="true")
+    assert [(row["id"], len(row["mappings"])) for row in archived(body)] == \
+        [(f"H{i}", 2) for i in reversed(range(25))]
+    csv.field_size_limit(1 << 30)
+    _, body = read_whole(server, token, where + "&format=csv", list)
+    assert [(row["id"], len(json.loads(row["mappings"]))) for row in tabled(body)] == \
+        [(f"H{i}", 2) for i in reversed(range(25))]
 
 
 def head(client):

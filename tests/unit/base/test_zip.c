@@ -16,7 +16,8 @@
 static void pack(struct nst_buf *out, struct nst_zip *z, const char *const *piece)
 {
     for (; *piece != NULL; piece++)
-        assert_true(nst_zip_put(z, out, nst_str_z(*piece), piece[1] == NULL));
+        assert_true(nst_zip_put(z, out, nst_str_z(*piece), false));
+    assert_true(nst_zip_put(z, out, (struct nst_str){ 0 }, true));
 }
 
 static uint32_t number_at(const struct nst_buf *b, size_t at)
