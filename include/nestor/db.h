@@ -77,6 +77,12 @@ void nst_sql_later(struct nst_sql *q, const char *column, int64_t time);
  * another. In writes only. */
 void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table);
 
+/* As nst_sql_hold, for rows that are about to be erased: whoever writes a row that refers to
+ * one of them (a foreign key) waits as well, and then finds it gone. What has been written by
+ * then is seen by the statements that follow. Hold what is erased like this before what
+ * refers to it is; for anything else it keeps others waiting for nothing. */
+void nst_sql_hold_alone(struct nst_sql *q, const struct nst_db *db, const char *table);
+
 /* A list after IN, a value at a time: " IN ($1", then ", $2". nst_sql_in_end closes it;
  * one without values is " IN (NULL)", which nothing is in.
  *   count  the values so far: 0 before the first */

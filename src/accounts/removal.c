@@ -56,6 +56,21 @@ enum nst_err nst_account_reopen(struct nst_db *db, int64_t account, int64_t now)
     return tell(db, account, now, REOPENED);
 }
 
+/* Who writes what names the account comes before this, or finds it gone. */
+static enum nst_err hold_alone(struct nst_db *db, int64_t account)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    struct nst_sql q;
+    int64_t id;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT id FROM account WHERE id = ");
+    nst_sql_bind(&q, NST_INT(account));
+    nst_sql_hold_alone(&q, db, "account");
+    enum nst_err e = nst_sql_int(&id, NULL, db, &q);
+    nst_arena_free(a);
+    return e;
+}
+
 enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now)
 {
     static const char *const forget[] = {
@@ -66,6 +81,7 @@ enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now)
         "DELETE FROM account WHERE id = $1",
         NULL,
     };
+    NST_TRY(hold_alone(db, account));
     NST_TRY(tell(db, account, now, ERASED));
     return nst_exec_each(db, forget, account);
 }

@@ -82,13 +82,21 @@ void nst_sql_later(struct nst_sql *q, const char *column, int64_t time)
     nst_putf(&q->text, " THEN %s ELSE $%u END", column, q->count);
 }
 
+static void hold(struct nst_sql *q, const struct nst_db *db, const char *how, const char *table)
+{
+    if (db->store->dialect != NST_SQLITE)
+        nst_sql_addf(q, " FOR %s OF %s", how, table);
+}
+
 /* The key of a row never changes: rows that refer to it may be added meanwhile. */
 void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table)
 {
-    if (db->store->dialect == NST_SQLITE)
-        return;
-    nst_sql_add(q, " FOR NO KEY UPDATE OF ");
-    nst_sql_add(q, table);
+    hold(q, db, "NO KEY UPDATE", table);
+}
+
+void nst_sql_hold_alone(struct nst_sql *q, const struct nst_db *db, const char *table)
+{
+    hold(q, db, "UPDATE", table);
 }
 
 /* ---- Places in JSON: the one thing that both engines spell differently ---- */

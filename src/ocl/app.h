@@ -177,9 +177,10 @@ NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t or
 /* True when the query asks for `hardDelete` (G149, V106). */
 bool ocl_wants_purge(struct nst_req *rq);
 
-/* Erase for good every row of the table that `which` (a SELECT of ids) finds, with all that
- * belongs to it, and answer 204; 404 when it finds none. */
-NST_CHECKED enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which,
+/* Erase for good every row of the table that `which` (a SELECT of ids, which is held here by
+ * nst_sql_hold_alone) finds, with all that belongs to it, and answer 204; 404 when it finds
+ * none. */
+NST_CHECKED enum nst_err ocl_purge_all(struct nst_req *rq, struct nst_sql *which,
                                        const char *table);
 
 /* Hide what belongs to the row of that id, since the row is closed; erase it, hidden first:

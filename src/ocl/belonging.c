@@ -76,6 +76,32 @@ static bool is_of(const struct belonging *b, const char *table)
     return nst_str_eq(nst_str_z(b->of), nst_str_z(table));
 }
 
+static bool has_below(const char *table)
+{
+    size_t i = 0;
+    while (i < NST_COUNT(belongings) && !is_of(&belongings[i], table))
+        i++;
+    return i < NST_COUNT(belongings);
+}
+
+/* Rows that others refer to are held before those are erased. */
+static enum nst_err hold_alone(struct nst_arena *a, struct nst_db *db, const struct below *b,
+                               int64_t id)
+{
+    struct nst_sql q;
+    struct nst_rows *rows;
+    if (!has_below(b->by->table))
+        return NST_OK;
+    nst_sql_init(&q, a);
+    nst_sql_addf(&q, "SELECT id FROM %s WHERE ", b->by->table);
+    put_below(&q, b, id);
+    nst_sql_hold_alone(&q, db, b->by->table);
+    NST_TRY(nst_sql_query(&rows, db, &q));
+    while (nst_rows_step(rows))
+        continue;
+    return nst_rows_end(rows);
+}
+
 static enum nst_err erase_below(struct nst_arena *a, struct nst_db *db, const char *table,
                                 const struct below *above, int64_t id)
 {
@@ -84,6 +110,7 @@ static enum nst_err erase_below(struct nst_arena *a, struct nst_db *db, const ch
         struct nst_sql q;
         if (!is_of(b.by, table))
             continue;
+        NST_TRY(hold_alone(a, db, &b, id));
         NST_TRY(erase_below(a, db, b.by->table, &b, id));
         nst_sql_init(&q, a);
         nst_sql_addf(&q, "DELETE FROM %s WHERE ", b.by->table);
@@ -158,9 +185,10 @@ static enum nst_err purge_some(size_t *count, struct nst_req *rq, const struct n
     return NST_OK;
 }
 
-enum nst_err ocl_purge_all(struct nst_req *rq, const struct nst_sql *which, const char *table)
+enum nst_err ocl_purge_all(struct nst_req *rq, struct nst_sql *which, const char *table)
 {
     bool any = false;
+    nst_sql_hold_alone(which, rq->db, table);
     for (size_t count = PURGE_STEP; count == PURGE_STEP; any |= count > 0)
         NST_TRY(purge_some(&count, rq, which, table));
     return any ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;

@@ -484,6 +484,53 @@ def sign_in_beside_removal(r):
         r.judge(trial, f"staff {got} {is_staff}", got == (204, 204) and not is_staff)
 
 
+# What names an account, and goes with it
+OF_ACCOUNTS = {"event": ("actor_id", "object_id", "user_id"), "feedback": ("user_id",),
+               "follow": ("follower_id", "user_id"), "map_project": ("user_id",),
+               "member": ("user_id",), "pin": ("user_id",), "url_registry": ("user_id",)}
+
+
+def write_until_gone(client, begun, method, path, body):
+    """Write once, and on beside the removal until the account is gone; the statuses."""
+    found = [client.ask(method, path, body(0)).status]
+    begun.wait(PATIENCE)
+    while found[-1] not in (401, 404) and len(found) < 500:
+        found.append(client.ask(method, path, body(len(found))).status)
+    return found
+
+
+# rows: V106 V215 V269 V276
+def none_writes_for_the_purged(r):
+    """An account is purged while it writes all that names it, and others write what names it."""
+    r.a.expect(201, "POST", "/v2/orgs/", {"id": "Purge", "name": "Purge"})
+    for trial in range(r.trials):
+        name = f"purged{trial}"
+        token = r.a.expect(201, *new(name, name)).json()["token"]
+        mine = [("POST", "/v2/feedback/", lambda n: {"description": "d"}),
+                ("POST", "/v2/user/following/", lambda n: {"follow": "/orgs/Purge/"}),
+                ("POST", "/v2/orgs/", lambda n: {"id": f"P{trial}-{n}", "name": "n"}),
+                ("POST", "/v2/user/map-projects/", lambda n: {"name": "n"})]
+        joins = ("PUT", f"/v2/orgs/Purge/members/{name}/", lambda n: None)
+        begun = threading.Barrier(len(mine) + 2)
+
+        def purge():
+            begun.wait(PATIENCE)
+            return r.a.ask("DELETE", f"/v2/users/{name}/?hardDelete=true").status
+
+        clients = [r.server.client(token) for _ in mine] + [r.b]
+        got = together(purge, *(lambda c=c, w=w: write_until_gone(c, begun, *w)
+                                for c, w in zip(clients, mine + [joins])))
+        answers = got[0], [sorted(set(g)) for g in got[1:]], [g[-1] for g in got[1:]]
+        r.judge(trial, f"{answers}", got[0] == 204 and all(s < 500 for g in got[1:] for s in g)
+                and all(g[-1] in (401, 404) for g in got[1:]))
+        for c in clients[:-1]:
+            c.close()
+    left = {f"{t}.{c}": n for t, columns in OF_ACCOUNTS.items() for c in columns
+            if (n := r.site.query(f"SELECT {c} FROM {t} WHERE {c} NOT IN "
+                                  "(SELECT id FROM account)"))}
+    r.judge("all", f"left: {left}", not left)
+
+
 NO_CYCLE = ("of two halves of a cycle one is refused", no_cycle_is_closed)
 RACES = [("of two changes of one state one wins", one_change_wins),
          ("acknowledged increments add up", increments_add_up),
@@ -503,6 +550,7 @@ RACES = [("of two changes of one state one wins", one_change_wins),
          ("an address and a name are one user's", one_has_the_address),
          ("who comes back beside a namesake", one_bears_the_name),
          ("who signs in while being removed", sign_in_beside_removal),
+         ("nobody writes for an account that is purged", none_writes_for_the_purged),
          ("of two superusers that remove one another one stays", one_superuser_stays)]
 
 

@@ -69,7 +69,7 @@ static const struct nst_serializer org_serializer[] = {
       .duplicate = TAKEN },
     { GUIDE, NST_UPDATE, "name company website" },             /* G3 */
     { V2, NST_LIST, "id name url type logo_url description" }, /* V219 */
-    { V2, NST_TABLE, /* V331 */
+    { V2, NST_TABLE,                                           /* V331 */
       "Organization_ID=id Organization_Name=name Company=company Website=website "
       "Location=location Description=description URI=url" },
     { V2, NST_DETAIL,
@@ -138,7 +138,6 @@ static enum nst_err org_destroy(struct nst_req *rq)
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id FROM org WHERE mnemonic = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[0]));
-    nst_sql_hold(&q, rq->db, "org");
     return ocl_purge_all(rq, &q, "org");
 }
 

@@ -481,7 +481,6 @@ static enum nst_err source_destroy(struct nst_req *rq)
     NST_TRY(source_scope(&q, rq, nst_parent(rq)));
     nst_sql_add(&q, " AND repo.mnemonic = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[rq->vars - 1]));
-    nst_sql_hold(&q, rq->db, "repo");
     return ocl_purge_all(rq, &q, "repo");
 }
 

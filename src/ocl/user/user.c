@@ -272,7 +272,7 @@ static enum nst_err erase(struct nst_req *rq)
         nst_sql_add(&q, "SELECT id FROM account WHERE username = ");
         nst_sql_bind(&q, NST_TEXT(rq->var[0]));
         nst_sql_add(&q, " LIMIT 1");
-        nst_sql_hold(&q, rq->db, "account");
+        nst_sql_hold_alone(&q, rq->db, "account");
         NST_TRY(nst_sql_int(&id, &found, rq->db, &q));
         if (!found)
             return any ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
