@@ -42,9 +42,20 @@ static enum nst_err entry_scope(struct nst_sql *q, struct nst_req *rq,
     return NST_OK;
 }
 
+/* Owners are named with a slash at the end; clients leave it out (V1018). */
+static enum nst_err end_namespace(struct nst_req *rq, void *row)
+{
+    struct entry *e = row;
+    struct nst_str n = e->namespace;
+    if (n.n > 0 && n.p[0] == '/' && n.p[n.n - 1] != '/')
+        e->namespace = nst_strf(rq->arena, "%.*s/", NST_FMT(n));
+    return NST_OK;
+}
+
 static enum nst_err entry_before_create(struct nst_req *rq, void *row)
 {
     struct entry *e = row;
+    NST_TRY(end_namespace(rq, e));
     ocl_set_owner(&e->owner, rq, &ocl_registry_entry, e);
     return nst_next_id(&e->row.id, rq->db, "url_registry", 1);
 }
@@ -267,6 +278,8 @@ const struct nst_resource ocl_registry_entry = {
     .sort = entry_sort,
     .filter = entry_filter,
     .member = entry_member,
-    .hook = { .scope = entry_scope, .before_create = entry_before_create },
+    .hook = { .scope = entry_scope,
+              .before_create = entry_before_create,
+              .before_update = end_namespace },
     .doc = "Where the repository of a canonical address is looked for.",
 };

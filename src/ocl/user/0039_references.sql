@@ -55,3 +55,6 @@ DELETE FROM client_config WHERE repo_id NOT IN (SELECT id FROM repo);
 --postgresql: ALTER TABLE client_config
 --postgresql:   ADD FOREIGN KEY (org_id) REFERENCES org (id),
 --postgresql:   ADD FOREIGN KEY (repo_id) REFERENCES repo (id);
+-- Namespaces of registries end with a slash, as the addresses of owners do.
+UPDATE url_registry SET namespace = namespace || '/'
+  WHERE namespace LIKE '/%' AND namespace NOT LIKE '%/';
