@@ -80,7 +80,7 @@ static const struct nst_description health_description = { .response = health_re
 #define HEALTH(path, what) \
     { \
         V2, "/healthcheck/" path, \
-            .get = { show_health, ocl_any_caller, .arg = (what), \
+            .get = { show_health, ocl_any_caller, NST_ANONYMOUS, .arg = (what), \
                      .describe = &health_description }, \
             .doc = "How the server is." \
     }
@@ -100,16 +100,21 @@ static const struct nst_response toggles_response[] = {
 static const struct nst_description version_description = { .response = version_response };
 static const struct nst_description toggles_description = { .response = toggles_response };
 
+/* V806: who may not read is told how the server is, and how it is asked. */
 static const struct nst_route about_route[] = {
-    { V2, "/version/", .get = { show_version, ocl_any_caller, .describe = &version_description },
+    { V2, "/version/",
+      .get = { show_version, ocl_any_caller, NST_ANONYMOUS, .describe = &version_description },
       .doc = "Version of the program." },
     { V2, "/toggles/", .get = { show_toggles, ocl_any_caller, .describe = &toggles_description },
       .doc = "Features that are switched on for some." },
-    { V2, "/changelog/", .get = { show_changelog, ocl_any_caller, .describe = &page_description },
+    { V2, "/changelog/",
+      .get = { show_changelog, ocl_any_caller, NST_ANONYMOUS, .describe = &page_description },
       .doc = "What changed, as a page." },
-    { V2, "/swagger/", .get = { show_operations, ocl_any_caller, .describe = &page_description },
+    { V2, "/swagger/",
+      .get = { show_operations, ocl_any_caller, NST_ANONYMOUS, .describe = &page_description },
       .doc = "What can be asked for, as a page." },
-    { V2, "/redoc/", .get = { show_operations, ocl_any_caller, .describe = &page_description },
+    { V2, "/redoc/",
+      .get = { show_operations, ocl_any_caller, NST_ANONYMOUS, .describe = &page_description },
       .doc = "The same." },
     HEALTH("", NULL),
     HEALTH("critical/", NULL),

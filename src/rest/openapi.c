@@ -287,8 +287,8 @@ static void put_zip_header(struct nst_buf *out, const struct nst_endpoint_method
     nst_putf(out, "{\"name\":\"%s\",\"in\":\"header\",\"schema\":" NST_SWITCH_SCHEMA, name);
     nst_put_member(out, "description",
                    nst_view_of(op->action) == nst_list
-                       ? "Every row, whatever page is asked for, inside of a ZIP."
-                       : "The document inside of a ZIP.");
+                       ? "Inside of a ZIP, with every row, whatever page is asked for."
+                       : "The document, where it is one, inside of a ZIP.");
     nst_put_char(out, '}');
 }
 

@@ -189,6 +189,7 @@ static const struct nst_rule import_rule[] = {
 static const struct nst_rule v2_rule[] = {
     { "id", .charset = "a-zA-Z0-9._@-" },
     { "public_access", .choices = ACCESS },
+    { "default_locale", .is_not_empty = true }, /* V206 */
     OCL_METADATA_RULES,
     { 0 },
 };
