@@ -55,6 +55,7 @@ struct nst_req {
     unsigned vars;
     const struct nst_query_pair *query; /* in the order in which they stand */
     size_t queries;
+    struct nst_str zip_asked; /* what a GET says by that header; null: nothing */
     struct nst_caller caller;
     struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
     unsigned depth;
@@ -70,6 +71,7 @@ struct nst_req {
     bool is_tagged;    /* the view gave its answer an ETag */
     bool is_unmet;     /* a condition on what is not there: the request may only fail */
     bool is_page;      /* of a list: the headers so far are those of its grammar */
+    bool wants_zip;    /* the header zip_header of its face asks for that */
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
     bool is_internal;  /* no client: the caller is trusted to be who it is */
     void *context;     /* of internal requests: the application's own */

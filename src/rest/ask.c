@@ -47,24 +47,23 @@ static void read_page(struct nst_page *page, struct nst_req *rq, const struct ns
 
 /* ---- Places ---- */
 
-/* `after` goes on where another page ended: in the state that the walk began with. */
-static enum nst_err read_place(struct nst_select *s, struct nst_req *rq)
+/* `after` goes on where another page ended, as `place` does where that is given: in the state
+ * that the walk began with. */
+static enum nst_err take_place(struct nst_select *s, struct nst_req *rq,
+                               const struct nst_place *place)
 {
     const char *name = nst_lists_of(rq->face)->after;
     struct nst_str after = nst_query_value(rq, name);
-    rq->as_of = 0;
+    rq->as_of = place != NULL ? place->state : 0;
+    if (place != NULL) {
+        s->place = *place;
+        return NST_OK;
+    }
     s->place.has_key = after.n > 0;
     if (!s->place.has_key || nst_key_read(s->place.key, &rq->as_of, rq, &s->order, after))
         return NST_OK;
     return nst_fail(rq, NST_E_INVALID, name,
                     NST_STR("Not the place of a row in this list: take it from `next`."));
-}
-
-static enum nst_err stay_at(struct nst_select *s, struct nst_req *rq, const struct nst_place *place)
-{
-    s->place = *place;
-    rq->as_of = place->state;
-    return NST_OK;
 }
 
 /* A walk stays in the state that it began with. */
@@ -103,7 +102,7 @@ enum nst_err nst_ask_behind(struct nst_select *s, struct nst_req *rq, const stru
     *s = (struct nst_select){ .model = m, .shape = nst_shape_chosen(rq, m, NST_LIST) };
     read_page(&s->page, rq, m);
     NST_TRY(nst_order_read(&s->order, rq, m));
-    NST_TRY(place != NULL ? stay_at(s, rq, place) : read_place(s, rq));
+    NST_TRY(take_place(s, rq, place));
     s->filter = nst_filters_read(rq, m);
     nst_sql_init(&s->where, rq->arena);
     NST_TRY(put_where(&s->where, rq, m, parent, s->filter));

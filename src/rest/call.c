@@ -28,6 +28,7 @@ enum nst_err nst_run_phases(struct nst_req *rq)
     enum nst_err e = rq->endpoint == NULL ? NST_E_NOT_FOUND : NST_OK;
     nst_phase *const *phase = nst_phases_of(rq->face);
     nst_query_read(rq);
+    nst_zip_read(rq);
     for (; e == NST_OK && *phase != NULL; phase++) {
         bool was_answered = rq->x->status != 0;
         e = (*phase)(rq);

@@ -56,7 +56,7 @@ static void add_tag(struct nst_req *rq, struct nst_str tag)
     nst_buf_init(&b, rq->arena, 256);
     nst_put_char(&b, '"');
     nst_put(&b, tag);
-    nst_put_z(&b, nst_wants_zip(rq) ? ZIP_SUFFIX : "");
+    nst_put_z(&b, rq->wants_zip ? ZIP_SUFFIX : "");
     nst_put_char(&b, '"');
     nst_http_add_header(rq->x, "ETag", nst_buf_str(&b));
 }
@@ -150,7 +150,7 @@ static enum nst_err answer_again(struct nst_req *rq, const struct remembered *r)
 enum nst_err nst_phase_cached(struct nst_req *rq)
 {
     if (rq->cache == NULL || rq->method != NST_GET || rq->is_internal || nst_refuses_headers(rq) ||
-        nst_zip_asked(rq).n > 0)
+        rq->zip_asked.n > 0)
         return NST_OK;
     const struct remembered *r = nst_cache_get(rq->cache, cache_key(rq));
     if (r == NULL)
@@ -179,7 +179,7 @@ enum nst_err nst_phase_etag(struct nst_req *rq)
         return NST_OK;
     struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
-    if (rq->cache != NULL && !nst_wants_zip(rq))
+    if (rq->cache != NULL && !rq->wants_zip)
         remember(rq, tag);
     if (wanted.p != NULL && tag_matches(wanted, tag))
         return answer_unchanged(rq, tag);

@@ -109,7 +109,7 @@ static const char *name_or_none(const char *name)
 }
 
 /* Without what says which page, and without the names in `also`. */
-static void put_place_less(struct nst_buf *out, const struct nst_req *rq, const char *also)
+static void put_address_of_list(struct nst_buf *out, const struct nst_req *rq, const char *also)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
     const struct nst_str names = nst_strf(rq->arena, "%s|%s|%s|%s", name_or_none(g->page),
@@ -120,10 +120,10 @@ static void put_place_less(struct nst_buf *out, const struct nst_req *rq, const 
 void nst_put_table_address(struct nst_buf *out, const struct nst_req *rq)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
-    put_place_less(out, rq,
-                   nst_strf(rq->arena, "%s|%s|%s|%s", g->table, g->format, name_or_none(g->limit),
-                            name_or_none(g->limit_too))
-                       .p);
+    put_address_of_list(out, rq,
+                        nst_strf(rq->arena, "%s|%s|%s|%s", g->table, g->format,
+                                 name_or_none(g->limit), name_or_none(g->limit_too))
+                            .p);
     nst_putf(out, "%s=csv", g->format);
 }
 
@@ -132,7 +132,7 @@ void nst_put_page_address(struct nst_buf *out, const struct nst_req *rq,
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
     int64_t offset = page->offset + steps * page->limit;
-    put_place_less(out, rq, "");
+    put_address_of_list(out, rq, "");
     bool by_offset = page->by_offset || g->page == NULL;
     nst_putf(out, "%s=", by_offset ? g->offset : g->page);
     nst_put_int(out, by_offset ? (offset > 0 ? offset : 0) : page->number + steps);

@@ -19,10 +19,15 @@ static bool is_asked(struct nst_req *rq, const struct nst_member *m)
     return false;
 }
 
+static bool is_of(const struct nst_member *m, const struct nst_face *face, enum nst_use use)
+{
+    return m->face == face && (m->uses >> use & 1) != 0;
+}
+
 bool nst_asks_members(struct nst_req *rq, const struct nst_model *model, enum nst_use use)
 {
     for (const struct nst_member *m = model->set.member; m != NULL && m->name != NULL; m++)
-        if (m->face == rq->face && (m->uses >> use & 1) != 0 && m->asked != NULL && is_asked(rq, m))
+        if (is_of(m, rq->face, use) && m->asked != NULL && is_asked(rq, m))
             return true;
     return false;
 }
@@ -36,7 +41,7 @@ void nst_wait(struct nst_waiting *w, bool is_inside)
         count++;
     w->member = NST_NEW_ARRAY(w->rq->arena, const struct nst_member *, count + 1);
     for (size_t i = 0; i < count; i++)
-        if (all[i].face == w->rq->face && (all[i].uses >> w->shape->serializer->use & 1) != 0 &&
+        if (is_of(&all[i], w->rq->face, w->shape->serializer->use) &&
             (all[i].asked == NULL || (!is_inside && is_asked(w->rq, &all[i]))))
             w->member[w->members++] = &all[i];
 }

@@ -407,10 +407,12 @@ struct nst_str nst_row_url(struct nst_req *rq, const struct nst_model *m, const 
 enum nst_http_next nst_stream_next(struct nst_stream *s, struct nst_store *store,
                                    struct nst_db *reader, enum nst_err err);
 
-/* What a GET says by the header of its face; null: nothing. Whether that asks for its answer
- * inside of a ZIP; then phase `packed` puts it there. */
-struct nst_str nst_zip_asked(const struct nst_req *rq);
-bool nst_wants_zip(const struct nst_req *rq);
+/* Set rq->zip_asked and wants_zip: once, before the first phase. Phase `packed` puts the answer
+ * inside of a ZIP then. */
+void nst_zip_read(struct nst_req *rq);
+
+/* Whether the query asks for a list as a table, and not for the address of that. */
+bool nst_is_table_asked(struct nst_req *rq);
 
 /* Say that a document, which is there or known, depends on that header. Once an answer. */
 void nst_zip_mark(struct nst_req *rq);

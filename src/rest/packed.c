@@ -4,17 +4,12 @@
 
 #include "nestor/base/zip.h"
 
-struct nst_str nst_zip_asked(const struct nst_req *rq)
+void nst_zip_read(struct nst_req *rq)
 {
     const char *header = rq->face->zip_header;
-    bool can_be = rq->method == NST_GET && !rq->is_internal && header != NULL;
-    return can_be ? nst_http_request_header(rq->x, header) : (struct nst_str){ 0 };
-}
-
-bool nst_wants_zip(const struct nst_req *rq)
-{
-    bool flag = false;
-    return nst_query_flag(&flag, nst_zip_asked(rq)) && flag;
+    bool can_be = rq->method == NST_GET && !rq->is_internal && header != NULL, flag = false;
+    rq->zip_asked = can_be ? nst_http_request_header(rq->x, header) : (struct nst_str){ 0 };
+    rq->wants_zip = rq->zip_asked.n > 0 && nst_query_flag(&flag, rq->zip_asked) && flag;
 }
 
 void nst_zip_mark(struct nst_req *rq)
@@ -51,7 +46,7 @@ static const char *member_name(const struct nst_exchange *x)
 enum nst_err nst_phase_packed(struct nst_req *rq)
 {
     const char *name = member_name(rq->x);
-    if (!nst_wants_zip(rq) || rq->x->status != 200 || rq->x->out.n == 0 || name == NULL)
+    if (!rq->wants_zip || rq->x->status != 200 || rq->x->out.n == 0 || name == NULL)
         return NST_OK;
     struct nst_zip *zip = NST_NEW(rq->arena, struct nst_zip);
     zip->name = name;

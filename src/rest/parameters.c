@@ -45,9 +45,8 @@ static void refuse_headers(struct nst_req *rq)
 /* A header that says neither yes nor no is not taken for no. */
 static void check_zip_header(struct nst_req *rq)
 {
-    struct nst_str value = nst_zip_asked(rq);
     bool flag;
-    if (value.n > 0 && !nst_query_flag(&flag, value))
+    if (rq->zip_asked.n > 0 && !nst_query_flag(&flag, rq->zip_asked))
         nst_add_problem(rq, nst_str_z(rq->face->zip_header),
                         nst_str_z(nst_texts_of(rq->face)->invalid), true);
 }

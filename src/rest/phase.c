@@ -48,11 +48,8 @@ static bool is_list(const struct nst_req *rq)
 /* In what form else the request asks for its answer. */
 static bool allows_form(struct nst_str accept, struct nst_req *rq)
 {
-    const struct nst_list_grammar *g = nst_lists_of(rq->face);
-    bool is_table = is_list(rq) && nst_str_eq(nst_query_value(rq, g->format), NST_STR("csv")) &&
-                    !(g->table != NULL && nst_query_is_true(rq, g->table));
-    return (is_table && allows(accept, "text/csv")) ||
-           (nst_wants_zip(rq) && allows(accept, "application/zip"));
+    return (is_list(rq) && nst_is_table_asked(rq) && allows(accept, "text/csv")) ||
+           (rq->wants_zip && allows(accept, "application/zip"));
 }
 
 enum nst_err nst_phase_negotiate(struct nst_req *rq)

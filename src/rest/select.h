@@ -49,7 +49,7 @@ struct nst_select {
 NST_CHECKED enum nst_err nst_ask(struct nst_select *out, struct nst_req *rq,
                                  const struct nst_model *m, const struct nst_object *parent);
 
-/* The same rows, behind that place, in the state that its walk began with.
+/* The same rows, behind that place, in the state that its walk began with; NULL: as nst_ask.
  * Errors: the same. */
 NST_CHECKED enum nst_err nst_ask_behind(struct nst_select *out, struct nst_req *rq,
                                         const struct nst_model *m, const struct nst_object *parent,

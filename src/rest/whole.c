@@ -1,6 +1,6 @@
 /* Lists that leave whole, every row whatever pages the query asks for: as JSON for who asks by
  * the header of the face, or as a table. They leave in pieces, each the page behind the one
- * before, in the state that the first was in. */
+ * before, in the state that the first was in where the list has one (hook.state). */
 #include "select.h"
 
 #define PIECE_ROWS  100
@@ -19,21 +19,21 @@ struct walk {
 
 /* ---- What is asked for ---- */
 
-static bool is_table_asked(struct nst_req *rq)
-{
-    const char *format = nst_lists_of(rq->face)->format;
-    return nst_str_eq(nst_query_value(rq, format), NST_STR("csv"));
-}
-
 static bool is_address_asked(struct nst_req *rq)
 {
     const char *table = nst_lists_of(rq->face)->table;
     return table != NULL && nst_query_is_true(rq, table);
 }
 
+bool nst_is_table_asked(struct nst_req *rq)
+{
+    const char *format = nst_lists_of(rq->face)->format;
+    return nst_str_eq(nst_query_value(rq, format), NST_STR("csv")) && !is_address_asked(rq);
+}
+
 bool nst_is_asked_whole(struct nst_req *rq)
 {
-    return is_address_asked(rq) || is_table_asked(rq) || nst_wants_zip(rq);
+    return is_address_asked(rq) || nst_is_table_asked(rq) || rq->wants_zip;
 }
 
 static enum nst_err answer_address(struct nst_req *rq)
@@ -207,7 +207,7 @@ static enum nst_err answer_rows(struct nst_req *rq, bool is_table)
     if (!is_table)
         return NST_OK;
     rq->x->content_type = NST_STR("text/csv; charset=utf-8");
-    if (!nst_wants_zip(rq))
+    if (!rq->wants_zip)
         name_file(rq);
     return NST_OK;
 }
@@ -215,7 +215,7 @@ static enum nst_err answer_rows(struct nst_req *rq, bool is_table)
 static enum nst_err answer_whole(struct nst_select *s, struct nst_req *rq, struct walk *w)
 {
     bool is_last;
-    w->is_table = is_table_asked(rq);
+    w->is_table = nst_is_table_asked(rq);
     NST_TRY(put_numbers(s, rq));
     s->place.has_key = false;
     if (w->is_table) {
