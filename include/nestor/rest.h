@@ -79,7 +79,8 @@ struct nst_req {
 
 /* One page of a list, for the face's paginate. */
 struct nst_page {
-    int64_t limit, number, offset, found, returned;
+    int64_t limit, number, offset, found;
+    int64_t returned;     /* -1: not known yet, where a list leaves whole in pieces */
     bool by_offset;       /* the request used `offset` */
     bool has_more;        /* there is a page behind this one */
     struct nst_str after; /* ... which `after` with this value gives; null: only its number */

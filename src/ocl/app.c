@@ -83,7 +83,8 @@ static void paginate(struct nst_req *rq, const struct nst_page *page)
     int64_t pages = page->found > 0 ? (page->found - 1) / page->limit + 1 : 1;
     put_number(rq, "limit", page->limit);
     put_number(rq, "num_found", page->found);
-    put_number(rq, "num_returned", page->returned);
+    if (page->returned >= 0)
+        put_number(rq, "num_returned", page->returned);
     put_number(rq, "pages", pages);
     put_number(rq, "page_number", page->number);
     if (page->by_offset)

@@ -152,13 +152,16 @@ static enum nst_err put_piece(bool *is_last, struct nst_req *rq, void *state)
 
 /* ---- The answer ---- */
 
-/* One page holds all. */
-static enum nst_err put_numbers(struct nst_select *s, struct nst_req *rq)
+/* One page holds all; in pieces, how many come is known when the last one has left. */
+static enum nst_err put_numbers(struct nst_select *s, struct nst_req *rq, bool is_last)
 {
     NST_TRY(nst_select_tally(s, rq));
     int64_t found = s->page.found;
     const struct nst_page all = {
-        .limit = found > 0 ? found : 1, .number = 1, .found = found, .returned = found
+        .limit = found > 0 ? found : 1,
+        .number = 1,
+        .found = found,
+        .returned = is_last ? s->page.returned : -1,
     };
     nst_paginate_as_face(rq, &all);
     return NST_OK;
@@ -216,7 +219,6 @@ static enum nst_err answer_whole(struct nst_select *s, struct nst_req *rq, struc
 {
     bool is_last;
     w->is_table = nst_is_table_asked(rq);
-    NST_TRY(put_numbers(s, rq));
     s->place.has_key = false;
     if (w->is_table) {
         choose_columns(s, rq);
@@ -225,6 +227,7 @@ static enum nst_err answer_whole(struct nst_select *s, struct nst_req *rq, struc
         nst_put_char(&rq->x->out, '[');
     }
     NST_TRY(put_rows(&is_last, w, rq, s));
+    NST_TRY(put_numbers(s, rq, is_last));
     if (!is_last)
         nst_answer_in_pieces(rq, put_piece, w, sizeof(*w));
     return answer_rows(rq, w->is_table);
