@@ -62,6 +62,28 @@ static enum nst_err pack(struct nst_stream *s)
     return nst_zip_body(&s->rq.x->out, &s->zip_trial, s->is_last) ? NST_OK : NST_E_INTERNAL;
 }
 
+static bool judges(nst_phase *phase)
+{
+    return phase == nst_phase_parents || phase == nst_phase_permit;
+}
+
+/* A right may be lost while an answer leaves: each piece is judged as the first was. What the
+ * path names stays what it was then; a word such as `latest` may stand for another by now. */
+static enum nst_err judge(const struct nst_stream *s)
+{
+    struct nst_req rq = s->rq;
+    unsigned status = rq.x->status;
+    enum nst_err e = NST_OK;
+    rq.depth = 0;
+    for (nst_phase *const *phase = nst_phases_of(rq.face); e == NST_OK && *phase != NULL; phase++)
+        if (judges(*phase))
+            e = (*phase)(&rq);
+    bool is_refused = rq.x->status != status; /* by an answer of its own */
+    rq.x->status = status;
+    rq.x->out.n = 0;
+    return is_refused ? NST_E_FORBIDDEN : e;
+}
+
 static enum nst_err make_piece(struct nst_db *db, void *arg)
 {
     struct nst_stream *s = arg;
@@ -70,6 +92,7 @@ static enum nst_err make_piece(struct nst_db *db, void *arg)
     memcpy(s->trial, s->state, s->size);
     s->is_last = false;
     s->rq.db = db;
+    NST_TRY(judge(s));
     NST_TRY(s->piece(&s->is_last, &s->rq, s->trial));
     return s->zip != NULL ? pack(s) : NST_OK;
 }
