@@ -137,13 +137,15 @@ static void check_parameters(struct nst_req *rq, const struct nst_parameter *p)
             check_switch(rq, p->name);
 }
 
-static void check_format(struct nst_req *rq)
+/* There are tables of lists alone. */
+static void check_format(struct nst_req *rq, bool is_list)
 {
     const struct nst_list_grammar *g = nst_lists_of(rq->face);
     struct nst_str format = nst_query_value(rq, g->format);
-    if (g->table != NULL)
+    if (is_list && g->table != NULL)
         check_switch(rq, g->table);
-    if (format.n == 0 || nst_str_eq(format, NST_STR("json")) || nst_str_eq(format, NST_STR("csv")))
+    if (format.n == 0 || nst_str_eq(format, NST_STR("json")) ||
+        (is_list && nst_str_eq(format, NST_STR("csv"))))
         return;
     nst_refuse_choice(rq, nst_str_z(g->format), format);
 }
@@ -162,8 +164,8 @@ static void check_switches(struct nst_req *rq)
         if (s->also != NULL)
             check_switch(rq, s->also);
     }
-    if (view == nst_list)
-        check_format(rq);
+    if (rq->method == NST_GET)
+        check_format(rq, view == nst_list);
     check_parameters(rq, view == nst_list ? set->asked : NULL);
     check_parameters(rq, member_parameters(rq));
 }

@@ -38,7 +38,10 @@ void nst_table_put_titles(struct nst_buf *out, const struct nst_waiting *w)
 /* What a spreadsheet would take for a formula is one no more. */
 static void put_text(struct nst_buf *cell, struct nst_str text)
 {
-    bool is_formula = text.n > 0 && text.p[0] != '\0' && strchr("=+-@\t\r\n", text.p[0]) != NULL;
+    size_t at = 0;
+    while (at < text.n && text.p[at] == ' ')
+        at++;
+    bool is_formula = at < text.n && text.p[at] != '\0' && strchr("=+-@\t\r\n", text.p[at]) != NULL;
     nst_put_z(cell, is_formula ? "'" : "");
     nst_put(cell, text);
 }
