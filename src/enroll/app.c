@@ -264,7 +264,7 @@ const struct nst_face enroll_face = {
     .doc = "Program enrollments and program course enrollments of edX.",
     .token_hint = "Send Authorization: Bearer and a token. POST of client_id, client_secret and "
                   "grant_type=client_credentials to /oauth2/access_token answers one, good for "
-                  "ten hours; `nestor client add NAME` makes the client.",
+                  "ten hours; `nestor client add NAME --user USER` makes the client.",
     .phase = phases,
     .route = route,
     .authenticate = nst_authenticate_edx,
