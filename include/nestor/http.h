@@ -54,7 +54,9 @@ struct nst_exchange {
     struct nst_str host;     /* of an absolute target, else the Host header; without one, or
                               * with an empty one, address and port of this end; "localhost"
                               * on a Unix socket */
-    struct nst_str body;     /* whole; empty until handle is called */
+    struct nst_str body;     /* whole; empty until handle is called, and where it is in a file */
+    int body_file;           /* where the body is instead, from its start; 0: in `body` */
+    uint64_t body_file_size; /* its bytes */
     struct nst_str peer;     /* address of the other end, text */
     struct nst_str id;       /* of the request: in the log and X-Request-Id */
     struct nst_http_loop *loop;
@@ -106,6 +108,11 @@ struct nst_http_app {
     /* Largest body, in bytes, that this request may have (headers are known, the
      * body is not). Beyond it the answer is `error` with NST_E_TOO_LARGE. */
     size_t (*body_limit)(struct nst_exchange *x);
+
+    /* Asked for a body that has not come with its head: an open file that takes it, which the
+     * application closes when the exchange is over; 0: memory takes it. It is written as it
+     * arrives, so that one of any size needs little memory. May be NULL. */
+    int (*spool)(struct nst_exchange *x);
 
     /* Handle a complete request. */
     enum nst_http_next (*handle)(struct nst_exchange *x);

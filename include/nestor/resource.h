@@ -194,6 +194,7 @@ struct nst_response {
     unsigned status;
     const char *doc;
     struct nst_content content;
+    const char *or_text; /* of 200: a media type as which it can leave as text instead; or NULL */
 };
 
 /* What a view of one's own takes and answers. What the phases of the face refuse need not
@@ -224,6 +225,7 @@ enum nst_action_flag {
     NST_ANONYMOUS = 1 << 1,     /* the view itself needs no credentials (log-in) */
     NST_NEEDS_PARENT = 1 << 2,  /* under what is not there it is 405, without a body */
     NST_READS = 1 << 3,         /* it changes nothing, whatever its method is */
+    NST_SPOOLS = 1 << 4,        /* its body is not bound but goes into a file: nst_upload_take */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

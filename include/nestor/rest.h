@@ -60,6 +60,7 @@ struct nst_req {
     struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
     unsigned depth;
     struct nst_json *body; /* parsed in the bind phase; NULL before and without one */
+    struct nst_upload *upload; /* of an action that spools: nst_upload_take; NULL: not taken yet */
     struct nst_problem *problem;
     struct nst_stream *stream; /* the answer goes on in pieces; NULL: it does not */
     const char *missing;       /* the resource of the path that was not found */
@@ -75,6 +76,7 @@ struct nst_req {
     bool is_tls;       /* the client speaks TLS to a trusted proxy */
     bool is_internal;  /* no client: the caller is trusted to be who it is */
     void *context;     /* of internal requests: the application's own */
+    void (*when_durable)(void); /* called once its writes are durable; must not block; or NULL */
 };
 
 /* One page of a list, for the face's paginate. */
@@ -275,6 +277,42 @@ typedef enum nst_err nst_piece(bool *is_last, struct nst_req *rq, void *state);
  *   state  of `size` bytes, in the request's arena */
 void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, size_t size);
 
+/* ---- Bodies of any size ---- */
+
+/* The body of a request whose action has NST_SPOOLS, in a file. The file is closed with the
+ * exchange, and removed with it unless is_kept. */
+struct nst_upload {
+    struct nst_str path; /* FOLDER/UUID.upload, ended by NUL; whoever renames it sets it anew */
+    struct nst_str uuid;
+    int fd;        /* to be read by pread, from 0 */
+    uint64_t size; /* bytes */
+    bool is_kept;
+};
+
+/* The upload of this request; a body that came in memory is written now. May be called again.
+ * For `prepare`, which may block.
+ *   out  set on NST_OK, owned by rq's exchange
+ * Errors: NST_E_FULL, NST_E_INTERNAL, logged. */
+NST_CHECKED enum nst_err nst_upload_take(struct nst_upload **out, struct nst_req *rq);
+
+/* A part of a multipart form: `size` bytes of the file from `from` on. */
+struct nst_part {
+    struct nst_part *next;
+    struct nst_str name, filename; /* filename: null where the part is none */
+    uint64_t from, size;
+};
+
+/* The parts of an upload whose Content-Type is multipart/form-data, in their order, in rq's
+ * arena. Blocks on the disk.
+ * Errors: NST_E_MALFORMED, with a problem. */
+NST_CHECKED enum nst_err nst_upload_parts(struct nst_part **out, struct nst_req *rq,
+                                          const struct nst_upload *u);
+
+/* Read a part, which must be small, into rq's arena.
+ * Errors: NST_E_INTERNAL. */
+NST_CHECKED enum nst_err nst_upload_text(struct nst_str *out, struct nst_req *rq,
+                                         const struct nst_upload *u, const struct nst_part *part);
+
 /* ---- Generic views: the five actions ---- */
 
 nst_view nst_list, nst_retrieve, nst_create, nst_update, nst_destroy;
@@ -418,6 +456,8 @@ struct nst_server_options {
     struct nst_http_options http;
     const struct nst_face *root; /* the face that also answers at "/"; may be NULL */
     size_t body_bytes;           /* of a body at most, where a face allows more; 0: no such limit */
+    struct nst_str spool;        /* folder for bodies that go into files, outlives the server;
+                                  * null: /tmp */
     struct nst_str cors_origins; /* whose scripts may see answers: "*", or such as
                                   * "https://app.example.org", separated by blanks; these may use
                                   * cookies, too. Null or empty: none */

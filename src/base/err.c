@@ -2,6 +2,7 @@
 #include "nestor/base/err.h"
 
 #include <assert.h>
+#include <errno.h>
 
 static const struct {
     unsigned status;
@@ -28,4 +29,9 @@ const char *nst_err_message(enum nst_err e)
 {
     assert(e < NST_ERR_COUNT);
     return table[e].message;
+}
+
+enum nst_err nst_err_of_write(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EFBIG ? NST_E_FULL : NST_E_INTERNAL;
 }

@@ -45,3 +45,19 @@ struct nst_str nst_random_hex(struct nst_arena *a, size_t bytes)
     nst_put_bytes_hex(&b, raw, bytes);
     return nst_buf_str(&b);
 }
+
+struct nst_str nst_random_uuid(struct nst_arena *a)
+{
+    unsigned char raw[16];
+    struct nst_buf b;
+    nst_random(raw, sizeof(raw));
+    raw[6] = (unsigned char)((raw[6] & 0x0F) | 0x40);
+    raw[8] = (unsigned char)((raw[8] & 0x3F) | 0x80);
+    nst_buf_init(&b, a, 64);
+    for (size_t i = 0; i < sizeof(raw); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            nst_put_char(&b, '-');
+        nst_put_bytes_hex(&b, raw + i, 1);
+    }
+    return nst_buf_str(&b);
+}

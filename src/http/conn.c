@@ -15,8 +15,9 @@
 
 #include "nestor/base/time.h"
 
-#define BODY_RESERVE ((size_t)64 << 10) /* taken of the memory for a body at first */
-#define BODY_GROWTH  8                  /* times as much is taken when that is full */
+#define BODY_RESERVE ((size_t)64 << 10)  /* taken of the memory for a body at first */
+#define BODY_GROWTH  8                   /* times as much is taken when that is full */
+#define SPOOL_ROOM   ((size_t)256 << 10) /* for what is on its way into a file */
 #define CONTINUE     "HTTP/1.1 100 Continue\r\n\r\n"
 #define STEPS_MAX    64 /* without a look at other connections */
 
@@ -151,14 +152,54 @@ static bool fill(struct conn *c)
     return n > 0 || c->state == CONN_SENDING;
 }
 
+/* What there is of the body goes into its file. False: it takes no more, and c has failed. */
+static bool spool(struct conn *c, struct nst_str data)
+{
+    struct exchange *x = c->x;
+    while (data.n > 0) {
+        ssize_t n = write(x->pub.body_file, data.p, data.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            (void)fail(c, nst_err_of_write(errno), NULL);
+            return false;
+        }
+        data = nst_str_slice(data, (size_t)n, data.n);
+        x->pub.body_file_size += (size_t)n;
+    }
+    return true;
+}
+
+static void take_room(struct exchange *x, size_t most)
+{
+    const struct nst_http_app *app = x->pub.loop->server->app;
+    size_t first = BODY_RESERVE;
+    x->pub.body_file = app->spool != NULL ? app->spool(&x->pub) : 0;
+    if (x->pub.body_file > 0) {
+        first = SPOOL_ROOM;
+        most = most < first ? most : first;
+    }
+    nst_buf_init(&x->body, x->pub.arena, most);
+    (void)nst_buf_reserve(&x->body, most < first ? most : first);
+}
+
+/* The last of the body is in x->body. */
+static bool end_body(struct conn *c)
+{
+    struct exchange *x = c->x;
+    if (x->pub.body_file == 0)
+        x->pub.body = nst_buf_str(&x->body);
+    else if (!spool(c, nst_buf_str(&x->body)))
+        return true;
+    return handle(c);
+}
+
 static bool begin_body(struct conn *c)
 {
     struct exchange *x = c->x;
     size_t here = x->to - x->from, stated = (size_t)x->head.length;
-    size_t most = stated > 0 ? stated : x->body_limit;
     nst_http_conn_enter(c, CONN_BODY);
-    nst_buf_init(&x->body, x->pub.arena, most);
-    (void)nst_buf_reserve(&x->body, most < BODY_RESERVE ? most : BODY_RESERVE);
+    take_room(x, stated > 0 ? stated : x->body_limit);
     nst_http_chunks_init(&x->chunks, x->head.limits);
     if (stated > 0) {
         nst_put(&x->body, (struct nst_str){ x->bytes + x->from, here });
@@ -227,20 +268,32 @@ static bool step_head(struct conn *c)
     return result == NST_HTTP_DONE ? begin(c) : fail(c, x->head.err, x->head.detail);
 }
 
-static bool take_length(struct conn *c)
+/* Room for more of it; false: the file takes no more. */
+static bool make_room(struct conn *c, size_t left)
 {
     struct nst_buf *body = &c->x->body;
-    size_t left = (size_t)c->x->head.length - body->n, more = (BODY_GROWTH - 1) * body->cap;
-    if (body->n == body->cap)
-        (void)nst_buf_reserve(body, left < more ? left : more);
-    size_t n = receive(c, body->p + body->n, body->cap - body->n);
+    size_t more = (BODY_GROWTH - 1) * body->cap;
+    if (body->n < body->cap)
+        return true;
+    if (c->x->pub.body_file == 0)
+        return nst_buf_reserve(body, left < more ? left : more);
+    bool good = spool(c, nst_buf_str(body));
+    body->n = 0;
+    return good;
+}
+
+static bool take_length(struct conn *c)
+{
+    struct exchange *x = c->x;
+    struct nst_buf *body = &x->body;
+    size_t left = (size_t)(x->head.length - x->pub.body_file_size) - body->n;
+    if (!make_room(c, left))
+        return true;
+    size_t room = body->cap - body->n, n = receive(c, body->p + body->n, left < room ? left : room);
     if (n == 0)
         return c->state == CONN_SENDING;
     body->n += n;
-    if (n < left)
-        return true;
-    c->x->pub.body = nst_buf_str(body);
-    return handle(c);
+    return n < left || end_body(c);
 }
 
 static bool take_chunks(struct conn *c)
@@ -250,18 +303,19 @@ static bool take_chunks(struct conn *c)
     enum nst_http_read result;
     do {
         result = nst_http_read_chunks(&x->chunks, &data, &in);
-        size_t room = x->body_limit - x->body.n;
+        size_t room = x->body_limit - (size_t)x->pub.body_file_size - x->body.n;
         if (data.n > room || x->chunks.left > room - data.n)
             return fail(c, NST_E_TOO_LARGE, NULL);
-        nst_put(&x->body, data);
+        if (x->pub.body_file == 0)
+            nst_put(&x->body, data);
+        else if (!spool(c, data))
+            return true;
     } while (result == NST_HTTP_MORE && in.n > 0);
     x->from = x->to - in.n;
     if (result == NST_HTTP_REFUSED)
         return fail(c, NST_E_MALFORMED, x->chunks.detail);
-    if (result == NST_HTTP_DONE) {
-        x->pub.body = nst_buf_str(&x->body);
-        return handle(c);
-    }
+    if (result == NST_HTTP_DONE)
+        return end_body(c);
     x->from = x->to = x->head.at; /* behind the head, which stays */
     return fill(c);
 }

@@ -65,6 +65,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->body = NULL;
     rq->stream = NULL;
     rq->action = NULL;
+    rq->when_durable = NULL;
     rq->caller = rq->is_internal ? rq->caller : (struct nst_caller){ 0 };
     rq->x->status = 0;
     rq->x->headers = 0;

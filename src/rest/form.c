@@ -49,8 +49,7 @@ static enum nst_err read_urlencoded(struct nst_json *object, struct nst_req *rq)
 
 /* ---- multipart/form-data (RFC 7578) ---- */
 
-/* The parameter `name` of a header value; null when absent. */
-static struct nst_str parameter(struct nst_str header, const char *name)
+struct nst_str nst_header_parameter(struct nst_str header, const char *name)
 {
     nst_str_cut(&header, ';');
     while (header.p != NULL) {
@@ -72,8 +71,7 @@ static size_t find(struct nst_str text, struct nst_str what)
     return at != NULL ? (size_t)(at - text.p) : text.n;
 }
 
-/* What a part says about itself in its header block; null when it says nothing. */
-static struct nst_str part_disposition(struct nst_str headers)
+struct nst_str nst_part_disposition(struct nst_str headers)
 {
     while (headers.p != NULL) {
         struct nst_str value = nst_str_cut(&headers, '\n');
@@ -87,17 +85,17 @@ static struct nst_str part_disposition(struct nst_str headers)
 static enum nst_err read_part(struct nst_json *object, struct nst_req *rq, struct nst_str part)
 {
     size_t gap = find(part, NST_STR("\r\n\r\n"));
-    struct nst_str disposition = part_disposition(nst_str_slice(part, 0, gap));
-    struct nst_str name = parameter(disposition, "name");
+    struct nst_str disposition = nst_part_disposition(nst_str_slice(part, 0, gap));
+    struct nst_str name = nst_header_parameter(disposition, "name");
     if (gap == part.n || name.p == NULL)
         return malformed(rq, "Multipart form parse error - a part has no name");
     return add_member(object, rq, name, nst_str_slice(part, gap + 4, part.n),
-                      parameter(disposition, "filename").p != NULL);
+                      nst_header_parameter(disposition, "filename").p != NULL);
 }
 
 static enum nst_err read_multipart(struct nst_json *object, struct nst_req *rq, struct nst_str type)
 {
-    struct nst_str boundary = parameter(type, "boundary"), rest = rq->x->body;
+    struct nst_str boundary = nst_header_parameter(type, "boundary"), rest = rq->x->body;
     if (boundary.n == 0 || boundary.n > 70)
         return malformed(rq, "Multipart form parse error - no boundary");
     struct nst_str line = nst_strf(rq->arena, "--%.*s", NST_FMT(boundary));

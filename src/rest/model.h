@@ -142,6 +142,7 @@ struct nst_registry {
     const struct nst_face **face;
     struct nst_node **root;
     struct nst_not_yet *not_yet; /* one a face */
+    struct nst_str spool;        /* folder of bodies that go into files */
     size_t faces;
     struct nst_model *model;
     size_t models;
@@ -492,5 +493,14 @@ bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str
 
 /* Read a form body into a JSON object of strings. */
 enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
+
+/* Make the file of the upload of rq, which has a body to come: rq->upload.
+ * Returns its descriptor; 0 after logging why there is none. */
+int nst_upload_open(struct nst_req *rq);
+
+/* The parameter `name` of a header's value; null when absent. What a part of a form says of
+ * itself in its block of headers; null when it says nothing. Both are views. */
+struct nst_str nst_header_parameter(struct nst_str header, const char *name);
+struct nst_str nst_part_disposition(struct nst_str headers);
 
 #endif

@@ -37,7 +37,9 @@ static bool is_write(const struct nst_endpoint_method *op)
 
 static bool has_body(const struct nst_endpoint_method *op)
 {
-    return is_write(op) && op->method != NST_DELETE;
+    const struct nst_description *own = op->action->describe;
+    bool takes_one = own != NULL && (own->request.schema != NULL || own->request.put != NULL);
+    return is_write(op) && (op->method != NST_DELETE || takes_one);
 }
 
 static bool has_condition(const struct nst_endpoint_method *op)
@@ -268,17 +270,19 @@ static void put_generic(struct nst_document *d, const struct nst_endpoint_method
 
 /* A document, which can leave in other forms, too. */
 static void put_own_document(struct nst_buf *out, const struct nst_endpoint_method *op,
-                             const struct nst_content *content)
+                             const struct nst_response *r)
 {
     const struct nst_face *face = op->endpoint->route->face;
     nst_view *view = nst_view_of(op->action);
     nst_put_lit(out, ",\"content\":{\"application/json\":{\"schema\":");
     if (view == nst_list)
         begin_list(out, face);
-    put_schema(out, content, op->action);
+    put_schema(out, &r->content, op->action);
     if (view == nst_list)
         end_list(out, face);
     nst_put_char(out, '}');
+    if (r->or_text != NULL)
+        nst_putf(out, ",\"%s\":{\"schema\":{\"type\":\"string\"}}", r->or_text);
     put_other_forms(out, op, view);
     nst_put_char(out, '}');
 }
@@ -287,7 +291,7 @@ static void put_own_content(struct nst_buf *out, const struct nst_endpoint_metho
                             const struct nst_response *r)
 {
     if (r->status == 200 && r->content.media == NULL)
-        put_own_document(out, op, &r->content);
+        put_own_document(out, op, r);
     else
         nst_put_content(out, &r->content, op->action);
 }

@@ -268,7 +268,7 @@ static enum nst_err read_json(struct nst_req *rq, struct nst_str type)
 
 enum nst_err nst_phase_bind(struct nst_req *rq)
 {
-    if (rq->method == NST_GET || rq->is_internal)
+    if (rq->method == NST_GET || rq->is_internal || (rq->action->flags & NST_SPOOLS) != 0)
         return NST_OK;
     struct nst_str type = nst_http_request_header(rq->x, "Content-Type"), rest = type;
     struct nst_str essence = nst_str_trim(nst_str_cut(&rest, ';'));

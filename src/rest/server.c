@@ -121,6 +121,17 @@ static size_t body_limit(struct nst_exchange *x)
     return limit_of(x->app);
 }
 
+static int spool(struct nst_exchange *x)
+{
+    struct job *job = x->app;
+    const struct nst_endpoint *e = job->rq.endpoint;
+    if (job->rq.face == NULL || e == NULL || job->rq.method >= NST_METHOD_COUNT)
+        return 0;
+    const struct nst_action *action = e->action[job->rq.method];
+    bool spools = action != NULL && (action->flags & NST_SPOOLS) != 0;
+    return spools ? nst_upload_open(&job->rq) : 0;
+}
+
 /* ---- Running ---- */
 
 /* What a client must not see: the message of the table, and the request's id to
@@ -217,6 +228,8 @@ static void finish(enum nst_err err, void *arg)
         fail_plainly(x, err != NST_OK ? err : NST_E_INTERNAL);
     else
         begin_stream(job);
+    if (err == NST_OK && job->rq.when_durable != NULL)
+        job->rq.when_durable();
     nst_http_resume(x);
 }
 
@@ -239,6 +252,9 @@ static void after_prepare(enum nst_err err, void *arg)
     struct job *job = arg;
     if (err != NST_OK) {
         job->rq.x->status = 0;
+        job->rq.x->out.n = 0;
+        if (job->rq.problem != NULL)
+            nst_fail_as_face(&job->rq, err);
         finish(err, job);
         return;
     }
@@ -368,7 +384,7 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
 static bool is_coded(const struct nst_exchange *x)
 {
     struct nst_str coding = nst_str_trim(nst_http_request_header(x, "Content-Encoding"));
-    return x->body.n > 0 && coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
+    return (x->body.n > 0 || x->body_file > 0) && coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
 }
 
 /* Null: the path is none. */
@@ -470,11 +486,13 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     struct nst_server *s = NST_NEW(arena, struct nst_server);
     s->arena = arena;
     s->options = *o;
+    s->options.registry->spool = o->spool.n > 0 ? o->spool : NST_STR("/tmp");
     s->operations = nst_operations_new(arena, o);
     s->places = nst_places_new(arena);
     s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,
+        .spool = spool,
         .handle = handle,
         .error = http_error,
         .headers = headers,

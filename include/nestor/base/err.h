@@ -57,4 +57,8 @@ unsigned nst_err_status(enum nst_err e);
 const char *nst_err_key(enum nst_err e);
 const char *nst_err_message(enum nst_err e);
 
+/* What it means that writing a file failed with that errno: NST_E_FULL where the disk, a quota
+ * or a limit of the process is the reason, else NST_E_INTERNAL. */
+enum nst_err nst_err_of_write(int error);
+
 #endif

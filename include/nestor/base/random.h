@@ -10,4 +10,7 @@ void nst_random(void *out, size_t n);
 /* 2 * bytes lower-case hex digits of fresh randomness, owned by a. */
 struct nst_str nst_random_hex(struct nst_arena *a, size_t bytes);
 
+/* A fresh UUID (RFC 9562, version 4) as text with hyphens, owned by a. */
+struct nst_str nst_random_uuid(struct nst_arena *a);
+
 #endif
