@@ -12,6 +12,7 @@ import http.client
 import os
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import openapi
@@ -20,6 +21,8 @@ from http_match import match_body, match_header, parse_json, pick, show
 from http_server import Server, ServerError, curl
 
 SHOWN_LINES = 40    # of an answer's body in a failure
+UNTIL_SECONDS = 30  # that what a case waits for may take
+UNTIL_PAUSE = 0.05
 TOKEN_LENGTH = 20   # shorter words after `Token ` are made up by a case, not secrets
 
 
@@ -49,6 +52,8 @@ class FileRun:
 
     def run_case(self, case):
         """Returns the details of the first failure, or None."""
+        if case.until:
+            return self.run_until(case)
         for i in range(1, max(case.repeat, 1) + 1):
             if case.repeat:
                 self.variables["i"] = i
@@ -56,6 +61,15 @@ class FileRun:
             if problem:
                 return ([f"repetition {i}"] if case.repeat else []) + problem
         return None
+
+    def run_until(self, case):
+        """Sends the case again until it passes; the details of the last failure, or None."""
+        end = time.monotonic() + UNTIL_SECONDS
+        problem = self.run_once(case)
+        while problem and time.monotonic() < end:
+            time.sleep(UNTIL_PAUSE)
+            problem = self.run_once(case)
+        return problem
 
     def run_once(self, case):
         line = "(raw request)"

@@ -24,6 +24,7 @@ class Case:
     line: int
     rows: list
     repeat: int = 0
+    until: bool = False
     raw: str = None
     method: str = ""
     target: str = ""
@@ -95,9 +96,11 @@ def read_case(path, lines, number):
 def read_request(case, lines):
     at = 0
     while at < len(lines) and (not lines[at].strip() or lines[at].startswith("# ")
-                               or lines[at].startswith("@repeat ")):
+                               or lines[at].startswith(("@repeat ", "@until"))):
         if lines[at].startswith("@repeat "):
             case.repeat = int(lines[at].split()[1])
+        elif lines[at].strip() == "@until":
+            case.until = True
         at += 1
     if at < len(lines) and lines[at].strip() == "@raw":
         case.raw = "\n".join(lines[at + 1:])

@@ -49,6 +49,7 @@ class Operation:
         self.switches = [p for p in self.spec.get("parameters", []) if p["in"] == "query"]
         self.variables = re.findall(r"\{(\w+)\}", path)
         self.bodies = self.spec.get("requestBody", {}).get("content", {})
+        self.wants_body = self.spec.get("requestBody", {}).get("required", False)
         segments = path.split("/")
         self.order = [s.startswith("{") for s in segments]  # names come before variables
         self.pattern = re.compile("/".join(r"[^/]+" if s.startswith("{") else re.escape(s)
@@ -125,7 +126,7 @@ class Document:
         if not content.keys() & {media, media.partition("/")[0] + "/*"}:
             return f"Content-Type {media!r} is not documented: {answer}"
         key = (operation.path, operation.method, answer.status, answer.body)
-        if "json" not in media or key in self.known:
+        if not media.endswith(("/json", "+json")) or key in self.known:
             return None
         try:
             value = json.loads(answer.body)

@@ -28,6 +28,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/leak":
             print(self.headers["Authorization"], file=sys.stderr, flush=True)
+        if self.path.startswith("/later/"):
+            server.asked = getattr(server, "asked", 0) + 1
+            self.path = "/later/%d" % server.asked
         if self.path == "/drop":
             self.close_connection = True
             return
@@ -277,6 +280,14 @@ class Files(unittest.TestCase):
             {"path": "/x/{{anna}}?n=1&i={{i}}", "n": 1, "x": 1.5, "body": "", "auth": null,
              "type": null, "users": []}
 
+            ### What takes a while is waited for
+            @until
+            GET /later/
+
+            HTTP 200
+
+            {"path": "/later/3", ...}
+
             ### Raw bytes
             @raw
             GET /raw HTTP/1.1
@@ -300,7 +311,7 @@ class Files(unittest.TestCase):
 
             (empty)
             """)
-        self.assertTrue(out.endswith("5 passed, 0 failed\n"), out)
+        self.assertTrue(out.endswith("6 passed, 0 failed\n"), out)
         self.assertEqual(status, 0)
 
     def test_a_failure_shows_difference_and_request(self):
