@@ -10,6 +10,8 @@
 
 struct nst_csv {
     struct csv_parser parser;
+    struct nst_csv_rules rules;
+    struct nst_str *field; /* of the row, rules.fields of them */
     nst_csv_source *source;
     void *arg;
     struct nst_arena *row_arena; /* of the fields of one row */
@@ -26,6 +28,9 @@ struct nst_csv {
     bool is_skipping; /* to the end of the line, after a fault of the parser */
     bool has_begun, has_ended;
 };
+
+const struct nst_csv_rules nst_csv_default_rules = { NST_CSV_FIELDS, NST_CSV_FIELD_MAX,
+                                                     NST_CSV_ROW_MAX, false };
 
 const char *nst_csv_reason(enum nst_csv_fault fault)
 {
@@ -48,14 +53,14 @@ static void take_field(void *text, size_t n, void *user)
     struct nst_csv *c = user;
     struct nst_csv_row *row = c->row;
     c->row_bytes += n;
-    if (c->row_bytes > NST_CSV_ROW_MAX || n > NST_CSV_FIELD_MAX)
+    if (c->row_bytes > c->rules.row_max || n > c->rules.field_max)
         row->fault = NST_CSV_TOO_LONG;
-    else if (row->count == NST_CSV_FIELDS)
+    else if (row->count == c->rules.fields)
         row->fault = NST_CSV_TOO_MANY;
     if (row->fault != NST_CSV_GOOD)
         return;
     struct nst_str field = { text != NULL ? text : "", n };
-    row->field[row->count++] = nst_str_copy(c->row_arena, field);
+    c->field[row->count++] = nst_str_copy(c->row_arena, field);
 }
 
 static void take_row(int terminator, void *user)
@@ -86,7 +91,15 @@ static void free_arena(void *arena)
 
 struct nst_csv *nst_csv_new(struct nst_arena *a, nst_csv_source *source, void *arg)
 {
+    return nst_csv_new_with(a, source, arg, &nst_csv_default_rules);
+}
+
+struct nst_csv *nst_csv_new_with(struct nst_arena *a, nst_csv_source *source, void *arg,
+                                 const struct nst_csv_rules *rules)
+{
     struct nst_csv *c = NST_NEW(a, struct nst_csv);
+    c->rules = *rules;
+    c->field = NST_NEW_ARRAY(a, struct nst_str, rules->fields);
     c->source = source;
     c->arg = arg;
     c->row_arena = nst_arena_new(4096);
@@ -97,6 +110,18 @@ struct nst_csv *nst_csv_new(struct nst_arena *a, nst_csv_source *source, void *a
     nst_arena_defer(a, free_arena, c->row_arena);
     nst_arena_defer(a, free_parser, &c->parser);
     return c;
+}
+
+void nst_csv_go_on(struct nst_csv *c, size_t line, uint64_t end)
+{
+    csv_free(&c->parser);
+    start_parser(c);
+    c->at = c->filled = 0;
+    c->line = line;
+    c->offset = end;
+    c->last = '\0';
+    c->is_between = true;
+    c->is_skipping = c->has_ended = false;
 }
 
 /* False when the source failed. */
@@ -214,24 +239,27 @@ static void parse(struct nst_csv *c, struct nst_str piece)
     size_t done = csv_parse(&c->parser, piece.p, piece.n, take_field, take_row, c);
     if (done < piece.n)
         give_up(c, NST_CSV_QUOTES);
-    else if (c->parser.entry_pos > NST_CSV_FIELD_MAX)
+    else if (c->parser.entry_pos > c->rules.field_max)
         give_up(c, NST_CSV_TOO_LONG);
 }
 
 static void begin_row(struct nst_csv *c)
 {
     nst_arena_reset(c->row_arena);
-    *c->row = (struct nst_csv_row){ .line = c->line };
+    *c->row = (struct nst_csv_row){ .line = c->line, .begin = c->offset, .field = c->field };
     c->row_bytes = 0;
     c->is_between = false;
 }
 
-/* A field holds no line break: a quote that is open at the end of its line is a slip,
+/* Where a field holds no line break, a quote that is open at the end of its line is a slip,
  * and would take all lines up to the next quote along. What libcsv has of the row by
  * then is not told. */
 static void end_row(struct nst_csv *c)
 {
-    if (!c->is_skipping && c->parser.quoted)
+    bool is_open = !c->is_skipping && c->parser.quoted;
+    if (is_open && c->rules.has_breaks)
+        return;
+    if (is_open)
         give_up(c, NST_CSV_UNCLOSED);
     c->row->is_whole = true;
     c->is_row_done |= c->is_skipping;
@@ -276,6 +304,7 @@ static void judge(struct nst_csv *c)
 {
     struct nst_csv_row *row = c->row;
     row->end = c->offset;
+    row->next_line = c->line;
     if (row->fault != NST_CSV_GOOD)
         row->count = 0;
     for (size_t i = 0; i < row->count; i++) {

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES ((size_t)16 << 20)
-
 /* ---- Outcomes ---- */
 
 static FILE *open_report(struct import *im, const char *path)
@@ -37,6 +35,8 @@ void import_record(struct import *im, size_t line, enum ocl_outcome outcome, str
         return;
     fprintf(im->errors, "{\"line\":%zu,\"outcome\":\"%s\",\"errors\":%.*s}\n", line,
             ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));
+    if (text.p == NULL)
+        return; /* nothing of it can be given again */
     fwrite(text.p, 1, text.n, im->refused);
     fputc('\n', im->refused);
 }
@@ -68,11 +68,6 @@ static int summary(struct import *im)
 
 /* ---- Reading ---- */
 
-static bool is_blank_line(struct nst_str text)
-{
-    return nst_str_trim(text).n == 0;
-}
-
 /* Send the present batch and go on with the other, once that is back. */
 static bool send_batch(struct import *im)
 {
@@ -87,75 +82,64 @@ static bool send_batch(struct import *im)
     return good;
 }
 
-static bool take_line(struct import *im, struct nst_str text)
+static void record_fault(struct import *im, struct nst_arena *a, const struct ocl_line_text *line)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, SIZE_MAX / 4);
+    nst_put_char(&b, '{');
+    nst_json_put_str(&b, line->key.n > 0 ? line->key : NST_STR("detail"));
+    nst_put_char(&b, ':');
+    nst_json_put_str(&b, line->fault);
+    nst_put_char(&b, '}');
+    import_record(im, line->number, OCL_INVALID, nst_buf_str(&b), line->text);
+}
+
+static bool take_line(struct import *im, const struct ocl_line_text *line)
 {
     struct import_batch *b = &im->batch[im->present];
-    struct nst_json *tree;
-    struct nst_json_fault fault;
-    if (im->number == 1 && nst_str_starts(text, NST_STR("\xEF\xBB\xBF")))
-        text = nst_str_slice(text, 3, text.n);
-    if (is_blank_line(text))
-        return true;
-    struct nst_mark before = nst_arena_mark(b->arena);
-    struct nst_str kept = nst_str_copy(b->arena, text);
-    bool is_read = nst_json_read(&tree, &fault, b->arena, kept, NULL) == NST_OK;
-    if ((is_read ? ocl_import_turn(tree) : OCL_IMPORT_TURNS - 1) != im->turn) {
-        nst_arena_rewind(b->arena, before);
-        return true;
-    }
     im->progress.count++;
-    im->progress.bytes += (int64_t)text.n;
-    if (!is_read) {
-        import_record(im, im->number, OCL_INVALID,
-                      nst_strf(b->arena, "{\"detail\":\"JSON parse error - column %zu: %s\"}",
-                               fault.column, fault.reason),
-                      kept);
+    if (line->tree == NULL) {
+        record_fault(im, b->arena, line);
         return true;
     }
-    if (tree->kind != NST_JSON_OBJECT) {
-        import_record(im, im->number, OCL_INVALID,
-                      NST_STR("{\"detail\":\"A line is a JSON object.\"}"), kept);
-        return true;
-    }
-    b->line[b->count] = (struct ocl_line){ .tree = tree };
-    b->text[b->count] = kept;
-    b->number[b->count++] = im->number;
+    b->line[b->count] = (struct ocl_line){ .tree = line->tree };
+    b->text[b->count] = line->text;
+    b->number[b->count++] = line->number;
     return b->count < IMPORT_BATCH || send_batch(im);
 }
 
-/* The lines whose turn it is. */
-static bool read_lines(struct import *im, FILE *in)
+/* Faulty lines come with the last turn, in which most of the work is done: progress is its. */
+static bool is_its_turn(struct import *im, const struct ocl_line_text *line)
 {
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n;
-    bool is_at_start = fseek(in, 0, SEEK_SET) == 0, good = is_at_start;
-    im->number = 0;
-    while (good && !cli_is_stopped() && (n = getline(&text, &room, in)) >= 0) {
-        im->number++;
-        if (n > 0 && text[n - 1] == '\n')
-            n--;
-        if ((size_t)n <= LINE_MAX_BYTES)
-            good = take_line(im, (struct nst_str){ text, (size_t)n });
-        else if (im->turn == OCL_IMPORT_TURNS - 1)
-            import_record(im, im->number, OCL_INVALID,
-                          NST_STR("{\"detail\":\"The line is longer than 16 MiB.\"}"),
-                          (struct nst_str){ text, (size_t)n });
-    }
-    if (!is_at_start || ferror(in)) {
-        fprintf(stderr, "nestor import: reading failed: %s\n", strerror(errno));
-        good = false;
-    }
-    free(text);
-    return good && !cli_is_stopped();
+    unsigned last = OCL_IMPORT_TURNS - 1;
+    im->number = line->number;
+    if (im->turn == last)
+        im->progress.bytes = im->read_before + (int64_t)line->done;
+    return (line->tree != NULL ? ocl_import_turn(line->tree) : last) == im->turn;
 }
 
-static int64_t size_of(FILE *in)
+/* The lines whose turn it is. */
+static bool read_lines(struct import *im)
 {
-    if (fseek(in, 0, SEEK_END) != 0)
-        return 0;
-    long size = ftell(in);
-    return size > 0 ? size : 0;
+    bool good = true;
+    ocl_lines_rewind(im->lines);
+    while (good && !cli_is_stopped()) {
+        struct nst_arena *a = im->batch[im->present].arena;
+        struct nst_mark before = nst_arena_mark(a);
+        struct ocl_line_text line;
+        if (!ocl_lines_next(&line, im->lines, a))
+            break;
+        if (is_its_turn(im, &line))
+            good = take_line(im, &line);
+        else
+            nst_arena_rewind(a, before);
+    }
+    if (ocl_lines_failure(im->lines) != 0) {
+        fprintf(stderr, "nestor import: reading failed: %s\n",
+                strerror(ocl_lines_failure(im->lines)));
+        good = false;
+    }
+    return good && !cli_is_stopped();
 }
 
 /* Beside the file; those of standard input are called import. */
@@ -171,20 +155,19 @@ static void name_reports(struct import *im, const char *path)
 
 static int import_file(struct import *im, const char *path)
 {
-    FILE *in = import_open_lines(im, path);
-    im->failed |= in == NULL;
-    if (in == NULL)
+    bool good = import_open_lines(im, path);
+    im->failed |= !good;
+    if (!good)
         return EXIT_FAILED;
     name_reports(im, path);
-    im->progress.size += size_of(in);
-    bool good = true;
+    im->read_before = im->progress.size;
+    im->progress.size += (int64_t)ocl_lines_size(im->lines);
     for (im->turn = 0; good && im->turn < OCL_IMPORT_TURNS; im->turn++)
-        good = read_lines(im, in);
+        good = read_lines(im);
     /* Once for the last lines, once more to have both batches back. */
     good &= send_batch(im);
     good &= send_batch(im);
-    if (in != stdin)
-        fclose(in);
+    import_close_lines(im);
     if (!good)
         fprintf(stderr,
                 "nestor import: stopped after line %zu. What was stored is whole; run the same "
@@ -330,7 +313,8 @@ const struct cli_verb cli_import = {
              "[--user NAME] [--quiet] FILE ...",
     .summary = "import lines of organisations, sources, their content and versions",
     .help =
-        "Reads JSON lines, or an array of such objects (docs/import.md); - is standard input.\n"
+        "Reads JSON lines, an array of such objects, a CSV table, the export of a version, or\n"
+        "a ZIP file with one of these (docs/import.md); - is standard input.\n"
         "Lines that are refused go to FILE.refused.jsonl, to be mended and imported, and their\n"
         "numbers and reasons to FILE.errors.jsonl; the others are stored. With --errors X they\n"
         "go to X.refused.jsonl and X. Importing a file again changes nothing, so an import that\n"
@@ -340,6 +324,8 @@ const struct cli_verb cli_import = {
         "Examples:\n"
         "  nestor import --data ./data dictionary.jsonl\n"
         "  nestor import --server http://127.0.0.1:8000 --token-file ada.token --dry-run x.jsonl\n"
+        "  nestor import --data ./data concepts.csv\n"
+        "  nestor import --data ./data LAB_LOINC_v2026.zip\n"
         "  tools/wordnet | nestor import --data ./data -\n",
     .words = SIZE_MAX,
     .run = import_run,

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "ocl/import.h"
+#include "ocl/lines/lines.h"
 #include "progress.h"
 
 #include <pthread.h>
@@ -38,7 +39,10 @@ struct import {
     pthread_mutex_t lock;
     pthread_cond_t is_back;
     struct cli_progress progress;
-    unsigned turn; /* of the lines that are read (V610) */
+    FILE *in; /* the file that is read, and its lines */
+    struct ocl_lines *lines;
+    int64_t read_before; /* bytes of the files before it */
+    unsigned turn;       /* of the lines that are read (V610) */
     size_t number, count[OCL_OUTCOME_COUNT];
     const char *errors_path, *refused_path;
     FILE *errors, *refused; /* reasons, and the lines as they came */
@@ -47,13 +51,16 @@ struct import {
 };
 
 /* Count an outcome; an error and its line go to the two files of what was refused.
- *   text  of the line, as it came */
+ *   text  of the line, to be given again; null: it cannot be */
 void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail,
                    struct nst_str text);
 
-/* Open a file of lines, "-" being standard input, at its start; it can be rewound. An
- * array becomes lines, one an item. NULL after saying why it is no file of lines. */
-FILE *import_open_lines(struct import *im, const char *path);
+/* Open a file of lines, "-" being standard input, as im->lines. False after saying why it is no
+ * such file. */
+bool import_open_lines(struct import *im, const char *path);
+
+/* Close it again. */
+void import_close_lines(struct import *im);
 
 /* Record every outcome of a batch that came back. */
 void import_record_batch(struct import *im, const struct import_batch *b);

@@ -575,9 +575,10 @@ class Cases:
         """X70: not line by line, and nothing is written or sent."""
         text = as_text(source_lines(10))
         wrong = {"UTF-16": text.encode("utf-16"), "UTF-8": text.encode("utf-16-le"),
-                 "zcat": gzip.compress(text.encode()), "line 1": b"id,name\n" + b"1,x\n" * 50,
+                 "zcat": gzip.compress(text.encode()), "line 1": b"code;word\n" + b"1;x\n" * 50,
                  "array: line 2": b"[{\"a\": 1},\n{]", "JSON lines":
-                 json.dumps(source_lines(2)[1], indent=2).encode()}
+                 "\n".join(json.dumps(line, indent=2) for line in source_lines(2)).encode(),
+                 "\"word\"": b"id,word\n1,x\n", "broken ZIP": b"PK\3\4 and so on"}
         with self.site() as site:
             site.init()
             for word, content in wrong.items():

@@ -33,10 +33,11 @@ static ssize_t give(void *arg, char *to, size_t n)
 }
 
 /* All rows as one text: "line:field|field;" or "line!fault;". */
-static struct nst_str read_all(struct nst_arena *a, struct nst_str text, size_t piece)
+static struct nst_str read_by(struct nst_arena *a, struct nst_str text, size_t piece,
+                              const struct nst_csv_rules *rules)
 {
     struct source source = { text, piece, false };
-    struct nst_csv *c = nst_csv_new(a, give, &source);
+    struct nst_csv *c = nst_csv_new_with(a, give, &source, rules);
     struct nst_csv_row row;
     struct nst_buf out;
     nst_buf_init(&out, a, 65536);
@@ -53,17 +54,27 @@ static struct nst_str read_all(struct nst_arena *a, struct nst_str text, size_t 
     return nst_buf_str(&out);
 }
 
-static void check(struct nst_str text, const char *want)
+static struct nst_str read_all(struct nst_arena *a, struct nst_str text, size_t piece)
+{
+    return read_by(a, text, piece, &nst_csv_default_rules);
+}
+
+static void check_by(struct nst_str text, const char *want, const struct nst_csv_rules *rules)
 {
     static const size_t pieces[] = { 1, 2, 5, 65536 };
     for (size_t i = 0; i < COUNT(pieces); i++) {
         struct nst_arena *a = nst_arena_new(65536);
-        struct nst_str got = read_all(a, text, pieces[i]);
+        struct nst_str got = read_by(a, text, pieces[i], rules);
         if (!nst_str_eq(got, nst_str_z(want)))
             fail_msg("'%.*s' in pieces of %zu gave '%.*s', not '%s'", NST_FMT(text), pieces[i],
                      NST_FMT(got), want);
         nst_arena_free(a);
     }
+}
+
+static void check(struct nst_str text, const char *want)
+{
+    check_by(text, want, &nst_csv_default_rules);
 }
 
 static void reads_what_people_send(void **state)
@@ -121,6 +132,40 @@ static void ends_a_row_with_its_line(void **state)
     check(NST_STR("\"a\nb\",1\nc,2\n"), "1!2;2!1;3:c|2;");
     check(NST_STR("\"a\r\n\"b\r\n\"c\"\r\n"), "1!2;2!2;3:c;");
     check(NST_STR("\"a\r\"b\"\r"), "1!2;2:b;");
+}
+
+/* V614: where the rules let quotes hold line ends, lines are those of the file. */
+static void keeps_line_ends_where_rules_let_it(void **state)
+{
+    struct nst_csv_rules rules = nst_csv_default_rules;
+    (void)state;
+    rules.has_breaks = true;
+    check_by(NST_STR("a,\"b\nc\"\nd\n"), "1:a|b\nc;3:d;", &rules);
+    check_by(NST_STR("\"\r\n\r\n\",\"x\"\r\nd\r\n"), "1:\r\n\r\n|x;4:d;", &rules);
+    check_by(NST_STR("a\n\"b\nc"), "1:a;2!2;", &rules);
+    check_by(NST_STR("\"a\nb\"c\nd\n"), "1!1;3:d;", &rules);
+}
+
+static void goes_on_elsewhere(void **state)
+{
+    struct nst_csv_rules rules = nst_csv_default_rules;
+    struct nst_arena *a = nst_arena_new(65536);
+    struct nst_str text = NST_STR("a;b\n\"c\nd;e\n");
+    struct source source = { text, 3, false };
+    struct nst_csv_row row;
+    (void)state;
+    rules.has_breaks = true;
+    struct nst_csv *c = nst_csv_new_with(a, give, &source, &rules);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
+    assert_true(row.begin == 0 && row.end == 4 && row.next_line == 2);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
+    assert_true(row.fault == NST_CSV_UNCLOSED && row.begin == 4 && row.end == text.n);
+    source.rest = nst_str_slice(text, 7, text.n);
+    nst_csv_go_on(c, 3, 7);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_ROW);
+    assert_true(row.line == 3 && row.begin == 7 && row.end == text.n && row.count == 2);
+    assert_int_equal(nst_csv_next(&row, c), NST_CSV_END);
+    nst_arena_free(a);
 }
 
 static void tells_of_nul_bytes(void **state)
@@ -230,6 +275,8 @@ int main(void)
         cmocka_unit_test(keeps_what_quotes_hold),
         cmocka_unit_test(goes_on_after_a_fault),
         cmocka_unit_test(ends_a_row_with_its_line),
+        cmocka_unit_test(keeps_line_ends_where_rules_let_it),
+        cmocka_unit_test(goes_on_elsewhere),
         cmocka_unit_test(tells_of_nul_bytes),
         cmocka_unit_test(bounds_fields_and_rows),
         cmocka_unit_test(refuses_wide_files_and_bad_sources),

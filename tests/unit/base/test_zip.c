@@ -1,12 +1,16 @@
 /* ZIP files of one member: what is packed in pieces is there again, the same pieces are the same
  * bytes, and what would not fit is refused. That others read them: cases with (zip) in .http files.
  */
+#include "nestor/base/unzip.h"
 #include "nestor/base/zip.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <zlib.h>
@@ -82,9 +86,71 @@ static void a_member_has_4_gb_at_most(void **state)
     nst_arena_free(a);
 }
 
+/* A nameless file with that content. */
+static int file_of(struct nst_str content)
+{
+    int fd = memfd_create("zip", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content.p, content.n), content.n);
+    return fd;
+}
+
+/* What is in it, or why it is refused. */
+static struct nst_str unpacked(bool *is_good, struct nst_arena *a, struct nst_str zip)
+{
+    int from = file_of(zip), to = file_of(NST_STR(""));
+    struct nst_str why;
+    *is_good = nst_unzip(&why, a, to, from);
+    off_t n = lseek(to, 0, SEEK_CUR);
+    char *p = nst_alloc_text(a, (size_t)n + 1);
+    assert_int_equal(pread(to, p, (size_t)n, 0), n);
+    close(from);
+    close(to);
+    return *is_good ? (struct nst_str){ p, (size_t)n } : why;
+}
+
+static void what_was_packed_is_unpacked(void **state)
+{
+    static const char *const piece[] = { "[1,", "", "22222222222222222222", ",3]", NULL };
+    struct nst_arena *a = nst_arena_new(4096);
+    struct nst_zip z = { .name = "a.json" };
+    struct nst_buf out;
+    bool is_good;
+    (void)state;
+    nst_buf_init(&out, a, 65536);
+    pack(&out, &z, piece);
+    struct nst_str got = unpacked(&is_good, a, nst_buf_str(&out));
+    assert_true(is_good);
+    assert_true(nst_str_eq(got, NST_STR("[1,22222222222222222222,3]")));
+    nst_arena_free(a);
+}
+
+/* More of it: tests/blackbox/lines_test.py, with files that Python makes. */
+static void what_is_broken_is_not_unpacked(void **state)
+{
+    static const char *const piece[] = { "some text", NULL };
+    struct nst_arena *a = nst_arena_new(4096);
+    struct nst_zip z = { .name = "a.json" };
+    struct nst_buf out;
+    bool is_good;
+    (void)state;
+    nst_buf_init(&out, a, 65536);
+    pack(&out, &z, piece);
+    for (size_t n = 0; n < out.n; n++) {
+        struct nst_str why = unpacked(&is_good, a, nst_str_slice(nst_buf_str(&out), 0, n));
+        assert_true(!is_good && nst_str_starts(why, NST_STR("is a broken ZIP archive")));
+    }
+    out.p[MEMBER] ^= 1;
+    unpacked(&is_good, a, nst_buf_str(&out));
+    assert_false(is_good);
+    nst_arena_free(a);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_packed_is_unpacked),
+        cmocka_unit_test(what_is_broken_is_not_unpacked),
         cmocka_unit_test(pieces_are_one_member),
         cmocka_unit_test(same_pieces_are_the_same_bytes),
         cmocka_unit_test(a_member_has_4_gb_at_most),
