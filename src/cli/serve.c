@@ -3,6 +3,7 @@
 
 #include "nestor/base/log.h"
 #include "ocl/app.h"
+#include "ocl/task/task.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -38,6 +39,23 @@ static struct nst_server_options server_options(const struct cli_options *o,
     };
 }
 
+static struct nst_worker_options worker_options(const struct cli_options *o,
+                                                const struct cli_site *site)
+{
+    const struct cli_config *c = &o->config;
+    struct nst_str folder = cli_text(c, "tasks.folder");
+    return (struct nst_worker_options){
+        .store = site->store,
+        .registry = site->registry,
+        .kinds = ocl_task_kinds,
+        .folder = nst_str_z(nst_str_to_z(o->arena, folder.n > 0
+                                                       ? folder
+                                                       : nst_strf(o->arena, "%s/tasks", o->data))),
+        .slots = (unsigned)cli_number(c, "tasks.slots"),
+        .keep_days = cli_number(c, "tasks.keep_days"),
+    };
+}
+
 static void read_keys_again(struct cli_options *o)
 {
     const char *fault = cli_keys_read(o);
@@ -58,10 +76,18 @@ static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigne
 
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
-    const struct nst_server_options options = server_options(o, site);
+    const struct nst_worker_options work = worker_options(o, site);
+    struct nst_server_options options = server_options(o, site);
+    struct nst_workers *workers;
     struct nst_server *server;
     int signal = 0;
-    if (nst_server_start(&server, &options) != NST_OK)
+    options.spool = work.folder;
+    if (nst_workers_start(&workers, &work) != NST_OK)
+        return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
+    enum nst_err e = nst_server_start(&server, &options);
+    if (e != NST_OK)
+        nst_workers_stop(workers);
+    if (e != NST_OK)
         return cli_fail(&cli_serve, "cannot serve on %.*s; the log line above says why",
                         NST_FMT(options.http.listen));
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
@@ -71,6 +97,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
         read_keys_again(o);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
     nst_server_stop(server);
+    nst_workers_stop(workers);
     return EXIT_DONE;
 }
 

@@ -59,39 +59,81 @@ static void put_segment(struct nst_buf *path, struct nst_str id)
     nst_put_char(path, '/');
 }
 
+/* One that two words make, "/orgs/WHO/"; false for any other. */
+static bool put_address(struct nst_buf *path, struct nst_str url)
+{
+    struct nst_str rest = nst_str_slice(url, 1, url.n), kind = nst_str_cut(&rest, '/');
+    struct nst_str id = rest.p != NULL ? nst_str_cut(&rest, '/') : rest;
+    bool is_user = nst_str_eq(kind, NST_STR("users"));
+    if ((!is_user && !nst_str_eq(kind, NST_STR("orgs"))) || !nst_str_is_segment(id) || rest.n > 0)
+        return false;
+    nst_put_z(path, is_user ? "/users/" : "/orgs/");
+    put_segment(path, id);
+    return true;
+}
+
+/* An owner by its id and kind, or (V609) by its address. NULL, or what is wrong. */
+static const char *put_owner(struct nst_buf *path, const char **key, const struct nst_json *line)
+{
+    bool is_wrong = false;
+    struct nst_str owner = name_of(&is_wrong, line, "owner"), type = text_of(line, "owner_type");
+    *key = "owner";
+    if (is_wrong)
+        return ocl_import.face.text->invalid;
+    if (nst_str_starts(owner, NST_STR("/")))
+        return put_address(path, owner) ? NULL : "This is no address of an owner.";
+    *key = "detail";
+    if (owner.n == 0)
+        return "\"owner\" should be present in each line";
+    bool is_user = nst_str_eq_nocase(type, NST_STR("User"));
+    if (!is_user && type.n > 0 && !nst_str_eq_nocase(type, NST_STR("Organization")))
+        return "\"owner_type\" should be Organization or User";
+    nst_put_z(path, is_user ? "/users/" : "/orgs/");
+    put_segment(path, owner);
+    return NULL;
+}
+
+/* The same of a source, of which the owner's members are not asked where it has an address. */
+static const char *put_source(struct nst_buf *path, const char **key, struct nst_arena *a,
+                              const struct nst_json *line)
+{
+    bool is_wrong = false;
+    struct nst_req rq = { .arena = a };
+    struct nst_str source = name_of(&is_wrong, line, "source");
+    struct ocl_address at;
+    const char *fault = NULL;
+    *key = "source";
+    if (is_wrong)
+        return ocl_import.face.text->invalid;
+    if (nst_str_starts(source, NST_STR("/"))) {
+        bool is_source = ocl_read_address(&at, &rq, source) && at.code.p == NULL;
+        nst_put(path, is_source ? at.source_url : NST_STR(""));
+        return is_source ? NULL : "This is no address of a source.";
+    }
+    fault = put_owner(path, key, line);
+    if (fault != NULL)
+        return fault;
+    *key = "detail";
+    if (source.n == 0)
+        return "\"source\" should be present in each line";
+    nst_put_lit(path, "sources/");
+    put_segment(path, source);
+    return NULL;
+}
+
 /* The list that the line belongs to; a sentence when it cannot be told, and which member
  * of the line it is about. */
 static const char *make_path(struct nst_buf *path, const char **key, const struct kind *k,
                              const struct nst_json *line)
 {
-    bool is_wrong = false;
-    struct nst_str owner = name_of(&is_wrong, line, "owner");
-    struct nst_str owner_type = text_of(line, "owner_type");
-    *key = "owner";
-    if (k->has_owner) {
-        if (is_wrong)
-            return ocl_import.face.text->invalid;
-        *key = "detail";
-        if (owner.n == 0)
-            return "\"owner\" should be present in each line";
-        bool is_user = nst_str_eq_nocase(owner_type, NST_STR("User"));
-        if (!is_user && owner_type.n > 0 && !nst_str_eq_nocase(owner_type, NST_STR("Organization")))
-            return "\"owner_type\" should be Organization or User";
-        nst_put_z(path, is_user ? "/users/" : "/orgs/");
-        put_segment(path, owner);
-    }
-    if (k->has_source) {
-        struct nst_str source = name_of(&is_wrong, line, "source");
-        *key = is_wrong ? "source" : "detail";
-        if (is_wrong)
-            return ocl_import.face.text->invalid;
-        if (source.n == 0)
-            return "\"source\" should be present in each line";
-        nst_put_lit(path, "sources/");
-        put_segment(path, source);
-    }
-    nst_put_z(path, k->below);
-    return NULL;
+    const char *fault = NULL;
+    if (k->has_source)
+        fault = put_source(path, key, path->arena, line);
+    else if (k->has_owner)
+        fault = put_owner(path, key, line);
+    if (fault == NULL)
+        nst_put_z(path, k->below);
+    return fault;
 }
 
 static const struct kind *kind_of(struct nst_str type)
@@ -134,16 +176,22 @@ static bool spoils(enum nst_err e)
     return nst_err_status(e) >= 500;
 }
 
+/* The address of what a list has under that id. */
+static struct nst_str address_in(struct nst_arena *a, struct nst_str list, struct nst_str id)
+{
+    struct nst_buf path;
+    bool is_version = nst_str_ends(list, NST_STR("versions/"));
+    nst_buf_init(&path, a, 65536);
+    nst_put(&path, is_version ? nst_str_slice(list, 0, list.n - 9) : list);
+    put_segment(&path, id);
+    return nst_buf_str(&path);
+}
+
 static enum nst_err exists(bool *out, struct ocl_importer *im, struct nst_db *db,
                            struct nst_str list, struct nst_str id)
 {
     struct nst_req rq = { 0 };
-    struct nst_buf path;
-    bool is_version = nst_str_ends(list, NST_STR("versions/"));
-    nst_buf_init(&path, im->arena, 65536);
-    nst_put(&path, is_version ? nst_str_slice(list, 0, list.n - 9) : list);
-    put_segment(&path, id);
-    enum nst_err e = call(&rq, im, db, NST_GET, nst_buf_str(&path));
+    enum nst_err e = call(&rq, im, db, NST_GET, address_in(im->arena, list, id));
     *out = e == NST_OK && rq.x->status == 200;
     return spoils(e) ? e : NST_OK;
 }
@@ -154,9 +202,18 @@ static enum ocl_outcome outcome_of(enum nst_err e, unsigned status)
         return OCL_DENIED;
     if (e != NST_OK)
         return OCL_INVALID;
-    if (status == 208)
+    switch (status) {
+    case 201:
+        return OCL_CREATED;
+    case 204:
+        return OCL_DELETED;
+    case 208:
         return OCL_UNCHANGED;
-    return status == 201 ? OCL_CREATED : OCL_UPDATED;
+    case OCL_IMPORT_KEPT:
+        return OCL_EXISTS;
+    default:
+        return OCL_UPDATED;
+    }
 }
 
 /* Which of the rows that the line lies in is not there. */
@@ -173,25 +230,43 @@ static void say_missing(struct ocl_line *line, struct nst_arena *a, const char *
     line->detail = nst_buf_str(&b);
 }
 
-static enum nst_err post(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
-                         struct nst_str path)
+static enum nst_err send(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
+                         enum nst_method method, struct nst_str path)
 {
     struct nst_req rq = { .body = line->tree };
     if (im->is_careful)
         NST_TRY(nst_savepoint(db));
-    enum nst_err e = call(&rq, im, db, NST_POST, path);
+    enum nst_err e = call(&rq, im, db, method, path);
     if (spoils(e))
         return e;
     if (im->is_careful)
         NST_TRY(e == NST_OK ? nst_savepoint_release(db) : nst_savepoint_rollback(db));
     line->outcome = outcome_of(e, rq.x->status);
     line->detail = e == NST_OK ? NST_STR("") : nst_buf_str(&rq.x->out);
-    if (e == NST_E_NOT_FOUND && rq.missing != NULL)
+    line->is_early = e == NST_E_INVALID && nst_str_eq(nst_str_z(rq.missing), NST_STR(OCL_PARENT));
+    if (e == NST_E_NOT_FOUND && method == NST_DELETE)
+        *line = (struct ocl_line){ .tree = line->tree, .outcome = OCL_NOT_FOUND };
+    else if (e == NST_E_NOT_FOUND && rq.missing != NULL)
         say_missing(line, im->arena, rq.missing);
     return NST_OK;
 }
 
-/* Where the line is to be posted; false after saying why nowhere. */
+/* What is wrong with `__action`, which says DELETE where it says anything. */
+static const char *read_action(bool *deletes, const char **key, const struct nst_json *line)
+{
+    const struct nst_json *v = nst_json_get(line, NST_STR("__action"));
+    bool is_wrong = false;
+    *deletes = v != NULL && v->kind == NST_JSON_STRING &&
+               nst_str_eq_nocase(v->text, NST_STR("DELETE"));
+    *key = "__action";
+    if (v != NULL && !*deletes)
+        return "The only action is DELETE; a line without one creates or changes.";
+    *key = "id";
+    return *deletes && name_of(&is_wrong, line, "id").n == 0 ? "What is deleted is named by its id."
+                                                             : NULL;
+}
+
+/* Where the line is to be sent; false after saying why nowhere. */
 static bool place(const struct kind **k, struct nst_buf *path, struct ocl_line *line,
                   struct nst_arena *a)
 {
@@ -200,40 +275,59 @@ static bool place(const struct kind **k, struct nst_buf *path, struct ocl_line *
     nst_buf_init(path, a, 65536);
     const char *key = NULL;
     const char *fault = *k != NULL ? make_path(path, &key, *k, line->tree) : NULL;
+    if (fault == NULL)
+        fault = read_action(&line->deletes, &key, line->tree);
     if (type.n == 0)
         say(line, a, "type", NST_STR("\"type\" should be present in each line"));
     else if (*k == NULL)
         say(line, a, "type", nst_strf(a, "\"%.*s\" lines cannot be imported.", NST_FMT(type)));
-    else if (nst_json_get(line->tree, NST_STR("__action")) != NULL)
-        say(line, a, "__action", NST_STR("Lines can only add."));
     else if (fault != NULL)
         say(line, a, key, nst_str_z(fault));
     return line->outcome != OCL_INVALID;
+}
+
+/* What changes what the run and the cache hold: owners, sources and versions. */
+static enum nst_err look_anew(struct ocl_importer *im, struct nst_db *db)
+{
+    nst_cache_drop(im->cache);
+    return ocl_run_flush(im->run, db);
+}
+
+static enum nst_err create(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
+                           const struct kind *k, struct nst_str list)
+{
+    bool is_there = false, is_wrong = false;
+    struct nst_str id = name_of(&is_wrong, line->tree, "id");
+    if (k->keeps_existing && id.n > 0 && !is_wrong)
+        NST_TRY(exists(&is_there, im, db, list, id));
+    if (is_there)
+        return NST_OK;
+    if (im->keeps_existing && !k->keeps_existing)
+        list = nst_strf(im->arena, "%.*s?" OCL_IMPORT_KEEPS "=true", NST_FMT(list));
+    return send(line, im, db, NST_POST, list);
 }
 
 static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db)
 {
     const struct kind *k;
     struct nst_buf path;
-    bool is_there = false, is_wrong = false;
+    bool is_wrong = false;
     struct nst_str id = name_of(&is_wrong, line->tree, "id");
     line->outcome = OCL_EXISTS;
-    line->detail = NST_STR("");
-    if (line->fault.p != NULL) {
+    line->is_early = false;
+    line->detail = line->fault.p != NULL ? line->fault : line->cycle;
+    if (line->detail.p != NULL) {
         line->outcome = OCL_INVALID;
-        line->detail = line->fault;
         return NST_OK;
     }
+    line->detail = NST_STR("");
     if (!place(&k, &path, line, im->arena))
         return NST_OK;
-    if (k->keeps_existing) {
-        /* Owners, sources and versions change what the run and the cache hold. */
-        nst_cache_drop(im->cache);
-        NST_TRY(ocl_run_flush(im->run, db));
-        if (id.n > 0 && !is_wrong)
-            NST_TRY(exists(&is_there, im, db, nst_buf_str(&path), id));
-    }
-    return is_there ? NST_OK : post(line, im, db, nst_buf_str(&path));
+    if (k->keeps_existing)
+        NST_TRY(look_anew(im, db));
+    return line->deletes
+               ? send(line, im, db, NST_DELETE, address_in(im->arena, nst_buf_str(&path), id))
+               : create(line, im, db, k, nst_buf_str(&path));
 }
 
 unsigned ocl_import_turn(const struct nst_json *line)

@@ -10,6 +10,8 @@
     X(UPDATED, "updated") \
     X(UNCHANGED, "unchanged") \
     X(EXISTS, "exists") \
+    X(DELETED, "deleted") \
+    X(NOT_FOUND, "not_found") \
     X(INVALID, "invalid") \
     X(DENIED, "permission_denied") \
     X(FAILED, "failed")
@@ -37,6 +39,7 @@ struct ocl_importer {
     struct nst_cache *cache;  /* ancestors, while only concepts come */
     struct ocl_run *run;      /* of the present batch */
     bool is_careful;          /* a savepoint a line */
+    bool keeps_existing;      /* concepts and mappings that are there are left alone */
 };
 
 /* Make one that acts as caller (whose name must outlive it); release it. */
@@ -49,7 +52,10 @@ struct ocl_line {
     struct nst_json *tree; /* what the line says */
     enum ocl_outcome outcome;
     struct nst_str detail; /* the error body where the outcome is an error */
-    struct nst_str fault;  /* why it is refused without a look; null: it is not */
+    struct nst_str fault;  /* given: why it is refused without a look, as an error body; or null */
+    struct nst_str cycle;  /* the same, of one whose parents lead back to it */
+    bool deletes;          /* it says DELETE */
+    bool is_early;         /* refused for a parent that is not there yet, and nothing else */
 };
 
 /* Owners are imported before sources, and these before what lies in them, wherever they
@@ -70,7 +76,7 @@ struct ocl_batch {
 
 /* The numbers of the lines in the order in which they are imported, owned by batch->arena: theirs,
  * but that concepts come behind those of the batch that are above them (V610). A line whose
- * parents lead back to it gets a fault. */
+ * parents lead back to it is told of that. */
 size_t *ocl_import_order(struct ocl_batch *batch);
 
 /* Import a batch in the transaction of db, each line whole or not at all.

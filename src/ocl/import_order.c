@@ -114,7 +114,7 @@ static void refuse_cycle(struct sorting *s, size_t back_to)
     nst_put_lit(&b, "{\"parent_concept_urls\":[");
     nst_json_put_str(&b, nst_buf_str(&text));
     nst_put_lit(&b, "]}");
-    s->batch->line[s->step[s->depth - 1].line].fault = nst_buf_str(&b);
+    s->batch->line[s->step[s->depth - 1].line].cycle = nst_buf_str(&b);
 }
 
 static void open_line(struct sorting *s, size_t line)
@@ -176,7 +176,7 @@ size_t *ocl_import_order(struct ocl_batch *batch)
     struct sorting s = { .batch = batch, .order = NST_NEW_ARRAY(a, size_t, batch->count + 1) };
     for (size_t i = 0; i < batch->count; i++) {
         s.order[i] = i;
-        batch->line[i].fault = (struct nst_str){ 0 };
+        batch->line[i].cycle = (struct nst_str){ 0 };
     }
     if (!has_parents(batch))
         return s.order;

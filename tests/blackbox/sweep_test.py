@@ -40,7 +40,7 @@ import urllib.parse
 import world
 from openapi import document_of
 from support import Client, Site, run_on_engines
-from world import CURRICULUM, KNOWN, TARGET, Identity, World, places
+from world import CURRICULUM, KNOWN, TARGET, WAITS, Identity, World, places
 
 THREADS = 4
 SHOWN = 40  # faults printed
@@ -149,6 +149,8 @@ class Sweep:
 def values_for(parameter):
     """Values of a query parameter: what its schema allows, and what it does not."""
     schema = parameter["schema"]
+    if parameter["name"] == "task":
+        return (WAITS, "nothing", "%FF%00")
     if "enum" in schema:
         return (*map(str, schema["enum"]), "nothing")
     if schema.get("type") == "boolean":
@@ -246,9 +248,10 @@ def write(sweep, operation, client, mend):
     turn = itertools.count()
     queries = [""] + [f"{p['name']}={v}" for p in operation.switches for v in values_for(p)]
     for who in sweep.identities:
-        offers = operation.method != "delete" and list(bodies(sweep, operation)) or [(None, None)]
+        has_body = operation.method != "delete" or operation.wants_body
+        offers = has_body and list(bodies(sweep, operation)) or [(None, None)]
         asked = [(place, "", offer) for offer in offers
-                 for place in (there if operation.method == "delete"
+                 for place in (there if not has_body
                                else there[next(turn) % len(there):][:1])]
         asked += [(there[0], query, asked[0][2]) for query in queries[1:]]
         for place, query, (media, body) in asked:

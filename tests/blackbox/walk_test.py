@@ -130,8 +130,8 @@ def is_catalog(operation):
 
 def tells_otherwise(operation):
     """It shows what is pinned, followed or pictured, not how that was said, and nothing twice
-    (V216, V266)."""
-    return operation.path.endswith(("/pins/", "/following/", "/logo/"))
+    (V216, V266); or what will come of it (V601)."""
+    return operation.path.endswith(("/pins/", "/following/", "/logo/")) or "bulk" in operation.path
 
 
 # ---- Sent back ----

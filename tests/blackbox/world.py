@@ -37,7 +37,9 @@ REGISTERED = "https://example.org/WHO/Open"
 
 # What stands for a variable: by its name and the segment behind it, by the segment before it,
 # or by its name.
-VALUES = {"user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
+# A task that no server runs: it is kept for one that is not there.
+WAITS = "00000000-0000-4000-8000-000000000001-owner~waits"
+VALUES = {"task": (WAITS,), "queue": ("nightly",), "user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
           "concept": CONCEPTS, "pinned_concept": CONCEPTS,
           "mapping": tuple(MAPPINGS), "pinned_mapping": tuple(MAPPINGS),
           "version": (UNRELEASED, RELEASED),
@@ -61,7 +63,7 @@ PICTURE = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMB
            "QmCC")
 
 # Members of bodies that are to name something that is there, or somebody who may come in.
-KNOWN = {"username": TARGET, "password": PASSWORD, "client_id": "machine",
+KNOWN = {"task_id": WAITS, "username": TARGET, "password": PASSWORD, "client_id": "machine",
          "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
          "course_key": COURSE, "external_user_key": "1001", "student_key": "1001",
          **{f"{side}_concept_url": f"/orgs/WHO/sources/{source}/concepts/a%20b/"
@@ -246,6 +248,8 @@ class World:
                                and source in (line["id"], line.get("source"))])
             if method == "DELETE" and place.endswith(f"/{source}/"):
                 self.attach(*whose, sources=(source,))
+        elif re.search("/(tasks|importers|manage)/", place):
+            self.wait()
         elif place.startswith("/api/") and "/users/" not in place:
             self.admin.expect(200, "POST", "/api/catalog/v1/load/", catalog())
         else:
@@ -255,8 +259,18 @@ class World:
                     "/(pins|following|logo|url-registry|feedback|map-projects|client-configs)/", place):
                 self.attach(*whose, sources=() if keeps else ACCESS)
 
+    def wait(self):
+        """A task of `owner` waits."""
+        self.site.execute(
+            "INSERT INTO task (id, key, uuid, user_id, username, name, queue, state, kwargs, host, "
+            "done, total, lease_until, attempts, created_at, updated_at) "
+            f"SELECT -1, '{WAITS}', '{WAITS[:36]}', id, 'owner', 'bulk_import', 'waits', 'PENDING', "
+            "'{}', 'elsewhere', 0, 0, 0, 0, 1, 1 FROM account WHERE username = 'owner' "
+            "ON CONFLICT (key) DO UPDATE SET state = 'PENDING', finished_at = NULL")
+
     def attach(self, *whose, sources=ACCESS):
         """What hangs on accounts, organisations and sources."""
+        self.wait()
         self.pin(*whose)
         self.follow(*whose)
         self.configure()

@@ -473,6 +473,9 @@ static const struct nst_route concept_route[] = {
       .doc = "The topmost concepts of a source." },
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
+    { IMPORT, S "concepts/:concept/",
+      .delete = { ocl_content_discard, ocl_may_edit, .arg = &ocl_concept_kind },
+      .doc = "One concept." },
 };
 
 static const struct nst_route pinned_route[] = {

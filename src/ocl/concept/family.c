@@ -220,9 +220,11 @@ static enum nst_err check_present(struct nst_req *rq, const struct codes *parent
     NST_TRY(find_present(&present, rq, parents));
     for (size_t i = 0; i < parents->count; i++) {
         struct nst_str url = ocl_concept_url(rq->arena, home, parents->code[i]);
-        if (!has(present, parents->code[i]))
-            e = nst_fail(rq, NST_E_INVALID, FIELD,
-                         nst_strf(rq->arena, "%.*s is no concept of this source.", NST_FMT(url)));
+        if (has(present, parents->code[i]))
+            continue;
+        rq->missing = OCL_PARENT;
+        e = nst_fail(rq, NST_E_INVALID, FIELD,
+                     nst_strf(rq->arena, "%.*s is no concept of this source.", NST_FMT(url)));
     }
     return e;
 }

@@ -25,6 +25,9 @@ struct ocl_address {
  * without the slash at its end. False when it is none. In rq's arena. */
 bool ocl_read_address(struct ocl_address *out, struct nst_req *rq, struct nst_str text);
 
+/* What rq->missing says where all that is wrong with a write is a parent that is not there. */
+#define OCL_PARENT "parent concept"
+
 /* The address of a concept, in a. */
 struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url,
                                struct nst_str code);
@@ -449,9 +452,14 @@ enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind 
 
 /* Views whose action has the kind as its `arg`: create (V238), update (G124, V247, V404),
  * retire (G126, V248), retire or erase as the query says (V249), bring back (V248), one line
- * of an import (V611). Under the guide update and retire say what is not there (G125). */
+ * of an import (V611), one that deletes, where 208 says that it is retired already. Under the guide update and retire say what is not there (G125). */
 nst_view ocl_content_create, ocl_content_update, ocl_content_retire, ocl_content_remove,
-    ocl_content_reactivate, ocl_content_import;
+    ocl_content_reactivate, ocl_content_import, ocl_content_discard;
+
+/* A line of an import that finds the thing there, with this parameter of the query: it is left
+ * alone, and answered with this status. */
+#define OCL_IMPORT_KEEPS "keep_existing"
+#define OCL_IMPORT_KEPT  304
 
 /* How the views of /v2/ are described. */
 extern const struct nst_description ocl_content_creation, ocl_content_updating,

@@ -277,6 +277,12 @@ enum nst_err ocl_content_retire(struct nst_req *rq)
     return nst_object(rq)->row != NULL ? retire(rq, &why) : gone(rq, kind_of(rq), "retire");
 }
 
+enum nst_err ocl_content_discard(struct nst_req *rq)
+{
+    const struct ocl_content *stored = nst_object(rq)->row;
+    return stored->retired ? nst_answer_empty(rq, 208) : ocl_content_retire(rq);
+}
+
 enum nst_err ocl_content_reactivate(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
@@ -409,6 +415,8 @@ static enum nst_err import_existing(struct nst_req *rq, const struct ocl_kind *k
                                     const struct ocl_content *stored)
 {
     struct ocl_content *next = next_of(rq, kind, stored);
+    if (nst_query_is_true(rq, OCL_IMPORT_KEEPS))
+        return nst_answer_empty(rq, OCL_IMPORT_KEPT);
     NST_TRY(nst_bind(next, rq, kind->resource, NST_UPDATE));
     NST_TRY(settle(rq, kind, next));
     if (is_same(next, stored))

@@ -408,6 +408,9 @@ static const struct nst_route mapping_route[] = {
       .doc = "Mappings of its source that lead from a concept." },
     { IMPORT, S "mappings/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_mapping_kind },
       .doc = "Mapping lines." },
+    { IMPORT, S "mappings/:mapping/",
+      .delete = { ocl_content_discard, ocl_may_edit, .arg = &ocl_mapping_kind },
+      .doc = "One mapping." },
 };
 
 static const struct nst_route pinned_route[] = {

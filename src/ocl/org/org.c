@@ -171,6 +171,7 @@ static const struct nst_route org_route[] = {
       .doc = "Organisations of a user." },
     { IMPORT, "/orgs/", .post = { nst_create, ocl_any_token }, .doc = "Organisation lines." },
     { IMPORT, "/orgs/:org/", .put = OWNED, .get = { nst_retrieve, ocl_any_token },
+      .delete = { org_destroy, ocl_may_delete_owner, NST_MAY_BE_ABSENT },
       .doc = "One organisation." },
 };
 

@@ -569,7 +569,8 @@ static const struct nst_route source_route[] = {
     { V2, S_VERSION "mapped-sources/", .get = { nst_list, ocl_any_caller },
       .doc = "Other sources that mappings in a version of a source lead to." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
-    { IMPORT, S, .get = { nst_retrieve, ocl_any_token }, .doc = "One source." },
+    { IMPORT, S, .get = { nst_retrieve, ocl_any_token },
+      .delete = { source_destroy, ocl_may_delete_repo, NST_MAY_BE_ABSENT }, .doc = "One source." },
 };
 
 /* The expression of an index. */

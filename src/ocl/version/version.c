@@ -523,7 +523,8 @@ static const struct nst_route version_route[] = {
     { GUIDE, S ":version/children/", .get = { nst_list, ocl_any_token },
       .doc = "Versions whose parent is this one." },
     { IMPORT, S "versions/", .post = PRIVATE(nst_create), .doc = "Source version lines." },
-    { IMPORT, S ":version/", .get = { nst_retrieve, ocl_any_token }, .doc = "One version." },
+    { IMPORT, S ":version/", .get = { nst_retrieve, ocl_any_token },
+      .delete = { version_destroy, ocl_has_private_access }, .doc = "One version." },
 };
 
 static const struct nst_member version_member[] = {

@@ -1,0 +1,477 @@
+/* /importers/bulk-import/ (V601 to V608, G87): a file becomes a task; how far it is, what came of
+ * it, an end to it. */
+#include "bulk_import.h"
+
+#include "ocl/lines/lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define UPLOAD_MAX   ((size_t)4 << 30)    /* bytes of a body */
+#define WRAPPED_MAX  ((uint64_t)16 << 20) /* of one that has to be read whole: {"data": ...} */
+#define OPTION_MAX   64                   /* bytes of an option in a form */
+#define WAITING_MAX  100                  /* imports of one user that are not over */
+#define COPY_STEP    ((size_t)1 << 20)
+#define QUEUE_MAX    100 /* bytes of a queue's name */
+#define PARALLEL_MAX 100
+
+/* What a request asks for; made by `prepare`, outside of the store. */
+struct order {
+    bool updates; /* what is there already */
+    struct nst_str queue;
+    struct nst_str uuid, path; /* of the file, whose name is a task's already */
+    struct nst_str once;       /* what is imported, and how: a hash */
+};
+
+/* ---- Refusals: {"exception": TEXT} (V603, V604) ---- */
+
+static enum nst_err refuse(struct nst_req *rq, enum nst_err err, struct nst_str text)
+{
+    return nst_fail_bare(rq, err, "exception", text);
+}
+
+static enum nst_err refuse_input(struct nst_req *rq, struct nst_str why)
+{
+    return refuse(rq, NST_E_INVALID,
+                  nst_strf(rq->arena, "Failed to parse input. (%.*s)", NST_FMT(why)));
+}
+
+/* ---- Options ---- */
+
+/* Known to clients, and not there: refused by name instead of being ignored. */
+static const char *const not_yet[] = { "file_url", "owner", "owner_type", "version",
+                                       "import_type" };
+
+static enum nst_err refuse_option(struct nst_req *rq, struct nst_str name)
+{
+    return refuse(rq, NST_E_INVALID,
+                  nst_strf(rq->arena, "The option \"%.*s\" is not supported yet.", NST_FMT(name)));
+}
+
+static enum nst_err check_not_yet(struct nst_req *rq, struct nst_str name)
+{
+    for (size_t i = 0; i < NST_COUNT(not_yet); i++)
+        if (nst_str_eq(name, nst_str_z(not_yet[i])))
+            return refuse_option(rq, name);
+    return NST_OK;
+}
+
+/* Batches of one import follow one another whatever it says: it must be a number all the same. */
+static enum nst_err check_parallel(struct nst_req *rq, struct nst_str value)
+{
+    int64_t number;
+    bool is_good = nst_str_int(&number, value) && number > 0 && number <= PARALLEL_MAX;
+    return is_good ? NST_OK
+                   : refuse(rq, NST_E_INVALID,
+                            NST_STR("parallel must be a number from 1 to " NST_DIGITS(
+                                PARALLEL_MAX) ""));
+}
+
+static enum nst_err read_option(struct order *o, struct nst_req *rq, struct nst_str name,
+                                struct nst_str value)
+{
+    NST_TRY(check_not_yet(rq, name));
+    if (nst_str_eq(name, NST_STR("parallel")))
+        return check_parallel(rq, value);
+    if (!nst_str_eq(name, NST_STR("update_if_exists")))
+        return NST_OK;
+    o->updates = nst_str_eq(value, NST_STR("true"));
+    if (o->updates || nst_str_eq(value, NST_STR("false")))
+        return NST_OK;
+    return refuse(rq, NST_E_INVALID, NST_STR("update_if_exists must be either 'true' or 'false'"));
+}
+
+static bool is_queue(struct nst_str name)
+{
+    bool good = name.n <= QUEUE_MAX && nst_str_is_segment(name);
+    for (size_t i = 0; good && i < name.n; i++)
+        good = name.p[i] > ' ' && name.p[i] != '/' && name.p[i] != '~' && (name.p[i] & 0x80) == 0;
+    return good;
+}
+
+static enum nst_err read_query(struct order *o, struct nst_req *rq)
+{
+    o->updates = true;
+    for (size_t i = 0; i < rq->queries; i++)
+        NST_TRY(read_option(o, rq, rq->query[i].name, rq->query[i].value));
+    o->queue = rq->vars > 0 ? rq->var[0] : (struct nst_str){ 0 };
+    return o->queue.p == NULL || is_queue(o->queue)
+               ? NST_OK
+               : refuse(rq, NST_E_INVALID,
+                        NST_STR("The name of a queue has letters, digits and signs but / and ~, "
+                                "at most " NST_DIGITS(QUEUE_MAX) "."));
+}
+
+/* ---- The file ---- */
+
+/* Have the upload hold this part of itself alone: from there on to the front. */
+static enum nst_err keep_part(struct nst_req *rq, struct nst_upload *u, uint64_t from,
+                              uint64_t size)
+{
+    char *piece = nst_alloc_text(rq->arena, COPY_STEP);
+    for (uint64_t done = 0; done < size;) {
+        size_t want = size - done < COPY_STEP ? (size_t)(size - done) : COPY_STEP;
+        ssize_t n = pread(u->fd, piece, want, (off_t)(from + done));
+        if (n <= 0 || pwrite(u->fd, piece, (size_t)n, (off_t)done) != n)
+            return nst_err_of_write(errno);
+        done += (uint64_t)n;
+    }
+    u->size = size;
+    return ftruncate(u->fd, (off_t)size) == 0 ? NST_OK : nst_err_of_write(errno);
+}
+
+static enum nst_err write_text(struct nst_upload *u, struct nst_str text)
+{
+    u->size = text.n;
+    if (pwrite(u->fd, text.p, text.n, 0) != (ssize_t)text.n || ftruncate(u->fd, (off_t)text.n) != 0)
+        return nst_err_of_write(errno);
+    return NST_OK;
+}
+
+static enum nst_err take_form(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    const struct nst_part *content = NULL;
+    struct nst_part *part;
+    NST_TRY(nst_upload_parts(&part, rq, u));
+    for (; part != NULL; part = part->next) {
+        bool is_content =
+            nst_str_eq(part->name, NST_STR("file")) || nst_str_eq(part->name, NST_STR("data"));
+        struct nst_str value = NST_STR("");
+        if (is_content && (content == NULL || content->size == 0))
+            content = part;
+        if (is_content)
+            continue;
+        if (part->size <= OPTION_MAX)
+            NST_TRY(nst_upload_text(&value, rq, u, part));
+        NST_TRY(read_option(o, rq, part->name, value));
+    }
+    if (content == NULL)
+        return refuse(rq, NST_E_INVALID, NST_STR("No content to import"));
+    return keep_part(rq, u, content->from, content->size);
+}
+
+/* The first sign of a body; -1: it has none. */
+static int first_of(const struct nst_upload *u)
+{
+    char text[256];
+    ssize_t n = pread(u->fd, text, sizeof(text), 0);
+    struct nst_str rest = nst_str_trim((struct nst_str){ text, n > 0 ? (size_t)n : 0 });
+    if (nst_str_starts(rest, NST_STR("\xEF\xBB\xBF")))
+        rest = nst_str_trim(nst_str_slice(rest, 3, rest.n));
+    return rest.n > 0 ? (unsigned char)rest.p[0] : -1;
+}
+
+static enum nst_err unwrap(struct order *o, struct nst_req *rq, struct nst_upload *u,
+                           const struct nst_json *object, const struct nst_json *data)
+{
+    struct nst_buf text;
+    for (const struct nst_json *v = object->first; v != NULL; v = v->next) {
+        struct nst_str word =
+            v->kind == NST_JSON_BOOL ? nst_str_z(v->boolean ? "true" : "false") : v->text;
+        if (v != data)
+            NST_TRY(read_option(o, rq, v->name, word));
+    }
+    if (data->kind == NST_JSON_STRING)
+        return write_text(u, data->text);
+    nst_buf_init(&text, rq->arena, SIZE_MAX);
+    if (data->kind != NST_JSON_NULL)
+        nst_json_put(&text, data);
+    return write_text(u, nst_buf_str(&text));
+}
+
+/* V601: {"data": lines or list}; what is no such object is the content itself. */
+static enum nst_err take_object(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    const struct nst_part whole = { .size = u->size };
+    struct nst_json *object;
+    struct nst_str text;
+    if (first_of(u) != '{' || u->size > WRAPPED_MAX)
+        return NST_OK;
+    NST_TRY(nst_upload_text(&text, rq, u, &whole));
+    if (nst_json_read(&object, NULL, rq->arena, text, NULL) != NST_OK)
+        return NST_OK;
+    const struct nst_json *data = nst_json_get(object, NST_STR("data"));
+    bool is_line = nst_json_get(object, NST_STR("type")) != NULL;
+    return data != NULL && !is_line ? unwrap(o, rq, u, object, data) : NST_OK;
+}
+
+static enum nst_err take_content(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    struct nst_str type = nst_http_request_header(rq->x, "Content-Type");
+    struct nst_str essence = nst_str_trim(nst_str_cut(&type, ';'));
+    if (nst_str_eq_nocase(essence, NST_STR("multipart/form-data")))
+        return take_form(o, rq, u);
+    return take_object(o, rq, u);
+}
+
+/* Can anything be read? */
+static enum nst_err check_content(struct nst_req *rq, const struct nst_upload *u)
+{
+    struct ocl_lines *lines;
+    struct ocl_line_text line;
+    struct nst_str why;
+    if (first_of(u) < 0)
+        return refuse(rq, NST_E_INVALID, NST_STR("No content to import"));
+    if (!ocl_lines_open(&lines, &why, rq->arena, u->fd, nst_worker_folder().p))
+        return refuse_input(rq, nst_strf(rq->arena, "It %.*s", NST_FMT(why)));
+    bool has_lines = ocl_lines_next(&line, lines, rq->arena);
+    ocl_lines_close(lines);
+    return has_lines ? NST_OK : refuse(rq, NST_E_INVALID, NST_STR("No content to import"));
+}
+
+/* V604: the same lines, for the same user, queue and options. */
+static enum nst_err hash_content(struct order *o, struct nst_req *rq, const struct nst_upload *u)
+{
+    unsigned char hash[crypto_generichash_BYTES];
+    crypto_generichash_state state;
+    char *piece = nst_alloc_text(rq->arena, COPY_STEP);
+    struct nst_str head = nst_strf(rq->arena, "%lld %d %.*s\n", (long long)rq->caller.id,
+                                   o->updates, NST_FMT(o->queue));
+    ssize_t n;
+    off_t at = 0;
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_update(&state, (const unsigned char *)head.p, head.n);
+    for (; (n = pread(u->fd, piece, COPY_STEP, at)) > 0; at += n)
+        crypto_generichash_update(&state, (const unsigned char *)piece, (size_t)n);
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    struct nst_buf b;
+    nst_buf_init(&b, rq->x->arena, 128);
+    nst_put_bytes_hex(&b, hash, sizeof(hash));
+    o->once = nst_buf_str(&b);
+    return n == 0 ? NST_OK : NST_E_INTERNAL;
+}
+
+/* Its name is that of a task from here on: it is removed with it, or once it is old. */
+static enum nst_err make_durable(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    struct nst_str folder = nst_worker_folder();
+    const char *path =
+        nst_str_to_z(rq->x->arena, nst_strf(rq->x->arena, "%.*s/%.*s" OCL_IMPORT_FILE,
+                                            NST_FMT(folder), NST_FMT(u->uuid)));
+    if (fsync(u->fd) != 0 || rename(u->path.p, path) != 0)
+        return nst_err_of_write(errno);
+    u->path = nst_str_z(path);
+    o->uuid = u->uuid;
+    int fd = open(nst_str_to_z(rq->arena, folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return good ? NST_OK : NST_E_INTERNAL;
+}
+
+static enum nst_err prepare_import(struct nst_req *rq)
+{
+    struct order *o = NST_NEW(rq->x->arena, struct order);
+    struct nst_upload *u;
+    if (nst_worker_host().p == NULL)
+        return refuse(rq, NST_E_BUSY, NST_STR("No tasks are run on this server."));
+    NST_TRY(read_query(o, rq));
+    NST_TRY(nst_upload_take(&u, rq));
+    NST_TRY(take_content(o, rq, u));
+    NST_TRY(check_content(rq, u));
+    NST_TRY(hash_content(o, rq, u));
+    rq->prepared = o;
+    return make_durable(o, rq, u);
+}
+
+/* ---- Asking for it ---- */
+
+static enum nst_err check_waiting(struct nst_req *rq)
+{
+    struct nst_sql q;
+    int64_t waiting = 0;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT count(*) FROM task WHERE (task.state = '" NST_TASK_PENDING
+                    "' OR task.state = '" NST_TASK_STARTED "') AND task.user_id = ");
+    nst_sql_bind(&q, NST_INT(rq->caller.id));
+    NST_TRY(nst_sql_int(&waiting, NULL, rq->db, &q));
+    return waiting < WAITING_MAX
+               ? NST_OK
+               : refuse(rq, NST_E_THROTTLED,
+                        NST_STR("At most " NST_DIGITS(WAITING_MAX) " tasks of one user wait."));
+}
+
+static enum nst_err start_import(struct nst_req *rq)
+{
+    const struct order *o = rq->prepared;
+    const struct nst_task_order order = {
+        .kind = &ocl_bulk_import_task,
+        .user = rq->caller.id,
+        .username = rq->caller.name,
+        .queue = o->queue,
+        .kwargs = nst_strf(rq->arena, "{\"update_if_exists\":%s}", o->updates ? "true" : "false"),
+        .once = o->once,
+        .host = nst_worker_host(),
+        .uuid = o->uuid,
+    };
+    int64_t id;
+    NST_TRY(check_waiting(rq));
+    enum nst_err e = nst_task_add(&id, rq, &order);
+    if (e == NST_E_CONFLICT)
+        return refuse(rq, e, NST_STR("The same import has been already queued"));
+    NST_TRY(e);
+    rq->upload->is_kept = true;
+    return ocl_answer_task(rq, id, 202);
+}
+
+/* ---- How far it is ---- */
+
+enum nst_err ocl_bulk_import_scope(struct nst_sql *q, struct nst_req *rq,
+                                   const struct nst_object *parent)
+{
+    struct nst_str username = nst_query_value(rq, "username");
+    (void)parent;
+    nst_sql_add(q, " AND task.name = ");
+    nst_sql_bind(q, NST_TEXT(nst_str_z(ocl_bulk_import_task.name)));
+    if (rq->vars > 0) {
+        nst_sql_add(q, " AND task.queue = ");
+        nst_sql_bind(q, NST_TEXT(rq->var[0]));
+    }
+    if (username.p != NULL) {
+        nst_sql_add(q, " AND task.username = ");
+        nst_sql_bind(q, NST_TEXT(username));
+    }
+    return NST_OK;
+}
+
+static bool is(const struct ocl_task *task, const char *state)
+{
+    return nst_str_eq(task->state, nst_str_z(state));
+}
+
+static enum nst_err find_import(struct ocl_task **task, struct nst_req *rq, struct nst_str key)
+{
+    enum nst_err e = ocl_find_task(task, rq, key);
+    bool is_import = e == NST_OK && nst_str_eq((*task)->name, nst_str_z(ocl_bulk_import_task.name));
+    if (e == NST_E_NOT_FOUND || (e == NST_OK && !is_import))
+        return refuse(rq, NST_E_NOT_FOUND,
+                      nst_strf(rq->arena, "task %.*s not found", NST_FMT(key)));
+    return e;
+}
+
+static enum nst_err show_import(struct nst_req *rq)
+{
+    struct nst_str key = nst_query_value(rq, "task");
+    struct ocl_task *task;
+    if (key.p == NULL)
+        return nst_list_of(rq, &ocl_task_sets[OCL_IMPORTS], NULL);
+    NST_TRY(find_import(&task, rq, key));
+    if (is(task, NST_TASK_SUCCESS))
+        return ocl_import_answer(rq, task, nst_query_value(rq, "result"));
+    if (is(task, NST_TASK_FAILURE))
+        return refuse(rq, NST_E_INVALID, task->error);
+    return ocl_answer_task(rq, task->row.id, is(task, NST_TASK_REVOKED) ? 200 : 202);
+}
+
+static enum nst_err cancel_import(struct nst_req *rq)
+{
+    const struct nst_json *id = nst_body_member(rq, "task_id");
+    struct ocl_task *task;
+    if (!nst_json_is_text(id) || id->text.n == 0)
+        return nst_fail(rq, NST_E_INVALID, "task_id", nst_str_z(nst_texts_of(rq->face)->required));
+    NST_TRY(find_import(&task, rq, id->text));
+    return ocl_cancel_task(rq, task);
+}
+
+/* ---- Tables ---- */
+
+#define TASK \
+    "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"name\",\"queue\",\"username\"," \
+    "\"task\"]}"
+#define REASON \
+    "{\"type\":\"object\",\"required\":[\"exception\"],\"properties\":{\"exception\":" \
+    "{\"type\":\"string\"}}}"
+
+static const struct nst_parameter post_parameter[] = {
+    { "update_if_exists", "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}",
+      "Concepts and mappings that exist are changed, as otherwise; or left alone." },
+    { "parallel", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":" NST_DIGITS(PARALLEL_MAX) "}",
+      "Taken from clients that send it; it makes no difference." },
+    { 0 },
+};
+static const struct nst_response post_response[] = {
+    { 202, "The task.", { .schema = TASK } },
+    { 400, "Nothing of it can be read.", { .schema = "{\"type\":\"object\"}" } },
+    { 409, "The same import waits or runs.", { .schema = REASON } },
+    { 429, "Too many wait.", { .schema = REASON } },
+    { 503, "This server runs no tasks.", { .schema = "{\"type\":\"object\"}" } },
+    { 507, "The disk is full.", { .schema = "{\"type\":\"object\"}" } },
+    { 0 },
+};
+static const struct nst_description posting = {
+    .request = { .schema =
+                     "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":{\"data\":{}}}" },
+    .parameter = post_parameter,
+    .not_yet = "file_url owner owner_type version import_type",
+    .response = post_response,
+};
+
+static const struct nst_parameter get_parameter[] = {
+    { "task", NULL, "Of which import; left out, all of the caller are listed." },
+    { "result", "{\"type\":\"string\",\"enum\":[\"json\",\"report\",\"all\",\"refused\"]}",
+      "Of one that is over: its lines by their outcome, a line of words, both; or the lines that "
+      "were refused, as they came. Left out: the line of words." },
+    { "username", NULL, "Only imports of that user." },
+    { 0 },
+};
+static const struct nst_response get_response[] = {
+    { 200, "Its result, or a list.", { .schema = "{}" }, .or_text = OCL_IMPORT_LINES },
+    { 202, "It is not over.", { .schema = TASK } },
+    { 400, "It failed.", { .schema = "{\"type\":\"object\"}" } },
+    { 404, "There is none of that name.", { .schema = REASON } },
+    { 0 },
+};
+static const struct nst_description getting = { .parameter = get_parameter,
+                                                .response = get_response };
+
+static const struct nst_response delete_response[] = {
+    { 204, "It is cancelled.", { 0 } },
+    { 400, "It is over already.", { .schema = "{\"type\":\"object\"}" } },
+    { 404, "There is none of that name.", { .schema = REASON } },
+    { 0 },
+};
+static const struct nst_description deleting = {
+    .request = { .schema = "{\"type\":\"object\",\"required\":[\"task_id\"],\"properties\":{"
+                           "\"task_id\":{\"type\":\"string\"}}}" },
+    .response = delete_response,
+};
+
+#define POST \
+    { \
+        start_import, ocl_any_token, NST_SPOOLS, .prepare = prepare_import, .describe = &posting \
+    }
+#define ROUTE(face, path) \
+    { \
+        face, path, .get = { show_import, ocl_any_token, .describe = &getting }, .post = POST, \
+                    .delete = { cancel_import, ocl_any_token, .describe = &deleting }, \
+                    .body_limit = UPLOAD_MAX, .doc = "Imports of whole files." \
+    }
+
+/* V608 */
+#define ALIAS(face, path) \
+    { \
+        face, path, .post = POST, .body_limit = UPLOAD_MAX, .doc = "The same, by an older name." \
+    }
+
+#define QUEUED "(:queue?/|)"
+#define ALIASES(face) \
+    ALIAS(face, "/importers/bulk-import-inline/" QUEUED), \
+        ALIAS(face, "/importers/bulk-import-parallel-inline/" QUEUED), \
+        ALIAS(face, "/importers/bulk-import/(upload|file-url)/" QUEUED), \
+        ALIAS(face, "/manage/bulkimport/" QUEUED)
+
+static const struct nst_route import_route[] = {
+    ROUTE(V2, "/importers/bulk-import/" QUEUED),
+    ROUTE(GUIDE, "/importers/bulk-import/" QUEUED),
+    ALIASES(V2),
+    ALIASES(GUIDE),
+};
+
+const struct nst_resource ocl_bulk_import = {
+    .name = "bulk_import",
+    NST_ROUTES(import_route),
+    .doc = "Files on their way into the store.",
+};

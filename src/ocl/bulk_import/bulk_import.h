@@ -1,0 +1,69 @@
+/* Bulk imports (V601 to V613): a file becomes a task, whose steps are batches of its lines. */
+#ifndef OCL_BULK_IMPORT_H
+#define OCL_BULK_IMPORT_H
+
+#include "ocl/import.h"
+#include "ocl/task/task.h"
+
+/* The kind of these tasks. What it was asked for (kwargs): {"update_if_exists": true}. The file is
+ * FOLDER/UUID.input. */
+extern const struct nst_task_kind ocl_bulk_import_task;
+
+#define OCL_IMPORT_FILE ".input"
+
+#define OCL_IMPORT_LINES "application/x-ndjson" /* media type of refused lines */
+
+/* How far an import is: numbers alone, saved as they stand here. */
+struct ocl_import_place {
+    int64_t turn;                    /* -1: lines are counted */
+    int64_t at;                      /* lines of the file that this turn has passed */
+    int64_t lines[OCL_IMPORT_TURNS]; /* how many there are of each turn */
+    int64_t seen;                    /* of those of this turn */
+    int64_t pass;                    /* 0: the file is read; else early lines are, again */
+    int64_t pass_at;                 /* the last of them that this pass has looked at; -1: none */
+    int64_t early, early_next;       /* lines of the present pass, and of the next */
+    int64_t got_on;                  /* lines that this pass has stored */
+    int64_t passed_at;               /* where `at` was when early lines were last tried */
+    int64_t is_last;                 /* of the pass: who is early still is refused */
+    int64_t steps;
+    int64_t count[OCL_OUTCOME_COUNT];
+};
+
+/* Read one that ocl_import_place_put has written; a null text is the beginning. */
+void ocl_import_place_read(struct ocl_import_place *out, struct nst_str text);
+void ocl_import_place_put(struct nst_buf *out, const struct ocl_import_place *p);
+
+/* Lines that are done with, and all that there are. */
+int64_t ocl_import_done(const struct ocl_import_place *p);
+int64_t ocl_import_total(const struct ocl_import_place *p);
+
+/* A line of a batch beside what the importer knows of it. */
+struct ocl_import_line {
+    int64_t at, line;    /* as in the tables */
+    struct nst_str text; /* as it came; null: too long to keep */
+};
+
+/* Keep what became of a batch, and count it in the place: lines that are early are put off, if the
+ * place says that they may be.
+ *   of  beside each of the lines
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_import_keep(struct ocl_import_place *p, const struct nst_task *t,
+                                         struct nst_db *db, const struct ocl_batch *batch,
+                                         const struct ocl_import_line *of);
+
+/* Append the counters of V612 as JSON; the same in a line of words.
+ *   elapsed  microseconds */
+void ocl_import_put_counters(struct nst_buf *out, const struct ocl_import_place *p,
+                             int64_t elapsed);
+void ocl_import_put_words(struct nst_buf *out, const struct ocl_import_place *p, int64_t elapsed);
+
+/* The view of an import's outcome, line by line (V606), in pieces.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_import_answer(struct nst_req *rq, const struct ocl_task *task,
+                                           struct nst_str format);
+
+/* For a list: of imports alone; of one queue where the path names it. */
+enum nst_err ocl_bulk_import_scope(struct nst_sql *q, struct nst_req *rq,
+                                   const struct nst_object *parent);
+
+#endif

@@ -1,0 +1,77 @@
+/* What became of the lines of an import, kept in the transaction that did it. */
+#include "bulk_import.h"
+
+/* What is kept of a batch. */
+struct keeping {
+    struct ocl_import_place *place;
+    const struct nst_task *task;
+    struct nst_db *db;
+    struct nst_buf taken[OCL_OUTCOME_COUNT]; /* numbers of lines, by outcome */
+};
+
+static enum nst_err keep_taken(struct keeping *k)
+{
+    for (size_t i = 0; i < OCL_OUTCOME_COUNT; i++) {
+        if (k->taken[i].n == 0)
+            continue;
+        struct nst_str word = nst_str_z(ocl_outcome_word((enum ocl_outcome)i));
+        NST_TRY(nst_exec_with(NULL, k->db,
+                              "INSERT INTO import_taken (task_id, step, outcome, lines) "
+                              "VALUES ($1, $2, $3, $4)",
+                              NST_INT(k->task->id), NST_INT(k->place->steps), NST_TEXT(word),
+                              NST_TEXT(nst_buf_str(&k->taken[i]))));
+    }
+    return NST_OK;
+}
+
+static enum nst_err keep_refused(struct keeping *k, const struct ocl_line *line,
+                                 const struct ocl_import_line *of)
+{
+    struct nst_str errors = line->detail.n > 0 ? line->detail : NST_STR("{}");
+    bool is_text = of->text.p != NULL && nst_utf8_valid(of->text) &&
+                   memchr(of->text.p, '\0', of->text.n) == NULL;
+    return nst_exec_with(NULL, k->db,
+                         "INSERT INTO import_refused (task_id, at, line, outcome, errors, content) "
+                         "VALUES ($1, $2, $3, $4, $5, $6)",
+                         NST_INT(k->task->id), NST_INT(of->at), NST_INT(of->line),
+                         NST_TEXT(nst_str_z(ocl_outcome_word(line->outcome))), NST_TEXT(errors),
+                         is_text ? NST_TEXT(of->text) : NST_NULL);
+}
+
+static enum nst_err put_off(struct keeping *k, const struct ocl_import_line *of)
+{
+    k->place->early_next += k->place->pass > 0;
+    k->place->early += k->place->pass == 0;
+    return nst_exec_with(NULL, k->db,
+                         "INSERT INTO import_early (task_id, pass, at, line, content) "
+                         "VALUES ($1, $2, $3, $4, $5)",
+                         NST_INT(k->task->id), NST_INT(k->place->pass + 1), NST_INT(of->at),
+                         NST_INT(of->line), NST_TEXT(of->text));
+}
+
+static enum nst_err keep_line(struct keeping *k, const struct ocl_line *line,
+                              const struct ocl_import_line *of)
+{
+    if (line->is_early && k->place->is_last == 0)
+        return put_off(k, of);
+    k->place->count[line->outcome]++;
+    if (ocl_outcome_is_error(line->outcome))
+        return keep_refused(k, line, of);
+    struct nst_buf *lines = &k->taken[line->outcome];
+    k->place->got_on++;
+    nst_put_z(lines, lines->n > 0 ? "," : "");
+    nst_put_int(lines, of->line);
+    return NST_OK;
+}
+
+enum nst_err ocl_import_keep(struct ocl_import_place *p, const struct nst_task *t,
+                             struct nst_db *db, const struct ocl_batch *batch,
+                             const struct ocl_import_line *of)
+{
+    struct keeping k = { .place = p, .task = t, .db = db };
+    for (size_t i = 0; i < OCL_OUTCOME_COUNT; i++)
+        nst_buf_init(&k.taken[i], t->arena, SIZE_MAX);
+    for (size_t i = 0; i < batch->count; i++)
+        NST_TRY(keep_line(&k, &batch->line[i], &of[i]));
+    return keep_taken(&k);
+}

@@ -1,0 +1,440 @@
+# Takes long
+"""Tasks and bulk imports as their users meet them: servers that are killed while they run, two
+servers on one database, queues, cancelling, uploads in every wrapping, disks that are full.
+
+# rows: V325 V601-V607 V610 V611 V613
+
+Usage: tasks_test.py --nestor PATH [--kills N] [--seed N] [--only WORD]
+"""
+import io
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import threading
+import time
+import zipfile
+
+from support import PATIENCE, Site, Tally, arguments, engines
+
+IMPORT = "/v2/importers/bulk-import/"
+
+
+def line(kind, **members):
+    return {"type": kind, **members}
+
+
+def owners(source="S"):
+    return [line("Organization", id="WHO", name="W"),
+            line("Source", owner="WHO", id=source, name=source)]
+
+
+def concept(number, source="S", **members):
+    return line("Concept", owner="WHO", source=source, id=f"C{number}", concept_class="Diagnosis",
+                names=[{"name": f"name {number}", "locale": "en"}], **members)
+
+
+def text_of(lines):
+    return "".join(json.dumps(one) + "\n" for one in lines).encode()
+
+
+def multipart(parts, boundary="frontier"):
+    """parts: (name, filename or None, bytes)"""
+    body = b""
+    for name, filename, content in parts:
+        shown = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename else "")
+        body += f"--{boundary}\r\nContent-Disposition: {shown}\r\n\r\n".encode() + content + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode()
+
+
+def post(client, body, path=IMPORT, status=202, **headers):
+    a = client.raw("POST", path, body, {"Authorization": f"Token {client.token}", **headers})
+    assert a.status == status, str(a)
+    return a.json()
+
+
+def task_of(client, key):
+    return client.expect(200, "GET", f"/v2/tasks/{key}/").json()
+
+
+def wait_for(client, key, states=("SUCCESS", "FAILURE", "REVOKED")):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        task = task_of(client, key)
+        if task["state"] in states:
+            return task
+        time.sleep(0.02)
+    raise AssertionError(f"still {task}")
+
+
+def no_files(site):
+    """Whether they are gone soon: an answer may leave before what it needed."""
+    end = time.monotonic() + PATIENCE
+    while files_of(site) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert files_of(site) == [], files_of(site)
+
+
+def files_of(site):
+    folder = os.path.join(site.data, "tasks")
+    return sorted(name for name in os.listdir(folder) if name != "host")
+
+
+class Cases:
+    """Every method test_* is a case on an installation of its own."""
+
+    def __init__(self, options, cluster):
+        self.options = options
+        self.cluster = cluster
+        self.random = random.Random(options.seed)
+
+    def site(self):
+        return Site(self.options.nestor, self.cluster)
+
+    def test_uploads_in_every_wrapping(self):
+        """V601: bare, as a file of a form whatever its size, as an object; V603: faults."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            large = text_of(owners() + [concept(i, extras={"x": "y" * 900}) for i in range(700)])
+            assert len(large) > 600000
+            form = {"Content-Type": "multipart/form-data; boundary=frontier"}
+            cases = [
+                (large, {}),
+                (multipart([("update_if_exists", None, b"false"),
+                            ("file", "x.jsonl", large)]), form),
+                (multipart([("data", None, large)]), form),
+                (json.dumps({"data": large.decode(), "parallel": 3}).encode(), {}),
+                (json.dumps({"data": [concept(1), concept(2)]}).encode(), {}),
+            ]
+            seen = []
+            for body, headers in cases:
+                task = wait_for(client, post(client, body, **headers)["id"])
+                assert task["state"] == "SUCCESS", task
+                seen.append(task["summary"])
+            assert [s["total"] for s in seen] == [702, 702, 702, 702, 2], seen
+            assert seen[0]["created"] == 702 and seen[1]["exists"] == 702, seen
+            assert seen[2]["unchanged"] == 700 and seen[4]["unchanged"] == 2, seen
+            chunks = (large[at:at + 70000] for at in range(0, len(large), 70000))
+            task = post(client, chunks)
+            assert wait_for(client, task["id"])["summary"]["unchanged"] == 700
+            for body, why in (
+                    (multipart([("file", "x", b"")]), "No content to import"),
+                    (multipart([("other", None, b"x")]), "No content to import"),
+                    (multipart([("file", "x", b"\x00\x01")]), "Failed to parse input. ("),
+                    (multipart([("file_url", None, b"http://127.0.0.1/")]), 'option "file_url"'),
+                    (multipart([("parallel", None, b"x" * 100)]), "parallel must be")):
+                refused = post(client, body, status=400, **form)
+                assert why in refused["exception"], (why, refused)
+            for body in (b"", b"--frontier", b"--frontier\r\n\r\n", multipart([])[:-6],
+                         multipart([("file", "x", large)])[:-20]):
+                refused = post(client, body, status=400, **form)
+                assert refused, body[:50]
+            no_files(site)
+
+    def test_files_in_every_form(self):
+        """V602: an array, a table, an export, a ZIP of one of them."""
+        export = {"type": "Source Version", "id": "v9", "version": "v9", "short_code": "S",
+                  "released": True, "owner": "WHO", "owner_type": "Organization",
+                  "source": {"type": "Source", "id": "S", "short_code": "S",
+                                               "name": "S", "owner": "WHO",
+                                               "owner_type": "Organization"},
+                  "concepts": [{**concept(3), "owner_type": "Organization"}], "mappings": [],
+                  "export_time": "0secs"}
+        table = "resource_type,id,name,owner_id,source,concept_class\nConcept,C4,four,WHO,S,Diagnosis\n"
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr("some/folder/lines.jsonl", text_of([concept(5)]))
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            for body, made in ((json.dumps(owners() + [concept(2)], indent=2).encode(), 3),
+                               (json.dumps(export).encode(), 2), (table.encode(), 1),
+                               (zipped.getvalue(), 1)):
+                task = wait_for(client, post(client, body)["id"])
+                told = client.ask("GET", IMPORT + f"?task={task['id']}&result=json").body
+                assert task["summary"]["created"] == made, told
+            shown = client.expect(200, "GET", "/v2/orgs/WHO/sources/S/concepts/").json()
+            assert sorted(c["id"] for c in shown) == ["C2", "C3", "C4", "C5"], shown
+            broken = zipped.getvalue()[:-40]
+            refused = post(client, broken, status=400)
+            assert "Failed to parse input. (It " in refused["exception"], refused
+
+    def test_what_is_refused_leaves_no_file(self):
+        """Whoever may not import, or goes away in the middle, leaves nothing."""
+        with self.site() as site, site.init().serve() as server:
+            anonymous = server.client("")
+            a = anonymous.raw("POST", IMPORT, b"x" * 300000, {})
+            assert a.status == 401, str(a)
+            half = server.client()
+            half.connection.putrequest("POST", IMPORT)
+            half.connection.putheader("Authorization", f"Token {half.token}")
+            half.connection.putheader("Content-Length", "1000000")
+            half.connection.endheaders()
+            half.connection.send(b"x" * 400000)
+            end = time.monotonic() + PATIENCE
+            while not files_of(site) and time.monotonic() < end:
+                time.sleep(0.01)
+            assert files_of(site), "the body is not in a file"
+            half.close()
+            no_files(site)
+
+    def test_the_same_import_twice(self):
+        """V604: while the first has not ended; another user's is another."""
+        with self.site() as site, site.init().serve("--set", "tasks.slots=0") as server:
+            client = server.client()
+            body = text_of(owners())
+            key = post(client, body)["id"]
+            refused = post(client, body, status=409)
+            assert refused == {"exception": "The same import has been already queued"}, refused
+            post(client, body, path=IMPORT + "?update_if_exists=false")
+            post(client, body, path=IMPORT + "other/")
+            client.expect(204, "DELETE", IMPORT, {"task_id": key})
+            assert task_of(client, key)["state"] == "REVOKED"
+            post(client, body)
+
+    def test_too_many_wait(self):
+        with self.site() as site, site.init().serve("--set", "tasks.slots=0") as server:
+            client = server.client()
+            for i in range(100):
+                post(client, text_of([line("Organization", id=f"O{i}", name="x")]))
+            refused = post(client, text_of(owners()), status=429)
+            assert "100 tasks" in refused["exception"], refused
+
+    def test_named_queues_are_in_order(self):
+        """V605: those of one queue follow one another, in the order in which they were asked for."""
+        with self.site() as site, site.init().serve("--set", "tasks.slots=4") as server:
+            client = server.client()
+            post(client, text_of(owners()))
+            keys = [post(client, text_of([concept(1, extras={"turn": i})] +
+                                         [concept(100 * (i + 1) + k) for k in range(40)]),
+                         path=IMPORT + "q/")["id"] for i in range(8)]
+            tasks = [wait_for(client, key) for key in keys]
+            for before, after in zip(tasks, tasks[1:]):
+                assert before["finished_at"] <= after["started_at"], (before, after)
+            shown = client.expect(200, "GET", "/v2/orgs/WHO/sources/S/concepts/C1/").json()
+            assert shown["extras"]["turn"] == 7, shown["extras"]
+
+    def test_cancelling(self):
+        """V607, V270: within a second, and nothing is written afterwards."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            key = post(client, text_of(owners() + [concept(i) for i in range(20000)]))["id"]
+            wait_for(client, key, ("STARTED",))
+            while (task_of(client, key)["summary"] or {"created": 0})["created"] < 300:
+                time.sleep(0.01)
+            began = time.monotonic()
+            client.expect(204, "DELETE", f"/v2/tasks/{key}/")
+            assert time.monotonic() - began < 5
+            task = task_of(client, key)
+            assert task["state"] == "REVOKED" and task["finished_at"], task
+            count = "SELECT count(*) FROM concept_version"
+            stored = site.query(count)
+            no_files(site)
+            assert site.query(count) == stored, (stored, site.query(count))
+            a = client.ask("GET", IMPORT + f"?task={key}")
+            assert a.status == 200 and a.json()["state"] == "REVOKED", str(a)
+            assert client.ask("DELETE", f"/v2/tasks/{key}/").status == 400
+
+    def test_progress_is_told(self):
+        """Rows a second and the time left."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            key = post(client, text_of(owners() + [concept(i) for i in range(5000)]))["id"]
+            seen = set()
+            while task_of(client, key)["state"] not in ("SUCCESS", "FAILURE"):
+                seen.add(task_of(client, key)["message"])
+            assert any("a second" in (m or "") and "s left" in m for m in seen), seen
+            assert task_of(client, key)["message"] == "5002 of 5002 lines"
+
+    def test_parents_in_any_order(self):
+        """V610: a hierarchy does not depend on the order of lines, over many batches; a cycle is
+        named."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            def url(n):
+                return f"/orgs/WHO/sources/S/concepts/C{n}/"
+            many = [concept(i, parent_concept_urls=[url(i + 1)]) for i in range(700)]
+            lines = many + [concept(700)] + owners()
+            lines += [concept("x", parent_concept_urls=[url("y")]),
+                      concept("y", parent_concept_urls=[url("x")]),
+                      concept("z", parent_concept_urls=[url("none")])]
+            key = post(client, text_of(lines))["id"]
+            task = wait_for(client, key)
+            assert task["summary"]["created"] == 703 and task["summary"]["invalid"] == 3, task
+            result = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+            errors = {e["line"]: e["errors"]["parent_concept_urls"][0] for e in result["invalid"]}
+            assert "below itself" in " ".join(errors.values()), errors
+            assert "concepts/Cnone/ is no concept of this source." in errors[706], errors
+            edges = site.query("SELECT count(*) FROM concept_parent WHERE rev_to = "
+                               "9223372036854775807")
+            assert edges == [("700",)], edges
+            assert site.query("SELECT count(*) FROM import_early") == [("0",)]
+
+    def test_a_million_is_not_needed_to_see_that_memory_is_bounded(self):
+        """A file of 30 MB, of which every second line is refused."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            pad = "x" * 3000
+            lines = owners()
+            for i in range(5000):
+                lines.append(concept(i, extras={"pad": pad}))
+                lines.append(line("Concept", owner="WHO", source="S", id=f"bad{i}", pad=pad))
+            key = post(client, text_of(lines))["id"]
+            task = wait_for(client, key)
+            assert task["summary"]["created"] == 5002 and task["summary"]["invalid"] == 5000, task
+            a = client.expect(200, "GET", IMPORT + f"?task={key}&result=json")
+            assert len(a.json()["invalid"]) == 5000 and len(a.body) > 15000000, len(a.body)
+            a = client.expect(200, "GET", IMPORT + f"?task={key}&result=refused")
+            assert a.body.count(b"\n") == 5000, a.body[:200]
+
+    def test_kills(self):
+        """A server that is killed again and again while imports run: each line has its outcome
+        once, nothing is there twice or by halves, no file is left."""
+        with self.site() as site:
+            site.init()
+            total, kills, keys = 3000, 0, []
+            with site.serve() as server:
+                client = server.client()
+                assert wait_for(client, post(client, text_of(owners("S") + owners("T")))["id"])
+            with site.serve("--set", "tasks.slots=0") as server:
+                client = server.client()
+                for source in "ST":
+                    lines = [concept(i, source) for i in range(total)]
+                    lines[7] = concept(7, source, parent_concept_urls=[
+                        f"/orgs/WHO/sources/{source}/concepts/C{total - 1}/"])
+                    lines.insert(50, line("Nothing"))
+                    keys.append(post(client, text_of(lines), path=f"{IMPORT}{source}/")["id"])
+            while kills < self.options.kills:
+                server = site.serve()
+                assert server.is_up(), server.text()
+                time.sleep(self.random.uniform(0, 0.25))
+                server.end(signal.SIGKILL)
+                kills += 1
+                done = site.query("SELECT count(*) FROM task WHERE state = 'SUCCESS'")
+                if done == [("3",)]:
+                    break
+            with site.serve() as server:
+                client = server.client()
+                for key in keys:
+                    task = wait_for(client, key)
+                    assert task["state"] == "SUCCESS", task
+                    refused = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+                    assert task["summary"]["created"] == total, refused["invalid"][:3]
+                    assert task["summary"]["invalid"] == 1, task["summary"]
+                    result = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+                    told = [e["line"] for e in result["created"]] + \
+                           [e["line"] for e in result["invalid"]]
+                    assert sorted(told) == list(range(1, total + 2)), len(told)
+                for source in "ST":
+                    shown = client.expect(200, "GET",
+                                          f"/v2/orgs/WHO/sources/{source}/summary/").json()
+                    assert shown["active_concepts"] == total, shown
+            assert site.query("SELECT count(*) FROM concept_version WHERE rev_to = "
+                              "9223372036854775807") == [(str(2 * total),)]
+            assert files_of(site) == [], files_of(site)
+
+    def test_a_stop_lets_a_task_go_on(self):
+        """SIGTERM ends a step; the next server goes on at once, without waiting for a lease."""
+        with self.site() as site:
+            site.init()
+            with site.serve() as server:
+                client = server.client()
+                key = post(client, text_of(owners() + [concept(i) for i in range(8000)]))["id"]
+                wait_for(client, key, ("STARTED",))
+            with site.serve() as server:
+                client = server.client()
+                began = time.monotonic()
+                done = task_of(client, key)["summary"]["processed"]
+                while task_of(client, key)["summary"]["processed"] == done:
+                    assert time.monotonic() - began < 10, "it waits for a lease"
+                    time.sleep(0.02)
+                assert wait_for(client, key)["summary"]["created"] == 8002
+
+    def test_a_disk_that_is_full(self):
+        """The upload is refused with 507, and leaves nothing."""
+        with self.site() as site:
+            site.init()
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 20, before[1]))
+            server = site.serve()
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            with server:
+                client = server.client()
+                a = client.raw("POST", IMPORT, b"x" * (20 << 20),
+                               {"Authorization": f"Token {client.token}"})
+                assert a.status == 507, str(a)
+                no_files(site)
+                client = server.client()
+                key = post(client, text_of(owners()))["id"]
+                assert wait_for(client, key)["state"] == "SUCCESS"
+
+    def test_a_closed_account(self):
+        """What its owner asked for ends when the account is closed, and is gone when it is
+        erased."""
+        with self.site() as site, site.init().serve("--set", "tasks.slots=0") as server:
+            client = server.client()
+            client.expect(201, "POST", "/guide/users/",
+                          {"username": "anna", "name": "A", "email": "a@example.org"})
+            token = client.expect(200, "GET", "/guide/admin/tokens/anna/").json()["key"]
+            anna = server.client(token)
+            closed = post(anna, text_of(owners()))["id"]
+            client.expect(204, "DELETE", "/guide/users/anna/")
+            server.stop()
+            with site.serve() as other:
+                client = other.client()
+                task = wait_for(client, closed)
+                assert task["state"] == "FAILURE", task
+                assert task["error_message"] == "The account that asked for it is closed.", task
+                client.expect(204, "DELETE", "/guide/users/anna/?hardDelete=true")
+                assert client.ask("GET", f"/v2/tasks/{closed}/").status == 404
+                assert site.query("SELECT count(*) FROM import_refused") == [("0",)]
+
+    def test_two_servers(self):
+        """On one database: each line once, whoever runs it; an upload is run where it is."""
+        with self.site() as site:
+            site.init()
+            secret = os.path.join(site.data, "secret.key")
+            other = site.path("other")
+            os.mkdir(other)
+            with open(secret, "rb") as f, open(os.path.join(other, "secret.key"), "wb") as g:
+                g.write(f.read())
+            os.chmod(os.path.join(other, "secret.key"), 0o600)
+            with site.serve() as one, site.serve(data=other, database=site.database.url) as two:
+                clients = [one.client(), two.client()]
+                first = post(clients[0], text_of(owners("S") + owners("T")))["id"]
+                wait_for(clients[1], first)
+                keys, lock = [], threading.Lock()
+
+                def send(client, source, start):
+                    for i in range(6):
+                        lines = [concept(start + 50 * i + k, source) for k in range(50)]
+                        key = post(client, text_of(lines))["id"]
+                        with lock:
+                            keys.append(key)
+                threads = [threading.Thread(target=send, args=(s.client(), source, start))
+                           for s, start in ((one, 0), (two, 10000)) for source in "ST"]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                for key in keys:
+                    task = wait_for(clients[0], key)
+                    assert task["state"] == "SUCCESS" and task["summary"]["created"] == 50, task
+                assert site.query("SELECT count(*) FROM concept_version") == [("1200",)]
+
+
+def main():
+    options = arguments("tasks and bulk imports", kills=25, seed=1, only="")
+    tally = Tally()
+    for engine, cluster in engines():
+        cases = Cases(options, cluster)
+        for name in sorted(dir(cases)):
+            if name.startswith("test_") and options.only in name and (cluster or name != "test_two_servers"):
+                words = name[5:].replace("_", " ")
+                tally.run(f"{engine}: {words}", getattr(cases, name))
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
