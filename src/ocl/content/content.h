@@ -205,6 +205,9 @@ struct ocl_kind {
      *   former  the one before it; NULL: it is the first
      * NULL: nothing follows. Errors: any. */
     enum nst_err (*follow)(struct nst_req *rq, int64_t rev, const void *row, const void *former);
+    /* The sources that its two ends lead to, 0 for none: whoever may not see one of them is not
+     * told of it. NULL: it has no ends. */
+    void (*ends)(int64_t out[2], const void *row);
     /* Tell all that a version counts for in the tallies of its source. */
     void (*tell)(struct ocl_teller *teller, const void *row);
 };

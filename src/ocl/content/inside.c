@@ -4,6 +4,7 @@
 #include "inside.h"
 
 #include "ocl/concept/concept.h"
+#include "ocl/content/tombstone.h"
 #include "ocl/mapping/mapping.h"
 #include "ocl/version/version.h"
 
@@ -13,21 +14,36 @@
 #define PIECE_ROWS   500                 /* read for a piece at most */
 #define PIECE_BYTES  ((size_t)128 << 10) /* the row that passes them is the last of a piece */
 
+#define LISTS_MAX 3
+
 /* One of the lists, and where it stands. */
 struct part {
-    const char *name;
-    const struct nst_resource *resource;
+    const struct list *list;
     const struct nst_set *set;
-    int64_t first, behind; /* rows from this number on, before that one: newest first */
+    int64_t first, behind; /* rows from this number on, before that one: newest first; of
+                              tombstones revisions */
     int64_t left;          /* rows that may come */
+    int64_t offset;        /* rows that are still to be left out before */
     bool has_rows;
 };
 
 /* Where the answer stands. */
 struct walk {
-    struct part part[OCL_COUNTED];
+    struct part part[LISTS_MAX];
     unsigned count, at;
     int64_t repo, rev;
+};
+
+/* What the query can ask for. */
+struct list {
+    const char *asked, *name;
+    const struct nst_resource *resource; /* NULL: of tombstones */
+    /* Find where it begins and ends.
+     *   since  0: always */
+    enum nst_err (*begin)(struct part *p, struct nst_req *rq, const struct walk *w, int64_t since);
+    /* Append the next rows.
+     *   is_over  when there are no more */
+    enum nst_err (*put)(bool *is_over, struct nst_req *rq, const struct walk *w, struct part *p);
 };
 
 /* ---- The question ---- */
@@ -61,7 +77,7 @@ static enum nst_err read_question(struct question *q, struct nst_req *rq)
 static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const struct walk *w,
                                    const struct part *p)
 {
-    const char *t = p->resource->table;
+    const char *t = p->list->resource->table;
     nst_sql_init(q, rq->arena);
     nst_sql_addf(q, " AND %s.repo_id = ", t);
     nst_sql_bind(q, NST_INT(w->repo));
@@ -70,16 +86,16 @@ static enum nst_err put_conditions(struct nst_sql *q, struct nst_req *rq, const 
     nst_sql_bind(q, NST_INT(p->first));
     nst_sql_addf(q, " AND %s.id < ", t);
     nst_sql_bind(q, NST_INT(p->behind));
-    return p->resource->hook.visible(q, rq);
+    return p->list->resource->hook.visible(q, rq);
 }
 
 /* Leave out the first rows; all of them, where there are no more. */
-static enum nst_err skip(struct part *p, struct nst_req *rq, const struct walk *w, int64_t offset)
+static enum nst_err skip(struct part *p, struct nst_req *rq, const struct walk *w)
 {
-    const char *t = p->resource->table;
+    const char *t = p->list->resource->table;
     struct nst_sql conditions, q;
     bool found;
-    if (offset == 0)
+    if (p->offset == 0)
         return NST_OK;
     NST_TRY(put_conditions(&conditions, rq, w, p));
     nst_sql_init(&q, rq->arena);
@@ -87,10 +103,21 @@ static enum nst_err skip(struct part *p, struct nst_req *rq, const struct walk *
     nst_sql_add_str(&q, nst_buf_str(&conditions.text));
     nst_sql_push_all(&q, &conditions);
     nst_sql_addf(&q, " ORDER BY %s.id DESC LIMIT 1 OFFSET ", t);
-    nst_sql_bind(&q, NST_INT(offset - 1));
+    nst_sql_bind(&q, NST_INT(p->offset - 1));
     NST_TRY(nst_sql_int(&p->behind, &found, rq->db, &q));
     p->behind = found ? p->behind : p->first;
     return NST_OK;
+}
+
+static enum nst_err begin_rows(struct part *p, struct nst_req *rq, const struct walk *w,
+                               int64_t since)
+{
+    const struct nst_resource *r = p->list->resource;
+    p->set = nst_ancestor(rq, "version") != NULL ? &r->sets[OCL_PINNED] : NULL;
+    p->behind = INT64_MAX;
+    if (since > 0)
+        NST_TRY(ocl_first_since(&p->first, rq, nst_ancestor(rq, "source")->row, r->table, since));
+    return skip(p, rq, w);
 }
 
 /* What the rows of a piece are appended to. */
@@ -111,8 +138,6 @@ static void take(void *arg, const void *row, struct nst_str json)
     piece->rows++;
 }
 
-/* Append the next rows of the list.
- *   is_over  when there are no more */
 static enum nst_err put_rows(bool *is_over, struct nst_req *rq, const struct walk *w,
                              struct part *p)
 {
@@ -120,11 +145,11 @@ static enum nst_err put_rows(bool *is_over, struct nst_req *rq, const struct wal
     struct piece piece = { &rq->x->out, p, 0 };
     struct nst_buf order;
     nst_buf_init(&order, rq->arena, 256);
-    nst_putf(&order, "%s.id DESC", p->resource->table);
+    nst_putf(&order, "%s.id DESC", p->list->resource->table);
     NST_TRY(put_conditions(&q, rq, w, p));
     if (p->set == &ocl_concept.sets[OCL_PINNED])
         ocl_put_said(&q, nst_ancestor(rq, "version"));
-    const struct nst_inner inner = { .resource = p->resource,
+    const struct nst_inner inner = { .resource = p->list->resource,
                                      .set = p->set,
                                      .use = NST_DETAIL,
                                      .conditions = &q,
@@ -139,9 +164,38 @@ static enum nst_err put_rows(bool *is_over, struct nst_req *rq, const struct wal
     return NST_OK;
 }
 
+/* ---- Tombstones ---- */
+
+static enum nst_err begin_tombstones(struct part *p, struct nst_req *rq, const struct walk *w,
+                                     int64_t since)
+{
+    p->behind = w->rev + 1;
+    return since > 0 ? ocl_first_buried(&p->first, rq, w->repo, since) : NST_OK;
+}
+
+static enum nst_err put_tombstones(bool *is_over, struct nst_req *rq, const struct walk *w,
+                                   struct part *p)
+{
+    const struct ocl_graves which = { .repo = w->repo,
+                                      .first = p->first,
+                                      .behind = p->behind,
+                                      .limit = p->left < PIECE_ROWS ? p->left : PIECE_ROWS,
+                                      .offset = p->offset,
+                                      .are_more = p->has_rows };
+    int64_t count;
+    NST_TRY(ocl_put_tombstones(&rq->x->out, &p->behind, &count, rq, &which));
+    p->has_rows |= count > 0;
+    p->left -= count;
+    p->offset = 0;
+    *is_over = count < which.limit || p->left == 0;
+    return NST_OK;
+}
+
+/* ---- Pieces ---- */
+
 static void begin_part(struct nst_buf *out, const struct walk *w)
 {
-    nst_putf(out, ",\"%s\":[", w->part[w->at].name);
+    nst_putf(out, ",\"%s\":[", w->part[w->at].list->name);
 }
 
 /* For nst_answer_in_pieces. */
@@ -152,7 +206,8 @@ static enum nst_err put_piece(bool *is_last, struct nst_req *rq, void *state)
     size_t before = out->n;
     while (w->at < w->count && out->n - before <= PIECE_BYTES) {
         bool is_over;
-        NST_TRY(put_rows(&is_over, rq, w, &w->part[w->at]));
+        struct part *p = &w->part[w->at];
+        NST_TRY(p->list->put(&is_over, rq, w, p));
         if (!is_over)
             continue;
         nst_put_char(out, ']');
@@ -166,31 +221,19 @@ static enum nst_err put_piece(bool *is_last, struct nst_req *rq, void *state)
 
 /* ---- The view ---- */
 
-struct list {
-    const char *asked, *name;
-    const struct nst_resource *resource;
-};
-
 static const struct list lists[] = {
-    { "includeConcepts", "concepts", &ocl_concept },
-    { "includeMappings", "mappings", &ocl_mapping },
+    { "includeConcepts", "concepts", &ocl_concept, begin_rows, put_rows },
+    { "includeMappings", "mappings", &ocl_mapping, begin_rows, put_rows },
+    { "includeTombstones", "tombstones", NULL, begin_tombstones, put_tombstones },
 };
+_Static_assert(NST_COUNT(lists) == LISTS_MAX, "a part for each list");
 
 static enum nst_err add_part(struct walk *w, struct nst_req *rq, const struct question *q,
                              const struct list *list)
 {
-    const struct nst_resource *r = list->resource;
-    bool is_pinned = nst_ancestor(rq, "version") != NULL;
     struct part *p = &w->part[w->count++];
-    *p = (struct part){ .name = list->name,
-                        .resource = r,
-                        .set = is_pinned ? &r->sets[OCL_PINNED] : NULL,
-                        .behind = INT64_MAX,
-                        .left = q->limit };
-    if (q->since > 0)
-        NST_TRY(
-            ocl_first_since(&p->first, rq, nst_ancestor(rq, "source")->row, r->table, q->since));
-    return skip(p, rq, w, q->offset);
+    *p = (struct part){ .list = list, .left = q->limit, .offset = q->offset };
+    return list->begin(p, rq, w, q->since);
 }
 
 static enum nst_err begin_walk(struct walk *w, struct nst_req *rq)
@@ -228,9 +271,11 @@ enum nst_err ocl_repo_retrieve(struct nst_req *rq)
 static const struct nst_parameter parameter[] = {
     { "includeConcepts", NST_SWITCH_SCHEMA, "With `concepts`: those in it, newest first." },
     { "includeMappings", NST_SWITCH_SCHEMA, "With `mappings`: those in it, newest first." },
+    { "includeTombstones", NST_SWITCH_SCHEMA,
+      "With `tombstones`: what was erased from it for good, the latest first." },
     { "limit", "{\"type\":\"integer\"}", "Of each of these as many at most; 30 unless given." },
     { "offset", "{\"type\":\"integer\"}", "Of each of these so many are left out before." },
-    { "updatedSince", NULL, "Of each of these what changed at that time or later." },
+    { "updatedSince", NULL, "Of each of these what changed or was erased at that time or later." },
     { "updated_since", NULL, "The same." },
     { "includeRetired", NST_SWITCH_SCHEMA, "Of each of these retired ones as well." },
     { 0 },
@@ -242,10 +287,17 @@ static const struct nst_parameter parameter[] = {
                                                                                                "}" \
                                                                                                "}"
 
+#define TEXT "{\"type\":\"string\"}"
+#define TOMBSTONES \
+    "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\",\"id\",\"url\"," \
+    "\"removed_on\"],\"properties\":{\"type\":{\"type\":\"string\",\"enum\":[\"Concept\"," \
+    "\"Mapping\"]},\"id\":" TEXT ",\"url\":" TEXT ",\"removed_on\":{\"type\":\"string\"," \
+    "\"format\":\"date-time\"}}}}"
+
 #define WITH_ROWS(detail) \
     "{\"allOf\":[" REFERENCE(detail) ",{\"type\":\"object\",\"properties\":{" \
                                      "\"concepts\":" ROWS("concept") ",\"mappings\":" ROWS( \
-                                         "mapping") "}}]}"
+                                         "mapping") ",\"tombstones\":" TOMBSTONES "}}]}"
 
 static const struct nst_response response[] = {
     { 200,

@@ -2,6 +2,8 @@
  * opens another. */
 #include "content.h"
 
+#include "tombstone.h"
+
 static const struct ocl_kind *kind_of(const struct nst_req *rq)
 {
     return rq->action->arg;
@@ -336,6 +338,7 @@ static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
     put_all_versions(&q, kind, c);
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
+    NST_TRY(ocl_bury(rq, kind, c, &change));
     NST_TRY(follow(rq, kind, change.rev, NULL, c));
     return nst_answer_empty(rq, 204);
 }

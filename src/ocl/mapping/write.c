@@ -159,6 +159,13 @@ static void tell(struct ocl_teller *teller, const void *row)
     ocl_tell(teller, &author);
 }
 
+static void ends_of(int64_t out[2], const void *row)
+{
+    const struct ocl_mapping *m = row;
+    out[0] = m->from.source_id;
+    out[1] = m->to.source_id;
+}
+
 const struct ocl_kind ocl_mapping_kind = {
     .resource = &ocl_mapping,
     .word = "Mapping",
@@ -171,5 +178,6 @@ const struct ocl_kind ocl_mapping_kind = {
     .settle = settle,
     .name = name_line,
     .sums = sums,
+    .ends = ends_of,
     .tell = tell,
 };
