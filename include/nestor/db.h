@@ -292,6 +292,11 @@ void nst_reader_close(struct nst_db *db);
  *            process wrote): caches of this reader must be dropped. May be NULL. */
 NST_CHECKED enum nst_err nst_reader_enter(struct nst_db *db, bool *changed);
 
+/* A time in microseconds up to which a read has everything: what it does not see was stamped by a
+ * transaction of this store that began then or later (nst_now of its work). Of other processes on
+ * the same database nothing is known. */
+int64_t nst_db_settled(const struct nst_db *db);
+
 /* End of the tick: leave the read transaction, if one is open. */
 void nst_reader_leave(struct nst_db *db);
 

@@ -77,6 +77,8 @@ struct nst_exchange {
     unsigned headers;
     struct nst_str content_type; /* null: none is sent */
     struct nst_str lines;        /* more headers, as lines that are whole, each with CR LF */
+    int64_t made_at;             /* what the answer shows is of that time, in microseconds: it
+                                    is the Date, if earlier than now; 0: now */
     bool must_close;             /* close the connection after the answer */
     struct nst_str user;         /* for the access log; may be null */
 

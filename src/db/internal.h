@@ -93,6 +93,8 @@ struct nst_db {
     void *handle;      /* sqlite3, PGconn */
     enum nst_err lost; /* why the whole transaction is gone; NST_OK while it is not */
     bool in_tick;      /* readers: a read transaction is open */
+    int64_t settled;   /* see nst_db_settled */
+    unsigned seat;     /* of a writer in the store's `writing` */
     bool has_version;
     uint64_t commits; /* readers: the store's counter when the transaction began */
     int64_t version;  /* readers: SQLite's data_version */
@@ -168,6 +170,8 @@ struct nst_syncs {
     _Atomic unsigned writers; /* that have a transaction */
 };
 
+#define POOL_MAX 256 /* connections of a pool */
+
 struct nst_store {
     struct nst_store_options options;
     char *url;
@@ -181,6 +185,8 @@ struct nst_store {
     pthread_t *thread;
     unsigned thread_count;
     _Atomic uint64_t commits;
+    _Atomic int64_t writing[POOL_MAX]; /* since when each writer is in a transaction; 0: in none */
+    _Atomic unsigned seats;            /* of writers, taken so far */
     struct nst_syncs syncs;
     _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
     _Atomic int64_t fail_in;
@@ -203,6 +209,13 @@ enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool 
 /* Run the jobs of a list in one commit and finish them; returns those that were
  * not run because the transaction was lost on the way. */
 struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs);
+
+/* A write transaction of this connection is about to begin; it has ended, whichever way. */
+void nst_store_write_begins(struct nst_db *db);
+void nst_store_write_ends(struct nst_db *db);
+
+/* A read transaction of this connection is about to begin: note what it will be settled until. */
+void nst_store_read_begins(struct nst_db *db);
 
 /* A connection object; it connects on first use. */
 struct nst_db *nst_pg_new(struct nst_store *store);

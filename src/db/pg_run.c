@@ -191,10 +191,14 @@ static void back_off(unsigned attempt)
 static enum nst_err run_counted(struct nst_db *db, struct nst_job *job)
 {
     struct nst_syncs *s = &db->store->syncs;
-    if (job->kind == NST_JOB_READ)
+    if (job->kind == NST_JOB_READ) {
+        nst_store_read_begins(db);
         return run_once(db, job, BEGIN_READ);
+    }
     unsigned others = atomic_fetch_add(&s->writers, 1);
+    nst_store_write_begins(db);
     enum nst_err err = run_once(db, job, others == 0 ? BEGIN_ALONE : BEGIN_AMONG_OTHERS);
+    nst_store_write_ends(db);
     atomic_fetch_sub(&s->writers, 1);
     return err;
 }

@@ -444,6 +444,7 @@ enum nst_err nst_reader_enter(struct nst_db *db, bool *changed_out)
     if (db->in_tick && db->commits == commits)
         return NST_OK;
     nst_reader_leave(db);
+    nst_store_read_begins(db);
     NST_TRY(control(db, NST_STR("BEGIN")));
     db->in_tick = true;
     db->is_struck = false;
@@ -562,8 +563,10 @@ struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
 {
     db->lost = NST_OK;
     db->is_struck = false;
+    nst_store_write_begins(db);
     enum nst_err err = control(db, NST_STR("BEGIN IMMEDIATE"));
     if (err != NST_OK) {
+        nst_store_write_ends(db);
         finish_all(jobs, err);
         return NULL;
     }
@@ -583,6 +586,7 @@ struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
     if (err != NST_OK && !sqlite3_get_autocommit(db->handle) &&
         control(db, NST_STR("ROLLBACK")) != NST_OK)
         log_failure(db, "rollback failed");
+    nst_store_write_ends(db);
     finish_all(jobs, err);
     return unrun;
 }

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define POOL_DEFAULT    8
-#define POOL_MAX        256
 #define BATCH_DEFAULT   256
 #define QUEUE_DEFAULT   10000
 #define SLOW_DEFAULT    64
@@ -131,6 +130,37 @@ static void submit(struct nst_queue *q, struct nst_job values)
     }
 }
 
+/* ---- What is settled ----
+ * A write stamps its rows when it begins, and they are seen once it has ended. Whoever reads
+ * meanwhile and is told the time of the clock would ask from there on, and miss them. */
+
+void nst_store_write_begins(struct nst_db *db)
+{
+    atomic_store(&db->store->writing[db->seat], nst_now());
+}
+
+void nst_store_write_ends(struct nst_db *db)
+{
+    atomic_store(&db->store->writing[db->seat], 0);
+}
+
+/* The clock is read first: a writer that comes after the look stamps what it writes later. */
+void nst_store_read_begins(struct nst_db *db)
+{
+    unsigned seats = atomic_load(&db->store->seats);
+    db->settled = nst_now();
+    for (unsigned i = 0; i < seats || i == 0; i++) {
+        int64_t since = atomic_load(&db->store->writing[i]);
+        if (since != 0 && since < db->settled)
+            db->settled = since;
+    }
+}
+
+int64_t nst_db_settled(const struct nst_db *db)
+{
+    return db->settled;
+}
+
 /* ---- Threads ---- */
 
 static void *write_loop(void *arg)
@@ -160,6 +190,7 @@ static void *pool_loop(void *arg)
     struct nst_store *store = arg;
     struct nst_db *db = nst_pg_new(store);
     struct nst_job *job;
+    db->seat = atomic_fetch_add(&store->seats, 1);
     while ((job = nst_queue_take(&store->writes, 1)) != NULL) {
         bool is_write = job->kind == NST_JOB_WRITE;
         uint64_t before = db->statements;

@@ -185,9 +185,23 @@ static struct nst_str date_line(struct nst_http_loop *l)
         nst_put_http_date(&b, now);
         nst_put_lit(&b, "\r\n");
         l->date_n = b.n;
+        l->date_at = now - now % NST_SECOND;
         l->date_until = l->now + NST_SECOND - now % NST_SECOND;
     }
     return (struct nst_str){ l->date_line, l->date_n };
+}
+
+/* Who asks from the Date on must miss nothing that this answer does not have yet (V901). */
+static void put_date(struct nst_buf *b, const struct nst_exchange *x)
+{
+    struct nst_str line = date_line(x->loop);
+    if (x->made_at == 0 || x->made_at >= x->loop->date_at) {
+        nst_put(b, line);
+        return;
+    }
+    nst_put_lit(b, "Date: ");
+    nst_put_http_date(b, x->made_at);
+    nst_put_lit(b, "\r\n");
 }
 
 /* RFC 9112, 6.3: what tells the client where the answer ends. */
@@ -214,7 +228,7 @@ static struct nst_str head_of(struct exchange *x)
     nst_buf_init(&b, pub->arena, NST_HTTP_ANSWER_MAX);
     (void)nst_buf_reserve(&b, HEAD_GUESS + pub->lines.n);
     put_status(&b, pub->status);
-    nst_put(&b, date_line(pub->loop));
+    put_date(&b, pub);
     if (pub->content_type.p != NULL)
         put_line(&b, NST_STR("Content-Type"), clean_value(pub, pub->content_type));
     put_framing(&b, x);

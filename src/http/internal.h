@@ -116,6 +116,7 @@ struct nst_http_loop {
     bool is_draining;
     uint64_t id_next;
     int64_t date_until; /* when date_line is a second old */
+    int64_t date_at;    /* its time, in microseconds, a whole second */
     char date_line[40];
     size_t date_n;
     struct libdeflate_compressor *compressor;

@@ -167,6 +167,14 @@ static bool is_for_nobody(const struct job *job)
     return (job->rq.is_gathering || reads_only(&job->rq)) && nst_http_is_gone(job->rq.x);
 }
 
+/* A view may know that what it shows is older still. */
+static void date(struct nst_req *rq)
+{
+    int64_t *at = &rq->x->made_at, settled = nst_db_settled(rq->db);
+    if (reads_only(rq) && (*at == 0 || *at > settled))
+        *at = settled;
+}
+
 static enum nst_err run(struct nst_db *db, void *arg)
 {
     struct job *job = arg;
@@ -176,7 +184,10 @@ static enum nst_err run(struct nst_db *db, void *arg)
     nst_req_rewind(&job->rq);
     job->rq.db = db;
     job->rq.now = nst_now();
-    return nst_run_phases(&job->rq);
+    job->rq.x->made_at = 0;
+    enum nst_err e = nst_run_phases(&job->rq);
+    date(&job->rq);
+    return e;
 }
 
 /* What every answer says; and who asked, for the log. */
