@@ -361,16 +361,21 @@ static enum nst_err unrelease_others(struct nst_req *rq, const struct ocl_versio
 }
 
 /* Freeze the content as it is now: the label takes the revision and its counts of the
- * source, which the request holds. */
+ * source, which the request holds. What changes from here on has no earlier time than the
+ * version: who has it asks for the rest from its time on (V901). */
 static enum nst_err take_label(struct nst_req *rq, struct ocl_version *v)
 {
     struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, rq->db,
-                           "UPDATE repo SET versions = versions + 1, labelled_rev = rev "
-                           "WHERE id = $1 "
-                           "RETURNING rev, concepts, active_concepts, child_concepts, mappings, "
-                           "active_mappings, 0",
-                           NST_INT(v->repo_id)));
+    NST_TRY(nst_query_with(
+        &rows, rq->db,
+        "UPDATE repo SET versions = versions + 1, labelled_rev = rev, "
+        "content_at = " NST_SQL_LATER(
+            "content_at",
+            "$2") " "
+                  "WHERE id = $1 "
+                  "RETURNING rev, concepts, active_concepts, child_concepts, mappings, "
+                  "active_mappings, 0",
+        NST_INT(v->repo_id), NST_INT(rq->now)));
     if (nst_rows_step(rows)) {
         v->rev = nst_rows_int(rows, 0);
         for (unsigned i = 0; i < OCL_COUNTED; i++)
