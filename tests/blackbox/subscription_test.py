@@ -307,7 +307,44 @@ def snapshot(server):
         copy.check()
 
 
-ROUNDS = {"releases": releases, "between": between, "snapshot": snapshot}
+def first_exported(server, url):
+    """The release that OpenMRS takes: the first of the list whose export is there."""
+    for version in server.json(f"{url}/versions"):
+        if "HEAD" not in version["id"]:
+            end = time.monotonic() + PATIENCE
+            while server.send("GET", f"{url}/{version['id']}/export")[0] != 200:
+                assert time.monotonic() < end, "no export after a while"
+                time.sleep(0.2)
+            return version["id"]
+    raise AssertionError("no release")
+
+
+def openmrs(server):
+    """The requests of OpenMRS's subscription module, one by one, addresses without a last slash."""
+    with Author(server) as author:
+        author.pause()
+        author.release("v1")
+        url = "/v2" + author.source.rstrip("/")
+        version = first_exported(server, url)
+        copy = Copy(server, author.source)
+        headers, data = copy.export(version)
+        copy.put(unpacked(headers, data))
+        author.pause()
+        change_three(author)
+        query = urllib.parse.urlencode({
+            "includeMappings": "true", "includeConcepts": "true", "includeRetired": "true",
+            "limit": "100000", "updatedSince": moment(headers)})
+        headers, data = server.expect(200, "GET", f"{url}?{query}", Compress="true")
+        assert headers["Content-Type"] == "application/zip" and headers["Date"], headers
+        document = unpacked(headers, data)
+        assert seen(document) == THREE, document
+        copy.put(document)
+        copy.check()
+        author.release("v2")
+        assert first_exported(server, url) == "v2"
+
+
+ROUNDS = {"releases": releases, "between": between, "snapshot": snapshot, "openmrs": openmrs}
 
 
 # ---- Nothing is missed while others write (servers of its own) ----
