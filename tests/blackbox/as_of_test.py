@@ -22,6 +22,7 @@ class Memory:
     def __init__(self, client, seed):
         self.client, self.random = client, random.Random(seed)
         self.now, self.states, self.times = {}, [{}], []
+        self.made, self.erased = {}, []  # id: since which revision; (id, that, until which)
         client.expect(201, "POST", "/v2/orgs/", {"id": "O", "name": "O"})
         client.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "S", "name": "S"})
 
@@ -37,9 +38,11 @@ class Memory:
             self.ask(201, "POST", "", {"id": one, "concept_class": "C", "datatype": "N/A",
                                        "names": names})
             self.now[one] = (name, False)
+            self.made[one] = len(self.states)
         elif self.random.random() < 0.1:
             self.ask(204, "DELETE", f"{one}/?hardDelete=true")
             del self.now[one]
+            self.erased.append((one, self.made[one], len(self.states)))
             for state in self.states:
                 state.pop(one, None)
         elif self.random.random() < 0.4:
@@ -111,12 +114,16 @@ def differences(memory):
     for first in range(0, len(memory.states), 9):
         for last in range(first, len(memory.states), 11):
             old, new = memory.states[first], memory.states[last]
-            told, after = {}, "limit=3"
+            told, erased, after = {}, [], "limit=3"
             while after:
                 a = memory.client.expect(200, "GET", "/v2/orgs/O/sources/S/$difference/"
                                                      f"?from={first}&to={last}&{after}").json()
-                told.update({c["id"]: c["change"] for c in a["concepts"]})
+                told.update({c["id"]: c["change"] for c in a["concepts"]
+                             if c["change"] != "erased"})
+                erased += [c["id"] for c in a["concepts"] if c["change"] == "erased"]
                 after = a["next"] and "limit=3&" + a["next"].rsplit("&", 1)[1]
+            assert erased == [i for i, made, until in memory.erased
+                              if made <= first < until <= last], (first, last, erased)
             differ = {i for i in new if old.get(i) != new[i]}
             assert differ <= told.keys() <= new.keys(), (first, last, told, differ)
             for one, change in told.items():

@@ -2,6 +2,7 @@
  * intervals know it: only rows that came between are read, whatever the size of the source.
  * Rows of all kinds are numbered in one order, so that a walk goes through all of them. */
 #include "ocl/concept/concept.h"
+#include "ocl/content/tombstone.h"
 #include "ocl/mapping/mapping.h"
 
 #define ROWS_DEFAULT 100
@@ -26,6 +27,7 @@ struct part {
 struct difference {
     const struct ocl_source *source;
     int64_t from, to, limit, last;
+    int64_t erased_first, erased_end; /* numbers of tombstones that came between */
     struct part part[OCL_COUNTED];
     size_t parts, count;
     bool has_more;
@@ -147,6 +149,9 @@ static enum nst_err find_parts(struct difference *d, struct nst_req *rq)
         NST_TRY(ocl_first_after(&p->end, rq, d->source, t, d->to));
         p->first = d->last >= p->first ? d->last + 1 : p->first;
     }
+    NST_TRY(ocl_first_buried_after(&d->erased_first, rq, d->source->row.id, d->from));
+    NST_TRY(ocl_first_buried_after(&d->erased_end, rq, d->source->row.id, d->to));
+    d->erased_first = d->last >= d->erased_first ? d->last + 1 : d->erased_first;
     return NST_OK;
 }
 
@@ -169,14 +174,16 @@ static enum nst_err read_question(struct difference *d, struct nst_req *rq)
 
 /* Those that were present at the end, and came after the beginning; beside them what was
  * present at the beginning, where there was something. */
-static void put_select(struct nst_sql *q, struct nst_req *rq, const struct difference *d, size_t at)
+static void put_present(struct nst_sql *q, struct nst_req *rq, const struct difference *d,
+                        size_t at)
 {
     const struct part *part = &d->part[at];
     const char *t = part->list->kind->resource->table, *object = part->list->kind->object;
     nst_sql_addf(
         q,
         "SELECT * FROM (SELECT %zu AS part, %s.id, %s.mnemonic, %s.retired, p.id AS former, "
-        "p.retired AS was_retired FROM %s LEFT JOIN %s p ON p.repo_id = %s.repo_id "
+        "p.retired AS was_retired, FALSE AS is_erased FROM %s LEFT JOIN %s p ON p.repo_id = "
+        "%s.repo_id "
         "AND p.mnemonic = %s.mnemonic AND p.%s = %s.%s",
         at, t, t, t, t, t, t, t, object, t, object);
     ocl_put_moment(q, "p", d->from);
@@ -195,6 +202,29 @@ static void put_select(struct nst_sql *q, struct nst_req *rq, const struct diffe
     nst_sql_addf(q, ") part%zu", at);
 }
 
+/* Those that were present at the beginning, and were erased until the end. */
+static void put_erased(struct nst_sql *q, struct nst_req *rq, const struct difference *d, size_t at)
+{
+    nst_sql_addf(q,
+                 " UNION ALL SELECT * FROM (SELECT %zu AS part, id, mnemonic, FALSE AS retired, "
+                 "CAST(NULL AS bigint) AS former, FALSE AS was_retired, TRUE AS is_erased "
+                 "FROM tombstone WHERE repo_id = ",
+                 at);
+    nst_sql_bind(q, NST_INT(d->source->row.id));
+    nst_sql_add(q, " AND id >= ");
+    nst_sql_bind(q, NST_INT(d->erased_first));
+    nst_sql_add(q, " AND id < ");
+    nst_sql_bind(q, NST_INT(d->erased_end));
+    nst_sql_add(q, " AND made_rev <= ");
+    nst_sql_bind(q, NST_INT(d->from));
+    nst_sql_add(q, " AND kind = ");
+    nst_sql_bind(q, NST_TEXT(nst_str_z(d->part[at].list->kind->word)));
+    ocl_tombstones_visible(q, rq);
+    nst_sql_add(q, " ORDER BY id LIMIT ");
+    nst_sql_bind(q, NST_INT(d->limit + 1));
+    nst_sql_addf(q, ") erased%zu", at);
+}
+
 static void put_address(struct nst_buf *out, const struct difference *d, const char *kind,
                         struct nst_str code, int64_t version)
 {
@@ -209,17 +239,29 @@ static void put_address(struct nst_buf *out, const struct difference *d, const c
     nst_put_char(out, '"');
 }
 
-/* Columns of put_select. */
-enum { PART, NUMBER_OF, CODE, RETIRED, FORMER, WAS_RETIRED };
+/* Columns of put_present and put_erased. */
+enum { PART, NUMBER_OF, CODE, RETIRED, FORMER, WAS_RETIRED, IS_ERASED };
 
 static const char *change_of(struct nst_rows *rows)
 {
     bool is_retired = nst_rows_bool(rows, RETIRED), was_retired = nst_rows_bool(rows, WAS_RETIRED);
+    if (nst_rows_bool(rows, IS_ERASED))
+        return "erased";
     if (nst_rows_is_null(rows, FORMER))
         return "created";
     if (is_retired == was_retired)
         return "changed";
     return is_retired ? "retired" : "reactivated";
+}
+
+/* The address of a version; null: of none. */
+static void put_version(struct nst_buf *out, const struct difference *d, const char *kind,
+                        struct nst_str code, int64_t version)
+{
+    if (version > 0)
+        put_address(out, d, kind, code, version);
+    else
+        nst_put_lit(out, "null");
 }
 
 static void put_row(struct difference *d, struct nst_rows *rows)
@@ -233,12 +275,10 @@ static void put_row(struct difference *d, struct nst_rows *rows)
     nst_putf(out, ",\"change\":\"%s\",\"url\":", change_of(rows));
     put_address(out, d, kind, code, 0);
     nst_put_lit(out, ",\"version_url\":");
-    put_address(out, d, kind, code, nst_rows_int(rows, NUMBER_OF));
+    put_version(out, d, kind, code,
+                nst_rows_bool(rows, IS_ERASED) ? 0 : nst_rows_int(rows, NUMBER_OF));
     nst_put_lit(out, ",\"previous_version_url\":");
-    if (nst_rows_is_null(rows, FORMER))
-        nst_put_lit(out, "null");
-    else
-        put_address(out, d, kind, code, nst_rows_int(rows, FORMER));
+    put_version(out, d, kind, code, nst_rows_int(rows, FORMER));
     nst_put_char(out, '}');
 }
 
@@ -249,7 +289,8 @@ static enum nst_err put_rows(struct difference *d, struct nst_req *rq)
     nst_sql_init(&q, rq->arena);
     for (size_t i = 0; i < d->parts; i++) {
         nst_sql_add(&q, i > 0 ? " UNION ALL " : "");
-        put_select(&q, rq, d, i);
+        put_present(&q, rq, d, i);
+        put_erased(&q, rq, d, i);
     }
     nst_sql_add(&q, " ORDER BY 2 LIMIT ");
     nst_sql_bind(&q, NST_INT(d->limit + 1));
@@ -303,9 +344,10 @@ static enum nst_err difference_view(struct nst_req *rq)
 #define ROWS \
     "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[" \
     "\"id\",\"change\",\"url\",\"version_url\",\"previous_version_url\"]," \
-    "\"properties\":{\"id\":" TEXT ",\"url\":" TEXT ",\"version_url\":" TEXT "," \
+    "\"properties\":{\"id\":" TEXT ",\"url\":" TEXT "," \
+    "\"version_url\":{\"type\":[\"string\",\"null\"]}," \
     "\"change\":{\"type\":\"string\",\"enum\":[\"created\",\"changed\",\"retired\"," \
-    "\"reactivated\"]},\"previous_version_url\":{\"type\":[\"string\",\"null\"]}}}}"
+    "\"reactivated\",\"erased\"]},\"previous_version_url\":{\"type\":[\"string\",\"null\"]}}}}"
 static const struct nst_response response[] = {
     { 200,
       "What differs, in the order of its last change.",

@@ -20,8 +20,7 @@
 struct part {
     const struct list *list;
     const struct nst_set *set;
-    int64_t first, behind; /* rows from this number on, before that one: newest first; of
-                              tombstones revisions */
+    int64_t first, behind; /* rows from this number on, before that one: newest first */
     int64_t left;          /* rows that may come */
     int64_t offset;        /* rows that are still to be left out before */
     bool has_rows;
@@ -169,7 +168,7 @@ static enum nst_err put_rows(bool *is_over, struct nst_req *rq, const struct wal
 static enum nst_err begin_tombstones(struct part *p, struct nst_req *rq, const struct walk *w,
                                      int64_t since)
 {
-    p->behind = w->rev + 1;
+    NST_TRY(ocl_first_buried_after(&p->behind, rq, w->repo, w->rev));
     return since > 0 ? ocl_first_buried(&p->first, rq, w->repo, since) : NST_OK;
 }
 

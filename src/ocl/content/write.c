@@ -327,18 +327,32 @@ static enum nst_err is_released(bool *out, struct nst_req *rq, const struct ocl_
     return nst_exists(out, rq->db, nst_buf_str(&q.text), q.bound, q.count);
 }
 
+/* The revision that it came with. */
+static enum nst_err find_first(int64_t *rev, struct nst_req *rq, const struct ocl_kind *kind,
+                               const struct ocl_content *c)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "SELECT min(rev_from) FROM %s", kind->resource->table);
+    put_all_versions(&q, kind, c);
+    return nst_sql_int(rev, NULL, rq->db, &q);
+}
+
+/* What is left of it is a tombstone, which has a number as rows have. */
 static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
                           const struct ocl_content *c)
 {
-    const struct ocl_delta delta = { .kind = kind, .former = c };
+    const struct ocl_delta delta = { .numbers = 1, .kind = kind, .former = c };
     struct ocl_change change;
     struct nst_sql q;
+    int64_t made_rev;
+    NST_TRY(find_first(&made_rev, rq, kind, c));
     nst_sql_init(&q, rq->arena);
     nst_sql_addf(&q, "DELETE FROM %s", kind->resource->table);
     put_all_versions(&q, kind, c);
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
-    NST_TRY(ocl_bury(rq, kind, c, &change));
+    NST_TRY(ocl_bury(rq, kind, c, made_rev, &change));
     NST_TRY(follow(rq, kind, change.rev, NULL, c));
     return nst_answer_empty(rq, 204);
 }
