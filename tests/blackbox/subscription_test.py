@@ -219,8 +219,8 @@ class Author:
                            {"id": version, "released": True})
 
     def pause(self):
-        """Until the server's clock shows another second: a Date has no parts of one, and what changed
-        in its second is told again."""
+        """Until the server's clock shows another second: what changed in the second of a Date is
+        told again."""
         date = moment(self.server.expect(200, "GET", f"/v2{self.source}")[0])
         while moment(self.server.expect(200, "GET", f"/v2{self.source}")[0]) == date:
             time.sleep(0.05)
