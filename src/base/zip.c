@@ -2,7 +2,10 @@
  * bytes (Z_SYNC_FLUSH): so a few numbers are all that is kept between them. */
 #include "nestor/base/zip.h"
 
+#include "nestor/base/time.h"
+
 #include <assert.h>
+#include <time.h>
 #include <zlib.h>
 
 #define CHUNK    16384
@@ -35,19 +38,31 @@ static void put_sums(struct nst_buf *out, const struct nst_zip *z)
     put32(out, z->plain);
 }
 
-static void put_kind(struct nst_buf *out)
+/* 4.4.6: in UTC, since a file must not differ by where it is made; seconds are even. */
+static uint32_t dos_time(int64_t time)
+{
+    const time_t seconds = (time_t)(time / NST_SECOND);
+    struct tm at;
+    if (time <= 0 || gmtime_r(&seconds, &at) == NULL || at.tm_year < 80 || at.tm_year > 207)
+        return NO_TIME;
+    return (uint32_t)(at.tm_year - 80) << 25 | (uint32_t)(at.tm_mon + 1) << 21 |
+           (uint32_t)at.tm_mday << 16 | (uint32_t)at.tm_hour << 11 | (uint32_t)at.tm_min << 5 |
+           (uint32_t)at.tm_sec / 2;
+}
+
+static void put_kind(struct nst_buf *out, const struct nst_zip *z)
 {
     put16(out, VERSION);
     put16(out, FLAGS);
     put16(out, DEFLATED);
-    put32(out, NO_TIME);
+    put32(out, dos_time(z->time));
 }
 
 /* 4.3.7: local file header. */
 static void put_local_header(struct nst_buf *out, const struct nst_zip *z)
 {
     nst_put_lit(out, "PK\3\4");
-    put_kind(out);
+    put_kind(out, z);
     put_sums(out, z);
     put16(out, (unsigned)strlen(z->name));
     put16(out, 0);
@@ -63,7 +78,7 @@ static size_t put_directory(struct nst_buf *out, const struct nst_zip *z)
     size_t begin = out->n;
     nst_put_lit(out, "PK\1\2");
     put16(out, MADE_BY);
-    put_kind(out);
+    put_kind(out, z);
     put_sums(out, z);
     put16(out, (unsigned)strlen(z->name));
     put32(out, 0); /* extra field, comment */

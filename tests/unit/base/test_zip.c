@@ -146,6 +146,33 @@ static void what_is_broken_is_not_unpacked(void **state)
     nst_arena_free(a);
 }
 
+#define TIME_AT 10 /* in the local header */
+
+static void a_member_has_the_time_it_is_given_in_utc(void **state)
+{
+    static const char *const piece[] = { NULL };
+    static const struct {
+        int64_t time; /* seconds since 1970 */
+        uint32_t said;
+    } times[] = {
+        { 0, 1u << 21 | 1u << 16 },
+        { 1, 1u << 21 | 1u << 16 }, /* before 1980 */
+        { 1795924941, 46u << 25 | 11u << 21 | 29u << 16 | 4u << 11 | 2u << 5 | 10u },
+        { INT64_C(4354819199), 127u << 25 | 12u << 21 | 31u << 16 | 23u << 11 | 59u << 5 | 29u },
+        { INT64_C(4354819200), 1u << 21 | 1u << 16 }, /* the year 2108 */
+    };
+    struct nst_arena *a = nst_arena_new(4096);
+    (void)state;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct nst_zip z = { .name = "a.json", .time = times[i].time * 1000000 };
+        struct nst_buf out;
+        nst_buf_init(&out, a, 65536);
+        pack(&out, &z, piece);
+        assert_int_equal(number_at(&out, TIME_AT), times[i].said);
+    }
+    nst_arena_free(a);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -154,6 +181,7 @@ int main(void)
         cmocka_unit_test(pieces_are_one_member),
         cmocka_unit_test(same_pieces_are_the_same_bytes),
         cmocka_unit_test(a_member_has_4_gb_at_most),
+        cmocka_unit_test(a_member_has_the_time_it_is_given_in_utc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
