@@ -142,9 +142,9 @@ struct nst_rule {
     bool is_not_empty;                  /* as NST_NOT_EMPTY, for this face */
     const char *empty; /* said where nothing is given, instead of the face's texts; inside of a
                           list of children under the name of the list. NULL: those texts */
-    const char *alias;                  /* another input name, verbatim */
-    const char *told_as, *missing;      /* what its problems are named; what is said when a
-                                           required one is left out. NULL: as the face has it */
+    const char *alias; /* another input name, verbatim */
+    const char *told_as, *missing; /* what its problems are named; what is said when a
+                                      required one is left out. NULL: as the face has it */
 };
 
 /* The answer to a violated unique key. `text` may hold {field} references. */
@@ -255,6 +255,7 @@ struct nst_route {
 #endif
     size_t body_limit;  /* 0: the face's */
     unsigned not_found; /* methods without an action, as 1 << NST_POST, that are 404, not 405 */
+    bool ignores_slash; /* served without the slash at its end as well, whatever the face does */
     const char *doc;
 };
 
@@ -310,9 +311,9 @@ struct nst_switch {
     const char *name;
     enum nst_use of, as;
     const char *doc;
-    const char *also;    /* another switch, which must be true as well; NULL: none */
+    const char *also; /* another switch, which must be true as well; NULL: none */
     const char *also_doc;
-    unsigned limit_max;  /* of NST_LIST: rows of a page where it is true; 0: as the face has it */
+    unsigned limit_max; /* of NST_LIST: rows of a page where it is true; 0: as the face has it */
 };
 
 /* Rows that are shown at once: those of a page, or one alone. */
@@ -422,6 +423,16 @@ struct nst_resource {
     struct nst_hooks hook;
     const char *doc;
 };
+
+/* Of a set whose rows are shown in one way, whatever the query says: neither the switches nor the
+ * members of its resource. */
+#define NST_PLAIN \
+    .switches = (const struct nst_switch[]){ { 0 } }, .member = (const struct nst_member[]) \
+    { \
+        { \
+            0 \
+        } \
+    }
 
 #define NST_FIELDS(array)      .field = (array), .fields = NST_COUNT(array)
 #define NST_SERIALIZERS(array) .serializer = (array), .serializers = NST_COUNT(array)

@@ -19,6 +19,7 @@ struct nst_endpoint;
 struct nst_cache;
 struct nst_places;
 struct nst_shape;
+struct nst_sent_file;
 
 /* Who asks. */
 struct nst_caller {
@@ -59,23 +60,24 @@ struct nst_req {
     struct nst_caller caller;
     struct nst_object chain[NST_CHAIN_MAX]; /* what the path named, outermost first */
     unsigned depth;
-    struct nst_json *body; /* parsed in the bind phase; NULL before and without one */
+    struct nst_json *body;     /* parsed in the bind phase; NULL before and without one */
     struct nst_upload *upload; /* of an action that spools: nst_upload_take; NULL: not taken yet */
     struct nst_problem *problem;
-    struct nst_stream *stream; /* the answer goes on in pieces; NULL: it does not */
-    const char *missing;       /* the resource of the path that was not found */
+    struct nst_stream *stream;  /* the answer goes on in pieces; NULL: it does not */
+    struct nst_sent_file *file; /* the answer is a file; NULL: it is none */
+    const char *missing;        /* the resource of the path that was not found */
     int64_t now;
     int64_t as_of;  /* what the hook `state` said when this walk of a list began; 0: the present */
     void *prepared; /* for the action's gather and prepare */
-    bool is_gathering; /* gather takes the place of the view */
-    bool is_form;      /* the body was a form: all values are texts */
-    bool is_tagged;    /* the view gave its answer an ETag */
-    bool is_unmet;     /* a condition on what is not there: the request may only fail */
-    bool is_page;      /* of a list: the headers so far are those of its grammar */
-    bool wants_zip;    /* the header zip_header of its face asks for that */
-    bool is_tls;       /* the client speaks TLS to a trusted proxy */
-    bool is_internal;  /* no client: the caller is trusted to be who it is */
-    void *context;     /* of internal requests: the application's own */
+    bool is_gathering;          /* gather takes the place of the view */
+    bool is_form;               /* the body was a form: all values are texts */
+    bool is_tagged;             /* the view gave its answer an ETag */
+    bool is_unmet;              /* a condition on what is not there: the request may only fail */
+    bool is_page;               /* of a list: the headers so far are those of its grammar */
+    bool wants_zip;             /* the header zip_header of its face asks for that */
+    bool is_tls;                /* the client speaks TLS to a trusted proxy */
+    bool is_internal;           /* no client: the caller is trusted to be who it is */
+    void *context;              /* of internal requests: the application's own */
     void (*when_durable)(void); /* called once its writes are durable; must not block; or NULL */
 };
 
@@ -253,6 +255,12 @@ enum nst_err nst_answer_empty(struct nst_req *rq, unsigned status);
 /* Answer 200 with the JSON that the view wrote to rq->x->out. */
 enum nst_err nst_answer_json(struct nst_req *rq, unsigned status);
 
+/* Answer 200 with the first `size` bytes of a file, or the range of them that is asked for
+ * (nst_http_answer_file). The view sets content_type, headers and tag; nst_is_known comes before.
+ *   fd  taken over, and closed when the request fails after all
+ * A request from inside the program is not given the file. */
+enum nst_err nst_answer_file(struct nst_req *rq, int fd, uint64_t size);
+
 /* Give the answer an ETag that says what it is made of, instead of one of its bytes: for what
  * leaves in pieces.
  * Returns true when the client has it already: then 304 has been answered.
@@ -336,7 +344,7 @@ struct nst_inner {
     const struct nst_sql *conditions; /* each starting with " AND " */
     const char *order;                /* NULL: the set's */
     int64_t limit;                    /* rows at most */
-    size_t bytes; /* the row that passes them is the last; 0: more than 16 MB are refused */
+    size_t bytes;   /* the row that passes them is the last; 0: more than 16 MB are refused */
     bool is_judged; /* the conditions say what the caller may see: hook.visible is not asked */
     /* Called with each row, which has what its use and the core depth load, and its JSON; both
      * are good until it returns. */

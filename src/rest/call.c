@@ -46,6 +46,7 @@ enum nst_err nst_run_phases(struct nst_req *rq)
     }
     if (e != NST_OK) {
         rq->stream = NULL;
+        rq->file = NULL;
         rq->x->status = 0;
         rq->x->out.n = 0;
         nst_say_when(rq->x, e);
@@ -64,6 +65,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->as_of = 0;
     rq->body = NULL;
     rq->stream = NULL;
+    rq->file = NULL;
     rq->action = NULL;
     rq->when_durable = NULL;
     rq->caller = rq->is_internal ? rq->caller : (struct nst_caller){ 0 };

@@ -64,7 +64,7 @@ struct nst_shape {
     const struct nst_serializer *serializer;
     struct nst_slot *slot;
     size_t count;
-    struct nst_str type;   /* `"Source"`, or null */
+    struct nst_str type;        /* `"Source"`, or null */
     struct nst_columns columns; /* fields to load */
     struct nst_str select;      /* "SELECT ... FROM ... WHERE ..." */
 };
@@ -87,10 +87,10 @@ struct nst_model {
     size_t filters;
     struct nst_link *link; /* a link a field, empty without */
     const struct nst_model **children;
-    int key, identity, parent;     /* indices; -1: none */
+    int key, identity, parent;        /* indices; -1: none */
     const struct nst_resource *above; /* whose rows the parent column names; NULL: none */
-    struct nst_columns core, all;  /* of the two load depths */
-    struct nst_str sources; /* " FROM ... WHERE ...", as every select ends */
+    struct nst_columns core, all;     /* of the two load depths */
+    struct nst_str sources;           /* " FROM ... WHERE ...", as every select ends */
     struct nst_str select_core, select_all, insert;
     struct nst_shape *(*shape)[NST_USE_COUNT]; /* one a face */
 };
@@ -417,6 +417,9 @@ bool nst_is_table_asked(struct nst_req *rq);
 
 /* Say that a document, which is there or known, depends on that header. Once an answer. */
 void nst_zip_mark(struct nst_req *rq);
+
+/* The view has answered with a file: hand it to the HTTP layer, once nothing can fail any more. */
+void nst_send_file(struct nst_req *rq);
 
 /* Let the pieces of a stream go on with that file. */
 struct nst_zip;

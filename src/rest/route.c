@@ -234,8 +234,7 @@ enum nst_err nst_route_tree(struct nst_req *rq, struct nst_str path)
 {
     struct nst_str segment[NST_SEGMENTS_MAX];
     size_t n = 0;
-    if (!nst_str_ends(path, NST_STR("/")) && !rq->face->ignores_slash)
-        return NST_E_NOT_FOUND;
+    bool has_slash = nst_str_ends(path, NST_STR("/")) || rq->face->ignores_slash;
     struct nst_str rest = nst_str_slice(path, 1, path.n);
     while (rest.p != NULL && rest.n > 0) {
         if (n == NST_SEGMENTS_MAX)
@@ -247,6 +246,8 @@ enum nst_err nst_route_tree(struct nst_req *rq, struct nst_str path)
     }
     const struct nst_registry *reg = rq->registry;
     rq->endpoint = walk(reg->root[nst_face_index(reg, rq->face)], segment, n);
+    if (rq->endpoint != NULL && !has_slash && !rq->endpoint->route->ignores_slash)
+        rq->endpoint = NULL;
     if (rq->endpoint == NULL)
         return NST_E_NOT_FOUND;
     rq->vars = 0;

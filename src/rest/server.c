@@ -227,6 +227,7 @@ static void begin_stream(struct job *job)
 {
     if (job->rq.stream != NULL)
         job->rq.x->more = more;
+    nst_send_file(&job->rq);
 }
 
 /* The store has the outcome: a failure of its own (commit, full queue) replaces
@@ -395,7 +396,8 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
 static bool is_coded(const struct nst_exchange *x)
 {
     struct nst_str coding = nst_str_trim(nst_http_request_header(x, "Content-Encoding"));
-    return (x->body.n > 0 || x->body_file > 0) && coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
+    return (x->body.n > 0 || x->body_file > 0) && coding.n > 0 &&
+           !nst_str_eq_nocase(coding, NST_STR("identity"));
 }
 
 /* Null: the path is none. */
