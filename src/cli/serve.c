@@ -3,6 +3,7 @@
 
 #include "nestor/base/log.h"
 #include "ocl/app.h"
+#include "ocl/export/export.h"
 #include "ocl/task/task.h"
 
 #include <fcntl.h>
@@ -84,6 +85,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     options.spool = work.folder;
     if (nst_workers_start(&workers, &work) != NST_OK)
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
+    ocl_export_sweep(work.folder, site->store);
     enum nst_err e = nst_server_start(&server, &options);
     if (e != NST_OK)
         nst_workers_stop(workers);

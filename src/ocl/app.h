@@ -9,16 +9,16 @@
 
 /* A face of this application: names and texts, and its policies. */
 struct ocl_face {
-    struct nst_face face;         /* first: rq->face points here */
-    bool reads_anonymously;       /* V104; the guide needs a token everywhere (G27) */
-    bool lists_retired;           /* G126; V338 hides them unless includeRetired */
-    bool shows_initial;           /* the version INITIAL exists here (G110, V118) */
-    bool releases_one;            /* releasing one version un-releases the others (G13) */
+    struct nst_face face;              /* first: rq->face points here */
+    bool reads_anonymously;            /* V104; the guide needs a token everywhere (G27) */
+    bool lists_retired;                /* G126; V338 hides them unless includeRetired */
+    bool shows_initial;                /* the version INITIAL exists here (G110, V118) */
+    bool releases_one;                 /* releasing one version un-releases the others (G13) */
     bool versions_describe_themselves; /* a version's description is never its source's (G12) */
-    bool names_missing;           /* 404 of a repository names its model (V344) */
-    bool replaces_lists;          /* a list that PUT leaves out is empty (V247) */
-    bool tells_unchanged;         /* 208 where nothing changes, and no version (V404) */
-    bool emails_are_unique;       /* nobody is given another's address (V211) */
+    bool names_missing;                /* 404 of a repository names its model (V344) */
+    bool replaces_lists;               /* a list that PUT leaves out is empty (V247) */
+    bool tells_unchanged;              /* 208 where nothing changes, and no version (V404) */
+    bool emails_are_unique;            /* nobody is given another's address (V211) */
     bool tells_deactivated;       /* to who knows the password; else as if unknown (V802, G85) */
     const char *released_refusal; /* withdrawing the released version; NULL: allowed */
 };
@@ -75,7 +75,11 @@ extern const struct nst_resource *const ocl_resources[];
     }
 
 /* Rows of .sort: by rank there is no other order than the usual one yet (V332). */
-#define OCL_RANKED { "score" }, { "best_match" }
+#define OCL_RANKED \
+    { "score" }, \
+    { \
+        "best_match" \
+    }
 
 /* Bytes that the hook `keep` of content has of a row: its standard checksum, the smart one. */
 #define OCL_KEPT ((size_t)2 * OCL_CHECKSUM_LENGTH)
@@ -83,7 +87,8 @@ extern const struct nst_resource *const ocl_resources[];
 /* Rows of .switches: of content its checksums alone, with more rows than other pages (V243). */
 #define OCL_DIGEST(sentence) \
     { \
-        "brief", NST_LIST, NST_DIGEST, sentence, .also = "checksums", \
+        "brief", NST_LIST, NST_DIGEST, sentence, \
+            .also = "checksums", \
             .also_doc = "With brief: the checksums and what they are of, 20000 rows at most.", \
             .limit_max = 20000 \
     }
@@ -167,6 +172,12 @@ enum nst_err ocl_visible_repos(struct nst_sql *q, struct nst_req *rq);
 
 /* The other ones: what the caller may not see. */
 void ocl_hidden_repos(struct nst_sql *q, struct nst_req *rq);
+
+/* A condition: what stands in `own` may be read by somebody who may not see `far`; both are `repo`
+ * under some name. What is made for every reader alike (exports) says nothing of such a source. */
+#define OCL_HIDDEN_FROM_READERS(far, own) \
+    far ".public_access = 'None' AND NOT (" own ".public_access = 'None' AND " own \
+        ".owner_type = " far ".owner_type AND " own ".owner_id = " far ".owner_id)"
 
 /* True when the user is a member of the organisation now.
  * Errors: those of nst_query. */

@@ -1,6 +1,7 @@
 /* What belongs to what, said once: closing a row hides what belongs to it, opening it again
  * shows that, erasing one takes that with it. */
 #include "app.h"
+#include "export/export.h"
 
 /* Rows of `table` belong to the row of `of` whose id is in `column`. */
 struct belonging {
@@ -38,6 +39,8 @@ static const struct belonging belongings[] = {
     { "map_project", "user_id", "account", NULL, NULL },
     { "url_registry", "org_id", "org", NULL, NULL },
     { "url_registry", "user_id", "account", NULL, NULL },
+    { "repo_export_hidden", "repo_id", "repo", NULL, NULL },
+    { "repo_export", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "end_id", "repo", NULL, NULL },
     { "present_name", "repo_id", "repo", NULL, NULL },
@@ -216,6 +219,7 @@ static enum nst_err close_account(struct nst_db *db, int64_t account, int64_t no
 static enum nst_err erase_account(struct nst_db *db, int64_t account, int64_t now)
 {
     (void)now;
+    NST_TRY(ocl_exports_renamed(db, account));
     return with_account(db, account, ocl_erase_below);
 }
 

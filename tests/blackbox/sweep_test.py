@@ -300,6 +300,11 @@ def answers_fit(sweep):
     assert not sweep.faults, f"{len(sweep.faults)} kinds of answers that are not documented"
 
 
+# How far a task is decides which of its successes an operation answers: src/ocl/export/export.http
+# and export_test.py wait for each.
+BY_TASK = re.compile("/export/$")
+
+
 def everything_was_asked(sweep):
     missing = [f"{o} by {name}" for o in sweep.document.operations for name in IDENTITIES
                if (str(o), name) not in sweep.seen]
@@ -308,7 +313,7 @@ def everything_was_asked(sweep):
 
 def everything_succeeds(sweep):
     missing = [f"{o}: {status}" for o in sweep.document.operations for status in o.successes()
-               if (str(o), status) not in sweep.seen]
+               if (str(o), status) not in sweep.seen and not BY_TASK.search(o.path)]
     assert not missing, f"never answered: {missing}"
 
 

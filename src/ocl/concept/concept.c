@@ -64,6 +64,7 @@ static const struct nst_field concept_field[] = {
     NST_MADE("child_concept_urls", &ocl_child_urls, "{children}{owner_url}{source}",
              .doc = "Addresses of more special concepts."),
     NST_CONSTANT("collection_versions", "[]", .doc = "Collection versions that hold it."),
+    NST_CONSTANT("was_latest", "true", .doc = "It was the newest when its release was made."),
     NST_LINK("url", PLACE, .doc = "Address of the concept."),
     NST_LINK("version_url", PLACE "{version}/", .doc = "Address of the version."),
     NST_LINK("previous_version_url", PLACE "{previous_version}/",
@@ -118,7 +119,7 @@ static const struct nst_rule v2_rule[] = {
     "Owner=owner Source=source Concept_ID=id Name=display_name Locale=display_locale " \
     "Concept_Class=concept_class Datatype=datatype Retired=retired External_ID=external_id " \
     "Last_Updated=version_created_at Updated_By=version_created_by "
-#define NOT_YET  "mappings" /* V238 */
+#define NOT_YET "mappings" /* V238 */
 #define V2_SETTABLE \
     "descriptions external_id extras retired update_comment retire_reason " \
     "parent_concept_urls" /* V406 */
@@ -133,8 +134,8 @@ static const struct nst_serializer concept_serializer[] = {
     { V2, NST_DETAIL, "uuid " V2_DETAIL "version=uuid" V2_DETAIL_END }, /* V241 */
     { V2, NST_LIST, "uuid " V2_ROW "version=uuid" V2_ROW_END },         /* V242 */
     { V2, NST_TABLE, TABLE_ROW "URI=url" },
-    { V2, NST_BRIEF, "uuid " V2_BRIEF },                                /* V243 */
-    { V2, NST_DIGEST, DIGEST },                                         /* V243 */
+    { V2, NST_BRIEF, "uuid " V2_BRIEF }, /* V243 */
+    { V2, NST_DIGEST, DIGEST },          /* V243 */
     { V2, NST_CREATE, "id concept_class* datatype* names* " V2_SETTABLE, .rules = v2_rule,
       .duplicate = V2_TAKEN }, /* V238 */
     { V2, NST_UPDATE, "concept_class datatype names " V2_SETTABLE, .rules = v2_rule,
@@ -176,6 +177,19 @@ static const struct nst_serializer pinned_serializer[] = {
     { V2, NST_TABLE, TABLE_ROW "URI=version_url" },
     { V2, NST_BRIEF, "uuid=version_number " V2_BRIEF },
     { V2, NST_DIGEST, DIGEST },
+};
+
+/* A concept as the export of a version has it (V621): nothing of what came after it. */
+static const struct nst_serializer exported_serializer[] = {
+    { V2, NST_DETAIL,
+      "type uuid=version_number id external_id concept_class datatype display_name "
+      "display_locale names descriptions extras retired source source_url owner owner_name=owner "
+      "owner_url version=version_number created_on=created_at updated_on=version_created_at "
+      "version_created_on=version_created_at version_created_by update_comment "
+      "is_latest_version=was_latest locale=display_locale url owner_type version_url "
+      "previous_version_url parent_concept_urls=parent_urls child_concept_urls "
+      "version_updated_on=version_created_at version_updated_by=version_created_by checksums "
+      "retire_reason" },
 };
 
 /* ---- Members that are asked for (V244, V245) ---- */
@@ -585,7 +599,9 @@ static const struct nst_set concept_sets[] = {
       .doc = "The version of a concept that a version of its source holds." },
     [OCL_HELD] = { "held_concept", NST_SERIALIZERS(pinned_serializer), .member = pinned_member,
                    .doc = "A concept that something in a version of a source leads to." },
-    { 0 },
+    [OCL_EXPORTED] = { "exported_concept", NST_SERIALIZERS(exported_serializer), NST_PLAIN,
+                       .doc = "A concept as the export of a version has it." },
+    [OCL_EXPORTED + 1] = { 0 },
 };
 
 const struct nst_resource ocl_concept = {

@@ -10,7 +10,7 @@ struct ocl_concept {
     struct nst_str preferred_name, preferred_locale; /* what the guide shows; null: the same */
     struct nst_str guide_name, guide_locale, terms;
     struct nst_str declared, declared_values; /* properties of its source; the extras, if any */
-    struct nst_str parents, children; /* codes, a line each; null: none */
+    struct nst_str parents, children;         /* codes, a line each; null: none */
     const struct nst_json *name_tree; /* names as a tree, where they were just made; or NULL */
 };
 
@@ -22,9 +22,12 @@ extern const struct nst_resource ocl_concept, ocl_concept_name, ocl_concept_desc
 
 extern const struct ocl_kind ocl_concept_kind;
 
-/* Place in ocl_concept.sets: rows of a version as that of OCL_PINNED shows them, with the properties
- * that their source declares now: which version of theirs is meant, nobody says. */
+/* Place in ocl_concept.sets: rows of a version as that of OCL_PINNED shows them, with the
+ * properties that their source declares now: which version of theirs is meant, nobody says. */
 #define OCL_HELD 3
+
+/* Place in ocl_concept.sets: concepts as the export of a version has them. */
+#define OCL_EXPORTED 4
 
 /* Limit rows of the sets below a version of the source to what that version declares; they are one
  * for each version otherwise. */

@@ -17,10 +17,15 @@ struct ocl_end {
 struct ocl_mapping {
     struct ocl_content content;
     struct nst_str map_type, sort_weight, natural_key;
+    struct nst_str held_by; /* of an export: the version that it is of */
     struct ocl_end from, to;
 };
 
 extern const struct nst_resource ocl_mapping;
+
+/* Mappings as the export of a version has them (exported.c). Rows are chosen by repo.export_id,
+ * too, the number of the export. */
+extern const struct nst_resource ocl_exported_mapping;
 
 extern const struct ocl_kind ocl_mapping_kind;
 
@@ -40,9 +45,9 @@ struct ocl_embedding {
     bool is_inverse;   /* with those that lead to the concept */
 };
 
-/* Of concepts, of which the rows need no more than number, id and repo_id, the mappings of their source
- * that the caller may see and that are not retired, as JSON lists.
- * Errors: those of nst_each_row. */
+/* Of concepts, of which the rows need no more than number, id and repo_id, the mappings of their
+ * source that the caller may see and that are not retired, as JSON lists. Errors: those of
+ * nst_each_row. */
 NST_CHECKED enum nst_err ocl_embed_mappings(struct nst_req *rq, const struct nst_shown *shown,
                                             const struct ocl_embedding *how);
 

@@ -163,6 +163,7 @@ static const struct nst_field source_field[] = {
               .doc = "Address of the topmost concept."),
     OCL_DECLARED_FIELDS(ocl_source),
     OCL_LOGO_FIELDS(ocl_source, "logo.repo_id = repo.id", "{owner_url}sources/{id}/"),
+    NST_CONSTANT("no_logo", "null", .doc = "A picture is no part of a version."),
     NST_LINK("url", "{owner_url}sources/{id}/", .doc = "Address of the source."),
     NST_LINK("versions_url", "{owner_url}sources/{id}/versions/", .doc = "Its versions."),
     NST_LINK("concepts_url", "{owner_url}sources/{id}/concepts/", .doc = "Its concepts."),
@@ -210,6 +211,16 @@ static const struct nst_rule v2_rule[] = {
 /* V224, V236. */
 #define NOT_YET "hierarchy_root"
 
+#define V2_DETAIL_OF(logo) \
+    "type uuid id short_code=id name full_name description source_type " \
+    "custom_validation_schema public_access default_locale supported_locales=locales website " \
+    "url owner owner_type owner_url created_on=created_at updated_on=updated_at created_by " \
+    "updated_by extras external_id versions_url version concepts_url mappings_url " \
+    "canonical_url identifier publisher contact jurisdiction purpose copyright content_type " \
+    "revision_date " logo " text experimental case_sensitive collection_reference " \
+    "hierarchy_meaning compositional version_needed hierarchy_root_url meta properties filters " \
+    "match_algorithms released retired checksums created_at updated_at " OCL_AUTOIDS
+
 static const struct nst_serializer source_serializer[] = {
     { GUIDE, NST_LIST, "shortCode=id name url" }, /* G11 */
     { GUIDE, NST_DETAIL,                          /* G9 */
@@ -227,16 +238,7 @@ static const struct nst_serializer source_serializer[] = {
       "Source_Type=source_type Description=description Default_Locale=default_locale "
       "Supported_Locales=locales Website=website External_ID=external_id Last_Updated=updated_at "
       "Updated_By=updated_by URI=url" },
-    { V2, NST_DETAIL,
-      "type uuid id short_code=id name full_name description source_type custom_validation_schema "
-      "public_access default_locale supported_locales=locales website url owner owner_type "
-      "owner_url "
-      "created_on=created_at updated_on=updated_at created_by updated_by extras external_id "
-      "versions_url version concepts_url mappings_url canonical_url identifier publisher contact "
-      "jurisdiction purpose copyright content_type revision_date logo_url text experimental "
-      "case_sensitive collection_reference hierarchy_meaning compositional version_needed "
-      "hierarchy_root_url meta properties filters match_algorithms released retired checksums "
-      "created_at updated_at " OCL_AUTOIDS },
+    { V2, NST_DETAIL, V2_DETAIL_OF("logo_url") },
     { V2, NST_CREATE, "id* name* hierarchy_root_url " V2_SETTABLE, .rules = v2_rule,
       .duplicate = V2_TAKEN, .not_yet = NOT_YET " released" },
     { V2, NST_UPDATE, "name hierarchy_root_url " V2_SETTABLE, .rules = v2_rule,
@@ -597,10 +599,43 @@ static const struct nst_sort source_sort[] = {
 };
 
 /* The first is with those that are gone (thing.c). */
+/* ---- A source as a version of it says that it was (V619) ---- */
+
+/* What a version keeps, what its export keeps besides, and what never changes or is about now.
+ * A version keeps its languages with the default one first. */
+#define EXPORTED \
+    "(SELECT x.version_id AS said_id, r.id, r.kind, r.mnemonic, r.owner, r.owner_type, " \
+    "r.owner_url, r.owner_id, r.versions, r.content_at, r.next_number, r.is_active, " \
+    "r.owner_is_active, r.created_at, r.created_by, x.description, x.retired, x.public_access, " \
+    "x.source_updated_at AS updated_at, x.source_updated_by AS updated_by, " \
+    "v.rev, v.concepts, v.active_concepts, v.child_concepts, v.mappings, v.active_mappings, " \
+    "v.name, v.full_name, v.source_type, v.default_locale, " \
+    "CASE WHEN length(v.supported_locales) > length(v.default_locale) + 1 " \
+    "THEN substr(v.supported_locales, length(v.default_locale) + 2) END AS supported_locales, " \
+    "v.website, v.external_id, v.extras, v.custom_validation_schema, v.canonical_url, " \
+    "v.identifier, v.contact, v.jurisdiction, v.meta, v.publisher, v.purpose, v.copyright, " \
+    "v.revision_date, v.text, v.content_type, v.collection_reference, v.hierarchy_meaning, " \
+    "v.version_needed, v.experimental, v.case_sensitive, v.compositional, v.hierarchy_root, " \
+    "v.properties, v.filters, v.match_algorithms, " \
+    "v.autoid_concept_mnemonic, v.autoid_concept_external_id, " \
+    "v.autoid_concept_name_external_id, v.autoid_concept_description_external_id, " \
+    "v.autoid_mapping_mnemonic, v.autoid_mapping_external_id, " \
+    "v.autoid_concept_mnemonic_start_from, v.autoid_concept_external_id_start_from, " \
+    "v.autoid_mapping_mnemonic_start_from, v.autoid_mapping_external_id_start_from " \
+    "FROM repo r JOIN repo_export x ON x.repo_id = r.id AND NOT x.is_head " \
+    "JOIN repo_version v ON v.id = x.version_id) repo"
+
+static const struct nst_serializer exported_serializer[] = {
+    { V2, NST_DETAIL, V2_DETAIL_OF("logo_url=no_logo") },
+};
+
 static const struct nst_set source_sets[] = {
-    { "any_source", .where = "repo.kind = 'source' AND repo.owner_is_active",
-      .doc = "A source, or one that was deleted." },
-    { 0 },
+    [OCL_ANY_SOURCE] = { "any_source", .where = "repo.kind = 'source' AND repo.owner_is_active",
+                         .doc = "A source, or one that was deleted." },
+    [OCL_EXPORTED_SOURCE] = { "exported_source", .from = EXPORTED,
+                              NST_SERIALIZERS(exported_serializer), NST_PLAIN,
+                              .doc = "A source as a version of it says that it was." },
+    [OCL_EXPORTED_SOURCE + 1] = { 0 },
 };
 
 const struct nst_resource ocl_source = {

@@ -79,7 +79,8 @@ struct ocl_source {
         { "autoid_concept_description_external_id", .choices = "uuid" }, \
         { "autoid_mapping_mnemonic", .choices = "sequential|uuid" }, \
         { "autoid_mapping_external_id", .choices = "sequential|uuid" }, \
-        { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", .format = "uri" }, \
+        { "canonical_url", .fits = nst_str_is_uri, .unfit = "Enter a valid URI.", \
+          .format = "uri" }, \
         { "custom_validation_schema", .choices = "None|OpenMRS" }, \
         { "content_type", .choices = "not-present|example|fragment|complete|supplement" }, \
     { \
@@ -106,5 +107,9 @@ struct ocl_source {
 #define OCL_AT(repo)      OCL_IS_SOURCE(repo) " AND " OCL_ADDRESS(repo) " = "
 
 extern const struct nst_resource ocl_source;
+
+/* Places in its sets: with those that are gone; a source as a version of it says that it was, for
+ * its export: rows are chosen by repo.said_id, the number of the version. */
+enum { OCL_ANY_SOURCE, OCL_EXPORTED_SOURCE };
 
 #endif

@@ -3,8 +3,10 @@
 #include "task.h"
 
 #include "ocl/bulk_import/bulk_import.h"
+#include "ocl/export/export.h"
 
-const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task, NULL };
+const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task, &ocl_export_task,
+                                                       NULL };
 
 /* ---- What is shown ---- */
 

@@ -8,6 +8,7 @@
 #include "ocl/app.h"
 #include "ocl/concept/concept.h"
 #include "ocl/event/event.h"
+#include "ocl/export/export.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/mapping/mapping.h"
@@ -246,6 +247,7 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
                           "UPDATE repo SET owner = $1, owner_url = $2 "
                           "WHERE owner_type = 'User' AND owner_id = $3",
                           NST_TEXT(u->username), NST_TEXT(url), NST_INT(u->row.id)));
+    NST_TRY(ocl_exports_renamed(rq->db, u->row.id));
     return ocl_concepts_moved(rq, u->row.id);
 }
 

@@ -7,6 +7,7 @@
 #include "ocl/content/content.h"
 #include "ocl/content/inside.h"
 #include "ocl/event/event.h"
+#include "ocl/export/export.h"
 #include "ocl/extras.h"
 #include "ocl/logo/logo.h"
 #include "ocl/source/declared.h"
@@ -108,6 +109,10 @@ static const struct nst_field version_field[] = {
               .doc = "Id of the former version."),
     NST_FIELD("parent_version", ocl_version, parent_version, &nst_slug,
               .column = OTHER("parent_id"), .flags = NST_LAZY, .doc = "Id of the parent version."),
+    NST_FIELD("former_version", ocl_version, former_version, &nst_slug,
+              .column = "(SELECT v.mnemonic FROM repo_version v "
+                        "WHERE v.id = repo_version.previous_id)",
+              .flags = NST_LAZY, .doc = "Id of the former version, which may be gone."),
     SOURCE_COLUMN("versions", versions, &nst_int, "repo.versions", "Versions of the source."),
     SOURCE_COLUMN("source", source, &nst_slug, "repo.mnemonic", "Id of the source."),
     SOURCE_COLUMN("owner", owner, &nst_slug, "repo.owner", "Id of the owner."),
@@ -141,6 +146,7 @@ static const struct nst_field version_field[] = {
     OCL_AUTOID_FIELDS(ocl_version),
     OCL_LOGO_FIELDS(ocl_version, "logo.repo_id = repo_version.repo_id",
                     "{owner_url}sources/{source}/"),
+    NST_CONSTANT("no_logo", "null", .doc = "A picture is no part of a version."),
     NST_CONSTANT("none", "[]", .doc = "What is not built yet: exports elsewhere."),
     OCL_DECLARED_FIELDS(ocl_version),
     NST_FIELD("path", ocl_version, path, &nst_url,
@@ -154,6 +160,8 @@ static const struct nst_field version_field[] = {
     NST_LINK("source_url", "{owner_url}sources/{source}/", .doc = "Address of the source."),
     NST_LINK("previous_version_url", "{owner_url}sources/{source}/{previous_version}/",
              .doc = "Address of the former version."),
+    NST_LINK("former_version_url", "{owner_url}sources/{source}/{former_version}/",
+             .doc = "Address of the former version, which may be gone."),
     NST_LINK("parent_version_url", "{owner_url}sources/{source}/{parent_version}/",
              .doc = "Address of the parent version."),
     NST_LINK("concepts_url", "{owner_url}sources/{source}/{path}concepts/", .doc = "Its concepts."),
@@ -203,16 +211,17 @@ static const struct nst_rule v2_rule[] = {
     "type short_code=source name url=source_url canonical_url owner owner_type owner_url " \
     "version=id id created_at updated_at released retired version_url=url " \
     "previous_version_url checksums source_type match_algorithms external_exports=none"
-#define V2_DETAIL \
+#define V2_DETAIL_OF(former, logo) \
     "type uuid id short_code=source name full_name description source_type public_access " \
     "url=source_url canonical_url owner owner_type owner_url version=id created_on=created_at " \
     "updated_on=updated_at created_at updated_at created_by updated_by released retired " \
-    "external_id extras version_url=url previous_version_url concepts_url is_processing " \
+    "external_id extras version_url=url " former " concepts_url is_processing " \
     "checksums custom_validation_schema default_locale supported_locales website versions_url " \
     "mappings_url identifier publisher contact jurisdiction purpose copyright content_type " \
-    "revision_date logo_url text experimental case_sensitive collection_reference " \
+    "revision_date " logo " text experimental case_sensitive collection_reference " \
     "hierarchy_meaning compositional version_needed hierarchy_root_url meta " \
     "properties filters match_algorithms " OCL_AUTOIDS
+#define V2_DETAIL V2_DETAIL_OF("previous_version_url", "logo_url")
 
 /* V232; `public_access` is the source's (G118). */
 #define V2_SETTABLE "name " OCL_METADATA
@@ -348,16 +357,37 @@ static enum nst_err bind_links(struct nst_req *rq, struct ocl_version *v)
     return failed ? NST_E_INVALID : NST_OK;
 }
 
-/* G13: releasing one un-releases the former, in the same transaction. */
+/* G13: releasing one un-releases the former, in the same transaction; more than one is there where
+ * the other face released them. Their exports say so, too. */
+#define STEP ((size_t)100)
+
+static enum nst_err unrelease_some(size_t *count, struct nst_req *rq, const struct ocl_version *v)
+{
+    struct nst_rows *rows;
+    int64_t id[STEP];
+    *count = 0;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "UPDATE repo_version SET released = FALSE, "
+                           "updated_at = " NST_SQL_LATER(
+                               "updated_at",
+                               "$1") " WHERE id IN (SELECT o.id FROM repo_version o WHERE "
+                                     "o.repo_id = $2 AND o.released AND o.id <> $3 ORDER BY o.id "
+                                     "LIMIT 100) RETURNING id",
+                           NST_INT(rq->now), NST_INT(v->repo_id), NST_INT(v->row.id)));
+    while (*count < STEP && nst_rows_step(rows))
+        id[(*count)++] = nst_rows_int(rows, 0);
+    NST_TRY(nst_rows_end(rows));
+    for (size_t i = 0; i < *count; i++)
+        NST_TRY(ocl_export_queue(rq, id[i]));
+    return NST_OK;
+}
+
 static enum nst_err unrelease_others(struct nst_req *rq, const struct ocl_version *v)
 {
-    if (!v->released || !ocl_face_of(rq)->releases_one)
-        return NST_OK;
-    return nst_exec_with(NULL, rq->db,
-                         "UPDATE repo_version SET released = FALSE, "
-                         "updated_at = " NST_SQL_LATER(
-                             "updated_at", "$1") " WHERE repo_id = $2 AND released AND id <> $3",
-                         NST_INT(rq->now), NST_INT(v->repo_id), NST_INT(v->row.id));
+    size_t count = v->released && ocl_face_of(rq)->releases_one ? STEP : 0;
+    while (count == STEP)
+        NST_TRY(unrelease_some(&count, rq, v));
+    return NST_OK;
 }
 
 /* Freeze the content as it is now: the label takes the revision and its counts of the
@@ -433,9 +463,19 @@ static enum nst_err record_release(struct nst_req *rq, const struct ocl_version 
     return v->released ? ocl_record(rq, &event) : NST_OK;
 }
 
+/* V618 */
 static enum nst_err version_after_create(struct nst_req *rq, void *row)
 {
-    return record_release(rq, row);
+    const struct ocl_version *v = row;
+    NST_TRY(ocl_export_open(rq, v->row.id));
+    NST_TRY(ocl_export_queue(rq, v->row.id));
+    return record_release(rq, v);
+}
+
+/* Its export says what it says. */
+static enum nst_err version_after_update(struct nst_req *rq, void *row)
+{
+    return ocl_export_queue(rq, ((const struct nst_row *)row)->id);
 }
 
 /* A new default takes the place of the one before it. */
@@ -470,12 +510,14 @@ static enum nst_err version_before_update(struct nst_req *rq, void *row)
 static enum nst_err version_destroy(struct nst_req *rq)
 {
     const struct ocl_version *v = nst_object(rq)->row;
+    bool was_there;
     if (v->released && ocl_face_of(rq)->releases_one)
         return nst_fail(rq, NST_E_INVALID, "non_field_errors",
                         NST_STR("Cannot deactivate a version that is currently released.  Please "
                                 "release another version before deactivating this one."));
     NST_TRY(nst_exec_with(NULL, rq->db, "UPDATE repo SET versions = versions - 1 WHERE id = $1",
                           NST_INT(v->repo_id)));
+    NST_TRY(ocl_export_drop(&was_there, rq, &(struct ocl_export_key){ .version_id = v->row.id }));
     return nst_destroy(rq);
 }
 
@@ -488,7 +530,8 @@ enum nst_err ocl_version_make_initial(struct nst_req *rq, const struct ocl_sourc
     take_metadata(rq, v, source);
     put_default_first(rq, v, v->supported_locales);
     NST_TRY(nst_next_id(&v->row.id, rq->db, "repo_version", 1));
-    return nst_insert(rq, &ocl_version, v);
+    NST_TRY(nst_insert(rq, &ocl_version, v));
+    return ocl_export_open(rq, v->row.id);
 }
 
 #define PRIVATE(view) \
@@ -674,6 +717,19 @@ static const struct nst_switch listed_switches[] = {
     { 0 },
 };
 
+/* ---- Versions as their exports show them (V619): nothing that changes behind them ---- */
+
+#define EXPORTED \
+    "repo_version JOIN (SELECT r.id, r.mnemonic, r.owner, r.owner_type, r.owner_url, r.versions, " \
+    "x.version_id AS said_id, x.public_access FROM repo r " \
+    "JOIN repo_export x ON x.repo_id = r.id WHERE NOT x.is_head) repo " \
+    "ON repo.id = repo_version.repo_id AND repo.said_id = repo_version.id"
+
+static const struct nst_serializer exported_serializer[] = {
+    { V2, NST_DETAIL, V2_DETAIL_OF("previous_version_url=former_version_url", "logo_url=no_logo"),
+      .type = "Source Version" },
+};
+
 static const struct nst_set version_sets[] = {
     [OCL_LISTED] = { "listed_version",
                      .from =
@@ -682,7 +738,10 @@ static const struct nst_set version_sets[] = {
                      .switches = listed_switches, .asked = listed_asked,
                      .hook = { .scope = listed_scope },
                      .doc = "A version of a source, or its present state." },
-    [OCL_LISTED + 1] = { 0 },
+    [OCL_EXPORTED_VERSION] = { "exported_version", .from = EXPORTED,
+                               NST_SERIALIZERS(exported_serializer), NST_PLAIN,
+                               .doc = "A version of a source as its export has it." },
+    [OCL_EXPORTED_VERSION + 1] = { 0 },
 };
 
 const struct nst_resource ocl_version = {
@@ -704,6 +763,7 @@ const struct nst_resource ocl_version = {
               .alias = version_alias,
               .before_create = version_before_create,
               .after_create = version_after_create,
-              .before_update = version_before_update },
+              .before_update = version_before_update,
+              .after_update = version_after_update },
     .doc = "A frozen state of a source.",
 };

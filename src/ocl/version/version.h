@@ -11,7 +11,8 @@ struct ocl_version {
     bool released, retired, is_active;
     int64_t repo_id, rev, versions, previous_id, parent_id;
     struct ocl_count count[OCL_COUNTED];
-    struct nst_str previous_version, parent_version, creator, updater, logo, public_access;
+    struct nst_str previous_version, former_version, parent_version, creator, updater, logo,
+        public_access;
     struct nst_str source_type, website, default_locale, supported_locales, identifier, contact;
     struct nst_str custom_validation_schema, jurisdiction, meta, publisher, purpose, copyright;
     struct nst_str revision_date, text, content_type, collection_reference, hierarchy_meaning;
@@ -24,8 +25,8 @@ struct ocl_version {
 
 extern const struct nst_resource ocl_version;
 
-/* Place in its sets: versions as v2 lists them, HEAD among them. */
-enum { OCL_LISTED };
+/* Places in its sets: versions as v2 lists them, HEAD among them; as their exports have them. */
+enum { OCL_LISTED, OCL_EXPORTED_VERSION };
 
 /* Store the version INITIAL of a new repository (G110). */
 NST_CHECKED enum nst_err ocl_version_make_initial(struct nst_req *rq,

@@ -1,0 +1,240 @@
+/* The address of an export (V615 to V617, G154): fetch it, have it made, drop it. */
+#include "export.h"
+
+#include "ocl/task/task.h"
+#include "ocl/version/version.h"
+
+#include <unistd.h>
+
+static const char of_head[] = "HEAD"; /* .arg of the routes of the present content */
+
+static bool is_of_head(const struct nst_req *rq)
+{
+    return rq->action->arg == of_head;
+}
+
+/* ---- Who may ---- */
+
+/* The present content is exported for administrators alone; others hear that the method is not
+ * allowed there (V615). */
+static enum nst_err admits(struct nst_req *rq)
+{
+    NST_TRY(ocl_any_token(rq));
+    if (!is_of_head(rq) || ocl_staff_only(rq) == NST_OK)
+        return NST_OK;
+    nst_http_add_header(rq->x, "Allow", NST_STR("OPTIONS"));
+    return nst_answer_empty(rq, 405);
+}
+
+/* V617 */
+static enum nst_err admits_removal(struct nst_req *rq)
+{
+    NST_TRY(admits(rq));
+    if (rq->x->status != 0)
+        return NST_OK;
+    enum nst_err e = ocl_has_private_access(rq);
+    return e == NST_E_FORBIDDEN ? nst_answer_empty(rq, 403) : e;
+}
+
+/* ---- Which one ---- */
+
+/* The present content is kept with the version that every source begins with. */
+static enum nst_err initial_of(int64_t *id, struct nst_req *rq, int64_t repo)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id FROM repo_version WHERE mnemonic = 'INITIAL' AND repo_id = ");
+    nst_sql_bind(&q, NST_INT(repo));
+    return nst_sql_int(id, NULL, rq->db, &q);
+}
+
+static enum nst_err key_of(struct ocl_export_key *key, struct nst_req *rq)
+{
+    *key = (struct ocl_export_key){ .is_head = is_of_head(rq) };
+    if (key->is_head)
+        return initial_of(&key->version_id, rq, ((struct nst_row *)nst_object(rq)->row)->id);
+    key->version_id = ((struct nst_row *)nst_object(rq)->row)->id;
+    return NST_OK;
+}
+
+/* ---- GET ---- */
+
+/* RFC 9530: a client sees whether it has all of it, whatever pieces it came in. */
+static void add_digest(struct nst_req *rq, struct nst_str digest)
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    char coded[sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL)];
+    if (sodium_hex2bin(hash, sizeof(hash), digest.p, digest.n, NULL, NULL, NULL) != 0)
+        return;
+    sodium_bin2base64(coded, sizeof(coded), hash, sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
+    nst_http_add_header(rq->x, "Repr-Digest", nst_strf(rq->arena, "sha-256=:%s:", coded));
+}
+
+static enum nst_err answer_file(struct nst_req *rq, const struct ocl_export *x, int fd)
+{
+    rq->wants_zip = false; /* it is one already */
+    nst_http_add_header(rq->x, "Content-Disposition",
+                        nst_strf(rq->arena, "attachment; filename=\"%.*s\"", NST_FMT(x->name)));
+    if (nst_is_known(rq, nst_str_slice(x->digest, 0, OCL_EXPORT_TAG))) {
+        close(fd);
+        return NST_OK;
+    }
+    add_digest(rq, x->digest);
+    rq->x->content_type = NST_STR("application/zip");
+    return nst_answer_file(rq, fd, (uint64_t)x->size);
+}
+
+/* What another server has made, this one makes for itself: the bytes are the same. */
+static enum nst_err answer_copy(struct nst_req *rq, const struct ocl_export *x,
+                                enum ocl_export_work work)
+{
+    if (work == OCL_NOT_ASKED && !rq->is_internal)
+        ocl_export_copy_later(rq, x->id);
+    return nst_answer_empty(rq, 208);
+}
+
+static enum nst_err show(struct nst_req *rq)
+{
+    struct ocl_export_key key;
+    struct ocl_export x;
+    enum ocl_export_work work;
+    NST_TRY(key_of(&key, rq));
+    NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
+    int fd = x.is_current ? ocl_export_file_open(rq->arena, &x) : -1;
+    if (fd >= 0)
+        return answer_file(rq, &x, fd);
+    NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
+    if (x.is_current)
+        return answer_copy(rq, &x, work);
+    return nst_answer_empty(rq, work == OCL_BEING_MADE ? 208 : 204);
+}
+
+/* ---- POST ---- */
+
+static enum nst_err answer_made(struct nst_req *rq)
+{
+    if (nst_query_is_true(rq, "noRedirect"))
+        return nst_answer_empty(rq, 204);
+    nst_http_add_header(rq->x, "URL", rq->x->path);
+    nst_http_add_header(rq->x, "Location", rq->x->path);
+    return nst_answer_empty(rq, 303);
+}
+
+static enum nst_err answer_queued(struct nst_req *rq)
+{
+    nst_put_lit(&rq->x->out, "{\"detail\":\"Already Queued\"}");
+    return nst_answer_json(rq, 409);
+}
+
+static bool has_file(struct nst_req *rq, const struct ocl_export *x)
+{
+    int fd = x->is_current ? ocl_export_file_open(rq->arena, x) : -1;
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static enum nst_err make(struct nst_req *rq)
+{
+    struct ocl_export_key key;
+    struct ocl_export x;
+    enum ocl_export_work work;
+    int64_t task;
+    NST_TRY(key_of(&key, rq));
+    NST_TRY(ocl_export_renew(rq->db, &key));
+    NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
+    NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
+    if (work != OCL_NOT_ASKED)
+        return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
+    if (has_file(rq, &x) && !nst_query_is_true(rq, "force"))
+        return answer_made(rq);
+    NST_TRY(ocl_export_order(&task, rq, x.id));
+    return ocl_answer_task(rq, task, 202);
+}
+
+/* ---- DELETE ---- */
+
+static enum nst_err drop(struct nst_req *rq)
+{
+    struct ocl_export_key key;
+    bool was_there;
+    NST_TRY(key_of(&key, rq));
+    NST_TRY(ocl_export_drop(&was_there, rq, &key));
+    return was_there ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+}
+
+/* ---- Tables ---- */
+
+#define ONLY_ADMINISTRATORS \
+    { \
+        405, "Of HEAD, by somebody who is no administrator.", \
+        { \
+            0 \
+        } \
+    }
+
+static const struct nst_response showing_response[] = {
+    { 200,
+      "The ZIP; by ranges where Range asks for one.",
+      { .schema = "{\"type\":\"string\",\"format\":\"binary\"}", .media = "application/zip" } },
+    { 204, "There is none, or it is not begun yet.", { 0 } },
+    { 206,
+      "The range of it.",
+      { .schema = "{\"type\":\"string\",\"format\":\"binary\"}", .media = "application/zip" } },
+    { 208, "It is being made.", { 0 } },
+    ONLY_ADMINISTRATORS,
+    { 416, "The range lies behind the end.", { .schema = "{\"type\":\"object\"}" } },
+    { 0 },
+};
+static const struct nst_description showing = { .response = showing_response };
+
+static const struct nst_parameter making_parameter[] = {
+    { "force", NST_SWITCH_SCHEMA, "Make it again though it is there." },
+    { "noRedirect", NST_SWITCH_SCHEMA, "204 instead of 303 where it is there." },
+    { 0 },
+};
+static const struct nst_response making_response[] = {
+    { 202,
+      "The task that makes it.",
+      { .schema = "{\"$ref\":\"#/components/schemas/v2.task.List\"}" } },
+    { 204, "It is there (noRedirect).", { 0 } },
+    { 208, "It is being made.", { 0 } },
+    { 303, "It is there.", { 0 } },
+    ONLY_ADMINISTRATORS,
+    { 409,
+      "It was asked for and is not begun yet.",
+      { .schema = "{\"type\":\"object\",\"required\":[\"detail\"],\"properties\":{\"detail\":{"
+                  "\"type\":\"string\"}}}" } },
+    { 0 },
+};
+static const struct nst_description making = { .parameter = making_parameter,
+                                               .response = making_response };
+
+static const struct nst_response removal_response[] = {
+    { 204, "It is gone.", { 0 } },
+    ONLY_ADMINISTRATORS,
+    { 0 },
+};
+static const struct nst_description removal = { .response = removal_response };
+
+#define EXPORT(face, path, of, sentence) \
+    { \
+        face, path "export/", \
+            .get = { show, admits, .arg = (of), .describe = &showing }, \
+            .post = { make, admits, .arg = (of), .describe = &making }, \
+            .delete = { drop, admits_removal, .arg = (of), .describe = &removal }, \
+            .ignores_slash = true, .doc = sentence \
+    }
+
+static const struct nst_route export_route[] = {
+    EXPORT(V2, S "HEAD/", of_head, "What a source holds at present, as a file."),
+    EXPORT(V2, S_VERSION, NULL, "What a version of a source holds, as a file."),
+    EXPORT(GUIDE, S "HEAD/", of_head, "What a source holds at present, as a file."),
+    EXPORT(GUIDE, S_VERSION, NULL, "What a version of a source holds, as a file."),
+};
+
+const struct nst_resource ocl_export_file = {
+    .name = "export",
+    NST_ROUTES(export_route),
+    .doc = "What a version of a source holds, as one file.",
+};

@@ -1,0 +1,145 @@
+/* Files of exports: packing them, their names, and which are left over. */
+#include "export.h"
+
+#include "nestor/base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES ((size_t)1 << 20) /* changing it changes the bytes of every export */
+#define PACKED_MAX  (2 * CHUNK_BYTES) /* what a chunk becomes */
+#define ENTRY       "export.json"
+#define PREFIX      "export-"
+#define NAME_DIGITS 16 /* of the digest */
+
+/* ---- Packing ---- */
+
+void ocl_packer_init(struct ocl_packer *p, int64_t time,
+                     bool (*write)(void *arg, struct nst_str bytes), void *arg)
+{
+    *p = (struct ocl_packer){ .arena = nst_arena_new(CHUNK_BYTES + 4096),
+                              .zip = { .name = ENTRY, .time = time },
+                              .write = write,
+                              .arg = arg };
+    nst_buf_init(&p->chunk, p->arena, CHUNK_BYTES);
+    nst_buf_reserve(&p->chunk, CHUNK_BYTES);
+    crypto_hash_sha256_init(&p->hash);
+}
+
+void ocl_packer_release(struct ocl_packer *p)
+{
+    nst_arena_free(p->arena);
+    p->arena = NULL;
+}
+
+static bool pack_chunk(struct ocl_packer *p, bool is_last)
+{
+    struct nst_mark before = nst_arena_mark(p->arena);
+    struct nst_buf out;
+    nst_buf_init(&out, p->arena, PACKED_MAX);
+    bool good = nst_zip_put(&p->zip, &out, nst_buf_str(&p->chunk), is_last) && !out.is_full;
+    struct nst_str bytes = nst_buf_str(&out);
+    crypto_hash_sha256_update(&p->hash, (const unsigned char *)bytes.p, bytes.n);
+    p->size += (int64_t)bytes.n;
+    p->chunk.n = 0;
+    good = good && p->write(p->arg, bytes);
+    nst_arena_rewind(p->arena, before);
+    return good;
+}
+
+/* A full chunk waits for more: the last one is told to be the last. */
+bool ocl_packer_put(struct ocl_packer *p, struct nst_str piece, bool is_last)
+{
+    bool good = true;
+    while (good && piece.n > 0) {
+        if (p->chunk.n == CHUNK_BYTES)
+            good = pack_chunk(p, false);
+        size_t room = CHUNK_BYTES - p->chunk.n, n = piece.n < room ? piece.n : room;
+        nst_put(&p->chunk, nst_str_slice(piece, 0, n));
+        piece = nst_str_slice(piece, n, piece.n);
+    }
+    return good && (!is_last || pack_chunk(p, true));
+}
+
+struct nst_str ocl_packer_digest(struct ocl_packer *p, struct nst_arena *a)
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    struct nst_buf b;
+    crypto_hash_sha256_final(&p->hash, hash);
+    nst_buf_init(&b, a, sizeof(hash) * 2 + 1);
+    nst_put_bytes_hex(&b, hash, sizeof(hash));
+    return nst_buf_str(&b);
+}
+
+/* ---- Names ---- */
+
+struct nst_str ocl_export_file_name(struct nst_arena *a, int64_t id, struct nst_str digest)
+{
+    return nst_strf(a, PREFIX "%lld-%.*s.zip", (long long)id,
+                    NST_FMT(nst_str_slice(digest, 0, NAME_DIGITS)));
+}
+
+int ocl_export_file_open(struct nst_arena *a, const struct ocl_export *x)
+{
+    struct nst_str folder = nst_worker_folder();
+    struct stat s;
+    if (folder.p == NULL || x->file.p == NULL)
+        return -1;
+    struct nst_str path = nst_strf(a, "%.*s/%.*s", NST_FMT(folder), NST_FMT(x->file));
+    int fd = open(path.p, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && (fstat(fd, &s) != 0 || s.st_size != x->size)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* ---- What is left over ---- */
+
+struct question {
+    const char *file;
+    bool is_needed;
+};
+
+/* A task that has not ended may have given the file its name already. */
+static enum nst_err ask(struct nst_db *db, void *arg)
+{
+    struct question *q = arg;
+    struct nst_arena *a = nst_arena_new(1024);
+    int64_t id = strtoll(q->file + sizeof(PREFIX) - 1, NULL, 10);
+    enum ocl_export_work work = OCL_NOT_ASKED;
+    enum nst_err e = nst_exists_with(&q->is_needed, db, "SELECT 1 FROM repo_export WHERE file = $1",
+                                     NST_TEXT(nst_str_z(q->file)));
+    if (e == NST_OK && !q->is_needed)
+        e = ocl_export_work_on(&work, a, db, id);
+    q->is_needed |= work != OCL_NOT_ASKED;
+    nst_arena_free(a);
+    return e;
+}
+
+static void sweep_file(DIR *dir, const char *name, struct nst_store *store)
+{
+    struct question q = { .file = name };
+    if (!nst_str_starts(nst_str_z(name), NST_STR(PREFIX)) ||
+        nst_store_run(store, NST_MODE_READ, ask, &q) != NST_OK || q.is_needed)
+        return;
+    if (unlinkat(dirfd(dir), name, 0) != 0 && errno != ENOENT)
+        nst_log(NST_LOG_WARN, "file of an export not removed", NST_LOG_STR("file", nst_str_z(name)),
+                NST_LOG_STR("reason", nst_str_z(strerror(errno))));
+}
+
+void ocl_export_sweep(struct nst_str folder, struct nst_store *store)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    DIR *dir = opendir(nst_str_to_z(a, folder));
+    nst_arena_free(a);
+    const struct dirent *file;
+    while (dir != NULL && (file = readdir(dir)) != NULL)
+        sweep_file(dir, file->d_name, store);
+    if (dir != NULL)
+        closedir(dir);
+}
