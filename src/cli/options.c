@@ -71,6 +71,7 @@ static const struct option options[] = {
     OPTION("--format", "WORD", format, "csv or jsonl: --format jsonl"),
     OPTION("--output", "FILE", output, "a file, not standard output: --output all.csv"),
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
+    SWITCH("--force", force, "make it again though it is there"),
     SWITCH("--dry-run", dry_run, "look only, store nothing"),
     SWITCH("--json", json, "print JSON"),
     SWITCH("--no-vocabularies", bare, "leave the vocabularies of OpenMRS out"),
