@@ -195,7 +195,18 @@ struct present {
     struct nst_str tag; /* null where it has no document */
 };
 
-/* Ask as a GET of this address would; what it fails with means that nothing is there. */
+/* That the view gave its answer by itself (nst_is_known): of what is no document in hand. */
+static struct nst_str given_tag(const struct nst_exchange *x, unsigned from)
+{
+    struct nst_str tag = { 0 };
+    for (unsigned i = from; i < x->headers; i++)
+        if (nst_str_eq(x->header[i].name, NST_STR("ETag")))
+            tag = nst_str_slice(x->header[i].value, 1, x->header[i].value.n - 1);
+    return tag;
+}
+
+/* Ask as a GET of this address would; what it fails with means that nothing is there. What the
+ * client has already (304) is there. */
 static enum nst_err ask(struct present *out, struct nst_req *rq, const struct nst_action *get)
 {
     struct nst_req probe = *rq;
@@ -207,8 +218,10 @@ static enum nst_err ask(struct present *out, struct nst_req *rq, const struct ns
     e = e == NST_OK ? get->permit(&probe) : e;
     if (e == NST_OK && rq->x->status == 0)
         e = get->view(&probe);
-    out->is_there = e == NST_OK && rq->x->status < 300;
-    if (out->is_there && rq->x->out.n > 0 && probe.stream == NULL)
+    out->is_there = e == NST_OK && (rq->x->status < 300 || rq->x->status == 304);
+    if (out->is_there && probe.is_tagged)
+        out->tag = given_tag(rq->x, headers);
+    else if (out->is_there && rq->x->out.n > 0 && probe.stream == NULL)
         out->tag = tag_of(rq, nst_buf_str(&rq->x->out));
     rq->x->status = 0;
     rq->x->out.n = 0;
