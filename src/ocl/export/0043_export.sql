@@ -46,4 +46,6 @@ INSERT INTO repo_export_hidden (export_id, end_id, repo_id)
   FROM repo_export x JOIN repo r ON r.id = x.repo_id
     JOIN mapping_end e ON e.repo_id = x.repo_id JOIN repo far ON far.id = e.end_id
   WHERE far.public_access = 'None' AND NOT (r.public_access = 'None'
-    AND r.owner_type = far.owner_type AND r.owner_id = far.owner_id);
+    AND r.owner_type = far.owner_type AND r.owner_id = far.owner_id)
+  AND EXISTS (SELECT 1 FROM tally t WHERE t.repo_id = x.repo_id AND t.rev_from <= x.rev
+    AND t.rev_to > x.rev AND t.count > 0 AND (t.from_id = e.end_id OR t.to_id = e.end_id));

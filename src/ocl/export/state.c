@@ -12,23 +12,23 @@
 #define SAID         "r.description, r.retired, r.public_access, r.updated_at, r.updated_by"
 #define SAID_COLUMNS "description, retired, public_access, source_updated_at, source_updated_by"
 
-/* Sources that x does not hide yet from its readers, and should. */
-#define NEWLY_HIDDEN \
-    "FROM mapping_end e JOIN repo far ON far.id = e.end_id WHERE e.repo_id = x.repo_id " \
-    "AND " OCL_HIDDEN_FROM_READERS( \
-        "far", "r") " AND NOT EXISTS (SELECT 1 FROM " \
-                    "repo_export_hidden h WHERE h.export_id = x.id AND h.end_id = e.end_id)"
+/* Sources that mappings in x lead to and that not every reader of it may see. `mapping_end` has the
+ * few that mappings of the source have ever led to, the tallies those of a revision. */
+#define HIDDEN_ENDS(x, r) \
+    "mapping_end e JOIN repo far ON far.id = e.end_id WHERE e.repo_id = " x ".repo_id " \
+    "AND " OCL_HIDDEN_FROM_READERS("far", \
+                                   r) " AND EXISTS (SELECT 1 FROM tally t WHERE t.repo_id = " x \
+                                      ".repo_id AND t.rev_from <= " x ".rev AND t.rev_to > " x \
+                                      ".rev AND t.count > 0 AND (t.from_id = e.end_id " \
+                                      "OR t.to_id = e.end_id))"
 
 static enum nst_err hide(int64_t *hidden, struct nst_db *db, int64_t id)
 {
     return nst_exec_with(hidden, db,
                          "INSERT INTO repo_export_hidden (export_id, end_id, repo_id) "
                          "SELECT x.id, e.end_id, x.repo_id FROM repo_export x "
-                         "JOIN repo r ON r.id = x.repo_id CROSS JOIN mapping_end e "
-                         "JOIN repo far ON far.id = e.end_id WHERE x.id = $1 "
-                         "AND e.repo_id = x.repo_id AND " OCL_HIDDEN_FROM_READERS(
-                             "far", "r") " "
-                                         "ON CONFLICT (export_id, end_id) DO NOTHING",
+                         "JOIN repo r ON r.id = x.repo_id CROSS JOIN " HIDDEN_ENDS(
+                             "x", "r") " AND x.id = $1 ON CONFLICT (export_id, end_id) DO NOTHING",
                          NST_INT(id));
 }
 
@@ -58,8 +58,12 @@ enum nst_err ocl_export_open(struct nst_req *rq, int64_t version_id)
     "SELECT x.id, x.repo_id, x.version_id, x.is_head, x.rev, x.turn, x.stamp, x.file, x.size, " \
     "x.digest, v.is_active AND r.is_active AND r.owner_is_active, v.created_at, v.updated_at, " \
     "r.rev, r.updated_at, r.owner, r.owner_url, r.mnemonic, v.mnemonic, " \
-    "EXISTS (SELECT 1 " NEWLY_HIDDEN ") FROM repo_export x " \
-    "JOIN repo_version v ON v.id = x.version_id JOIN repo r ON r.id = x.repo_id WHERE "
+    "EXISTS (SELECT 1 FROM " HIDDEN_ENDS( \
+        "x", \
+        "r") " AND NOT EXISTS (SELECT 1 FROM " \
+             "repo_export_hidden h WHERE h.export_id = x.id AND h.end_id = e.end_id)) FROM " \
+             "repo_export x " \
+             "JOIN repo_version v ON v.id = x.version_id JOIN repo r ON r.id = x.repo_id WHERE "
 
 static void put_part(struct nst_buf *b, struct nst_str part)
 {
@@ -258,9 +262,11 @@ enum nst_err ocl_export_order(int64_t *task, struct nst_req *rq, int64_t id)
 
 enum nst_err ocl_export_queue(struct nst_req *rq, int64_t version_id)
 {
+    const struct ocl_export_key key = { .version_id = version_id };
     int64_t id, task;
-    NST_TRY(number_of(&id, rq->db, &(struct ocl_export_key){ .version_id = version_id }));
-    enum nst_err e = id != 0 ? ocl_export_order(&task, rq, id) : NST_OK;
+    NST_TRY(ocl_export_renew(rq->db, &key));
+    NST_TRY(number_of(&id, rq->db, &key));
+    enum nst_err e = ocl_export_order(&task, rq, id);
     return e == NST_E_CONFLICT ? NST_OK : e;
 }
 
