@@ -2,7 +2,7 @@
 """Tasks and bulk imports as their users meet them: servers that are killed while they run, two
 servers on one database, queues, cancelling, uploads in every wrapping, disks that are full.
 
-# rows: V325 V601-V607 V610 V611 V613
+# rows: G35 G151 V325 V601-V607 V610 V611 V613 V614
 
 Usage: tasks_test.py --nestor PATH [--kills N] [--seed N] [--only WORD]
 """

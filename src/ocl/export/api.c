@@ -73,6 +73,10 @@ static void add_digest(struct nst_req *rq, struct nst_str digest)
 static enum nst_err answer_file(struct nst_req *rq, const struct ocl_export *x, int fd)
 {
     rq->wants_zip = false; /* it is one already */
+    /* V901: who asks from its Date on is told what changed since the version, and not only since
+     * somebody fetched it. */
+    if (!x->is_head)
+        rq->x->made_at = x->time;
     nst_http_add_header(rq->x, "Content-Disposition",
                         nst_strf(rq->arena, "attachment; filename=\"%.*s\"", NST_FMT(x->name)));
     if (nst_is_known(rq, nst_str_slice(x->digest, 0, OCL_EXPORT_TAG))) {
