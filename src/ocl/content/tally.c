@@ -53,9 +53,9 @@ static void grow(struct ocl_tallies *t)
     }
 }
 
-void ocl_tell(struct ocl_teller *teller, const struct ocl_tally *tally)
+/* Move a tally by so much. */
+static void move_by(struct ocl_tallies *t, const struct ocl_tally *tally, int64_t change)
 {
-    struct ocl_tallies *t = teller->to;
     uint64_t hash = hash_of(tally);
     if (t->count == t->capacity)
         grow(t);
@@ -67,7 +67,12 @@ void ocl_tell(struct ocl_teller *teller, const struct ocl_tally *tally)
         move->tally.value = nst_str_copy(t->arena, tally->value);
         move->tally.url = nst_str_copy(t->arena, tally->url);
     }
-    t->move[*slot - 1].change += teller->sign;
+    t->move[*slot - 1].change += change;
+}
+
+void ocl_tell(struct ocl_teller *teller, const struct ocl_tally *tally)
+{
+    move_by(teller->to, tally, teller->sign);
 }
 
 /* ---- Writing them down ---- */
@@ -78,6 +83,7 @@ struct step {
     const struct ocl_move *move;
     size_t count;
     int64_t repo, labelled;
+    int64_t from, to; /* 0: they are moves of the present; else of these revisions alone */
 };
 
 static void put_part(struct nst_buf *b, struct nst_str part)
@@ -124,25 +130,33 @@ static enum nst_err keep_labelled(const struct step *s, struct nst_db *db)
     return nst_sql_exec(NULL, db, &q);
 }
 
-static enum nst_err move_present(const struct step *s, struct nst_db *db)
+/* A row for some revisions has a key of its own: the one that it puts right may hold for others. */
+static struct nst_str key_in(const struct step *s, const struct ocl_tally *t)
+{
+    struct nst_str key = key_of(s->arena, t);
+    return s->to == 0 ? key : nst_strf(s->arena, "%lld %.*s", (long long)s->from, NST_FMT(key));
+}
+
+static enum nst_err store_moves(const struct step *s, struct nst_db *db)
 {
     struct nst_sql q;
     size_t count = 0;
     nst_sql_init(&q, s->arena);
     nst_sql_push(&q, NST_INT(s->repo));
-    nst_sql_push(&q, NST_INT(s->labelled + 1));
+    nst_sql_push(&q, NST_INT(s->to != 0 ? s->from : s->labelled + 1));
+    nst_sql_push(&q, NST_INT(s->to != 0 ? s->to : OCL_OPEN));
     nst_sql_add(&q, "INSERT INTO tally (key, kind, value, url, from_id, to_id, count, repo_id, "
                     "rev_from, rev_to) VALUES ");
     for (size_t i = 0; i < s->count; i++) {
         const struct ocl_tally *t = &s->move[i].tally;
-        const struct nst_value own[] = { NST_TEXT(key_of(s->arena, &s->move[i].tally)),
+        const struct nst_value own[] = { NST_TEXT(key_in(s, &s->move[i].tally)),
                                          NST_TEXT(nst_str_z(t->kind)),
                                          NST_TEXT(t->value),
                                          NST_TEXT(t->url),
                                          NST_INT(t->from_id),
                                          NST_INT(t->to_id),
                                          NST_INT(s->move[i].change) };
-        nst_sql_row(&q, &count, own, NST_COUNT(own), ", $1, $2, " OCL_OPEN_SQL);
+        nst_sql_row(&q, &count, own, NST_COUNT(own), ", $1, $2, $3");
     }
     nst_sql_add(&q, " ON CONFLICT (repo_id, rev_to, key) DO UPDATE SET "
                     "count = tally.count + excluded.count, rev_from = CASE WHEN tally.rev_from > "
@@ -165,11 +179,62 @@ enum nst_err ocl_tallies_write(struct ocl_tallies *t, struct nst_db *db, int64_t
     drop_unmoved(t);
     for (size_t i = 0; i < t->count; i += AT_A_TIME) {
         size_t rest = t->count - i;
-        const struct step s = { t->arena, &t->move[i], rest < AT_A_TIME ? rest : AT_A_TIME, repo,
-                                labelled };
+        const struct step s = { t->arena, &t->move[i], rest < AT_A_TIME ? rest : AT_A_TIME,
+                                repo,     labelled,    0 };
         NST_TRY(keep_labelled(&s, db));
-        NST_TRY(move_present(&s, db));
+        NST_TRY(store_moves(&s, db));
     }
     *t = (struct ocl_tallies){ .arena = t->arena };
+    return NST_OK;
+}
+
+/* ---- Recounting ---- */
+
+void ocl_tallies_add(struct ocl_tallies *t, const struct ocl_tallies *other)
+{
+    for (size_t i = 0; i < other->count; i++)
+        move_by(t, &other->move[i].tally, other->move[i].change);
+}
+
+enum nst_err ocl_tallies_compare(struct ocl_tallies *t, struct nst_db *db, int64_t repo,
+                                 int64_t rev)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT kind, value, url, from_id, to_id, count FROM tally WHERE "
+                           "repo_id = $1 AND rev_from <= $2 AND rev_to > $2",
+                           NST_INT(repo), NST_INT(rev)));
+    while (nst_rows_step(rows)) {
+        const struct ocl_tally stored = { nst_str_to_z(t->arena, nst_rows_text(rows, 0)),
+                                          nst_rows_text(rows, 1), nst_rows_text(rows, 2),
+                                          nst_rows_int(rows, 3), nst_rows_int(rows, 4) };
+        move_by(t, &stored, -nst_rows_int(rows, 5));
+    }
+    drop_unmoved(t);
+    return nst_rows_end(rows);
+}
+
+struct nst_str ocl_tallies_text(const struct ocl_tallies *t, size_t i, struct nst_arena *a)
+{
+    const struct ocl_move *m = &t->move[i];
+    return nst_strf(a, "%s \"%.*s\"%s%.*s: %lld too %s", m->tally.kind, NST_FMT(m->tally.value),
+                    m->tally.url.p != NULL ? " of " : "", NST_FMT(m->tally.url),
+                    (long long)(m->change < 0 ? -m->change : m->change),
+                    m->change < 0 ? "many" : "few");
+}
+
+enum nst_err ocl_tallies_correct(struct ocl_tallies *t, struct nst_db *db, int64_t repo,
+                                 int64_t from, int64_t to)
+{
+    for (size_t i = 0; i < t->count; i += AT_A_TIME) {
+        size_t rest = t->count - i;
+        const struct step s = { .arena = t->arena,
+                                .move = &t->move[i],
+                                .count = rest < AT_A_TIME ? rest : AT_A_TIME,
+                                .repo = repo,
+                                .from = from,
+                                .to = to };
+        NST_TRY(store_moves(&s, db));
+    }
     return NST_OK;
 }

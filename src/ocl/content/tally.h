@@ -27,8 +27,8 @@
 struct ocl_tally {
     const char *kind;
     struct nst_str value;
-    struct nst_str url;       /* of the source at that end; null: of no end */
-    int64_t from_id, to_id;   /* numbers of the sources at both ends, as the mapping has them */
+    struct nst_str url;     /* of the source at that end; null: of no end */
+    int64_t from_id, to_id; /* numbers of the sources at both ends, as the mapping has them */
 };
 
 /* Moves of one source's tallies that are not written down yet: zeroed, then with an arena. */
@@ -57,5 +57,25 @@ void ocl_tell(struct ocl_teller *teller, const struct ocl_tally *tally);
  * Call it while the source is held. Errors: those of nst_query. */
 NST_CHECKED enum nst_err ocl_tallies_write(struct ocl_tallies *t, struct nst_db *db, int64_t repo,
                                            int64_t labelled);
+
+/* ---- Recounting (nestor verify) ---- */
+
+/* Add what another has; both stay. */
+void ocl_tallies_add(struct ocl_tallies *t, const struct ocl_tallies *other);
+
+/* Take away what is stored for a revision of the source that is present or that a version labels:
+ * what is left in t is what that lacks (or, below 0, has too much).
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_tallies_compare(struct ocl_tallies *t, struct nst_db *db, int64_t repo,
+                                             int64_t rev);
+
+/* One of them in words, in a: which, and by how much it differs.
+ *   i  below t->count */
+struct nst_str ocl_tallies_text(const struct ocl_tallies *t, size_t i, struct nst_arena *a);
+
+/* Write them down for the revisions [from, to) alone.
+ * Call it while the source is held. Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_tallies_correct(struct ocl_tallies *t, struct nst_db *db, int64_t repo,
+                                             int64_t from, int64_t to);
 
 #endif
