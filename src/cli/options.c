@@ -73,6 +73,7 @@ static const struct option options[] = {
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
     SWITCH("--force", force, "make it again though it is there"),
     SWITCH("--dry-run", dry_run, "look only, store nothing"),
+    SWITCH("--repair", repair, "repair what is safe to repair"),
     SWITCH("--json", json, "print JSON"),
     SWITCH("--no-vocabularies", bare, "leave the vocabularies of OpenMRS out"),
     SWITCH("--quiet", quiet, "show no progress"),

@@ -4,9 +4,10 @@
 
 #include "ocl/bulk_import/bulk_import.h"
 #include "ocl/export/export.h"
+#include "ocl/integrity/tasks.h"
 
 const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task, &ocl_export_task,
-                                                       NULL };
+                                                       &ocl_verify_task, &ocl_repair_task, NULL };
 
 /* ---- What is shown ---- */
 
