@@ -187,6 +187,7 @@ class Server:
                 problems.append(f"the server ended with status {status}:\n{self.tail()}")
         except subprocess.TimeoutExpired:
             problems.append(f"the server did not end within {PATIENCE} s of SIGTERM")
+        problems += self.damage()
         self.kill()
         text = "\n".join(self.log)
         if any(r in text for r in REPORTS):
@@ -194,6 +195,14 @@ class Server:
         problems += [f"the log holds a token: {line}" for line in self.log
                      if any(t in line for t in tokens)]
         return problems
+
+    def damage(self):
+        """What `nestor verify` finds in the store that is left; other programs have no such verb."""
+        env = environment()
+        env.pop("NESTOR_SQL_LOG", None)  # what it asks the engine of itself differs by engine
+        p = subprocess.run([self.nestor, "verify", *self.where, "--quiet"], capture_output=True,
+                           text=True, timeout=PATIENCE, env=env, check=False)
+        return [f"the store is damaged:\n{p.stdout}{p.stderr}"] if p.returncode == 1 else []
 
     def kill(self):
         if self.process:

@@ -218,6 +218,7 @@ def stored(site):
         "LEFT JOIN course_enrollment s ON s.id = e.course_enrollment_id "
         "WHERE s.id IS NULL OR s.user_id <> p.user_id")
     assert not unlinked, f"no seat: {unlinked[:5]}"
+    site.verify()
 
 
 def main():

@@ -219,6 +219,9 @@ PATCH  {f}/{o}/sources/{s}/                          N 405 G139
 # an organisation is hidden, too, neither contract says: rights of a source are its own
 # `publicAccess` (G31, V806), and nothing here asks for more.
 GUIDE = """
+GET    /guide/manage/brokenreferences/   R 200 G87 G158
+DELETE /guide/manage/brokenreferences/   R 200 G87 G158
+POST   /guide/manage/brokenreferences/   R 202 G87 G158
 PATCH  /guide/orgs/WHO/                  N 405 G64
 PATCH  /guide/users/owner/               N 405 G68
 PATCH  /guide/user/                      N 405 G69
@@ -550,6 +553,9 @@ POST   /v2/mappings/                     A 404 V308
 POST   /v2/concepts/                     A 404 V308
 GET    /v2/orgs/NOPE/                    A 404 V302
 GET    /v2/orgs/NOPE/sources/Open/       A 404 V310
+GET    /v2/manage/brokenreferences/      R 200 G158
+DELETE /v2/manage/brokenreferences/      R 200 G158
+POST   /v2/manage/brokenreferences/      R 202 G158
 """
 
 

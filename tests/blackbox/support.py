@@ -134,6 +134,11 @@ class Site:
             self.token = f.read().strip()
         return self
 
+    def verify(self):
+        """What is stored is as it should be; a server may run meanwhile."""
+        p = self.run("verify", "--quiet")
+        assert p.returncode == 0, p.stdout + p.stderr
+
     def serve(self, *words, env=None, data=None, database=None):
         where = self.where() if data is None else ["--data", data]
         where += ["--database", database] if database else []

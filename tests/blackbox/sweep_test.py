@@ -35,6 +35,7 @@ import random
 import re
 import sys
 import threading
+import time
 import urllib.parse
 
 import world
@@ -291,6 +292,32 @@ def sweep_all(sweep, server, a_world):
             write(sweep, operation, client, a_world.mend)
 
 
+def repair_all(sweep, nestor, cluster):
+    """A small store is repaired at once, a large one by a task: both are made for it."""
+    repairs = [o for o in sweep.document.operations
+               if o.method == "delete" and o.path.endswith("/manage/brokenreferences/")]
+    lines = [{"type": "Organization", "id": "Big", "name": "Big"},
+             {"type": "Source", "owner": "Big", "owner_type": "Organization", "id": "S", "name": "S"},
+             *({"type": "Concept", "owner": "Big", "owner_type": "Organization", "source": "S",
+                "id": str(n), "concept_class": "Misc", "names": [{"name": "n", "locale": "en"}]}
+               for n in range(1000))]
+    with Site(nestor, cluster) as site, site.init().serve() as server:
+        who = Identity("superuser", site.token)
+        other = Sweep(server, sweep.document, [who], "")
+        client = server.client()
+        for operation in repairs:
+            other.ask(Asked(operation, operation.path, who))
+        for some in (lines[:500], lines[500:]):
+            client.expect(200, "POST", "/guide/importers/lines/", {"lines": some})
+        for operation in repairs:
+            other.ask(Asked(operation, operation.path, who))
+            while client.expect(200, "GET", operation.path).json()["running"]:
+                time.sleep(0.05)
+        client.close()
+    sweep.seen |= other.seen
+    assert not other.faults, other.faults
+
+
 # ---- What must have come of it ----
 
 
@@ -336,11 +363,13 @@ def run_on(tally, nestor, engine, cluster):
             identities = [Identity(n, a_world.token.get(n, "0" * 40)) for n in IDENTITIES]
             sweep = Sweep(server, document, identities, a_code(site))
             tally.run(f"{engine}: everything can be asked", sweep_all, sweep, server, a_world)
+            tally.run(f"{engine}: repairs, small and large", repair_all, sweep, nestor, cluster)
             print(f"{engine}: {sweep.count} requests on {len(document.operations)} operations")
             tally.run(f"{engine}: every answer is documented", answers_fit, sweep)
             tally.run(f"{engine}: everything was asked by everybody", everything_was_asked, sweep)
             tally.run(f"{engine}: everything succeeds for somebody", everything_succeeds, sweep)
             tally.run(f"{engine}: the server lives", server_lives, server)
+            tally.run(f"{engine}: what is stored is sound", site.verify)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ def revisions(site):
 
 
 def compare(site):
+    site.verify()
     for rev in revisions(site):
         table, wanted = told(site, rev), recounted(site, rev)
         differ = {k: (table.get(k), wanted.get(k)) for k in table.keys() | wanted.keys()

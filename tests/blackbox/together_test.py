@@ -681,6 +681,7 @@ RECOUNTS = {
 
 # rows: G13 G55 G107 G114 G126
 def recount(site):
+    site.verify()
     wrong = {what: rows for what, sql in RECOUNTS.items() if (rows := site.query(sql))}
     assert not wrong, wrong
 

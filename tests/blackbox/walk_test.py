@@ -439,6 +439,7 @@ def run_on(tally, nestor, engine, cluster):
                                ("rows with unknown members", rows_with_more),
                                ("nobody writes", refused)):
                 tally.run(f"{engine}: {name}", case, walk)
+            tally.run(f"{engine}: what is stored is sound", site.verify)
             print(f"{engine}: {walk.count} requests")
 
 
