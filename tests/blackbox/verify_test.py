@@ -304,7 +304,8 @@ def plants(site):
         yield f"{table}.account_id", [f"INSERT INTO {table} VALUES ({values})"], True, FOREIGN
     gone = {f"{table}.repo_id" for table in (
         "repo_version", "concept_version", "mapping_version", "concept_parent", "tally",
-        "mapping_end", "event", "client_config", "follow", "pin", "logo", "present_name")}
+        "mapping_end", "event", "client_config", "follow", "pin", "logo", "present_name",
+        "repo_export", "tombstone")} | {"repo_export.version_id", "repo_export_hidden.export_id"}
     yield ("concept_version.repo_id", [f"DELETE FROM repo WHERE id = {H}"], True,
            gone | FOREIGN | {"mapping_end.end_id", "mapping.to_source"})
     yield "present_name.repo_id", [f"UPDATE present_name SET repo_id = {NOWHERE} WHERE repo_id = "
