@@ -21,6 +21,8 @@ if sys.argv[1] == "init":
     with open(sys.argv[sys.argv.index("--admin-token-file") + 1], "w") as f:
         f.write("0123456789abcdef0123456789abcdef01234567\\n")
     sys.exit(0)
+if sys.argv[1] == "verify":
+    sys.exit(0)
 if sys.argv[1] == "load":
     sys.exit("refused" if "refused" in open(sys.argv[-1]).read() else 0)
 class Handler(http.server.BaseHTTPRequestHandler):

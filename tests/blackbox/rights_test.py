@@ -554,8 +554,8 @@ POST   /v2/concepts/                     A 404 V308
 GET    /v2/orgs/NOPE/                    A 404 V302
 GET    /v2/orgs/NOPE/sources/Open/       A 404 V310
 GET    /v2/manage/brokenreferences/      R 200 G158
-DELETE /v2/manage/brokenreferences/      R 200 G158
-POST   /v2/manage/brokenreferences/      R 202 G158
+DELETE /v2/manage/brokenreferences/      R 409 G158
+POST   /v2/manage/brokenreferences/      R 409 G158
 """
 
 

@@ -159,7 +159,7 @@ const struct ocl_check ocl_reference_checks[] = {
     LOST("present_name", "repo_id", "repo_id", "repo", 1, "Names are of no source."),
     LOST("tally", "repo_id", "repo_id", "repo", 1, "A tally is of no source."),
     LOST("tombstone", "repo_id", "repo_id", "repo", 1, "What was erased is of no source."),
-    LOST("repo_export_hidden", "export_id", "repo_id", "repo_export", 1,
+    LOST("repo_export_hidden", "export_id", "export_id", "repo_export", 1,
          "What an export hides is of no export."),
     LOST_ROW("repo_export", "repo_id", "repo", "An export is of no source."),
     LOST_ROW("repo_export", "version_id", "repo_version", "An export is of no version."),
