@@ -107,7 +107,7 @@ class Faults:
         self.struck = 0
 
     def serve(self, calls):
-        return self.site.serve("--set", "http.loops=1", "--set", "db.pool=1",
+        return self.site.serve("--set", "tasks.slots=0", "--set", "http.loops=1", "--set", "db.pool=1",
                                env={"NESTOR_FAIL_DB_CALL": calls})
 
     def start(self):
