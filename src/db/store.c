@@ -147,8 +147,8 @@ void nst_store_write_ends(struct nst_db *db)
 /* The clock is read first: a writer that comes after the look stamps what it writes later. */
 void nst_store_read_begins(struct nst_db *db)
 {
-    unsigned seats = atomic_load(&db->store->seats);
     db->settled = nst_now();
+    unsigned seats = atomic_load(&db->store->seats);
     for (unsigned i = 0; i < seats || i == 0; i++) {
         int64_t since = atomic_load(&db->store->writing[i]);
         if (since != 0 && since < db->settled)

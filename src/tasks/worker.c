@@ -289,11 +289,25 @@ static enum nst_err is_wanted(struct nst_db *db, void *arg)
 
 /* ---- Keeping order ---- */
 
+struct forgetting {
+    int64_t before, count;
+};
+
 static enum nst_err forget(struct nst_db *db, void *arg)
 {
-    struct nst_workers *w = arg;
-    int64_t count;
-    return nst_tasks_forget(&count, db, nst_now() - w->options.keep_days * DAY);
+    struct forgetting *f = arg;
+    return nst_tasks_forget(&f->count, db, f->before);
+}
+
+/* Some at a time, so that writers wait for none of it. */
+static void forget_old(struct nst_workers *w)
+{
+    struct forgetting f = { .before = nst_now() - w->options.keep_days * DAY, .count = 1 };
+    enum nst_err e = NST_OK;
+    while (e == NST_OK && f.count > 0 && !is_stopping(w))
+        e = nst_store_run(w->options.store, NST_MODE_WRITE, forget, &f);
+    if (e != NST_OK)
+        nst_log(NST_LOG_WARN, "old tasks not forgotten", NST_LOG_STR("folder", w->options.folder));
 }
 
 static void tidy_now_and_then(struct nst_workers *w)
@@ -303,9 +317,8 @@ static void tidy_now_and_then(struct nst_workers *w)
         return;
     w->tidied_at = now;
     nst_task_files_sweep(w->options.folder, w->options.store);
-    if (w->options.keep_days > 0 &&
-        nst_store_run(w->options.store, NST_MODE_WRITE, forget, w) != NST_OK)
-        nst_log(NST_LOG_WARN, "old tasks not forgotten", NST_LOG_STR("folder", w->options.folder));
+    if (w->options.keep_days > 0)
+        forget_old(w);
 }
 
 /* ---- Threads ---- */

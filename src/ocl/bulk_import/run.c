@@ -176,7 +176,7 @@ static bool is_version(const struct nst_json *line)
 static struct nst_str why(struct nst_arena *a, const struct ocl_line_text *line)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, 65536);
+    nst_buf_init(&b, a, SIZE_MAX); /* a sentence is bounded, not what its quotes become */
     nst_put_char(&b, '{');
     nst_json_put_str(&b, line->key.p != NULL ? line->key : NST_STR("detail"));
     nst_put_char(&b, ':');
