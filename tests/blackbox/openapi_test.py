@@ -118,9 +118,10 @@ def generate(folder, site, server):
         ids = [o["operationId"] for path in json.load(f)["paths"].values()
                for method, o in path.items() if method != "parameters"]
     assert len(ids) == len(set(ids)) > 200, "an operationId stands twice"
-    # It knows no pictures: they are bytes.
+    # It knows no pictures and no archives: they are bytes.
     config = site.write("generator.json", json.dumps(
-        {"content_type_overrides": {"image/*": "application/octet-stream"}}))
+        {"content_type_overrides": {"image/*": "application/octet-stream",
+                                    "application/zip": "application/octet-stream"}}))
     p = subprocess.run([os.path.join(venv, "bin", "openapi-python-client"), "generate", "--path",
                         document, "--output-path", site.path("nestor_client"), "--meta", "none",
                         "--config", config],
