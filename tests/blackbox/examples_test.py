@@ -27,6 +27,10 @@ EXAMPLES = ("hello", "library")
 class Example(Server):
     """The runner's server, with another program; its accounts are made by a command."""
 
+    def damage(self):
+        """It has no verb that looks for any."""
+        return []
+
     def __init__(self, program, cluster=None):
         self.work = tempfile.mkdtemp(prefix="example-test-")
         self.database = self.process = self.port = None
