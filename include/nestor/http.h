@@ -113,7 +113,7 @@ struct nst_http_app {
 
     /* Asked for a body that has not come with its head: an open file that takes it, which the
      * application closes when the exchange is over; 0: memory takes it. It is written as it
-     * arrives, so that one of any size needs little memory. May be NULL. */
+     * arrives, on the loop's thread, so that one of any size needs little memory. May be NULL. */
     int (*spool)(struct nst_exchange *x);
 
     /* Handle a complete request. */

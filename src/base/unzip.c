@@ -2,6 +2,8 @@
  * fits the file's size: a fault is a sentence, and nothing is read outside of what was checked. */
 #include "nestor/base/unzip.h"
 
+#include "nestor/base/file.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -286,14 +288,9 @@ static bool put(struct unzip *z, const unsigned char *p, size_t n)
         return refuse(z, broken);
     z->crc = n > 0 ? crc32(z->crc, p, (uInt)n) : z->crc; /* of NULL it would begin anew */
     z->plain += n;
-    while (n > 0) {
-        ssize_t step = write(z->to, p, n);
-        if (step < 0 && errno != EINTR)
-            return refuse(z, errno == ENOSPC ? "is a ZIP archive, and there is no room to unpack it"
-                                             : "is a ZIP archive that cannot be unpacked here");
-        p += step > 0 ? step : 0;
-        n -= step > 0 ? (size_t)step : 0;
-    }
+    if (!nst_write_all(z->to, (struct nst_str){ (const char *)p, n }))
+        return refuse(z, errno == ENOSPC ? "is a ZIP archive, and there is no room to unpack it"
+                                         : "is a ZIP archive that cannot be unpacked here");
     return true;
 }
 

@@ -53,8 +53,6 @@ struct making {
     struct nst_buf text;
 };
 
-#define PIECE_MAX ((size_t)64 << 20)
-
 static enum nst_err find_version(struct making *m, struct nst_db *db)
 {
     const struct cli_export *x = m->x;
@@ -88,14 +86,8 @@ static enum nst_err begin(struct nst_db *db, void *arg)
 static enum nst_err read_piece(struct nst_db *db, void *arg)
 {
     struct making *m = arg;
-    nst_arena_reset(m->piece);
-    struct nst_exchange x = { .arena = m->piece };
-    struct nst_req rq = {
-        .arena = m->piece, .x = &x, .registry = m->site->registry, .db = db, .now = nst_now()
-    };
     m->next = m->now;
-    nst_buf_init(&m->text, m->piece, PIECE_MAX);
-    return ocl_document_put(&m->text, &m->next, &rq);
+    return ocl_document_read(&m->text, &m->next, m->piece, m->site->registry, db);
 }
 
 static bool write_bytes(void *arg, struct nst_str bytes)

@@ -2,6 +2,8 @@
  * whole at any time but for its last row. That is also what a resumed run goes by. */
 #include "roster.h"
 
+#include "nestor/base/file.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -154,17 +156,10 @@ static int read_former(struct roster_outcomes *w, struct nst_arena *a)
 
 static bool write_all(const struct roster_outcomes *w, struct nst_str text)
 {
-    while (text.n > 0) {
-        ssize_t n = write(w->fd, text.p, text.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            cli_fail(&cli_enroll, "%s cannot be written: %s", w->path, strerror(errno));
-            return false;
-        }
-        text = nst_str_slice(text, (size_t)n, text.n);
-    }
-    return true;
+    bool good = nst_write_all(w->fd, text);
+    if (!good)
+        cli_fail(&cli_enroll, "%s cannot be written: %s", w->path, strerror(errno));
+    return good;
 }
 
 static int open_file(struct roster_outcomes *w)

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "nestor/base/file.h"
 #include "nestor/base/time.h"
 
 #define BODY_RESERVE ((size_t)64 << 10)  /* taken of the memory for a body at first */
@@ -156,18 +157,11 @@ static bool fill(struct conn *c)
 static bool spool(struct conn *c, struct nst_str data)
 {
     struct exchange *x = c->x;
-    while (data.n > 0) {
-        ssize_t n = write(x->pub.body_file, data.p, data.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            (void)fail(c, nst_err_of_write(errno), NULL);
-            return false;
-        }
-        data = nst_str_slice(data, (size_t)n, data.n);
-        x->pub.body_file_size += (size_t)n;
-    }
-    return true;
+    bool good = nst_write_all(x->pub.body_file, data);
+    x->pub.body_file_size += data.n;
+    if (!good)
+        (void)fail(c, nst_err_of_write(errno), NULL);
+    return good;
 }
 
 static void take_room(struct exchange *x, size_t most)

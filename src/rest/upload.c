@@ -2,6 +2,7 @@
  * it; and the parts of a multipart form there. Memory stays small, whatever the size. */
 #include "model.h"
 
+#include "nestor/base/file.h"
 #include "nestor/base/log.h"
 #include "nestor/base/random.h"
 
@@ -45,19 +46,6 @@ int nst_upload_open(struct nst_req *rq)
     return u->fd;
 }
 
-static enum nst_err write_all(int fd, struct nst_str text)
-{
-    while (text.n > 0) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return nst_err_of_write(errno);
-        text = nst_str_slice(text, (size_t)n, text.n);
-    }
-    return NST_OK;
-}
-
 enum nst_err nst_upload_take(struct nst_upload **out, struct nst_req *rq)
 {
     struct nst_upload *u;
@@ -69,7 +57,7 @@ enum nst_err nst_upload_take(struct nst_upload **out, struct nst_req *rq)
         return NST_OK;
     }
     u->size = rq->x->body.n;
-    return write_all(u->fd, rq->x->body);
+    return nst_write_all(u->fd, rq->x->body) ? NST_OK : nst_err_of_write(errno);
 }
 
 /* ---- The parts of a form (RFC 7578) ---- */

@@ -2,6 +2,7 @@
  * it, an end to it. */
 #include "bulk_import.h"
 
+#include "nestor/base/file.h"
 #include "ocl/lines/lines.h"
 
 #include <errno.h>
@@ -255,11 +256,7 @@ static enum nst_err make_durable(struct order *o, struct nst_req *rq, struct nst
         return nst_err_of_write(errno);
     u->path = nst_str_z(path);
     o->uuid = u->uuid;
-    int fd = open(nst_str_to_z(rq->arena, folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good ? NST_OK : NST_E_INTERNAL;
+    return nst_sync_folder(nst_str_to_z(rq->arena, folder)) ? NST_OK : NST_E_INTERNAL;
 }
 
 static enum nst_err prepare_import(struct nst_req *rq)

@@ -8,7 +8,8 @@
 #include "ocl/version/version.h"
 
 #define PIECE_ROWS  500
-#define PIECE_BYTES ((size_t)1 << 20) /* the row that passes them is the last of a piece */
+#define PIECE_BYTES ((size_t)1 << 20)  /* the row that passes them is the last of a piece */
+#define PIECE_MAX   ((size_t)64 << 20) /* bytes: 500 rows of the largest size do not reach it */
 
 /* ---- What stands once ---- */
 
@@ -176,13 +177,21 @@ static void go_on(struct nst_buf *out, struct ocl_document *d)
         nst_putf(out, ",\"%s\":[", lists[d->part - 1].name);
 }
 
-enum nst_err ocl_document_put(struct nst_buf *out, struct ocl_document *d, struct nst_req *rq)
+enum nst_err ocl_document_read(struct nst_buf *out, struct ocl_document *d, struct nst_arena *a,
+                               struct nst_registry *registry, struct nst_db *db)
 {
+    struct nst_exchange x = { .arena = a };
+    struct nst_req rq = { .arena = a,
+                          .x = &x,
+                          .registry = registry,
+                          .db = db,
+                          .now = nst_now(),
+                          .face = V2,
+                          .is_internal = true };
     bool is_over = true;
-    rq->face = V2;
-    rq->is_internal = true;
-    rq->caller = (struct nst_caller){ 0 };
-    NST_TRY(d->part == 0 ? put_head(out, d, rq) : put_rows(&is_over, out, d, rq));
+    nst_arena_reset(a);
+    nst_buf_init(out, a, PIECE_MAX);
+    NST_TRY(d->part == 0 ? put_head(out, d, &rq) : put_rows(&is_over, out, d, &rq));
     if (is_over)
         go_on(out, d);
     return out->is_full ? NST_E_INTERNAL : NST_OK;

@@ -99,12 +99,14 @@ struct ocl_document {
     bool has_rows, is_over;
 };
 
-/* Append its next piece, of at most some hundred rows; is_over with the last one. A read of its
+/* Read its next piece, of at most some hundred rows; is_over with the last one. A read of its
  * own: the rows of a revision do not change.
- *   rq  with arena, registry and db; nobody is its caller
+ *   out  begun anew, in a
+ *   a    emptied before: for the piece, and whatever reading it takes
  * Errors: those of nst_each_row; NST_E_NOT_FOUND where the version is gone. */
-NST_CHECKED enum nst_err ocl_document_put(struct nst_buf *out, struct ocl_document *d,
-                                          struct nst_req *rq);
+NST_CHECKED enum nst_err ocl_document_read(struct nst_buf *out, struct ocl_document *d,
+                                           struct nst_arena *a, struct nst_registry *registry,
+                                           struct nst_db *db);
 
 /* ---- The file (file.c) ---- */
 

@@ -3,13 +3,13 @@
  * the export says so in the transaction that ends the task. */
 #include "export.h"
 
+#include "nestor/base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PIECE_MAX ((size_t)64 << 20) /* bytes: 500 rows of the largest size do not reach it */
 
 /* What a worker has in its hands. */
 struct making {
@@ -26,16 +26,10 @@ struct making {
 
 /* ---- The file ---- */
 
-static bool write_all(void *arg, struct nst_str bytes)
+static bool write_bytes(void *arg, struct nst_str bytes)
 {
     const struct making *m = arg;
-    while (bytes.n > 0) {
-        ssize_t n = write(m->fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        bytes = nst_str_slice(bytes, n > 0 ? (size_t)n : 0, bytes.n);
-    }
-    return true;
+    return nst_write_all(m->fd, bytes);
 }
 
 static void close_file(struct making *m)
@@ -50,7 +44,7 @@ static void close_file(struct making *m)
 /* By errno; 0: nothing went wrong with the file. */
 static enum nst_err fail(struct nst_task *t)
 {
-    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+    if (nst_err_of_write(errno) == NST_E_FULL)
         return NST_E_FULL;
     if (errno == 0)
         t->error =
@@ -75,20 +69,11 @@ static enum nst_err begin_file(struct nst_task *t, struct making *m)
 {
     close_file(m);
     m->fd = open(m->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    ocl_packer_init(&m->packer, m->now.of.time, write_all, m);
+    ocl_packer_init(&m->packer, m->now.of.time, write_bytes, m);
     return m->fd >= 0 ? NST_OK : fail(t);
 }
 
 /* ---- Between two steps ---- */
-
-static bool sync_folder(struct nst_task *t)
-{
-    int fd = open(nst_str_to_z(t->arena, t->folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
 
 static enum nst_err end_file(struct nst_task *t, struct making *m)
 {
@@ -97,7 +82,8 @@ static enum nst_err end_file(struct nst_task *t, struct making *m)
     x->size = m->packer.size;
     x->file = ocl_export_file_name(m->home, x->id, x->digest);
     struct nst_str path = nst_strf(t->arena, "%.*s/%.*s", NST_FMT(t->folder), NST_FMT(x->file));
-    bool good = fsync(m->fd) == 0 && rename(m->part, path.p) == 0 && sync_folder(t);
+    bool good = fsync(m->fd) == 0 && rename(m->part, path.p) == 0 &&
+                nst_sync_folder(nst_str_to_z(t->arena, t->folder));
     m->is_whole = good;
     return good ? NST_OK : fail(t);
 }
@@ -178,15 +164,9 @@ static enum nst_err begin(struct nst_task *t, struct making *m, struct nst_db *d
 
 static enum nst_err read_piece(struct nst_task *t, struct making *m, struct nst_db *db)
 {
-    struct nst_exchange x = { .arena = t->arena };
-    struct nst_req rq = {
-        .arena = t->arena, .x = &x, .registry = t->registry, .db = db, .now = nst_now()
-    };
     m->has_piece = false;
     m->next = m->now;
-    nst_arena_reset(m->piece);
-    nst_buf_init(&m->text, m->piece, PIECE_MAX);
-    NST_TRY(ocl_document_put(&m->text, &m->next, &rq));
+    NST_TRY(ocl_document_read(&m->text, &m->next, m->piece, t->registry, db));
     m->has_piece = true;
     t->done = m->next.rows;
     return NST_OK;
