@@ -64,15 +64,14 @@ static void read_task(struct nst_task *t, struct nst_arena *a, struct nst_rows *
 {
     t->kind = kind_of(kinds, nst_rows_text(rows, 0));
     t->uuid = nst_str_copy(a, nst_rows_text(rows, 1));
-    t->username = nst_str_copy(a, nst_rows_text(rows, 2));
-    t->kwargs = nst_str_copy(a, nst_rows_text(rows, 3));
-    t->place = nst_str_copy(a, nst_rows_text(rows, 4));
-    t->done = nst_rows_int(rows, 5);
-    t->total = nst_rows_int(rows, 6);
-    t->message = nst_str_copy(a, nst_rows_text(rows, 7));
-    t->attempts = nst_rows_int(rows, 8);
-    t->created_at = nst_rows_int(rows, 9);
-    t->caller.id = nst_rows_int(rows, 10);
+    t->kwargs = nst_str_copy(a, nst_rows_text(rows, 2));
+    t->place = nst_str_copy(a, nst_rows_text(rows, 3));
+    t->done = nst_rows_int(rows, 4);
+    t->total = nst_rows_int(rows, 5);
+    t->message = nst_str_copy(a, nst_rows_text(rows, 6));
+    t->attempts = nst_rows_int(rows, 7);
+    t->created_at = nst_rows_int(rows, 8);
+    t->caller.id = nst_rows_int(rows, 9);
 }
 
 enum nst_err nst_lease_caller(struct nst_task *t, struct nst_db *db)
@@ -109,7 +108,7 @@ enum nst_err nst_lease_take(struct nst_task *t, struct nst_arena *a, struct nst_
         "', lease = $2, lease_until = $3, attempts = attempts + 1, "
         "started_at = coalesce(started_at, $1), updated_at = $1 "
         "WHERE task.id = $4 AND " IS_FREE(
-            "task") " RETURNING name, uuid, username, "
+            "task") " RETURNING name, uuid, "
                     "kwargs, place, done, total, message, attempts, created_at, user_id",
         NST_INT(now), NST_TEXT(lease->token), NST_INT(now + NST_LEASE_TIME), NST_INT(id)));
     if (nst_rows_step(rows)) {

@@ -26,10 +26,10 @@ struct nst_task_kind;
 struct nst_task {
     const struct nst_task_kind *kind;
     int64_t id, created_at, attempts; /* attempts: begun so often since it last got on */
-    struct nst_str uuid, username;
+    struct nst_str uuid;
     struct nst_caller caller; /* who asked for it, with the rights of this moment: read before each
-                                 step that writes, and the first. is_known is false where it was
-                                 nobody; a task of an account that is closed ends */
+                                 step. is_known is false where it was nobody; a task that writes
+                                 ends once the account is closed */
     struct nst_str kwargs;    /* a JSON object: what it was asked for */
     struct nst_registry *registry;
     struct nst_store *store;

@@ -121,8 +121,10 @@ static bool has_lost_caller(const struct nst_task *t)
     return t->caller.id != 0 && !t->caller.is_known;
 }
 
-static enum nst_err finish(struct slot *s, struct nst_db *db)
+/* Work of the store: what the step made of the task is saved. */
+static enum nst_err save_trial(struct nst_db *db, void *arg)
 {
+    struct slot *s = arg;
     struct nst_task *t = &s->trial;
     if (t->is_over && t->error.p == NULL && t->kind->finish != NULL)
         NST_TRY(t->kind->finish(t, db));
@@ -139,12 +141,7 @@ static enum nst_err run_step(struct nst_db *db, void *arg)
     if (has_lost_caller(&s->trial) && s->task.kind->mode == NST_MODE_WRITE)
         return end_badly(s, db, NST_STR("The account that asked for it is closed."));
     NST_TRY(s->task.kind->step(&s->trial, db));
-    return s->task.kind->mode == NST_MODE_WRITE ? finish(s, db) : NST_OK;
-}
-
-static enum nst_err run_save(struct nst_db *db, void *arg)
-{
-    return finish(arg, db);
+    return s->task.kind->mode == NST_MODE_WRITE ? save_trial(db, s) : NST_OK;
 }
 
 /* Behind a step that only read. */
@@ -154,7 +151,7 @@ static enum nst_err save_now_and_then(struct slot *s)
     if (!s->trial.is_over && now - s->saved_at < SAVE_TIME)
         return NST_OK;
     s->saved_at = now;
-    return nst_store_run(s->workers->options.store, NST_MODE_WRITE, run_save, s);
+    return nst_store_run(s->workers->options.store, NST_MODE_WRITE, save_trial, s);
 }
 
 /* The step is durable, or read: the task goes on from there. */
@@ -413,8 +410,8 @@ static void stop_slots(struct nst_workers *w)
     }
 }
 
-/* What a process that was killed has left goes on at once. Were that process alive, it would find
- * its lease lost. */
+/* What a process that was killed has left goes on at once. Were that process alive, its next step
+ * would be saved only if nobody else had taken the task by then. */
 static enum nst_err free_leases(struct nst_db *db, void *arg)
 {
     const struct nst_workers *w = arg;
