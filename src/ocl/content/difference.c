@@ -207,19 +207,13 @@ static void put_erased(struct nst_sql *q, struct nst_req *rq, const struct diffe
 {
     nst_sql_addf(q,
                  " UNION ALL SELECT * FROM (SELECT %zu AS part, id, mnemonic, FALSE AS retired, "
-                 "CAST(NULL AS bigint) AS former, FALSE AS was_retired, TRUE AS is_erased "
-                 "FROM tombstone WHERE repo_id = ",
+                 "CAST(NULL AS bigint) AS former, FALSE AS was_retired, TRUE AS is_erased",
                  at);
-    nst_sql_bind(q, NST_INT(d->source->row.id));
-    nst_sql_add(q, " AND id >= ");
-    nst_sql_bind(q, NST_INT(d->erased_first));
-    nst_sql_add(q, " AND id < ");
-    nst_sql_bind(q, NST_INT(d->erased_end));
+    ocl_tombstones_from(q, rq, d->source->row.id, d->erased_first, d->erased_end);
     nst_sql_add(q, " AND made_rev <= ");
     nst_sql_bind(q, NST_INT(d->from));
     nst_sql_add(q, " AND kind = ");
     nst_sql_bind(q, NST_TEXT(nst_str_z(d->part[at].list->kind->word)));
-    ocl_tombstones_visible(q, rq);
     nst_sql_add(q, " ORDER BY id LIMIT ");
     nst_sql_bind(q, NST_INT(d->limit + 1));
     nst_sql_addf(q, ") erased%zu", at);

@@ -60,21 +60,23 @@ enum { NUMBER, KIND, CODE, REMOVED_AT };
 static const struct ocl_end_columns ends = { "tombstone.repo_id", "tombstone.from_source_id",
                                              "tombstone.to_source_id" };
 
-void ocl_tombstones_visible(struct nst_sql *q, struct nst_req *rq)
+void ocl_tombstones_from(struct nst_sql *q, struct nst_req *rq, int64_t repo, int64_t first,
+                         int64_t behind)
 {
+    nst_sql_add(q, " FROM tombstone WHERE repo_id = ");
+    nst_sql_bind(q, NST_INT(repo));
+    nst_sql_add(q, " AND id >= ");
+    nst_sql_bind(q, NST_INT(first));
+    nst_sql_add(q, " AND id < ");
+    nst_sql_bind(q, NST_INT(behind));
     ocl_ends_visible_in(q, rq, &ends);
 }
 
 static void put_select(struct nst_sql *q, struct nst_req *rq, const struct ocl_graves *which)
 {
     nst_sql_init(q, rq->arena);
-    nst_sql_add(q, "SELECT id, kind, mnemonic, removed_at FROM tombstone WHERE repo_id = ");
-    nst_sql_bind(q, NST_INT(which->repo));
-    nst_sql_add(q, " AND id >= ");
-    nst_sql_bind(q, NST_INT(which->first));
-    nst_sql_add(q, " AND id < ");
-    nst_sql_bind(q, NST_INT(which->behind));
-    ocl_tombstones_visible(q, rq);
+    nst_sql_add(q, "SELECT id, kind, mnemonic, removed_at");
+    ocl_tombstones_from(q, rq, which->repo, which->first, which->behind);
     nst_sql_add(q, " ORDER BY id DESC LIMIT ");
     nst_sql_bind(q, NST_INT(which->limit));
     nst_sql_add(q, " OFFSET ");

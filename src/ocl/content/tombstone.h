@@ -22,8 +22,10 @@ NST_CHECKED enum nst_err ocl_first_buried(int64_t *number, struct nst_req *rq, i
 NST_CHECKED enum nst_err ocl_first_buried_after(int64_t *number, struct nst_req *rq, int64_t repo,
                                                 int64_t rev);
 
-/* " AND ...": leave out tombstones of mappings that the caller may not see. */
-void ocl_tombstones_visible(struct nst_sql *q, struct nst_req *rq);
+/* Append " FROM tombstone WHERE ...": those of a source with numbers from `first` on and before
+ * `behind` that the caller may be told of. */
+void ocl_tombstones_from(struct nst_sql *q, struct nst_req *rq, int64_t repo, int64_t first,
+                         int64_t behind);
 
 /* Some tombstones of a source, the newest first: those with the numbers [first, behind) that the
  * caller may be told of. */
