@@ -276,27 +276,8 @@ GET    /guide/admin/tokens/target/       X 200 G86
 GET    /guide/admin/tokens/target/named/ X 200 G86
 DELETE /guide/admin/tokens/target/named/nope/ X 404 G86
 POST   /guide/importers/lines/           T 200 G152 V613
-GET    /guide/tasks/                    X 200 G167 V270
-GET    /guide/users/owner/tasks/        H 200 V216 V270
-GET    /guide/user/tasks/               T 200 V216 V270
 GET    /guide/tasks/nope/               T 404 G167 V270 V326
 DELETE /guide/tasks/nope/               T 404 V270
-GET    /guide/importers/bulk-import/    T 200 G87 V325 V606
-POST   /guide/importers/bulk-import/    T 202 G87 V325 V601
-DELETE /guide/importers/bulk-import/    T 400 G87 V607
-POST   /guide/importers/bulk-import-inline/ T 202 V608
-POST   /guide/importers/bulk-import-parallel-inline/ T 202 V608
-POST   /guide/importers/bulk-import/upload/ T 202 V608
-POST   /guide/importers/bulk-import/file-url/ T 202 V608
-POST   /guide/manage/bulkimport/        T 202 V608
-GET    /guide/importers/bulk-import/q/  T 200 G87 V325 V606
-POST   /guide/importers/bulk-import/q/  T 202 G87 V325 V601
-DELETE /guide/importers/bulk-import/q/  T 400 G87 V607
-POST   /guide/importers/bulk-import-inline/q/ T 202 V608
-POST   /guide/importers/bulk-import-parallel-inline/q/ T 202 V608
-POST   /guide/importers/bulk-import/upload/q/ T 202 V608
-POST   /guide/importers/bulk-import/file-url/q/ T 202 V608
-POST   /guide/manage/bulkimport/q/      T 202 V608
 POST   /guide/user/orgs/                 T 201 G70
 POST   /guide/user/                      T 200 G69
 DELETE /guide/orgs/WHO/members/creator/  M 204 G66
@@ -304,6 +285,29 @@ GET    /guide/orgs/NOPE/                 T 404 G64
 GET    /guide/orgs/NOPE/sources/Open/    T 404 G18
 GET    /guide/orgs/OTH/sources/NOPE/     T 404 G18
 GET    /guide/users/nobody/              T 404 G68
+"""
+
+# The same on both faces.
+TASKS = """
+GET    {f}/tasks/                    X 200 G167 V270
+GET    {f}/users/owner/tasks/        H 200 V216 V270
+GET    {f}/user/tasks/               T 200 V216 V270
+GET    {f}/importers/bulk-import/    T 200 G87 V325 V606
+POST   {f}/importers/bulk-import/    T 202 G87 V325 V601
+DELETE {f}/importers/bulk-import/    T 400 G87 V607
+POST   {f}/importers/bulk-import-inline/ T 202 V608
+POST   {f}/importers/bulk-import-parallel-inline/ T 202 V608
+POST   {f}/importers/bulk-import/upload/ T 202 V608
+POST   {f}/importers/bulk-import/file-url/ T 202 V608
+POST   {f}/manage/bulkimport/        T 202 V608
+GET    {f}/importers/bulk-import/q/  T 200 G87 V325 V606
+POST   {f}/importers/bulk-import/q/  T 202 G87 V325 V601
+DELETE {f}/importers/bulk-import/q/  T 400 G87 V607
+POST   {f}/importers/bulk-import-inline/q/ T 202 V608
+POST   {f}/importers/bulk-import-parallel-inline/q/ T 202 V608
+POST   {f}/importers/bulk-import/upload/q/ T 202 V608
+POST   {f}/importers/bulk-import/file-url/q/ T 202 V608
+POST   {f}/manage/bulkimport/q/      T 202 V608
 """
 
 ENDS = """
@@ -447,27 +451,8 @@ POST   /v2/feedback/                     A 200 V276
 GET    /v2/admin/feedback/               X 200 V276
 GET    /v2/admin/feedback/0/             X 404 V276
 DELETE /v2/admin/feedback/0/             X 404 V276
-GET    /v2/tasks/                       X 200 G167 V270
-GET    /v2/users/owner/tasks/           H 200 V216 V270
-GET    /v2/user/tasks/                  T 200 V216 V270
 GET    /v2/tasks/nope/                  A 404 G167 V270 V326
 DELETE /v2/tasks/nope/                  A 404 V270
-GET    /v2/importers/bulk-import/       T 200 G87 V325 V606
-POST   /v2/importers/bulk-import/       T 202 G87 V325 V601
-DELETE /v2/importers/bulk-import/       T 400 G87 V607
-POST   /v2/importers/bulk-import-inline/ T 202 V608
-POST   /v2/importers/bulk-import-parallel-inline/ T 202 V608
-POST   /v2/importers/bulk-import/upload/ T 202 V608
-POST   /v2/importers/bulk-import/file-url/ T 202 V608
-POST   /v2/manage/bulkimport/           T 202 V608
-GET    /v2/importers/bulk-import/q/     T 200 G87 V325 V606
-POST   /v2/importers/bulk-import/q/     T 202 G87 V325 V601
-DELETE /v2/importers/bulk-import/q/     T 400 G87 V607
-POST   /v2/importers/bulk-import-inline/q/ T 202 V608
-POST   /v2/importers/bulk-import-parallel-inline/q/ T 202 V608
-POST   /v2/importers/bulk-import/upload/q/ T 202 V608
-POST   /v2/importers/bulk-import/file-url/q/ T 202 V608
-POST   /v2/manage/bulkimport/q/         T 202 V608
 GET    /v2/url-registry/                 A 200 V268 V326
 POST   /v2/url-registry/                 X 400 V268
 POST   /v2/url-registry/$lookup/         T 400 V268
@@ -577,7 +562,8 @@ def fill(path):
 def rows():
     """Every line of the tables, those of sources for every owner and public access; what
     deletes an owner comes last."""
-    for line in table_of(GUIDE + V2):
+    tasks = "".join(TASKS.replace("{f}", f) for f in ("/guide", "/v2"))
+    for line in table_of(GUIDE + V2 + tasks):
         yield Row(line, fill(line.split()[1]), owner_of(line.split()[1]))
     v2 = SOURCE + V2_SOURCE
     v2 += "".join(V2_HELD.replace("{h}", h) for h in ("", "HEAD/", "v1/", "latest/"))

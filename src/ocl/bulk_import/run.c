@@ -55,7 +55,7 @@ static enum nst_err open_file(struct nst_task *t, struct reading *r)
     r->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (r->fd < 0)
         return fail(t, "The file of the import cannot be read: ", nst_str_z(strerror(errno)));
-    if (!ocl_lines_open(&r->lines, &why, t->arena, r->fd, nst_str_to_z(t->arena, t->folder)))
+    if (!ocl_lines_open(&r->lines, &why, t->arena, r->fd, nst_str_to_z(r->home, t->folder)))
         return fail(t, "Failed to parse input: it ", why);
     return NST_OK;
 }

@@ -119,31 +119,17 @@ static const struct pick collection_picks[] = {
     REPO_PICKS, { "collection_type" }, { "immutable" }, { "autoexpand_head" }, END,
 };
 
-static const struct pick source_version_picks[] = {
-    { "owner" },
-    { "owner_type" },
-    { "source", "short_code" },
-    { "id", "version" },
-    { "description" },
-    { "released" },
-    { "retired" },
-    { "external_id" },
-    { "extras" },
-    END,
-};
+/* A version, whose repository the line names by that member. */
+#define VERSION_PICKS(repo) \
+    { "owner" }, { "owner_type" }, { repo, "short_code" }, { "id", "version" }, { "description" }, \
+        { "released" }, { "retired" }, { "external_id" }, \
+    { \
+        "extras" \
+    }
 
-static const struct pick collection_version_picks[] = {
-    { "owner" },
-    { "owner_type" },
-    { "collection", "short_code" },
-    { "id", "version" },
-    { "description" },
-    { "released" },
-    { "retired" },
-    { "external_id" },
-    { "extras" },
-    END,
-};
+static const struct pick source_version_picks[] = { VERSION_PICKS("source"), END };
+
+static const struct pick collection_version_picks[] = { VERSION_PICKS("collection"), END };
 
 static struct nst_json *pick_all(struct nst_arena *a, const struct nst_json *row,
                                  const struct pick *picks);

@@ -26,7 +26,7 @@ struct ocl_line_text {
                               import may share one), its place among the lines of an export */
     struct nst_str text;   /* JSON in one line of text; of a faulty line what it says, so that it
                               can be mended and given again: as it came, so maybe no
- UTF-8; null where it is too long */
+                              UTF-8; null where it is too long */
     struct nst_json *tree; /* the same, read: an object; NULL with a fault */
     struct nst_str fault;  /* a sentence: what is wrong where, and what to do; null: nothing */
     struct nst_str key;    /* the member or column that the fault is about; null: the line */
@@ -39,7 +39,7 @@ struct ocl_line_text {
  *           says what the file is instead and what to do; owned by a
  *   fd      a regular file, open for reading; it is read from its first byte, wherever its
  *           place is, stays the caller's, and has to stay open and unchanged
- *   folder  where nameless files are made; NULL: that of $TMPDIR, or /tmp
+ *   folder  where nameless files are made, kept by reference; NULL: that of $TMPDIR, or /tmp
  * Blocks for a reading of the whole file where that is a ZIP or an export; memory is constant. */
 NST_CHECKED bool ocl_lines_open(struct ocl_lines **out, struct nst_str *why, struct nst_arena *a,
                                 int fd, const char *folder);
