@@ -83,6 +83,10 @@ void nst_sql_hold(struct nst_sql *q, const struct nst_db *db, const char *table)
  * refers to it is; for anything else it keeps others waiting for nothing. */
 void nst_sql_hold_alone(struct nst_sql *q, const struct nst_db *db, const char *table);
 
+/* As nst_sql_hold, for rows that a row about to be written refers to without a foreign key: they
+ * may change meanwhile, but not be erased. Rows that were erased meanwhile are not found. */
+void nst_sql_hold_key(struct nst_sql *q, const struct nst_db *db, const char *table);
+
 /* A list after IN, a value at a time: " IN ($1", then ", $2". nst_sql_in_end closes it;
  * one without values is " IN (NULL)", which nothing is in.
  *   count  the values so far: 0 before the first */

@@ -99,6 +99,11 @@ void nst_sql_hold_alone(struct nst_sql *q, const struct nst_db *db, const char *
     hold(q, db, "UPDATE", table);
 }
 
+void nst_sql_hold_key(struct nst_sql *q, const struct nst_db *db, const char *table)
+{
+    hold(q, db, "KEY SHARE", table);
+}
+
 /* ---- Places in JSON: the one thing that both engines spell differently ---- */
 
 /* `$."a"."b"`: quoted, so that no key is taken for an index. */

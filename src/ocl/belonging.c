@@ -42,7 +42,7 @@ static const struct belonging belongings[] = {
     { "repo_export_hidden", "repo_id", "repo", NULL, NULL },
     { "repo_export", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },
-    { "mapping_end", "end_id", "repo", NULL, NULL },
+    { "mapping_end", "end_id", "repo", "end_id NOT IN (SELECT id FROM ended_repo)", NULL },
     { "present_name", "repo_id", "repo", NULL, NULL },
     { "mapping_version", "repo_id", "repo", NULL, NULL },
     { "concept_parent", "repo_id", "repo", NULL, NULL },
@@ -106,9 +106,30 @@ static enum nst_err hold_alone(struct nst_arena *a, struct nst_db *db, const str
     return nst_rows_end(rows);
 }
 
+/* Mappings that lead to a private source stay hidden from whom it was hidden from. */
+static enum nst_err keep_hidden(struct nst_arena *a, struct nst_db *db, const struct below *above,
+                                int64_t id)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "INSERT INTO ended_repo (id, public_access, owner_type, owner_id) "
+                    "SELECT id, public_access, owner_type, owner_id FROM repo WHERE "
+                    "public_access = 'None' AND EXISTS (SELECT 1 FROM mapping_end WHERE "
+                    "mapping_end.end_id = repo.id) AND ");
+    if (above != NULL) {
+        put_below(&q, above, id);
+    } else {
+        nst_sql_add(&q, "id = ");
+        nst_sql_bind(&q, NST_INT(id));
+    }
+    return nst_sql_exec(NULL, db, &q);
+}
+
 static enum nst_err erase_below(struct nst_arena *a, struct nst_db *db, const char *table,
                                 const struct below *above, int64_t id)
 {
+    if (nst_str_eq(nst_str_z(table), NST_STR("repo")))
+        NST_TRY(keep_hidden(a, db, above, id));
     for (size_t i = 0; i < NST_COUNT(belongings); i++) {
         const struct below b = { above, &belongings[i] };
         struct nst_sql q;

@@ -15,7 +15,7 @@
 /* Sources that mappings in x lead to and that not every reader of it may see. `mapping_end` has the
  * few that mappings of the source have ever led to, the tallies those of a revision. */
 #define HIDDEN_ENDS(x, r) \
-    "mapping_end e JOIN repo far ON far.id = e.end_id WHERE e.repo_id = " x ".repo_id " \
+    "mapping_end e JOIN known_repo far ON far.id = e.end_id WHERE e.repo_id = " x ".repo_id " \
     "AND " OCL_HIDDEN_FROM_READERS("far", \
                                    r) " AND EXISTS (SELECT 1 FROM tally t WHERE t.repo_id = " x \
                                       ".repo_id AND t.rev_from <= " x ".rev AND t.rev_to > " x \

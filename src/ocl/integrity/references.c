@@ -164,7 +164,7 @@ const struct ocl_check ocl_reference_checks[] = {
     LOST_ROW("repo_export", "repo_id", "repo", "An export is of no source."),
     LOST_ROW("repo_export", "version_id", "repo_version", "An export is of no version."),
     LOST("mapping_end", "repo_id", "repo_id", "repo", 1, "Ends of mappings are of no source."),
-    LOST("mapping_end", "end_id", "end_id", "repo", 1, "Ends of mappings lead to no source."),
+    LOST("mapping_end", "end_id", "end_id", "known_repo", 1, "Ends of mappings lead to no source."),
     LOOSE("repo_version", "previous_id", "repo_version", VERSION_ADDRESS, "repo_id",
           "The former version of a version is gone."),
     LOOSE("repo_version", "parent_id", "repo_version", VERSION_ADDRESS, "repo_id",

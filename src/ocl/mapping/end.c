@@ -153,6 +153,29 @@ static bool is_end_given(const struct ocl_mapping *m, const struct side *side)
            nst_is_set(&ocl_mapping, m, side->concept_code);
 }
 
+/* Held by the note, the source is not erased before this write ends; one that was erased
+ * meanwhile is nothing any more (*end: 0). */
+static enum nst_err note_end(int64_t *end, struct nst_req *rq, int64_t home)
+{
+    struct nst_sql q;
+    int64_t noted;
+    bool is_noted;
+    NST_TRY(nst_exists_with(&is_noted, rq->db,
+                            "SELECT 1 FROM mapping_end WHERE repo_id = $1 AND end_id = $2",
+                            NST_INT(home), NST_INT(*end)));
+    if (is_noted)
+        return NST_OK;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "INSERT INTO mapping_end (repo_id, end_id) SELECT ");
+    nst_sql_bind(&q, NST_INT(home));
+    nst_sql_add(&q, ", repo.id FROM repo WHERE repo.id = ");
+    nst_sql_bind(&q, NST_INT(*end));
+    nst_sql_hold_key(&q, rq->db, "repo");
+    NST_TRY(nst_sql_exec(&noted, rq->db, &q));
+    *end = noted > 0 ? *end : 0;
+    return NST_OK;
+}
+
 /* A source elsewhere is noted, since it may be hidden from some. */
 static enum nst_err link_end(struct nst_req *rq, struct ocl_end *e)
 {
@@ -163,10 +186,7 @@ static enum nst_err link_end(struct nst_req *rq, struct ocl_end *e)
         NST_TRY(see_source(&e->source_id, rq, e->source_url));
     if (e->source_id == 0 || e->source_id == own->row.id)
         return NST_OK;
-    return nst_exec_with(NULL, rq->db,
-                         "INSERT INTO mapping_end (repo_id, end_id) VALUES ($1, $2) "
-                         "ON CONFLICT (repo_id, end_id) DO NOTHING",
-                         NST_INT(own->row.id), NST_INT(e->source_id));
+    return note_end(&e->source_id, rq, own->row.id);
 }
 
 enum nst_err ocl_settle_ends(struct nst_req *rq, struct ocl_mapping *m)
@@ -188,7 +208,7 @@ static void put_ends_seen(struct nst_sql *q, struct nst_req *rq, const struct oc
 {
     const char *const column[] = { of->from_id, of->to_id };
     for (size_t i = 0; i < NST_COUNT(column); i++) {
-        nst_sql_addf(q, "%s(%s IN (0, %s) OR (SELECT TRUE FROM repo WHERE repo.id = %s",
+        nst_sql_addf(q, "%s(%s IN (0, %s) OR (SELECT TRUE FROM known_repo repo WHERE repo.id = %s",
                      i > 0 ? " AND " : "", column[i], of->repo_id, column[i]);
         ocl_hidden_repos(q, rq);
         nst_sql_add(q, ") IS NOT TRUE)");
@@ -219,7 +239,7 @@ void ocl_ends_hidden(struct nst_sql *q, struct nst_req *rq)
 
 void ocl_hiding_repos(struct nst_sql *q, struct nst_req *rq)
 {
-    nst_sql_add(q, "(SELECT mapping_end.repo_id FROM mapping_end JOIN repo "
+    nst_sql_add(q, "(SELECT mapping_end.repo_id FROM mapping_end JOIN known_repo repo "
                    "ON repo.id = mapping_end.end_id WHERE TRUE");
     ocl_hidden_repos(q, rq);
     nst_sql_add(q, ")");
@@ -242,7 +262,7 @@ enum nst_err ocl_has_hidden_end(bool *out, struct nst_req *rq, const struct ocl_
     if ((from == 0 || from == home) && (to == 0 || to == home))
         return NST_OK;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT 1 FROM repo WHERE repo.id");
+    nst_sql_add(&q, "SELECT 1 FROM known_repo repo WHERE repo.id");
     nst_sql_in(&q, &count, NST_INT(from));
     nst_sql_in(&q, &count, NST_INT(to));
     nst_sql_in_end(&q, count);
@@ -253,8 +273,8 @@ enum nst_err ocl_has_hidden_ends(bool *out, struct nst_req *rq, int64_t repo)
 {
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT 1 FROM mapping_end JOIN repo ON repo.id = mapping_end.end_id "
-                    "WHERE (0 = ");
+    nst_sql_add(&q, "SELECT 1 FROM mapping_end JOIN known_repo repo "
+                    "ON repo.id = mapping_end.end_id WHERE (0 = ");
     nst_sql_bind(&q, NST_INT(repo));
     nst_sql_add(&q, " OR mapping_end.repo_id = ");
     nst_sql_bind(&q, NST_INT(repo));
