@@ -111,10 +111,12 @@ struct nst_http_app {
      * body is not). Beyond it the answer is `error` with NST_E_TOO_LARGE. */
     size_t (*body_limit)(struct nst_exchange *x);
 
-    /* Asked for a body that has not come with its head: an open file that takes it, which the
-     * application closes when the exchange is over; 0: memory takes it. It is written as it
-     * arrives, on the loop's thread, so that one of any size needs little memory. May be NULL. */
-    int (*spool)(struct nst_exchange *x);
+    /* Asked before the rest of a body is read that has not come with its head. With a status, x
+     * has its answer: it is refused, and the connection closed behind that. Else it is read, into
+     * the open file x->body_file where the application has set it, which the application closes
+     * when the exchange is over. That is written as it arrives, on the loop's thread, so that a
+     * body of any size needs little memory. May be NULL: all are read. */
+    enum nst_http_next (*admit)(struct nst_exchange *x);
 
     /* Handle a complete request. */
     enum nst_http_next (*handle)(struct nst_exchange *x);

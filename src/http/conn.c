@@ -166,9 +166,7 @@ static bool spool(struct conn *c, struct nst_str data)
 
 static void take_room(struct exchange *x, size_t most)
 {
-    const struct nst_http_app *app = x->pub.loop->server->app;
     size_t first = BODY_RESERVE;
-    x->pub.body_file = app->spool != NULL ? app->spool(&x->pub) : 0;
     if (x->pub.body_file > 0) {
         first = SPOOL_ROOM;
         most = most < first ? most : first;
@@ -188,10 +186,16 @@ static bool end_body(struct conn *c)
     return handle(c);
 }
 
-static bool begin_body(struct conn *c)
+/* The application has decided. */
+static bool read_or_refuse(struct conn *c)
 {
     struct exchange *x = c->x;
     size_t here = x->to - x->from, stated = (size_t)x->head.length;
+    x->is_admitting = false;
+    if (x->pub.status != 0) {
+        x->pub.must_close = true;
+        return answer(c);
+    }
     nst_http_conn_enter(c, CONN_BODY);
     take_room(x, stated > 0 ? stated : x->body_limit);
     nst_http_chunks_init(&x->chunks, x->head.limits);
@@ -202,6 +206,17 @@ static bool begin_body(struct conn *c)
     if (x->head.expects_continue && here == 0)
         nst_http_push(x, NST_STR(CONTINUE));
     return true;
+}
+
+static bool begin_body(struct conn *c)
+{
+    const struct nst_http_app *app = c->loop->server->app;
+    c->x->is_admitting = true;
+    nst_http_conn_enter(c, CONN_WORKING);
+    /* LATER: from here on the exchange may be another thread's. */
+    if (app->admit != NULL && app->admit(&c->x->pub) == NST_HTTP_LATER)
+        return false;
+    return read_or_refuse(c);
 }
 
 /* The head is complete, and perhaps the body, too. */
@@ -469,7 +484,7 @@ void nst_http_conn_resume(struct conn *c)
         nst_http_conn_cut(c);
         return;
     }
-    (void)answer(c);
+    (void)(c->x->is_admitting ? read_or_refuse(c) : answer(c));
     nst_http_conn_advance(c, 0);
 }
 

@@ -86,6 +86,7 @@ struct exchange {
     struct iovec out[HTTP_OUT_MAX]; /* what is left of the parts from out_at on */
     unsigned out_at, out_count;
     enum body_kind kind;
+    bool is_admitting;   /* the application is asked whether its body is to be read */
     bool has_begun;      /* its head is in out, or has left */
     bool keeps_alive;    /* the connection, after it */
     uint64_t sent;       /* bytes of the body in out or beyond */

@@ -497,9 +497,10 @@ bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str
 /* Read a form body into a JSON object of strings. */
 enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
 
-/* Make the file of the upload of rq, which has a body to come: rq->upload.
- * Returns its descriptor; 0 after logging why there is none. */
-int nst_upload_open(struct nst_req *rq);
+/* Make the file of the upload of rq, which has a body to come: rq->upload, held by flock.
+ *   fd  set on NST_OK
+ * Errors: NST_E_FULL, NST_E_INTERNAL, logged. */
+enum nst_err nst_upload_open(int *fd, struct nst_req *rq);
 
 /* The parameter `name` of a header's value; null when absent. What a part of a form says of
  * itself in its block of headers; null when it says nothing. Both are views. */

@@ -34,6 +34,7 @@ struct job {
     struct nst_server *server;
     const struct nst_operation *operation; /* NULL: a face's */
     struct nst_mark mark;                  /* of the arena, before the present stage */
+    bool is_admitted;                      /* gathered and permitted before its body came */
 };
 
 /* ---- Which face ---- */
@@ -119,17 +120,6 @@ static size_t body_limit(struct nst_exchange *x)
 {
     make_request(x);
     return limit_of(x->app);
-}
-
-static int spool(struct nst_exchange *x)
-{
-    struct job *job = x->app;
-    const struct nst_endpoint *e = job->rq.endpoint;
-    if (job->rq.face == NULL || e == NULL || job->rq.method >= NST_METHOD_COUNT)
-        return 0;
-    const struct nst_action *action = e->action[job->rq.method];
-    bool spools = action != NULL && (action->flags & NST_SPOOLS) != 0;
-    return spools ? nst_upload_open(&job->rq) : 0;
 }
 
 /* ---- Running ---- */
@@ -274,22 +264,52 @@ static void after_prepare(enum nst_err err, void *arg)
     submit(job, NST_MODE_WRITE);
 }
 
+static void prepare(struct job *job)
+{
+    nst_store_submit_job(job->server->options.store, run_prepare, after_prepare, job);
+}
+
 static void after_gather(enum nst_err err, void *arg)
 {
     struct job *job = arg;
     if (err != NST_OK || job->rq.x->status != 0)
         finish(err, job);
     else
-        nst_store_submit_job(job->server->options.store, run_prepare, after_prepare, job);
+        prepare(job);
+}
+
+static const struct nst_action *action_of(const struct job *job)
+{
+    const struct nst_endpoint *e = job->rq.endpoint;
+    bool is_known = job->rq.face != NULL && e != NULL && job->rq.method < NST_METHOD_COUNT;
+    return is_known ? e->action[job->rq.method] : NULL;
 }
 
 static bool wants_prepare(const struct job *job)
 {
-    const struct nst_endpoint *e = job->rq.endpoint;
-    if (e == NULL || job->rq.method >= NST_METHOD_COUNT)
-        return false;
-    const struct nst_action *action = e->action[job->rq.method];
+    const struct nst_action *action = action_of(job);
     return action != NULL && action->prepare != NULL;
+}
+
+/* Before the body is read. */
+static void after_admission(enum nst_err err, void *arg)
+{
+    struct job *job = arg;
+    struct nst_exchange *x = job->rq.x;
+    if (err == NST_OK && x->status == 0)
+        err = nst_upload_open(&x->body_file, &job->rq);
+    job->is_admitted = err == NST_OK && x->status == 0;
+    if (job->is_admitted)
+        nst_http_resume(x);
+    else
+        finish(err, job);
+}
+
+static void gather(struct job *job, nst_work_done *done)
+{
+    job->rq.is_gathering = true;
+    job->mark = nst_arena_mark(job->rq.arena);
+    nst_store_submit(job->server->options.store, NST_MODE_READ, run, done, job);
 }
 
 static enum nst_http_next run_inline(struct job *job, struct loop *loop)
@@ -396,8 +416,27 @@ static void http_error(struct nst_exchange *x, enum nst_err err, const char *det
 static bool is_coded(const struct nst_exchange *x)
 {
     struct nst_str coding = nst_str_trim(nst_http_request_header(x, "Content-Encoding"));
-    return (x->body.n > 0 || x->body_file > 0) && coding.n > 0 &&
-           !nst_str_eq_nocase(coding, NST_STR("identity"));
+    return coding.n > 0 && !nst_str_eq_nocase(coding, NST_STR("identity"));
+}
+
+static enum nst_http_next refuse_coded(struct nst_exchange *x)
+{
+    http_error(x, NST_E_MEDIA_TYPE, "Content-Encoding is not supported: send the body as it is.");
+    nst_http_add_header(x, "Accept-Encoding", NST_STR("identity"));
+    return NST_HTTP_ANSWERED;
+}
+
+/* What may fill the disk is read only from whom it may be from. */
+static enum nst_http_next admit(struct nst_exchange *x)
+{
+    struct job *job = x->app;
+    const struct nst_action *action = action_of(job);
+    if (action == NULL || (action->flags & NST_SPOOLS) == 0)
+        return NST_HTTP_ANSWERED;
+    if (is_coded(x))
+        return refuse_coded(x);
+    gather(job, after_admission);
+    return NST_HTTP_LATER;
 }
 
 /* Null: the path is none. */
@@ -422,22 +461,17 @@ static enum nst_http_next handle(struct nst_exchange *x)
     }
     if (lacks_slash(job))
         return answer_without_slash(x);
-    if (is_coded(x)) {
-        http_error(x, NST_E_MEDIA_TYPE,
-                   "Content-Encoding is not supported: send the body as it is.");
-        nst_http_add_header(x, "Accept-Encoding", NST_STR("identity"));
-        return NST_HTTP_ANSWERED;
-    }
+    if ((x->body.n > 0 || x->body_file > 0) && is_coded(x))
+        return refuse_coded(x);
     bool is_read = reads_only(&job->rq);
     if (is_read && loop->reader != NULL)
         return run_inline(job, loop);
-    if (wants_prepare(job)) {
-        job->rq.is_gathering = true;
-        job->mark = nst_arena_mark(x->arena);
-        nst_store_submit(job->server->options.store, NST_MODE_READ, run, after_gather, job);
-    } else {
+    if (job->is_admitted)
+        prepare(job);
+    else if (wants_prepare(job))
+        gather(job, after_gather);
+    else
         submit(job, is_read ? NST_MODE_READ : NST_MODE_WRITE);
-    }
     return NST_HTTP_LATER;
 }
 
@@ -505,7 +539,7 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
         .body_limit = body_limit,
-        .spool = spool,
+        .admit = admit,
         .handle = handle,
         .error = http_error,
         .headers = headers,

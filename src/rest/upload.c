@@ -27,7 +27,7 @@ static void drop(void *arg)
         (void)unlink(u->path.p);
 }
 
-int nst_upload_open(struct nst_req *rq)
+enum nst_err nst_upload_open(int *fd, struct nst_req *rq)
 {
     struct nst_arena *a = rq->x->arena;
     struct nst_upload *u = NST_NEW(a, struct nst_upload);
@@ -39,18 +39,20 @@ int nst_upload_open(struct nst_req *rq)
     if (u->fd < 0) {
         nst_log(NST_LOG_ERROR, "an upload has no file", NST_LOG_STR("file", u->path),
                 NST_LOG_STR("reason", nst_str_z(strerror(errno))));
-        return 0;
+        return nst_err_of_write(errno);
     }
     nst_arena_defer(a, drop, u);
     rq->upload = u;
-    return u->fd;
+    *fd = u->fd;
+    return NST_OK;
 }
 
 enum nst_err nst_upload_take(struct nst_upload **out, struct nst_req *rq)
 {
     struct nst_upload *u;
-    if (rq->upload == NULL && nst_upload_open(rq) == 0)
-        return NST_E_INTERNAL;
+    int fd;
+    if (rq->upload == NULL)
+        NST_TRY(nst_upload_open(&fd, rq));
     *out = u = rq->upload;
     if (u->size > 0 || rq->x->body_file > 0) {
         u->size = u->size > 0 ? u->size : rq->x->body_file_size;

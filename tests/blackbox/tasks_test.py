@@ -6,6 +6,7 @@ servers on one database, queues, cancelling, uploads in every wrapping, disks th
 
 Usage: tasks_test.py --nestor PATH [--kills N] [--seed N] [--only WORD]
 """
+import http.client
 import io
 import json
 import os
@@ -166,6 +167,7 @@ class Cases:
             anonymous = server.client("")
             a = anonymous.raw("POST", IMPORT, b"x" * 300000, {})
             assert a.status == 401, str(a)
+            self.refused_unread(site, server)
             half = server.client()
             half.connection.putrequest("POST", IMPORT)
             half.connection.putheader("Authorization", f"Token {half.token}")
@@ -178,6 +180,22 @@ class Cases:
             assert files_of(site), "the body is not in a file"
             half.close()
             no_files(site)
+
+    def refused_unread(self, site, server):
+        """A stranger's body is not asked for, and not read: the answer comes behind the head."""
+        for headers, status in (({}, 401), ({"Authorization": "Token " + "0" * 40}, 401),
+                                ({"Authorization": f"Token {server.client().token}",
+                                  "Content-Encoding": "gzip"}, 415)):
+            for expect in ({}, {"Expect": "100-continue"}):
+                stranger = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+                stranger.putrequest("POST", IMPORT)
+                for name, value in {**headers, **expect, "Content-Length": "1000000"}.items():
+                    stranger.putheader(name, value)
+                stranger.endheaders()
+                first = stranger.sock.recv(13)
+                assert first == f"HTTP/1.1 {status} ".encode(), first
+                stranger.close()
+        assert files_of(site) == [], files_of(site)
 
     def test_the_same_import_twice(self):
         """V604: while the first has not ended; another user's is another."""
