@@ -287,8 +287,11 @@ void nst_answer_in_pieces(struct nst_req *rq, nst_piece *piece, void *state, siz
 
 /* ---- Bodies of any size ---- */
 
+#define NST_UPLOAD_SUFFIX ".upload"
+
 /* The body of a request whose action has NST_SPOOLS, in a file. The file is closed with the
- * exchange, and removed with it unless is_kept. */
+ * exchange, and removed with it unless is_kept. Its process holds it (flock): one that nobody
+ * holds was left by a process that is gone. */
 struct nst_upload {
     struct nst_str path; /* FOLDER/UUID.upload, ended by NUL; whoever renames it sets it anew */
     struct nst_str uuid;

@@ -75,10 +75,11 @@ static enum nst_err find_version(struct making *m, struct nst_db *db)
 static enum nst_err begin(struct nst_db *db, void *arg)
 {
     struct making *m = arg;
+    int64_t id;
     NST_TRY(find_version(m, db));
     if (m->key.version_id == 0)
         return NST_E_NOT_FOUND;
-    NST_TRY(ocl_export_renew(db, &m->key));
+    NST_TRY(ocl_export_renew(&id, m->x->o->arena, db, &m->key));
     m->now = (struct ocl_document){ 0 };
     return ocl_export_find(&m->now.of, m->x->o->arena, db, &m->key);
 }

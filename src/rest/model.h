@@ -498,9 +498,9 @@ bool nst_charset_decode(struct nst_str *out, struct nst_arena *a, struct nst_str
 enum nst_err nst_form_read(struct nst_json **out, struct nst_req *rq, struct nst_str type);
 
 /* Make the file of the upload of rq, which has a body to come: rq->upload, held by flock.
- *   fd  set on NST_OK
+ *   out  set on NST_OK, owned by rq's exchange
  * Errors: NST_E_FULL, NST_E_INTERNAL, logged. */
-enum nst_err nst_upload_open(int *fd, struct nst_req *rq);
+enum nst_err nst_upload_open(struct nst_upload **out, struct nst_req *rq);
 
 /* The parameter `name` of a header's value; null when absent. What a part of a form says of
  * itself in its block of headers; null when it says nothing. Both are views. */

@@ -296,13 +296,16 @@ static void after_admission(enum nst_err err, void *arg)
 {
     struct job *job = arg;
     struct nst_exchange *x = job->rq.x;
+    struct nst_upload *upload;
     if (err == NST_OK && x->status == 0)
-        err = nst_upload_open(&x->body_file, &job->rq);
+        err = nst_upload_open(&upload, &job->rq);
     job->is_admitted = err == NST_OK && x->status == 0;
-    if (job->is_admitted)
-        nst_http_resume(x);
-    else
+    if (!job->is_admitted) {
         finish(err, job);
+        return;
+    }
+    x->body_file = upload->fd;
+    nst_http_resume(x);
 }
 
 static void gather(struct job *job, nst_work_done *done)

@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SUFFIX       ".upload"
 #define WINDOW       ((size_t)4 << 20) /* of a file that is looked through, in memory at a time */
 #define BOUNDARY_MAX 70                /* RFC 2046, 5.1.1 */
 #define PART_HEAD    4096              /* bytes of a part's headers */
@@ -27,33 +27,32 @@ static void drop(void *arg)
         (void)unlink(u->path.p);
 }
 
-enum nst_err nst_upload_open(int *fd, struct nst_req *rq)
+enum nst_err nst_upload_open(struct nst_upload **out, struct nst_req *rq)
 {
     struct nst_arena *a = rq->x->arena;
     struct nst_upload *u = NST_NEW(a, struct nst_upload);
     struct nst_str folder = rq->registry->spool;
     u->uuid = nst_random_uuid(a);
-    u->path = nst_str_z(
-        nst_str_to_z(a, nst_strf(a, "%.*s/%.*s" SUFFIX, NST_FMT(folder), NST_FMT(u->uuid))));
+    u->path = nst_str_z(nst_str_to_z(a, nst_strf(a, "%.*s/%.*s" NST_UPLOAD_SUFFIX, NST_FMT(folder),
+                                                 NST_FMT(u->uuid))));
     u->fd = open(u->path.p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (u->fd < 0) {
+    if (u->fd < 0 || flock(u->fd, LOCK_EX | LOCK_NB) != 0) {
         nst_log(NST_LOG_ERROR, "an upload has no file", NST_LOG_STR("file", u->path),
                 NST_LOG_STR("reason", nst_str_z(strerror(errno))));
         return nst_err_of_write(errno);
     }
     nst_arena_defer(a, drop, u);
     rq->upload = u;
-    *fd = u->fd;
+    *out = u;
     return NST_OK;
 }
 
 enum nst_err nst_upload_take(struct nst_upload **out, struct nst_req *rq)
 {
-    struct nst_upload *u;
-    int fd;
-    if (rq->upload == NULL)
-        NST_TRY(nst_upload_open(&fd, rq));
-    *out = u = rq->upload;
+    struct nst_upload *u = rq->upload;
+    if (u == NULL)
+        NST_TRY(nst_upload_open(&u, rq));
+    *out = u;
     if (u->size > 0 || rq->x->body_file > 0) {
         u->size = u->size > 0 ? u->size : rq->x->body_file_size;
         return NST_OK;

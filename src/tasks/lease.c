@@ -23,13 +23,6 @@
     "(SELECT count(*) FROM task running WHERE running.state = '" NST_TASK_STARTED \
     "' AND running.lease_until >= $1 AND running.user_id = task.user_id)"
 
-enum nst_err nst_lease_is_wanted(bool *out, struct nst_db *db, int64_t now)
-{
-    return nst_exists_with(out, db,
-                           "SELECT 1 FROM task WHERE " UNFINISHED("task") " AND " IS_FREE("task"),
-                           NST_INT(now));
-}
-
 static enum nst_err find_next(int64_t *id, struct nst_arena *a, struct nst_db *db,
                               const struct nst_task_kind *const *kinds,
                               const struct nst_lease *lease)
@@ -48,6 +41,16 @@ static enum nst_err find_next(int64_t *id, struct nst_arena *a, struct nst_db *d
     nst_sql_add(&q, " AND " HAS_TURN " ORDER BY " RUNNING_OF_USER ", task.id LIMIT 1");
     *id = 0;
     return nst_sql_int(id, NULL, db, &q);
+}
+
+enum nst_err nst_lease_is_wanted(bool *out, struct nst_arena *a, struct nst_db *db,
+                                 const struct nst_task_kind *const *kinds,
+                                 const struct nst_lease *lease)
+{
+    int64_t id;
+    NST_TRY(find_next(&id, a, db, kinds, lease));
+    *out = id != 0;
+    return NST_OK;
 }
 
 static const struct nst_task_kind *kind_of(const struct nst_task_kind *const *kinds,
@@ -118,6 +121,16 @@ enum nst_err nst_lease_take(struct nst_task *t, struct nst_arena *a, struct nst_
     return nst_rows_end(rows);
 }
 
+enum nst_err nst_lease_hold(bool *held, struct nst_db *db, int64_t id, struct nst_str token)
+{
+    int64_t changed;
+    NST_TRY(nst_exec_with(&changed, db,
+                          "UPDATE task SET lease_until = $1 WHERE id = $2 AND lease = $3",
+                          NST_INT(nst_now() + NST_LEASE_TIME), NST_INT(id), NST_TEXT(token)));
+    *held = changed == 1;
+    return NST_OK;
+}
+
 static enum nst_err save_place(int64_t *changed, const struct nst_task *t, struct nst_db *db,
                                const struct nst_lease *lease, bool is_free)
 {
@@ -173,14 +186,17 @@ enum nst_err nst_lease_is_over(bool *out, struct nst_db *db, int64_t id)
     return NST_OK;
 }
 
-enum nst_err nst_tasks_needs_none(bool *out, struct nst_db *db, struct nst_str uuid)
+enum nst_err nst_tasks_need(enum nst_task_need *out, struct nst_db *db, struct nst_str uuid)
 {
-    bool is_needed;
-    NST_TRY(nst_exists_with(&is_needed, db,
-                            "SELECT 1 FROM task WHERE uuid = $1 AND " UNFINISHED("task"),
-                            NST_TEXT(uuid)));
-    *out = !is_needed;
-    return NST_OK;
+    struct nst_rows *rows;
+    *out = NST_UNKNOWN;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT CASE WHEN " UNFINISHED(
+                               "task") " THEN 1 ELSE 0 END FROM task WHERE uuid = $1",
+                           NST_TEXT(uuid)));
+    if (nst_rows_step(rows))
+        *out = nst_rows_int(rows, 0) == 1 ? NST_NEEDED : NST_NOT_NEEDED;
+    return nst_rows_end(rows);
 }
 
 #define FORGOTTEN_AT_ONCE "100"

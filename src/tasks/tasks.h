@@ -36,6 +36,7 @@ struct nst_task {
     struct nst_str folder;   /* where this server keeps files. Those called `UUID.`, and anything
                                 behind it, are removed once the task is over, however it ends */
     void *state;             /* the kind's own while this worker runs it; NULL at first */
+    void *worker;            /* of nst_task_is_cut; NULL where nobody cuts it */
     struct nst_arena *arena; /* of one step */
 
     /* What a step changes, saved with it; texts may lie in `arena`. */
@@ -49,25 +50,24 @@ struct nst_task {
     struct nst_str error;                   /* why it failed, for who asked; null: it did not */
 };
 
-#define NST_STEP_TIME (5 * NST_SECOND) /* a step that takes much longer is taken for dead */
-
 /* What tasks do. */
 struct nst_task_kind {
     const char *name;   /* "bulk_import": `name` in V270, and what is kept in the table */
     enum nst_mode mode; /* of `step` */
-    /* Before each step, outside of a transaction: files, computing. May block, for less than
-     * NST_STEP_TIME. NULL: nothing.
-     * Errors: as those of step. */
+    /* Before each step, outside of a transaction: files, computing. May block; what may last for
+     * seconds asks nst_task_is_cut between. NULL: nothing.
+     * Errors: as those of step; NST_E_BUSY where it was cut. */
     enum nst_err (*prepare)(struct nst_task *t);
     /* One step in a transaction of `mode`. With NST_MODE_WRITE, what it did and where the task
      * stands become durable together; with NST_MODE_READ the place is saved now and then, and
      * with the last step. It may be run again from the same place: what it changes in `state`
      * must not count before `prepare` is called the next time.
-     * Errors: NST_E_BUSY and NST_E_FULL, after which it is tried again for a while; any other
-     * ends the task, with t->error or the error's own text. */
+     * Errors: NST_E_BUSY and NST_E_FULL, after which it is tried again for a while; NST_E_DB,
+     * after which it is taken up anew from the last place that is durable; any other ends the
+     * task, with t->error or the error's own text. */
     enum nst_err (*step)(struct nst_task *t, struct nst_db *db);
-    /* In the transaction that ends the task well, behind a last step that only reads. NULL:
-     * nothing. */
+    /* In the transaction that ends the task well, behind a last step that only reads. It may set
+     * t->is_over to false: then the task goes on with another step. NULL: nothing. */
     enum nst_err (*finish)(struct nst_task *t, struct nst_db *db);
     /* This worker is done with it, however: free `state`. NULL: nothing. */
     void (*release)(struct nst_task *t);
@@ -103,6 +103,10 @@ NST_CHECKED enum nst_err nst_task_add_at(int64_t *id, struct nst_arena *a, struc
  *   revoked  set on NST_OK: false where it was over already */
 NST_CHECKED enum nst_err nst_task_revoke(bool *revoked, struct nst_db *db, int64_t id, int64_t now);
 
+/* Whether the present step is for nobody: the server stops, or another has the task, or it was
+ * cancelled. Any thread that runs the task; does not block. */
+bool nst_task_is_cut(const struct nst_task *t);
+
 /* ---- Workers ---- */
 
 struct nst_worker_options {
@@ -125,8 +129,10 @@ NST_CHECKED enum nst_err nst_workers_start(struct nst_workers **out,
  * time of a step. */
 void nst_workers_stop(struct nst_workers *w);
 
-/* Have idle workers of this process look for tasks now. */
+/* Have idle workers of this process look for tasks now; or have files removed of tasks that are
+ * over. Any thread; do not block. */
 void nst_workers_wake(void);
+void nst_workers_tidy(void);
 
 /* The name of this server among those that share a database: kept in its folder. Null before
  * the workers are started. The folder likewise. */

@@ -7,8 +7,6 @@
 #include "nestor/base/random.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,43 +18,15 @@
 #define PATIENCE     (60 * NST_SECOND) /* with a store that is busy or full */
 #define PAUSE_MAX    (4 * NST_SECOND)  /* between tries; less than a lease lasts */
 #define ATTEMPTS_MAX 5
-#define TIDY_TIME    (3600 * NST_SECOND)
-#define DAY          (86400 * NST_SECOND)
 #define TOKEN_BYTES  8
 #define NICENESS     10
 #define ARENA_FIRST  65536
-
-struct slot {
-    struct nst_workers *workers;
-    pthread_t thread;
-    struct nst_lease lease;
-    struct nst_arena *home;    /* of a task */
-    struct nst_arena *step;    /* of a step */
-    struct nst_mark before;    /* in it, behind what was prepared */
-    struct nst_arena *kept[2]; /* what a step changed: the present one, and the one before */
-    unsigned present;
-    struct nst_task task;  /* as it is durable */
-    struct nst_task trial; /* as the step makes it */
-    int64_t saved_at;      /* ticks */
-};
-
-struct nst_workers {
-    struct nst_arena *arena;
-    struct nst_worker_options options;
-    struct nst_str host;
-    struct slot *slot;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    uint64_t wakes; /* counts calls of nst_workers_wake */
-    bool is_stopping;
-    int64_t tidied_at; /* ticks; by the first slot */
-};
 
 static struct nst_workers *running; /* of this process */
 
 /* ---- Waiting ---- */
 
-static bool is_stopping(struct nst_workers *w)
+bool nst_workers_are_stopping(struct nst_workers *w)
 {
     pthread_mutex_lock(&w->lock);
     bool stopping = w->is_stopping;
@@ -72,7 +42,7 @@ static uint64_t wakes_of(struct nst_workers *w)
     return wakes;
 }
 
-static struct timespec in_time(int64_t time)
+struct timespec nst_in_time(int64_t time)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -88,7 +58,7 @@ static struct timespec in_time(int64_t time)
 /* Until that time is over, the workers are stopped, or (is_idle) somebody asks for a task. */
 static void rest(struct nst_workers *w, int64_t time, bool is_idle, uint64_t wakes)
 {
-    const struct timespec until = in_time(time);
+    const struct timespec until = nst_in_time(time);
     int error = 0;
     pthread_mutex_lock(&w->lock);
     while (error == 0 && !w->is_stopping && !(is_idle && w->wakes != wakes))
@@ -107,9 +77,38 @@ void nst_workers_wake(void)
     pthread_mutex_unlock(&w->lock);
 }
 
+void nst_workers_tidy(void)
+{
+    struct nst_workers *w = running;
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->is_untidy = true;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- The lease, as the keeper sees it ---- */
+
+/* From now on, or again. */
+static void hold(struct nst_slot *s, int64_t task)
+{
+    pthread_mutex_lock(&s->workers->lock);
+    s->holds = task;
+    s->held_at = nst_ticks();
+    memcpy(s->token, s->lease.token.p, s->lease.token.n + 1);
+    pthread_mutex_unlock(&s->workers->lock);
+}
+
+bool nst_task_is_cut(const struct nst_task *t)
+{
+    const struct nst_slot *s = t->worker;
+    return s != NULL && (atomic_load(&s->is_cut) || nst_workers_are_stopping(s->workers));
+}
+
 /* ---- A step ---- */
 
-static enum nst_err end_badly(struct slot *s, struct nst_db *db, struct nst_str error)
+static enum nst_err end_badly(struct nst_slot *s, struct nst_db *db, struct nst_str error)
 {
     s->trial.is_over = true;
     s->trial.error = error;
@@ -124,7 +123,7 @@ static bool has_lost_caller(const struct nst_task *t)
 /* Work of the store: what the step made of the task is saved. */
 static enum nst_err save_trial(struct nst_db *db, void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
     struct nst_task *t = &s->trial;
     if (t->is_over && t->error.p == NULL && t->kind->finish != NULL)
         NST_TRY(t->kind->finish(t, db));
@@ -134,7 +133,7 @@ static enum nst_err save_trial(struct nst_db *db, void *arg)
 /* What the step changed counts only when all of this is durable: it may run again. */
 static enum nst_err run_step(struct nst_db *db, void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
     nst_arena_rewind(s->step, s->before);
     s->trial = s->task;
     NST_TRY(nst_lease_caller(&s->trial, db));
@@ -145,7 +144,7 @@ static enum nst_err run_step(struct nst_db *db, void *arg)
 }
 
 /* Behind a step that only read. */
-static enum nst_err save_now_and_then(struct slot *s)
+static enum nst_err save_now_and_then(struct nst_slot *s)
 {
     int64_t now = nst_ticks();
     if (!s->trial.is_over && now - s->saved_at < SAVE_TIME)
@@ -155,10 +154,11 @@ static enum nst_err save_now_and_then(struct slot *s)
 }
 
 /* The step is durable, or read: the task goes on from there. */
-static void take_trial(struct slot *s)
+static void take_trial(struct nst_slot *s)
 {
     struct nst_arena *a = s->kept[s->present ^= 1];
     nst_arena_reset(a);
+    hold(s, s->task.id);
     s->task = s->trial;
     s->task.place = nst_str_copy(a, s->trial.place);
     s->task.message = nst_str_copy(a, s->trial.message);
@@ -166,7 +166,7 @@ static void take_trial(struct slot *s)
     s->task.caller.name = nst_str_copy(a, s->trial.caller.name);
 }
 
-static enum nst_err try_step(struct slot *s)
+static enum nst_err try_step(struct nst_slot *s)
 {
     const struct nst_task_kind *kind = s->task.kind;
     nst_arena_reset(s->step);
@@ -184,25 +184,35 @@ static enum nst_err try_step(struct slot *s)
 
 /* ---- What can go wrong ---- */
 
+/* It does not get on: how often it was begun stays. */
 static enum nst_err run_hold(struct nst_db *db, void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
+    bool held;
+    NST_TRY(nst_lease_hold(&held, db, s->task.id, s->lease.token));
+    return held ? NST_OK : NST_E_PRECONDITION;
+}
+
+static enum nst_err run_end(struct nst_db *db, void *arg)
+{
+    struct nst_slot *s = arg;
     return nst_lease_save(&s->task, db, &s->lease, false);
 }
 
 static enum nst_err run_release(struct nst_db *db, void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
     return nst_lease_save(&s->task, db, &s->lease, true);
 }
 
-static void fail(struct slot *s, struct nst_str error)
+static void fail(struct nst_slot *s, struct nst_str error)
 {
     s->task.is_over = true;
     s->task.error = error;
     nst_log(NST_LOG_WARN, "task failed", NST_LOG_STR("task", s->task.uuid),
             NST_LOG_STR("name", nst_str_z(s->task.kind->name)), NST_LOG_STR("reason", error));
-    if (nst_store_run(s->workers->options.store, NST_MODE_WRITE, run_hold, s) != NST_OK)
+    enum nst_err e = nst_store_run(s->workers->options.store, NST_MODE_WRITE, run_end, s);
+    if (e != NST_OK && e != NST_E_PRECONDITION)
         nst_log(NST_LOG_ERROR, "task not ended; it is begun again later",
                 NST_LOG_STR("task", s->task.uuid));
 }
@@ -213,11 +223,11 @@ static bool may_pass(enum nst_err e)
 }
 
 /* One step, again and again while the store cannot take it. */
-static enum nst_err step_patiently(struct slot *s)
+static enum nst_err step_patiently(struct nst_slot *s)
 {
     int64_t since = nst_ticks(), pause = NST_SECOND / 4;
     enum nst_err e = try_step(s);
-    while (may_pass(e) && nst_ticks() - since < PATIENCE && !is_stopping(s->workers)) {
+    while (may_pass(e) && nst_ticks() - since < PATIENCE && !nst_workers_are_stopping(s->workers)) {
         rest(s->workers, pause, false, 0);
         pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
         e = nst_store_run(s->workers->options.store, NST_MODE_WRITE, run_hold, s);
@@ -231,7 +241,7 @@ static enum nst_err step_patiently(struct slot *s)
 
 static enum nst_err read_end(struct nst_db *db, void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
     bool is_over;
     NST_TRY(nst_lease_is_over(&is_over, db, s->task.id));
     s->task.is_over = is_over;
@@ -239,12 +249,12 @@ static enum nst_err read_end(struct nst_db *db, void *arg)
 }
 
 /* Files of a task that another server took are needed still. */
-static void let_go(struct slot *s)
+static void let_go(struct nst_slot *s, bool is_unfinished)
 {
     const struct nst_task_kind *kind = s->task.kind;
     struct nst_store *store = s->workers->options.store;
-    if (!s->task.is_over && is_stopping(s->workers) &&
-        nst_store_run(store, NST_MODE_WRITE, run_release, s) != NST_OK)
+    hold(s, 0);
+    if (is_unfinished && nst_store_run(store, NST_MODE_WRITE, run_release, s) != NST_OK)
         nst_log(NST_LOG_INFO, "task left to whoever waits for it",
                 NST_LOG_STR("task", s->task.uuid));
     s->task.is_over = false;
@@ -255,78 +265,57 @@ static void let_go(struct slot *s)
         nst_task_files_remove(s->workers->options.folder, s->task.uuid);
 }
 
-static void run_task(struct slot *s)
+/* Whether the step is durable, nobody knows: the place that is read next tells. */
+static bool is_unknown(enum nst_err e)
+{
+    return e == NST_E_DB;
+}
+
+static void run_task(struct nst_slot *s)
 {
     enum nst_err e = NST_OK;
-    s->saved_at = nst_ticks();
+    s->saved_at = 0;
+    hold(s, s->task.id);
     if (s->task.attempts > ATTEMPTS_MAX)
         fail(s, NST_STR("It was begun " NST_DIGITS(ATTEMPTS_MAX) " times and never got on."));
-    while (e == NST_OK && !s->task.is_over && !is_stopping(s->workers))
+    while (e == NST_OK && !s->task.is_over && !nst_workers_are_stopping(s->workers))
         e = step_patiently(s);
-    if (e != NST_OK && e != NST_E_PRECONDITION && !is_stopping(s->workers))
+    bool is_cut = nst_workers_are_stopping(s->workers) || is_unknown(e);
+    if (e != NST_OK && e != NST_E_PRECONDITION && !is_cut)
         fail(s, s->trial.error.p != NULL ? s->trial.error : nst_str_z(nst_err_message(e)));
-    let_go(s);
+    let_go(s, is_cut && !s->task.is_over);
 }
 
 static enum nst_err take(struct nst_db *db, void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
     struct nst_workers *w = s->workers;
     s->task = (struct nst_task){ .registry = w->options.registry,
                                  .store = w->options.store,
                                  .folder = w->options.folder,
-                                 .arena = s->step };
+                                 .arena = s->step,
+                                 .worker = s };
     return nst_lease_take(&s->task, s->home, db, w->options.kinds, &s->lease);
 }
 
+/* A transaction that writes would make idle servers wait for one another. */
 static enum nst_err is_wanted(struct nst_db *db, void *arg)
 {
-    return nst_lease_is_wanted(arg, db, nst_now());
-}
-
-/* ---- Keeping order ---- */
-
-struct forgetting {
-    int64_t before, count;
-};
-
-static enum nst_err forget(struct nst_db *db, void *arg)
-{
-    struct forgetting *f = arg;
-    return nst_tasks_forget(&f->count, db, f->before);
-}
-
-/* Some at a time, so that writers wait for none of it. */
-static void forget_old(struct nst_workers *w)
-{
-    struct forgetting f = { .before = nst_now() - w->options.keep_days * DAY, .count = 1 };
-    enum nst_err e = NST_OK;
-    while (e == NST_OK && f.count > 0 && !is_stopping(w))
-        e = nst_store_run(w->options.store, NST_MODE_WRITE, forget, &f);
-    if (e != NST_OK)
-        nst_log(NST_LOG_WARN, "old tasks not forgotten", NST_LOG_STR("folder", w->options.folder));
-}
-
-static void tidy_now_and_then(struct nst_workers *w)
-{
-    int64_t now = nst_ticks();
-    if (w->tidied_at != 0 && now - w->tidied_at < TIDY_TIME)
-        return;
-    w->tidied_at = now;
-    nst_task_files_sweep(w->options.folder, w->options.store);
-    if (w->options.keep_days > 0)
-        forget_old(w);
+    struct nst_slot *s = arg;
+    bool wanted;
+    NST_TRY(nst_lease_is_wanted(&wanted, s->home, db, s->workers->options.kinds, &s->lease));
+    return wanted ? NST_OK : NST_E_NOT_FOUND;
 }
 
 /* ---- Threads ---- */
 
-static bool has_taken(struct slot *s)
+static bool has_taken(struct nst_slot *s)
 {
     struct nst_store *store = s->workers->options.store;
-    bool wanted = false;
-    if (nst_store_run(store, NST_MODE_READ, is_wanted, &wanted) != NST_OK || !wanted)
-        return false;
     nst_arena_reset(s->home);
+    if (nst_store_run(store, NST_MODE_READ, is_wanted, s) != NST_OK)
+        return false;
+    atomic_store(&s->is_cut, false);
     struct nst_str random = nst_random_hex(s->home, TOKEN_BYTES);
     s->lease.token = nst_strf(s->home, "%.*s-%.*s", NST_FMT(s->lease.host), NST_FMT(random));
     return nst_store_run(store, NST_MODE_WRITE, take, s) == NST_OK && s->task.id != 0;
@@ -334,13 +323,11 @@ static bool has_taken(struct slot *s)
 
 static void *work(void *arg)
 {
-    struct slot *s = arg;
+    struct nst_slot *s = arg;
     /* Requests come first, where processors are few. */
     (void)setpriority(PRIO_PROCESS, 0, NICENESS);
-    while (!is_stopping(s->workers)) {
+    while (!nst_workers_are_stopping(s->workers)) {
         uint64_t wakes = wakes_of(s->workers);
-        if (s == s->workers->slot)
-            tidy_now_and_then(s->workers);
         if (has_taken(s))
             run_task(s);
         else
@@ -364,44 +351,30 @@ static bool open_folder(struct nst_str folder)
     return good;
 }
 
-/* The name that stands in the folder; of several that begin at once one names it. */
-static struct nst_str read_host(struct nst_arena *a, struct nst_str folder)
-{
-    const char *path = nst_strf(a, "%.*s/host", NST_FMT(folder)).p;
-    struct nst_str name = nst_random_hex(a, TOKEN_BYTES);
-    char *text = nst_alloc(a, name.n + 1);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        bool good = write(fd, name.p, name.n) == (ssize_t)name.n && fsync(fd) == 0;
-        close(fd);
-        return good ? name : (struct nst_str){ 0 };
-    }
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, text, name.n) : -1;
-    if (fd >= 0)
-        close(fd);
-    return got == (ssize_t)name.n ? (struct nst_str){ text, name.n } : (struct nst_str){ 0 };
-}
-
 static void start_slots(struct nst_workers *w)
 {
-    w->slot = NST_NEW_ARRAY(w->arena, struct slot, w->options.slots + 1);
+    w->slot = NST_NEW_ARRAY(w->arena, struct nst_slot, w->options.slots + 1);
     for (unsigned i = 0; i < w->options.slots; i++) {
-        struct slot *s = &w->slot[i];
-        *s = (struct slot){ .workers = w,
-                            .lease = { .host = w->host },
-                            .home = nst_arena_new(ARENA_FIRST),
-                            .step = nst_arena_new(ARENA_FIRST),
-                            .kept = { nst_arena_new(1024), nst_arena_new(1024) } };
+        struct nst_slot *s = &w->slot[i];
+        *s = (struct nst_slot){ .workers = w,
+                                .lease = { .host = w->host },
+                                .home = nst_arena_new(ARENA_FIRST),
+                                .step = nst_arena_new(ARENA_FIRST),
+                                .kept = { nst_arena_new(1024), nst_arena_new(1024) } };
         if (pthread_create(&s->thread, NULL, work, s) != 0)
             abort();
     }
+    if (pthread_create(&w->keeper, NULL, nst_keeper, w) != 0)
+        abort();
 }
 
 static void stop_slots(struct nst_workers *w)
 {
+    if (w->slot == NULL)
+        return;
+    pthread_join(w->keeper, NULL);
     for (unsigned i = 0; i < w->options.slots; i++) {
-        struct slot *s = &w->slot[i];
+        struct nst_slot *s = &w->slot[i];
         pthread_join(s->thread, NULL);
         nst_arena_free(s->home);
         nst_arena_free(s->step);
@@ -426,10 +399,8 @@ enum nst_err nst_workers_start(struct nst_workers **out, const struct nst_worker
     struct nst_arena *arena = nst_arena_new(ARENA_FIRST);
     struct nst_workers *w = NST_NEW(arena, struct nst_workers);
     *w = (struct nst_workers){ .arena = arena, .options = *o };
-    w->host = read_host(arena, o->folder);
+    w->host = nst_task_host(arena, o->folder);
     if (w->host.p == NULL) {
-        nst_log(NST_LOG_ERROR, "the file \"host\" of the folder of tasks cannot be used",
-                NST_LOG_STR("folder", o->folder));
         nst_arena_free(arena);
         return NST_E_INTERNAL;
     }
@@ -444,7 +415,6 @@ enum nst_err nst_workers_start(struct nst_workers **out, const struct nst_worker
         start_slots(w);
         return NST_OK;
     }
-    w->options.slots = 0;
     nst_workers_stop(w);
     return e;
 }

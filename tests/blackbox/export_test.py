@@ -265,6 +265,17 @@ def is_kept_once(site, client):
     until("the dropped file goes", lambda: len(files(site.data)) == len(kept) - 1)
 
 
+def follows_its_version(site, client):
+    """V618: changed at any moment of its making, the last word is exported, without being asked."""
+    client.expect(201, "POST", WHERE + "versions/", {"id": "moving", "released": False})
+    chance = random.Random(7)
+    for i in range(25):
+        client.expect(200, "PUT", WHERE + "moving/", {"description": f"word {i}"})
+        time.sleep(chance.uniform(0, 0.2))
+    assert '"description":"word 24"' in text_of(fetch(client, "moving").body)
+    client.expect(204, "DELETE", WHERE + "moving/")
+
+
 def a_lost_file_is_made_again(site, client):
     before = fetch(client, "v1").body
     for name in files(site.data):
@@ -425,7 +436,7 @@ def run(tally, nestor, engine, cluster, kills):
             for case in (has_the_shape, digest_tells, entry_has_the_time_of_the_version,
                          nothing_that_follows_changes_it, readers_are_told_nothing_hidden,
                          owners_keep_what_all_their_readers_see, names_move_along, is_kept_once,
-                         a_lost_file_is_made_again):
+                         follows_its_version, a_lost_file_is_made_again):
                 tally.run(f"{engine}: {case.__name__}", case, site, client)
             for case in (the_command_line_gives_the_same, rights_hold):
                 args = (site, client, server)

@@ -6,6 +6,7 @@ servers on one database, queues, cancelling, uploads in every wrapping, disks th
 
 Usage: tasks_test.py --nestor PATH [--kills N] [--seed N] [--only WORD]
 """
+import fcntl
 import http.client
 import io
 import json
@@ -207,9 +208,46 @@ class Cases:
             assert refused == {"exception": "The same import has been already queued"}, refused
             post(client, body, path=IMPORT + "?update_if_exists=false")
             post(client, body, path=IMPORT + "other/")
+            assert any(name.startswith(key[:36]) for name in files_of(site)), files_of(site)
             client.expect(204, "DELETE", IMPORT, {"task_id": key})
             assert task_of(client, key)["state"] == "REVOKED"
+            end = time.monotonic() + PATIENCE
+            while any(name.startswith(key[:36]) for name in files_of(site)):
+                assert time.monotonic() < end, "the file of a cancelled import stays"
+                time.sleep(0.01)
             post(client, body)
+
+    def test_what_a_killed_server_left(self):
+        """Uploads that nobody holds go; those that are being written stay; so does a name that
+        was not written whole."""
+        with self.site() as site:
+            site.init()
+            folder = os.path.join(site.data, "tasks")
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            old = time.time() - 60
+            paths = [os.path.join(folder, f"{letter * 8}-0000-4000-8000-000000000000.upload")
+                     for letter in "ab"]
+            for path in paths:
+                with open(path, "wb") as f:
+                    f.write(b"{")
+                os.utime(path, (old, old))
+            with open(os.path.join(folder, "host"), "wb"):
+                pass
+            with open(paths[1], "rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                with site.serve() as server:
+                    assert server.is_up(), server.text()
+                    end = time.monotonic() + PATIENCE
+                    while os.path.exists(paths[0]) and time.monotonic() < end:
+                        time.sleep(0.01)
+                    assert files_of(site) == [os.path.basename(paths[1])], files_of(site)
+                    with open(os.path.join(folder, "host"), "rb") as f:
+                        name = f.read()
+                    assert len(name) == 16, name
+            with site.serve() as server:
+                assert server.is_up(), server.text()
+                with open(os.path.join(folder, "host"), "rb") as f:
+                    assert f.read() == name
 
     def test_too_many_wait(self):
         with self.site() as site, site.init().serve("--set", "tasks.slots=0") as server:
@@ -217,7 +255,12 @@ class Cases:
             for i in range(100):
                 post(client, text_of([line("Organization", id=f"O{i}", name="x")]))
             refused = post(client, text_of(owners()), status=429)
-            assert "100 tasks" in refused["exception"], refused
+            assert "100 imports" in refused["exception"], refused
+            site.execute("UPDATE task SET state = 'REVOKED', once = NULL WHERE id > 1",
+                         "UPDATE task SET kwargs = '{\"size\":8589934000}'")
+            refused = post(client, text_of([concept(i) for i in range(20)]), status=429)
+            assert "8 GB" in refused["exception"], refused
+            post(client, text_of([line("Organization", id="P", name="x")]))
 
     def test_named_queues_are_in_order(self):
         """V605: those of one queue follow one another, in the order in which they were asked for."""

@@ -15,6 +15,7 @@
 #define WRAPPED_MAX  ((uint64_t)16 << 20) /* of one that has to be read whole: {"data": ...} */
 #define OPTION_MAX   64                   /* bytes of an option in a form */
 #define WAITING_MAX  100                  /* imports of one user that are not over */
+#define WAITING_GB   8                    /* of their files */
 #define COPY_STEP    ((size_t)1 << 20)
 #define QUEUE_MAX    100 /* bytes of a queue's name */
 #define PARALLEL_MAX 100
@@ -25,6 +26,7 @@ struct order {
     struct nst_str queue;
     struct nst_str uuid, path; /* of the file, whose name is a task's already */
     struct nst_str once;       /* what is imported, and how: a hash */
+    uint64_t size;             /* of the file, bytes */
 };
 
 /* ---- Refusals: {"exception": TEXT} (V603, V604) ---- */
@@ -256,6 +258,7 @@ static enum nst_err make_durable(struct order *o, struct nst_req *rq, struct nst
         return nst_err_of_write(errno);
     u->path = nst_str_z(path);
     o->uuid = u->uuid;
+    o->size = u->size;
     return nst_sync_folder(nst_str_to_z(rq->arena, folder)) ? NST_OK : NST_E_INTERNAL;
 }
 
@@ -276,19 +279,46 @@ static enum nst_err prepare_import(struct nst_req *rq)
 
 /* ---- Asking for it ---- */
 
-static enum nst_err check_waiting(struct nst_req *rq)
+/* What a user has waiting. */
+struct waiting {
+    unsigned count;
+    uint64_t bytes;
+};
+
+static uint64_t size_of(struct nst_arena *a, struct nst_str kwargs)
 {
-    struct nst_sql q;
-    int64_t waiting = 0;
-    nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT count(*) FROM task WHERE (task.state = '" NST_TASK_PENDING
-                    "' OR task.state = '" NST_TASK_STARTED "') AND task.user_id = ");
-    nst_sql_bind(&q, NST_INT(rq->caller.id));
-    NST_TRY(nst_sql_int(&waiting, NULL, rq->db, &q));
-    return waiting < WAITING_MAX
+    struct nst_json *asked;
+    int64_t size = 0;
+    if (nst_json_read(&asked, NULL, a, kwargs, NULL) != NST_OK)
+        return 0;
+    const struct nst_json *v = nst_json_get(asked, NST_STR("size"));
+    return v != NULL && nst_str_int(&size, v->text) ? (uint64_t)size : 0;
+}
+
+static enum nst_err find_waiting(struct waiting *out, struct nst_req *rq)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT kwargs FROM task WHERE (state = '" NST_TASK_PENDING
+                           "' OR state = '" NST_TASK_STARTED "') AND user_id = $1 AND name = $2",
+                           NST_INT(rq->caller.id), NST_TEXT(nst_str_z(ocl_bulk_import_task.name))));
+    for (*out = (struct waiting){ 0 }; nst_rows_step(rows); out->count++)
+        out->bytes += size_of(rq->arena, nst_rows_text(rows, 0));
+    return nst_rows_end(rows);
+}
+
+static enum nst_err check_waiting(struct nst_req *rq, uint64_t size)
+{
+    struct waiting w;
+    NST_TRY(find_waiting(&w, rq));
+    if (w.count >= WAITING_MAX)
+        return refuse(rq, NST_E_THROTTLED,
+                      NST_STR("At most " NST_DIGITS(WAITING_MAX) " imports of one user wait."));
+    return w.bytes + size <= (uint64_t)WAITING_GB << 30
                ? NST_OK
                : refuse(rq, NST_E_THROTTLED,
-                        NST_STR("At most " NST_DIGITS(WAITING_MAX) " tasks of one user wait."));
+                        NST_STR(
+                            "At most " NST_DIGITS(WAITING_GB) " GB of imports of one user wait."));
 }
 
 static enum nst_err start_import(struct nst_req *rq)
@@ -299,13 +329,14 @@ static enum nst_err start_import(struct nst_req *rq)
         .user = rq->caller.id,
         .username = rq->caller.name,
         .queue = o->queue,
-        .kwargs = nst_strf(rq->arena, "{\"update_if_exists\":%s}", o->updates ? "true" : "false"),
+        .kwargs = nst_strf(rq->arena, "{\"update_if_exists\":%s,\"size\":%llu}",
+                           o->updates ? "true" : "false", (unsigned long long)o->size),
         .once = o->once,
         .host = nst_worker_host(),
         .uuid = o->uuid,
     };
     int64_t id;
-    NST_TRY(check_waiting(rq));
+    NST_TRY(check_waiting(rq, o->size));
     enum nst_err e = nst_task_add(&id, rq, &order);
     if (e == NST_E_CONFLICT)
         return refuse(rq, e, NST_STR("The same import has been already queued"));

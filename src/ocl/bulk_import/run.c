@@ -112,22 +112,25 @@ static bool next_line(struct ocl_line_text *line, struct reading *r, struct nst_
     return is_there;
 }
 
-/* Have the reader give that line next. */
-static void go_to(struct reading *r, int64_t at)
+/* Have the reader give that line next; far behind, it takes a while. */
+static enum nst_err go_to(const struct nst_task *t, struct reading *r, int64_t at)
 {
     struct ocl_line_text line;
     struct nst_arena *a = r->arena[r->present];
     if (r->next == at && !r->has_ahead)
-        return;
+        return NST_OK;
     if (r->next > at || r->has_ahead) {
         ocl_lines_rewind(r->lines);
         r->next = 0;
         r->has_ahead = false;
     }
     for (bool more = true; more && r->next < at;) {
+        if (r->next % COUNTED_AT_ONCE == 0 && nst_task_is_cut(t))
+            return NST_E_BUSY;
         nst_arena_reset(a);
         more = next_line(&line, r, a);
     }
+    return NST_OK;
 }
 
 /* What is none at all comes last. */
@@ -150,7 +153,7 @@ static enum nst_err count_lines(struct nst_task *t, struct reading *r, int64_t f
     struct nst_arena *a = r->arena[r->present];
     if (r->counted_at == from)
         return NST_OK;
-    go_to(r, from);
+    NST_TRY(go_to(t, r, from));
     memset(r->counted, 0, sizeof(r->counted));
     r->is_at_end = false;
     for (int i = 0; i < COUNTED_AT_ONCE && !r->is_at_end; i++) {
@@ -208,13 +211,14 @@ static bool is_ahead(struct reading *r, const struct batch *b, const struct ocl_
     return r->has_ahead;
 }
 
-static void begin_batch(struct reading *r, int64_t turn, int64_t from)
+static enum nst_err begin_batch(const struct nst_task *t, struct reading *r, int64_t turn,
+                                int64_t from)
 {
     struct batch *b = &r->batch;
     bool goes_on = r->has_ahead && turn == b->turn && from == b->to;
     r->present ^= 1;
     if (!goes_on) {
-        go_to(r, from);
+        NST_TRY(go_to(t, r, from));
         nst_arena_reset(r->arena[r->present]);
     }
     *b = (struct batch){ .turn = turn, .from = from, .to = from };
@@ -223,6 +227,7 @@ static void begin_batch(struct reading *r, int64_t turn, int64_t from)
         b->to++;
         r->has_ahead = false;
     }
+    return NST_OK;
 }
 
 /* Lines of that turn, from a line of the file on. */
@@ -234,7 +239,7 @@ static enum nst_err read_batch(struct nst_task *t, struct reading *r,
     uint64_t bytes = 0;
     if (b->from == p->at && b->turn == p->turn)
         return NST_OK;
-    begin_batch(r, p->turn, p->at);
+    NST_TRY(begin_batch(t, r, p->turn, p->at));
     struct nst_arena *a = r->arena[r->present];
     while (b->count < BATCH_LINES && bytes < BATCH_BYTES && b->to - b->from < PASSED_AT_ONCE) {
         struct nst_mark before = nst_arena_mark(a);

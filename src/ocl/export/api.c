@@ -145,15 +145,17 @@ static enum nst_err make(struct nst_req *rq)
     enum ocl_export_work work;
     int64_t task;
     NST_TRY(key_of(&key, rq));
-    NST_TRY(ocl_export_renew(rq->db, &key));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (work != OCL_NOT_ASKED)
         return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
     if (has_file(rq, &x) && !nst_query_is_true(rq, "force"))
         return answer_made(rq);
-    NST_TRY(ocl_export_order(&task, rq, x.id));
-    return ocl_answer_task(rq, task, 202);
+    NST_TRY(ocl_export_renew(&x.id, rq->arena, rq->db, &key));
+    enum nst_err e = ocl_export_order(&task, rq, x.id);
+    return e == NST_OK           ? ocl_answer_task(rq, task, 202)
+           : e == NST_E_CONFLICT ? answer_queued(rq)
+                                 : e;
 }
 
 /* ---- DELETE ---- */

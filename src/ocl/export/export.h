@@ -47,10 +47,13 @@ NST_CHECKED enum nst_err ocl_export_load(struct ocl_export *out, struct nst_aren
 
 /* Before one is made: of the present content take its revision, and leave out from now on what
  * leads to sources that not every reader may see any more. In a write.
+ *   id  set on NST_OK to that of its row, which is held (nst_sql_hold)
  * Errors: those of nst_query. */
-NST_CHECKED enum nst_err ocl_export_renew(struct nst_db *db, const struct ocl_export_key *key);
+NST_CHECKED enum nst_err ocl_export_renew(int64_t *id, struct nst_arena *a, struct nst_db *db,
+                                          const struct ocl_export_key *key);
 
-/* The file is there: so says the row, unless the version has changed meanwhile.
+/* The file is there: so says the row, unless the version has changed meanwhile. Held from here on,
+ * it changes behind this transaction only.
  *   is_kept  false where it has
  * Errors: those of nst_query. */
 NST_CHECKED enum nst_err ocl_export_keep(bool *is_kept, struct nst_arena *a, struct nst_db *db,

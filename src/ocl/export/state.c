@@ -151,16 +151,20 @@ enum nst_err ocl_export_load(struct ocl_export *out, struct nst_arena *a, struct
 
 /* ---- Changing ---- */
 
-static enum nst_err number_of(int64_t *id, struct nst_db *db, const struct ocl_export_key *key)
+/* Its row, held: whoever changes what is exported and whoever ends the task that exports follow one
+ * another, and the second one knows of the first. *id 0: there is none. */
+static enum nst_err hold_row(int64_t *id, struct nst_arena *a, struct nst_db *db,
+                             const struct ocl_export_key *key)
 {
-    struct nst_rows *rows;
+    struct nst_sql q;
     *id = 0;
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT id FROM repo_export WHERE version_id = $1 AND is_head = $2",
-                           NST_INT(key->version_id), NST_BOOL(key->is_head)));
-    if (nst_rows_step(rows))
-        *id = nst_rows_int(rows, 0);
-    return nst_rows_end(rows);
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT repo_export.id FROM repo_export WHERE repo_export.version_id = ");
+    nst_sql_bind(&q, NST_INT(key->version_id));
+    nst_sql_add(&q, " AND repo_export.is_head = ");
+    nst_sql_bind(&q, NST_BOOL(key->is_head));
+    nst_sql_hold(&q, db, "repo_export");
+    return nst_sql_int(id, NULL, db, &q);
 }
 
 static enum nst_err take_present(struct nst_db *db, int64_t id)
@@ -171,25 +175,29 @@ static enum nst_err take_present(struct nst_db *db, int64_t id)
                          NST_INT(id));
 }
 
-enum nst_err ocl_export_renew(struct nst_db *db, const struct ocl_export_key *key)
+enum nst_err ocl_export_renew(int64_t *id, struct nst_arena *a, struct nst_db *db,
+                              const struct ocl_export_key *key)
 {
-    int64_t id, hidden;
-    NST_TRY(number_of(&id, db, key));
-    if (id == 0)
-        NST_TRY(add(&id, db, key));
+    int64_t hidden;
+    NST_TRY(hold_row(id, a, db, key));
+    if (*id == 0)
+        NST_TRY(add(id, db, key));
     if (key->is_head)
-        NST_TRY(take_present(db, id));
-    NST_TRY(hide(&hidden, db, id));
+        NST_TRY(take_present(db, *id));
+    NST_TRY(hide(&hidden, db, *id));
     return hidden == 0
                ? NST_OK
                : nst_exec_with(NULL, db, "UPDATE repo_export SET turn = turn + 1 WHERE id = $1",
-                               NST_INT(id));
+                               NST_INT(*id));
 }
 
 enum nst_err ocl_export_keep(bool *is_kept, struct nst_arena *a, struct nst_db *db,
                              const struct ocl_export *made)
 {
+    const struct ocl_export_key key = { made->version_id, made->is_head };
     struct ocl_export now;
+    int64_t id;
+    NST_TRY(hold_row(&id, a, db, &key));
     NST_TRY(ocl_export_load(&now, a, db, made->id));
     *is_kept = now.is_there && nst_str_eq(now.stamp, made->stamp);
     if (!*is_kept)
@@ -264,8 +272,7 @@ enum nst_err ocl_export_queue(struct nst_req *rq, int64_t version_id)
 {
     const struct ocl_export_key key = { .version_id = version_id };
     int64_t id, task;
-    NST_TRY(ocl_export_renew(rq->db, &key));
-    NST_TRY(number_of(&id, rq->db, &key));
+    NST_TRY(ocl_export_renew(&id, rq->arena, rq->db, &key));
     enum nst_err e = ocl_export_order(&task, rq, id);
     return e == NST_E_CONFLICT ? NST_OK : e;
 }
@@ -306,8 +313,9 @@ void ocl_export_copy_later(struct nst_req *rq, int64_t id)
 
 /* ---- Taking back ---- */
 
+/* Some of them: one is for all servers, and each may have one of its own. */
 struct unfinished {
-    int64_t task[8]; /* one for all, one a server at most */
+    int64_t task[8];
     size_t count;
 };
 
@@ -321,6 +329,17 @@ static enum nst_err find_unfinished(struct unfinished *u, struct nst_req *rq, in
     while (u->count < NST_COUNT(u->task) && nst_rows_step(rows))
         u->task[u->count++] = nst_rows_int(rows, 0);
     return nst_rows_end(rows);
+}
+
+static enum nst_err revoke_some(bool *any, struct unfinished *u, struct nst_req *rq, int64_t id)
+{
+    NST_TRY(find_unfinished(u, rq, id));
+    for (size_t i = 0; i < u->count; i++) {
+        bool revoked;
+        NST_TRY(nst_task_revoke(&revoked, rq->db, u->task[i], rq->now));
+        *any |= revoked;
+    }
+    return NST_OK;
 }
 
 static enum nst_err forget(bool *was_there, struct nst_db *db, int64_t id)
@@ -339,14 +358,12 @@ enum nst_err ocl_export_drop(bool *was_there, struct nst_req *rq, const struct o
     struct unfinished u;
     int64_t id;
     *was_there = false;
-    NST_TRY(number_of(&id, rq->db, key));
+    NST_TRY(hold_row(&id, rq->arena, rq->db, key));
     if (id == 0)
         return NST_OK;
-    NST_TRY(find_unfinished(&u, rq, id));
-    for (size_t i = 0; i < u.count; i++) {
-        bool revoked;
-        NST_TRY(nst_task_revoke(&revoked, rq->db, u.task[i], rq->now));
-        *was_there |= revoked;
-    }
+    rq->when_durable = nst_workers_tidy;
+    do
+        NST_TRY(revoke_some(was_there, &u, rq, id));
+    while (u.count == NST_COUNT(u.task));
     return forget(was_there, rq->db, id);
 }

@@ -163,6 +163,7 @@ enum nst_err ocl_cancel_task(struct nst_req *rq, const struct ocl_task *task)
 {
     bool revoked;
     NST_TRY(nst_task_revoke(&revoked, rq->db, task->row.id, rq->now));
+    rq->when_durable = nst_workers_tidy;
     return revoked
                ? nst_answer_empty(rq, 204)
                : nst_fail_bare(rq, NST_E_INVALID, "detail", NST_STR("Task is already finished."));
