@@ -351,6 +351,41 @@ def expect_continue():
         assert c.is_closed()
 
 
+@case
+def admission():
+    """A body that did not come with its head is read once the application says so; refused, it is
+    not asked for, and the connection ends behind the answer."""
+    head = "POST /%s HTTP/1.1\r\nHost: a\r\n%s\r\n"
+    with server() as s, Client(s) as other:
+        for expect in ("", "Expect: 100-continue\r\n"):
+            for framing, body in (("Content-Length: 500\r\n", "x" * 500),
+                                  ("Transfer-Encoding: chunked\r\n", chunks("x" * 500, 7))):
+                for sent in (0, 1, 250):
+                    with Client(s) as c:
+                        c.send(head % ("admit", framing + expect) + body[:sent])
+                        if expect and sent == 0:
+                            equal(c.answer().status, 100)
+                        c.send(body[sent:] + request("/later"))
+                        equal(c.answer().body, b"x" * 500)
+                        equal(c.answer().body, b"later")
+                    with Client(s) as c:
+                        c.send(head % ("refuse", framing + expect) + body[:sent])
+                        a = c.answer()
+                        equal((a.status, a.body), (403, b"refused"))
+                        c.send(body[sent:] + request("/later"))
+                        assert c.is_closed()
+        # The client is gone, or has ended its half, while the application decides.
+        for end in (socket.SHUT_RDWR, socket.SHUT_WR):
+            other.get("/waiting?hold")
+            with Client(s) as c:
+                c.send(head % ("admit", "Content-Length: 500\r\n") + "x")
+                until(lambda: other.get("/waiting").body == b"1")
+                c.socket.shutdown(end)
+                other.get("/waiting?release")
+                until(lambda: other.get("/waiting").body == b"0")
+        equal(other.get("/waiting").body, b"0")
+
+
 def chunks(body, size):
     pieces = [body[i:i + size] for i in range(0, len(body), size)]
     return "".join(f"{len(p):x}\r\n{p}\r\n" for p in pieces) + "0\r\n\r\n"
@@ -1162,6 +1197,9 @@ def resets_at_every_byte():
                "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
                + request("/stream/later?9x9999")]
+    scripts.append("POST /admit HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                   "Content-Length: 5\r\n\r\nabcde" + "POST /refuse HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: 5\r\n\r\nabc")
     with server() as s:
         for script in scripts:
             for n in range(1, len(script) + 1):

@@ -101,9 +101,31 @@ static enum nst_http_next answer_stream(struct nst_exchange *x, struct stream ki
 
 /* ---- In another thread ---- */
 
+static char admission; /* x->app while it is asked whether the body is to be read */
+
+static bool is_refused(const struct nst_exchange *x)
+{
+    return nst_str_eq(x->path, NST_STR("/refuse"));
+}
+
+static void answer_refused(struct nst_exchange *x)
+{
+    answer(x, 403, NST_STR("text/plain"));
+    nst_put_lit(&x->out, "refused");
+}
+
+static void decide(struct nst_exchange *x)
+{
+    x->app = NULL;
+    if (is_refused(x))
+        answer_refused(x);
+}
+
 static void answer_late(struct nst_exchange *x)
 {
-    if (x->app != NULL)
+    if (x->app == &admission)
+        decide(x);
+    else if (x->app != NULL)
         put_piece(x, x->app);
     else
         answer_text(x, NST_STR("later"));
@@ -265,8 +287,9 @@ static const struct {
     const char *path;
     void (*answer)(struct nst_exchange *x);
 } wholes[] = {
-    { "/json", answer_json }, { "/waiting", answer_waiting }, { "/seen", answer_seen },
-    { "/page", answer_page }, { "/file", answer_file },       { "/gone", answer_gone },
+    { "/json", answer_json },      { "/waiting", answer_waiting }, { "/seen", answer_seen },
+    { "/page", answer_page },      { "/file", answer_file },       { "/gone", answer_gone },
+    { "/refuse", answer_refused },
 };
 
 static enum nst_http_next handle(struct nst_exchange *x)
@@ -283,7 +306,7 @@ static enum nst_http_next handle(struct nst_exchange *x)
         return NST_HTTP_ANSWERED;
     if (nst_str_eq(x->path, NST_STR("/")))
         answer_text(x, NST_STR("hello"));
-    else if (nst_str_eq(x->path, NST_STR("/echo")))
+    else if (nst_str_eq(x->path, NST_STR("/echo")) || nst_str_eq(x->path, NST_STR("/admit")))
         answer_text(x, x->body);
     else if (nst_str_eq(x->path, NST_STR("/nothing")))
         answer(x, 204, (struct nst_str){ 0 });
@@ -300,10 +323,20 @@ static size_t limit_of(struct nst_exchange *x)
     return app_body_limit;
 }
 
+static enum nst_http_next admit(struct nst_exchange *x)
+{
+    if (!is_refused(x) && !nst_str_eq(x->path, NST_STR("/admit")))
+        return NST_HTTP_ANSWERED;
+    x->app = &admission;
+    return leave_for_later(x);
+}
+
 static void fail(struct nst_exchange *x, enum nst_err err, const char *detail)
 {
     answer(x, nst_err_status(err), NST_STR("text/plain"));
     nst_putf(&x->out, "%s: %s", nst_err_key(err), detail != NULL ? detail : "");
 }
 
-const struct nst_http_app app = { .body_limit = limit_of, .handle = handle, .error = fail };
+const struct nst_http_app app = {
+    .body_limit = limit_of, .admit = admit, .handle = handle, .error = fail
+};
