@@ -2,6 +2,7 @@
  * 1970 in 400-year eras, after the civil-day formulas in general use. */
 #include "nestor/base/time.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #define DAY (86400 * NST_SECOND)
@@ -222,11 +223,29 @@ static bool append_zone(char *out, size_t *n, struct nst_str zone)
            append(out, n, zone.n == 3 ? NST_STR("00") : minutes);
 }
 
+/* `Sun, 17 Nov 2013 00:00:00 GMT`. The day of the week is taken as it is. */
+static bool parse_http_date(int64_t *out, struct nst_str s)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char text[QUERY_BYTES];
+    if (s.n != sizeof("Sun, 17 Nov 2013 00:00:00 GMT") - 1 || memcmp(s.p + 3, ", ", 2) != 0 ||
+        s.p[7] != ' ' || s.p[11] != ' ' || s.p[16] != ' ' || memcmp(s.p + 25, " GMT", 4) != 0)
+        return false;
+    const char *name = memmem(names, sizeof(names) - 1, s.p + 8, 3);
+    if (name == NULL || (name - names) % 3 != 0)
+        return false;
+    int n = snprintf(text, sizeof(text), "%.4s-%02d-%.2sT%.8sZ", s.p + 12,
+                     (int)(name - names) / 3 + 1, s.p + 5, s.p + 17);
+    return nst_time_parse(out, (struct nst_str){ text, (size_t)n });
+}
+
 bool nst_time_parse_query(int64_t *out, struct nst_str s)
 {
     char text[QUERY_BYTES];
     size_t n = 0, end = TO_MINUTES;
     s = nst_str_trim(s);
+    if (nst_str_ends(s, NST_STR("GMT")))
+        return parse_http_date(out, s);
     while (end < s.n && strchr("Zz+- ", s.p[end]) == NULL)
         end++;
     bool has_clock = s.n > DATE_ONLY, has_seconds = end > TO_MINUTES;

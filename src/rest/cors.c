@@ -12,8 +12,8 @@
     "If-None-Match, If-Range, Origin, Range, User-Agent, X-CSRFToken, X-Request-Id, " \
     "X-Requested-With"
 #define USUAL_ANSWER \
-    "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, Link, " \
-    "Location, Retry-After, Total-Count, WWW-Authenticate, X-Request-Id"
+    "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, Date, ETag, Link, " \
+    "Location, Repr-Digest, Retry-After, Total-Count, WWW-Authenticate, X-Request-Id"
 
 struct allowed {
     struct nst_str origin, lines;

@@ -185,6 +185,10 @@ def operations(nestor):
     return on_path(nestor, "docs/operations.md", {"PORT": str(free_port())})
 
 
+def exports(nestor):
+    return on_path(nestor, "docs/export.md", {"PORT": str(free_port())})
+
+
 def tour(nestor):
     return on_path(nestor, "docs/v2.md", {"PORT": str(free_port())})
 
@@ -276,6 +280,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the commands of docs/openmrs.md work", openmrs),
          ("the commands of examples/university/README.md work", demo),
          ("the commands of docs/v2.md work", tour),
+         ("the commands of docs/export.md work", exports),
          ("the commands of docs/tutorial.md work", tutorial),
          ("the commands of docs/library.md work", library))
 

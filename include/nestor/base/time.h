@@ -33,7 +33,8 @@ void nst_put_http_date(struct nst_buf *b, int64_t t);
 bool nst_time_parse(int64_t *out, struct nst_str s);
 
 /* As clients write a time into an address: the same, or a date alone, without seconds or
- * without zone (UTC), `+hhmm`, and a blank where the `+` of the zone was. */
+ * without zone (UTC), `+hhmm`, and a blank where the `+` of the zone was; or as the header Date
+ * has it (RFC 9110, 5.6.7, IMF-fixdate). */
 bool nst_time_parse_query(int64_t *out, struct nst_str s);
 
 #endif

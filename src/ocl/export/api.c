@@ -88,13 +88,20 @@ static enum nst_err answer_file(struct nst_req *rq, const struct ocl_export *x, 
     return nst_answer_file(rq, fd, (uint64_t)x->size);
 }
 
+/* It is on its way. */
+static enum nst_err answer_soon(struct nst_req *rq, unsigned status)
+{
+    nst_http_add_header(rq->x, "Retry-After", NST_STR("1"));
+    return nst_answer_empty(rq, status);
+}
+
 /* What another server has made, this one makes for itself: the bytes are the same. */
 static enum nst_err answer_copy(struct nst_req *rq, const struct ocl_export *x,
                                 enum ocl_export_work work)
 {
     if (work == OCL_NOT_ASKED && !rq->is_internal)
         ocl_export_copy_later(rq, x->id);
-    return nst_answer_empty(rq, 208);
+    return answer_soon(rq, 208);
 }
 
 static enum nst_err show(struct nst_req *rq)
@@ -110,7 +117,9 @@ static enum nst_err show(struct nst_req *rq)
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (x.is_current)
         return answer_copy(rq, &x, work);
-    return nst_answer_empty(rq, work == OCL_BEING_MADE ? 208 : 204);
+    if (work == OCL_NOT_ASKED)
+        return nst_answer_empty(rq, 204);
+    return answer_soon(rq, work == OCL_BEING_MADE ? 208 : 204);
 }
 
 /* ---- POST ---- */
