@@ -226,6 +226,7 @@ struct nst_store_options {
     unsigned slow;      /* computations waiting at most; 0 means 64; beyond: NST_E_BUSY */
     size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB, NST_MAP_NOTHING none */
     bool is_read_only;  /* SQLite: of a file or folder that cannot be written */
+    bool is_scratch;    /* SQLite: nobody needs it after a crash, and transactions are large */
     unsigned busy_ms;   /* wait for another process, a thread; 0 means 10000 */
     /* Of PostgreSQL: */
     unsigned lock_ms;         /* wait for a row that is held; 0: no limit */
@@ -279,6 +280,26 @@ void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_do
  * Never call it on a thread of the store. */
 NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mode, nst_work *work,
                                        void *arg);
+
+/* ---- Stores that keep nothing (scratch.c) ---- */
+
+/* Open a store on what `of` has now, in which a write can be tried: on SQLite a copy of the file,
+ * on PostgreSQL the same database, where work that is tried must be rolled back (it returns an
+ * error) and keeps others from the rows that it changes as any other work does.
+ *   out   set on NST_OK; close with nst_scratch_close
+ *   path  of the copy, replaced if it is there; outlives the store
+ * Blocks for the time of the copy. Errors: NST_E_FULL, NST_E_DB, logged. */
+NST_CHECKED enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of,
+                                          struct nst_str path);
+
+/* Close it (NULL: it is not open) and remove the copy. */
+void nst_scratch_close(struct nst_store *store, struct nst_str path);
+
+/* First in such work: the numbers of rows that it takes (nst_next_id) are no numbers of others, so
+ * that nobody waits for them. Nor does it see or keep others from rows of the tables `own`
+ * (NULL-terminated), which are empty on PostgreSQL.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_scratch_begin(struct nst_db *db, const char *const *own);
 
 /* ---- Readers: SQLite only, for event loops ---- */
 

@@ -333,13 +333,13 @@ static enum nst_err set_up(struct nst_db *db, bool is_writer)
     }
     snprintf(
         sql, sizeof(sql),
-        "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s;"
         "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA mmap_size = %zu;"
-        "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;" /* savepoints keep the pages
-                                                                           they change there */
+        "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = %s;" /* savepoints keep the pages
+                                                                       they change there */
         "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d",
-        o->busy_ms, o->mmap, is_writer ? WRITER_CACHE_KIB : READER_CACHE_KIB, WAL_KEPT_BYTES,
-        !is_writer);
+        o->busy_ms, o->is_scratch ? "OFF" : "FULL", o->mmap, o->is_scratch ? "FILE" : "MEMORY",
+        is_writer ? WRITER_CACHE_KIB : READER_CACHE_KIB, WAL_KEPT_BYTES, !is_writer);
     return script(db, sql);
 }
 

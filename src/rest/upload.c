@@ -39,7 +39,7 @@ enum nst_err nst_upload_open(struct nst_upload **out, struct nst_req *rq)
     if (u->fd < 0 || flock(u->fd, LOCK_EX | LOCK_NB) != 0) {
         nst_log(NST_LOG_ERROR, "an upload has no file", NST_LOG_STR("file", u->path),
                 NST_LOG_STR("reason", nst_str_z(strerror(errno))));
-        return nst_err_of_write(errno);
+        return nst_err_of_write(errno) == NST_E_FULL ? NST_E_FULL : NST_E_INTERNAL;
     }
     nst_arena_defer(a, drop, u);
     rq->upload = u;

@@ -249,6 +249,95 @@ class Cases:
                 with open(os.path.join(folder, "host"), "rb") as f:
                     assert f.read() == name
 
+    def rehearsed(self):
+        """Lines of every kind and outcome."""
+        new = [line("Source Version", owner="NEW", source="N", id="v1", released=True),
+               line("Concept", owner="NEW", source="N", id="child", concept_class="C",
+                    names=[{"name": "child", "locale": "en"}],
+                    parent_concept_urls=["/orgs/NEW/sources/N/concepts/parent/"]),
+               line("Concept", owner="NEW", source="N", id="parent", concept_class="C",
+                    names=[{"name": "parent", "locale": "en"}]),
+               line("Source", owner="NEW", id="N", name="N"), line("Organization", id="NEW", name="N")]
+        known = [concept(1, extras={"changed": True}), concept(2), concept(3),
+                 line("Concept", owner="WHO", source="S", id="C4", __action="DELETE"),
+                 line("Concept", owner="WHO", source="S", id="nowhere", __action="DELETE"),
+                 line("Mapping", owner="WHO", source="S", id="m", map_type="SAME-AS",
+                      from_concept_url="/orgs/WHO/sources/S/concepts/C1/",
+                      to_concept_url="/orgs/NEW/sources/N/concepts/child/"),
+                 concept(9, source="none"), line("Nothing"),
+                 line("Concept", owner="WHO", source="S", id="x")]
+        return new + known + [concept(i) for i in range(100, 700)]
+
+    def everything(self, site):
+        """What a rehearsal must not touch, nor take numbers from."""
+        return {table: sorted(site.query(f"SELECT * FROM {table}")) for table in site.tables()
+                if table not in ("task", "import_taken", "import_refused", "session", "nst_counter",
+                                 "account", "token")} | {
+            "counters": site.query("SELECT name, next FROM nst_counter WHERE name <> 'task' "
+                                   "ORDER BY name")}
+
+    def test_rehearsing(self):
+        """Each line is judged as the import judges it later, and nothing is stored."""
+        with self.site() as site:
+            with site.init().serve() as server:
+                client = server.client()
+                known = owners() + [concept(i) for i in range(1, 5)]
+                assert wait_for(client, post(client, text_of(known))["id"])["state"] == "SUCCESS"
+                body, before = text_of(self.rehearsed()), self.everything(site)
+                asked = post(client, body, path=IMPORT + "?rehearse=true")
+                assert asked["name"] == "bulk_import_rehearsal", asked
+                task = wait_for(client, asked["id"])
+                assert task["state"] == "SUCCESS", task
+                assert "nothing stored" in task["message"], task
+                now = self.everything(site)
+                changed = [name for name in before if before[name] != now[name]]
+                assert not changed, {name: now[name][:3] for name in changed}
+                no_files(site)
+                shown = client.ask("GET", IMPORT).json()
+                assert asked["id"] in [t["id"] for t in shown], shown
+                imported = wait_for(client, post(client, body)["id"])
+                both = []
+                for key in (asked["id"], imported["id"]):
+                    told = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+                    told["summary"].pop("elapsed_seconds")
+                    refused = client.expect(200, "GET", IMPORT + f"?task={key}&result=refused").body
+                    both.append((told, refused))
+                assert both[0] == both[1], [told["summary"] for told, _ in both]
+                for outcome in ("created", "updated", "unchanged", "deleted", "not_found", "invalid"):
+                    assert imported["summary"][outcome] > 0, (outcome, imported["summary"])
+                a = client.ask("GET", "/v2/orgs/NEW/sources/N/v1/")
+                assert a.status == 200, str(a)
+                self.refused_by_name(client)
+
+    def refused_by_name(self, client):
+        refused = post(client, text_of(owners()), path=IMPORT + "?rehearse=maybe", status=400)
+        assert refused == {"exception": "rehearse must be either 'true' or 'false'"}, refused
+
+    def test_a_rehearsal_that_is_broken_off(self):
+        """Cancelled, or its server killed: nothing is stored, no copy is left, and a server that
+        comes back rehearses it anew."""
+        with self.site() as site:
+            site.init()
+            body = text_of(owners() + [concept(i) for i in range(4000)])
+            server = site.serve()
+            client = server.client()
+            key = post(client, body, path=IMPORT + "?rehearse=true")["id"]
+            wait_for(client, key, ("STARTED",))
+            client.expect(204, "DELETE", f"/v2/tasks/{key}/")
+            no_files(site)
+            key = post(client, body, path=IMPORT + "?rehearse=true")["id"]
+            wait_for(client, key, ("STARTED",))
+            time.sleep(self.random.uniform(0, 0.3))
+            server.end(signal.SIGKILL)
+            with site.serve() as server:
+                client = server.client()
+                task = wait_for(client, key)
+                assert task["state"] == "SUCCESS" and task["summary"]["created"] == 4002, task
+                no_files(site)
+                assert client.ask("GET", "/v2/orgs/WHO/").status == 404
+                told = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+                assert len(told["created"]) == 4002, len(told["created"])
+
     def test_too_many_wait(self):
         with self.site() as site, site.init().serve("--set", "tasks.slots=0") as server:
             client = server.client()

@@ -23,6 +23,7 @@
 /* What a request asks for; made by `prepare`, outside of the store. */
 struct order {
     bool updates; /* what is there already */
+    bool rehearses;
     struct nst_str queue;
     struct nst_str uuid, path; /* of the file, whose name is a task's already */
     struct nst_str once;       /* what is imported, and how: a hash */
@@ -73,18 +74,27 @@ static enum nst_err check_parallel(struct nst_req *rq, struct nst_str value)
                                 PARALLEL_MAX) ""));
 }
 
+static enum nst_err read_switch(bool *out, struct nst_req *rq, const char *name,
+                                struct nst_str value)
+{
+    *out = nst_str_eq(value, NST_STR("true"));
+    return *out || nst_str_eq(value, NST_STR("false"))
+               ? NST_OK
+               : refuse(rq, NST_E_INVALID,
+                        nst_strf(rq->arena, "%s must be either 'true' or 'false'", name));
+}
+
 static enum nst_err read_option(struct order *o, struct nst_req *rq, struct nst_str name,
                                 struct nst_str value)
 {
     NST_TRY(check_not_yet(rq, name));
     if (nst_str_eq(name, NST_STR("parallel")))
         return check_parallel(rq, value);
-    if (!nst_str_eq(name, NST_STR("update_if_exists")))
-        return NST_OK;
-    o->updates = nst_str_eq(value, NST_STR("true"));
-    if (o->updates || nst_str_eq(value, NST_STR("false")))
-        return NST_OK;
-    return refuse(rq, NST_E_INVALID, NST_STR("update_if_exists must be either 'true' or 'false'"));
+    if (nst_str_eq(name, NST_STR("update_if_exists")))
+        return read_switch(&o->updates, rq, "update_if_exists", value);
+    if (nst_str_eq(name, NST_STR("rehearse")))
+        return read_switch(&o->rehearses, rq, "rehearse", value);
+    return NST_OK;
 }
 
 static bool is_queue(struct nst_str name)
@@ -231,8 +241,8 @@ static enum nst_err hash_content(struct order *o, struct nst_req *rq, const stru
     unsigned char hash[crypto_generichash_BYTES];
     crypto_generichash_state state;
     char *piece = nst_alloc_text(rq->arena, COPY_STEP);
-    struct nst_str head = nst_strf(rq->arena, "%lld %d %.*s\n", (long long)rq->caller.id,
-                                   o->updates, NST_FMT(o->queue));
+    struct nst_str head = nst_strf(rq->arena, "%lld %d %d %.*s\n", (long long)rq->caller.id,
+                                   o->updates, o->rehearses, NST_FMT(o->queue));
     ssize_t n;
     off_t at = 0;
     crypto_generichash_init(&state, NULL, 0, sizeof(hash));
@@ -300,8 +310,10 @@ static enum nst_err find_waiting(struct waiting *out, struct nst_req *rq)
     struct nst_rows *rows;
     NST_TRY(nst_query_with(&rows, rq->db,
                            "SELECT kwargs FROM task WHERE (state = '" NST_TASK_PENDING
-                           "' OR state = '" NST_TASK_STARTED "') AND user_id = $1 AND name = $2",
-                           NST_INT(rq->caller.id), NST_TEXT(nst_str_z(ocl_bulk_import_task.name))));
+                           "' OR state = '" NST_TASK_STARTED
+                           "') AND user_id = $1 AND name IN ($2, $3)",
+                           NST_INT(rq->caller.id), NST_TEXT(nst_str_z(ocl_bulk_import_task.name)),
+                           NST_TEXT(nst_str_z(ocl_rehearsal_task.name))));
     for (*out = (struct waiting){ 0 }; nst_rows_step(rows); out->count++)
         out->bytes += size_of(rq->arena, nst_rows_text(rows, 0));
     return nst_rows_end(rows);
@@ -325,7 +337,7 @@ static enum nst_err start_import(struct nst_req *rq)
 {
     const struct order *o = rq->prepared;
     const struct nst_task_order order = {
-        .kind = &ocl_bulk_import_task,
+        .kind = o->rehearses ? &ocl_rehearsal_task : &ocl_bulk_import_task,
         .user = rq->caller.id,
         .username = rq->caller.name,
         .queue = o->queue,
@@ -352,8 +364,11 @@ enum nst_err ocl_bulk_import_scope(struct nst_sql *q, struct nst_req *rq,
 {
     struct nst_str username = nst_query_value(rq, "username");
     (void)parent;
-    nst_sql_add(q, " AND task.name = ");
-    nst_sql_bind(q, NST_TEXT(nst_str_z(ocl_bulk_import_task.name)));
+    size_t count = 0;
+    nst_sql_add(q, " AND task.name");
+    nst_sql_in(q, &count, NST_TEXT(nst_str_z(ocl_bulk_import_task.name)));
+    nst_sql_in(q, &count, NST_TEXT(nst_str_z(ocl_rehearsal_task.name)));
+    nst_sql_in_end(q, count);
     if (rq->vars > 0) {
         nst_sql_add(q, " AND task.queue = ");
         nst_sql_bind(q, NST_TEXT(rq->var[0]));
@@ -370,11 +385,16 @@ static bool is(const struct ocl_task *task, const char *state)
     return nst_str_eq(task->state, nst_str_z(state));
 }
 
+static bool is_import(const struct ocl_task *task)
+{
+    return nst_str_eq(task->name, nst_str_z(ocl_bulk_import_task.name)) ||
+           nst_str_eq(task->name, nst_str_z(ocl_rehearsal_task.name));
+}
+
 static enum nst_err find_import(struct ocl_task **task, struct nst_req *rq, struct nst_str key)
 {
     enum nst_err e = ocl_find_task(task, rq, key);
-    bool is_import = e == NST_OK && nst_str_eq((*task)->name, nst_str_z(ocl_bulk_import_task.name));
-    if (e == NST_E_NOT_FOUND || (e == NST_OK && !is_import))
+    if (e == NST_E_NOT_FOUND || (e == NST_OK && !is_import(*task)))
         return refuse(rq, NST_E_NOT_FOUND,
                       nst_strf(rq->arena, "task %.*s not found", NST_FMT(key)));
     return e;
@@ -416,6 +436,8 @@ static enum nst_err cancel_import(struct nst_req *rq)
 static const struct nst_parameter post_parameter[] = {
     { "update_if_exists", "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}",
       "Concepts and mappings that exist are changed, as otherwise; or left alone." },
+    { "rehearse", "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}",
+      "Tell what would become of each line, and store nothing; or import, as otherwise." },
     { "parallel", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":" NST_DIGITS(PARALLEL_MAX) "}",
       "Taken from clients that send it; it makes no difference." },
     { 0 },

@@ -5,9 +5,10 @@
 #include "ocl/import.h"
 #include "ocl/task/task.h"
 
-/* The kind of these tasks. What it was asked for (kwargs): {"update_if_exists": true}. The file is
- * FOLDER/UUID.input. */
-extern const struct nst_task_kind ocl_bulk_import_task;
+/* The kinds of these tasks: one imports, the other tells what would become of each line and stores
+ * nothing else. What they were asked for (kwargs): {"update_if_exists": true, "size": 1000}, the
+ * bytes of their file, which is FOLDER/UUID.input. */
+extern const struct nst_task_kind ocl_bulk_import_task, ocl_rehearsal_task;
 
 #define OCL_IMPORT_FILE ".input"
 

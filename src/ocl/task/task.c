@@ -6,8 +6,9 @@
 #include "ocl/export/export.h"
 #include "ocl/integrity/tasks.h"
 
-const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task, &ocl_export_task,
-                                                       &ocl_verify_task, &ocl_repair_task, NULL };
+const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task, &ocl_rehearsal_task,
+                                                       &ocl_export_task,      &ocl_verify_task,
+                                                       &ocl_repair_task,      NULL };
 
 /* ---- What is shown ---- */
 
