@@ -36,11 +36,13 @@ enum nst_err nst_upload_open(struct nst_upload **out, struct nst_req *rq)
     u->path = nst_str_z(nst_str_to_z(a, nst_strf(a, "%.*s/%.*s" NST_UPLOAD_SUFFIX, NST_FMT(folder),
                                                  NST_FMT(u->uuid))));
     u->fd = open(u->path.p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (u->fd < 0 || flock(u->fd, LOCK_EX | LOCK_NB) != 0) {
+    if (u->fd < 0) {
+        enum nst_err e = nst_err_of_write(errno);
         nst_log(NST_LOG_ERROR, "an upload has no file", NST_LOG_STR("file", u->path),
                 NST_LOG_STR("reason", nst_str_z(strerror(errno))));
-        return nst_err_of_write(errno) == NST_E_FULL ? NST_E_FULL : NST_E_INTERNAL;
+        return e == NST_OK ? NST_E_INTERNAL : e;
     }
+    (void)flock(u->fd, LOCK_EX | LOCK_NB); /* nobody else knows of it yet */
     nst_arena_defer(a, drop, u);
     rq->upload = u;
     *out = u;

@@ -13,6 +13,7 @@
 
 #define UPLOAD_MAX   ((size_t)4 << 30)    /* bytes of a body */
 #define WRAPPED_MAX  ((uint64_t)16 << 20) /* of one that has to be read whole: {"data": ...} */
+#define LOOKED_MAX   ((uint64_t)16 << 20) /* of one that is read at once, to tell what is wrong */
 #define OPTION_MAX   64                   /* bytes of an option in a form */
 #define WAITING_MAX  100                  /* imports of one user that are not over */
 #define WAITING_GB   8                    /* of their files */
@@ -220,7 +221,8 @@ static enum nst_err take_content(struct order *o, struct nst_req *rq, struct nst
     return take_object(o, rq, u);
 }
 
-/* Can anything be read? */
+/* Can anything be read? An archive or an export has to be read whole for that, so that of a large
+ * one the task tells. */
 static enum nst_err check_content(struct nst_req *rq, const struct nst_upload *u)
 {
     struct ocl_lines *lines;
@@ -228,6 +230,8 @@ static enum nst_err check_content(struct nst_req *rq, const struct nst_upload *u
     struct nst_str why;
     if (first_of(u) < 0)
         return refuse(rq, NST_E_INVALID, NST_STR("No content to import"));
+    if (u->size > LOOKED_MAX)
+        return NST_OK;
     if (!ocl_lines_open(&lines, &why, rq->arena, u->fd, nst_worker_folder().p))
         return refuse_input(rq, nst_strf(rq->arena, "It %.*s", NST_FMT(why)));
     bool has_lines = ocl_lines_next(&line, lines, rq->arena);
