@@ -40,6 +40,13 @@ static struct nst_server_options server_options(const struct cli_options *o,
     };
 }
 
+static enum nst_fetch fetch_of(struct nst_str word)
+{
+    return nst_str_eq(word, NST_STR("any"))      ? NST_FETCH_ANY
+           : nst_str_eq(word, NST_STR("public")) ? NST_FETCH_PUBLIC
+                                                 : NST_FETCH_NONE;
+}
+
 static struct nst_worker_options worker_options(const struct cli_options *o,
                                                 const struct cli_site *site)
 {
@@ -53,6 +60,7 @@ static struct nst_worker_options worker_options(const struct cli_options *o,
                                                        ? folder
                                                        : nst_strf(o->arena, "%s/tasks", o->data))),
         .slots = (unsigned)cli_number(c, "tasks.slots"),
+        .fetch = fetch_of(cli_text(c, "tasks.fetch")),
         .keep_days = cli_number(c, "tasks.keep_days"),
     };
 }

@@ -87,6 +87,9 @@ const struct cli_setting cli_settings[] = {
       .doc = "Tasks (imports, exports, checks) that run at a time; 0: none are run by this server." },
     { "tasks.folder", CLI_TEXT, "",
       .doc = "Where uploads and what tasks make are kept; empty: tasks in the data folder." },
+    { "tasks.fetch", CLI_CHOICE, "none", .choices = "none|public|any",
+      .doc = "Where an import may be fetched from that names an address (file_url): nowhere, hosts "
+             "with public addresses, or any host, those of the own network included." },
     { "tasks.keep_days", CLI_NUMBER, "30", 0, 3650,
       .doc = "Tasks that are over are forgotten after so many days; 0: never." },
     { "auth.password.min_length", CLI_NUMBER, "15", 8, 256,

@@ -109,12 +109,16 @@ bool nst_task_is_cut(const struct nst_task *t);
 
 /* ---- Workers ---- */
 
+/* Which hosts tasks may fetch files from. */
+enum nst_fetch { NST_FETCH_NONE, NST_FETCH_PUBLIC, NST_FETCH_ANY };
+
 struct nst_worker_options {
     struct nst_store *store;
     struct nst_registry *registry;
     const struct nst_task_kind *const *kinds; /* NULL-terminated */
     struct nst_str folder; /* made if it is missing, mode 0700; outlives the workers */
     unsigned slots;        /* tasks at a time; 0: none are run here */
+    enum nst_fetch fetch;  /* for those who ask: hosts with public addresses, or any */
     int64_t keep_days;     /* what is over is forgotten after so many days; 0: never */
 };
 
@@ -135,8 +139,9 @@ void nst_workers_wake(void);
 void nst_workers_tidy(void);
 
 /* The name of this server among those that share a database: kept in its folder. Null before
- * the workers are started. The folder likewise. */
+ * the workers are started. The folder likewise; and what may be fetched. */
 struct nst_str nst_worker_host(void);
 struct nst_str nst_worker_folder(void);
+enum nst_fetch nst_worker_fetch(void);
 
 #endif

@@ -437,6 +437,11 @@ struct nst_str nst_worker_host(void)
     return running != NULL ? running->host : (struct nst_str){ 0 };
 }
 
+enum nst_fetch nst_worker_fetch(void)
+{
+    return running != NULL ? running->options.fetch : NST_FETCH_NONE;
+}
+
 struct nst_str nst_worker_folder(void)
 {
     return running != NULL ? running->options.folder : (struct nst_str){ 0 };

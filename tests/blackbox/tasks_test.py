@@ -8,6 +8,7 @@ Usage: tasks_test.py --nestor PATH [--kills N] [--seed N] [--only WORD]
 """
 import fcntl
 import http.client
+import http.server
 import io
 import json
 import os
@@ -84,6 +85,81 @@ def files_of(site):
     return sorted(name for name in os.listdir(folder) if name != "host")
 
 
+class Elsewhere:
+    """A server of files that behaves in several ways."""
+
+    def __init__(self, body):
+        self.body, self.asked = body, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            """Each page behaves in a way of its own."""
+
+            def do_GET(self):
+                outer.asked.append(self.path)
+                try:
+                    getattr(self, "page_" + self.path[1:].replace("-", "_"), self.page_missing)()
+                except OSError:
+                    pass
+
+            def begin(self, status, **headers):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
+
+            def page_file(self):
+                self.begin(200, Content_Length=len(outer.body))
+                self.wfile.write(outer.body)
+
+            def page_missing(self):
+                self.begin(404, Content_Length=0)
+
+            def page_moved(self):
+                self.begin(302, Location="/file", Content_Length=0)
+
+            def page_loop(self):
+                self.begin(302, Location="/loop", Content_Length=0)
+
+            def page_to_file(self):
+                self.begin(302, Location="file:///etc/passwd", Content_Length=0)
+
+            def page_cut(self):
+                self.begin(200, Content_Length=len(outer.body))
+                self.wfile.write(outer.body[:1000])
+
+            def page_html(self):
+                self.begin(200)
+                self.wfile.write(b"<!DOCTYPE html><title>Sign in</title>")
+
+            def page_endless(self):
+                self.begin(200, Content_Length=5 << 30)
+                self.wfile.write(outer.body)
+
+            def page_slow(self):
+                self.begin(200, Content_Length=len(outer.body))
+                for i in range(0, len(outer.body), 10):
+                    self.wfile.write(outer.body[i:i + 10])
+                    time.sleep(0.05)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+
+    def url(self, page):
+        return f"http://127.0.0.1:{self.server.server_address[1]}/{page}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Cases:
     """Every method test_* is a case on an installation of its own."""
 
@@ -125,7 +201,8 @@ class Cases:
                     (multipart([("file", "x", b"")]), "No content to import"),
                     (multipart([("other", None, b"x")]), "No content to import"),
                     (multipart([("file", "x", b"\x00\x01")]), "Failed to parse input. ("),
-                    (multipart([("file_url", None, b"http://127.0.0.1/")]), 'option "file_url"'),
+                    (multipart([("file_url", None, b"http://127.0.0.1/")]), "tasks.fetch"),
+                    (multipart([("import_type", None, b"npm")]), 'option "import_type"'),
                     (multipart([("parallel", None, b"x" * 100)]), "parallel must be")):
                 refused = post(client, body, status=400, **form)
                 assert why in refused["exception"], (why, refused)
@@ -197,6 +274,49 @@ class Cases:
                 assert first == f"HTTP/1.1 {status} ".encode(), first
                 stranger.close()
         assert files_of(site) == [], files_of(site)
+
+    def test_a_file_somewhere_else(self):
+        """V601, file_url: only where a setting lets it, from no private address unless that is
+        said, bounded; what cannot be fetched ends the import with a reason."""
+        body = text_of(owners() + [concept(i) for i in range(300)])
+        with Elsewhere(body) as far, self.site() as site:
+            site.init()
+            with site.serve() as server:
+                refused = post(server.client(), json.dumps({"file_url": far.url("file")}).encode(),
+                               status=400)
+                assert "tasks.fetch" in refused["exception"], refused
+            with site.serve("--set", "tasks.fetch=public") as server:
+                client = server.client()
+                for url in (far.url("file"), far.url("file").replace("127.0.0.1", "localhost"),
+                            "http://[::1]:1/", "http://10.0.0.1/", "http://169.254.169.254/x"):
+                    key = post(client, json.dumps({"file_url": url}).encode())["id"]
+                    task = wait_for(client, key)
+                    assert task["state"] == "FAILURE", task
+                    assert "no public address" in task["error_message"], task["error_message"]
+                assert far.asked == [], far.asked
+            with site.serve("--set", "tasks.fetch=any") as server:
+                client = server.client()
+                form = {"Content-Type": "multipart/form-data; boundary=frontier"}
+                key = post(client, multipart([("file_url", None, far.url("file").encode())]),
+                           **form)["id"]
+                assert wait_for(client, key)["summary"]["created"] == 302, task_of(client, key)
+                key = post(client, json.dumps({"file_url": far.url("moved")}).encode())["id"]
+                assert wait_for(client, key)["summary"]["unchanged"] == 300, task_of(client, key)
+                for page, why in (("missing", "404"), ("loop", "redirects"), ("cut", "fetched"),
+                                  ("html", "Failed to parse input"), ("endless", "4 GB"),
+                                  ("to-file", "fetched")):
+                    key = post(client, json.dumps({"file_url": far.url(page)}).encode())["id"]
+                    task = wait_for(client, key)
+                    assert task["state"] == "FAILURE" and why in task["error_message"], (page, task)
+                for asked, why in (({"file_url": "file:///etc/passwd"}, "begins with http"),
+                                   ({"file_url": "gopher://x/"}, "begins with http"),
+                                   ({"file_url": far.url("file"), "data": body.decode()}, "Either")):
+                    refused = post(client, json.dumps(asked).encode(), status=400)
+                    assert why in refused["exception"], (asked, refused)
+                slow = post(client, json.dumps({"file_url": far.url("slow")}).encode())["id"]
+                wait_for(client, slow, ("STARTED",))
+                client.expect(204, "DELETE", f"/v2/tasks/{slow}/")
+                no_files(site)
 
     def test_the_same_import_twice(self):
         """V604: while the first has not ended; another user's is another."""

@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define UPLOAD_MAX   ((size_t)4 << 30)    /* bytes of a body */
+#define UPLOAD_MAX   ((size_t)OCL_IMPORT_FILE_MAX + ((size_t)1 << 20)) /* bytes of a body */
 #define WRAPPED_MAX  ((uint64_t)16 << 20) /* of one that has to be read whole: {"data": ...} */
 #define LOOKED_MAX   ((uint64_t)16 << 20) /* of one that is read at once, to tell what is wrong */
-#define OPTION_MAX   64                   /* bytes of an option in a form */
-#define WAITING_MAX  100                  /* imports of one user that are not over */
-#define WAITING_GB   8                    /* of their files */
+#define OPTION_MAX   URL_MAX              /* bytes of an option in a form */
+#define URL_MAX      2000
+#define WAITING_MAX  100 /* imports of one user that are not over */
+#define WAITING_GB   8   /* of their files */
 #define COPY_STEP    ((size_t)1 << 20)
 #define QUEUE_MAX    100 /* bytes of a queue's name */
 #define PARALLEL_MAX 100
@@ -25,6 +26,8 @@
 struct order {
     bool updates; /* what is there already */
     bool rehearses;
+    struct nst_str url; /* where the file is, if it is somewhere else; or null */
+    bool has_content;   /* the file is here */
     struct nst_str queue;
     struct nst_str uuid, path; /* of the file, whose name is a task's already */
     struct nst_str once;       /* what is imported, and how: a hash */
@@ -47,8 +50,7 @@ static enum nst_err refuse_input(struct nst_req *rq, struct nst_str why)
 /* ---- Options ---- */
 
 /* Known to clients, and not there: refused by name instead of being ignored. */
-static const char *const not_yet[] = { "file_url", "owner", "owner_type", "version",
-                                       "import_type" };
+static const char *const not_yet[] = { "owner", "owner_type", "version", "import_type" };
 
 static enum nst_err refuse_option(struct nst_req *rq, struct nst_str name)
 {
@@ -85,6 +87,21 @@ static enum nst_err read_switch(bool *out, struct nst_req *rq, const char *name,
                         nst_strf(rq->arena, "%s must be either 'true' or 'false'", name));
 }
 
+static enum nst_err read_url(struct order *o, struct nst_req *rq, struct nst_str value)
+{
+    if (nst_worker_fetch() == NST_FETCH_NONE)
+        return refuse(rq, NST_E_INVALID,
+                      NST_STR("file_url: this server fetches no files; its operator may let it "
+                              "(tasks.fetch). Send the file itself."));
+    bool has_scheme =
+        nst_str_starts(value, NST_STR("http://")) || nst_str_starts(value, NST_STR("https://"));
+    if (!has_scheme || value.n > URL_MAX || nst_str_find(value, ' ') < value.n)
+        return refuse(rq, NST_E_INVALID,
+                      NST_STR("file_url must be an address that begins with http:// or https://"));
+    o->url = value;
+    return NST_OK;
+}
+
 static enum nst_err read_option(struct order *o, struct nst_req *rq, struct nst_str name,
                                 struct nst_str value)
 {
@@ -95,6 +112,8 @@ static enum nst_err read_option(struct order *o, struct nst_req *rq, struct nst_
         return read_switch(&o->updates, rq, "update_if_exists", value);
     if (nst_str_eq(name, NST_STR("rehearse")))
         return read_switch(&o->rehearses, rq, "rehearse", value);
+    if (nst_str_eq(name, NST_STR("file_url")))
+        return read_url(o, rq, value);
     return NST_OK;
 }
 
@@ -162,6 +181,9 @@ static enum nst_err take_form(struct order *o, struct nst_req *rq, struct nst_up
             NST_TRY(nst_upload_text(&value, rq, u, part));
         NST_TRY(read_option(o, rq, part->name, value));
     }
+    o->has_content = content != NULL;
+    if (content == NULL && o->url.p != NULL)
+        return NST_OK;
     if (content == NULL)
         return refuse(rq, NST_E_INVALID, NST_STR("No content to import"));
     return keep_part(rq, u, content->from, content->size);
@@ -188,6 +210,9 @@ static enum nst_err unwrap(struct order *o, struct nst_req *rq, struct nst_uploa
         if (v != data)
             NST_TRY(read_option(o, rq, v->name, word));
     }
+    o->has_content = data != NULL;
+    if (data == NULL)
+        return NST_OK;
     if (data->kind == NST_JSON_STRING)
         return write_text(u, data->text);
     nst_buf_init(&text, rq->arena, SIZE_MAX);
@@ -202,6 +227,7 @@ static enum nst_err take_object(struct order *o, struct nst_req *rq, struct nst_
     const struct nst_part whole = { .size = u->size };
     struct nst_json *object;
     struct nst_str text;
+    o->has_content = u->size > 0;
     if (first_of(u) != '{' || u->size > WRAPPED_MAX)
         return NST_OK;
     NST_TRY(nst_upload_text(&text, rq, u, &whole));
@@ -209,7 +235,8 @@ static enum nst_err take_object(struct order *o, struct nst_req *rq, struct nst_
         return NST_OK;
     const struct nst_json *data = nst_json_get(object, NST_STR("data"));
     bool is_line = nst_json_get(object, NST_STR("type")) != NULL;
-    return data != NULL && !is_line ? unwrap(o, rq, u, object, data) : NST_OK;
+    bool has_url = nst_json_get(object, NST_STR("file_url")) != NULL;
+    return (data != NULL || has_url) && !is_line ? unwrap(o, rq, u, object, data) : NST_OK;
 }
 
 static enum nst_err take_content(struct order *o, struct nst_req *rq, struct nst_upload *u)
@@ -245,8 +272,8 @@ static enum nst_err hash_content(struct order *o, struct nst_req *rq, const stru
     unsigned char hash[crypto_generichash_BYTES];
     crypto_generichash_state state;
     char *piece = nst_alloc_text(rq->arena, COPY_STEP);
-    struct nst_str head = nst_strf(rq->arena, "%lld %d %d %.*s\n", (long long)rq->caller.id,
-                                   o->updates, o->rehearses, NST_FMT(o->queue));
+    struct nst_str head = nst_strf(rq->arena, "%lld %d %d %d %.*s\n", (long long)rq->caller.id,
+                                   o->updates, o->rehearses, o->url.p != NULL, NST_FMT(o->queue));
     ssize_t n;
     off_t at = 0;
     crypto_generichash_init(&state, NULL, 0, sizeof(hash));
@@ -276,6 +303,23 @@ static enum nst_err make_durable(struct order *o, struct nst_req *rq, struct nst
     return nst_sync_folder(nst_str_to_z(rq->arena, folder)) ? NST_OK : NST_E_INTERNAL;
 }
 
+static enum nst_err keep_content(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    NST_TRY(check_content(rq, u));
+    NST_TRY(hash_content(o, rq, u));
+    return make_durable(o, rq, u);
+}
+
+/* What is somewhere else: its address is the same import. */
+static enum nst_err name_content(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    if (o->has_content)
+        return refuse(rq, NST_E_INVALID, NST_STR("Either a file or a file_url can be imported."));
+    NST_TRY(write_text(u, o->url));
+    o->uuid = u->uuid;
+    return hash_content(o, rq, u);
+}
+
 static enum nst_err prepare_import(struct nst_req *rq)
 {
     struct order *o = NST_NEW(rq->x->arena, struct order);
@@ -285,10 +329,8 @@ static enum nst_err prepare_import(struct nst_req *rq)
     NST_TRY(read_query(o, rq));
     NST_TRY(nst_upload_take(&u, rq));
     NST_TRY(take_content(o, rq, u));
-    NST_TRY(check_content(rq, u));
-    NST_TRY(hash_content(o, rq, u));
     rq->prepared = o;
-    return make_durable(o, rq, u);
+    return o->url.p != NULL ? name_content(o, rq, u) : keep_content(o, rq, u);
 }
 
 /* ---- Asking for it ---- */
@@ -337,6 +379,20 @@ static enum nst_err check_waiting(struct nst_req *rq, uint64_t size)
                             "At most " NST_DIGITS(WAITING_GB) " GB of imports of one user wait."));
 }
 
+static struct nst_str kwargs_of(struct nst_arena *a, const struct order *o)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 65536);
+    nst_putf(&b, "{\"update_if_exists\":%s,\"size\":%llu", o->updates ? "true" : "false",
+             (unsigned long long)o->size);
+    if (o->url.p != NULL) {
+        nst_put_lit(&b, ",\"file_url\":");
+        nst_json_put_str(&b, o->url);
+    }
+    nst_put_char(&b, '}');
+    return nst_buf_str(&b);
+}
+
 static enum nst_err start_import(struct nst_req *rq)
 {
     const struct order *o = rq->prepared;
@@ -345,8 +401,7 @@ static enum nst_err start_import(struct nst_req *rq)
         .user = rq->caller.id,
         .username = rq->caller.name,
         .queue = o->queue,
-        .kwargs = nst_strf(rq->arena, "{\"update_if_exists\":%s,\"size\":%llu}",
-                           o->updates ? "true" : "false", (unsigned long long)o->size),
+        .kwargs = kwargs_of(rq->arena, o),
         .once = o->once,
         .host = nst_worker_host(),
         .uuid = o->uuid,
@@ -357,7 +412,7 @@ static enum nst_err start_import(struct nst_req *rq)
     if (e == NST_E_CONFLICT)
         return refuse(rq, e, NST_STR("The same import has been already queued"));
     NST_TRY(e);
-    rq->upload->is_kept = true;
+    rq->upload->is_kept = o->url.p == NULL;
     return ocl_answer_task(rq, id, 202);
 }
 
@@ -440,6 +495,8 @@ static enum nst_err cancel_import(struct nst_req *rq)
 static const struct nst_parameter post_parameter[] = {
     { "update_if_exists", "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}",
       "Concepts and mappings that exist are changed, as otherwise; or left alone." },
+    { "file_url", "{\"type\":\"string\",\"format\":\"uri\"}",
+      "Where the file is, instead of the file; if this server may fetch it (`tasks.fetch`)." },
     { "rehearse", "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}",
       "Tell what would become of each line, and store nothing; or import, as otherwise." },
     { "parallel", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":" NST_DIGITS(PARALLEL_MAX) "}",
@@ -459,7 +516,7 @@ static const struct nst_description posting = {
     .request = { .schema =
                      "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":{\"data\":{}}}" },
     .parameter = post_parameter,
-    .not_yet = "file_url owner owner_type version import_type",
+    .not_yet = "owner owner_type version import_type",
     .response = post_response,
 };
 

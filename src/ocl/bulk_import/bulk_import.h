@@ -7,10 +7,22 @@
 
 /* The kinds of these tasks: one imports, the other tells what would become of each line and stores
  * nothing else. What they were asked for (kwargs): {"update_if_exists": true, "size": 1000}, the
- * bytes of their file, which is FOLDER/UUID.input. */
+ * bytes of their file, which is FOLDER/UUID.input, or {"file_url": "https://…"} besides. */
 extern const struct nst_task_kind ocl_bulk_import_task, ocl_rehearsal_task;
 
-#define OCL_IMPORT_FILE ".input"
+#define OCL_IMPORT_FILE     ".input"
+#define OCL_IMPORT_FILE_MAX ((uint64_t)4 << 30) /* bytes */
+
+/* Whether an address is one of the internet, and none of a network that is somebody's own, of this
+ * machine, or of nobody (RFC 6890). */
+struct sockaddr;
+bool ocl_address_is_public(const struct sockaddr *address);
+
+/* Fetch what url names into the file at path, which is whole then or not there. Blocks, for hours
+ * at most; asks nst_task_is_cut.
+ * Errors: NST_E_BUSY where it was cut, NST_E_FULL; NST_E_INVALID with t->error. */
+NST_CHECKED enum nst_err ocl_import_fetch(struct nst_task *t, struct nst_str url,
+                                          const char *path);
 
 #define OCL_IMPORT_LINES "application/x-ndjson" /* media type of refused lines */
 

@@ -47,26 +47,36 @@ static enum nst_err fail(struct nst_task *t, const char *why, struct nst_str det
     return NST_E_INVALID;
 }
 
+/* What it was asked for; null where that was not said. */
+static const struct nst_json *option(struct nst_task *t, const char *name)
+{
+    static const struct nst_json none = { .kind = NST_JSON_NULL };
+    struct nst_json *asked;
+    if (nst_json_read(&asked, NULL, t->arena, t->kwargs, NULL) != NST_OK)
+        return &none;
+    const struct nst_json *v = nst_json_get(asked, nst_str_z(name));
+    return v != NULL ? v : &none;
+}
+
+static bool keeps_existing(struct nst_task *t)
+{
+    const struct nst_json *v = option(t, "update_if_exists");
+    return v->kind == NST_JSON_BOOL && !v->boolean;
+}
+
 static enum nst_err open_file(struct nst_task *t, struct reading *r)
 {
     const char *path =
         nst_strf(t->arena, "%.*s/%.*s" OCL_IMPORT_FILE, NST_FMT(t->folder), NST_FMT(t->uuid)).p;
-    struct nst_str why;
+    struct nst_str why, url = option(t, "file_url")->text;
+    if (url.p != NULL && access(path, F_OK) != 0)
+        NST_TRY(ocl_import_fetch(t, url, path));
     r->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (r->fd < 0)
         return fail(t, "The file of the import cannot be read: ", nst_str_z(strerror(errno)));
     if (!ocl_lines_open(&r->lines, &why, t->arena, r->fd, nst_str_to_z(r->home, t->folder)))
         return fail(t, "Failed to parse input: it ", why);
     return NST_OK;
-}
-
-static bool keeps_existing(struct nst_task *t)
-{
-    struct nst_json *asked;
-    if (nst_json_read(&asked, NULL, t->arena, t->kwargs, NULL) != NST_OK)
-        return false;
-    const struct nst_json *v = nst_json_get(asked, NST_STR("update_if_exists"));
-    return v != NULL && v->kind == NST_JSON_BOOL && !v->boolean;
 }
 
 static enum nst_err begin(struct nst_task *t)
