@@ -268,11 +268,19 @@ static void wait_a_while(struct rehearsal *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+static bool has_failed(struct rehearsal *r)
+{
+    pthread_mutex_lock(&r->lock);
+    bool failed = r->has_ended && !r->told.is_over;
+    pthread_mutex_unlock(&r->lock);
+    return failed;
+}
+
 /* The first step tells who asked for it; one that has failed begins anew. */
 static enum nst_err prepare(struct nst_task *t)
 {
     struct rehearsal *r = t->state;
-    if (r != NULL && r->is_running && r->has_ended && !r->told.is_over)
+    if (r != NULL && has_failed(r))
         release(t);
     if (t->state == NULL) {
         t->state = rehearsal_new(t);
@@ -312,16 +320,16 @@ static enum nst_err step(struct nst_task *t, struct nst_db *db)
     }
     pthread_mutex_lock(&r->lock);
     const struct told told = r->told;
-    bool has_failed = r->has_ended && !told.is_over;
+    bool failed = r->has_ended && !told.is_over;
     t->done = told.done;
     t->total = told.total;
     t->message = nst_str_copy(t->arena, told.message);
     t->summary = nst_str_copy(t->arena, told.summary);
     t->result = nst_str_copy(t->arena, told.result);
     t->report = nst_str_copy(t->arena, told.report);
-    t->error = nst_str_copy(t->arena, has_failed ? told.error : (struct nst_str){ 0 });
+    t->error = nst_str_copy(t->arena, failed ? told.error : (struct nst_str){ 0 });
     pthread_mutex_unlock(&r->lock);
-    if (has_failed)
+    if (failed)
         return end(t, r->err);
     t->is_over = told.is_over;
     if (t->is_over)
