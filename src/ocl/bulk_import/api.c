@@ -239,13 +239,46 @@ static enum nst_err take_object(struct order *o, struct nst_req *rq, struct nst_
     return (data != NULL || has_url) && !is_line ? unwrap(o, rq, u, object, data) : NST_OK;
 }
 
+/* Is it NAME=...? curl sends a file of lines as such a form, too. */
+static bool has_fields(const struct nst_upload *u)
+{
+    char text[OPTION_MAX];
+    ssize_t n = pread(u->fd, text, sizeof(text), 0);
+    size_t at = 0;
+    while ((ssize_t)at < n && ((text[at] >= 'a' && text[at] <= 'z') || text[at] == '_'))
+        at++;
+    return at > 0 && (ssize_t)at < n && text[at] == '=';
+}
+
+/* V608: ocldev sends its lines as the field `data`. */
+static enum nst_err take_fields(struct order *o, struct nst_req *rq, struct nst_upload *u)
+{
+    const struct nst_part whole = { .size = u->size };
+    struct nst_str rest, content = NST_STR("");
+    if (u->size > WRAPPED_MAX)
+        return refuse(rq, NST_E_INVALID,
+                      NST_STR("A form of this kind has at most 16 MiB: send the file as it is."));
+    NST_TRY(nst_upload_text(&rest, rq, u, &whole));
+    while (rest.p != NULL && rest.n > 0) {
+        struct nst_str value = nst_str_cut(&rest, '&');
+        struct nst_str name = nst_percent_decode(rq->arena, nst_str_cut(&value, '='), true);
+        value = nst_percent_decode(rq->arena, value, true);
+        if (nst_str_eq(name, NST_STR("data")))
+            content = value;
+        else
+            NST_TRY(read_option(o, rq, name, value));
+    }
+    return write_text(u, content);
+}
+
 static enum nst_err take_content(struct order *o, struct nst_req *rq, struct nst_upload *u)
 {
     struct nst_str type = nst_http_request_header(rq->x, "Content-Type");
     struct nst_str essence = nst_str_trim(nst_str_cut(&type, ';'));
+    bool is_form = nst_str_eq_nocase(essence, NST_STR("application/x-www-form-urlencoded"));
     if (nst_str_eq_nocase(essence, NST_STR("multipart/form-data")))
         return take_form(o, rq, u);
-    return take_object(o, rq, u);
+    return is_form && has_fields(u) ? take_fields(o, rq, u) : take_object(o, rq, u);
 }
 
 /* Can anything be read? An archive or an export has to be read whole for that, so that of a large
@@ -462,15 +495,18 @@ static enum nst_err find_import(struct ocl_task **task, struct nst_req *rq, stru
 static enum nst_err show_import(struct nst_req *rq)
 {
     struct nst_str key = nst_query_value(rq, "task");
+    struct nst_str form = nst_query_value(rq, "result");
     struct ocl_task *task;
     if (key.p == NULL)
         return nst_list_of(rq, &ocl_task_sets[OCL_IMPORTS], NULL);
     NST_TRY(find_import(&task, rq, key));
-    if (is(task, NST_TASK_SUCCESS))
-        return ocl_import_answer(rq, task, nst_query_value(rq, "result"));
+    bool is_done = is(task, NST_TASK_SUCCESS);
+    if (is_done && form.n > 0)
+        return ocl_import_answer(rq, task, form);
     if (is(task, NST_TASK_FAILURE))
         return refuse(rq, NST_E_INVALID, task->error);
-    return ocl_answer_task(rq, task->row.id, is(task, NST_TASK_REVOKED) ? 200 : 202);
+    bool is_over = is_done || is(task, NST_TASK_REVOKED);
+    return ocl_answer_task(rq, task->row.id, is_over ? 200 : 202);
 }
 
 static enum nst_err cancel_import(struct nst_req *rq)
@@ -524,12 +560,12 @@ static const struct nst_parameter get_parameter[] = {
     { "task", NULL, "Of which import; left out, all of the caller are listed." },
     { "result", "{\"type\":\"string\",\"enum\":[\"json\",\"report\",\"all\",\"refused\"]}",
       "Of one that is over: its lines by their outcome, a line of words, both; or the lines that "
-      "were refused, as they came. Left out: the line of words." },
+      "were refused, as they came. Left out: the task, with its counters." },
     { "username", NULL, "Only imports of that user." },
     { 0 },
 };
 static const struct nst_response get_response[] = {
-    { 200, "Its result, or a list.", { .schema = "{}" }, .or_text = OCL_IMPORT_LINES },
+    { 200, "The task, its result, or a list.", { .schema = "{}" }, .or_text = OCL_IMPORT_LINES },
     { 202, "It is not over.", { .schema = TASK } },
     { 400, "It failed.", { .schema = "{\"type\":\"object\"}" } },
     { 404, "There is none of that name.", { .schema = REASON } },

@@ -70,8 +70,9 @@ void ocl_import_put_counters(struct nst_buf *out, const struct ocl_import_place 
                              int64_t elapsed);
 void ocl_import_put_words(struct nst_buf *out, const struct ocl_import_place *p, int64_t elapsed);
 
-/* The view of an import's outcome, line by line (V606), in pieces.
- * Errors: those of nst_query. */
+/* The view of what became of an import that is over (V606): line by line, in pieces, or in words.
+ *   format  what the query asks for as result
+ * Errors: NST_E_INVALID, named as result; those of nst_query. */
 NST_CHECKED enum nst_err ocl_import_answer(struct nst_req *rq, const struct ocl_task *task,
                                            struct nst_str format);
 

@@ -169,7 +169,7 @@ enum nst_err ocl_import_answer(struct nst_req *rq, const struct ocl_task *task,
     for (size_t i = 0; i < NST_COUNT(forms); i++)
         if (nst_str_eq(format, nst_str_z(forms[i].name)))
             return answer_lines(rq, task, &forms[i].how);
-    if (format.n > 0 && !nst_str_eq(format, NST_STR("report")))
+    if (!nst_str_eq(format, NST_STR("report")))
         return nst_fail(rq, NST_E_INVALID, "result",
                         NST_STR("It is one of json, report, all and refused."));
     nst_json_put_str_or_null(&rq->x->out, task->report);
