@@ -35,14 +35,27 @@ void nst_table_put_titles(struct nst_buf *out, const struct nst_waiting *w)
     nst_put_lit(out, "\r\n");
 }
 
-/* What a spreadsheet would take for a formula is one no more. */
-static void put_text(struct nst_buf *cell, struct nst_str text)
+/* The signs that begin a formula; the last are the wide ones of East Asian keyboards. */
+static const char *const formula_signs[] = {
+    "=",           "+", "-", "@", "\t", "\r", "\n", "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D",
+    "\xEF\xBC\xA0"
+};
+
+static bool is_formula(struct nst_str text)
 {
     size_t at = 0;
     while (at < text.n && text.p[at] == ' ')
         at++;
-    bool is_formula = at < text.n && text.p[at] != '\0' && strchr("=+-@\t\r\n", text.p[at]) != NULL;
-    nst_put_z(cell, is_formula ? "'" : "");
+    for (size_t i = 0; i < NST_COUNT(formula_signs); i++)
+        if (nst_str_starts(nst_str_slice(text, at, text.n), nst_str_z(formula_signs[i])))
+            return true;
+    return false;
+}
+
+/* What a spreadsheet would take for a formula is one no more. */
+static void put_text(struct nst_buf *cell, struct nst_str text)
+{
+    nst_put_z(cell, is_formula(text) ? "'" : "");
     nst_put(cell, text);
 }
 
