@@ -163,6 +163,28 @@ def judge_versions(plans, statements):
         assert not any(re.search(r"SCAN v\b", step) for step in plan), f"{plan}: {sql}"
 
 
+def names_are_looked_up(client, log, plans):
+    """Whether a name is taken in a source with the rules of OpenMRS, and whether a class is one of
+    the vocabulary, is found by the text, however many names there are."""
+    repo = {"id": "Rules", "name": "Rules", "custom_validation_schema": "OpenMRS"}
+    client.expect(201, "POST", "/v2/orgs/OCL/sources/", repo)
+    name = {"name": "Fever", "locale": "en", "name_type": "Fully Specified",
+            "locale_preferred": True}
+    before = os.path.getsize(log)
+    client.expect(201, "POST", "/v2/orgs/OCL/sources/Rules/concepts/",
+                  {"id": "x", "concept_class": "Test", "datatype": "N/A", "names": [name]})
+    with open(log, encoding="utf-8") as f:
+        f.seek(before)
+        looked = [sql for sql in f.read().split("\n")
+                  if "present_name" in sql and sql.startswith("SELECT")]
+    assert any("is_full" in sql for sql in looked), looked
+    assert any("JOIN present_name" in sql for sql in looked), looked
+    for sql in looked:
+        plan = plans.explain(sql)
+        assert any("present_name_text (repo_id=? AND <expr>=?)" in step for step in plan), (
+            f"{plan}: {sql}")
+
+
 def page_far_behind(client):
     """No depth is too much (V340): by offset, by number and on from the page before it."""
     # What was filled in behind the server's back is seen once it writes itself.
@@ -179,7 +201,7 @@ def page_far_behind(client):
 
 
 def run(tally, nestor, engine, cluster):
-    with Site(nestor, cluster).init() as site:
+    with Site(nestor, cluster).init("--quiet") as site:
         log = site.write("sql.log", "")
         site.run("user add", "rare", "--email", "rare@example.org")
         with site.serve(env={"NESTOR_SQL_LOG": log}) as server:
@@ -192,6 +214,8 @@ def run(tally, nestor, engine, cluster):
                 tally.run(f"{engine}: {LARGE}", judge_newest, plans, plain)
                 tally.run(f"{engine}: {VERSIONS}", judge_versions, plans,
                           asked(client, log, VERSIONS, "repo_version"))
+                tally.run(f"{engine}: names under the rules of OpenMRS", names_are_looked_up,
+                          client, log, plans)
             client.expect(200, "GET", EVERYWHERE)
             for base, cases in ((LARGE, IN_SOURCE), (LARGE, SORTS), (EVERYWHERE, IN_ALL)):
                 for query, index in cases:

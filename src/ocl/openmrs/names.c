@@ -49,6 +49,11 @@ enum nst_err ocl_keep_names(struct nst_req *rq, const struct ocl_source *s,
     return NST_OK;
 }
 
+/* SQLite writes the value of `name = $n` into the other condition, too, which then is no condition
+ * on the index. */
+#define IS_NAMED(name, cut, whole) \
+    "substr(" name ", 1, 250) = substr(" cut ", 1, 250) AND (" name " = " whole ") IS TRUE"
+
 enum nst_err ocl_is_value(bool *out, struct nst_req *rq, enum ocl_vocabulary in,
                           struct nst_str name)
 {
@@ -56,14 +61,13 @@ enum nst_err ocl_is_value(bool *out, struct nst_req *rq, enum ocl_vocabulary in,
         nst_strf(rq->arena, "/orgs/" OWNER "/sources/%s/", ocl_vocabularies[in].source);
     return nst_exists_with(out, rq->db,
                            "SELECT 1 FROM repo r JOIN present_name n ON n.repo_id = r.id "
-                           "WHERE " OCL_AT("r") "$1 AND substr(n.name, 1, 250) = "
-                                                "substr($2, 1, 250) AND n.name = $3",
+                           "WHERE " OCL_AT("r") "$1 AND " IS_NAMED("n.name", "$2", "$3"),
                            NST_TEXT(address), NST_TEXT(name), NST_TEXT(name));
 }
 
 #define TAKEN_AS(flag) \
-    "SELECT 1 FROM present_name WHERE repo_id = $1 AND substr(name, 1, 250) = " \
-    "substr($2, 1, 250) AND name = $3 AND locale = $4 AND mnemonic <> $5 AND " flag
+    "SELECT 1 FROM present_name WHERE repo_id = $1 AND " IS_NAMED( \
+        "name", "$2", "$3") " AND locale = $4 AND mnemonic <> $5 AND " flag
 
 enum nst_err ocl_is_name_taken(bool *out, struct nst_req *rq, const struct ocl_concept *c,
                                const struct ocl_label *name, bool as_preferred)
