@@ -4,7 +4,7 @@ that export goes into an empty server of the other engine, and its export there 
 for what V620 names: `uuid`, times, persons, numbers of versions and the addresses made of them.
 Imported again, nothing changes.
 
-Each leg prints how long it took and what memory the server had at most.
+Each leg prints how long it took and what memory the server had at most meanwhile.
 
 Usage: ciel_test.py --nestor PATH [--concepts 330]
 The whole of it (55,000 concepts) wants a release build: --concepts 55000
@@ -42,6 +42,7 @@ class Dictionary:
         self.server = self.site.serve(*words)
         self.client = self.server.client()
         self.patience = PATIENCE + options.concepts / 50
+        self.most = 0  # MB while it was last waited for
 
     def __enter__(self):
         self.site.__enter__()
@@ -52,14 +53,16 @@ class Dictionary:
         self.server.__exit__(*how)
         self.site.__exit__(*how)
 
-    def peak(self):
-        """Resident memory at its highest, in MB."""
+    def anonymous(self):
+        """Resident memory in MB, without pages of the database, which go when others want them."""
         with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as f:
-            return next(int(row.split()[1]) >> 10 for row in f if row.startswith("VmHWM"))
+            return next(int(row.split()[1]) >> 10 for row in f if row.startswith("RssAnon"))
 
     def until(self, what, condition):
         end = time.monotonic() + self.patience
+        self.most = 0
         while time.monotonic() < end:
+            self.most = max(self.most, self.anonymous())
             found = condition()
             if found is not None:
                 return found
@@ -67,7 +70,9 @@ class Dictionary:
         raise AssertionError(f"{what}: not within {self.patience:.0f} s")
 
     def take(self, path):
-        """Import a file; the task that did it."""
+        """Import a file; the task that did it. On a connection of its own: one that had nothing to
+        do while exports were compared is closed."""
+        self.client = self.server.client()
         with open(path, "rb") as f:
             a = self.client.raw("POST", IMPORT, f, {
                 "Authorization": f"Token {self.client.token}",
@@ -170,7 +175,7 @@ def make(options, folder):
 
 def tell(what, place, seconds, lines):
     print(f"  {what}: {seconds:.1f} s, {lines / max(seconds, 0.001):,.0f} lines a second, "
-          f"at most {place.peak()} MB", flush=True)
+          f"at most {place.most} MB", flush=True)
 
 
 def bring(place, path, what, total):
