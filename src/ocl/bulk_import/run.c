@@ -11,7 +11,7 @@
 
 #define COUNTED_AT_ONCE 2000
 #define PASSED_AT_ONCE  10000 /* lines that have another turn, too */
-#define BATCH_LINES     200
+#define BATCH_LINES     500
 #define BATCH_BYTES     ((uint64_t)1 << 20)
 #define EARLY_LINES     1000 /* that are tried together: a cycle among them is named */
 
