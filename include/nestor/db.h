@@ -287,7 +287,7 @@ NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mo
  * on PostgreSQL the same database, where work that is tried must be rolled back (it returns an
  * error) and keeps others from the rows that it changes as any other work does.
  *   out   set on NST_OK; close with nst_scratch_close
- *   path  of the copy, replaced if it is there; outlives the store
+ *   path  of the copy, which must not be there; outlives the store
  * Blocks for the time of the copy. Errors: NST_E_FULL, NST_E_DB, logged. */
 NST_CHECKED enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of,
                                           struct nst_str path);

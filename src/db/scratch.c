@@ -36,7 +36,7 @@ static int copy_pages(sqlite3 *to, sqlite3 *from)
 static enum nst_err copy_file(struct nst_db *reader, const char *path)
 {
     sqlite3 *to = NULL;
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return nst_err_of_write(errno);
     close(fd);
@@ -96,10 +96,13 @@ enum nst_err nst_scratch_begin(struct nst_db *db, const char *const *own)
 {
     if (db->store->dialect == NST_SQLITE)
         return NST_OK;
+    /* Of a process that was stopped, others wait no longer. */
+    static const char patience[] = "SET LOCAL idle_in_transaction_session_timeout = 60000";
     static const char before[] =
         "CREATE TEMP TABLE nst_counter_before ON COMMIT DROP AS SELECT name, next FROM nst_counter";
     static const char after[] =
         "INSERT INTO nst_counter (name, next) SELECT name, next + " FAR " FROM nst_counter_before";
+    NST_TRY(db->engine->script(db, patience));
     NST_TRY(db->engine->script(db, before));
     NST_TRY(hide_table(db, "nst_counter"));
     NST_TRY(db->engine->script(db, after));

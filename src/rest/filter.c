@@ -113,6 +113,10 @@ static void add_words(struct nst_filtering *f, struct nst_str rest)
         f->is_not = true;
         rest = nst_str_slice(rest, 1, rest.n);
     }
+    if (f->row.how == NST_SINCE) { /* a date of HTTP has a comma */
+        add_word(f, nst_str_trim(rest), true);
+        return;
+    }
     while (rest.p != NULL) {
         struct nst_str word;
         while (begins_with(rest, ' '))

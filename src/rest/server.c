@@ -103,6 +103,27 @@ static void make_request(struct nst_exchange *x)
         job->rq.face = NULL;
 }
 
+static const struct nst_action *action_of(const struct job *job)
+{
+    const struct nst_endpoint *e = job->rq.endpoint;
+    bool is_known = job->rq.face != NULL && e != NULL && job->rq.method < NST_METHOD_COUNT;
+    return is_known ? e->action[job->rq.method] : NULL;
+}
+
+static bool spools(const struct nst_action *action)
+{
+    return action != NULL && (action->flags & NST_SPOOLS) != 0;
+}
+
+/* Whether the limit of the route is that of a file: of no other method, which memory takes. */
+static bool is_for_file(const struct nst_endpoint *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < NST_COUNT(e->action); i++)
+        any |= spools(e->action[i]);
+    return any;
+}
+
 /* A route that states its own limit keeps it; that of a face can be lowered. */
 static size_t limit_of(const struct job *job)
 {
@@ -110,7 +131,7 @@ static size_t limit_of(const struct job *job)
     size_t most = job->server->options.body_bytes;
     if (job->rq.face == NULL)
         return OPERATION_BODY_MAX;
-    if (e != NULL && e->route->body_limit > 0)
+    if (e != NULL && e->route->body_limit > 0 && (spools(action_of(job)) || !is_for_file(e)))
         return e->route->body_limit;
     size_t own = nst_body_limit_of(job->rq.face);
     return most > 0 && most < own ? most : own;
@@ -278,13 +299,6 @@ static void after_gather(enum nst_err err, void *arg)
         prepare(job);
 }
 
-static const struct nst_action *action_of(const struct job *job)
-{
-    const struct nst_endpoint *e = job->rq.endpoint;
-    bool is_known = job->rq.face != NULL && e != NULL && job->rq.method < NST_METHOD_COUNT;
-    return is_known ? e->action[job->rq.method] : NULL;
-}
-
 static bool wants_prepare(const struct job *job)
 {
     const struct nst_action *action = action_of(job);
@@ -433,8 +447,7 @@ static enum nst_http_next refuse_coded(struct nst_exchange *x)
 static enum nst_http_next admit(struct nst_exchange *x)
 {
     struct job *job = x->app;
-    const struct nst_action *action = action_of(job);
-    if (action == NULL || (action->flags & NST_SPOOLS) == 0)
+    if (!spools(action_of(job)))
         return NST_HTTP_ANSWERED;
     if (is_coded(x))
         return refuse_coded(x);

@@ -86,8 +86,8 @@ static bool is_abandoned(DIR *dir, const char *name)
 static bool is_needless(struct nst_store *store, DIR *dir, const char *name)
 {
     struct question q = { .uuid = uuid_of(name) };
-    if (q.uuid.p == NULL)
-        return false;
+    if (q.uuid.p == NULL) /* of write_host, when it was killed */
+        return nst_str_starts(nst_str_z(name), NST_STR("host.")) && is_older(dir, name, UPLOAD_AGE);
     if (nst_str_ends(nst_str_z(name), NST_STR(NST_UPLOAD_SUFFIX)))
         return is_abandoned(dir, name);
     if (nst_store_run(store, NST_MODE_READ, ask, &q) != NST_OK)

@@ -246,6 +246,7 @@ class Cases:
             a = anonymous.raw("POST", IMPORT, b"x" * 300000, {})
             assert a.status == 401, str(a)
             self.refused_unread(site, server)
+            self.refused_by_size(server)
             half = server.client()
             half.connection.putrequest("POST", IMPORT)
             half.connection.putheader("Authorization", f"Token {half.token}")
@@ -258,6 +259,17 @@ class Cases:
             assert files_of(site), "the body is not in a file"
             half.close()
             no_files(site)
+
+    def refused_by_size(self, server):
+        """Other methods of the address take what memory takes."""
+        for method in ("PUT", "GET", "OPTIONS", "PATCH", "DELETE"):
+            stranger = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+            stranger.putrequest(method, IMPORT)
+            stranger.putheader("Content-Length", str(1 << 30))
+            stranger.endheaders()
+            first = stranger.sock.recv(13)
+            assert first == b"HTTP/1.1 413 ", (method, first)
+            stranger.close()
 
     def refused_unread(self, site, server):
         """A stranger's body is not asked for, and not read: the answer comes behind the head."""

@@ -93,8 +93,10 @@ static enum nst_err read_url(struct order *o, struct nst_req *rq, struct nst_str
         return refuse(rq, NST_E_INVALID,
                       NST_STR("file_url: this server fetches no files; its operator may let it "
                               "(tasks.fetch). Send the file itself."));
-    bool has_scheme =
-        nst_str_starts(value, NST_STR("http://")) || nst_str_starts(value, NST_STR("https://"));
+    struct nst_str rest = value, scheme = nst_str_cut(&rest, ':');
+    bool has_scheme = (nst_str_eq_nocase(scheme, NST_STR("http")) ||
+                       nst_str_eq_nocase(scheme, NST_STR("https"))) &&
+                      nst_str_starts(rest, NST_STR("//"));
     if (!has_scheme || value.n > URL_MAX || nst_str_find(value, ' ') < value.n)
         return refuse(rq, NST_E_INVALID,
                       NST_STR("file_url must be an address that begins with http:// or https://"));

@@ -4,6 +4,8 @@
  * was broken off begins anew. */
 #include "bulk_import.h"
 
+#include "nestor/base/random.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #define COPY_SUFFIX ".rehearsal"
 #define LOOK_TIME   (NST_SECOND / 4)
 #define COLUMNS_MAX 6
+#define COPY_BYTES  8
 
 /* What the thread tells. */
 struct told {
@@ -212,13 +215,20 @@ static void *run(void *arg)
 
 /* ---- The task ---- */
 
+/* One of its own each time: a server that was taken for dead may still have another one open. */
+static struct nst_str path_of_copy(struct nst_arena *a, const struct nst_task *t)
+{
+    struct nst_str random = nst_random_hex(a, COPY_BYTES);
+    return nst_strf(a, "%.*s/%.*s" COPY_SUFFIX ".%.*s", NST_FMT(t->folder), NST_FMT(t->uuid),
+                    NST_FMT(random));
+}
+
 static struct rehearsal *rehearsal_new(const struct nst_task *t)
 {
     struct nst_arena *home = nst_arena_new(4096);
     struct rehearsal *r = NST_NEW(home, struct rehearsal);
     *r = (struct rehearsal){ .home = home,
-                             .path = nst_strf(home, "%.*s/%.*s" COPY_SUFFIX, NST_FMT(t->folder),
-                                              NST_FMT(t->uuid)),
+                             .path = path_of_copy(home, t),
                              .step = nst_arena_new(65536),
                              .place = nst_arena_new(1024),
                              .telling = nst_arena_new(4096) };
