@@ -81,7 +81,7 @@ struct cli_options {
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */
-    const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days;
+    const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
         courses, force, repair;
     struct cli_config config;

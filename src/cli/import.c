@@ -287,12 +287,28 @@ static void import_free(struct import *im)
     pthread_mutex_destroy(&im->lock);
 }
 
+static int undo(struct cli_options *o)
+{
+    if (o->rest_count > 0)
+        return cli_misuse(&cli_import,
+                          "--undo takes no FILE: the server knows what the import did");
+    if (o->server == NULL)
+        return cli_misuse(&cli_import, "--undo needs --server: imports by POST "
+                                       "/v2/importers/bulk-import/ can be undone");
+    if (o->dry_run)
+        return cli_misuse(&cli_import, "--undo has no dry run");
+    cli_stop_on_signals();
+    return import_undo(o);
+}
+
 static int import_run(int argc, char **argv)
 {
     struct cli_options o;
     int status;
     if (!cli_options_parse(&o, &cli_import, argc, argv)) {
         status = o.status;
+    } else if (o.undo != NULL) {
+        status = undo(&o);
     } else if (o.rest_count == 0) {
         status = cli_misuse(&cli_import, "a FILE is needed, or - for standard input");
     } else {
@@ -310,7 +326,7 @@ static int import_run(int argc, char **argv)
 const struct cli_verb cli_import = {
     .name = "import",
     .usage = "import [--data DIR | --server URL --token-file FILE] [--dry-run] [--errors FILE] "
-             "[--user NAME] [--quiet] FILE ...",
+             "[--user NAME] [--quiet] FILE ... | --undo TASK",
     .summary = "import lines of organisations, sources, their content and versions",
     .help =
         "Reads JSON lines, an array of such objects, a CSV table, the export of a version, or\n"
@@ -320,13 +336,17 @@ const struct cli_verb cli_import = {
         "go to X.refused.jsonl and X. Importing a file again changes nothing, so an import that\n"
         "was cut short is simply repeated.\n"
         "A store is written as NAME (default: the first superuser), a server as the token's\n"
-        "user.\n\n"
+        "user.\n"
+        "--undo takes back what an import of POST /v2/importers/bulk-import/ did, but for what "
+        "was\n"
+        "changed since, which is told; TASK is the id of its task (GET /v2/user/tasks/).\n\n"
         "Examples:\n"
         "  nestor import --data ./data dictionary.jsonl\n"
         "  nestor import --server http://127.0.0.1:8000 --token-file ada.token --dry-run x.jsonl\n"
         "  nestor import --data ./data concepts.csv\n"
         "  nestor import --data ./data LAB_LOINC_v2026.zip\n"
-        "  tools/wordnet | nestor import --data ./data -\n",
+        "  tools/wordnet | nestor import --data ./data -\n"
+        "  nestor import --undo $TASK --server http://127.0.0.1:8000 --token-file ada.token\n",
     .words = SIZE_MAX,
     .run = import_run,
 };

@@ -68,6 +68,10 @@ void import_record_batch(struct import *im, const struct import_batch *b);
 /* Prepare to send batches to o->server. Returns an exit code. */
 int import_to_server(struct import *im);
 
+/* Have the server at o->server undo the import o->undo, wait for that, and tell what was left.
+ * Returns an exit code: EXIT_FAILED where something was left. */
+int import_undo(struct cli_options *o);
+
 /* Release what import_to_server took; nothing otherwise. */
 void import_disconnect(struct import *im);
 

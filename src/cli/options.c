@@ -72,6 +72,8 @@ static const struct option options[] = {
     OPTION("--output", "FILE", output, "a file, not standard output: --output all.csv"),
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
     SWITCH("--force", force, "make it again though it is there"),
+    OPTION("--undo", "TASK", undo,
+           "the import to take back: --undo 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10-ada~default"),
     SWITCH("--dry-run", dry_run, "look only, store nothing"),
     SWITCH("--repair", repair, "repair what is safe to repair"),
     SWITCH("--json", json, "print JSON"),

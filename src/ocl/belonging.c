@@ -16,6 +16,7 @@ struct belonging {
 static const struct belonging belongings[] = {
     { "tally", "repo_id", "repo", NULL, NULL },
     { "tombstone", "repo_id", "repo", NULL, NULL },
+    { "import_run", "repo_id", "repo", NULL, NULL },
     { "event", "repo_id", "repo", NULL, NULL },
     { "event", "of_org_id", "org", NULL, NULL },
     { "event", "user_id", "account", NULL, NULL },

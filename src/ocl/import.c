@@ -187,13 +187,38 @@ static struct nst_str address_in(struct nst_arena *a, struct nst_str list, struc
     return nst_buf_str(&path);
 }
 
-static enum nst_err exists(bool *out, struct ocl_importer *im, struct nst_db *db,
-                           struct nst_str list, struct nst_str id)
+/* The number of what the list has under that id; 0: nothing that the caller may see. */
+static enum nst_err find(int64_t *row, struct ocl_importer *im, struct nst_db *db,
+                         struct nst_str list, struct nst_str id)
 {
     struct nst_req rq = { 0 };
     enum nst_err e = call(&rq, im, db, NST_GET, address_in(im->arena, list, id));
-    *out = e == NST_OK && rq.x->status == 200;
+    bool is_there = e == NST_OK && rq.x->status == 200;
+    *row = is_there ? ((const struct nst_row *)nst_object(&rq)->row)->id : 0;
     return spoils(e) ? e : NST_OK;
+}
+
+/* ---- What it did ---- */
+
+/* The first time that a batch comes there: the request has loaded the source before it wrote. */
+static void note_touched(struct ocl_effects *effects, const struct nst_object *source)
+{
+    const struct ocl_source *s = source != NULL ? source->row : NULL;
+    struct ocl_touched *t = effects->touched;
+    while (t != NULL && s != NULL && t->repo != s->row.id)
+        t = t->next;
+    if (s == NULL || t != NULL)
+        return;
+    t = NST_NEW(effects->arena, struct ocl_touched);
+    *t = (struct ocl_touched){ effects->touched, s->row.id, s->rev };
+    effects->touched = t;
+}
+
+static void note_made(struct ocl_effects *effects, const char *type, int64_t id, bool is_deleted)
+{
+    struct ocl_made *made = NST_NEW(effects->arena, struct ocl_made);
+    *made = (struct ocl_made){ effects->made, type, id, is_deleted };
+    effects->made = made;
 }
 
 static enum ocl_outcome outcome_of(enum nst_err e, unsigned status)
@@ -231,8 +256,9 @@ static void say_missing(struct ocl_line *line, struct nst_arena *a, const char *
 }
 
 static enum nst_err send(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
-                         enum nst_method method, struct nst_str path)
+                         const struct kind *k, struct nst_str path)
 {
+    enum nst_method method = line->deletes ? NST_DELETE : NST_POST;
     struct nst_req rq = { .body = line->tree };
     if (im->is_careful)
         NST_TRY(nst_savepoint(db));
@@ -242,6 +268,10 @@ static enum nst_err send(struct ocl_line *line, struct ocl_importer *im, struct 
     if (im->is_careful)
         NST_TRY(e == NST_OK ? nst_savepoint_release(db) : nst_savepoint_rollback(db));
     line->outcome = outcome_of(e, rq.x->status);
+    if (e == NST_OK)
+        note_touched(&im->effects, nst_ancestor(&rq, "source"));
+    if (line->outcome == OCL_DELETED && k->keeps_existing && nst_object(&rq)->row != NULL)
+        note_made(&im->effects, k->type, ((const struct nst_row *)nst_object(&rq)->row)->id, true);
     line->detail = e == NST_OK ? NST_STR("") : nst_buf_str(&rq.x->out);
     line->is_early = e == NST_E_INVALID && nst_str_eq(nst_str_z(rq.missing), NST_STR(OCL_PARENT));
     if (e == NST_E_NOT_FOUND && method == NST_DELETE)
@@ -256,8 +286,8 @@ static const char *read_action(bool *deletes, const char **key, const struct nst
 {
     const struct nst_json *v = nst_json_get(line, NST_STR("__action"));
     bool is_wrong = false;
-    *deletes = v != NULL && v->kind == NST_JSON_STRING &&
-               nst_str_eq_nocase(v->text, NST_STR("DELETE"));
+    *deletes =
+        v != NULL && v->kind == NST_JSON_STRING && nst_str_eq_nocase(v->text, NST_STR("DELETE"));
     *key = "__action";
     if (v != NULL && !*deletes)
         return "The only action is DELETE; a line without one creates or changes.";
@@ -296,15 +326,21 @@ static enum nst_err look_anew(struct ocl_importer *im, struct nst_db *db)
 static enum nst_err create(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
                            const struct kind *k, struct nst_str list)
 {
-    bool is_there = false, is_wrong = false;
-    struct nst_str id = name_of(&is_wrong, line->tree, "id");
+    bool is_wrong = false;
+    int64_t row = 0;
+    struct nst_str id = name_of(&is_wrong, line->tree, "id"), path = list;
     if (k->keeps_existing && id.n > 0 && !is_wrong)
-        NST_TRY(exists(&is_there, im, db, list, id));
-    if (is_there)
+        NST_TRY(find(&row, im, db, list, id));
+    if (row != 0)
         return NST_OK;
     if (im->keeps_existing && !k->keeps_existing)
-        list = nst_strf(im->arena, "%.*s?" OCL_IMPORT_KEEPS "=true", NST_FMT(list));
-    return send(line, im, db, NST_POST, list);
+        path = nst_strf(im->arena, "%.*s?" OCL_IMPORT_KEEPS "=true", NST_FMT(list));
+    NST_TRY(send(line, im, db, k, path));
+    if (line->outcome != OCL_CREATED || !k->keeps_existing)
+        return NST_OK;
+    NST_TRY(find(&row, im, db, list, id));
+    note_made(&im->effects, k->type, row, false);
+    return NST_OK;
 }
 
 static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db)
@@ -325,9 +361,8 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
         return NST_OK;
     if (k->keeps_existing)
         NST_TRY(look_anew(im, db));
-    return line->deletes
-               ? send(line, im, db, NST_DELETE, address_in(im->arena, nst_buf_str(&path), id))
-               : create(line, im, db, k, nst_buf_str(&path));
+    return line->deletes ? send(line, im, db, k, address_in(im->arena, nst_buf_str(&path), id))
+                         : create(line, im, db, k, nst_buf_str(&path));
 }
 
 unsigned ocl_import_turn(const struct nst_json *line)
@@ -356,6 +391,7 @@ enum nst_err ocl_import_lines(struct ocl_batch *batch, struct ocl_importer *im, 
 {
     const size_t *order = ocl_import_order(batch);
     batch->again = false;
+    im->effects = (struct ocl_effects){ .arena = batch->arena };
     ocl_run_begin(im->run, im->counts);
     nst_cache_drop(im->cache);
     for (unsigned turn = 0; turn < OCL_IMPORT_TURNS && !batch->again; turn++)

@@ -29,6 +29,28 @@ const char *ocl_outcome_word(enum ocl_outcome outcome);
 /* True for outcomes that a person has to look at. */
 bool ocl_outcome_is_error(enum ocl_outcome outcome);
 
+/* A source that lines wrote into, and the revision that it had before: what it has now less that
+ * are theirs, since the transaction holds it. */
+struct ocl_touched {
+    struct ocl_touched *next;
+    int64_t repo, rev;
+};
+
+/* A row that a line created or deleted; the last one first. */
+struct ocl_made {
+    const struct ocl_made *next;
+    const char *type; /* of the line: Organization, Source, Source Version */
+    int64_t id;
+    bool is_deleted;
+};
+
+/* What the lines of a batch did, beside their outcomes: owned by its arena. */
+struct ocl_effects {
+    struct nst_arena *arena;
+    struct ocl_touched *touched;
+    struct ocl_made *made;
+};
+
 /* What imports lines: made once, used for any number of batches by one thread. */
 struct ocl_importer {
     struct nst_arena *home;
@@ -38,6 +60,7 @@ struct ocl_importer {
     struct nst_arena *counts; /* of the run */
     struct nst_cache *cache;  /* ancestors, while only concepts come */
     struct ocl_run *run;      /* of the present batch */
+    struct ocl_effects effects; /* of the last batch */
     bool is_careful;          /* a savepoint a line */
     bool keeps_existing;      /* concepts and mappings that are there are left alone */
 };

@@ -278,6 +278,7 @@ DELETE /guide/admin/tokens/target/named/nope/ X 404 G86
 POST   /guide/importers/lines/           T 200 G152 V613
 GET    /guide/tasks/nope/               T 404 G167 V270 V326
 DELETE /guide/tasks/nope/               T 404 V270
+POST   /guide/importers/bulk-import/nope/undo/ T 404 V270
 POST   /guide/user/orgs/                 T 201 G70
 POST   /guide/user/                      T 200 G69
 DELETE /guide/orgs/WHO/members/creator/  M 204 G66
@@ -453,6 +454,7 @@ GET    /v2/admin/feedback/0/             X 404 V276
 DELETE /v2/admin/feedback/0/             X 404 V276
 GET    /v2/tasks/nope/                  A 404 G167 V270 V326
 DELETE /v2/tasks/nope/                  A 404 V270
+POST   /v2/importers/bulk-import/nope/undo/ A 404 V270
 GET    /v2/url-registry/                 A 200 V268 V326
 POST   /v2/url-registry/                 X 400 V268
 POST   /v2/url-registry/$lookup/         T 400 V268

@@ -327,9 +327,9 @@ def answers_fit(sweep):
     assert not sweep.faults, f"{len(sweep.faults)} kinds of answers that are not documented"
 
 
-# How far a task is decides which of its successes an operation answers: src/ocl/export/export.http
-# and export_test.py wait for each.
-BY_TASK = re.compile("/export/$")
+# How far a task is decides which of its successes an operation answers: export.http,
+# undo.http and their black-box tests wait for each.
+BY_TASK = re.compile("/(export|undo)/$")
 
 
 def everything_was_asked(sweep):

@@ -1,6 +1,6 @@
 /* /importers/bulk-import/ (V601 to V608, G87): a file becomes a task; how far it is, what came of
  * it, an end to it. */
-#include "bulk_import.h"
+#include "undo.h"
 
 #include "nestor/base/file.h"
 #include "ocl/lines/lines.h"
@@ -599,6 +599,13 @@ static const struct nst_description deleting = {
                     .body_limit = UPLOAD_MAX, .doc = "Imports of whole files." \
     }
 
+#define UNDO(face) \
+    { \
+        face, "/importers/bulk-import/:task/undo/", \
+            .post = { ocl_undo_start, ocl_any_token, .describe = &ocl_undo_description }, \
+            .doc = "Take back what an import did, but for what was changed since." \
+    }
+
 /* V608 */
 #define ALIAS(face, path) \
     { \
@@ -615,6 +622,8 @@ static const struct nst_description deleting = {
 static const struct nst_route import_route[] = {
     ROUTE(V2, "/importers/bulk-import/" QUEUED),
     ROUTE(GUIDE, "/importers/bulk-import/" QUEUED),
+    UNDO(V2),
+    UNDO(GUIDE),
     ALIASES(V2),
     ALIASES(GUIDE),
 };

@@ -64,6 +64,12 @@ NST_CHECKED enum nst_err ocl_import_keep(struct ocl_import_place *p, const struc
                                          struct nst_db *db, const struct ocl_batch *batch,
                                          const struct ocl_import_line *of);
 
+/* Keep what a batch did to sources, and which rows it created or deleted: for undoing it.
+ *   step  of the import, by which what several did keeps its order
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_effects_keep(const struct nst_task *t, struct nst_db *db,
+                                          const struct ocl_effects *effects, int64_t step);
+
 /* Append the counters of V612 as JSON; the same in a line of words.
  *   elapsed  microseconds */
 void ocl_import_put_counters(struct nst_buf *out, const struct ocl_import_place *p,

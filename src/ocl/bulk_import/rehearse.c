@@ -181,7 +181,8 @@ static enum nst_err rehearse(struct nst_db *db, void *arg)
 {
     struct rehearsal *r = arg;
     struct nst_task *t = &r->import;
-    static const char *const own[] = { "import_taken", "import_refused", "import_early", NULL };
+    static const char *const own[] = { "import_taken", "import_refused", "import_early",
+                                       "import_run",   "import_made",    NULL };
     struct ocl_import_place p;
     t->kind->release(t);
     t->place = t->message = t->summary = t->error = (struct nst_str){ 0 };

@@ -306,6 +306,7 @@ static enum nst_err import(struct ocl_import_place *p, struct nst_task *t, struc
     struct reading *r = t->state;
     r->importer->caller = t->caller;
     NST_TRY(try_lines(batch, r, db));
+    NST_TRY(ocl_effects_keep(t, db, &r->importer->effects, p->steps));
     return ocl_import_keep(p, t, db, batch, of);
 }
 

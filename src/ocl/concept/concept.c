@@ -488,6 +488,7 @@ static const struct nst_route concept_route[] = {
     { IMPORT, S "concepts/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "Concept lines." },
     { IMPORT, S "concepts/:concept/",
+      .put = { ocl_content_revert, ocl_may_edit, .arg = &ocl_concept_kind },
       .delete = { ocl_content_discard, ocl_may_edit, .arg = &ocl_concept_kind },
       .doc = "One concept." },
 };

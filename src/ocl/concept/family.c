@@ -337,6 +337,21 @@ enum nst_err ocl_settle_parents(struct nst_req *rq, struct ocl_concept *c)
     return NST_OK;
 }
 
+void ocl_give_parents(struct nst_req *rq, struct ocl_concept *c)
+{
+    struct nst_str home = ocl_home_url(rq), rest = c->parents;
+    struct nst_buf b;
+    if (rest.n == 0)
+        return;
+    nst_buf_init(&b, rq->arena, SIZE_MAX);
+    nst_put_lit(&b, GIVEN);
+    while (rest.n > 0) {
+        nst_put_z(&b, b.n > sizeof(GIVEN) - 1 ? "\n" : "");
+        nst_put(&b, ocl_concept_url(rq->arena, home, nst_str_cut(&rest, '\n')));
+    }
+    c->parents = nst_buf_str(&b);
+}
+
 /* ---- Lists ---- */
 
 const struct ocl_relatives ocl_children = { .of = "parent", .are = "child" };

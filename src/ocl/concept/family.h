@@ -27,6 +27,10 @@ void ocl_put_concept_urls(struct nst_buf *out, struct nst_str home, struct nst_s
  * be below itself; those of nst_query. */
 NST_CHECKED enum nst_err ocl_settle_parents(struct nst_req *rq, struct ocl_concept *c);
 
+/* Have the parents that a version names judged as if the body gave them: they may be gone, or stand
+ * below it by now. */
+void ocl_give_parents(struct nst_req *rq, struct ocl_concept *c);
+
 /* For struct ocl_kind: what else changes where a concept gets other parents, or is erased. */
 enum nst_err ocl_concept_follow(struct nst_req *rq, int64_t rev, const void *row,
                                 const void *former);

@@ -249,6 +249,21 @@ static bool is_below(const void *row)
     return ((const struct ocl_concept *)row)->parents.n > 0;
 }
 
+static bool is_above(const void *row)
+{
+    return ((const struct ocl_concept *)row)->children.n > 0;
+}
+
+/* Who stands below it, they say. */
+static void revert(struct nst_req *rq, void *next, const void *present)
+{
+    struct ocl_concept *c = next;
+    const struct ocl_concept *now = present;
+    c->children = now->children;
+    if (!nst_str_eq(c->parents, now->parents))
+        ocl_give_parents(rq, c);
+}
+
 static const char *const lists[] = { "names", "descriptions", NULL };
 
 const struct ocl_kind ocl_concept_kind = {
@@ -264,6 +279,8 @@ const struct ocl_kind ocl_concept_kind = {
     .settle = settle,
     .sums = sums,
     .is_below = is_below,
+    .revert = revert,
+    .is_above = is_above,
     .follow = follow,
     .tell = ocl_concept_tell,
 };

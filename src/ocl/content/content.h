@@ -208,6 +208,12 @@ struct ocl_kind {
     /* The sources that its two ends lead to, 0 for none: whoever may not see one of them is not
      * told of it. NULL: it has no ends. */
     void (*ends)(int64_t out[2], const void *row);
+    /* A former version is about to be stored again behind the present one: what of it others than
+     * the thing decide is as it is now, and what was good then is judged again. NULL: nothing.
+     *   next  a copy of the former one */
+    void (*revert)(struct nst_req *rq, void *next, const void *present);
+    /* Whether others of its kind stand below it. NULL: none do. */
+    bool (*is_above)(const void *row);
     /* Tell all that a version counts for in the tallies of its source. */
     void (*tell)(struct ocl_teller *teller, const void *row);
 };
@@ -419,6 +425,16 @@ NST_CHECKED enum nst_err ocl_content_store(struct nst_req *rq, const struct ocl_
                                            void *next, const void *stored);
 enum nst_err ocl_content_unchanged(struct nst_req *rq);
 
+/* Whether a version of the source holds it, in any of its own. Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_content_is_released(bool *out, struct nst_req *rq,
+                                                 const struct ocl_kind *kind,
+                                                 const struct ocl_content *c);
+
+/* Erase the thing of which c is the present version for good, with a tombstone.
+ * Errors: those of nst_query, of kind->follow. */
+NST_CHECKED enum nst_err ocl_content_erase(struct nst_req *rq, const struct ocl_kind *kind,
+                                           const struct ocl_content *c);
+
 /* Limits of JSON that is stored: each piece of it came with a body, and has kept those. */
 extern const struct nst_json_limits ocl_stored_limits;
 
@@ -463,6 +479,16 @@ nst_view ocl_content_create, ocl_content_update, ocl_content_retire, ocl_content
  * alone, and answered with this status. */
 #define OCL_IMPORT_KEEPS "keep_existing"
 #define OCL_IMPORT_KEPT  304
+
+/* ---- Going back (revert.c) ---- */
+
+/* A view as those: the body has the number of a former version of the thing (`version`), which is
+ * stored again as the next one with `update_comment`; 0 erases the thing, for undoing what created
+ * it. 208: it says that already.
+ * Errors: NST_E_CONFLICT where a version of the source holds what is to be erased, or others stand
+ * below it; NST_E_NOT_FOUND for the version of another thing; NST_E_INVALID with what a rule says
+ * today of what was so then; those of nst_query. */
+nst_view ocl_content_revert;
 
 /* How the views of /v2/ are described. */
 extern const struct nst_description ocl_content_creation, ocl_content_updating,

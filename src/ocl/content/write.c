@@ -314,8 +314,8 @@ static void put_all_versions(struct nst_sql *q, const struct ocl_kind *kind,
     nst_sql_bind(q, NST_INT(c->object_id));
 }
 
-static enum nst_err is_released(bool *out, struct nst_req *rq, const struct ocl_kind *kind,
-                                const struct ocl_content *c)
+enum nst_err ocl_content_is_released(bool *out, struct nst_req *rq, const struct ocl_kind *kind,
+                                     const struct ocl_content *c)
 {
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
@@ -339,8 +339,8 @@ static enum nst_err find_first(int64_t *rev, struct nst_req *rq, const struct oc
 }
 
 /* What is left of it is a tombstone, which has a number as rows have. */
-static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
-                          const struct ocl_content *c)
+enum nst_err ocl_content_erase(struct nst_req *rq, const struct ocl_kind *kind,
+                               const struct ocl_content *c)
 {
     const struct ocl_delta delta = { .numbers = 1, .kind = kind, .former = c };
     struct ocl_change change;
@@ -353,8 +353,7 @@ static enum nst_err erase(struct nst_req *rq, const struct ocl_kind *kind,
     NST_TRY(nst_sql_exec(NULL, rq->db, &q));
     NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
     NST_TRY(ocl_bury(rq, kind, c, made_rev, &change));
-    NST_TRY(follow(rq, kind, change.rev, NULL, c));
-    return nst_answer_empty(rq, 204);
+    return follow(rq, kind, change.rev, NULL, c);
 }
 
 enum nst_err ocl_content_remove(struct nst_req *rq)
@@ -368,14 +367,15 @@ enum nst_err ocl_content_remove(struct nst_req *rq)
         return retire(rq, why);
     if (kind->may_erase != NULL)
         NST_TRY(kind->may_erase(rq));
-    NST_TRY(is_released(&is_held, rq, kind, c));
+    NST_TRY(ocl_content_is_released(&is_held, rq, kind, c));
     if (is_held)
         return nst_fail_bare(rq, NST_E_CONFLICT, "detail",
                              nst_strf(rq->arena,
                                       "%s cannot be hard deleted because it belongs to a source "
                                       "version.",
                                       kind->word));
-    return erase(rq, kind, c);
+    NST_TRY(ocl_content_erase(rq, kind, c));
+    return nst_answer_empty(rq, 204);
 }
 
 /* ---- What is said of these views ---- */

@@ -409,6 +409,7 @@ static const struct nst_route mapping_route[] = {
     { IMPORT, S "mappings/", .post = { ocl_content_import, ocl_may_edit, .arg = &ocl_mapping_kind },
       .doc = "Mapping lines." },
     { IMPORT, S "mappings/:mapping/",
+      .put = { ocl_content_revert, ocl_may_edit, .arg = &ocl_mapping_kind },
       .delete = { ocl_content_discard, ocl_may_edit, .arg = &ocl_mapping_kind },
       .doc = "One mapping." },
 };

@@ -2,13 +2,17 @@
  * the same bytes (G87). */
 #include "task.h"
 
-#include "ocl/bulk_import/bulk_import.h"
+#include "ocl/bulk_import/undo.h"
 #include "ocl/export/export.h"
 #include "ocl/integrity/tasks.h"
 
-const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task, &ocl_rehearsal_task,
-                                                       &ocl_export_task,      &ocl_verify_task,
-                                                       &ocl_repair_task,      NULL };
+const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task,
+                                                       &ocl_rehearsal_task,
+                                                       &ocl_undo_task,
+                                                       &ocl_export_task,
+                                                       &ocl_verify_task,
+                                                       &ocl_repair_task,
+                                                       NULL };
 
 /* ---- What is shown ---- */
 
