@@ -310,8 +310,13 @@ class Client:
         return self.raw(method, path, body, headers)
 
     def raw(self, method, path, body, headers):
-        """With exactly these headers."""
-        self.connection.request(method, path, body, headers)
+        """With exactly these headers. A body that is refused unread may find the connection closed:
+        the answer is there all the same."""
+        try:
+            self.connection.request(method, path, body, headers)
+        except BrokenPipeError:
+            if self.connection.sock is None:
+                raise
         response = self.connection.getresponse()
         data = response.read()
         return Answer(response.status, response.headers, data)
