@@ -287,10 +287,14 @@ NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mo
  * on PostgreSQL the same database, where work that is tried must be rolled back (it returns an
  * error) and keeps others from the rows that it changes as any other work does.
  *   out   set on NST_OK; close with nst_scratch_close
- *   path  of the copy, which must not be there; outlives the store
- * Blocks for the time of the copy. Errors: NST_E_FULL, NST_E_DB, logged. */
+ *   path    of the copy, which must not be there, and is not where an error is returned;
+ *           outlives the store
+ *   is_cut  asked now and then: true breaks it off
+ * Blocks for the time of the copy. Errors: NST_E_BUSY where it was broken off, NST_E_FULL,
+ * NST_E_DB, logged. */
+typedef bool nst_scratch_cut(void *arg);
 NST_CHECKED enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of,
-                                          struct nst_str path);
+                                          struct nst_str path, nst_scratch_cut *is_cut, void *arg);
 
 /* Close it (NULL: it is not open) and remove the copy. */
 void nst_scratch_close(struct nst_store *store, struct nst_str path);

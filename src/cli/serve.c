@@ -6,6 +6,7 @@
 #include "ocl/export/export.h"
 #include "ocl/task/task.h"
 
+#include <curl/curl.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -91,6 +92,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     struct nst_server *server;
     int signal = 0;
     options.spool = work.folder;
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* before tasks use it, on threads of their own */
     if (nst_workers_start(&workers, &work) != NST_OK)
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
     ocl_export_sweep(work.folder, site->store);

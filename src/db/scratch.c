@@ -12,6 +12,8 @@
 /* Numbers that a trial takes are more than others take meanwhile, and few bits all the same. */
 #define FAR "1048576"
 
+#define PAGES 1000 /* that are copied between two questions */
+
 /* ---- A copy of a file ---- */
 
 static enum nst_err err_of(int code)
@@ -23,17 +25,26 @@ static enum nst_err err_of(int code)
                                  : NST_E_DB;
 }
 
+/* Who is asked whether the copy is still wanted. */
+struct asker {
+    nst_scratch_cut *is_cut;
+    void *arg;
+};
+
 /* Of one moment: the reader that the copy is taken from sees no later write. */
-static int copy_pages(sqlite3 *to, sqlite3 *from)
+static int copy_pages(sqlite3 *to, sqlite3 *from, const struct asker *who)
 {
+    int code = SQLITE_OK;
     sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
     if (copy == NULL)
         return sqlite3_errcode(to);
-    (void)sqlite3_backup_step(copy, -1);
-    return sqlite3_backup_finish(copy);
+    while (code == SQLITE_OK && !who->is_cut(who->arg))
+        code = sqlite3_backup_step(copy, PAGES);
+    int end = sqlite3_backup_finish(copy);
+    return end != SQLITE_OK ? end : code == SQLITE_DONE ? SQLITE_OK : SQLITE_BUSY;
 }
 
-static enum nst_err copy_file(struct nst_db *reader, const char *path)
+static enum nst_err copy_file(struct nst_db *reader, const char *path, const struct asker *who)
 {
     sqlite3 *to = NULL;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -45,7 +56,7 @@ static enum nst_err copy_file(struct nst_db *reader, const char *path)
         code = sqlite3_exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL, NULL,
                             NULL);
     if (code == SQLITE_OK)
-        code = copy_pages(to, reader->handle);
+        code = copy_pages(to, reader->handle, who);
     if (code != SQLITE_OK)
         nst_log(NST_LOG_WARN, "the database was not copied", NST_LOG_STR("file", nst_str_z(path)),
                 NST_LOG_STR("reason", nst_str_z(sqlite3_errstr(code))));
@@ -55,14 +66,26 @@ static enum nst_err copy_file(struct nst_db *reader, const char *path)
 
 /* ---- Opening ---- */
 
-static enum nst_err open_copy(struct nst_store **out, struct nst_store *of, struct nst_str path)
+static void remove_copy(struct nst_str path)
+{
+    static const char *const beside[] = { "", "-wal", "-shm" };
+    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
+    for (size_t i = 0; i < NST_COUNT(beside); i++)
+        (void)unlink(nst_strf(a, "%.*s%s", NST_FMT(path), beside[i]).p);
+    nst_arena_free(a);
+}
+
+static enum nst_err open_copy(struct nst_store **out, struct nst_store *of, struct nst_str path,
+                              const struct asker *who)
 {
     struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
     struct nst_store_options options = of->options;
     struct nst_db *reader;
     enum nst_err err = nst_reader_open(&reader, of);
     if (err == NST_OK) {
-        err = copy_file(reader, nst_str_to_z(a, path));
+        err = nst_reader_enter(reader, NULL);
+        if (err == NST_OK)
+            err = copy_file(reader, nst_str_to_z(a, path), who);
         nst_reader_close(reader);
     }
     options.url = path;
@@ -70,15 +93,19 @@ static enum nst_err open_copy(struct nst_store **out, struct nst_store *of, stru
     options.is_scratch = true;
     if (err == NST_OK)
         err = nst_store_open(out, &options);
+    if (err != NST_OK)
+        remove_copy(path);
     nst_arena_free(a);
     return err;
 }
 
-enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of, struct nst_str path)
+enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of, struct nst_str path,
+                              nst_scratch_cut *is_cut, void *arg)
 {
     struct nst_store_options options = of->options;
+    const struct asker who = { is_cut, arg };
     if (of->dialect == NST_SQLITE)
-        return open_copy(out, of, path);
+        return open_copy(out, of, path, &who);
     options.pool = 1;
     options.readers = 0;
     return nst_store_open(out, &options);
@@ -113,11 +140,8 @@ enum nst_err nst_scratch_begin(struct nst_db *db, const char *const *own)
 
 void nst_scratch_close(struct nst_store *store, struct nst_str path)
 {
-    static const char *const beside[] = { "", "-wal", "-shm" };
-    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
     bool is_copy = store != NULL && store->dialect == NST_SQLITE;
     nst_store_close(store);
-    for (size_t i = 0; is_copy && i < NST_COUNT(beside); i++)
-        (void)unlink(nst_strf(a, "%.*s%s", NST_FMT(path), beside[i]).p);
-    nst_arena_free(a);
+    if (is_copy)
+        remove_copy(path);
 }

@@ -158,7 +158,7 @@ static bool spool(struct conn *c, struct nst_str data)
 {
     struct exchange *x = c->x;
     bool good = nst_write_all(x->pub.body_file, data);
-    x->pub.body_file_size += data.n;
+    x->pub.body_file_size += good ? data.n : 0;
     if (!good)
         (void)fail(c, nst_err_of_write(errno), NULL);
     return good;

@@ -119,7 +119,7 @@ static bool spools(const struct nst_action *action)
 static bool is_for_file(const struct nst_endpoint *e)
 {
     bool any = false;
-    for (size_t i = 0; i < NST_COUNT(e->action); i++)
+    for (unsigned i = 0; i < NST_METHOD_COUNT; i++)
         any |= spools(e->action[i]);
     return any;
 }

@@ -95,15 +95,18 @@ static bool is_needless(struct nst_store *store, DIR *dir, const char *name)
     return q.need == NST_NOT_NEEDED || (q.need == NST_UNKNOWN && is_older(dir, name, SWEEP_AGE));
 }
 
-void nst_task_files_sweep(struct nst_str folder, struct nst_store *store)
+void nst_task_files_sweep(struct nst_str folder, struct nst_store *store, void (*between)(void *),
+                          void *arg)
 {
     DIR *dir = open_folder(folder);
     const struct dirent *file;
     if (dir == NULL)
         return;
-    while ((file = readdir(dir)) != NULL)
+    while ((file = readdir(dir)) != NULL) {
         if (is_needless(store, dir, file->d_name))
             remove_file(dir, file->d_name);
+        between(arg);
+    }
     closedir(dir);
 }
 

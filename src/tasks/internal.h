@@ -68,9 +68,11 @@ struct nst_str nst_task_host(struct nst_arena *a, struct nst_str folder);
 
 /* Remove files of the task with that uuid; or all files of tasks that are over, those of unknown
  * tasks that are some time old (they may not have been asked for yet), and uploads of processes
- * that are gone. Logs what it cannot remove. Blocks. */
+ * that are gone: `between` is called after each question about one. Logs what it cannot remove.
+ * Blocks. */
 void nst_task_files_remove(struct nst_str folder, struct nst_str uuid);
-void nst_task_files_sweep(struct nst_str folder, struct nst_store *store);
+void nst_task_files_sweep(struct nst_str folder, struct nst_store *store, void (*between)(void *),
+                          void *arg);
 
 /* ---- The workers of this process ---- */
 
@@ -110,9 +112,6 @@ struct nst_workers {
 
 /* Whether nst_workers_stop was called. */
 bool nst_workers_are_stopping(struct nst_workers *w);
-
-/* A moment from now on the clock of `changed`. */
-struct timespec nst_in_time(int64_t time);
 
 /* The thread that holds leases while steps last, sweeps files and forgets old tasks; arg is the
  * struct nst_workers. It ends when the workers stop. */

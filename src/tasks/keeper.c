@@ -50,8 +50,9 @@ static void take_note(struct nst_slot *s, const struct holding *h)
     pthread_mutex_unlock(&s->workers->lock);
 }
 
-static void hold_leases(struct nst_workers *w)
+static void hold_leases(void *arg)
 {
+    struct nst_workers *w = arg;
     for (unsigned i = 0; i < w->options.slots; i++) {
         struct holding h;
         if (is_silent(&h, &w->slot[i]) &&
@@ -112,7 +113,7 @@ void *nst_keeper(void *arg)
             tidied_at = nst_ticks();
         }
         if (is_asked)
-            nst_task_files_sweep(w->options.folder, w->options.store);
+            nst_task_files_sweep(w->options.folder, w->options.store, hold_leases, w);
         has_old = has_old && forget_some(w);
         is_asked = wait_a_while(w, has_old ? 0 : LOOK_TIME);
     }

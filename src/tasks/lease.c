@@ -75,6 +75,7 @@ static void read_task(struct nst_task *t, struct nst_arena *a, struct nst_rows *
     t->attempts = nst_rows_int(rows, 7);
     t->created_at = nst_rows_int(rows, 8);
     t->caller.id = nst_rows_int(rows, 9);
+    t->got_on_at = nst_rows_int(rows, 10);
 }
 
 enum nst_err nst_lease_caller(struct nst_task *t, struct nst_db *db)
@@ -105,15 +106,17 @@ enum nst_err nst_lease_take(struct nst_task *t, struct nst_arena *a, struct nst_
     NST_TRY(find_next(&id, a, db, kinds, lease));
     if (id == 0)
         return NST_OK;
-    NST_TRY(nst_query_with(
-        &rows, db,
-        "UPDATE task SET state = '" NST_TASK_STARTED
-        "', lease = $2, lease_until = $3, attempts = attempts + 1, "
-        "started_at = coalesce(started_at, $1), updated_at = $1 "
-        "WHERE task.id = $4 AND " IS_FREE(
-            "task") " RETURNING name, uuid, "
-                    "kwargs, place, done, total, message, attempts, created_at, user_id",
-        NST_INT(now), NST_TEXT(lease->token), NST_INT(now + NST_LEASE_TIME), NST_INT(id)));
+    NST_TRY(nst_query_with(&rows, db,
+                           "UPDATE task SET state = '" NST_TASK_STARTED
+                           "', lease = $2, lease_until = $3, attempts = attempts + 1, "
+                           "started_at = coalesce(started_at, $1), "
+                           "updated_at = CASE WHEN started_at IS NULL THEN $1 ELSE updated_at END "
+                           "WHERE task.id = $4 AND " IS_FREE(
+                               "task") " RETURNING name, uuid, "
+                                       "kwargs, place, done, total, message, attempts, created_at, "
+                                       "user_id, updated_at",
+                           NST_INT(now), NST_TEXT(lease->token), NST_INT(now + NST_LEASE_TIME),
+                           NST_INT(id)));
     if (nst_rows_step(rows)) {
         t->id = id;
         read_task(t, a, rows, kinds);

@@ -11,6 +11,8 @@
 #include "nestor/accounts.h"
 #include "nestor/rest.h"
 
+#include <time.h>
+
 /* The states of V270. One that failed is not begun again by itself: there is no RETRY. */
 #define NST_TASK_PENDING "PENDING"
 #define NST_TASK_STARTED "STARTED"
@@ -25,7 +27,9 @@ struct nst_task_kind;
 /* A task that is being run, as its kind sees it. */
 struct nst_task {
     const struct nst_task_kind *kind;
-    int64_t id, created_at, attempts; /* attempts: begun so often since it last got on */
+    int64_t id, created_at;
+    int64_t attempts, got_on_at; /* begun so often since it last got on; when that was, or when it
+                                    was begun first */
     struct nst_str uuid;
     struct nst_caller caller; /* who asked for it, with the rights of this moment: read before each
                                  step. is_known is false where it was nobody; a task that writes
@@ -106,6 +110,14 @@ NST_CHECKED enum nst_err nst_task_revoke(bool *revoked, struct nst_db *db, int64
 /* Whether the present step is for nobody: the server stops, or another has the task, or it was
  * cancelled. Any thread that runs the task; does not block. */
 bool nst_task_is_cut(const struct nst_task *t);
+
+/* In a transaction of its own beside the steps, which belongs to the task: hold its lease.
+ * Errors: NST_E_PRECONDITION where that is lost, so that nothing of it is kept; those of
+ * nst_query. */
+NST_CHECKED enum nst_err nst_task_hold(const struct nst_task *t, struct nst_db *db);
+
+/* A moment from now on the monotonic clock, for pthread_cond_timedwait. */
+struct timespec nst_in_time(int64_t time);
 
 /* ---- Workers ---- */
 

@@ -13,14 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define IDLE_TIME    NST_SECOND        /* between looks for tasks of other processes */
-#define SAVE_TIME    NST_SECOND        /* between saves of a task that only reads */
-#define PATIENCE     (60 * NST_SECOND) /* with a store that is busy or full */
-#define PAUSE_MAX    (4 * NST_SECOND)  /* between tries; less than a lease lasts */
-#define ATTEMPTS_MAX 5
-#define TOKEN_BYTES  8
-#define NICENESS     10
-#define ARENA_FIRST  65536
+#define IDLE_TIME     NST_SECOND        /* between looks for tasks of other processes */
+#define SAVE_TIME     NST_SECOND        /* between saves of a task that only reads */
+#define PATIENCE      (60 * NST_SECOND) /* with a store that is busy or full */
+#define PAUSE_MAX     (4 * NST_SECOND)  /* between tries; less than a lease lasts */
+#define ATTEMPTS_MAX  5
+#define STUCK_MINUTES 10
+#define STUCK_TIME    (STUCK_MINUTES * 60 * NST_SECOND)
+#define TOKEN_BYTES   8
+#define NICENESS      10
+#define ARENA_FIRST   65536
 
 static struct nst_workers *running; /* of this process */
 
@@ -104,6 +106,14 @@ bool nst_task_is_cut(const struct nst_task *t)
 {
     const struct nst_slot *s = t->worker;
     return s != NULL && (atomic_load(&s->is_cut) || nst_workers_are_stopping(s->workers));
+}
+
+enum nst_err nst_task_hold(const struct nst_task *t, struct nst_db *db)
+{
+    const struct nst_slot *s = t->worker;
+    bool held;
+    NST_TRY(nst_lease_hold(&held, db, t->id, s->lease.token));
+    return held ? NST_OK : NST_E_PRECONDITION;
 }
 
 /* ---- A step ---- */
@@ -276,8 +286,9 @@ static void run_task(struct nst_slot *s)
     enum nst_err e = NST_OK;
     s->saved_at = 0;
     hold(s, s->task.id);
-    if (s->task.attempts > ATTEMPTS_MAX)
-        fail(s, NST_STR("It was begun " NST_DIGITS(ATTEMPTS_MAX) " times and never got on."));
+    if (s->task.attempts > ATTEMPTS_MAX && nst_now() - s->task.got_on_at > STUCK_TIME)
+        fail(s, NST_STR("It was begun again and again for " NST_DIGITS(
+                    STUCK_MINUTES) " minutes and never got on."));
     while (e == NST_OK && !s->task.is_over && !nst_workers_are_stopping(s->workers))
         e = step_patiently(s);
     bool is_cut = nst_workers_are_stopping(s->workers) || is_unknown(e);

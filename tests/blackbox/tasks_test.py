@@ -470,6 +470,26 @@ class Cases:
                 told = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
                 assert len(told["created"]) == 4002, len(told["created"])
 
+    def test_a_rehearsal_that_fails(self):
+        """Behind a step that went well: its file is gone, or there is no room; told, and no copy
+        is left. A file from somewhere else is rehearsed as well."""
+        body = text_of(owners() + [concept(i) for i in range(30000)])
+        with Elsewhere(text_of(owners())) as far, self.site() as site, \
+                site.init().serve("--set", "tasks.fetch=any") as server:
+            client = server.client()
+            key = post(client, body, path=IMPORT + "?rehearse=true")["id"]
+            path = os.path.join(site.data, "tasks", key[:36] + ".input")
+            while (task_of(client, key)["summary"] or {"processed": 0})["processed"] < 500:
+                time.sleep(0.01)
+            os.truncate(path, 0)
+            task = wait_for(client, key)
+            assert task["state"] == "FAILURE" and "changed" in task["error_message"], task
+            key = post(client, json.dumps({"file_url": far.url("file")}).encode(),
+                       path=IMPORT + "?rehearse=true")["id"]
+            task = wait_for(client, key)
+            assert task["state"] == "SUCCESS" and task["summary"]["created"] == 2, task
+            no_files(site)
+
     def test_too_many_wait(self):
         with self.site() as site, site.init().serve("--set", "tasks.slots=0") as server:
             client = server.client()

@@ -266,7 +266,7 @@ static enum nst_err take_fields(struct order *o, struct nst_req *rq, struct nst_
         struct nst_str name = nst_percent_decode(rq->arena, nst_str_cut(&value, '='), true);
         value = nst_percent_decode(rq->arena, value, true);
         if (nst_str_eq(name, NST_STR("data")))
-            content = value;
+            content = value, o->has_content = true;
         else
             NST_TRY(read_option(o, rq, name, value));
     }

@@ -63,7 +63,7 @@ static bool is_public_6(const unsigned char a[16])
         return is_public_4(word_at(a + 12));
     if (a[0] == 0x20 && a[1] == 0x02)
         return is_public_4(word_at(a + 2));
-    bool is_documented = word_at(a) == 0x20010DB8, is_special = word_at(a) == 0x20010000;
+    bool is_documented = word_at(a) == 0x20010DB8, is_special = word_at(a) >> 9 == 0x20010000 >> 9;
     return (a[0] & 0xE0) == 0x20 && !is_documented && !is_special;
 }
 

@@ -6,15 +6,19 @@
 
 #include "nestor/base/random.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define COPY_SUFFIX ".rehearsal"
 #define LOOK_TIME   (NST_SECOND / 4)
 #define COLUMNS_MAX 6
 #define COPY_BYTES  8
+#define TRIES_MAX   5 /* after the first, each after a longer pause */
+#define PAUSES      8 /* of LOOK_TIME, before the first of these */
 
 /* What the thread tells. */
 struct told {
@@ -29,11 +33,13 @@ struct rehearsal {
     struct nst_store *scratch;
     pthread_t thread;
     bool is_running;
+    unsigned tries; /* before this one */
     _Atomic(bool) is_unwanted;
 
     /* The thread's. */
     struct nst_task import; /* as the steps see it */
     struct nst_arena *step, *place;
+    bool has_run; /* the transaction was begun before */
 
     /* Of both, under the lock. */
     pthread_mutex_t lock;
@@ -91,19 +97,26 @@ static enum nst_err keep_window(struct nst_db *db, void *arg)
 {
     const struct window *w = arg;
     unsigned columns = w->table->columns;
+    NST_TRY(nst_task_hold(&w->r->import, db));
     for (size_t i = 0; i < w->rows; i++)
         NST_TRY(nst_exec(NULL, db, nst_str_z(w->table->insert), w->value + i * columns, columns));
     return NST_OK;
 }
 
 /* Of a rehearsal that was broken off. */
-static enum nst_err forget(struct nst_db *db, void *arg)
+static enum nst_err forget(struct nst_db *db, const struct rehearsal *r)
 {
-    const struct rehearsal *r = arg;
     const struct nst_value id = NST_INT(r->import.id);
     for (size_t i = 0; i < NST_COUNT(tables); i++)
         NST_TRY(nst_exec(NULL, db, nst_str_z(tables[i].forget), &id, 1));
     return NST_OK;
+}
+
+static enum nst_err forget_here(struct nst_db *db, void *arg)
+{
+    const struct rehearsal *r = arg;
+    NST_TRY(nst_task_hold(&r->import, db));
+    return forget(db, r);
 }
 
 static enum nst_err keep_table(struct rehearsal *r, struct nst_db *db, const struct table *t,
@@ -123,7 +136,7 @@ static enum nst_err keep_table(struct rehearsal *r, struct nst_db *db, const str
 
 static enum nst_err keep_outcome(struct rehearsal *r, struct nst_db *db, int64_t steps)
 {
-    NST_TRY(nst_store_run(r->import.store, NST_MODE_WRITE, forget, r));
+    NST_TRY(nst_store_run(r->import.store, NST_MODE_WRITE, forget_here, r));
     for (size_t i = 0; i < NST_COUNT(tables); i++)
         NST_TRY(keep_table(r, db, &tables[i], i == 0 ? steps : r->import.total));
     return NST_OK;
@@ -151,12 +164,22 @@ static void tell(struct rehearsal *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* All that the last step said went with it. */
+static void tell_failure(struct rehearsal *r)
+{
+    struct nst_task *t = &r->import;
+    t->message = t->summary = t->result = t->report = (struct nst_str){ 0 };
+    tell(r);
+}
+
 /* The texts of the import go with its step, but for its place. */
 static enum nst_err take_step(struct rehearsal *r, struct nst_db *db)
 {
     struct nst_task *t = &r->import;
+    bool answers;
     nst_arena_reset(r->step);
     NST_TRY(t->kind->prepare(t));
+    NST_TRY(nst_exists_with(&answers, db, "SELECT 1 WHERE $1 = 1", NST_INT(1))); /* no silence */
     NST_TRY(t->kind->step(t, db));
     struct nst_arena *before = r->place;
     r->place = nst_arena_new(1024);
@@ -172,7 +195,7 @@ static enum nst_err take_steps(struct rehearsal *r, struct nst_db *db)
     while (e == NST_OK && !r->import.is_over)
         e = is_cut(r) ? NST_E_PRECONDITION : take_step(r, db);
     if (e != NST_OK)
-        tell(r);
+        tell_failure(r);
     return e;
 }
 
@@ -184,7 +207,9 @@ static enum nst_err rehearse(struct nst_db *db, void *arg)
     static const char *const own[] = { "import_taken", "import_refused", "import_early",
                                        "import_run",   "import_made",    NULL };
     struct ocl_import_place p;
-    t->kind->release(t);
+    if (r->has_run)
+        t->kind->release(t);
+    r->has_run = true;
     t->place = t->message = t->summary = t->error = (struct nst_str){ 0 };
     t->done = t->total = 0;
     t->is_over = false;
@@ -199,10 +224,36 @@ static enum nst_err rehearse(struct nst_db *db, void *arg)
     return NST_E_PRECONDITION;
 }
 
+/* What a server that was killed has left. */
+static void remove_copies(const struct rehearsal *r)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    struct nst_str begin = nst_strf(a, "%.*s" COPY_SUFFIX, NST_FMT(r->import.uuid));
+    DIR *dir = opendir(nst_str_to_z(a, r->import.folder));
+    const struct dirent *file;
+    while (dir != NULL && (file = readdir(dir)) != NULL)
+        if (nst_str_starts(nst_str_z(file->d_name), begin))
+            (void)unlinkat(dirfd(dir), file->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+    nst_arena_free(a);
+}
+
+static bool is_cut_of(void *arg)
+{
+    return is_cut(arg);
+}
+
+/* The file is fetched and opened first, which may take its time: then nobody waits for it. */
 static void *run(void *arg)
 {
     struct rehearsal *r = arg;
-    enum nst_err e = nst_scratch_open(&r->scratch, r->import.store, r->path);
+    remove_copies(r);
+    enum nst_err e = r->import.kind->prepare(&r->import);
+    if (e != NST_OK)
+        tell_failure(r);
+    if (e == NST_OK)
+        e = nst_scratch_open(&r->scratch, r->import.store, r->path, is_cut_of, r);
     if (e == NST_OK)
         e = nst_store_run(r->scratch, NST_MODE_WRITE, rehearse, r);
     r->import.kind->release(&r->import);
@@ -224,11 +275,13 @@ static struct nst_str path_of_copy(struct nst_arena *a, const struct nst_task *t
                     NST_FMT(random));
 }
 
-static struct rehearsal *rehearsal_new(const struct nst_task *t)
+static struct rehearsal *rehearsal_new(const struct nst_task *t, unsigned tries)
 {
     struct nst_arena *home = nst_arena_new(4096);
+    pthread_condattr_t monotonic;
     struct rehearsal *r = NST_NEW(home, struct rehearsal);
     *r = (struct rehearsal){ .home = home,
+                             .tries = tries,
                              .path = path_of_copy(home, t),
                              .step = nst_arena_new(65536),
                              .place = nst_arena_new(1024),
@@ -244,7 +297,10 @@ static struct rehearsal *rehearsal_new(const struct nst_task *t)
                                    .worker = t->worker,
                                    .arena = r->step };
     pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->changed, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     return r;
 }
 
@@ -268,11 +324,7 @@ static void release(struct nst_task *t)
 
 static void wait_a_while(struct rehearsal *r)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += LOOK_TIME * 1000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = nst_in_time(LOOK_TIME);
     pthread_mutex_lock(&r->lock);
     if (!r->has_ended)
         (void)pthread_cond_timedwait(&r->changed, &r->lock, &until);
@@ -287,14 +339,23 @@ static bool has_failed(struct rehearsal *r)
     return failed;
 }
 
+static void pause_before(const struct nst_task *t, unsigned tries)
+{
+    for (unsigned i = 0; i < tries * PAUSES && !nst_task_is_cut(t); i++)
+        usleep((useconds_t)LOOK_TIME);
+}
+
 /* The first step tells who asked for it; one that has failed begins anew. */
 static enum nst_err prepare(struct nst_task *t)
 {
     struct rehearsal *r = t->state;
-    if (r != NULL && has_failed(r))
+    unsigned tries = r != NULL ? r->tries + 1 : 0;
+    if (r != NULL && has_failed(r)) {
         release(t);
+        pause_before(t, tries);
+    }
     if (t->state == NULL) {
-        t->state = rehearsal_new(t);
+        t->state = rehearsal_new(t, tries);
         return NST_OK;
     }
     if (!r->is_running && pthread_create(&r->thread, NULL, run, r) != 0)
@@ -311,11 +372,15 @@ static enum nst_err fail(struct nst_task *t, enum nst_err e, struct nst_str why)
 }
 
 /* What may pass is tried again, from the beginning. */
-static enum nst_err end(struct nst_task *t, enum nst_err e)
+static enum nst_err end(struct nst_task *t, const struct rehearsal *r)
 {
-    if (e == NST_E_BUSY || e == NST_E_FULL || e == NST_E_DB || t->error.p != NULL)
-        return e;
-    return fail(t, NST_E_INVALID, nst_str_z(nst_err_message(e)));
+    enum nst_err e = r->err;
+    bool may_pass = e == NST_E_BUSY || e == NST_E_FULL || e == NST_E_DB || e == NST_E_PRECONDITION;
+    if (may_pass && r->tries < TRIES_MAX)
+        return NST_OK;
+    if (t->error.p == NULL)
+        t->error = nst_str_z(nst_err_message(e));
+    return NST_E_INVALID;
 }
 
 static enum nst_err step(struct nst_task *t, struct nst_db *db)
@@ -341,7 +406,7 @@ static enum nst_err step(struct nst_task *t, struct nst_db *db)
     t->error = nst_str_copy(t->arena, failed ? told.error : (struct nst_str){ 0 });
     pthread_mutex_unlock(&r->lock);
     if (failed)
-        return end(t, r->err);
+        return end(t, r);
     t->is_over = told.is_over;
     if (t->is_over)
         t->message = nst_strf(t->arena, "%.*s rehearsed, nothing stored", NST_FMT(t->message));

@@ -69,8 +69,10 @@ static enum nst_err begin_file(struct nst_task *t, struct making *m)
 {
     close_file(m);
     m->fd = open(m->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (m->fd < 0)
+        return fail(t);
     ocl_packer_init(&m->packer, m->now.of.time, write_bytes, m);
-    return m->fd >= 0 ? NST_OK : fail(t);
+    return NST_OK;
 }
 
 /* ---- Between two steps ---- */

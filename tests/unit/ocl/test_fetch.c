@@ -47,6 +47,8 @@ static void test_fetch__knows_networks(void **state)
         "fec0::1",
         "2001:db8::1",
         "2001::1",
+        "2001:2::1",
+        "2001:10::1",
         "::ffff:10.0.0.1",
         "::ffff:127.0.0.1",
         "64:ff9b::a00:1",
