@@ -89,6 +89,12 @@ class Dictionary:
         assert refused == b"", refused[:2000]
         return task
 
+    def verify(self):
+        """Nothing that is stored is damaged."""
+        p = subprocess.run([self.site.nestor, "verify", *self.site.where(), "--quiet"],
+                           capture_output=True, text=True, timeout=self.patience, check=False)
+        assert p.returncode == 0, p.stdout + p.stderr
+
     def export(self, name):
         """Fetch the export of the release, which was queued with it, into a file."""
         path = self.site.path(name)
@@ -205,8 +211,8 @@ def goes_there_and_back(options, here, there):
         assert counts == {"": 1, "concepts": kinds["Concept"], "mappings": kinds["Mapping"]}
         summary = bring(second, path, "lines of what is there", total)
         assert summary["unchanged"] == total - 3 and summary["exists"] == 3, summary
-        first.site.verify()
-        second.site.verify()
+        first.verify()
+        second.verify()
 
 
 def is_the_same_twice(options):

@@ -616,6 +616,7 @@ class Cases:
                 done = site.query("SELECT count(*) FROM task WHERE state = 'SUCCESS'")
                 if done == [("3",)]:
                     break
+            print(f"  {kills} kills", flush=True)
             with site.serve() as server:
                 client = server.client()
                 for key in keys:
