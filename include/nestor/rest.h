@@ -66,6 +66,7 @@ struct nst_req {
     struct nst_stream *stream;  /* the answer goes on in pieces; NULL: it does not */
     struct nst_sent_file *file; /* the answer is a file; NULL: it is none */
     const char *missing;        /* the resource of the path that was not found */
+    struct nst_str missing_at;  /* its address; null: it is not told */
     int64_t now;
     int64_t as_of;  /* what the hook `state` said when this walk of a list began; 0: the present */
     void *prepared; /* for the action's gather and prepare */

@@ -176,6 +176,20 @@ static bool spoils(enum nst_err e)
     return nst_err_status(e) >= 500;
 }
 
+/* The concept that a line is about, in the words of OCL_PARENT's address. */
+static uint64_t concept_made(struct nst_arena *a, const struct kind *k, struct nst_str list,
+                             struct nst_str id)
+{
+    const struct nst_json given = { .kind = NST_JSON_STRING, .text = id };
+    struct nst_req rq = { .arena = a };
+    size_t below = strlen(k->below);
+    struct nst_str code;
+    if (strcmp(k->below, "concepts/") != 0 || id.n == 0 ||
+        !nst_code.parse(&rq, NULL, &given, &code))
+        return 0;
+    return nst_str_hash(ocl_concept_url(a, nst_str_slice(list, 0, list.n - below), code));
+}
+
 /* The address of what a list has under that id. */
 static struct nst_str address_in(struct nst_arena *a, struct nst_str list, struct nst_str id)
 {
@@ -241,18 +255,33 @@ static enum ocl_outcome outcome_of(enum nst_err e, unsigned status)
     }
 }
 
-/* Which of the rows that the line lies in is not there. */
-static void say_missing(struct ocl_line *line, struct nst_arena *a, const char *resource)
+/* Address, with so many pairs of words: /orgs/WHO/, /orgs/WHO/sources/S/. */
+static struct nst_str begin_of(struct nst_str path, unsigned pairs)
 {
-    bool is_source = strcmp(resource, "source") == 0, is_wrong = false;
-    struct nst_buf b;
-    nst_buf_init(&b, a, 65536);
-    nst_put_lit(&b, "{\"detail\":\"Not found.\",\"details\":[");
-    nst_json_put_str(&b, nst_strf(a, "There is no %s \"%.*s\".", resource,
-                                  NST_FMT(name_of(&is_wrong, line->tree,
-                                                  is_source ? "source" : "owner"))));
-    nst_put_lit(&b, "]}");
-    line->detail = nst_buf_str(&b);
+    size_t i = 1;
+    for (unsigned slashes = 0; i < path.n && slashes < 2 * pairs; i++)
+        slashes += path.p[i] == '/';
+    return nst_str_slice(path, 0, i);
+}
+
+/* Which of the rows that the line lies in is not there, and where it would be. */
+static void say_missing(struct ocl_line *line, struct nst_arena *a, const char *resource,
+                        struct nst_str path)
+{
+    static const struct {
+        const char *resource, *word;
+        unsigned pairs;
+    } known[] = { { "org", "organization", 1 }, { "user", "user", 1 }, { "source", "source", 2 } };
+    path = nst_str_slice(path, 0, nst_str_find(path, '?'));
+    for (size_t i = 0; resource != NULL && i < NST_COUNT(known); i++) {
+        if (strcmp(known[i].resource, resource) != 0)
+            continue;
+        path = begin_of(path, known[i].pairs);
+        say(line, a, "detail",
+            nst_strf(a, "Not found: there is no %s %.*s", known[i].word, NST_FMT(path)));
+        return;
+    }
+    say(line, a, "detail", nst_strf(a, "Not found: there is nothing at %.*s", NST_FMT(path)));
 }
 
 static enum nst_err send(struct ocl_line *line, struct ocl_importer *im, struct nst_db *db,
@@ -274,10 +303,11 @@ static enum nst_err send(struct ocl_line *line, struct ocl_importer *im, struct 
         note_made(&im->effects, k->type, ((const struct nst_row *)nst_object(&rq)->row)->id, true);
     line->detail = e == NST_OK ? NST_STR("") : nst_buf_str(&rq.x->out);
     line->is_early = e == NST_E_INVALID && nst_str_eq(nst_str_z(rq.missing), NST_STR(OCL_PARENT));
+    line->awaits = line->is_early ? nst_str_hash(rq.missing_at) : 0;
     if (e == NST_E_NOT_FOUND && method == NST_DELETE)
         *line = (struct ocl_line){ .tree = line->tree, .outcome = OCL_NOT_FOUND };
-    else if (e == NST_E_NOT_FOUND && rq.missing != NULL)
-        say_missing(line, im->arena, rq.missing);
+    else if (e == NST_E_NOT_FOUND)
+        say_missing(line, im->arena, rq.missing, path);
     return NST_OK;
 }
 
@@ -351,6 +381,7 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
     struct nst_str id = name_of(&is_wrong, line->tree, "id");
     line->outcome = OCL_EXISTS;
     line->is_early = false;
+    line->makes = line->awaits = 0;
     line->detail = line->fault.p != NULL ? line->fault : line->cycle;
     if (line->detail.p != NULL) {
         line->outcome = OCL_INVALID;
@@ -359,6 +390,7 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
     line->detail = NST_STR("");
     if (!place(&k, &path, line, im->arena))
         return NST_OK;
+    line->makes = concept_made(im->arena, k, nst_buf_str(&path), id);
     if (k->keeps_existing)
         NST_TRY(look_anew(im, db));
     return line->deletes ? send(line, im, db, k, address_in(im->arena, nst_buf_str(&path), id))

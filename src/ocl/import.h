@@ -77,6 +77,8 @@ struct ocl_line {
     struct nst_str detail; /* the error body where the outcome is an error */
     struct nst_str fault;  /* given: why it is refused without a look, as an error body; or null */
     struct nst_str cycle;  /* the same, of one whose parents lead back to it */
+    uint64_t makes;        /* hash of the address of the concept that it is about; 0: of none */
+    uint64_t awaits;       /* the same of the parent that it is too early for */
     bool deletes;          /* it says DELETE */
     bool is_early;         /* refused for a parent that is not there yet, and nothing else */
 };

@@ -60,6 +60,7 @@ void nst_req_rewind(struct nst_req *rq)
     rq->depth = 0;
     rq->problem = NULL;
     rq->missing = NULL;
+    rq->missing_at = (struct nst_str){ 0 };
     rq->is_tagged = rq->is_unmet = false;
     rq->is_page = false;
     rq->as_of = 0;

@@ -26,24 +26,27 @@ NST_CHECKED enum nst_err ocl_import_fetch(struct nst_task *t, struct nst_str url
 
 #define OCL_IMPORT_LINES "application/x-ndjson" /* media type of refused lines */
 
-/* How far an import is: numbers alone, saved as they stand here. */
+/* How far an import is: numbers alone, saved as they stand here; what is counted by its word. Who
+ * changes what stands before that, or what it means, changes OCL_IMPORT_PLACE. */
+#define OCL_IMPORT_PLACE "v1"
 struct ocl_import_place {
     int64_t turn;                    /* -1: lines are counted */
     int64_t at;                      /* lines of the file that this turn has passed */
     int64_t lines[OCL_IMPORT_TURNS]; /* how many there are of each turn */
     int64_t seen;                    /* of those of this turn */
-    int64_t pass;                    /* 0: the file is read; else early lines are, again */
+    int64_t pass;                    /* 0: the file is read; else what is early still, behind it */
     int64_t pass_at;                 /* the last of them that this pass has looked at; -1: none */
-    int64_t early, early_next;       /* lines of the present pass, and of the next */
+    int64_t early, early_next;       /* lines that wait, or of the present pass; of the next one */
+    int64_t woken;                   /* of those that wait: what they wait for is there */
     int64_t got_on;                  /* lines that this pass has stored */
-    int64_t passed_at;               /* where `at` was when early lines were last tried */
     int64_t is_last;                 /* of the pass: who is early still is refused */
     int64_t steps;
     int64_t count[OCL_OUTCOME_COUNT];
 };
 
-/* Read one that ocl_import_place_put has written; a null text is the beginning. */
-void ocl_import_place_read(struct ocl_import_place *out, struct nst_str text);
+/* Read one that ocl_import_place_put has written; a null text is the beginning. False where another
+ * release has written it in another way. */
+NST_CHECKED bool ocl_import_place_read(struct ocl_import_place *out, struct nst_str text);
 void ocl_import_place_put(struct nst_buf *out, const struct ocl_import_place *p);
 
 /* Lines that are done with, and all that there are. */

@@ -38,22 +38,46 @@ static enum nst_err keep_refused(struct keeping *k, const struct ocl_line *line,
                          is_text ? NST_TEXT(of->text) : NST_NULL);
 }
 
-static enum nst_err put_off(struct keeping *k, const struct ocl_import_line *of)
+static enum nst_err put_off(struct keeping *k, const struct ocl_line *line,
+                            const struct ocl_import_line *of)
 {
     k->place->early_next += k->place->pass > 0;
     k->place->early += k->place->pass == 0;
-    return nst_exec_with(NULL, k->db,
-                         "INSERT INTO import_early (task_id, pass, at, line, content) "
-                         "VALUES ($1, $2, $3, $4, $5)",
-                         NST_INT(k->task->id), NST_INT(k->place->pass + 1), NST_INT(of->at),
-                         NST_INT(of->line), NST_TEXT(of->text));
+    return nst_exec_with(
+        NULL, k->db,
+        "INSERT INTO import_early (task_id, pass, at, line, content, makes, awaits) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        NST_INT(k->task->id), NST_INT(k->place->pass + 1), NST_INT(of->at), NST_INT(of->line),
+        NST_TEXT(of->text), NST_INT((int64_t)line->makes), NST_INT((int64_t)line->awaits));
+}
+
+/* Lines that wait for concepts of this batch have their turn next. */
+static enum nst_err wake(struct keeping *k, const struct ocl_batch *batch)
+{
+    struct nst_sql q;
+    size_t count = 0;
+    int64_t woken = 0;
+    if (k->place->pass > 0 || k->place->early == 0)
+        return NST_OK;
+    nst_sql_init(&q, k->task->arena);
+    nst_sql_add(&q, "UPDATE import_early SET pass = 0 WHERE task_id = ");
+    nst_sql_bind(&q, NST_INT(k->task->id));
+    nst_sql_add(&q, " AND pass = 1 AND awaits");
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->line[i].makes != 0 && !ocl_outcome_is_error(batch->line[i].outcome))
+            nst_sql_in(&q, &count, NST_INT((int64_t)batch->line[i].makes));
+    nst_sql_in_end(&q, count);
+    if (count > 0)
+        NST_TRY(nst_sql_exec(&woken, k->db, &q));
+    k->place->woken += woken;
+    return NST_OK;
 }
 
 static enum nst_err keep_line(struct keeping *k, const struct ocl_line *line,
                               const struct ocl_import_line *of)
 {
     if (line->is_early && k->place->is_last == 0)
-        return put_off(k, of);
+        return put_off(k, line, of);
     k->place->count[line->outcome]++;
     if (ocl_outcome_is_error(line->outcome))
         return keep_refused(k, line, of);
@@ -73,5 +97,6 @@ enum nst_err ocl_import_keep(struct ocl_import_place *p, const struct nst_task *
         nst_buf_init(&k.taken[i], t->arena, SIZE_MAX);
     for (size_t i = 0; i < batch->count; i++)
         NST_TRY(keep_line(&k, &batch->line[i], &of[i]));
+    NST_TRY(wake(&k, batch));
     return keep_taken(&k);
 }

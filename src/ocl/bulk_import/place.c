@@ -1,27 +1,52 @@
 /* How far an import is, as text; and what it has counted, for clients and for people. */
 #include "bulk_import.h"
 
-#define NUMBERS (sizeof(struct ocl_import_place) / sizeof(int64_t))
+#include <stddef.h>
 
-void ocl_import_place_read(struct ocl_import_place *out, struct nst_str text)
+#define NUMBERS (offsetof(struct ocl_import_place, count) / sizeof(int64_t))
+
+static bool read_numbers(struct ocl_import_place *out, struct nst_str *text)
 {
-    int64_t number[NUMBERS] = { 0 };
-    *out = (struct ocl_import_place){ .turn = -1, .passed_at = -1 };
-    if (text.p == NULL)
-        return;
-    for (size_t i = 0; i < NUMBERS && text.p != NULL; i++)
-        (void)nst_str_int(&number[i], nst_str_cut(&text, ' '));
+    int64_t number[NUMBERS];
+    for (size_t i = 0; i < NUMBERS; i++)
+        if (!nst_str_int(&number[i], nst_str_cut(text, ' ')))
+            return false;
     memcpy(out, number, sizeof(number));
+    return true;
+}
+
+/* "created=3" */
+static bool read_count(struct ocl_import_place *out, struct nst_str text)
+{
+    struct nst_str word = nst_str_cut(&text, '=');
+    size_t i = 0;
+    while (i < OCL_OUTCOME_COUNT &&
+           !nst_str_eq(word, nst_str_z(ocl_outcome_word((enum ocl_outcome)i))))
+        i++;
+    return i < OCL_OUTCOME_COUNT && nst_str_int(&out->count[i], text);
+}
+
+bool ocl_import_place_read(struct ocl_import_place *out, struct nst_str text)
+{
+    *out = (struct ocl_import_place){ .turn = -1 };
+    if (text.p == NULL)
+        return true;
+    bool is_good =
+        nst_str_eq(nst_str_cut(&text, ' '), NST_STR(OCL_IMPORT_PLACE)) && read_numbers(out, &text);
+    while (is_good && text.p != NULL)
+        is_good = read_count(out, nst_str_cut(&text, ' '));
+    return is_good;
 }
 
 void ocl_import_place_put(struct nst_buf *out, const struct ocl_import_place *p)
 {
     int64_t number[NUMBERS];
     memcpy(number, p, sizeof(number));
-    for (size_t i = 0; i < NUMBERS; i++) {
-        nst_put_z(out, i > 0 ? " " : "");
-        nst_put_int(out, number[i]);
-    }
+    nst_put_lit(out, OCL_IMPORT_PLACE);
+    for (size_t i = 0; i < NUMBERS; i++)
+        nst_putf(out, " %lld", (long long)number[i]);
+    for (size_t i = 0; i < OCL_OUTCOME_COUNT; i++)
+        nst_putf(out, " %s=%lld", ocl_outcome_word((enum ocl_outcome)i), (long long)p->count[i]);
 }
 
 int64_t ocl_import_done(const struct ocl_import_place *p)

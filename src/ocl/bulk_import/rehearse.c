@@ -216,7 +216,8 @@ static enum nst_err rehearse(struct nst_db *db, void *arg)
     NST_TRY(nst_scratch_begin(db, own));
     NST_TRY(forget(db, r));
     NST_TRY(take_steps(r, db));
-    ocl_import_place_read(&p, t->place);
+    if (!ocl_import_place_read(&p, t->place))
+        return NST_E_INTERNAL; /* a step has written it just now */
     NST_TRY(keep_outcome(r, db, p.steps));
     pthread_mutex_lock(&r->lock);
     r->told.is_over = true;

@@ -14,6 +14,7 @@
 #define BATCH_LINES     500
 #define BATCH_BYTES     ((uint64_t)1 << 20)
 #define EARLY_LINES     1000 /* that are tried together: a cycle among them is named */
+#define EARLY_BYTES     ((uint64_t)4 << 20)
 
 /* Lines that were read and not imported yet. They stay until the place says that they were. */
 struct batch {
@@ -178,7 +179,7 @@ static enum nst_err count_lines(struct nst_task *t, struct reading *r, int64_t f
 
 /* ---- Batches ---- */
 
-/* A version holds what stands before it, early or not. */
+/* A version holds what stands before it: it begins a batch, before which nobody is woken still. */
 static bool is_version(const struct nst_json *line)
 {
     const struct nst_json *v = nst_json_get(line, NST_STR("type"));
@@ -274,15 +275,25 @@ static bool has_more(const struct ocl_import_place *p)
     return p->seen < p->lines[p->turn];
 }
 
+static enum nst_err read_place(struct ocl_import_place *p, struct nst_task *t)
+{
+    if (ocl_import_place_read(p, t->place))
+        return NST_OK;
+    return fail(t,
+                "The import was begun by another release of Nestor and cannot go on: what it "
+                "stored stays; import the file again.",
+                NST_STR(""));
+}
+
 static enum nst_err prepare(struct nst_task *t)
 {
     struct ocl_import_place p;
-    ocl_import_place_read(&p, t->place);
+    NST_TRY(read_place(&p, t));
     if (t->state == NULL)
         NST_TRY(begin(t));
     if (p.turn < 0)
         return count_lines(t, t->state, p.at);
-    return p.pass == 0 && has_more(&p) ? read_batch(t, t->state, &p) : NST_OK;
+    return p.pass == 0 && p.woken == 0 && has_more(&p) ? read_batch(t, t->state, &p) : NST_OK;
 }
 
 /* ---- Importing ---- */
@@ -313,7 +324,6 @@ static enum nst_err import(struct ocl_import_place *p, struct nst_task *t, struc
 static void begin_pass(struct ocl_import_place *p, bool is_last)
 {
     p->pass++;
-    p->passed_at = p->at;
     p->pass_at = -1;
     p->got_on = 0;
     p->is_last = is_last;
@@ -334,8 +344,7 @@ static enum nst_err step_batch(struct ocl_import_place *p, struct nst_task *t, s
     struct reading *r = t->state;
     struct batch *b = &r->batch;
     struct ocl_batch batch = { .line = b->line, .count = b->count, .arena = t->arena };
-    bool is_end = !has_more(p) || (b->count > 0 && is_version(b->line[0].tree));
-    if (p->early > 0 && is_end && p->passed_at != p->at) {
+    if (!has_more(p) && p->early > 0) {
         begin_pass(p, false);
         return NST_OK;
     }
@@ -352,38 +361,118 @@ static enum nst_err step_batch(struct ocl_import_place *p, struct nst_task *t, s
 
 /* ---- Lines that were early ---- */
 
-static enum nst_err read_early(struct ocl_batch *batch, struct ocl_import_line *of,
-                               const struct ocl_import_place *p, struct nst_task *t,
-                               struct nst_db *db)
+/* Lines of a step that come from the table, with what is known of them beside. */
+struct early {
+    struct ocl_batch batch;
+    struct ocl_import_line *of;
+    uint64_t *makes;
+    uint64_t bytes;
+    size_t room;
+};
+
+static void early_init(struct early *e, struct nst_arena *a, size_t room)
 {
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT at, line, content FROM import_early WHERE task_id = $1 "
-                           "AND pass = $2 AND at > $3 ORDER BY at LIMIT " NST_DIGITS(EARLY_LINES),
-                           NST_INT(t->id), NST_INT(p->pass), NST_INT(p->pass_at)));
-    while (nst_rows_step(rows)) {
-        struct ocl_line *line = &batch->line[batch->count];
-        of[batch->count] =
-            (struct ocl_import_line){ nst_rows_int(rows, 0), nst_rows_int(rows, 1),
-                                      nst_str_copy(t->arena, nst_rows_text(rows, 2)) };
-        nst_rows_fail(rows,
-                      nst_json_read(&line->tree, NULL, t->arena, of[batch->count].text, NULL));
-        batch->count++;
+    *e = (struct early){ .batch = { .line = NST_NEW_ARRAY(a, struct ocl_line, room), .arena = a },
+                         .of = NST_NEW_ARRAY(a, struct ocl_import_line, room),
+                         .makes = NST_NEW_ARRAY(a, uint64_t, room),
+                         .room = room };
+}
+
+/* There is room for one more, however long that is. */
+static bool has_room(const struct early *e)
+{
+    return e->batch.count < e->room && e->bytes < EARLY_BYTES;
+}
+
+/* Rows of at, line, content, makes. */
+static enum nst_err take_rows(struct early *e, struct nst_rows *rows)
+{
+    struct nst_arena *a = e->batch.arena;
+    while (has_room(e) && nst_rows_step(rows)) {
+        struct ocl_line *line = &e->batch.line[e->batch.count];
+        struct ocl_import_line *of = &e->of[e->batch.count];
+        *line = (struct ocl_line){ 0 };
+        *of = (struct ocl_import_line){ nst_rows_int(rows, 0), nst_rows_int(rows, 1),
+                                        nst_str_copy(a, nst_rows_text(rows, 2)) };
+        e->makes[e->batch.count++] = (uint64_t)nst_rows_int(rows, 3);
+        e->bytes += of->text.n;
+        nst_rows_fail(rows, nst_json_read(&line->tree, NULL, a, of->text, NULL));
     }
     return nst_rows_end(rows);
 }
 
-/* Back to the file, whose lines may make what early ones wait for. */
-static enum nst_err leave_early(struct ocl_import_place *p, struct nst_task *t, struct nst_db *db)
+static enum nst_err read_early(struct early *e, const struct nst_task *t, struct nst_db *db,
+                               int64_t pass, int64_t behind)
 {
-    int64_t pass = p->pass + 1;
-    p->pass = p->is_last = 0;
-    return nst_exec_with(NULL, db,
-                         "UPDATE import_early SET pass = 1 WHERE task_id = $1 AND pass = $2",
-                         NST_INT(t->id), NST_INT(pass));
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT at, line, content, makes FROM import_early WHERE task_id = $1 "
+                           "AND pass = $2 AND at > $3 ORDER BY at LIMIT $4",
+                           NST_INT(t->id), NST_INT(pass), NST_INT(behind),
+                           NST_INT((int64_t)e->room)));
+    return take_rows(e, rows);
 }
 
-/* What is early still has another pass while others got on; at the end of the file it is told. */
+/* ---- What they wait for is there ---- */
+
+static bool is_made_before(const struct early *e, size_t i)
+{
+    size_t k = 0;
+    while (k < i && e->makes[k] != e->makes[i])
+        k++;
+    return k < i;
+}
+
+/* Who waits for lines of the batch goes with them, and so on: a chain that stands backwards in the
+ * file takes a step a batch, not one a line. */
+static enum nst_err follow(struct early *e, const struct nst_task *t, struct nst_db *db)
+{
+    for (size_t i = 0; i < e->batch.count && has_room(e); i++) {
+        struct nst_rows *rows;
+        if (e->makes[i] == 0 || is_made_before(e, i))
+            continue;
+        NST_TRY(
+            nst_query_with(&rows, db,
+                           "SELECT at, line, content, makes FROM import_early WHERE task_id = $1 "
+                           "AND pass = 1 AND awaits = $2 ORDER BY at LIMIT $3",
+                           NST_INT(t->id), NST_INT((int64_t)e->makes[i]),
+                           NST_INT((int64_t)e->room)));
+        NST_TRY(take_rows(e, rows));
+    }
+    return NST_OK;
+}
+
+/* They wait no more; whoever is early once more waits anew. */
+static enum nst_err take_out(struct ocl_import_place *p, const struct early *e,
+                             const struct nst_task *t, struct nst_db *db)
+{
+    struct nst_sql q;
+    size_t count = 0;
+    nst_sql_init(&q, t->arena);
+    nst_sql_add(&q, "DELETE FROM import_early WHERE task_id = ");
+    nst_sql_bind(&q, NST_INT(t->id));
+    nst_sql_add(&q, " AND pass IN (0, 1) AND at");
+    for (size_t i = 0; i < e->batch.count; i++)
+        nst_sql_in(&q, &count, NST_INT(e->of[i].at));
+    nst_sql_in_end(&q, count);
+    p->early -= (int64_t)e->batch.count;
+    return nst_sql_exec(NULL, db, &q);
+}
+
+static enum nst_err step_woken(struct ocl_import_place *p, struct nst_task *t, struct nst_db *db)
+{
+    struct early e;
+    early_init(&e, t->arena, BATCH_LINES);
+    NST_TRY(read_early(&e, t, db, 0, -1));
+    p->woken -= (int64_t)e.batch.count;
+    NST_TRY(follow(&e, t, db));
+    NST_TRY(take_out(p, &e, t, db));
+    return import(p, t, db, &e.batch, e.of);
+}
+
+/* ---- What they wait for is not in the file ---- */
+
+/* Others may have made it meanwhile: they are tried while one of them gets on, and then told. */
 static enum nst_err end_pass(struct ocl_import_place *p, struct nst_task *t, struct nst_db *db)
 {
     bool got_on = p->got_on > 0;
@@ -391,22 +480,22 @@ static enum nst_err end_pass(struct ocl_import_place *p, struct nst_task *t, str
                           NST_INT(t->id), NST_INT(p->pass)));
     p->early = p->early_next;
     p->early_next = 0;
-    if (p->early == 0 || (!got_on && has_more(p)))
-        return leave_early(p, t, db);
-    begin_pass(p, !got_on);
+    if (p->early > 0)
+        begin_pass(p, !got_on);
+    else
+        p->pass = p->is_last = 0;
     return NST_OK;
 }
 
 static enum nst_err step_early(struct ocl_import_place *p, struct nst_task *t, struct nst_db *db)
 {
-    struct ocl_import_line *of = NST_NEW_ARRAY(t->arena, struct ocl_import_line, EARLY_LINES);
-    struct ocl_batch batch = { .line = NST_NEW_ARRAY(t->arena, struct ocl_line, EARLY_LINES),
-                               .arena = t->arena };
-    NST_TRY(read_early(&batch, of, p, t, db));
-    if (batch.count == 0)
+    struct early e;
+    early_init(&e, t->arena, EARLY_LINES);
+    NST_TRY(read_early(&e, t, db, p->pass, p->pass_at));
+    if (e.batch.count == 0)
         return end_pass(p, t, db);
-    NST_TRY(import(p, t, db, &batch, of));
-    p->pass_at = of[batch.count - 1].at;
+    NST_TRY(import(p, t, db, &e.batch, e.of));
+    p->pass_at = e.of[e.batch.count - 1].at;
     return NST_OK;
 }
 
@@ -468,14 +557,16 @@ static void save(struct nst_task *t, const struct ocl_import_place *p)
 static enum nst_err step(struct nst_task *t, struct nst_db *db)
 {
     struct ocl_import_place p;
-    ocl_import_place_read(&p, t->place);
+    NST_TRY(read_place(&p, t));
     p.steps++;
     if (p.turn < 0)
         NST_TRY(step_counting(&p, t));
-    else if (p.pass == 0)
-        NST_TRY(step_batch(&p, t, db));
-    else
+    else if (p.pass > 0)
         NST_TRY(step_early(&p, t, db));
+    else if (p.woken > 0)
+        NST_TRY(step_woken(&p, t, db));
+    else
+        NST_TRY(step_batch(&p, t, db));
     save(t, &p);
     return NST_OK;
 }

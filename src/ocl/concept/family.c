@@ -222,6 +222,8 @@ static enum nst_err check_present(struct nst_req *rq, const struct codes *parent
         struct nst_str url = ocl_concept_url(rq->arena, home, parents->code[i]);
         if (has(present, parents->code[i]))
             continue;
+        if (rq->missing == NULL)
+            rq->missing_at = url;
         rq->missing = OCL_PARENT;
         e = nst_fail(rq, NST_E_INVALID, FIELD,
                      nst_strf(rq->arena, "%.*s is no concept of this source.", NST_FMT(url)));

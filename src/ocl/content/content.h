@@ -25,7 +25,8 @@ struct ocl_address {
  * without the slash at its end. False when it is none. In rq's arena. */
 bool ocl_read_address(struct ocl_address *out, struct nst_req *rq, struct nst_str text);
 
-/* What rq->missing says where all that is wrong with a write is a parent that is not there. */
+/* What rq->missing says where all that is wrong with a write is a parent that is not there; of
+ * several, rq->missing_at is the address of the first. */
 #define OCL_PARENT "parent concept"
 
 /* The address of a concept, in a. */
