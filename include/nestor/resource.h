@@ -194,7 +194,8 @@ struct nst_response {
     unsigned status;
     const char *doc;
     struct nst_content content;
-    const char *or_text; /* of 200: a media type as which it can leave as text instead; or NULL */
+    const char *or_text; /* media types, with blanks between, as which it can leave as text instead;
+                            or NULL */
 };
 
 /* What a view of one's own takes and answers. What the phases of the face refuse need not

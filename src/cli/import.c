@@ -12,39 +12,16 @@
 
 /* ---- Outcomes ---- */
 
-static FILE *open_report(struct import *im, const char *path)
-{
-    FILE *out = fopen(path, "we");
-    if (out == NULL)
-        fprintf(stderr, "nestor import: %s cannot be written: %s\n", path, strerror(errno));
-    im->failed |= out == NULL;
-    return out;
-}
-
-void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail,
-                   struct nst_str text)
-{
-    im->count[outcome]++;
-    if (!ocl_outcome_is_error(outcome))
-        return;
-    if (im->errors == NULL)
-        im->errors = open_report(im, im->errors_path);
-    if (im->errors != NULL && im->refused == NULL)
-        im->refused = open_report(im, im->refused_path);
-    if (im->errors == NULL || im->refused == NULL)
-        return;
-    fprintf(im->errors, "{\"line\":%zu,\"outcome\":\"%s\",\"errors\":%.*s}\n", line,
-            ocl_outcome_word(outcome), NST_FMT(detail.n > 0 ? detail : NST_STR("{}")));
-    if (text.p == NULL)
-        return; /* nothing of it can be given again */
-    fwrite(text.p, 1, text.n, im->refused);
-    fputc('\n', im->refused);
-}
-
 void import_record_batch(struct import *im, const struct import_batch *b)
 {
-    for (size_t i = 0; i < b->count; i++)
-        import_record(im, b->number[i], b->line[i].outcome, b->line[i].detail, b->text[i]);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct ocl_line *line = &b->line[i];
+        const struct import_refused refused = { b->number[i], line->outcome, line->detail,
+                                                b->given[i] };
+        im->count[line->outcome]++;
+        if (ocl_outcome_is_error(line->outcome))
+            import_report_add(im->report, ocl_import_turn(line->tree), &refused);
+    }
 }
 
 static int summary(struct import *im)
@@ -58,11 +35,15 @@ static int summary(struct import *im)
         errors += ocl_outcome_is_error((enum ocl_outcome)i) ? im->count[i] : 0;
     }
     if (im->dry_run)
-        puts("dry run: nothing was stored");
-    if (errors > 0)
-        printf("%zu of %zu lines were refused: %s has them, to be mended and imported, %s says "
-               "why, line by line\n",
-               errors, im->progress.count, im->refused_path, im->errors_path);
+        puts("dry run: nothing was stored; this is what would become of the lines");
+    if (im->dry_run && im->progress.count > IMPORT_BATCH)
+        puts("They were judged " NST_DIGITS(
+            IMPORT_BATCH) " at a time, so that one that needs "
+                          "another of the file may be told as refused; a rehearsal by a server "
+                          "judges all "
+                          "together (docs/import.md).");
+    struct nst_str said = nst_buf_str(&im->said);
+    fwrite(said.p, 1, said.n, stdout);
     return errors > 0 || im->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -91,7 +72,10 @@ static void record_fault(struct import *im, struct nst_arena *a, const struct oc
     nst_put_char(&b, ':');
     nst_json_put_str(&b, line->fault);
     nst_put_char(&b, '}');
-    import_record(im, line->number, OCL_INVALID, nst_buf_str(&b), line->text);
+    const struct import_refused refused = { line->number, OCL_INVALID, nst_buf_str(&b),
+                                            line->given };
+    im->count[OCL_INVALID]++;
+    import_report_add(im->report, REPORT_FAULTS, &refused);
 }
 
 static bool take_line(struct import *im, const struct ocl_line_text *line)
@@ -104,6 +88,7 @@ static bool take_line(struct import *im, const struct ocl_line_text *line)
     }
     b->line[b->count] = (struct ocl_line){ .tree = line->tree };
     b->text[b->count] = line->text;
+    b->given[b->count] = line->given;
     b->number[b->count++] = line->number;
     return b->count < IMPORT_BATCH || send_batch(im);
 }
@@ -129,9 +114,10 @@ static bool read_lines(struct import *im)
         struct ocl_line_text line;
         if (!ocl_lines_next(&line, im->lines, a))
             break;
-        if (is_its_turn(im, &line))
+        bool has_turn = is_its_turn(im, &line);
+        if (has_turn)
             good = take_line(im, &line);
-        else
+        if (!has_turn || line.tree == NULL)
             nst_arena_rewind(a, before);
     }
     if (ocl_lines_failure(im->lines) != 0) {
@@ -143,14 +129,41 @@ static bool read_lines(struct import *im)
 }
 
 /* Beside the file; those of standard input are called import. */
-static void name_reports(struct import *im, const char *path)
+static void begin_report(struct import *im, const char *path)
 {
     const char *base = strcmp(path, "-") == 0 ? "import" : path;
-    im->errors_path =
-        im->o->errors != NULL ? im->o->errors : nst_strf(im->o->arena, "%s.errors.jsonl", base).p;
-    im->refused_path = im->o->errors != NULL
-                           ? nst_strf(im->o->arena, "%s.refused.jsonl", im->o->errors).p
-                           : nst_strf(im->o->arena, "%s.refused.jsonl", base).p;
+    struct nst_mark before = nst_arena_mark(im->batch[0].arena);
+    bool is_table = ocl_lines_header(im->lines, im->batch[0].arena).p != NULL;
+    nst_arena_rewind(im->batch[0].arena, before);
+    if (im->o->errors != NULL)
+        base = im->o->errors;
+    im->report = import_report_new(im->o->arena, base, im->o->errors, is_table);
+}
+
+static bool end_report(struct import *im, bool has_ended)
+{
+    struct nst_str said;
+    const struct import_ending how = {
+        .header = ocl_lines_header(im->lines, im->o->arena),
+        .total = im->progress.count - im->lines_before,
+        .has_ended = has_ended,
+        .is_trial = im->dry_run,
+    };
+    bool good = import_report_finish(&said, im->report, &how);
+    nst_put(&im->said, said);
+    import_report_free(im->report);
+    im->report = NULL;
+    im->lines_before = im->progress.count;
+    im->failed |= !good;
+    return good;
+}
+
+static void say_stopped(const struct import *im)
+{
+    fprintf(stderr, "nestor import: stopped after line %zu%s%s. What was stored is whole; %s.\n",
+            im->number, im->stopped_by != NULL ? ": " : "",
+            im->stopped_by != NULL ? im->stopped_by : "",
+            im->go_on != NULL ? im->go_on : "run the same command again to go on");
 }
 
 static int import_file(struct import *im, const char *path)
@@ -159,7 +172,7 @@ static int import_file(struct import *im, const char *path)
     im->failed |= !good;
     if (!good)
         return EXIT_FAILED;
-    name_reports(im, path);
+    begin_report(im, path);
     im->read_before = im->progress.size;
     im->progress.size += (int64_t)ocl_lines_size(im->lines);
     for (im->turn = 0; good && im->turn < OCL_IMPORT_TURNS; im->turn++)
@@ -167,13 +180,13 @@ static int import_file(struct import *im, const char *path)
     /* Once for the last lines, once more to have both batches back. */
     good &= send_batch(im);
     good &= send_batch(im);
+    if (good)
+        im->progress.bytes = im->progress.size; /* blanks at the end are no line */
+    bool is_told = end_report(im, good);
     import_close_lines(im);
     if (!good)
-        fprintf(stderr,
-                "nestor import: stopped after line %zu. What was stored is whole; run the same "
-                "command again to go on.\n",
-                im->number);
-    return good ? EXIT_DONE : EXIT_FAILED;
+        say_stopped(im);
+    return good && is_told ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ---- Into a store ---- */
@@ -193,7 +206,9 @@ static enum nst_err store_batch(struct nst_db *db, void *arg)
 static void batch_stored(enum nst_err err, void *arg)
 {
     struct import_batch *b = arg;
-    if (b->lines.again) {
+    /* A store that cannot even begin leaves `again` as it was. */
+    if (b->lines.again && err == NST_E_PRECONDITION) {
+        b->lines.again = false;
         nst_store_submit(b->im->site->store, NST_MODE_WRITE, store_batch, batch_stored, b);
         return;
     }
@@ -237,10 +252,6 @@ static int import_files(struct import *im)
     for (size_t i = 0; i < im->o->rest_count && status == EXIT_DONE; i++)
         status = import_file(im, im->o->rest[i]);
     int counted = summary(im);
-    if (im->errors != NULL)
-        fclose(im->errors);
-    if (im->refused != NULL)
-        fclose(im->refused);
     return status != EXIT_DONE ? status : counted;
 }
 
@@ -266,6 +277,7 @@ static struct import *import_new(struct cli_options *o)
 {
     struct import *im = NST_NEW(o->arena, struct import);
     im->o = o;
+    nst_buf_init(&im->said, o->arena, SIZE_MAX / 4);
     im->dry_run = o->dry_run;
     im->progress =
         (struct cli_progress){ .what = "lines", .started = nst_ticks(), .is_quiet = o->quiet };
@@ -311,6 +323,8 @@ static int import_run(int argc, char **argv)
         status = undo(&o);
     } else if (o.rest_count == 0) {
         status = cli_misuse(&cli_import, "a FILE is needed, or - for standard input");
+    } else if (o.rest_count > 1 && o.errors != NULL) {
+        status = cli_misuse(&cli_import, "--errors names the reports of one FILE");
     } else {
         struct import *im = import_new(&o);
         cli_stop_on_signals();
@@ -331,10 +345,11 @@ const struct cli_verb cli_import = {
     .help =
         "Reads JSON lines, an array of such objects, a CSV table, the export of a version, or\n"
         "a ZIP file with one of these (docs/import.md); - is standard input.\n"
-        "Lines that are refused go to FILE.refused.jsonl, to be mended and imported, and their\n"
-        "numbers and reasons to FILE.errors.jsonl; the others are stored. With --errors X they\n"
-        "go to X.refused.jsonl and X. Importing a file again changes nothing, so an import that\n"
-        "was cut short is simply repeated.\n"
+        "Lines that are refused go to FILE.refused.jsonl, rows of a table to FILE.refused.csv, to\n"
+        "be mended and imported, and their numbers and reasons to FILE.errors.jsonl; the others\n"
+        "are stored. With --errors X they go to X.refused.jsonl and X. What was refused before\n"
+        "and is changed since is kept under another name. Importing a file again changes nothing,\n"
+        "so an import that was cut short is simply repeated.\n"
         "A store is written as NAME (default: the first superuser), a server as the token's\n"
         "user.\n"
         "--undo takes back what an import of POST /v2/importers/bulk-import/ did, but for what "

@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "ocl/import.h"
 #include "ocl/lines/lines.h"
+#include "import_report.h"
 #include "progress.h"
 
 #include <pthread.h>
@@ -16,7 +17,7 @@
 struct import_batch {
     struct nst_arena *arena;
     struct ocl_line line[IMPORT_BATCH];
-    struct nst_str text[IMPORT_BATCH];
+    struct nst_str text[IMPORT_BATCH], given[IMPORT_BATCH]; /* as the reader has them */
     size_t number[IMPORT_BATCH];
     size_t count;
     struct import *im;
@@ -44,16 +45,13 @@ struct import {
     int64_t read_before; /* bytes of the files before it */
     unsigned turn;       /* of the lines that are read (V610) */
     size_t number, count[OCL_OUTCOME_COUNT];
-    const char *errors_path, *refused_path;
-    FILE *errors, *refused; /* reasons, and the lines as they came */
+    struct import_report *report; /* of the file that is read */
+    struct nst_buf said;          /* of the files before it */
+    size_t lines_before;          /* of these */
     bool dry_run, failed;
+    const char *stopped_by, *go_on; /* why it stopped, and what to do; NULL: as usual */
     struct cli_http *client; /* over HTTP only */
 };
-
-/* Count an outcome; an error and its line go to the two files of what was refused.
- *   text  of the line, to be given again; null: it cannot be */
-void import_record(struct import *im, size_t line, enum ocl_outcome outcome, struct nst_str detail,
-                   struct nst_str text);
 
 /* Open a file of lines, "-" being standard input, as im->lines. False after saying why it is no
  * such file. */

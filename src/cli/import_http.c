@@ -60,6 +60,10 @@ static bool send_to_server(struct import *im, struct import_batch *b)
     if (answer.status == 200 && read_results(im, b, answer.body))
         return true;
     cli_http_fail(im->o, &cli_import, &answer);
+    if (answer.status == 401) {
+        im->stopped_by = "the token was refused";
+        im->go_on = "the same command goes on with a token that is good";
+    }
     return false;
 }
 

@@ -63,7 +63,8 @@ static const struct option options[] = {
            "where outcomes go (FILE.csv.outcomes.csv): --outcomes today.csv"),
     SWITCH("--resume", resume, "go on after the last row that has its outcome"),
     OPTION("--errors", "FILE", errors,
-           "for the reasons of refused lines, which go to FILE.refused.jsonl: --errors why.jsonl"),
+           "for the reasons of refused lines, which go to FILE.refused.jsonl (.csv): --errors "
+           "why.jsonl"),
     OPTION("--only", "NAME", only, "one kind of items: --only programs"),
     SWITCH("--all", all, "of every program"),
     SWITCH("--courses", courses, "rows of courses, not of programs"),

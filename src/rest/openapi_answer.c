@@ -281,8 +281,11 @@ static void put_own_document(struct nst_buf *out, const struct nst_endpoint_meth
     if (view == nst_list)
         end_list(out, face);
     nst_put_char(out, '}');
-    if (r->or_text != NULL)
-        nst_putf(out, ",\"%s\":{\"schema\":{\"type\":\"string\"}}", r->or_text);
+    struct nst_str rest = nst_str_z(r->or_text);
+    while (rest.p != NULL) {
+        struct nst_str media = nst_str_cut(&rest, ' ');
+        nst_putf(out, ",\"%.*s\":{\"schema\":{\"type\":\"string\"}}", NST_FMT(media));
+    }
     put_other_forms(out, op, view);
     nst_put_char(out, '}');
 }
@@ -290,7 +293,7 @@ static void put_own_document(struct nst_buf *out, const struct nst_endpoint_meth
 static void put_own_content(struct nst_buf *out, const struct nst_endpoint_method *op,
                             const struct nst_response *r)
 {
-    if (r->status == 200 && r->content.media == NULL)
+    if ((r->status == 200 || r->or_text != NULL) && r->content.media == NULL)
         put_own_document(out, op, r);
     else
         nst_put_content(out, &r->content, op->action);

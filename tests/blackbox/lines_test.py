@@ -40,7 +40,7 @@ class Forms:
             f.write(content)
             f.flush()
             p = subprocess.run([self.probe, f.name, *words], capture_output=True, check=False,
-                               encoding="utf-8", timeout=limit)
+                               encoding="utf-8", errors="surrogateescape", timeout=limit)
         assert p.returncode in (0, 1), f"{p.returncode}: {p.stderr[-2000:]}{p.stdout[-300:]}"
         return p
 
@@ -66,6 +66,14 @@ class Forms:
         missing = [w for w in words if w not in p.stdout]
         assert not missing, f"{missing} not in {p.stdout!r}"
         assert len(p.stdout.splitlines()) == 1, p.stdout
+
+    def given(self, content, mended=""):
+        """The faulty lines as they come back; who reads them again, and one that is mended, has as
+        many."""
+        back = self.run_probe(content, "--give").stdout
+        again = self.run_probe((back + mended).encode("utf-8", "surrogateescape"), "--give").stdout
+        assert again == back, f"refused at first, and then not: {back!r} {again!r}"
+        return back
 
     # ---- JSON ----
 
@@ -253,7 +261,7 @@ class Forms:
         for title in ("attr:b:bool", "attr:c:int", "attr:d:float", "attr:f:json", "attr_value[1]"):
             assert f'Line 2, column "{title}"' in lines[0]["fault"], (title, lines[0]["fault"])
         assert lines[0]["key"] == "attr:b:bool", lines
-        assert json.loads(lines[0]["text"])["extras"]["c"] == "5.5", lines
+        assert lines[0]["given"] == "A,1,maybe,5.5,x,,{,,,,v", lines
         line, = self.read("id,attr:k,attr_key[1],attr_value[1]\nA,1,k,2")
         assert "same key" in line["fault"], line
 
@@ -318,11 +326,60 @@ class Forms:
         assert [line["tree"] and line["tree"]["id"] for line in lines] == \
             ["A", None, "C", "D", None, None], lines
         assert "Line 3" in lines[1]["fault"] and "quote" in lines[1]["fault"], lines[1]
-        assert json.loads(lines[1]["text"]) == 'Concept,B,LAB,S,T,"b', lines[1]
+        assert lines[1]["given"] == 'Concept,B,LAB,S,T,"b', lines[1]
         assert lines[4]["key"] == "resource_type" and "Collection" in lines[4]["fault"], lines[4]
         assert "cell 7" in lines[5]["fault"], lines[5]
-        lines = self.read((HEAD + "\nConcept,A,LAB,S,T,").encode() + b"\xff\nConcept,B,LAB,S,T,b")
-        assert "UTF-8" in lines[0]["fault"] and lines[1]["tree"]["id"] == "B", lines
+
+    def test_what_is_refused_comes_back_and_is_refused_again(self):
+        """Rows as they came, behind the first line; until they are mended."""
+        for mark, end, begin in (("", "\n", ""), ("\ufeff", "\r\n", ""), ("\ufeff", "\n", "sep=;\n"),
+                                 ("", "\n", "\n")):
+            head = mark + begin + "resource_type;id;owner_id;source;attr:n:int;name;map_to_concept_url[1]"
+            bad = ["Consept;A;LAB;S;1;a", "Concept;B;LAB;S;x;b;/c/", "Concept;C;LAB;S;1;c;/c/;more",
+                   'Concept;D;LAB;S;1;"d\ne";/c/;more', ";E;LAB;S;;e\"", "Source;F;LAB;;;f;/g/",
+                   "Concept,G,LAB,S,1,g,/c/"]
+            good = "Concept;Z;LAB;S;1;z;"
+            text = end.join([head, good, *[line for one in bad for line in (one, good)], ""])
+            assert self.given(text) == "\n".join([head, *bad, ""]), self.given(text)
+        lines = self.read(text)
+        faults = " ".join(line["fault"] for line in lines if line["fault"])
+        assert "separated by ," in faults, faults
+        mended = self.given(text).replace("Consept", "Concept").split("\n")[:3]
+        assert self.trees("\n".join(mended))[0]["id"] == "A"
+        lines = [json.dumps(ORG), "[1]", "{x", '"y"', "\udcff{}"]
+        assert self.given("\n".join(lines).encode("utf-8", "surrogateescape"), lines[0]) == \
+            "[1]\n{x\n\"y\"\n\udcff{}\n"
+
+    def test_lines_may_begin_with_what_looks_like_an_array(self):
+        for first in ("[1]", '[{"a": 1}]', "[1, 2", "[{"):
+            lines = self.read("\n".join([first, json.dumps(ORG), ""]))
+            assert [line["tree"] for line in lines] == [None, ORG], lines
+            assert lines[0]["given"] == first, lines
+        self.refused('[{"a": 1},\n{"b": 2}\n', "array")
+        self.refused('[\n{"a": 1}\n', "array")
+
+    def test_text_that_is_not_utf_8(self):
+        """Of a table it is a fault of the file; else of its line, which comes back byte for byte."""
+        table = (HEAD + "\nConcept,A,LAB,S,T,").encode() + b"\xff\nConcept,B,LAB,S,T,b"
+        self.refused(table, "table that is not UTF-8", "line 2, byte 19", "iconv -f CP1252")
+        self.refused(b"id,name,attr:caf\xe9\nA,b", "not UTF-8", "line 1, byte 17", "iconv")
+        for size in (65530, 65536, 200000):
+            good = "id,name,concept_class\nA,b,c\n" + "B," + "\u20ac" * (size // 3) + ",c\n"
+            assert len(self.trees(good)) == 2
+            for end in (b"\xe2", b"\x82", b"\xe2\x82"):
+                self.refused(good.encode() + b"C," + end, "line 4, byte 3")
+        bad = b'{"id": "caf\xe9"}'
+        lines = self.read(b"\n".join([json.dumps(ORG).encode(), bad, json.dumps(ORG).encode()]))
+        assert [line["tree"] for line in lines] == [ORG, None, ORG], lines
+        assert "line 2" in lines[1]["fault"] and "not UTF-8" in lines[1]["fault"], lines
+        assert "iconv" in lines[1]["fault"], lines
+
+    def test_spreadsheets_are_named(self):
+        for name, word in (("xl/workbook.xml", ".xlsx"), ("META-INF/manifest.xml", ".ods")):
+            sheet = self.pack(("[Content_Types].xml", "<a/>"), (name, "<b/>"))
+            self.refused(sheet, word, "CSV", "UTF-8")
+        self.refused(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, ".xls)", "CSV UTF-8")
+        self.refused("resource_type|id|owner_id\nConcept|A|LAB\n", "separated by |", "semicolons")
 
     def test_columns(self):
         self.refused(HEAD + ",nonsense,names\nConcept,A", "\"nonsense\", \"names\"", "not known")
@@ -535,11 +592,17 @@ class Moves:
                 p.stdout + p.stderr
             with open(path + ".errors.jsonl", encoding="utf-8") as f:
                 assert json.load(f)["line"] == 4
-            with open(path + ".refused.jsonl", encoding="utf-8") as f:
-                mended = {**json.load(f), "from_concept_url": URL + "concepts/B/",
-                          "to_concept_url": URL + "concepts/A/"}
-            p = site.run("import -", stdin=json.dumps(mended))
+            with open(path + ".refused.csv", encoding="utf-8") as f:
+                refused = f.read()
+            head, row, end = refused.split("\n")
+            assert head + "\n" in table and row == "Mapping,LAB,S,m,,,,,," and not end, refused
+            p = site.run("import -", stdin=refused)
+            assert "invalid: 1" in p.stdout, p.stdout
+            mended = head + ",from_concept_url,to_concept_url\n" + \
+                f"{row},{URL}concepts/B/,{URL}concepts/A/\n"
+            p = site.run("import -", stdin=mended)
             assert "created: 1" in p.stdout, p.stdout
+            assert not os.path.exists(site.path("import.refused.csv")), "misleads"
             p = site.run("import", path)
             assert "exists: 3" in p.stdout and "unchanged: 3" in p.stdout, p.stdout
 

@@ -199,11 +199,12 @@ class Cases:
             assert wait_for(client, task["id"])["summary"]["unchanged"] == 700
             for body, why in (
                     (multipart([("file", "x", b"")]), "No content to import"),
-                    (multipart([("other", None, b"x")]), "No content to import"),
+                    (multipart([("other", None, b"x")]), 'option "other"'),
                     (multipart([("file", "x", b"\x00\x01")]), "Failed to parse input. ("),
                     (multipart([("file_url", None, b"http://127.0.0.1/")]), "tasks.fetch"),
                     (multipart([("import_type", None, b"npm")]), 'option "import_type"'),
-                    (multipart([("parallel", None, b"x" * 100)]), "parallel must be")):
+                    (multipart([("parallel", None, b"x" * 100)]), "parallel must be"),
+                    (multipart([("updateIfExists", None, b"no")]), 'option "updateIfExists"')):
                 refused = post(client, body, status=400, **form)
                 assert why in refused["exception"], (why, refused)
             for body in (b"", b"--frontier", b"--frontier\r\n\r\n", multipart([])[:-6],
@@ -538,6 +539,77 @@ class Cases:
             assert a.status == 200 and a.json()["state"] == "REVOKED", str(a)
             assert client.ask("DELETE", f"/v2/tasks/{key}/").status == 400
 
+    def test_what_is_refused_of_an_import_that_is_not_whole(self):
+        """While it runs it is told that there is nothing yet; of one that was cancelled there are
+        those so far, and it counts down no more."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            key = post(client, text_of([line("Nothing"), *owners(), line("Concept", id="bad")] +
+                                       [concept(i) for i in range(20000)]))["id"]
+            while (task_of(client, key)["summary"] or {"created": 0})["created"] < 300:
+                time.sleep(0.01)
+            a = client.ask("GET", IMPORT + f"?task={key}&result=refused")
+            assert a.status == 202 and a.body.startswith(b"The import is not over"), str(a)
+            assert "text/plain" in a.headers["Content-Type"], str(a)
+            client.expect(204, "DELETE", f"/v2/tasks/{key}/")
+            a = client.expect(200, "GET", IMPORT + f"?task={key}&result=refused")
+            assert a.body == text_of([line("Nothing"), line("Concept", id="bad")]), a.body[:300]
+            task = task_of(client, key)
+            assert "lines" in task["message"] and "left" not in task["message"], task
+            key = post(client, text_of(owners()), path=IMPORT + "?rehearse=true")["id"]
+            site.execute(f"UPDATE task SET state = 'REVOKED' WHERE key = '{key}'")
+            a = client.ask("GET", IMPORT + f"?task={key}&result=refused")
+            assert a.status == 400 and "rehearsal was ended" in a.json()["exception"], str(a)
+
+    def test_refused_lines_come_back_as_they_came(self):
+        """Rows of a table as a table, whatever of them was refused; lines byte for byte."""
+        head = "resource_type,id,name,owner_id,source,concept_class,map_to_concept_id[1],attr:n:int"
+        bad = ["Consept,A,a,WHO,S,Diagnosis,,", "Concept,C1,b,WHO,S,Diagnosis,,x",
+               'Concept,D,"d\n""e""",WHO,none,Diagnosis,D1,', "Concept,E,e,WHO,S,Diagnosis,,,more"]
+        good = "Concept,G,g,WHO,S,Diagnosis,,1"
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            wait_for(client, post(client, text_of(owners()))["id"])
+            table = "\n".join([head, bad[0], bad[1], good, bad[2], bad[3], ""]).encode()
+            for words in ("", "?rehearse=true"):
+                key = post(client, table, path=IMPORT + words)["id"]
+                assert wait_for(client, key)["summary"]["invalid"] == 5
+                a = client.expect(200, "GET", IMPORT + f"?task={key}&result=refused")
+                assert "text/csv" in a.headers["Content-Type"], str(a)
+                assert a.body == "\n".join([head, *bad, ""]).encode(), a.body
+            told = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+            assert sorted({e["content"] for e in told["invalid"]}) == sorted(bad), told
+            key = post(client, a.body)["id"]
+            assert wait_for(client, key)["summary"]["invalid"] == 5
+            key = post(client, (head + "\n" + good + "\n").encode())["id"]
+            wait_for(client, key)
+            a = client.expect(200, "GET", IMPORT + f"?task={key}&result=refused")
+            assert a.body == b"", a.body
+            lines = [b'{"id": "caf\xe9\xc3\xa9"}', b'\x01{"id": 1', b'"\x00"']
+            key = post(client, text_of(owners()) + b"\n".join(lines))["id"]
+            assert wait_for(client, key)["summary"]["invalid"] == 3
+            a = client.expect(200, "GET", IMPORT + f"?task={key}&result=refused")
+            assert a.body == b"\n".join(lines) + b"\n", a.body
+            told = client.expect(200, "GET", IMPORT + f"?task={key}&result=json").json()
+            assert told["invalid"][0]["content"] == '{"id": "caf\ufffd\u00e9"}', told
+            assert "not UTF-8" in told["invalid"][0]["errors"]["detail"], told
+
+    def test_an_import_of_another_release(self):
+        """How far it is stands in another way: it ends with a reason, instead of going on wrongly."""
+        with self.site() as site:
+            site.init()
+            with site.serve("--set", "tasks.slots=0") as server:
+                client = server.client()
+                keys = [post(client, text_of(owners(s)))["id"] for s in "STU"]
+            for key, place in zip(keys, ("0 1 2", "v1 0 0", "v0 " + "0 " * 30)):
+                site.execute(f"UPDATE task SET place = '{place}' WHERE key = '{key}'")
+            with site.serve() as server:
+                client = server.client()
+                for key in keys:
+                    task = wait_for(client, key)
+                    assert task["state"] == "FAILURE", task
+                    assert "another release" in task["error_message"], task
+
     def test_progress_is_told(self):
         """Rows a second and the time left."""
         with self.site() as site, site.init().serve() as server:
@@ -571,6 +643,30 @@ class Cases:
             edges = site.query("SELECT count(*) FROM concept_parent WHERE rev_to = "
                                "9223372036854775807")
             assert edges == [("700",)], edges
+            assert site.query("SELECT count(*) FROM import_early") == [("0",)]
+
+    def test_parents_behind_versions(self):
+        """V610: a line waits for its parent alone, not for the end; a version has what stood before
+        it and had its parents by then, and what waits in vain is told once."""
+        with self.site() as site, site.init().serve() as server:
+            client = server.client()
+            def below(n, parent, **members):
+                return {**concept(n, parent_concept_urls=[
+                    f"/orgs/WHO/sources/S/concepts/{parent}/"]), **members}
+            def version(n):
+                return line("Source Version", owner="WHO", source="S", id=f"v{n}")
+            lines = owners() + [below(i, f"C{i + 1}") for i in range(600)] + [version(1)]
+            lines += [concept(600), version(2), below("a%20b", "C600")]
+            lines += [below("late", "C0", owner="/orgs/WHO/"), version(3), below("never", "Cnever2")]
+            lines += [below("never2", "none"), below("both", "Cx", source="/orgs/WHO/sources/S/")]
+            lines[-1]["parent_concept_urls"].append("/orgs/WHO/sources/S/concepts/Cy")
+            lines += [concept("y"), concept("x"), version(4)]
+            key = post(client, text_of(lines))["id"]
+            task = wait_for(client, key)
+            assert task["summary"]["created"] == 612 and task["summary"]["invalid"] == 2, task
+            for n, count in ((1, 0), (2, 601), (3, 603), (4, 606)):
+                a = client.expect(200, "GET", f"/v2/orgs/WHO/sources/S/v{n}/concepts/?limit=1")
+                assert a.headers["num_found"] == str(count), (n, a.headers["num_found"])
             assert site.query("SELECT count(*) FROM import_early") == [("0",)]
 
     def test_a_million_is_not_needed_to_see_that_memory_is_bounded(self):

@@ -16,11 +16,13 @@
 #define LOOKED_MAX   ((uint64_t)16 << 20) /* of one that is read at once, to tell what is wrong */
 #define OPTION_MAX   URL_MAX              /* bytes of an option in a form */
 #define URL_MAX      2000
+#define NAME_SHOWN   64  /* bytes of an unknown option's name */
 #define WAITING_MAX  100 /* imports of one user that are not over */
 #define WAITING_GB   8   /* of their files */
 #define COPY_STEP    ((size_t)1 << 20)
 #define QUEUE_MAX    100 /* bytes of a queue's name */
 #define PARALLEL_MAX 100
+#define PLAIN_TEXT   "text/plain" /* what tells that an import is not over */
 
 /* What a request asks for; made by `prepare`, outside of the store. */
 struct order {
@@ -116,7 +118,13 @@ static enum nst_err read_option(struct order *o, struct nst_req *rq, struct nst_
         return read_switch(&o->rehearses, rq, "rehearse", value);
     if (nst_str_eq(name, NST_STR("file_url")))
         return read_url(o, rq, value);
-    return NST_OK;
+    struct nst_str shown = nst_str_slice(name, 0, NAME_SHOWN);
+    return refuse(
+        rq, NST_E_INVALID,
+        nst_strf(rq->arena,
+                 "The option \"%.*s\" is not known; there are update_if_exists, rehearse, "
+                 "parallel and file_url.",
+                 NST_FMT(shown)));
 }
 
 static bool is_queue(struct nst_str name)
@@ -494,6 +502,33 @@ static enum nst_err find_import(struct ocl_task **task, struct nst_req *rq, stru
     return e;
 }
 
+/* Whoever keeps the answer in a file must see that it is none of lines. */
+static enum nst_err answer_not_yet(struct nst_req *rq, const struct ocl_task *task)
+{
+    nst_putf(
+        &rq->x->out,
+        "The import is not over (%.*s%s%.*s). What it refused is told when it is, or when it is "
+        "cancelled.\n",
+        NST_FMT(task->state), task->message.n > 0 ? ", " : "", NST_FMT(task->message));
+    rq->x->status = 202;
+    rq->x->content_type = NST_STR(PLAIN_TEXT "; charset=utf-8");
+    return NST_OK;
+}
+
+/* Of one that has failed or was cancelled those of what it did; a rehearsal tells at its end. */
+static enum nst_err show_refused(struct nst_req *rq, const struct ocl_task *task)
+{
+    bool is_rehearsal = nst_str_eq(task->name, nst_str_z(ocl_rehearsal_task.name));
+    bool is_whole = is(task, NST_TASK_SUCCESS);
+    bool is_over = is_whole || is(task, NST_TASK_FAILURE) || is(task, NST_TASK_REVOKED);
+    if (!is_over)
+        return answer_not_yet(rq, task);
+    if (is_rehearsal && !is_whole)
+        return refuse(rq, NST_E_INVALID,
+                      NST_STR("The rehearsal was ended before it could tell of its lines."));
+    return ocl_import_answer_refused(rq, task);
+}
+
 static enum nst_err show_import(struct nst_req *rq)
 {
     struct nst_str key = nst_query_value(rq, "task");
@@ -502,6 +537,8 @@ static enum nst_err show_import(struct nst_req *rq)
     if (key.p == NULL)
         return nst_list_of(rq, &ocl_task_sets[OCL_IMPORTS], NULL);
     NST_TRY(find_import(&task, rq, key));
+    if (nst_str_eq(form, NST_STR("refused")))
+        return show_refused(rq, task);
     bool is_done = is(task, NST_TASK_SUCCESS);
     if (is_done && form.n > 0)
         return ocl_import_answer(rq, task, form);
@@ -562,13 +599,17 @@ static const struct nst_parameter get_parameter[] = {
     { "task", NULL, "Of which import; left out, all of the caller are listed." },
     { "result", "{\"type\":\"string\",\"enum\":[\"json\",\"report\",\"all\",\"refused\"]}",
       "Of one that is over: its lines by their outcome, a line of words, both; or the lines that "
-      "were refused, as they came. Left out: the task, with its counters." },
+      "were refused, as they came, also of one that failed or was cancelled. Left out: the task, "
+      "with its counters." },
     { "username", NULL, "Only imports of that user." },
     { 0 },
 };
 static const struct nst_response get_response[] = {
-    { 200, "The task, its result, or a list.", { .schema = "{}" }, .or_text = OCL_IMPORT_LINES },
-    { 202, "It is not over.", { .schema = TASK } },
+    { 200,
+      "The task, its result, or a list.",
+      { .schema = "{}" },
+      .or_text = OCL_IMPORT_LINES " " OCL_IMPORT_TABLE },
+    { 202, "It is not over.", { .schema = TASK }, .or_text = PLAIN_TEXT },
     { 400, "It failed.", { .schema = "{\"type\":\"object\"}" } },
     { 404, "There is none of that name.", { .schema = REASON } },
     { 0 },

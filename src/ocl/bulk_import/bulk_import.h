@@ -24,7 +24,9 @@ bool ocl_address_is_public(const struct sockaddr *address);
 NST_CHECKED enum nst_err ocl_import_fetch(struct nst_task *t, struct nst_str url,
                                           const char *path);
 
-#define OCL_IMPORT_LINES "application/x-ndjson" /* media type of refused lines */
+/* Media types of refused lines: of a table, of other files. */
+#define OCL_IMPORT_TABLE "text/csv"
+#define OCL_IMPORT_LINES "application/x-ndjson"
 
 /* How far an import is: numbers alone, saved as they stand here; what is counted by its word. Who
  * changes what stands before that, or what it means, changes OCL_IMPORT_PLACE. */
@@ -56,7 +58,8 @@ int64_t ocl_import_total(const struct ocl_import_place *p);
 /* A line of a batch beside what the importer knows of it. */
 struct ocl_import_line {
     int64_t at, line;    /* as in the tables */
-    struct nst_str text; /* as it came; null: too long to keep */
+    struct nst_str text;  /* JSON; of a faulty line of no use */
+    struct nst_str given; /* what comes back where it is refused; null: too long to keep */
 };
 
 /* Keep what became of a batch, and count it in the place: lines that are early are put off, if the
@@ -73,11 +76,27 @@ NST_CHECKED enum nst_err ocl_import_keep(struct ocl_import_place *p, const struc
 NST_CHECKED enum nst_err ocl_effects_keep(const struct nst_task *t, struct nst_db *db,
                                           const struct ocl_effects *effects, int64_t step);
 
+/* Keep what stands before the refused lines that come back; null: nothing.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_import_keep_header(const struct nst_task *t, struct nst_db *db,
+                                                struct nst_str header);
+
 /* Append the counters of V612 as JSON; the same in a line of words.
  *   elapsed  microseconds */
 void ocl_import_put_counters(struct nst_buf *out, const struct ocl_import_place *p,
                              int64_t elapsed);
 void ocl_import_put_words(struct nst_buf *out, const struct ocl_import_place *p, int64_t elapsed);
+
+/* What `content` of a refused line holds, in a: the bytes as they came. Those that are no text of the
+ * store are kept as hexadecimal digits behind OCL_IMPORT_BYTES. Null stays null. */
+#define OCL_IMPORT_BYTES "\x01"
+struct nst_str ocl_import_content_put(struct nst_arena *a, struct nst_str given);
+struct nst_str ocl_import_content_read(struct nst_arena *a, struct nst_str content);
+
+/* The view of the refused lines alone, of an import that is over or was ended: as they came, and of a
+ * table behind its first line.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_import_answer_refused(struct nst_req *rq, const struct ocl_task *task);
 
 /* The view of what became of an import that is over (V606): line by line, in pieces, or in words.
  *   format  what the query asks for as result

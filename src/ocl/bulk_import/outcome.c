@@ -1,6 +1,51 @@
 /* What became of the lines of an import, kept in the transaction that did it. */
 #include "bulk_import.h"
 
+/* ---- What comes back ---- */
+
+struct nst_str ocl_import_content_put(struct nst_arena *a, struct nst_str given)
+{
+    struct nst_buf b;
+    bool is_text =
+        given.p == NULL || (nst_utf8_valid(given) && nst_str_find(given, '\0') == given.n &&
+                            !nst_str_starts(given, NST_STR(OCL_IMPORT_BYTES)));
+    if (is_text)
+        return given;
+    nst_buf_init(&b, a, SIZE_MAX);
+    nst_put_lit(&b, OCL_IMPORT_BYTES);
+    nst_put_bytes_hex(&b, (const unsigned char *)given.p, given.n);
+    return nst_buf_str(&b);
+}
+
+static unsigned digit(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+struct nst_str ocl_import_content_read(struct nst_arena *a, struct nst_str content)
+{
+    if (!nst_str_starts(content, NST_STR(OCL_IMPORT_BYTES)))
+        return content;
+    char *p = nst_alloc_text(a, content.n / 2);
+    for (size_t i = 0; i < content.n / 2; i++)
+        p[i] = (char)(digit(content.p[2 * i + 1]) << 4 | digit(content.p[2 * i + 2]));
+    return (struct nst_str){ p, content.n / 2 };
+}
+
+/* It stands before the first line, and is none: no outcome has this name. */
+enum nst_err ocl_import_keep_header(const struct nst_task *t, struct nst_db *db,
+                                    struct nst_str header)
+{
+    if (header.p == NULL)
+        return NST_OK;
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO import_refused (task_id, at, line, outcome, errors, content) "
+                         "VALUES ($1, -1, 0, 'header', '', $2)",
+                         NST_INT(t->id), NST_TEXT(header));
+}
+
+/* ---- A batch ---- */
+
 /* What is kept of a batch. */
 struct keeping {
     struct ocl_import_place *place;
@@ -28,14 +73,13 @@ static enum nst_err keep_refused(struct keeping *k, const struct ocl_line *line,
                                  const struct ocl_import_line *of)
 {
     struct nst_str errors = line->detail.n > 0 ? line->detail : NST_STR("{}");
-    bool is_text = of->text.p != NULL && nst_utf8_valid(of->text) &&
-                   memchr(of->text.p, '\0', of->text.n) == NULL;
+    struct nst_str content = ocl_import_content_put(k->task->arena, of->given);
     return nst_exec_with(NULL, k->db,
                          "INSERT INTO import_refused (task_id, at, line, outcome, errors, content) "
                          "VALUES ($1, $2, $3, $4, $5, $6)",
                          NST_INT(k->task->id), NST_INT(of->at), NST_INT(of->line),
                          NST_TEXT(nst_str_z(ocl_outcome_word(line->outcome))), NST_TEXT(errors),
-                         is_text ? NST_TEXT(of->text) : NST_NULL);
+                         NST_TEXT(content));
 }
 
 static enum nst_err put_off(struct keeping *k, const struct ocl_line *line,
@@ -43,12 +87,14 @@ static enum nst_err put_off(struct keeping *k, const struct ocl_line *line,
 {
     k->place->early_next += k->place->pass > 0;
     k->place->early += k->place->pass == 0;
+    bool is_same = nst_str_eq(of->given, of->text);
     return nst_exec_with(
         NULL, k->db,
-        "INSERT INTO import_early (task_id, pass, at, line, content, makes, awaits) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO import_early (task_id, pass, at, line, content, makes, awaits, given) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         NST_INT(k->task->id), NST_INT(k->place->pass + 1), NST_INT(of->at), NST_INT(of->line),
-        NST_TEXT(of->text), NST_INT((int64_t)line->makes), NST_INT((int64_t)line->awaits));
+        NST_TEXT(of->text), NST_INT((int64_t)line->makes), NST_INT((int64_t)line->awaits),
+        is_same ? NST_NULL : NST_TEXT(of->given));
 }
 
 /* Lines that wait for concepts of this batch have their turn next. */

@@ -123,7 +123,7 @@ static enum nst_err keep_table(struct rehearsal *r, struct nst_db *db, const str
                                int64_t last)
 {
     struct window w = { .r = r, .table = t, .arena = r->step };
-    for (int64_t from = -1; from <= last; from += t->window) {
+    for (int64_t from = -2; from <= last; from += t->window) {
         nst_arena_reset(r->step);
         w.room = (size_t)t->window * OCL_OUTCOME_COUNT;
         w.value = NST_NEW_ARRAY(r->step, struct nst_value, w.room * COLUMNS_MAX);

@@ -206,7 +206,8 @@ static void add(struct batch *b, struct nst_arena *a, const struct ocl_line_text
         .tree = line->tree != NULL ? line->tree : &nothing,
         .fault = line->tree != NULL ? (struct nst_str){ 0 } : why(a, line),
     };
-    b->of[b->count++] = (struct ocl_import_line){ at, (int64_t)line->number, line->text };
+    b->of[b->count++] =
+        (struct ocl_import_line){ at, (int64_t)line->number, line->text, line->given };
 }
 
 /* A version begins the next batch, in its arena. */
@@ -218,6 +219,7 @@ static bool is_ahead(struct reading *r, const struct batch *b, const struct ocl_
     nst_arena_reset(other);
     r->ahead = *line;
     r->ahead.text = nst_str_copy(other, line->text);
+    r->ahead.given = nst_str_copy(other, line->given);
     r->has_ahead = nst_json_read(&r->ahead.tree, NULL, other, r->ahead.text, NULL) == NST_OK;
     return r->has_ahead;
 }
@@ -384,7 +386,7 @@ static bool has_room(const struct early *e)
     return e->batch.count < e->room && e->bytes < EARLY_BYTES;
 }
 
-/* Rows of at, line, content, makes. */
+/* Rows of at, line, content, makes, given. */
 static enum nst_err take_rows(struct early *e, struct nst_rows *rows)
 {
     struct nst_arena *a = e->batch.arena;
@@ -393,7 +395,9 @@ static enum nst_err take_rows(struct early *e, struct nst_rows *rows)
         struct ocl_import_line *of = &e->of[e->batch.count];
         *line = (struct ocl_line){ 0 };
         *of = (struct ocl_import_line){ nst_rows_int(rows, 0), nst_rows_int(rows, 1),
-                                        nst_str_copy(a, nst_rows_text(rows, 2)) };
+                                        nst_str_copy(a, nst_rows_text(rows, 2)),
+                                        nst_str_copy(a, nst_rows_text(rows, 4)) };
+        of->given = of->given.p != NULL ? of->given : of->text;
         e->makes[e->batch.count++] = (uint64_t)nst_rows_int(rows, 3);
         e->bytes += of->text.n;
         nst_rows_fail(rows, nst_json_read(&line->tree, NULL, a, of->text, NULL));
@@ -405,11 +409,11 @@ static enum nst_err read_early(struct early *e, const struct nst_task *t, struct
                                int64_t pass, int64_t behind)
 {
     struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT at, line, content, makes FROM import_early WHERE task_id = $1 "
-                           "AND pass = $2 AND at > $3 ORDER BY at LIMIT $4",
-                           NST_INT(t->id), NST_INT(pass), NST_INT(behind),
-                           NST_INT((int64_t)e->room)));
+    NST_TRY(nst_query_with(
+        &rows, db,
+        "SELECT at, line, content, makes, given FROM import_early WHERE task_id = $1 "
+        "AND pass = $2 AND at > $3 ORDER BY at LIMIT $4",
+        NST_INT(t->id), NST_INT(pass), NST_INT(behind), NST_INT((int64_t)e->room)));
     return take_rows(e, rows);
 }
 
@@ -431,12 +435,11 @@ static enum nst_err follow(struct early *e, const struct nst_task *t, struct nst
         struct nst_rows *rows;
         if (e->makes[i] == 0 || is_made_before(e, i))
             continue;
-        NST_TRY(
-            nst_query_with(&rows, db,
-                           "SELECT at, line, content, makes FROM import_early WHERE task_id = $1 "
-                           "AND pass = 1 AND awaits = $2 ORDER BY at LIMIT $3",
-                           NST_INT(t->id), NST_INT((int64_t)e->makes[i]),
-                           NST_INT((int64_t)e->room)));
+        NST_TRY(nst_query_with(
+            &rows, db,
+            "SELECT at, line, content, makes, given FROM import_early WHERE task_id = $1 "
+            "AND pass = 1 AND awaits = $2 ORDER BY at LIMIT $3",
+            NST_INT(t->id), NST_INT((int64_t)e->makes[i]), NST_INT((int64_t)e->room)));
         NST_TRY(take_rows(e, rows));
     }
     return NST_OK;
@@ -501,9 +504,11 @@ static enum nst_err step_early(struct ocl_import_place *p, struct nst_task *t, s
 
 /* ---- Steps ---- */
 
-static enum nst_err step_counting(struct ocl_import_place *p, struct nst_task *t)
+static enum nst_err step_counting(struct ocl_import_place *p, struct nst_task *t, struct nst_db *db)
 {
     const struct reading *r = t->state;
+    if (p->at == 0)
+        NST_TRY(ocl_import_keep_header(t, db, ocl_lines_header(r->lines, t->arena)));
     for (size_t i = 0; i < OCL_IMPORT_TURNS; i++) {
         p->lines[i] += r->counted[i];
         p->at += r->counted[i];
@@ -560,7 +565,7 @@ static enum nst_err step(struct nst_task *t, struct nst_db *db)
     NST_TRY(read_place(&p, t));
     p.steps++;
     if (p.turn < 0)
-        NST_TRY(step_counting(&p, t));
+        NST_TRY(step_counting(&p, t, db));
     else if (p.pass > 0)
         NST_TRY(step_early(&p, t, db));
     else if (p.woken > 0)

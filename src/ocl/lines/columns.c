@@ -251,6 +251,12 @@ static bool read_title(struct ocl_table_column *c, struct nst_str title)
     return title.n == 0;
 }
 
+bool ocl_table_is_title(struct nst_str title)
+{
+    struct ocl_table_column c;
+    return title.n > 0 && read_title(&c, title);
+}
+
 /* ---- Parts ---- */
 
 /* The group of a column: one at most, as titles have it. */

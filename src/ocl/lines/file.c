@@ -112,6 +112,41 @@ void ocl_lines_locate(size_t *line, size_t *column, struct ocl_lines_file *f, ui
     *column = (size_t)(place - f->line_begin) + 1;
 }
 
+/* No character begins in the last bytes that ends behind them. */
+static size_t whole_characters(struct nst_str s)
+{
+    size_t n = s.n;
+    while (n > 0 && s.n - n < 3 && ((unsigned char)s.p[n - 1] & 0xC0) == 0x80)
+        n--;
+    return n > 1 && (unsigned char)s.p[n - 1] >= 0xC0 ? n - 1 : s.n;
+}
+
+static size_t good_bytes(struct nst_str s)
+{
+    size_t good = 0, n = 1;
+    while (good < s.n && n <= 4) {
+        bool is_good = nst_utf8_valid(nst_str_slice(s, good, good + n));
+        good += is_good ? n : 0;
+        n = is_good ? 1 : n + 1;
+    }
+    return good;
+}
+
+bool ocl_lines_is_utf8(uint64_t *bad, struct ocl_lines_file *f, uint64_t from)
+{
+    while (ocl_lines_fill(f, from)) {
+        struct nst_str s = { f->window, f->filled };
+        bool is_last = f->at + f->filled >= f->size;
+        s.n = is_last ? s.n : whole_characters(s);
+        if (!nst_utf8_valid(s)) {
+            *bad = from + good_bytes(s);
+            return false;
+        }
+        from += s.n;
+    }
+    return true;
+}
+
 int ocl_lines_scratch(const char *folder)
 {
     char path[PATH_MAX];

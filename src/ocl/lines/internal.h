@@ -9,6 +9,8 @@
 
 #define LINES_WINDOW 65536 /* bytes of a file that are at hand */
 
+#define LINES_ICONV "iconv -f CP1252 -t UTF-8 FILE > NEW" /* what helps most often */
+
 /* A file that is read anywhere; what is asked for mostly follows what was asked before. */
 struct ocl_lines_file {
     int fd;
@@ -56,6 +58,9 @@ struct nst_str ocl_lines_span(struct ocl_lines_file *f, struct nst_arena *a, uin
 
 /* Where a place is, both from 1; cheap where places ascend. */
 void ocl_lines_locate(size_t *line, size_t *column, struct ocl_lines_file *f, uint64_t place);
+
+/* Is all from there on UTF-8? If not, *bad is the first byte that is not. */
+bool ocl_lines_is_utf8(uint64_t *bad, struct ocl_lines_file *f, uint64_t from);
 
 /* Open a file without a name in folder (NULL: where $TMPDIR says); -1 with errno set. */
 int ocl_lines_scratch(const char *folder);
@@ -109,6 +114,8 @@ struct ocl_lines_form {
     bool is_backwards; /* places do not ascend: faults tell columns of their row only */
     /* Read the next line. False at the end. */
     bool (*next)(struct ocl_line_text *line, struct ocl_lines *l, struct nst_arena *a);
+    /* What files of refused lines begin with; NULL: nothing, and refused lines are given as text. */
+    struct nst_str (*header)(struct ocl_lines *l, struct nst_arena *a);
     /* Begin again; NULL: place and number are all. */
     void (*rewind)(struct ocl_lines *l);
     /* Give up what is not memory; NULL: nothing. */

@@ -4,6 +4,7 @@
 
 #include "nestor/base/unzip.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,8 +51,10 @@ void ocl_lines_take_object(struct ocl_line_text *line, struct ocl_lines *l, stru
     struct nst_json *tree;
     line->text = (struct nst_str){ 0 };
     if (range.to - range.from > OCL_LINE_MAX) {
-        line->fault = nst_strf(a, "%.*s%s is longer than 16 MiB; split it.", NST_FMT(what),
-                               place_of(l, a, range.from, &fault).p);
+        line->fault = nst_strf(a,
+                               "%.*s%s is longer than 16 MiB; split it where it came "
+                               "from: it is too long to be given back.",
+                               NST_FMT(what), place_of(l, a, range.from, &fault).p);
         return;
     }
     line->text = ocl_lines_span(&l->file, a, range.from, range.to);
@@ -66,8 +69,15 @@ void ocl_lines_take_object(struct ocl_line_text *line, struct ocl_lines *l, stru
         fault = (struct nst_json_fault){ 1, 1, "this is no JSON object" };
         range.from = ocl_lines_skip_blanks(&l->file, range.from);
     }
-    line->fault = nst_strf(a, "JSON parse error - %.*s%s: %s; mend it and import it again.",
-                           NST_FMT(what), place_of(l, a, range.from, &fault).p, fault.reason);
+    struct nst_str place = place_of(l, a, range.from, &fault);
+    if (!nst_utf8_valid(line->text))
+        line->fault = nst_strf(a,
+                               "JSON parse error - %.*s%.*s: this is not UTF-8; save the file as "
+                               "UTF-8 or convert it (" LINES_ICONV "), and import it again.",
+                               NST_FMT(what), NST_FMT(place));
+    else
+        line->fault = nst_strf(a, "JSON parse error - %.*s%.*s: %s; mend it and import it again.",
+                               NST_FMT(what), NST_FMT(place), fault.reason);
     line->text = in_one_line(a, line->text);
 }
 
@@ -148,6 +158,20 @@ static bool refuse_array(struct nst_str *why, struct ocl_lines *l, struct nst_ar
     return false;
 }
 
+/* An array on one line, or what looks like the beginning of one, may be a line that was refused
+ * and comes back in front of others: of an array no object stands alone on the line behind its
+ * first, unless a comma is missing there or a bracket stands alone. */
+static bool are_lines(struct ocl_lines *l)
+{
+    struct nst_str why = { 0 };
+    struct ocl_lines_range rest = { l->first, l->file.size };
+    uint64_t end = ocl_lines_find(&l->file, rest, '\n'), last = end;
+    while (last > l->first && isspace(ocl_lines_byte(&l->file, last - 1)))
+        last--;
+    int c = last > l->first ? ocl_lines_byte(&l->file, last - 1) : '[';
+    return end < l->file.size && c != '[' && c != ',' && begin_json_lines(&why, l, l->scratch);
+}
+
 /* An array that breaks off is refused before anything of it is stored: nobody would know what of
  * it was meant. */
 static bool begin_array(struct nst_str *why, struct ocl_lines *l, struct nst_arena *a)
@@ -159,10 +183,9 @@ static bool begin_array(struct nst_str *why, struct ocl_lines *l, struct nst_are
     rewind_array(l);
     while ((step = ocl_lines_walk_next(w, &l->file)) == LINES_ITEM)
         continue;
-    if (step == LINES_BROKEN)
-        return refuse_array(why, l, a, w->place);
-    uint64_t behind = ocl_lines_skip_blanks(&l->file, w->place);
-    return behind == l->file.size || refuse_array(why, l, a, behind);
+    bool has_ended = step == LINES_END;
+    uint64_t end = has_ended ? ocl_lines_skip_blanks(&l->file, w->place) : w->place;
+    return (has_ended && end == l->file.size) || are_lines(l) || refuse_array(why, l, a, end);
 }
 
 static bool next_object(struct ocl_line_text *line, struct ocl_lines *l, struct nst_arena *a)
@@ -198,6 +221,8 @@ static const char *fault_of_start(struct nst_str start)
         return "is in UTF-16; save it as UTF-8, or: iconv -f UTF-16 -t UTF-8";
     if (nst_str_starts(start, NST_STR("\x1F\x8B")))
         return "is compressed by gzip; unpack it first: zcat FILE.gz";
+    if (nst_str_starts(start, NST_STR("\xD0\xCF\x11\xE0")))
+        return "is a workbook of Excel (.xls); save its sheet as \"CSV UTF-8\", and send that";
     return NULL;
 }
 
@@ -208,12 +233,40 @@ static struct nst_str start_of(struct ocl_lines *l)
                : nst_str_slice((struct nst_str){ l->file.window, l->file.filled }, 0, START);
 }
 
+/* Names of members stand in the directory, at the end of a ZIP file, as they are. */
+static bool has_member(struct ocl_lines *l, const char *name)
+{
+    uint64_t from = l->file.size > LINES_WINDOW ? l->file.size - LINES_WINDOW : 0;
+    struct nst_str end = ocl_lines_span(&l->file, l->scratch, from, l->file.size);
+    return memmem(end.p, end.n, name, strlen(name)) != NULL;
+}
+
+/* Spreadsheets are ZIP files of many; people send them for tables. */
+static const struct {
+    const char *member, *why;
+} sheets[] = {
+    { "xl/workbook.xml",
+      "is a workbook of Excel (.xlsx); save its sheet as \"CSV UTF-8\", and send that" },
+    { "xl/workbook.bin",
+      "is a workbook of Excel (.xlsb); save its sheet as \"CSV UTF-8\", and send that" },
+    { "META-INF/manifest.xml", "is a document of LibreOffice (.ods); save its sheet as \"Text "
+                               "CSV\" in UTF-8, and send that" },
+};
+
+static bool is_sheet(struct nst_str *why, struct ocl_lines *l)
+{
+    for (size_t i = 0; i < NST_COUNT(sheets); i++)
+        if (has_member(l, sheets[i].member))
+            return !refuse(why, sheets[i].why);
+    return false;
+}
+
 static bool unpack(struct nst_str *why, struct ocl_lines *l, struct nst_arena *a)
 {
     l->unpacked = ocl_lines_scratch(l->folder);
     if (l->unpacked < 0)
         return refuse(why, "is a ZIP archive, and there is no place to unpack it");
-    if (!nst_unzip(why, a, l->unpacked, l->file.fd))
+    if (is_sheet(why, l) || !nst_unzip(why, a, l->unpacked, l->file.fd))
         return false;
     if (!ocl_lines_file_init(&l->file, l->home, l->unpacked))
         return refuse(why, "is a ZIP archive that cannot be unpacked here");
@@ -286,6 +339,8 @@ bool ocl_lines_next(struct ocl_line_text *line, struct ocl_lines *l, struct nst_
     l->is_over = l->is_over || !l->form->next(line, l, a) || l->file.failure != 0;
     if (l->is_over)
         return false;
+    if (l->form->header == NULL)
+        line->given = line->text;
     l->done = l->place > l->done ? l->place : l->done;
     line->number = line->number != 0 ? line->number : l->number;
     line->done = l->done;
@@ -295,6 +350,11 @@ bool ocl_lines_next(struct ocl_line_text *line, struct ocl_lines *l, struct nst_
 uint64_t ocl_lines_size(const struct ocl_lines *l)
 {
     return l->file.size;
+}
+
+struct nst_str ocl_lines_header(struct ocl_lines *l, struct nst_arena *a)
+{
+    return l->form->header != NULL ? l->form->header(l, a) : (struct nst_str){ 0 };
 }
 
 int ocl_lines_failure(const struct ocl_lines *l)

@@ -24,9 +24,11 @@ struct ocl_line_text {
     size_t number;         /* where it stands, from 1: its line of JSON lines, its item of an
                               array, its row of CSV (in lines of the file, several lines of an
                               import may share one), its place among the lines of an export */
-    struct nst_str text;   /* JSON in one line of text; of a faulty line what it says, so that it
-                              can be mended and given again: as it came, so maybe no
-                              UTF-8; null where it is too long */
+    struct nst_str text;   /* JSON in one line of text; with a fault of no use */
+    struct nst_str given;  /* what is to be mended and given again where the line is refused, behind
+                              ocl_lines_header: the row of a table as it came, maybe in several
+                              lines; of all other forms the text. Maybe no UTF-8; null where it is
+                              too long to be given at all */
     struct nst_json *tree; /* the same, read: an object; NULL with a fault */
     struct nst_str fault;  /* a sentence: what is wrong where, and what to do; null: nothing */
     struct nst_str key;    /* the member or column that the fault is about; null: the line */
@@ -40,7 +42,8 @@ struct ocl_line_text {
  *   fd      a regular file, open for reading; it is read from its first byte, wherever its
  *           place is, stays the caller's, and has to stay open and unchanged
  *   folder  where nameless files are made, kept by reference; NULL: that of $TMPDIR, or /tmp
- * Blocks for a reading of the whole file where that is a ZIP or an export; memory is constant. */
+ * Blocks for a reading of the whole file where that is a ZIP, an export or a table; memory is
+ * constant. */
 NST_CHECKED bool ocl_lines_open(struct ocl_lines **out, struct nst_str *why, struct nst_arena *a,
                                 int fd, const char *folder);
 
@@ -56,6 +59,10 @@ uint64_t ocl_lines_size(const struct ocl_lines *l);
 
 /* Why reading ended early (the disk failed), as errno has it; 0: it did not. */
 int ocl_lines_failure(const struct ocl_lines *l);
+
+/* What an extra file of lines that were refused begins with, in a: the first row of a table, with
+ * what stands before it. Null: nothing has to. */
+struct nst_str ocl_lines_header(struct ocl_lines *l, struct nst_arena *a);
 
 /* Begin again with the first line. */
 void ocl_lines_rewind(struct ocl_lines *l);

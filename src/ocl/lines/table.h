@@ -111,6 +111,9 @@ struct ocl_table_header {
 bool ocl_table_read_header(struct ocl_table_header *h, struct nst_str *why, struct nst_arena *a,
                            const struct nst_csv_row *row);
 
+/* Is it a title that some column may have? */
+bool ocl_table_is_title(struct nst_str title);
+
 /* The word of a type in lines; the type of a word, without regard to case (TABLE_TYPES: none). */
 const char *ocl_table_type_word(enum ocl_table_type type);
 enum ocl_table_type ocl_table_type_of(struct nst_str word);

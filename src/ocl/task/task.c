@@ -51,6 +51,27 @@ static const struct nst_type task_seconds = { .name = "task_seconds",
                                               .schema = "number",
                                               .print = print_seconds };
 
+/* One that was ended has no time left. */
+static void print_message(struct nst_buf *out, const struct nst_face *face,
+                          const struct nst_field *f, const void *row)
+{
+    const struct ocl_task *task = row;
+    struct nst_str rest = task->message, done = nst_str_cut(&rest, ',');
+    bool was_ended = nst_str_eq(task->state, NST_STR(NST_TASK_REVOKED)) ||
+                     nst_str_eq(task->state, NST_STR(NST_TASK_FAILURE));
+    (void)face;
+    (void)f;
+    nst_json_put_str_or_null(out, was_ended && nst_str_ends(rest, NST_STR(" left"))
+                                      ? done
+                                      : task->message);
+}
+
+static const struct nst_type task_message = { .name = "task_message",
+                                              .rep = NST_REP_STR,
+                                              .column = "text",
+                                              .schema = "string",
+                                              .print = print_message };
+
 #define TEXT(n, m, sentence) NST_FIELD(n, ocl_task, m, &nst_text, .doc = sentence)
 #define CORE(n, m, sentence) \
     NST_FIELD(n, ocl_task, m, &nst_text, .flags = NST_CORE | NST_NEVER_NULL, .doc = sentence)
@@ -77,7 +98,8 @@ static const struct nst_field task_field[] = {
               .doc = "Seconds that it took, or has taken so far."),
     JSON("summary", summary, "What it has done, in numbers."),
     NST_CONSTANT("children", "[]", .doc = "Tasks have no parts that are tasks."),
-    TEXT("message", message, "What it does, and how long it will take."),
+    NST_FIELD("message", ocl_task, message, &task_message,
+              .doc = "What it does, and how long it will take."),
     JSON("kwargs", kwargs, "What it was asked for."),
     JSON("result", result, "What it made."),
     TEXT("report", report, "The same in words."),
