@@ -19,7 +19,7 @@
 #define PAUSE_MAX     (4 * NST_SECOND)  /* between tries; less than a lease lasts */
 #define ATTEMPTS_MAX  5
 #define STUCK_MINUTES 10
-#define STUCK_TIME    (STUCK_MINUTES * 60 * NST_SECOND)
+#define STUCK_TIME    (STUCK_MINUTES * (60 * NST_SECOND))
 #define TOKEN_BYTES   8
 #define NICENESS      10
 #define ARENA_FIRST   65536
