@@ -4,7 +4,6 @@
 
 #include "tasks.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define NST_LEASE_TIME (15 * NST_SECOND) /* of a worker that says nothing: taken for dead then */

@@ -11,6 +11,7 @@
 #include "nestor/accounts.h"
 #include "nestor/rest.h"
 
+#include <pthread.h>
 #include <time.h>
 
 /* The states of V270. One that failed is not begun again by itself: there is no RETRY. */
@@ -116,7 +117,9 @@ bool nst_task_is_cut(const struct nst_task *t);
  * nst_query. */
 NST_CHECKED enum nst_err nst_task_hold(const struct nst_task *t, struct nst_db *db);
 
-/* A moment from now on the monotonic clock, for pthread_cond_timedwait. */
+/* A condition that is waited for on the monotonic clock, and a moment from now on that, for
+ * pthread_cond_timedwait. */
+void nst_cond_init(pthread_cond_t *c);
 struct timespec nst_in_time(int64_t time);
 
 /* ---- Workers ---- */

@@ -44,6 +44,15 @@ static uint64_t wakes_of(struct nst_workers *w)
     return wakes;
 }
 
+void nst_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 struct timespec nst_in_time(int64_t time)
 {
     struct timespec until;
@@ -404,7 +413,6 @@ static enum nst_err free_leases(struct nst_db *db, void *arg)
 
 enum nst_err nst_workers_start(struct nst_workers **out, const struct nst_worker_options *o)
 {
-    pthread_condattr_t monotonic;
     if (!open_folder(o->folder))
         return NST_E_INTERNAL;
     struct nst_arena *arena = nst_arena_new(ARENA_FIRST);
@@ -416,10 +424,7 @@ enum nst_err nst_workers_start(struct nst_workers **out, const struct nst_worker
         return NST_E_INTERNAL;
     }
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    nst_cond_init(&w->changed);
     running = *out = w;
     enum nst_err e = nst_store_run(o->store, NST_MODE_WRITE, free_leases, w);
     if (e == NST_OK) {

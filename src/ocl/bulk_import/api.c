@@ -560,13 +560,6 @@ static enum nst_err cancel_import(struct nst_req *rq)
 
 /* ---- Tables ---- */
 
-#define TASK \
-    "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"name\",\"queue\",\"username\"," \
-    "\"task\"]}"
-#define REASON \
-    "{\"type\":\"object\",\"required\":[\"exception\"],\"properties\":{\"exception\":" \
-    "{\"type\":\"string\"}}}"
-
 static const struct nst_parameter post_parameter[] = {
     { "update_if_exists", "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}",
       "Concepts and mappings that exist are changed, as otherwise; or left alone." },
@@ -579,10 +572,10 @@ static const struct nst_parameter post_parameter[] = {
     { 0 },
 };
 static const struct nst_response post_response[] = {
-    { 202, "The task.", { .schema = TASK } },
+    { 202, "The task.", { .schema = OCL_IMPORT_TASK } },
     { 400, "Nothing of it can be read.", { .schema = "{\"type\":\"object\"}" } },
-    { 409, "The same import waits or runs.", { .schema = REASON } },
-    { 429, "Too many wait.", { .schema = REASON } },
+    { 409, "The same import waits or runs.", { .schema = OCL_IMPORT_REASON } },
+    { 429, "Too many wait.", { .schema = OCL_IMPORT_REASON } },
     { 503, "This server runs no tasks.", { .schema = "{\"type\":\"object\"}" } },
     { 507, "The disk is full.", { .schema = "{\"type\":\"object\"}" } },
     { 0 },
@@ -609,9 +602,9 @@ static const struct nst_response get_response[] = {
       "The task, its result, or a list.",
       { .schema = "{}" },
       .or_text = OCL_IMPORT_LINES " " OCL_IMPORT_TABLE },
-    { 202, "It is not over.", { .schema = TASK }, .or_text = PLAIN_TEXT },
+    { 202, "It is not over.", { .schema = OCL_IMPORT_TASK }, .or_text = PLAIN_TEXT },
     { 400, "It failed.", { .schema = "{\"type\":\"object\"}" } },
-    { 404, "There is none of that name.", { .schema = REASON } },
+    { 404, "There is none of that name.", { .schema = OCL_IMPORT_REASON } },
     { 0 },
 };
 static const struct nst_description getting = { .parameter = get_parameter,
@@ -620,7 +613,7 @@ static const struct nst_description getting = { .parameter = get_parameter,
 static const struct nst_response delete_response[] = {
     { 204, "It is cancelled.", { 0 } },
     { 400, "It is over already.", { .schema = "{\"type\":\"object\"}" } },
-    { 404, "There is none of that name.", { .schema = REASON } },
+    { 404, "There is none of that name.", { .schema = OCL_IMPORT_REASON } },
     { 0 },
 };
 static const struct nst_description deleting = {

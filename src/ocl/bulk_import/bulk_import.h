@@ -104,6 +104,14 @@ NST_CHECKED enum nst_err ocl_import_answer_refused(struct nst_req *rq, const str
 NST_CHECKED enum nst_err ocl_import_answer(struct nst_req *rq, const struct ocl_task *task,
                                            struct nst_str format);
 
+/* Schemas of what these views answer: a task, and why there is none (V603, V604). */
+#define OCL_IMPORT_TASK \
+    "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"name\",\"queue\",\"username\"," \
+    "\"task\"]}"
+#define OCL_IMPORT_REASON \
+    "{\"type\":\"object\",\"required\":[\"exception\"],\"properties\":{\"exception\":" \
+    "{\"type\":\"string\"}}}"
+
 /* For a list: of imports alone; of one queue where the path names it. */
 enum nst_err ocl_bulk_import_scope(struct nst_sql *q, struct nst_req *rq,
                                    const struct nst_object *parent);

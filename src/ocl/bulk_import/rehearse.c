@@ -279,7 +279,6 @@ static struct nst_str path_of_copy(struct nst_arena *a, const struct nst_task *t
 static struct rehearsal *rehearsal_new(const struct nst_task *t, unsigned tries)
 {
     struct nst_arena *home = nst_arena_new(4096);
-    pthread_condattr_t monotonic;
     struct rehearsal *r = NST_NEW(home, struct rehearsal);
     *r = (struct rehearsal){ .home = home,
                              .tries = tries,
@@ -298,10 +297,7 @@ static struct rehearsal *rehearsal_new(const struct nst_task *t, unsigned tries)
                                    .worker = t->worker,
                                    .arena = r->step };
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    nst_cond_init(&r->changed);
     return r;
 }
 

@@ -99,17 +99,12 @@ enum nst_err ocl_undo_start(struct nst_req *rq)
 
 /* ---- Tables ---- */
 
-#define REASON \
-    "{\"type\":\"object\",\"required\":[\"exception\"],\"properties\":{\"exception\":" \
-    "{\"type\":\"string\"}}}"
-
 static const struct nst_response undo_response[] = {
-    { 202,
-      "The task that undoes it.",
-      { .schema = "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"name\",\"queue\","
-                  "\"username\",\"task\"]}" } },
+    { 202, "The task that undoes it.", { .schema = OCL_IMPORT_TASK } },
     { 400, "The task is no import.", { .schema = "{\"type\":\"object\"}" } },
-    { 409, "The import is not over, is being undone, or was undone.", { .schema = REASON } },
+    { 409,
+      "The import is not over, is being undone, or was undone.",
+      { .schema = OCL_IMPORT_REASON } },
     { 503, "This server runs no tasks.", { .schema = "{\"type\":\"object\"}" } },
     { 0 },
 };
