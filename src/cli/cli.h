@@ -26,7 +26,7 @@ extern const char cli_commit[];
 
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
-    cli_openapi, cli_doctor, cli_verify;
+    cli_openapi, cli_doctor, cli_verify, cli_subscribe;
 
 /* Of `count` names, each `stride` bytes after the one before, the one that was probably
  * meant by word; NULL when none is near. */
@@ -81,9 +81,10 @@ struct cli_options {
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */
+    const char *as, *every;
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
-        courses, force, repair;
+        courses, force, repair, once, list, remove;
     struct cli_config config;
     char **rest;
     size_t rest_count;
@@ -134,6 +135,9 @@ void cli_site_close(struct cli_site *site);
 /* As cli_site_open, for verbs that only read the database: the data folder's secret
  * is not needed, nor is there a registry. */
 bool cli_site_open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb);
+
+/* The folder of tasks, which may be missing still; ends with a NUL. In o's arena. */
+struct nst_str cli_task_folder(const struct cli_options *o);
 
 /* Find the account that a verb writes as: --user, or the first superuser. Its name
  * is in o->arena. Returns an exit code, after saying why there is none. */

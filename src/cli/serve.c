@@ -4,6 +4,7 @@
 #include "nestor/base/log.h"
 #include "ocl/app.h"
 #include "ocl/export/export.h"
+#include "ocl/subscription/subscription.h"
 #include "ocl/task/task.h"
 
 #include <curl/curl.h>
@@ -52,17 +53,15 @@ static struct nst_worker_options worker_options(const struct cli_options *o,
                                                 const struct cli_site *site)
 {
     const struct cli_config *c = &o->config;
-    struct nst_str folder = cli_text(c, "tasks.folder");
     return (struct nst_worker_options){
         .store = site->store,
         .registry = site->registry,
         .kinds = ocl_task_kinds,
-        .folder = nst_str_z(nst_str_to_z(o->arena, folder.n > 0
-                                                       ? folder
-                                                       : nst_strf(o->arena, "%s/tasks", o->data))),
+        .folder = cli_task_folder(o),
         .slots = (unsigned)cli_number(c, "tasks.slots"),
         .fetch = fetch_of(cli_text(c, "tasks.fetch")),
         .keep_days = cli_number(c, "tasks.keep_days"),
+        .tend = ocl_subscriptions_tend,
     };
 }
 
@@ -96,6 +95,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     if (nst_workers_start(&workers, &work) != NST_OK)
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
     ocl_export_sweep(work.folder, site->store);
+    ocl_copies_sweep(work.folder, site->store);
     enum nst_err e = nst_server_start(&server, &options);
     if (e != NST_OK)
         nst_workers_stop(workers);

@@ -312,6 +312,14 @@ enum nst_err cli_call(struct nst_req *rq, struct nst_db *db, enum nst_method met
     return nst_call(rq, GUIDE, method, path, body);
 }
 
+struct nst_str cli_task_folder(const struct cli_options *o)
+{
+    struct nst_str folder = cli_text(&o->config, "tasks.folder");
+    if (folder.n == 0)
+        folder = nst_strf(o->arena, "%s/tasks", o->data);
+    return nst_str_z(nst_str_to_z(o->arena, folder));
+}
+
 /* ---- Authors ---- */
 
 struct author {

@@ -137,12 +137,25 @@ static enum nst_err grant_if(const struct nst_req *rq, bool granted)
     return rq->caller.is_known ? NST_E_FORBIDDEN : NST_E_UNAUTHENTICATED;
 }
 
+/* Nobody writes to a copy but its subscription, which takes the mark away while it does. */
+static enum nst_err keep_copy(struct nst_req *rq, const struct ocl_source *s)
+{
+    if (s == NULL || s->copied_from.p == NULL || rq->method == NST_GET)
+        return NST_OK;
+    return nst_fail_bare(rq, NST_E_FORBIDDEN, "detail",
+                         nst_strf(rq->arena,
+                                  "This source is a read-only copy of %.*s: it changes there, and "
+                                  "comes here with the next release.",
+                                  NST_FMT(s->copied_from)));
+}
+
 static enum nst_err need_right(struct nst_req *rq, unsigned right)
 {
     const struct nst_object *o = nst_ancestor(rq, "source");
     bool granted;
     NST_TRY(has_right(&granted, rq, o->row, right));
-    return grant_if(rq, granted);
+    NST_TRY(grant_if(rq, granted));
+    return keep_copy(rq, o->row);
 }
 
 enum nst_err ocl_may_view(struct nst_req *rq, const struct nst_object *o)
@@ -342,8 +355,11 @@ bool ocl_wants_purge(struct nst_req *rq)
 
 static enum nst_err may_delete(struct nst_req *rq, nst_permission *otherwise)
 {
-    if (ocl_wants_purge(rq))
-        return ocl_staff_only(rq);
+    if (ocl_wants_purge(rq)) {
+        const struct nst_object *o = nst_object(rq);
+        NST_TRY(ocl_staff_only(rq));
+        return nst_is(o, &ocl_source) ? keep_copy(rq, o->row) : NST_OK;
+    }
     if (nst_object(rq)->row == NULL)
         return NST_E_NOT_FOUND;
     return otherwise(rq);

@@ -42,6 +42,7 @@ static const struct belonging belongings[] = {
     { "url_registry", "user_id", "account", NULL, NULL },
     { "repo_export_hidden", "repo_id", "repo", NULL, NULL },
     { "repo_export", "repo_id", "repo", NULL, NULL },
+    { "subscription", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "repo_id", "repo", NULL, NULL },
     { "mapping_end", "end_id", "repo", "end_id NOT IN (SELECT id FROM ended_repo)", NULL },
     { "present_name", "repo_id", "repo", NULL, NULL },

@@ -365,6 +365,8 @@ static enum nst_err create(struct ocl_line *line, struct ocl_importer *im, struc
         return NST_OK;
     if (im->keeps_existing && !k->keeps_existing)
         path = nst_strf(im->arena, "%.*s?" OCL_IMPORT_KEEPS "=true", NST_FMT(list));
+    else if (im->copies)
+        path = nst_strf(im->arena, "%.*s?" OCL_IMPORT_COPIES "=true", NST_FMT(list));
     NST_TRY(send(line, im, db, k, path));
     if (line->outcome != OCL_CREATED || !k->keeps_existing)
         return NST_OK;
@@ -393,8 +395,12 @@ static enum nst_err import_line(struct ocl_line *line, struct ocl_importer *im, 
     line->makes = concept_made(im->arena, k, nst_buf_str(&path), id);
     if (k->keeps_existing)
         NST_TRY(look_anew(im, db));
-    return line->deletes ? send(line, im, db, k, address_in(im->arena, nst_buf_str(&path), id))
-                         : create(line, im, db, k, nst_buf_str(&path));
+    if (!line->deletes)
+        return create(line, im, db, k, nst_buf_str(&path));
+    struct nst_str address = address_in(im->arena, nst_buf_str(&path), id);
+    if (im->copies)
+        address = nst_strf(im->arena, "%.*s?" OCL_IMPORT_COPIES "=true", NST_FMT(address));
+    return send(line, im, db, k, address);
 }
 
 unsigned ocl_import_turn(const struct nst_json *line)

@@ -63,6 +63,7 @@ struct ocl_importer {
     struct ocl_effects effects; /* of the last batch */
     bool is_careful;          /* a savepoint a line */
     bool keeps_existing;      /* concepts and mappings that are there are left alone */
+    bool copies;              /* lines are those of a copy (OCL_IMPORT_COPIES) */
 };
 
 /* Make one that acts as caller (whose name must outlive it); release it. */

@@ -136,6 +136,17 @@ static bool write_host(struct nst_arena *a, const char *path)
     return good;
 }
 
+/* The first one alone gets the lock for itself; then it shares it with those that come, so that one
+ * who comes later knows of any. */
+int nst_task_folder_hold(bool *is_alone, struct nst_arena *a, struct nst_str folder)
+{
+    int fd = open(nst_strf(a, "%.*s/host", NST_FMT(folder)).p, O_RDONLY | O_CLOEXEC);
+    *is_alone = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (fd >= 0)
+        (void)flock(fd, LOCK_SH | LOCK_NB);
+    return fd;
+}
+
 struct nst_str nst_task_host(struct nst_arena *a, struct nst_str folder)
 {
     const char *path = nst_strf(a, "%.*s/host", NST_FMT(folder)).p;

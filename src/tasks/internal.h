@@ -65,6 +65,11 @@ NST_CHECKED enum nst_err nst_tasks_need(enum nst_task_need *out, struct nst_db *
  * logged. Blocks. */
 struct nst_str nst_task_host(struct nst_arena *a, struct nst_str folder);
 
+/* Hold the folder, for as long as the file that is returned is open. Blocks.
+ *   is_alone  true where no other process holds it
+ * Returns -1 where it cannot be opened. */
+int nst_task_folder_hold(bool *is_alone, struct nst_arena *a, struct nst_str folder);
+
 /* Remove files of the task with that uuid; or all files of tasks that are over, those of unknown
  * tasks that are some time old (they may not have been asked for yet), and uploads of processes
  * that are gone: `between` is called after each question about one. Logs what it cannot remove.
@@ -100,6 +105,7 @@ struct nst_workers {
     struct nst_arena *arena;
     struct nst_worker_options options;
     struct nst_str host;
+    int folder; /* the file that names the host, held by a lock while we live */
     struct nst_slot *slot;
     pthread_t keeper;
     pthread_mutex_t lock;

@@ -135,11 +135,15 @@ struct nst_worker_options {
     unsigned slots;        /* tasks at a time; 0: none are run here */
     enum nst_fetch fetch;  /* for those who ask: hosts with public addresses, or any */
     int64_t keep_days;     /* what is over is forgotten after so many days; 0: never */
+    /* Asked every few seconds, beside the tasks: add those whose time has come. May block on the
+     * store; what goes wrong is logged there. NULL: there are none. */
+    void (*tend)(struct nst_store *store);
 };
 
 struct nst_workers;
 
-/* Start the workers of this process: one set a process.
+/* Start the workers of this process: one set a process. Several processes may use one folder: what
+ * a process that is gone was running goes on at once only where none of the others lives.
  * Errors: NST_E_INTERNAL, logged, where the folder cannot be used. */
 NST_CHECKED enum nst_err nst_workers_start(struct nst_workers **out,
                                            const struct nst_worker_options *o);

@@ -403,8 +403,7 @@ static void stop_slots(struct nst_workers *w)
     }
 }
 
-/* What a process that was killed has left goes on at once. Were that process alive, its next step
- * would be saved only if nobody else had taken the task by then. */
+/* What a process that was killed has left goes on at once. */
 static enum nst_err free_leases(struct nst_db *db, void *arg)
 {
     const struct nst_workers *w = arg;
@@ -418,15 +417,17 @@ enum nst_err nst_workers_start(struct nst_workers **out, const struct nst_worker
     struct nst_arena *arena = nst_arena_new(ARENA_FIRST);
     struct nst_workers *w = NST_NEW(arena, struct nst_workers);
     *w = (struct nst_workers){ .arena = arena, .options = *o };
+    bool is_alone;
     w->host = nst_task_host(arena, o->folder);
-    if (w->host.p == NULL) {
+    w->folder = nst_task_folder_hold(&is_alone, arena, o->folder);
+    if (w->host.p == NULL || w->folder < 0) {
         nst_arena_free(arena);
         return NST_E_INTERNAL;
     }
     pthread_mutex_init(&w->lock, NULL);
     nst_cond_init(&w->changed);
     running = *out = w;
-    enum nst_err e = nst_store_run(o->store, NST_MODE_WRITE, free_leases, w);
+    enum nst_err e = is_alone ? nst_store_run(o->store, NST_MODE_WRITE, free_leases, w) : NST_OK;
     if (e == NST_OK) {
         start_slots(w);
         return NST_OK;
@@ -443,6 +444,7 @@ void nst_workers_stop(struct nst_workers *w)
     pthread_mutex_unlock(&w->lock);
     stop_slots(w);
     running = NULL;
+    close(w->folder);
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->lock);
     nst_arena_free(w->arena);

@@ -264,6 +264,11 @@ static void revert(struct nst_req *rq, void *next, const void *present)
         ocl_give_parents(rq, c);
 }
 
+static void carry(void *row, const void *former)
+{
+    ((struct ocl_concept *)row)->children = ((const struct ocl_concept *)former)->children;
+}
+
 static const char *const lists[] = { "names", "descriptions", NULL };
 
 const struct ocl_kind ocl_concept_kind = {
@@ -282,5 +287,6 @@ const struct ocl_kind ocl_concept_kind = {
     .revert = revert,
     .is_above = is_above,
     .follow = follow,
+    .carry = carry,
     .tell = ocl_concept_tell,
 };

@@ -215,6 +215,9 @@ struct ocl_kind {
     void (*revert)(struct nst_req *rq, void *next, const void *present);
     /* Whether others of its kind stand below it. NULL: none do. */
     bool (*is_above)(const void *row);
+    /* Take what nobody says of a thing, since it follows from others, from the version before. NULL:
+     * there is nothing of the kind. */
+    void (*carry)(void *row, const void *former);
     /* Tell all that a version counts for in the tallies of its source. */
     void (*tell)(struct ocl_teller *teller, const void *row);
 };
@@ -480,6 +483,11 @@ nst_view ocl_content_create, ocl_content_update, ocl_content_retire, ocl_content
  * alone, and answered with this status. */
 #define OCL_IMPORT_KEEPS "keep_existing"
 #define OCL_IMPORT_KEPT  304
+
+/* A line of what keeps a copy of a source, with this parameter: it says all that the thing is, and
+ * what it does not say, the thing is not. One that deletes takes it out of the source; it stays in
+ * the versions that have it, and a tombstone tells of it. */
+#define OCL_IMPORT_COPIES "copies"
 
 /* ---- Going back (revert.c) ---- */
 

@@ -112,6 +112,20 @@ enum nst_err ocl_content_create(struct nst_req *rq)
 
 /* ---- Updating ---- */
 
+static enum nst_err close_version(struct nst_req *rq, const struct ocl_kind *kind,
+                                  const struct ocl_content *c, int64_t rev)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_addf(&q, "UPDATE %s SET rev_to = ", kind->resource->table);
+    nst_sql_bind(&q, NST_INT(rev));
+    nst_sql_add(&q, " WHERE repo_id = ");
+    nst_sql_bind(&q, NST_INT(c->repo_id));
+    nst_sql_add(&q, " AND id = ");
+    nst_sql_bind(&q, NST_INT(c->row.id));
+    return nst_sql_exec(NULL, rq->db, &q);
+}
+
 /* Close the version that `next` was made from and store `next` in its place. The source is
  * held, so that nobody came between. */
 static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
@@ -119,17 +133,9 @@ static enum nst_err store_next(struct nst_req *rq, const struct ocl_kind *kind,
 {
     const struct ocl_delta delta = { .numbers = 1, kind, former, next };
     struct ocl_change change = { 0 };
-    struct nst_sql q;
     next->version_created_by = rq->caller.id;
     NST_TRY(ocl_advance(&change, rq, next->repo_id, &delta));
-    nst_sql_init(&q, rq->arena);
-    nst_sql_addf(&q, "UPDATE %s SET rev_to = ", kind->resource->table);
-    nst_sql_bind(&q, NST_INT(change.rev));
-    nst_sql_add(&q, " WHERE repo_id = ");
-    nst_sql_bind(&q, NST_INT(next->repo_id));
-    nst_sql_add(&q, " AND id = ");
-    nst_sql_bind(&q, NST_INT(former->row.id));
-    NST_TRY(nst_sql_exec(NULL, rq->db, &q));
+    NST_TRY(close_version(rq, kind, former, change.rev));
     next->row.id = change.number;
     open_version(next, &change, former->row.id);
     NST_TRY(nst_insert(rq, kind->resource, next));
@@ -279,9 +285,30 @@ enum nst_err ocl_content_retire(struct nst_req *rq)
     return nst_object(rq)->row != NULL ? retire(rq, &why) : gone(rq, kind_of(rq), "retire");
 }
 
+/* The revision that it came with. */
+static enum nst_err find_first(int64_t *rev, struct nst_req *rq, const struct ocl_kind *kind,
+                               const struct ocl_content *c);
+
+/* As erasing it, but that what it was stays for whoever asks for a version that has it. */
+static enum nst_err leave(struct nst_req *rq, const struct ocl_kind *kind,
+                          const struct ocl_content *c)
+{
+    const struct ocl_delta delta = { .numbers = 1, .kind = kind, .former = c };
+    struct ocl_change change;
+    int64_t made_rev;
+    NST_TRY(find_first(&made_rev, rq, kind, c));
+    NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
+    NST_TRY(close_version(rq, kind, c, change.rev));
+    NST_TRY(ocl_bury(rq, kind, c, made_rev, &change));
+    NST_TRY(follow(rq, kind, change.rev, NULL, c));
+    return nst_answer_empty(rq, 204);
+}
+
 enum nst_err ocl_content_discard(struct nst_req *rq)
 {
     const struct ocl_content *stored = nst_object(rq)->row;
+    if (nst_query_is_true(rq, OCL_IMPORT_COPIES))
+        return leave(rq, kind_of(rq), stored);
     return stored->retired ? nst_answer_empty(rq, 208) : ocl_content_retire(rq);
 }
 
@@ -327,7 +354,6 @@ enum nst_err ocl_content_is_released(bool *out, struct nst_req *rq, const struct
     return nst_exists(out, rq->db, nst_buf_str(&q.text), q.bound, q.count);
 }
 
-/* The revision that it came with. */
 static enum nst_err find_first(int64_t *rev, struct nst_req *rq, const struct ocl_kind *kind,
                                const struct ocl_content *c)
 {
@@ -489,12 +515,39 @@ static enum nst_err import_new(struct nst_req *rq, const struct ocl_kind *kind,
     return nst_fail_duplicate(rq, kind->resource, NST_CREATE, c);
 }
 
+/* The line in the place of what is there: made as something new is, but that it goes on with it. */
+static enum nst_err import_copy(struct nst_req *rq, const struct ocl_kind *kind,
+                                struct ocl_content *c)
+{
+    struct ocl_content *stored;
+    NST_TRY(find_stored(&stored, rq, kind, c->id));
+    if (stored == NULL)
+        return import_new(rq, kind, c);
+    c->repo_id = stored->repo_id;
+    c->object_id = stored->object_id;
+    c->created_at = stored->created_at;
+    c->created_by = stored->created_by;
+    c->source = stored->source;
+    c->owner_url = stored->owner_url;
+    c->former = stored;
+    if (kind->carry != NULL)
+        kind->carry(c, stored);
+    NST_TRY(settle(rq, kind, c));
+    if (is_same(c, stored))
+        return nst_answer_empty(rq, 208);
+    NST_TRY(store_next(rq, kind, c, stored));
+    return nst_answer_empty(rq, 200);
+}
+
 enum nst_err ocl_content_import(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
     struct ocl_content *c = nst_row_new(rq, kind->resource), *stored;
+    bool copies = nst_query_is_true(rq, OCL_IMPORT_COPIES);
     if (nst_bind(c, rq, kind->resource, NST_CREATE) != NST_OK)
-        return import_partial(rq, kind, c->id);
+        return copies ? NST_E_INVALID : import_partial(rq, kind, c->id);
+    if (copies)
+        return import_copy(rq, kind, c);
     if (c->id.p == NULL && kind->name != NULL)
         NST_TRY(kind->name(rq, c));
     if (wastes_id(rq, kind, c)) {

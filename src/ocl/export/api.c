@@ -33,7 +33,7 @@ static enum nst_err admits_removal(struct nst_req *rq)
     if (rq->x->status != 0)
         return NST_OK;
     enum nst_err e = ocl_has_private_access(rq);
-    return e == NST_E_FORBIDDEN ? nst_answer_empty(rq, 403) : e;
+    return e == NST_E_FORBIDDEN && rq->problem == NULL ? nst_answer_empty(rq, 403) : e;
 }
 
 /* ---- Which one ---- */
@@ -95,11 +95,12 @@ static enum nst_err answer_soon(struct nst_req *rq, unsigned status)
     return nst_answer_empty(rq, status);
 }
 
-/* What another server has made, this one makes for itself: the bytes are the same. */
+/* What another server has made, this one makes for itself: the bytes are the same. The file of a
+ * copy comes with the next round of its subscription. */
 static enum nst_err answer_copy(struct nst_req *rq, const struct ocl_export *x,
                                 enum ocl_export_work work)
 {
-    if (work == OCL_NOT_ASKED && !rq->is_internal)
+    if (work == OCL_NOT_ASKED && !rq->is_internal && !x->is_copied)
         ocl_export_copy_later(rq, x->id);
     return answer_soon(rq, 208);
 }
@@ -158,8 +159,10 @@ static enum nst_err make(struct nst_req *rq)
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (work != OCL_NOT_ASKED)
         return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
-    if (has_file(rq, &x) && !nst_query_is_true(rq, "force"))
+    if (has_file(rq, &x) && (x.is_copied || !nst_query_is_true(rq, "force")))
         return answer_made(rq);
+    if (x.is_copied)
+        return answer_soon(rq, 208);
     NST_TRY(ocl_export_renew(&x.id, rq->arena, rq->db, &key));
     enum nst_err e = ocl_export_order(&task, rq, x.id);
     return e == NST_OK           ? ocl_answer_task(rq, task, 202)

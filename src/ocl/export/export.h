@@ -23,6 +23,8 @@ struct ocl_export {
     int64_t id, repo_id, version_id, rev, size;
     bool is_head;
     bool is_there;               /* neither version nor source are deleted */
+    bool is_copied;              /* the source is a copy: its files come from elsewhere, and none is
+                                    made here (V620) */
     bool is_current;             /* there is a file, and the version says what it said */
     int64_t time;                /* of the entry in the ZIP: the version's creation */
     struct nst_str stamp;        /* of what a document would be made now */
@@ -82,7 +84,8 @@ NST_CHECKED enum nst_err ocl_export_work_on(enum ocl_export_work *out, struct ns
  * Errors: NST_E_CONFLICT where that is done already; those of nst_query. */
 NST_CHECKED enum nst_err ocl_export_order(int64_t *task, struct nst_req *rq, int64_t id);
 
-/* The same for a version that was made or has changed; asked for twice it is nothing. */
+/* The same for a version that was made or has changed; asked for twice it is nothing, and so it is
+ * of a copy, whose subscription gives it one. */
 NST_CHECKED enum nst_err ocl_export_queue(struct nst_req *rq, int64_t version_id);
 
 /* From a request that only reads: have this server make its own copy of what another one has

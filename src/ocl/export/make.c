@@ -145,8 +145,12 @@ static enum nst_err load(struct ocl_export *x, struct nst_task *t, struct nst_db
                          struct nst_arena *a)
 {
     NST_TRY(ocl_export_load(x, a, db, number_of(t)));
-    if (x->is_there)
+    if (x->is_there && !x->is_copied)
         return NST_OK;
+    if (x->is_copied) {
+        t->error = NST_STR("The source is a copy: its exports come from where it was copied.");
+        return NST_E_CONFLICT;
+    }
     t->error = NST_STR("The version was deleted.");
     return NST_E_NOT_FOUND;
 }

@@ -58,6 +58,7 @@ enum nst_err ocl_export_open(struct nst_req *rq, int64_t version_id)
     "SELECT x.id, x.repo_id, x.version_id, x.is_head, x.rev, x.turn, x.stamp, x.file, x.size, " \
     "x.digest, v.is_active AND r.is_active AND r.owner_is_active, v.created_at, v.updated_at, " \
     "r.rev, r.updated_at, r.owner, r.owner_url, r.mnemonic, v.mnemonic, " \
+    "r.copied_from IS NOT NULL, " \
     "EXISTS (SELECT 1 FROM " HIDDEN_ENDS( \
         "x", \
         "r") " AND NOT EXISTS (SELECT 1 FROM " \
@@ -120,7 +121,9 @@ static void read_row(struct ocl_export *out, struct nst_arena *a, struct nst_row
     bool has_moved = out->is_head && out->rev != nst_rows_int(rows, 13);
     out->stamp = stamp_of(a, rows, out->is_head);
     out->is_current = out->file.p != NULL && nst_str_eq(out->stamp, nst_rows_text(rows, 6)) &&
-                      !has_moved && !nst_rows_bool(rows, 19);
+                      !has_moved && !nst_rows_bool(rows, 20);
+    out->is_copied = nst_rows_bool(rows, 19) && !out->is_head;
+    out->is_current |= out->is_copied && out->file.p != NULL;
     read_names(out, a, rows);
 }
 
@@ -272,6 +275,13 @@ enum nst_err ocl_export_queue(struct nst_req *rq, int64_t version_id)
 {
     const struct ocl_export_key key = { .version_id = version_id };
     int64_t id, task;
+    bool is_copied;
+    NST_TRY(nst_exists_with(&is_copied, rq->db,
+                            "SELECT 1 FROM subscription s JOIN repo_version v ON v.repo_id = "
+                            "s.repo_id WHERE v.id = $1",
+                            NST_INT(version_id)));
+    if (is_copied)
+        return NST_OK;
     NST_TRY(ocl_export_renew(&id, rq->arena, rq->db, &key));
     enum nst_err e = ocl_export_order(&task, rq, id);
     return e == NST_E_CONFLICT ? NST_OK : e;

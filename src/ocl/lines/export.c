@@ -357,6 +357,19 @@ static struct nst_json *read_version(struct ocl_lines *l, struct nst_arena *a)
     return m.value;
 }
 
+bool ocl_lines_export_head(struct nst_json **version, struct nst_json **source, struct ocl_lines *l,
+                           struct nst_arena *a)
+{
+    struct ocl_line_text line = { 0 };
+    struct export *e = l->state;
+    if (l->form != &ocl_lines_export)
+        return false;
+    *version = read_version(l, a);
+    ocl_lines_take_object(&line, l, a, e->repo, NST_STR("source, "));
+    *source = e->is_collection ? NULL : line.tree;
+    return line.tree != NULL;
+}
+
 /* A copy of HEAD is no version that could be made (HEAD is what is imported). */
 static bool is_head(const struct nst_json *version)
 {

@@ -62,9 +62,6 @@ void ocl_lines_locate(size_t *line, size_t *column, struct ocl_lines_file *f, ui
 /* Is all from there on UTF-8? If not, *bad is the first byte that is not. */
 bool ocl_lines_is_utf8(uint64_t *bad, struct ocl_lines_file *f, uint64_t from);
 
-/* Open a file without a name in folder (NULL: where $TMPDIR says); -1 with errno set. */
-int ocl_lines_scratch(const char *folder);
-
 /* ---- Values of JSON, found without reading them ---- */
 
 /* Where the value ends that begins at place; 0 where the file ends inside of it. Only brackets

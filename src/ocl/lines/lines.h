@@ -54,6 +54,17 @@ NST_CHECKED bool ocl_lines_open(struct ocl_lines **out, struct nst_str *why, str
  * it is the last one, and its fault says so. Blocks on the file. */
 bool ocl_lines_next(struct ocl_line_text *line, struct ocl_lines *l, struct nst_arena *a);
 
+/* What an export says of itself, as it stands there, in a.
+ *   version  an object with its owner, owner_type, short_code, version, description, released,
+ *            retired, external_id and extras, as far as it has them
+ *   source   the source as it was then; NULL where it is the export of a collection
+ * Returns false where the file is no export, or cannot be read. */
+NST_CHECKED bool ocl_lines_export_head(struct nst_json **version, struct nst_json **source,
+                                       struct ocl_lines *l, struct nst_arena *a);
+
+/* Open a file without a name in folder (NULL: where $TMPDIR says); -1 with errno set. */
+int ocl_lines_scratch(const char *folder);
+
 /* What `done` reaches at the end: bytes of the file, of a ZIP those of what is in it. */
 uint64_t ocl_lines_size(const struct ocl_lines *l);
 

@@ -63,7 +63,8 @@ static enum nst_err weigh(struct nst_req *rq, struct ocl_mapping *m)
     const struct nst_json text = { .kind = NST_JSON_STRING };
     struct nst_json next = text;
     struct nst_rows *rows;
-    if (m->content.object_id != 0 || m->sort_weight.p != NULL)
+    if (m->content.object_id != 0 || m->sort_weight.p != NULL ||
+        nst_query_is_true(rq, OCL_IMPORT_COPIES))
         return NST_OK;
     NST_TRY(nst_query_with(
         &rows, rq->db,

@@ -44,7 +44,8 @@ NST_CHECKED enum nst_err ocl_judge_mapping(struct ocl_fault *out, struct nst_req
                                            const struct ocl_source *s,
                                            const struct ocl_mapping *m);
 
-/* Refuse what breaks a rule, if the source in the path is held against them.
+/* Refuse what breaks a rule, if the source in the path is held against them. A copy is what it is
+ * where it comes from, by which rules ever.
  * Errors: NST_E_INVALID with the problem recorded; those of nst_query. */
 NST_CHECKED enum nst_err ocl_keep_concept_rules(struct nst_req *rq, const struct ocl_concept *c);
 NST_CHECKED enum nst_err ocl_keep_mapping_rules(struct nst_req *rq, const struct ocl_mapping *m);

@@ -150,6 +150,8 @@ static const struct nst_field source_field[] = {
               .flags = NST_CORE, .doc = "Number of mappings."),
     NST_FIELD("active_mappings", ocl_source, count[OCL_MAPPINGS].active, &nst_int, .fallback = "0",
               .flags = NST_CORE, .doc = "Number of mappings that are not retired."),
+    NST_FIELD("copied_from", ocl_source, copied_from, &nst_text, .flags = NST_CORE,
+              .doc = "Address elsewhere that it is a copy of."),
     INTERNAL("is_active", is_active, &nst_bool, "true", "False once deleted."),
     INTERNAL("owner_is_active", owner_is_active, &nst_bool, "true", "False once the owner is."),
     OCL_STAMPS(ocl_source, "repo"),
@@ -606,6 +608,7 @@ static const struct nst_sort source_sort[] = {
 #define EXPORTED \
     "(SELECT x.version_id AS said_id, r.id, r.kind, r.mnemonic, r.owner, r.owner_type, " \
     "r.owner_url, r.owner_id, r.versions, r.content_at, r.next_number, r.is_active, " \
+    "r.copied_from, " \
     "r.owner_is_active, r.created_at, r.created_by, x.description, x.retired, x.public_access, " \
     "x.source_updated_at AS updated_at, x.source_updated_by AS updated_by, " \
     "v.rev, v.concepts, v.active_concepts, v.child_concepts, v.mappings, v.active_mappings, " \

@@ -39,6 +39,7 @@ struct ocl_source {
     bool is_active, owner_is_active, retired;
     int64_t created_at, updated_at, created_by, updated_by;
     struct nst_str creator, updater, logo;
+    struct nst_str copied_from; /* the address elsewhere that it is a copy of; null: it is none */
 };
 
 /* What a repository says of itself beside its name, and a version keeps as it was (V224, V230,

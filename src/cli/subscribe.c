@@ -1,0 +1,476 @@
+/* nestor subscribe: a read-only copy of a source of another Nestor, or of all sources of an owner,
+ * kept current. The verb adds it and sees its first round through, by the server that runs on this
+ * installation or by workers of its own, which leave at the end. */
+#include "client_http.h"
+
+#include "nestor/accounts.h"
+#include "ocl/subscription/subscription.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EVERY_DEFAULT "15m"
+#define LOOK_TIME     100000 /* microseconds */
+#define LIST_PAGE     1000
+
+struct subscribing {
+    struct cli_options *o;
+    struct cli_site *site;
+    struct nst_caller caller;
+    struct nst_str token;
+    struct ocl_subscription given; /* as the words say */
+    struct ocl_subscription s;     /* as it is stored; id 0: it is not */
+    struct nst_str problem;        /* a sentence; null: none */
+    int64_t id, now;               /* of one that is looked at; behind which to look */
+    bool is_busy;                  /* a round goes on */
+    struct nst_str message;        /* what it says */
+    char shown[256];
+};
+
+/* ---- Words ---- */
+
+static const struct unit {
+    char letter;
+    int64_t seconds;
+} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+
+/* "15m"; "never" is 0. */
+static bool read_every(int64_t *out, const char *text)
+{
+    struct nst_str number = nst_str_z(text);
+    *out = 0;
+    if (strcmp(text, "never") == 0)
+        return true;
+    for (size_t i = 0; i < NST_COUNT(units) && number.n > 1; i++)
+        if (number.p[number.n - 1] == units[i].letter &&
+            nst_str_int(out, nst_str_slice(number, 0, number.n - 1)) && *out > 0 &&
+            *out <= OCL_SUB_EVERY_MAX / NST_SECOND / units[i].seconds)
+            *out *= units[i].seconds * NST_SECOND;
+    return *out >= OCL_SUB_EVERY_MIN;
+}
+
+/* "/orgs/Clinic/" */
+static bool read_owner(struct nst_str *out, struct nst_arena *a, const char *text)
+{
+    struct nst_str rest = nst_str_z(text), part[3];
+    size_t n = 0;
+    while (n < NST_COUNT(part) && rest.p != NULL)
+        part[n++] = nst_str_cut(&rest, '/');
+    if (n != NST_COUNT(part) || (rest.p != NULL && rest.n > 0) || part[0].n > 0 ||
+        !nst_str_is_segment(part[2]) ||
+        !(nst_str_eq(part[1], NST_STR("orgs")) || nst_str_eq(part[1], NST_STR("users"))))
+        return false;
+    *out = nst_strf(a, "/%.*s/%.*s/", NST_FMT(part[1]), NST_FMT(part[2]));
+    return true;
+}
+
+static const char *fault_of(struct subscribing *g)
+{
+    struct cli_options *o = g->o;
+    const char *every = o->every != NULL ? o->every : EVERY_DEFAULT;
+    if (o->rest_count == 0)
+        return o->list || (o->once && !o->remove)
+                   ? NULL
+                   : "an address is needed, like https://host/orgs/WHO/sources/ICD/";
+    if (o->list)
+        return "--list shows all of them: it wants no address";
+    if (o->json)
+        return "--json is for --list";
+    if (o->erase && !o->remove)
+        return "--erase is for --remove";
+    if (!read_every(&g->given.every, every))
+        return "--every wants a time such as 90s, 15m, 2h or 1d, ten seconds at least, or never";
+    const char *fault = ocl_subscription_read(&g->given, o->arena, nst_str_z(o->rest[0]));
+    if (fault == NULL && o->as != NULL && !read_owner(&g->given.owner_url, o->arena, o->as))
+        fault = "--as wants an owner, like /orgs/Clinic/";
+    return fault;
+}
+
+static int fail(const struct subscribing *g, enum nst_err e)
+{
+    if (g->problem.p != NULL)
+        return cli_fail(&cli_subscribe, "%.*s", NST_FMT(g->problem));
+    return cli_fail(&cli_subscribe, "%s", nst_err_message(e));
+}
+
+/* ---- Adding it ---- */
+
+static enum nst_err refuse(struct subscribing *g, struct nst_str problem)
+{
+    g->problem = problem;
+    return NST_E_INVALID;
+}
+
+/* One request as the account that subscribes; *status 0: it failed by itself. */
+static enum nst_err call(struct nst_req *rq, struct subscribing *g, struct nst_db *db,
+                         enum nst_method method, struct nst_str path)
+{
+    struct nst_json *body = rq->body;
+    *rq = (struct nst_req){ .arena = g->o->arena,
+                            .x = NST_NEW(g->o->arena, struct nst_exchange),
+                            .registry = g->site->registry,
+                            .db = db,
+                            .caller = g->caller };
+    rq->x->arena = rq->arena;
+    return nst_call(rq, V2, method, path, body);
+}
+
+/* An organisation is made where there is none: nothing of it but its name is known. */
+static enum nst_err have_owner(struct subscribing *g, struct nst_db *db)
+{
+    struct nst_req rq = { 0 };
+    struct nst_str url = g->given.owner_url, rest = url;
+    enum nst_err e = call(&rq, g, db, NST_GET, url);
+    if (e != NST_E_NOT_FOUND)
+        return e;
+    if (nst_str_starts(url, NST_STR("/users/")))
+        return refuse(g, nst_strf(g->o->arena,
+                                  "there is no user %.*s here: --as OWNER says who is to have the "
+                                  "copy",
+                                  NST_FMT(url)));
+    nst_str_cut(&rest, '/');
+    nst_str_cut(&rest, '/');
+    struct nst_json id = { .kind = NST_JSON_STRING,
+                           .text = nst_str_cut(&rest, '/'),
+                           .name = NST_STR("id") };
+    struct nst_json name = id, body = { .kind = NST_JSON_OBJECT, .first = &id, .count = 2 };
+    name.name = NST_STR("name");
+    id.next = &name;
+    rq.body = &body;
+    e = call(&rq, g, db, NST_POST, NST_STR("/orgs/"));
+    return e == NST_OK || nst_err_status(e) >= 500
+               ? e
+               : refuse(g, nst_strf(g->o->arena, "%.*s cannot be made: %.*s", NST_FMT(url),
+                                    NST_FMT(nst_buf_str(&rq.x->out))));
+}
+
+static enum nst_err add(struct subscribing *g, struct nst_db *db)
+{
+    NST_TRY(have_owner(g, db));
+    g->s = g->given;
+    g->s.user = g->caller.id;
+    g->s.host = nst_worker_host();
+    enum nst_err e = ocl_subscription_add(&g->s, g->o->arena, db, nst_now());
+    return e != NST_E_CONFLICT
+               ? e
+               : refuse(g, nst_strf(g->o->arena,
+                                    "%.*s is here already, and no copy of that address: --as OWNER "
+                                    "gives the copy to somebody else",
+                                    NST_FMT(ocl_subscription_url(g->o->arena, &g->given))));
+}
+
+static enum nst_err add_or_find(struct nst_db *db, void *arg)
+{
+    struct subscribing *g = arg;
+    g->problem = (struct nst_str){ 0 };
+    NST_TRY(ocl_subscription_find(&g->s, g->o->arena, db, g->given.remote));
+    if (g->s.id == 0)
+        return add(g, db);
+    if (!nst_str_eq(g->s.owner_url, g->given.owner_url) && g->o->as != NULL)
+        return refuse(g, nst_strf(g->o->arena, "its copy is %.*s: end that first, with --remove",
+                                  NST_FMT(ocl_subscription_url(g->o->arena, &g->s))));
+    if (!nst_str_eq(g->s.host, nst_worker_host()))
+        return refuse(g,
+                      NST_STR("another server of this database keeps it: run the command there"));
+    return g->o->every != NULL ? ocl_subscription_set_every(db, g->s.id, g->given.every) : NST_OK;
+}
+
+static int keep_token(struct subscribing *g)
+{
+    if (g->o->token_file == NULL)
+        return EXIT_DONE;
+    return ocl_copy_token_keep(g->o->arena, nst_worker_folder(), g->s.id, g->token)
+               ? EXIT_DONE
+               : cli_fail(&cli_subscribe, "the token cannot be kept: %s", strerror(errno));
+}
+
+/* ---- Seeing its round through ---- */
+
+static enum nst_err order(struct nst_db *db, void *arg)
+{
+    struct subscribing *g = arg;
+    struct ocl_subscription s = { 0 };
+    do {
+        NST_TRY(ocl_subscription_next(&s, g->o->arena, db, s.id));
+        bool is_meant = g->s.id == 0 || s.id == g->s.id || s.parent == g->s.id;
+        if (s.id != 0 && is_meant && nst_str_eq(s.host, nst_worker_host()))
+            NST_TRY(ocl_subscription_order(g->o->arena, db, &s, nst_now()));
+    } while (s.id != 0);
+    return NST_OK;
+}
+
+static enum nst_err look(struct nst_db *db, void *arg)
+{
+    struct subscribing *g = arg;
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT t.message FROM subscription s JOIN task t ON t.once = "
+                           "'subscription:' || CAST(s.id AS text) WHERE s.host = $2 AND "
+                           "($1 = 0 OR s.id = $1 OR s.parent_id = $1) ORDER BY t.state DESC, t.id "
+                           "LIMIT 1",
+                           NST_INT(g->s.id), NST_TEXT(nst_worker_host())));
+    g->is_busy = nst_rows_step(rows);
+    g->message = g->is_busy ? nst_rows_text(rows, 0) : (struct nst_str){ 0 };
+    snprintf(g->shown, sizeof(g->shown), "%.*s", NST_FMT(g->message));
+    return nst_rows_end(rows);
+}
+
+static void show(struct subscribing *g, char *before)
+{
+    if (g->o->quiet || isatty(STDERR_FILENO) == 0 || strcmp(before, g->shown) == 0)
+        return;
+    fprintf(stderr, "\r\033[K%s", g->shown);
+    memcpy(before, g->shown, sizeof(g->shown));
+}
+
+static int wait_for_round(struct subscribing *g)
+{
+    char before[sizeof(g->shown)] = "";
+    enum nst_err e = NST_OK;
+    do {
+        e = nst_store_run(g->site->store, NST_MODE_READ, look, g);
+        show(g, before);
+        if (e == NST_OK && g->is_busy)
+            usleep(LOOK_TIME);
+    } while (e == NST_OK && g->is_busy && !cli_is_stopped());
+    if (before[0] != '\0')
+        fputs("\r\033[K", stderr);
+    if (e != NST_OK)
+        return fail(g, e);
+    return g->is_busy ? cli_fail(&cli_subscribe, "stopped: a server goes on with it, or the same "
+                                                 "command")
+                      : EXIT_DONE;
+}
+
+/* What came of it: a line each, the failures to standard error. */
+static enum nst_err next_result(struct nst_db *db, void *arg)
+{
+    struct subscribing *g = arg;
+    struct ocl_subscription one = { .id = g->id };
+    do
+        NST_TRY(ocl_subscription_next(&one, g->o->arena, db, one.id));
+    while (one.id != 0 && g->s.id != 0 && one.id != g->s.id && one.parent != g->s.id);
+    g->given = one;
+    g->id = one.id;
+    return NST_OK;
+}
+
+static int print_results(struct subscribing *g)
+{
+    int status = EXIT_DONE;
+    g->id = 0;
+    do {
+        enum nst_err e = nst_store_run(g->site->store, NST_MODE_READ, next_result, g);
+        const struct ocl_subscription *s = &g->given;
+        if (e != NST_OK)
+            return fail(g, e);
+        if (s->id != 0 && s->problem.p != NULL)
+            status =
+                cli_fail(&cli_subscribe, "%.*s: %.*s", NST_FMT(s->remote), NST_FMT(s->problem));
+        else if (s->id != 0 && s->source.p != NULL)
+            printf("%.*s %.*s\n", NST_FMT(ocl_subscription_url(g->o->arena, s)),
+                   NST_FMT(s->held_version));
+    } while (g->id != 0);
+    return status;
+}
+
+static int run_round(struct subscribing *g)
+{
+    enum nst_err e = cli_run(g->site, order, g);
+    if (e != NST_OK)
+        return fail(g, e);
+    nst_workers_wake();
+    int status = wait_for_round(g);
+    return status == EXIT_DONE ? print_results(g) : status;
+}
+
+static int subscribe(struct subscribing *g)
+{
+    if (g->o->rest_count == 0)
+        return run_round(g);
+    int status = cli_find_author(&g->caller, g->site, g->o, &cli_subscribe);
+    if (status != EXIT_DONE)
+        return status;
+    enum nst_err e = cli_run(g->site, add_or_find, g);
+    if (e != NST_OK)
+        return fail(g, e);
+    status = keep_token(g);
+    return status == EXIT_DONE ? run_round(g) : status;
+}
+
+/* Beside those of a server that runs: whoever is first takes the task. */
+static int with_workers(struct subscribing *g)
+{
+    const struct nst_worker_options options = { .store = g->site->store,
+                                                .registry = g->site->registry,
+                                                .kinds = ocl_subscription_kinds,
+                                                .folder = cli_task_folder(g->o),
+                                                .slots = 1 };
+    struct nst_workers *workers;
+    if (nst_workers_start(&workers, &options) != NST_OK)
+        return cli_fail(&cli_subscribe, "cannot run tasks; the log line above says why");
+    int status = subscribe(g);
+    nst_workers_stop(workers);
+    return status;
+}
+
+/* ---- Ending it ---- */
+
+static enum nst_err end(struct nst_db *db, void *arg)
+{
+    struct subscribing *g = arg;
+    NST_TRY(ocl_subscription_find(&g->s, g->o->arena, db, g->given.remote));
+    if (g->s.id == 0)
+        return refuse(g, NST_STR("there is no copy of that address"));
+    if (g->s.parent != 0)
+        return refuse(g, NST_STR("it is one of all sources of an owner: end that one"));
+    return ocl_subscription_remove(g->o->arena, db, &g->s, g->o->erase);
+}
+
+static int remove_it(struct subscribing *g)
+{
+    enum nst_err e = cli_run(g->site, end, g);
+    if (e != NST_OK)
+        return fail(g, e);
+    ocl_copies_sweep(cli_task_folder(g->o), g->site->store);
+    printf("%.*s is %s\n", NST_FMT(ocl_subscription_url(g->o->arena, &g->s)),
+           g->o->erase ? "gone" : "no copy any more: it can be changed here");
+    return EXIT_DONE;
+}
+
+/* ---- Listing them ---- */
+
+struct page {
+    struct subscribing *g;
+    int number;
+    struct nst_json *rows;
+    struct nst_str text;
+};
+
+static enum nst_err read_page(struct nst_db *db, void *arg)
+{
+    struct page *p = arg;
+    struct nst_req rq = { 0 };
+    p->g->caller = (struct nst_caller){ .is_known = true, .is_staff = true, .name = NST_STR("") };
+    NST_TRY(call(&rq, p->g, db, NST_GET,
+                 nst_strf(p->g->o->arena, "/subscriptions/?limit=" NST_DIGITS(LIST_PAGE) "&page=%d",
+                          p->number)));
+    p->text = nst_buf_str(&rq.x->out);
+    return nst_json_read(&p->rows, NULL, p->g->o->arena, p->text, NULL);
+}
+
+static struct nst_str shown(const struct nst_json *row, const char *name)
+{
+    const struct nst_json *v = nst_json_get(row, nst_str_z(name));
+    return v != NULL && v->kind != NST_JSON_NULL ? v->text : NST_STR("-");
+}
+
+static void print_row(const struct nst_json *row)
+{
+    const struct nst_json *problem = nst_json_get(row, NST_STR("problem"));
+    struct nst_str state = shown(row, "state"), version = shown(row, "version"),
+                   lag = shown(row, "lag_seconds"), url = shown(row, "url"),
+                   here = shown(row, "source_url");
+    printf("%-8.*s %-12.*s %8.*s  %.*s -> %.*s\n", NST_FMT(state), NST_FMT(version), NST_FMT(lag),
+           NST_FMT(url), NST_FMT(here));
+    if (problem != NULL && problem->kind == NST_JSON_STRING)
+        printf("         %.*s\n", NST_FMT(problem->text));
+}
+
+static void print_page(const struct cli_options *o, const struct page *p)
+{
+    if (!o->json && p->number == 1 && p->rows->count > 0)
+        printf("%-8s %-12s %8s  %s\n", "STATE", "VERSION", "LAG (s)", "COPY");
+    if (o->json && p->text.n > 2)
+        printf("%s%.*s", p->number > 1 ? "," : "",
+               NST_FMT(nst_str_slice(p->text, 1, p->text.n - 1)));
+    for (const struct nst_json *row = p->rows->first; row != NULL && !o->json; row = row->next)
+        print_row(row);
+}
+
+static int list(struct subscribing *g)
+{
+    struct page p = { .g = g };
+    size_t count = LIST_PAGE;
+    fputs(g->o->json ? "[" : "", stdout);
+    while (count == LIST_PAGE) {
+        p.number++;
+        enum nst_err e = nst_store_run(g->site->store, NST_MODE_READ, read_page, &p);
+        if (e != NST_OK)
+            return fail(g, e);
+        print_page(g->o, &p);
+        count = p.rows->count;
+    }
+    fputs(g->o->json ? "]\n" : "", stdout);
+    return EXIT_DONE;
+}
+
+/* ---- The verb ---- */
+
+static int run(struct subscribing *g)
+{
+    struct cli_options *o = g->o;
+    struct cli_site site;
+    const char *fault = fault_of(g);
+    if (fault != NULL)
+        return cli_misuse(&cli_subscribe, "%s", fault);
+    int status = o->token_file != NULL ? cli_http_secret(&g->token, o, &cli_subscribe,
+                                                         o->token_file, OCL_TOKEN_MAX - 1)
+                                       : EXIT_DONE;
+    if (status != EXIT_DONE)
+        return status;
+    if (!cli_site_open(&site, o, &cli_subscribe, false))
+        return EXIT_FAILED;
+    g->site = &site;
+    cli_stop_on_signals();
+    status = o->list ? list(g) : o->remove ? remove_it(g) : with_workers(g);
+    cli_site_close(&site);
+    return status;
+}
+
+static int subscribe_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct subscribing g = { .o = &o };
+    int status = cli_options_parse(&o, &cli_subscribe, argc, argv) ? run(&g) : o.status;
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_subscribe = {
+    .name = "subscribe",
+    .usage = "subscribe [--data DIR] [--token-file FILE] [--as OWNER] [--every TIME] [--user NAME] "
+             "[--quiet] URL\n"
+             "       nestor subscribe [--data DIR] --once [URL]\n"
+             "       nestor subscribe [--data DIR] --list [--json]\n"
+             "       nestor subscribe [--data DIR] --remove [--erase] URL",
+    .summary = "keep a read-only copy of what another Nestor has",
+    .help =
+        "URL is the address of a source of another Nestor, or of an owner all of whose sources\n"
+        "are copied. Its newest release is fetched now, and whenever there is another one: the\n"
+        "server of this installation looks for it every 15 minutes, or as --every says. A "
+        "download\n"
+        "that is cut goes on where it was; readers see a release whole, or the one before it.\n"
+        "The copy has the address that it has there, unless --as names another owner; what is\n"
+        "missing of an organisation is made. Nobody writes to it until --remove makes it a source\n"
+        "as any other, or, with --erase, takes it away.\n"
+        "The remote wants a token of its own: it is kept in the folder of tasks, and sent to that\n"
+        "host alone. Without a server, --once looks for new releases (docs/subscribe.md).\n\n"
+        "Examples:\n"
+        "  nestor subscribe --token-file remote.token https://terms.example.org/orgs/WHO/sources/"
+        "ICD/\n"
+        "  nestor subscribe --token-file remote.token --every 1h https://terms.example.org/orgs/"
+        "WHO/\n"
+        "  nestor subscribe --data /var/lib/nestor --list\n"
+        "  nestor subscribe --once\n"
+        "  nestor subscribe --remove https://terms.example.org/orgs/WHO/sources/ICD/\n\n"
+        "Exit codes: 0 current; 1 it could not be fetched, the copy stays as it was; 2 wrong "
+        "usage.\n",
+    .words = 1,
+    .run = subscribe_run,
+};

@@ -1,0 +1,146 @@
+/* Files of copies: exports that come, exports that are whole, tokens. */
+#include "subscription.h"
+
+#include "nestor/base/file.h"
+#include "nestor/base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PREFIX      "copy-"
+#define PART        ".part"
+#define TOKEN       ".token"
+#define NAME_DIGITS 16 /* of the digest */
+#define STEP        ((size_t)1 << 20)
+
+/* ---- Names ---- */
+
+struct nst_str ocl_copy_part(struct nst_arena *a, int64_t id)
+{
+    return nst_strf(a, PREFIX "%lld" PART, (long long)id);
+}
+
+struct nst_str ocl_copy_name(struct nst_arena *a, int64_t id, struct nst_str digest)
+{
+    return nst_strf(a, PREFIX "%lld-%.*s.zip", (long long)id,
+                    NST_FMT(nst_str_slice(digest, 0, NAME_DIGITS)));
+}
+
+const char *ocl_copy_path(struct nst_arena *a, struct nst_str name)
+{
+    struct nst_str folder = nst_worker_folder();
+    return nst_strf(a, "%.*s/%.*s", NST_FMT(folder), NST_FMT(name)).p;
+}
+
+/* ---- Tokens ---- */
+
+/* Whole or the former one: it is made beside, and renamed. */
+bool ocl_copy_token_keep(struct nst_arena *a, struct nst_str folder, int64_t id,
+                         struct nst_str token)
+{
+    const char *path = nst_strf(a, "%.*s/" PREFIX "%lld" TOKEN, NST_FMT(folder), (long long)id).p;
+    const char *made = nst_strf(a, "%s.new", path).p;
+    if (token.n == 0)
+        return unlink(path) == 0 || errno == ENOENT;
+    int fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    bool good = fchmod(fd, 0600) == 0 && nst_write_all(fd, token) && fsync(fd) == 0;
+    close(fd);
+    return good && rename(made, path) == 0 && nst_sync_folder(nst_str_to_z(a, folder));
+}
+
+struct nst_str ocl_copy_token(struct nst_arena *a, int64_t id)
+{
+    char *text = nst_alloc_text(a, OCL_TOKEN_MAX);
+    int fd = open(ocl_copy_path(a, nst_strf(a, PREFIX "%lld" TOKEN, (long long)id)),
+                  O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, OCL_TOKEN_MAX) : -1;
+    if (fd >= 0)
+        close(fd);
+    return n > 0 ? nst_str_trim((struct nst_str){ text, (size_t)n }) : (struct nst_str){ 0 };
+}
+
+/* ---- Digests ---- */
+
+struct nst_str ocl_copy_digest(struct nst_arena *a, const char *path, const struct nst_task *t)
+{
+    crypto_hash_sha256_state state;
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    struct nst_buf b;
+    char *bytes = nst_alloc_text(a, STEP);
+    ssize_t n = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return (struct nst_str){ 0 };
+    crypto_hash_sha256_init(&state);
+    while (!nst_task_is_cut(t) && ((n = read(fd, bytes, STEP)) > 0 || (n < 0 && errno == EINTR)))
+        crypto_hash_sha256_update(&state, (const unsigned char *)bytes, n > 0 ? (size_t)n : 0);
+    close(fd);
+    crypto_hash_sha256_final(&state, hash);
+    nst_buf_init(&b, a, sizeof(hash) * 2 + 1);
+    nst_put_bytes_hex(&b, hash, sizeof(hash));
+    return n == 0 ? nst_buf_str(&b) : (struct nst_str){ 0 };
+}
+
+/* ---- What is left over ---- */
+
+struct question {
+    const char *file;
+    bool is_needed;
+};
+
+/* Its token; what is being fetched; what came whole, and the round goes on with. */
+static bool is_needed_by(const struct ocl_subscription *s, struct nst_arena *a, struct nst_str name)
+{
+    if (nst_str_ends(name, NST_STR(TOKEN)) || nst_str_eq(s->phase, NST_STR(OCL_SUB_FETCH)))
+        return true;
+    if (nst_str_ends(name, NST_STR(PART)))
+        return s->file_tag.p != NULL;
+    return s->digest.p != NULL && nst_str_eq(ocl_copy_name(a, s->id, s->digest), name);
+}
+
+static enum nst_err ask(struct nst_db *db, void *arg)
+{
+    struct question *q = arg;
+    struct ocl_subscription s;
+    struct nst_str name = nst_str_z(q->file);
+    NST_TRY(nst_exists_with(&q->is_needed, db, "SELECT 1 FROM repo_export WHERE file = $1",
+                            NST_TEXT(name)));
+    if (q->is_needed)
+        return NST_OK;
+    struct nst_arena *a = nst_arena_new(1024);
+    enum nst_err e =
+        ocl_subscription_load(&s, a, db, strtoll(q->file + sizeof(PREFIX) - 1, NULL, 10));
+    q->is_needed = e == NST_OK && s.id != 0 && is_needed_by(&s, a, name);
+    nst_arena_free(a);
+    return e;
+}
+
+static void sweep_file(DIR *dir, const char *name, struct nst_store *store)
+{
+    struct question q = { .file = name };
+    if (!nst_str_starts(nst_str_z(name), NST_STR(PREFIX)) ||
+        nst_store_run(store, NST_MODE_READ, ask, &q) != NST_OK || q.is_needed)
+        return;
+    if (unlinkat(dirfd(dir), name, 0) != 0 && errno != ENOENT)
+        nst_log(NST_LOG_WARN, "file of a copy not removed", NST_LOG_STR("file", nst_str_z(name)),
+                NST_LOG_STR("reason", nst_str_z(strerror(errno))));
+}
+
+void ocl_copies_sweep(struct nst_str folder, struct nst_store *store)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    DIR *dir = opendir(nst_str_to_z(a, folder));
+    nst_arena_free(a);
+    const struct dirent *file;
+    while (dir != NULL && (file = readdir(dir)) != NULL)
+        sweep_file(dir, file->d_name, store);
+    if (dir != NULL)
+        closedir(dir);
+}
