@@ -84,7 +84,7 @@ static const char *fault_of(struct subscribing *g)
     if (o->erase && !o->remove)
         return "--erase is for --remove";
     if (!read_every(&g->given.every, every))
-        return "--every wants a time such as 90s, 15m, 2h or 1d, ten seconds at least, or never";
+        return "--every wants a time such as 90s, 15m, 2h or 1d, or never";
     const char *fault = ocl_subscription_read(&g->given, o->arena, nst_str_z(o->rest[0]));
     if (fault == NULL && o->as != NULL && !read_owner(&g->given.owner_url, o->arena, o->as))
         fault = "--as wants an owner, like /orgs/Clinic/";

@@ -137,16 +137,20 @@ static enum nst_err grant_if(const struct nst_req *rq, bool granted)
     return rq->caller.is_known ? NST_E_FORBIDDEN : NST_E_UNAUTHENTICATED;
 }
 
-/* Nobody writes to a copy but its subscription, which takes the mark away while it does. */
-static enum nst_err keep_copy(struct nst_req *rq, const struct ocl_source *s)
+enum nst_err ocl_refuse_copy(struct nst_req *rq, const struct ocl_source *s)
 {
-    if (s == NULL || s->copied_from.p == NULL || rq->method == NST_GET)
-        return NST_OK;
     return nst_fail_bare(rq, NST_E_FORBIDDEN, "detail",
                          nst_strf(rq->arena,
                                   "This source is a read-only copy of %.*s: it changes there, and "
                                   "comes here with the next release.",
                                   NST_FMT(s->copied_from)));
+}
+
+/* Nobody writes to a copy but its subscription, which takes the mark away while it does. */
+static enum nst_err keep_copy(struct nst_req *rq, const struct ocl_source *s)
+{
+    bool is_kept = s == NULL || s->copied_from.p == NULL || rq->method == NST_GET;
+    return is_kept ? NST_OK : ocl_refuse_copy(rq, s);
 }
 
 static enum nst_err need_right(struct nst_req *rq, unsigned right)

@@ -138,6 +138,10 @@ struct ocl_source;
 NST_CHECKED enum nst_err ocl_may_manage_source(struct nst_req *rq, const struct ocl_source *s);
 NST_CHECKED enum nst_err ocl_may_manage_org(struct nst_req *rq, int64_t org);
 
+/* Refuse a write to a source that is a copy, with a sentence that names where it comes from: 403.
+ * The permissions above do so, whoever it is. */
+NST_CHECKED enum nst_err ocl_refuse_copy(struct nst_req *rq, const struct ocl_source *s);
+
 /* Members of the owner in the path, and staff; others hear 403 without a body, whoever they
  * are (V225). */
 nst_permission ocl_may_add;

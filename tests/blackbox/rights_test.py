@@ -291,6 +291,7 @@ GET    /guide/users/nobody/              T 404 G68
 # The same on both faces.
 TASKS = """
 GET    {f}/tasks/                    X 200 G167 V270
+GET    {f}/subscriptions/            X 200 G155
 GET    {f}/users/owner/tasks/        H 200 V216 V270
 GET    {f}/user/tasks/               T 200 V216 V270
 GET    {f}/importers/bulk-import/    T 200 G87 V325 V606

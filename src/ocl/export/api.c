@@ -95,12 +95,11 @@ static enum nst_err answer_soon(struct nst_req *rq, unsigned status)
     return nst_answer_empty(rq, status);
 }
 
-/* What another server has made, this one makes for itself: the bytes are the same. The file of a
- * copy comes with the next round of its subscription. */
+/* What another server has made, this one makes for itself: the bytes are the same. */
 static enum nst_err answer_copy(struct nst_req *rq, const struct ocl_export *x,
                                 enum ocl_export_work work)
 {
-    if (work == OCL_NOT_ASKED && !rq->is_internal && !x->is_copied)
+    if (work == OCL_NOT_ASKED && !rq->is_internal)
         ocl_export_copy_later(rq, x->id);
     return answer_soon(rq, 208);
 }
@@ -115,6 +114,8 @@ static enum nst_err show(struct nst_req *rq)
     int fd = x.is_current ? ocl_export_file_open(rq->arena, &x) : -1;
     if (fd >= 0)
         return answer_file(rq, &x, fd);
+    if (x.is_copied)
+        return nst_answer_empty(rq, 204); /* its subscription may bring it again */
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (x.is_current)
         return answer_copy(rq, &x, work);
@@ -162,7 +163,7 @@ static enum nst_err make(struct nst_req *rq)
     if (has_file(rq, &x) && (x.is_copied || !nst_query_is_true(rq, "force")))
         return answer_made(rq);
     if (x.is_copied)
-        return answer_soon(rq, 208);
+        return ocl_refuse_copy(rq, nst_ancestor(rq, "source")->row);
     NST_TRY(ocl_export_renew(&x.id, rq->arena, rq->db, &key));
     enum nst_err e = ocl_export_order(&task, rq, x.id);
     return e == NST_OK           ? ocl_answer_task(rq, task, 202)

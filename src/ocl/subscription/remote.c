@@ -241,6 +241,12 @@ static struct nst_str why_refused(const struct asking *k, long status)
     return nst_strf(a, "The remote answered %ld: %.*s", status, NST_FMT(said(k)));
 }
 
+/* Cut inside of the headers, what came counts as whole to libcurl. */
+static bool is_cut_short(const struct asking *k, long status)
+{
+    return (status == 200 || status == 206) && !k->is_file && k->body.n == 0;
+}
+
 static bool may_pass(CURLcode code, long status)
 {
     return code != CURLE_OK || status == 503 || status == 429 || status == 502 || status == 504;
@@ -258,7 +264,8 @@ void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q)
         out->status = 0;
         if (code == CURLE_OK)
             curl_easy_getinfo(k.curl, CURLINFO_RESPONSE_CODE, &out->status);
-        if (!may_pass(code, out->status) || k.is_too_large || nst_task_is_cut(q->task))
+        bool is_whole = !may_pass(code, out->status) && !is_cut_short(&k, out->status);
+        if (is_whole || k.is_too_large || nst_task_is_cut(q->task))
             break;
     }
     out->body = nst_buf_str(&k.body);
@@ -294,11 +301,9 @@ static bool has_failed(struct ocl_fetch *f, const struct asking *k, CURLcode cod
         f->got = f->size = 0;
     if (f->problem.p != NULL || f->is_full)
         return true;
-    if (code != CURLE_OK || k->is_file || f->status == 416)
+    if (code != CURLE_OK || k->is_file || f->status == 416 || is_cut_short(k, f->status))
         return false;
-    if (f->status == 200 || f->status == 206) /* without a byte */
-        f->problem = NST_STR("The remote sent an export without a byte.");
-    else if (f->status >= 300 && f->status != 304 && !may_pass(code, f->status))
+    if (f->status >= 300 && f->status != 304 && !may_pass(code, f->status))
         f->problem = why_refused(k, f->status);
     return !may_pass(code, f->status);
 }
@@ -319,7 +324,10 @@ void ocl_remote_fetch(struct ocl_fetch *f, const struct ocl_question *q, int fd)
             tries = 0;
         goes_on = !is_over && !k.is_enough && !nst_task_is_cut(q->task) && tries + 1 < TRIES;
         if (!is_over && !goes_on && !k.is_enough && !nst_task_is_cut(q->task))
-            f->problem = code != CURLE_OK ? why_none(&k, code) : why_refused(&k, f->status);
+            f->problem = code != CURLE_OK               ? why_none(&k, code)
+                         : is_cut_short(&k, f->status) ? NST_STR("The remote sent an export "
+                                                                  "without a byte.")
+                                                       : why_refused(&k, f->status);
     }
     forget_unless_strong(f);
     curl_easy_cleanup(k.curl);

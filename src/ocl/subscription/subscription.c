@@ -76,10 +76,19 @@ static const struct nst_serializer subscription_serializer[] = { { V2, NST_LIST,
 
 /* ---- Tables ---- */
 
+/* How far behind they are is said as it is at this moment: no answer is kept for another one. */
+static enum nst_err list_now(struct nst_req *rq)
+{
+    rq->cache = NULL;
+    return nst_list(rq);
+}
+
+static const struct nst_description listing = { .as = nst_list };
+
 static const struct nst_route subscription_route[] = {
-    { V2, "/subscriptions/", .get = { nst_list, ocl_staff_only },
+    { V2, "/subscriptions/", .get = { list_now, ocl_staff_only, .describe = &listing },
       .doc = "Sources that are copied from elsewhere, and how current they are." },
-    { GUIDE, "/subscriptions/", .get = { nst_list, ocl_staff_only },
+    { GUIDE, "/subscriptions/", .get = { list_now, ocl_staff_only, .describe = &listing },
       .doc = "Sources that are copied from elsewhere, and how current they are." },
 };
 

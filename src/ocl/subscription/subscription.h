@@ -28,7 +28,7 @@
 #define OCL_SUB_CURRENT  "current"  /* it was the newest release when last asked */
 #define OCL_SUB_FAILING  "failing"  /* the last round came to nothing: `problem` says why */
 
-#define OCL_SUB_EVERY_MIN (10 * NST_SECOND)
+#define OCL_SUB_EVERY_MIN NST_SECOND
 #define OCL_SUB_EVERY_MAX (366 * 86400 * NST_SECOND)
 
 /* A row; its texts are of the arena that it was read with. Times in microseconds, 0: never. */
