@@ -189,6 +189,11 @@ def exports(nestor):
     return on_path(nestor, "docs/export.md", {"PORT": str(free_port())})
 
 
+def subscriptions(nestor):
+    return on_path(nestor, "docs/subscribe.md",
+                   {"PORT": str(free_port()), "OTHER": str(free_port())})
+
+
 def tour(nestor):
     return on_path(nestor, "docs/v2.md", {"PORT": str(free_port())})
 
@@ -281,6 +286,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the commands of examples/university/README.md work", demo),
          ("the commands of docs/v2.md work", tour),
          ("the commands of docs/export.md work", exports),
+         ("the commands of docs/subscribe.md work", subscriptions),
          ("the commands of docs/tutorial.md work", tutorial),
          ("the commands of docs/library.md work", library))
 

@@ -556,7 +556,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_header("Content-Length", headers.get("X-Length", str(len(body))))
         self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True
 
     do_POST = do_GET
 

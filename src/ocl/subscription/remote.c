@@ -324,9 +324,9 @@ void ocl_remote_fetch(struct ocl_fetch *f, const struct ocl_question *q, int fd)
             tries = 0;
         goes_on = !is_over && !k.is_enough && !nst_task_is_cut(q->task) && tries + 1 < TRIES;
         if (!is_over && !goes_on && !k.is_enough && !nst_task_is_cut(q->task))
-            f->problem = code != CURLE_OK               ? why_none(&k, code)
+            f->problem = code != CURLE_OK              ? why_none(&k, code)
                          : is_cut_short(&k, f->status) ? NST_STR("The remote sent an export "
-                                                                  "without a byte.")
+                                                                 "without a byte.")
                                                        : why_refused(&k, f->status);
     }
     forget_unless_strong(f);
