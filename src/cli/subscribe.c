@@ -42,15 +42,17 @@ static const struct unit {
 /* "15m"; "never" is 0. */
 static bool read_every(int64_t *out, const char *text)
 {
-    struct nst_str number = nst_str_z(text);
+    struct nst_str given = nst_str_z(text);
+    int64_t number = 0;
     *out = 0;
     if (strcmp(text, "never") == 0)
         return true;
-    for (size_t i = 0; i < NST_COUNT(units) && number.n > 1; i++)
-        if (number.p[number.n - 1] == units[i].letter &&
-            nst_str_int(out, nst_str_slice(number, 0, number.n - 1)) && *out > 0 &&
-            *out <= OCL_SUB_EVERY_MAX / NST_SECOND / units[i].seconds)
-            *out *= units[i].seconds * NST_SECOND;
+    if (given.n < 2 || !nst_str_int(&number, nst_str_slice(given, 0, given.n - 1)))
+        return false;
+    for (size_t i = 0; i < NST_COUNT(units); i++)
+        if (given.p[given.n - 1] == units[i].letter && number > 0 &&
+            number <= OCL_SUB_EVERY_MAX / NST_SECOND / units[i].seconds)
+            *out = number * units[i].seconds * NST_SECOND;
     return *out >= OCL_SUB_EVERY_MIN;
 }
 
@@ -430,6 +432,7 @@ static int run(struct subscribing *g)
     cli_stop_on_signals();
     status = o->list ? list(g) : o->remove ? remove_it(g) : with_workers(g);
     cli_site_close(&site);
+    g->site = NULL;
     return status;
 }
 

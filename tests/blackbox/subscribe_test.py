@@ -674,6 +674,8 @@ def is_refused_in_words(nestor):
                            (["https://h/orgs/O/collections/C/"], "that of a source"),
                            (["https://u:p@h/orgs/O/"], "neither ?, # nor @"),
                            (["https://h/orgs/O/sources/S/?x=1"], "neither ?, # nor @"),
+                           (["--every", "2000000d", "https://h/orgs/O/"], "--every wants"),
+                           (["--every", "15", "https://h/orgs/O/"], "--every wants"),
                            (["--every", "0s", "https://h/orgs/O/"], "--every wants"),
                            (["--as", "Clinic", "https://h/orgs/O/"], "--as wants"),
                            (["--erase", "https://h/orgs/O/"], "--erase is for")):

@@ -281,19 +281,21 @@ static enum nst_err let_all_leave(struct ocl_copying *c, const struct refused *r
     return NST_OK;
 }
 
+/* Again and again while one is taken; then, once, those that are left make room for one another. */
 static enum nst_err write_refused(struct ocl_copying *c, struct refused *r)
 {
-    bool are_gone = false;
-    while (r->count > 0) {
+    bool are_gone = false, is_stuck = false;
+    while (r->count > 0 && !is_stuck) {
         size_t before = r->count;
         NST_TRY(write_all_again(c, r));
-        if (r->count == before && are_gone)
-            return NST_E_INVALID; /* c->problem is about one of them */
-        if (r->count == before) {
+        bool got_on = r->count < before;
+        is_stuck = !got_on && are_gone;
+        if (!got_on && !are_gone)
             NST_TRY(let_all_leave(c, r));
-            are_gone = true;
-        }
+        are_gone |= !got_on;
     }
+    if (is_stuck)
+        return NST_E_INVALID; /* c->problem is about one of them */
     c->problem = (struct nst_str){ 0 };
     return NST_OK;
 }

@@ -94,13 +94,14 @@ static bool begin_file(struct asking *k)
     long status = 0;
     curl_easy_getinfo(k->curl, CURLINFO_RESPONSE_CODE, &status);
     k->has_begun = true;
+    struct ocl_fetch *f = k->fetch;
     k->is_file = status == 200 || status == 206;
     if (status == 200)
         return begin_anew(k);
-    if (status == 206 && !continues(k, k->fetch)) {
-        k->fetch->got = k->fetch->size = 0;
-        k->fetch->problem = NST_STR("The remote sent another part of the export than was asked "
-                                    "for.");
+    if (status == 206 && !continues(k, f)) {
+        f->got = f->size = 0;
+        f->problem = NST_STR("The remote sent another part of the export than was asked "
+                             "for.");
         return false;
     }
     return true;
@@ -126,7 +127,7 @@ static size_t receive(char *data, size_t size, size_t n, void *arg)
     struct nst_str bytes = { data, size * n };
     if (k->fetch != NULL && !k->has_begun && !begin_file(k))
         return 0;
-    if (k->is_file)
+    if (k->fetch != NULL && k->is_file)
         return take_file(k, bytes);
     nst_put(&k->body, bytes);
     k->is_too_large = k->body.is_full;

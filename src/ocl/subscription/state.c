@@ -14,26 +14,41 @@
     "state, problem, failures, due_at, last_tried, last_success, held_version, held_tag, " \
     "new_version, new_tag, file_tag, digest, held_time, new_time, size, loaded"
 
+static struct nst_str text_at(struct nst_arena *a, struct nst_rows *rows, unsigned column)
+{
+    return nst_str_copy(a, nst_rows_text(rows, column));
+}
+
 static void read_row(struct ocl_subscription *s, struct nst_arena *a, struct nst_rows *rows)
 {
-    int64_t *const first[] = { &s->id, &s->parent, &s->repo, &s->user, &s->every };
-    struct nst_str *const texts[] = { &s->host,  &s->remote, &s->owner_url, &s->source,
-                                      &s->phase, &s->state,  &s->problem };
-    int64_t *const counts[] = { &s->failures, &s->due_at, &s->last_tried, &s->last_success };
-    struct nst_str *const release[] = { &s->held_version, &s->held_tag, &s->new_version,
-                                        &s->new_tag,      &s->file_tag, &s->digest };
-    int64_t *const last[] = { &s->held_time, &s->new_time, &s->size, &s->loaded };
-    unsigned column = 0;
-    for (size_t i = 0; i < NST_COUNT(first); i++)
-        *first[i] = nst_rows_int(rows, column++);
-    for (size_t i = 0; i < NST_COUNT(texts); i++)
-        *texts[i] = nst_str_copy(a, nst_rows_text(rows, column++));
-    for (size_t i = 0; i < NST_COUNT(counts); i++)
-        *counts[i] = nst_rows_int(rows, column++);
-    for (size_t i = 0; i < NST_COUNT(release); i++)
-        *release[i] = nst_str_copy(a, nst_rows_text(rows, column++));
-    for (size_t i = 0; i < NST_COUNT(last); i++)
-        *last[i] = nst_rows_int(rows, column++);
+    *s = (struct ocl_subscription){
+        .id = nst_rows_int(rows, 0),
+        .parent = nst_rows_int(rows, 1),
+        .repo = nst_rows_int(rows, 2),
+        .user = nst_rows_int(rows, 3),
+        .every = nst_rows_int(rows, 4),
+        .host = text_at(a, rows, 5),
+        .remote = text_at(a, rows, 6),
+        .owner_url = text_at(a, rows, 7),
+        .source = text_at(a, rows, 8),
+        .phase = text_at(a, rows, 9),
+        .state = text_at(a, rows, 10),
+        .problem = text_at(a, rows, 11),
+        .failures = nst_rows_int(rows, 12),
+        .due_at = nst_rows_int(rows, 13),
+        .last_tried = nst_rows_int(rows, 14),
+        .last_success = nst_rows_int(rows, 15),
+        .held_version = text_at(a, rows, 16),
+        .held_tag = text_at(a, rows, 17),
+        .new_version = text_at(a, rows, 18),
+        .new_tag = text_at(a, rows, 19),
+        .file_tag = text_at(a, rows, 20),
+        .digest = text_at(a, rows, 21),
+        .held_time = nst_rows_int(rows, 22),
+        .new_time = nst_rows_int(rows, 23),
+        .size = nst_rows_int(rows, 24),
+        .loaded = nst_rows_int(rows, 25),
+    };
 }
 
 static enum nst_err end_row(struct ocl_subscription *out, struct nst_arena *a,

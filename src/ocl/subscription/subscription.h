@@ -29,7 +29,7 @@
 #define OCL_SUB_FAILING  "failing"  /* the last round came to nothing: `problem` says why */
 
 #define OCL_SUB_EVERY_MIN NST_SECOND
-#define OCL_SUB_EVERY_MAX (366 * 86400 * NST_SECOND)
+#define OCL_SUB_EVERY_MAX (INT64_C(366) * 86400 * NST_SECOND)
 
 /* A row; its texts are of the arena that it was read with. Times in microseconds, 0: never. */
 struct ocl_subscription {
