@@ -414,6 +414,15 @@ static int list(struct subscribing *g)
 
 /* ---- The verb ---- */
 
+/* It goes into a header as it is. */
+static bool is_token(struct nst_str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] <= ' ' || text.p[i] > '~')
+            return false;
+    return true;
+}
+
 static int run(struct subscribing *g)
 {
     struct cli_options *o = g->o;
@@ -426,6 +435,8 @@ static int run(struct subscribing *g)
                                        : EXIT_DONE;
     if (status != EXIT_DONE)
         return status;
+    if (!is_token(g->token))
+        return cli_fail(&cli_subscribe, "%s holds no token", o->token_file);
     if (!cli_site_open(&site, o, &cli_subscribe, false))
         return EXIT_FAILED;
     g->site = &site;

@@ -681,6 +681,9 @@ def is_refused_in_words(nestor):
                            (["--erase", "https://h/orgs/O/"], "--erase is for")):
             p = site.run("subscribe", *words)
             assert p.returncode == 2 and why in p.stderr, (words, p.stderr)
+        site.write("token", "two words\nX-Other: 1")
+        p = site.run("subscribe", "--token-file", site.path("token"), "https://h/orgs/O/")
+        assert p.returncode == 1 and "holds no token" in p.stderr, p.stderr
         p = site.run("subscribe", "--remove", "https://h/orgs/O/")
         assert p.returncode == 1 and "there is no copy" in p.stderr, p.stderr
         p = site.run("subscribe", "https://h/users/nobody/sources/S/")
