@@ -1,8 +1,6 @@
 /* What a remote has: its newest release, the sources of an owner. */
 #include "round.h"
 
-#include <unistd.h>
-
 #define PAGE_ROWS  100
 #define PAGES_MAX  100
 #define PAGE_LIMIT NST_DIGITS(PAGE_ROWS)
@@ -98,7 +96,7 @@ void ocl_round_ask(struct ocl_round *m, struct nst_task *t)
 {
     struct nst_str tag = m->s.held_tag, url;
     struct ocl_reply reply;
-    if (m->held_file.p == NULL || access(ocl_copy_path(m->turn, m->held_file), R_OK) != 0)
+    if (!ocl_round_has(m, m->held_file))
         tag = (struct nst_str){ 0 }; /* its export has to come again */
     url = nst_strf(m->turn, "%.*slatest/", NST_FMT(m->s.remote));
     ask(&reply, m, t, url, tag);

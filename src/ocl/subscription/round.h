@@ -39,8 +39,16 @@ struct ocl_round {
     size_t founds;
 };
 
-/* Ask for the newest release: m->s says it, m->is_current that it is here, m->problem what is wrong.
- * Blocks. */
+/* Whether a file of that name (null: none) is in the folder of the workers. */
+bool ocl_round_has(struct ocl_round *m, struct nst_str file);
+
+/* Fetch some of the export of the release that m->s says, for some seconds at most: m->got says how
+ * much of it is there, m->is_current that it is here already, m->problem what is wrong. Once it is
+ * whole, m->s.phase is another one. Blocks. */
+void ocl_round_fetch(struct ocl_round *m, struct nst_task *t);
+
+/* Ask for the newest release: m->s says it, m->is_current that it is here, m->problem what is
+ * wrong. Blocks. */
 void ocl_round_ask(struct ocl_round *m, struct nst_task *t);
 
 /* Ask for the sources of an owner. Blocks. */

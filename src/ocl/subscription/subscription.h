@@ -1,4 +1,4 @@
-/* Subscriptions (ours): read-only copies of sources of another Nestor, kept current between the two.
+/* Subscriptions (ours): read-only copies of sources of another Nestor, kept current.
  * A row for each source, and one for each owner all of whose sources are copied. Its rounds are
  * tasks: ask for the newest release, fetch its export, work out what differs from the release that
  * is here, and write all of that in one transaction. What comes is kept as the export of the copy,
@@ -140,7 +140,7 @@ void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q);
 
 /* A file that is being fetched. */
 struct ocl_fetch {
-    struct nst_str tag, digest; /* of the file whose beginning is there: ETag, SHA-256 in hex; null */
+    struct nst_str tag, digest; /* of what is there: ETag, SHA-256 in hex; null: not known */
     int64_t got, size;          /* bytes; size 0: not known yet */
     bool is_new;                /* set where it turned out to be another one: begun anew */
     long status;                /* 200, 206: as far as it came; else what was said */
@@ -154,8 +154,8 @@ void ocl_remote_fetch(struct ocl_fetch *f, const struct ocl_question *q, int fd)
 
 /* ---- What differs (changes.c) ---- */
 
-/* What has to be written so that one release becomes another: lines of an import, in files without a
- * name, one behind the other; what leaves is among them. */
+/* What has to be written so that one release becomes another: lines of an import, in files without
+ * a name, one behind the other; what leaves is among them. */
 #define OCL_CHANGE_FILES 4
 
 struct ocl_changes {
