@@ -557,6 +557,7 @@ class Cases:
             task = task_of(client, key)
             assert "lines" in task["message"] and "left" not in task["message"], task
             key = post(client, text_of(owners()), path=IMPORT + "?rehearse=true")["id"]
+            wait_for(client, key)
             site.execute(f"UPDATE task SET state = 'REVOKED' WHERE key = '{key}'")
             a = client.ask("GET", IMPORT + f"?task={key}&result=refused")
             assert a.status == 400 and "rehearsal was ended" in a.json()["exception"], str(a)
