@@ -6,8 +6,12 @@
 #include "ocl/source/source.h"
 #include "stop.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+#define COPY_BYTES ((size_t)1 << 16)
 
 /* ---- The address ---- */
 
@@ -122,15 +126,43 @@ static int write_pieces(struct making *m, struct ocl_packer *packer)
     return m->now.is_over ? EXIT_DONE : cli_fail(&cli_export_verb, "stopped");
 }
 
+/* Of a copy it is the file that came (V620). */
+static int copy_file(struct making *m)
+{
+    struct cli_export *x = m->x;
+    char *bytes = nst_alloc_text(m->piece, COPY_BYTES);
+    struct nst_str folder = cli_task_folder(x->o);
+    int fd =
+        m->now.of.file.p != NULL
+            ? open(nst_strf(x->o->arena, "%.*s/%.*s", NST_FMT(folder), NST_FMT(m->now.of.file)).p,
+                   O_RDONLY | O_CLOEXEC)
+            : -1;
+    ssize_t n = -1;
+    bool good = fd >= 0 && cli_export_open(x, m->now.of.name);
+    while (good && (n = read(fd, bytes, COPY_BYTES)) > 0)
+        good = cli_output_put(&x->out, (struct nst_str){ bytes, (size_t)n });
+    if (fd < 0)
+        return cli_fail(&cli_export_verb,
+                        "%s is of a copy, whose export comes from elsewhere and is not here: "
+                        "nestor subscribe --once fetches that of the present release",
+                        x->o->rest[0]);
+    close(fd);
+    if (good && n < 0)
+        return cli_fail(&cli_export_verb, "cannot read the file: %s", strerror(errno));
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int make(struct making *m)
 {
     struct ocl_packer packer;
     enum nst_err e = cli_run(m->site, begin, m);
     if (e != NST_OK)
         return fail_store(m, e);
+    if (m->now.of.is_copied)
+        return copy_file(m);
     if (!cli_export_open(m->x, m->now.of.name))
         return EXIT_FAILED;
-    ocl_packer_init(&packer, m->now.of.time, write_bytes, &m->x->out);
+    ocl_packer_init(&packer, OCL_EXPORT_ENTRY, m->now.of.time, write_bytes, &m->x->out);
     int status = write_pieces(m, &packer);
     ocl_packer_release(&packer);
     return status;

@@ -110,6 +110,38 @@ void nst_task_files_sweep(struct nst_str folder, struct nst_store *store, void (
     closedir(dir);
 }
 
+/* ---- Files that are kept ---- */
+
+struct kept {
+    const struct nst_file_kind *kind;
+    struct nst_str name;
+    bool is_needed;
+};
+
+static enum nst_err ask_kept(struct nst_db *db, void *arg)
+{
+    struct kept *k = arg;
+    struct nst_arena *a = nst_arena_new(1024);
+    enum nst_err e = k->kind->is_needed(&k->is_needed, a, db, k->name);
+    nst_arena_free(a);
+    return e;
+}
+
+void nst_files_sweep(struct nst_str folder, struct nst_store *store,
+                     const struct nst_file_kind *kind)
+{
+    DIR *dir = open_folder(folder);
+    const struct dirent *file;
+    while (dir != NULL && (file = readdir(dir)) != NULL) {
+        struct kept k = { .kind = kind, .name = nst_str_z(file->d_name) };
+        if (nst_str_starts(k.name, nst_str_z(kind->prefix)) &&
+            nst_store_run(store, NST_MODE_READ, ask_kept, &k) == NST_OK && !k.is_needed)
+            remove_file(dir, file->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
 /* ---- The name of this server ---- */
 
 static struct nst_str read_host(struct nst_arena *a, const char *path)

@@ -122,6 +122,21 @@ NST_CHECKED enum nst_err nst_task_hold(const struct nst_task *t, struct nst_db *
 void nst_cond_init(pthread_cond_t *c);
 struct timespec nst_in_time(int64_t time);
 
+/* ---- Files that are kept ---- */
+
+/* Files in the folder of the workers that outlive their tasks. */
+struct nst_file_kind {
+    const char *prefix; /* of their names */
+    /* Whether something leads to one of that name, in a read of its own.
+     * Errors: those of nst_query, after which it stays. */
+    enum nst_err (*is_needed)(bool *out, struct nst_arena *a, struct nst_db *db,
+                              struct nst_str name);
+};
+
+/* Remove those that are not needed; logs what it cannot remove. Blocks on the store. */
+void nst_files_sweep(struct nst_str folder, struct nst_store *store,
+                     const struct nst_file_kind *kind);
+
 /* ---- Workers ---- */
 
 /* Which hosts tasks may fetch files from. */

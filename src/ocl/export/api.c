@@ -1,9 +1,10 @@
 /* The address of an export (V615 to V617, G154): fetch it, have it made, drop it. */
-#include "export.h"
+#include "difference.h"
 
 #include "ocl/task/task.h"
 #include "ocl/version/version.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char of_head[] = "HEAD"; /* .arg of the routes of the present content */
@@ -57,6 +58,53 @@ static enum nst_err key_of(struct ocl_export_key *key, struct nst_req *rq)
     return NST_OK;
 }
 
+static bool has_file(struct nst_req *rq, const struct ocl_export *x)
+{
+    int fd = x->is_current ? ocl_export_file_open(rq->arena, x) : -1;
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* ---- Which difference ---- */
+
+static enum nst_err refuse_difference(struct nst_req *rq, struct nst_str why)
+{
+    return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail", why);
+}
+
+static enum nst_err version_of(int64_t *id, struct nst_req *rq, int64_t repo, struct nst_str name)
+{
+    struct nst_sql q;
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT id FROM repo_version WHERE is_active AND repo_id = ");
+    nst_sql_bind(&q, NST_INT(repo));
+    nst_sql_add(&q, " AND mnemonic = ");
+    nst_sql_bind(&q, NST_TEXT(name));
+    *id = 0;
+    return nst_sql_int(id, NULL, rq->db, &q);
+}
+
+/* The export that `since` names: it has to be here. */
+static enum nst_err find_older(struct ocl_export *out, struct nst_req *rq,
+                               const struct ocl_export *newer)
+{
+    struct nst_str since = nst_query_value(rq, "since");
+    struct ocl_export_key key = { 0 };
+    if (is_of_head(rq))
+        return nst_fail(rq, NST_E_INVALID, "since",
+                        NST_STR("What a source holds at present has no differences."));
+    NST_TRY(version_of(&key.version_id, rq, newer->repo_id, since));
+    *out = (struct ocl_export){ 0 };
+    if (key.version_id != 0 && key.version_id != newer->version_id)
+        NST_TRY(ocl_export_find(out, rq->arena, rq->db, &key));
+    return has_file(rq, out)
+               ? NST_OK
+               : refuse_difference(rq, nst_strf(rq->arena,
+                                                "There is no export of %.*s to compare with.",
+                                                NST_FMT(since)));
+}
+
 /* ---- GET ---- */
 
 /* RFC 9530: a client sees whether it has all of it, whatever pieces it came in. */
@@ -104,6 +152,60 @@ static enum nst_err answer_copy(struct nst_req *rq, const struct ocl_export *x,
     return answer_soon(rq, 208);
 }
 
+/* ".zip" becomes ".since_v1.zip". */
+static struct nst_str name_since(struct nst_req *rq, const struct ocl_export *newer)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 4096);
+    nst_put(&b, nst_str_slice(newer->name, 0, newer->name.n - 4));
+    nst_put_lit(&b, ".since_");
+    nst_put_percent(&b, nst_query_value(rq, "since"), "@");
+    nst_put_lit(&b, ".zip");
+    return nst_buf_str(&b);
+}
+
+static enum nst_err answer_difference(struct nst_req *rq, const struct ocl_export *newer,
+                                      const struct ocl_export *older, int fd)
+{
+    struct stat st;
+    struct nst_str half = nst_str_slice(newer->digest, 0, OCL_EXPORT_TAG / 2),
+                   other = nst_str_slice(older->digest, 0, OCL_EXPORT_TAG / 2);
+    rq->wants_zip = false; /* it is one already */
+    nst_http_add_header(rq->x, "Content-Disposition",
+                        nst_strf(rq->arena, "attachment; filename=\"%.*s\"",
+                                 NST_FMT(name_since(rq, newer))));
+    bool is_known =
+        nst_is_known(rq, nst_strf(rq->arena, "%.*s%.*s", NST_FMT(half), NST_FMT(other)));
+    if (is_known || fstat(fd, &st) != 0) {
+        close(fd);
+        return is_known ? NST_OK : NST_E_INTERNAL;
+    }
+    rq->x->content_type = NST_STR("application/zip");
+    return nst_answer_file(rq, fd, (uint64_t)st.st_size);
+}
+
+static const char no_use[] = "The difference is no smaller than half the export: fetch that.";
+
+static enum nst_err show_difference(struct nst_req *rq, const struct ocl_export *newer)
+{
+    struct ocl_export older;
+    enum ocl_export_work work;
+    int fd;
+    NST_TRY(find_older(&older, rq, newer));
+    switch (ocl_difference_find(&fd, rq->arena, newer, &older)) {
+    case OCL_DIFFERENCE_MADE:
+        return answer_difference(rq, newer, &older, fd);
+    case OCL_DIFFERENCE_NO_USE:
+        return refuse_difference(rq, nst_str_z(no_use));
+    case OCL_DIFFERENCE_MISSING:
+        break;
+    }
+    NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, &older));
+    if (work == OCL_NOT_ASKED)
+        return nst_answer_empty(rq, 204);
+    return answer_soon(rq, work == OCL_BEING_MADE ? 208 : 204);
+}
+
 static enum nst_err show(struct nst_req *rq)
 {
     struct ocl_export_key key;
@@ -112,6 +214,10 @@ static enum nst_err show(struct nst_req *rq)
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
     int fd = x.is_current ? ocl_export_file_open(rq->arena, &x) : -1;
+    if (fd >= 0 && nst_query_value(rq, "since").p != NULL) {
+        close(fd);
+        return show_difference(rq, &x);
+    }
     if (fd >= 0)
         return answer_file(rq, &x, fd);
     if (x.is_copied)
@@ -130,8 +236,17 @@ static enum nst_err answer_made(struct nst_req *rq)
 {
     if (nst_query_is_true(rq, "noRedirect"))
         return nst_answer_empty(rq, 204);
-    nst_http_add_header(rq->x, "URL", rq->x->path);
-    nst_http_add_header(rq->x, "Location", rq->x->path);
+    struct nst_str since = nst_query_value(rq, "since"), url = rq->x->path;
+    struct nst_buf b;
+    nst_buf_init(&b, rq->arena, 8192);
+    nst_put(&b, url);
+    if (since.p != NULL) {
+        nst_put_lit(&b, "?since=");
+        nst_put_percent(&b, since, "");
+    }
+    url = nst_buf_str(&b);
+    nst_http_add_header(rq->x, "URL", url);
+    nst_http_add_header(rq->x, "Location", url);
     return nst_answer_empty(rq, 303);
 }
 
@@ -141,12 +256,35 @@ static enum nst_err answer_queued(struct nst_req *rq)
     return nst_answer_json(rq, 409);
 }
 
-static bool has_file(struct nst_req *rq, const struct ocl_export *x)
+/* What asking for a task came to. */
+static enum nst_err answer_order(struct nst_req *rq, enum nst_err e, int64_t task)
 {
-    int fd = x->is_current ? ocl_export_file_open(rq->arena, x) : -1;
-    if (fd >= 0)
+    return e == NST_OK           ? ocl_answer_task(rq, task, 202)
+           : e == NST_E_CONFLICT ? answer_queued(rq)
+                                 : e;
+}
+
+static enum nst_err make_difference(struct nst_req *rq, const struct ocl_export *newer)
+{
+    struct ocl_export older;
+    enum ocl_export_work work;
+    int64_t task;
+    int fd;
+    NST_TRY(find_older(&older, rq, newer));
+    NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, &older));
+    if (work != OCL_NOT_ASKED)
+        return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
+    switch (ocl_difference_find(&fd, rq->arena, newer, &older)) {
+    case OCL_DIFFERENCE_MADE:
         close(fd);
-    return fd >= 0;
+        return answer_made(rq);
+    case OCL_DIFFERENCE_NO_USE:
+        return refuse_difference(rq, nst_str_z(no_use));
+    case OCL_DIFFERENCE_MISSING:
+        break;
+    }
+    enum nst_err e = ocl_difference_order(&task, rq, newer, &older);
+    return answer_order(rq, e, task);
 }
 
 static enum nst_err make(struct nst_req *rq)
@@ -160,15 +298,15 @@ static enum nst_err make(struct nst_req *rq)
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (work != OCL_NOT_ASKED)
         return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
+    if (has_file(rq, &x) && nst_query_value(rq, "since").p != NULL)
+        return make_difference(rq, &x);
     if (has_file(rq, &x) && (x.is_copied || !nst_query_is_true(rq, "force")))
         return answer_made(rq);
     if (x.is_copied)
         return ocl_refuse_copy(rq, nst_ancestor(rq, "source")->row);
     NST_TRY(ocl_export_renew(&x.id, rq->arena, rq->db, &key));
     enum nst_err e = ocl_export_order(&task, rq, x.id);
-    return e == NST_OK           ? ocl_answer_task(rq, task, 202)
-           : e == NST_E_CONFLICT ? answer_queued(rq)
-                                 : e;
+    return answer_order(rq, e, task);
 }
 
 /* ---- DELETE ---- */
@@ -205,9 +343,18 @@ static const struct nst_response showing_response[] = {
     { 416, "The range lies behind the end.", { .schema = "{\"type\":\"object\"}" } },
     { 0 },
 };
-static const struct nst_description showing = { .response = showing_response };
+#define SINCE \
+    { \
+        "since", "{\"type\":\"string\"}", \
+            "Id of another version whose export is here: what makes that into this one." \
+    }
+
+static const struct nst_parameter showing_parameter[] = { SINCE, { 0 } };
+static const struct nst_description showing = { .parameter = showing_parameter,
+                                                .response = showing_response };
 
 static const struct nst_parameter making_parameter[] = {
+    SINCE,
     { "force", NST_SWITCH_SCHEMA, "Make it again though it is there." },
     { "noRedirect", NST_SWITCH_SCHEMA, "204 instead of 303 where it is there." },
     { 0 },

@@ -30,6 +30,7 @@ struct ocl_export {
     struct nst_str stamp;        /* of what a document would be made now */
     struct nst_str file, digest; /* of the one that there is; null: none */
     struct nst_str name;         /* as clients save it (V623) */
+    struct nst_str version;      /* its id */
     struct nst_str url;          /* of the version: "/orgs/WHO/sources/ICD/v1/" */
 };
 
@@ -128,8 +129,11 @@ struct ocl_packer {
     void *arg;
 };
 
-/* Begin one; ocl_packer_release gives its memory back. */
-void ocl_packer_init(struct ocl_packer *p, int64_t time,
+#define OCL_EXPORT_ENTRY "export.json"
+
+/* Begin one; ocl_packer_release gives its memory back.
+ *   entry  the name of the file inside */
+void ocl_packer_init(struct ocl_packer *p, const char *entry, int64_t time,
                      bool (*write)(void *arg, struct nst_str bytes), void *arg);
 void ocl_packer_release(struct ocl_packer *p);
 
@@ -147,7 +151,8 @@ struct nst_str ocl_export_file_name(struct nst_arena *a, int64_t id, struct nst_
  * Returns -1 where this server has none that is whole. */
 int ocl_export_file_open(struct nst_arena *a, const struct ocl_export *x);
 
-/* Remove files that no export has and no task is about to give one. Blocks on the database.
+/* Remove files that no export has and no task is about to give one, and differences of exports that
+ * are gone. Blocks on the database.
  *   folder  of the workers */
 void ocl_export_sweep(struct nst_str folder, struct nst_store *store);
 

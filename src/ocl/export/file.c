@@ -1,10 +1,6 @@
 /* Files of exports: packing them, their names, and which are left over. */
-#include "export.h"
+#include "difference.h"
 
-#include "nestor/base/log.h"
-
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,17 +8,16 @@
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* changing it changes the bytes of every export */
 #define PACKED_MAX  (2 * CHUNK_BYTES) /* what a chunk becomes */
-#define ENTRY       "export.json"
 #define PREFIX      "export-"
 #define NAME_DIGITS 16 /* of the digest */
 
 /* ---- Packing ---- */
 
-void ocl_packer_init(struct ocl_packer *p, int64_t time,
+void ocl_packer_init(struct ocl_packer *p, const char *entry, int64_t time,
                      bool (*write)(void *arg, struct nst_str bytes), void *arg)
 {
     *p = (struct ocl_packer){ .arena = nst_arena_new(CHUNK_BYTES + 4096),
-                              .zip = { .name = ENTRY, .time = time },
+                              .zip = { .name = entry, .time = time },
                               .write = write,
                               .arg = arg };
     nst_buf_init(&p->chunk, p->arena, CHUNK_BYTES);
@@ -100,46 +95,23 @@ int ocl_export_file_open(struct nst_arena *a, const struct ocl_export *x)
 
 /* ---- What is left over ---- */
 
-struct question {
-    const char *file;
-    bool is_needed;
-};
-
 /* A task that has not ended may have given the file its name already. */
-static enum nst_err ask(struct nst_db *db, void *arg)
+static enum nst_err is_needed(bool *out, struct nst_arena *a, struct nst_db *db,
+                              struct nst_str name)
 {
-    struct question *q = arg;
-    struct nst_arena *a = nst_arena_new(1024);
-    int64_t id = strtoll(q->file + sizeof(PREFIX) - 1, NULL, 10);
+    int64_t id = strtoll(nst_str_to_z(a, name) + sizeof(PREFIX) - 1, NULL, 10);
     enum ocl_export_work work = OCL_NOT_ASKED;
-    enum nst_err e = nst_exists_with(&q->is_needed, db, "SELECT 1 FROM repo_export WHERE file = $1",
-                                     NST_TEXT(nst_str_z(q->file)));
-    if (e == NST_OK && !q->is_needed)
-        e = ocl_export_work_on(&work, a, db, id);
-    q->is_needed |= work != OCL_NOT_ASKED;
-    nst_arena_free(a);
-    return e;
+    NST_TRY(nst_exists_with(out, db, "SELECT 1 FROM repo_export WHERE file = $1", NST_TEXT(name)));
+    if (!*out)
+        NST_TRY(ocl_export_work_on(&work, a, db, id));
+    *out |= work != OCL_NOT_ASKED;
+    return NST_OK;
 }
 
-static void sweep_file(DIR *dir, const char *name, struct nst_store *store)
-{
-    struct question q = { .file = name };
-    if (!nst_str_starts(nst_str_z(name), NST_STR(PREFIX)) ||
-        nst_store_run(store, NST_MODE_READ, ask, &q) != NST_OK || q.is_needed)
-        return;
-    if (unlinkat(dirfd(dir), name, 0) != 0 && errno != ENOENT)
-        nst_log(NST_LOG_WARN, "file of an export not removed", NST_LOG_STR("file", nst_str_z(name)),
-                NST_LOG_STR("reason", nst_str_z(strerror(errno))));
-}
+static const struct nst_file_kind export_files = { .prefix = PREFIX, .is_needed = is_needed };
 
 void ocl_export_sweep(struct nst_str folder, struct nst_store *store)
 {
-    struct nst_arena *a = nst_arena_new(1024);
-    DIR *dir = opendir(nst_str_to_z(a, folder));
-    nst_arena_free(a);
-    const struct dirent *file;
-    while (dir != NULL && (file = readdir(dir)) != NULL)
-        sweep_file(dir, file->d_name, store);
-    if (dir != NULL)
-        closedir(dir);
+    nst_files_sweep(folder, store, &export_files);
+    nst_files_sweep(folder, store, &ocl_difference_files);
 }

@@ -71,7 +71,7 @@ static enum nst_err begin_file(struct nst_task *t, struct making *m)
     m->fd = open(m->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (m->fd < 0)
         return fail(t);
-    ocl_packer_init(&m->packer, m->now.of.time, write_bytes, m);
+    ocl_packer_init(&m->packer, OCL_EXPORT_ENTRY, m->now.of.time, write_bytes, m);
     return NST_OK;
 }
 

@@ -92,6 +92,7 @@ static struct nst_str name_of(struct nst_arena *a, struct nst_rows *rows, struct
 static void read_names(struct ocl_export *out, struct nst_arena *a, struct nst_rows *rows)
 {
     struct nst_str version = out->is_head ? NST_STR("HEAD") : nst_rows_text(rows, 18);
+    out->version = nst_str_copy(a, version);
     out->name = name_of(a, rows, version, out->is_head ? nst_rows_int(rows, 14) : out->time);
     out->url = nst_strf(a, "%.*ssources/%.*s/%.*s/", NST_FMT(nst_rows_text(rows, 16)),
                         NST_FMT(nst_rows_text(rows, 17)), NST_FMT(version));

@@ -2,9 +2,7 @@
 #include "subscription.h"
 
 #include "nestor/base/file.h"
-#include "nestor/base/log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -90,11 +88,6 @@ struct nst_str ocl_copy_digest(struct nst_arena *a, const char *path, const stru
 
 /* ---- What is left over ---- */
 
-struct question {
-    const char *file;
-    bool is_needed;
-};
-
 /* Its token; what is being fetched; what came whole, and the round goes on with. */
 static bool is_needed_by(const struct ocl_subscription *s, struct nst_arena *a, struct nst_str name)
 {
@@ -105,42 +98,20 @@ static bool is_needed_by(const struct ocl_subscription *s, struct nst_arena *a, 
     return s->digest.p != NULL && nst_str_eq(ocl_copy_name(a, s->id, s->digest), name);
 }
 
-static enum nst_err ask(struct nst_db *db, void *arg)
+static enum nst_err is_needed(bool *out, struct nst_arena *a, struct nst_db *db,
+                              struct nst_str name)
 {
-    struct question *q = arg;
     struct ocl_subscription s;
-    struct nst_str name = nst_str_z(q->file);
-    NST_TRY(nst_exists_with(&q->is_needed, db, "SELECT 1 FROM repo_export WHERE file = $1",
-                            NST_TEXT(name)));
-    if (q->is_needed)
-        return NST_OK;
-    struct nst_arena *a = nst_arena_new(1024);
-    enum nst_err e =
-        ocl_subscription_load(&s, a, db, strtoll(q->file + sizeof(PREFIX) - 1, NULL, 10));
-    q->is_needed = e == NST_OK && s.id != 0 && is_needed_by(&s, a, name);
-    nst_arena_free(a);
-    return e;
+    int64_t id = strtoll(nst_str_to_z(a, name) + sizeof(PREFIX) - 1, NULL, 10);
+    NST_TRY(nst_exists_with(out, db, "SELECT 1 FROM repo_export WHERE file = $1", NST_TEXT(name)));
+    NST_TRY(ocl_subscription_load(&s, a, db, id));
+    *out |= s.id != 0 && is_needed_by(&s, a, name);
+    return NST_OK;
 }
 
-static void sweep_file(DIR *dir, const char *name, struct nst_store *store)
-{
-    struct question q = { .file = name };
-    if (!nst_str_starts(nst_str_z(name), NST_STR(PREFIX)) ||
-        nst_store_run(store, NST_MODE_READ, ask, &q) != NST_OK || q.is_needed)
-        return;
-    if (unlinkat(dirfd(dir), name, 0) != 0 && errno != ENOENT)
-        nst_log(NST_LOG_WARN, "file of a copy not removed", NST_LOG_STR("file", nst_str_z(name)),
-                NST_LOG_STR("reason", nst_str_z(strerror(errno))));
-}
+static const struct nst_file_kind copied_files = { .prefix = PREFIX, .is_needed = is_needed };
 
 void ocl_copies_sweep(struct nst_str folder, struct nst_store *store)
 {
-    struct nst_arena *a = nst_arena_new(1024);
-    DIR *dir = opendir(nst_str_to_z(a, folder));
-    nst_arena_free(a);
-    const struct dirent *file;
-    while (dir != NULL && (file = readdir(dir)) != NULL)
-        sweep_file(dir, file->d_name, store);
-    if (dir != NULL)
-        closedir(dir);
+    nst_files_sweep(folder, store, &copied_files);
 }

@@ -3,14 +3,15 @@
 #include "task.h"
 
 #include "ocl/bulk_import/undo.h"
-#include "ocl/export/export.h"
+#include "ocl/export/difference.h"
 #include "ocl/integrity/tasks.h"
 #include "ocl/subscription/subscription.h"
 
-const struct nst_task_kind *const ocl_task_kinds[] = { &ocl_bulk_import_task,  &ocl_rehearsal_task,
-                                                       &ocl_undo_task,         &ocl_export_task,
-                                                       &ocl_verify_task,       &ocl_repair_task,
-                                                       &ocl_subscription_task, NULL };
+const struct nst_task_kind *const ocl_task_kinds[] = {
+    &ocl_bulk_import_task, &ocl_rehearsal_task,    &ocl_undo_task,
+    &ocl_export_task,      &ocl_difference_task,   &ocl_verify_task,
+    &ocl_repair_task,      &ocl_subscription_task, NULL,
+};
 
 /* ---- What is shown ---- */
 
