@@ -26,10 +26,9 @@ struct subscribing {
     struct ocl_subscription given; /* as the words say */
     struct ocl_subscription s;     /* as it is stored; id 0: it is not */
     struct nst_str problem;        /* a sentence; null: none */
-    int64_t id, now;               /* of one that is looked at; behind which to look */
+    int64_t behind;                /* the one that was looked at last */
     bool is_busy;                  /* a round goes on */
-    struct nst_str message;        /* what it says */
-    char shown[256];
+    char shown[256];               /* what it says */
 };
 
 /* ---- Words ---- */
@@ -209,17 +208,12 @@ static enum nst_err order(struct nst_db *db, void *arg)
 static enum nst_err look(struct nst_db *db, void *arg)
 {
     struct subscribing *g = arg;
-    struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT t.message FROM subscription s JOIN task t ON t.once = "
-                           "'subscription:' || CAST(s.id AS text) WHERE s.host = $2 AND "
-                           "($1 = 0 OR s.id = $1 OR s.parent_id = $1) ORDER BY t.state DESC, t.id "
-                           "LIMIT 1",
-                           NST_INT(g->s.id), NST_TEXT(nst_worker_host())));
-    g->is_busy = nst_rows_step(rows);
-    g->message = g->is_busy ? nst_rows_text(rows, 0) : (struct nst_str){ 0 };
-    snprintf(g->shown, sizeof(g->shown), "%.*s", NST_FMT(g->message));
-    return nst_rows_end(rows);
+    struct nst_arena *a = nst_arena_new(1024); /* rounds may last for hours */
+    struct nst_str message;
+    enum nst_err e = ocl_subscription_goes_on(&g->is_busy, &message, a, db, g->s.id);
+    snprintf(g->shown, sizeof(g->shown), "%.*s", NST_FMT(message));
+    nst_arena_free(a);
+    return e;
 }
 
 static void show(struct subscribing *g, char *before)
@@ -253,19 +247,19 @@ static int wait_for_round(struct subscribing *g)
 static enum nst_err next_result(struct nst_db *db, void *arg)
 {
     struct subscribing *g = arg;
-    struct ocl_subscription one = { .id = g->id };
+    struct ocl_subscription one = { .id = g->behind };
     do
         NST_TRY(ocl_subscription_next(&one, g->o->arena, db, one.id));
     while (one.id != 0 && g->s.id != 0 && one.id != g->s.id && one.parent != g->s.id);
     g->given = one;
-    g->id = one.id;
+    g->behind = one.id;
     return NST_OK;
 }
 
 static int print_results(struct subscribing *g)
 {
     int status = EXIT_DONE;
-    g->id = 0;
+    g->behind = 0;
     do {
         enum nst_err e = nst_store_run(g->site->store, NST_MODE_READ, next_result, g);
         const struct ocl_subscription *s = &g->given;
@@ -277,7 +271,7 @@ static int print_results(struct subscribing *g)
         else if (s->id != 0 && s->source.p != NULL)
             printf("%.*s %.*s\n", NST_FMT(ocl_subscription_url(g->o->arena, s)),
                    NST_FMT(s->held_version));
-    } while (g->id != 0);
+    } while (g->behind != 0);
     return status;
 }
 

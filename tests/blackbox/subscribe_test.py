@@ -9,6 +9,8 @@ Usage: subscribe_test.py --nestor PATH [--rounds 3] [--kills 3] [--seed 1]
 import base64
 import hashlib
 import http.server
+import io
+import itertools
 import json
 import os
 import random
@@ -19,6 +21,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zipfile
 
 from support import Site, Tally, arguments, engines, environment
 
@@ -319,24 +322,79 @@ def follows_over_a_bad_line(world, down, here, proxy, rounds):
     holds_no_more_files(down)
 
 
+def difference(client, version, older):
+    """What makes the export of a version out of that of an older one; it is made first."""
+    path = f"{WHERE}{version}/export/?since={older}"
+    client.ask("POST", path)
+
+    def made():
+        answer = client.ask("GET", path)
+        return answer if answer.status == 200 else None
+    return until(f"what differs in {version}", made)
+
+
+def log_so_far(there, client):
+    """How many lines the log of the remote has, those of what was asked before among them."""
+    mark = f"/v2/orgs/mark-{len(there.log)}/"
+    client.ask("GET", mark)
+    until("the log", lambda: any(mark in x for x in there.log[-50:]))
+    return len(there.log)
+
+
+def sent_since(there, before):
+    """What the remote answered to the copy's GETs of exports since that line of its log."""
+    logged = [json.loads(x) for x in there.log[before:] if '"event":"request"' in x]
+    return [(x["status"], x["bytes"]) for x in logged if "/export/" in x["path"]
+            and x["method"] == "GET"]
+
+
+def held_file(site):
+    return os.path.join(site.data, "tasks", site.query(
+        "SELECT x.file FROM repo_export x JOIN repo_version v ON v.id = x.version_id JOIN "
+        "subscription s ON s.repo_id = v.repo_id AND s.held_version = v.mnemonic")[0][0])
+
+
 def a_cut_goes_on(world, down, here, proxy, there):
-    """At any byte of the answer; what has come is not fetched again."""
+    """At any byte of what differs, and of a whole export; what has come is not fetched again."""
     client = here.client()
-    for at in (1, 90, 600, 2000, 9000):
+    for at, is_whole in itertools.product((1, 90, 600, 2000, 9000), (False, True)):
+        older = f"v{world.number}"
         world.change()
         version = world.release()
         size = len(export(world.client, version).body)
-        before, cuts = len(there.log), proxy.cuts
+        if is_whole:
+            os.unlink(held_file(down))
+        else:
+            size = len(difference(world.client, version, older).body)
+        before, cuts = log_so_far(there, world.client), proxy.cuts
         proxy.cuts_at = [None, at]  # the first connection asks for the release, the second fetches
         p = down.run("subscribe", "--once")
         assert p.returncode == 0, p.stderr
         assert proxy.cuts == cuts + 1 and status_of(client)["version"] == version
-        sent = [json.loads(x) for x in there.log[before:] if '"event":"request"' in x]
-        fetched = [(x["status"], x["bytes"]) for x in sent if "/export/" in x["path"]
-                   and x["user"] == "admin" and x["method"] == "GET"]
+        log_so_far(there, world.client)
+        fetched = sent_since(there, before)
+        assert fetched[0] == (200, size), (at, is_whole, size, fetched)
         if at >= 2000:
-            assert 206 in [s for s, _ in fetched], (at, size, fetched)
+            assert fetched[1][0] == 206 and fetched[1][1] < size, (at, is_whole, size, fetched)
         are_equal(world.client, client, version)
+
+
+def little_is_fetched_where_little_changed(world, down, here, there):
+    """Of a release in which one concept is another one: what differs, and not the export."""
+    older = f"v{world.number}"
+    world.number += 1
+    load(world.client, [world.concept(world.concepts - 1)])
+    version = world.release()
+    size = len(export(world.client, version).body)
+    before = log_so_far(there, world.client)
+    p = down.run("subscribe", "--once")
+    assert p.returncode == 0, p.stderr
+    log_so_far(there, world.client)
+    fetched = [x for x in sent_since(there, before) if x[0] == 200]
+    assert len(fetched) == 1 and fetched[0][1] < size / 5, (fetched, size)
+    assert fetched[0][1] == len(difference(world.client, version, older).body)
+    assert export(here.client(), version).body == export(world.client, version).body
+    load(world.client, [world.concept(i) for i in range(MARKED)])  # the reader counts on them
 
 
 def kill_one(site, choice, most):
@@ -574,6 +632,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def packed(*lines):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("difference.jsonl", "".join(json.dumps(x, separators=(",", ":")) + "\n"
+                                                  for x in lines))
+    return out.getvalue()
+
+
+def differences_that_are_none(first, second):
+    """Each of them is followed by the whole export."""
+    older, newer = (hashlib.sha256(x).hexdigest() for x in (first, second))
+    head = {"type": "Difference", "older": older, "newer": newer, "time": 0, "was": "", "is": ""}
+    good = {"ETag": '"d"', "Content-Type": "application/zip"}
+    for body in (b"<html></html>", packed(), packed({"type": "Other"}),
+                 packed({**head, "older": newer}, {"keep": 1}), packed({**head, "time": "x"}),
+                 packed(head, {"keep": 1 << 62}), packed(head, {"keep": -1}), packed(head, {"x": 1}),
+                 packed(head, {"text": "{"}, {"row": {}}, {"drop": 1}), packed(head, [1]),
+                 packed(head, {"keep": 10}) [:-30], packed(head, {"text": "x" * (17 << 20)})):
+        yield 200, good, body
+    yield 400, {}, b"{}"
+    yield 404, {}, b"{}"
+
+
 def nonsense_leaves_the_copy(nestor, first, second):
     """Each of these is told in a sentence, and the release that is here stays; a good one that
     comes behind it is taken."""
@@ -634,11 +715,22 @@ def nonsense_leaves_the_copy(nestor, first, second):
         assert site.query("SELECT held_version, repo_id FROM subscription") == before
         assert not other.asked, other.asked
         assert all(token == "Token a-token-of-the-remote" for _, token in remote.asked)
+        for nonsense in differences_that_are_none(first, second):
+            remote.release("v2", second, **newer)
+            remote.answers["v2/export/?since=v1"] = nonsense
+            p = site.run("subscribe", "--once")
+            assert p.returncode == 0 and p.stdout.endswith(" v2\n"), (p.stdout, p.stderr)
+            assert held_file(site).endswith(f"-{hashlib.sha256(second).hexdigest()[:16]}.zip")
+            site.run("subscribe", "--remove", "--erase", url)
+            remote.release("v1", first)
+            p = site.run("subscribe", "--token-file", site.path("token"), "--every", "never", url)
+            assert p.returncode == 0, p.stderr
         remote.release("v2", second, **newer)
         p = site.run("subscribe", "--once")
         assert p.returncode == 0 and p.stdout.endswith(" v2\n"), (p.stdout, p.stderr)
-        mode = os.stat(os.path.join(site.data, "tasks", "copy-1.token")).st_mode
-        assert mode & 0o077 == 0, oct(mode)
+        tokens = [f for f in files(site) if f.endswith(".token")]
+        mode = os.stat(os.path.join(site.data, "tasks", tokens[0])).st_mode
+        assert len(tokens) == 1 and mode & 0o077 == 0, (tokens, oct(mode))
         site.verify()
         holds_no_more_files(site)
     remote.shutdown()
@@ -742,6 +834,8 @@ def run_on(tally, options, engine, cluster):
             run("it follows over a bad line", follows_over_a_bad_line, world, down, here, proxy,
                 options.rounds)
             run("a download that is cut goes on", a_cut_goes_on, world, down, here, proxy, there)
+            run("little is fetched where little changed", little_is_fetched_where_little_changed,
+                world, down, here, there)
             run("a kill leaves nothing", a_kill_leaves_nothing, world, nestor, cluster,
                 options.kills, url)
             p = down.run("subscribe", "--once")

@@ -2,7 +2,8 @@
 -- has a row below it for each of them. remote: the address there; owner_url, source, repo_id: what it
 -- is here (0: not yet). host: the server that has its files, among them its token.
 -- phase: what the present round does next. held_...: the release that is here, and the tag of what
--- the remote said of it; new_...: the one on its way, and how many of its lines are here.
+-- the remote said of it; new_...: the one on its way, and how many of its lines are here. since: what is
+-- fetched of it is what differs from that release; null: all of it.
 CREATE TABLE subscription (
 --sqlite:  id INTEGER PRIMARY KEY,
 --postgresql:  id bigint PRIMARY KEY,
@@ -27,6 +28,7 @@ CREATE TABLE subscription (
   new_version text,
   new_time bigint,
   new_tag text,
+  since text,
   file_tag text,
   digest text,
   size bigint NOT NULL,

@@ -47,7 +47,12 @@ static bool read_release(struct ocl_round *m, struct nst_str body)
     struct nst_json *tree;
     if (nst_json_read(&tree, NULL, m->turn, body, NULL) != NST_OK)
         return false;
+    struct nst_str former = m->s.new_version;
     m->s.new_version = text_of(tree, ids);
+    if (!nst_str_eq(former, m->s.new_version)) {
+        m->s.file_tag = m->s.digest = m->s.since = (struct nst_str){ 0 }; /* of another one */
+        m->s.size = 0;
+    }
     if (!is_id(m->s.new_version) || !nst_time_parse_query(&m->s.new_time, text_of(tree, times)))
         return false;
     m->s.new_time -= m->s.new_time % 1000;

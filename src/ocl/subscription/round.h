@@ -16,9 +16,10 @@ struct ocl_round {
     struct nst_str did;            /* the phase that was prepared */
     struct nst_str problem;        /* why the round ends; null: it goes on */
     bool has_begun;
-    bool is_current; /* the release that is here is the newest */
-    unsigned waits;  /* for an export in the making */
-    int64_t got;     /* bytes of the export */
+    bool is_current;  /* the release that is here is the newest */
+    bool wants_whole; /* there is nothing that says what differs */
+    unsigned waits;   /* for an export in the making */
+    int64_t got;      /* bytes of the export */
 
     struct nst_str held_file, held_digest; /* the export of the release that is here; null: none */
 

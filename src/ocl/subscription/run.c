@@ -278,7 +278,7 @@ static void end_well(struct ocl_subscription *s, struct nst_task *t)
     int64_t now = nst_now();
     s->state = NST_STR(OCL_SUB_CURRENT);
     s->phase = NST_STR(OCL_SUB_ASK);
-    s->problem = s->file_tag = s->digest = (struct nst_str){ 0 };
+    s->problem = s->file_tag = s->digest = s->since = (struct nst_str){ 0 };
     s->failures = s->size = s->loaded = 0;
     s->last_success = now;
     s->due_at = now + s->every;
@@ -306,7 +306,7 @@ static enum nst_err end_badly(struct ocl_round *m, struct ocl_subscription *s, s
         nst_str_eq(m->did, NST_STR(OCL_SUB_FETCH)) || nst_str_eq(m->did, NST_STR(OCL_SUB_ASK));
     s->phase = NST_STR(OCL_SUB_ASK);
     if (!has_part) {
-        s->file_tag = s->digest = (struct nst_str){ 0 };
+        s->file_tag = s->digest = s->since = (struct nst_str){ 0 };
         s->size = s->loaded = 0;
     }
     /* A first release that cannot be taken: nobody saw what there is of it. */
@@ -401,9 +401,9 @@ static void step_fetch(struct ocl_round *m, struct nst_task *t)
     s->state = s->held_version.p != NULL ? NST_STR(OCL_SUB_UPDATING) : NST_STR(OCL_SUB_LOADING);
     t->done = m->got;
     t->total = s->size;
-    t->message =
-        nst_strf(t->arena, "Fetching %.*s of %.*s: %lld of %lld bytes", NST_FMT(s->new_version),
-                 NST_FMT(s->remote), (long long)m->got, (long long)s->size);
+    t->message = nst_strf(t->arena, "Fetching %s%.*s of %.*s: %lld of %lld bytes",
+                          s->since.p != NULL ? "what changed in " : "", NST_FMT(s->new_version),
+                          NST_FMT(s->remote), (long long)m->got, (long long)s->size);
 }
 
 static enum nst_err step_phase(struct ocl_round *m, struct nst_task *t, struct nst_db *db)

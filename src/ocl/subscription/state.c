@@ -12,7 +12,7 @@
     "id, coalesce(parent_id, 0), repo_id, user_id, every, host, remote, owner_url, source, " \
     "phase, " \
     "state, problem, failures, due_at, last_tried, last_success, held_version, held_tag, " \
-    "new_version, new_tag, file_tag, digest, held_time, new_time, size, loaded"
+    "new_version, new_tag, file_tag, digest, held_time, new_time, size, loaded, since"
 
 static struct nst_str text_at(struct nst_arena *a, struct nst_rows *rows, unsigned column)
 {
@@ -48,6 +48,7 @@ static void read_row(struct ocl_subscription *s, struct nst_arena *a, struct nst
         .new_time = nst_rows_int(rows, 23),
         .size = nst_rows_int(rows, 24),
         .loaded = nst_rows_int(rows, 25),
+        .since = text_at(a, rows, 26),
     };
 }
 
@@ -139,13 +140,13 @@ enum nst_err ocl_subscription_save(const struct ocl_subscription *s, struct nst_
         "UPDATE subscription SET repo_id = $1, phase = $2, state = $3, problem = $4, "
         "failures = $5, due_at = $6, last_tried = $7, last_success = $8, held_version = $9, "
         "held_time = $10, held_tag = $11, new_version = $12, new_time = $13, new_tag = $14, "
-        "file_tag = $15, digest = $16, size = $17, loaded = $18 WHERE id = $19",
+        "file_tag = $15, digest = $16, size = $17, loaded = $18, since = $19 WHERE id = $20",
         NST_INT(s->repo), NST_TEXT(s->phase), NST_TEXT(s->state), NST_TEXT(s->problem),
         NST_INT(s->failures), NST_INT(s->due_at), number_or_null(s->last_tried),
         number_or_null(s->last_success), NST_TEXT(s->held_version), number_or_null(s->held_time),
         NST_TEXT(s->held_tag), NST_TEXT(s->new_version), number_or_null(s->new_time),
         NST_TEXT(s->new_tag), NST_TEXT(s->file_tag), NST_TEXT(s->digest), NST_INT(s->size),
-        NST_INT(s->loaded), NST_INT(s->id));
+        NST_INT(s->loaded), NST_TEXT(s->since), NST_INT(s->id));
 }
 
 enum nst_err ocl_subscription_set_every(struct nst_db *db, int64_t id, int64_t every)
@@ -218,6 +219,23 @@ enum nst_err ocl_subscription_order(struct nst_arena *a, struct nst_db *db,
     int64_t task;
     enum nst_err e = nst_task_add_at(&task, a, db, &order, now);
     return e == NST_E_CONFLICT ? NST_OK : e;
+}
+
+enum nst_err ocl_subscription_goes_on(bool *out, struct nst_str *message, struct nst_arena *a,
+                                      struct nst_db *db, int64_t id)
+{
+    struct nst_rows *rows;
+    *message = (struct nst_str){ 0 };
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT t.message FROM subscription s JOIN task t ON t.once = '" ONCE
+                           "' || CAST(s.id AS text) WHERE s.host = $2 AND "
+                           "($1 = 0 OR s.id = $1 OR s.parent_id = $1) ORDER BY t.state DESC, t.id "
+                           "LIMIT 1",
+                           NST_INT(id), NST_TEXT(nst_worker_host())));
+    *out = nst_rows_step(rows);
+    if (*out)
+        *message = text_at(a, rows, 0);
+    return nst_rows_end(rows);
 }
 
 /* ---- Whose time has come ---- */
@@ -305,7 +323,7 @@ const char *ocl_subscription_read(struct ocl_subscription *out, struct nst_arena
     while (n < NST_COUNT(part) && rest.p != NULL)
         part[n++] = nst_str_cut(&rest, '/');
     bool is_whole = rest.p == NULL || rest.n == 0;
-    if (n > 3 && n == 4 && part[3].n == 0)
+    if (n == 4 && part[3].n == 0)
         n = 3;
     bool is_owner = n == 3 && is_plain(part[2]);
     bool is_source =

@@ -38,8 +38,9 @@ struct ocl_subscription {
     struct nst_str phase, state, problem;
     int64_t failures, due_at, last_tried, last_success;
     struct nst_str held_version, held_tag, new_version, new_tag, file_tag, digest;
-    int64_t held_time, new_time;  /* of the release, as the remote says */
-    int64_t size, loaded;         /* bytes of the export; lines of it that are here */
+    struct nst_str since; /* the release that what is fetched differs from; null: it is whole */
+    int64_t held_time, new_time; /* of the release, as the remote says */
+    int64_t size, loaded;        /* bytes of the export; lines of it that are here */
 };
 
 /* Read one, or the next one behind a number (0: the first): id 0 where there is none.
@@ -74,6 +75,12 @@ NST_CHECKED enum nst_err ocl_subscription_remove(struct nst_arena *a, struct nst
 /* Ask for a round of it now; being asked for twice is nothing. Wake the workers behind it. */
 NST_CHECKED enum nst_err ocl_subscription_order(struct nst_arena *a, struct nst_db *db,
                                                 const struct ocl_subscription *s, int64_t now);
+
+/* Whether a round of it or of one below it (id 0: of any) that this server looks after goes on.
+ *   message  what one of them says, in a; null: nothing */
+NST_CHECKED enum nst_err ocl_subscription_goes_on(bool *out, struct nst_str *message,
+                                                  struct nst_arena *a, struct nst_db *db,
+                                                  int64_t id);
 
 /* Ask for the rounds whose time has come: for struct nst_worker_options. */
 void ocl_subscriptions_tend(struct nst_store *store);
@@ -126,10 +133,10 @@ struct ocl_question {
 
 /* What came; texts are of the question's arena. */
 struct ocl_reply {
-    long status;         /* 0: none, `problem` says why */
-    struct nst_str body; /* up to OCL_REPLY_MAX bytes */
-    struct nst_str tag;  /* ETag; null: none */
-    int64_t found;       /* num_found; -1: not said */
+    long status;            /* 0: none, `problem` says why */
+    struct nst_str body;    /* up to OCL_REPLY_MAX bytes */
+    struct nst_str tag;     /* ETag; null: none */
+    int64_t found;          /* num_found; -1: not said */
     struct nst_str problem; /* a sentence: what is wrong with any status but 200, 304, 404 */
 };
 
