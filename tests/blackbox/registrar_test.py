@@ -4,6 +4,7 @@ retire and expire.
 
 Usage: registrar_test.py --nestor PATH
 """
+# Any build
 import csv
 import http.server
 import json

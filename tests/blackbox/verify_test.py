@@ -8,6 +8,7 @@ Usage: verify_test.py --nestor PATH
 With ONLY=TEXT in the environment only kinds of damage with that in their names are planted alone.
 """
 # Takes long
+# Any build
 # rows: G42 G158
 import json
 import os
