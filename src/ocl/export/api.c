@@ -169,11 +169,11 @@ static enum nst_err answer_difference(struct nst_req *rq, const struct ocl_expor
 {
     struct stat st;
     struct nst_str half = nst_str_slice(newer->digest, 0, OCL_EXPORT_TAG / 2),
-                   other = nst_str_slice(older->digest, 0, OCL_EXPORT_TAG / 2);
+                   other = nst_str_slice(older->digest, 0, OCL_EXPORT_TAG / 2),
+                   name = name_since(rq, newer);
     rq->wants_zip = false; /* it is one already */
     nst_http_add_header(rq->x, "Content-Disposition",
-                        nst_strf(rq->arena, "attachment; filename=\"%.*s\"",
-                                 NST_FMT(name_since(rq, newer))));
+                        nst_strf(rq->arena, "attachment; filename=\"%.*s\"", NST_FMT(name)));
     bool is_known =
         nst_is_known(rq, nst_strf(rq->arena, "%.*s%.*s", NST_FMT(half), NST_FMT(other)));
     if (is_known || fstat(fd, &st) != 0) {
