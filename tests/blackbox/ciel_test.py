@@ -2,16 +2,19 @@
 """A dictionary of the shape of CIEL (tools/make-ciel) goes in over HTTP, is released and exported;
 that export goes into an empty server of the other engine, and its export there says the same, but
 for what V620 names: `uuid`, times, persons, numbers of versions and the addresses made of them.
-Imported again, nothing changes.
+Imported again, nothing changes. Another server subscribes to it, and has the same exports, of the next
+release, too.
 
 Each leg prints how long it took and what memory the server had at most meanwhile.
 
 Usage: ciel_test.py --nestor PATH [--concepts 330]
 The whole of it (55,000 concepts) wants a release build: --concepts 55000
-# rows: V601 V602 V610 V611 V612 V615 V618 V619 V620 V621 V622
+# rows: G155 V601 V602 V610 V611 V612 V615 V618 V619 V620 V621 V622
 """
+import hashlib
 import http.client
 import io
+import itertools
 import json
 import os
 import re
@@ -24,12 +27,18 @@ from support import PATIENCE, Site, Tally, arguments, engines
 MAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/make-ciel")
 IMPORT = "/v2/importers/bulk-import/"
 SOURCE = "/v2/orgs/CIEL/sources/CIEL/"
-EXPORT = SOURCE + "v1/export/"
 PIECE = 1 << 16
 
 # What another store makes anew (V620).
 ANEW = re.compile(r"uuid|version|(version_|previous_version_)url|versioned_object_id|"
                   r"(version_)?(created|updated)_(on|by|at)")
+
+
+def verify(site, patience):
+    """Nothing that is stored is damaged."""
+    p = subprocess.run([site.nestor, "verify", *site.where(), "--quiet"], capture_output=True,
+                       text=True, timeout=patience, check=False)
+    assert p.returncode == 0, p.stdout + p.stderr
 
 
 # ---- One server ----
@@ -89,23 +98,18 @@ class Dictionary:
         assert refused == b"", refused[:2000]
         return task
 
-    def verify(self):
-        """Nothing that is stored is damaged."""
-        p = subprocess.run([self.site.nestor, "verify", *self.site.where(), "--quiet"],
-                           capture_output=True, text=True, timeout=self.patience, check=False)
-        assert p.returncode == 0, p.stdout + p.stderr
-
-    def export(self, name):
+    def export(self, name, version="v1"):
         """Fetch the export of the release, which was queued with it, into a file."""
-        path = self.site.path(name)
+        path, where = self.site.path(name), f"{SOURCE}{version}/export/"
+        self.client = self.server.client()
 
         def made():
-            status = self.client.ask("HEAD", EXPORT).status
+            status = self.client.ask("HEAD", where).status
             assert status in (200, 204, 208), status
             return True if status == 200 else None
         self.until("the export", made)
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
-        connection.request("GET", EXPORT, headers={"Authorization": f"Token {self.client.token}"})
+        connection.request("GET", where, headers={"Authorization": f"Token {self.client.token}"})
         answer = connection.getresponse()
         assert answer.status == 200, answer.status
         with open(path, "wb") as out:
@@ -211,8 +215,54 @@ def goes_there_and_back(options, here, there):
         assert counts == {"": 1, "concepts": kinds["Concept"], "mappings": kinds["Mapping"]}
         summary = bring(second, path, "lines of what is there", total)
         assert summary["unchanged"] == total - 3 and summary["exists"] == 3, summary
-        first.verify()
-        second.verify()
+        verify(first.site, first.patience)
+        verify(second.site, first.patience)
+
+
+def follow(site, url, *words, patience):
+    """nestor subscribe, without a server; how long it took, and MB at most."""
+    begun = time.monotonic()
+    p = subprocess.run(["/usr/bin/time", "-f", "%M KB", site.nestor, "subscribe", *site.where(),
+                        *words, url], capture_output=True, text=True, timeout=patience, check=False)
+    assert p.returncode == 0, p.stdout + p.stderr
+    return time.monotonic() - begun, int(p.stderr.split(" KB")[0].split()[-1]) >> 10
+
+
+def digest_of(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def is_subscribed_to(options, here, there):
+    with Dictionary(options, here) as first, Site(options.nestor, there).init("--quiet") as copy:
+        path, kinds = make(options, first.site.work)
+        bring(first, path, "lines", sum(kinds.values()))
+        url = f"http://127.0.0.1:{first.server.port}{SOURCE}"
+        token = ["--token-file", first.site.path("admin.token")]
+        wanted = [digest_of(first.export("v1.zip"))]
+        seconds, most = follow(copy, url, *token, patience=first.patience)
+        print(f"  subscribing: {seconds:.1f} s, at most {most} MB", flush=True)
+        for _, concept in itertools.islice(rows(first.site.path("v1.zip")), 1, 11):
+            first.client.expect(200, "PATCH", "/v2" + concept["url"],
+                                {"external_id": "changed", "update_comment": "c"})
+        first.client.expect(201, "POST", SOURCE + "versions/", {"id": "v2", "released": True})
+        wanted.append(digest_of(first.export("v2.zip", "v2")))
+        seconds, most = follow(copy, url, patience=first.patience)
+        sent = [json.loads(x) for x in first.server.log if '"event":"request"' in x]
+        size = [x["bytes"] for x in sent if x["path"].endswith("v2/export/") and
+                x["method"] == "GET" and x["status"] == 200][-1]
+        print(f"  another release, 10 rows changed: {seconds:.1f} s, at most {most} MB, {size} bytes "
+              f"of {os.path.getsize(first.site.path('v2.zip'))}", flush=True)
+        assert size < os.path.getsize(first.site.path("v2.zip")) / 10, size
+        verify(copy, first.patience)
+        with copy.serve() as server:
+            client = server.client(copy.token)
+            for version, digest in zip(("v1", "v2"), wanted):
+                shown = client.expect(200, "GET", f"{SOURCE}{version}/export/")
+                assert hashlib.sha256(shown.body).hexdigest() == digest, version
+            for kind, count in (("concepts", kinds["Concept"]), ("mappings", kinds["Mapping"])):
+                a = client.expect(200, "GET", f"{SOURCE}v2/{kind}/?limit=1&includeRetired=true")
+                assert a.headers["num_found"] == str(count), (kind, a.headers)
 
 
 def is_the_same_twice(options):
@@ -231,6 +281,8 @@ def main():
     for (engine, cluster), (other, other_cluster) in zip(engines(), there):
         tally.run(f"{engine}: {options.concepts} concepts, and back from {other}",
                   goes_there_and_back, options, cluster, other_cluster)
+        tally.run(f"{other} is subscribed to {engine}", is_subscribed_to, options, cluster,
+                  other_cluster)
     return tally.finish()
 
 
