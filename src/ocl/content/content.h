@@ -489,6 +489,9 @@ nst_view ocl_content_create, ocl_content_update, ocl_content_retire, ocl_content
  * the versions that have it, and a tombstone tells of it. */
 #define OCL_IMPORT_COPIES "copies"
 
+/* Whether the request is such a line: of the import face, which is no address of a server. */
+bool ocl_is_copying(struct nst_req *rq);
+
 /* ---- Going back (revert.c) ---- */
 
 /* A view as those: the body has the number of a former version of the thing (`version`), which is

@@ -110,6 +110,11 @@ enum nst_err ocl_content_create(struct nst_req *rq)
     return rq->body->kind == NST_JSON_ARRAY && of_list != NST_OK ? of_list : nst_create(rq);
 }
 
+bool ocl_is_copying(struct nst_req *rq)
+{
+    return rq->face == IMPORT && nst_query_is_true(rq, OCL_IMPORT_COPIES);
+}
+
 /* ---- Updating ---- */
 
 static enum nst_err close_version(struct nst_req *rq, const struct ocl_kind *kind,
@@ -307,7 +312,7 @@ static enum nst_err leave(struct nst_req *rq, const struct ocl_kind *kind,
 enum nst_err ocl_content_discard(struct nst_req *rq)
 {
     const struct ocl_content *stored = nst_object(rq)->row;
-    if (nst_query_is_true(rq, OCL_IMPORT_COPIES))
+    if (ocl_is_copying(rq))
         return leave(rq, kind_of(rq), stored);
     return stored->retired ? nst_answer_empty(rq, 208) : ocl_content_retire(rq);
 }
@@ -515,6 +520,17 @@ static enum nst_err import_new(struct nst_req *rq, const struct ocl_kind *kind,
     return nst_fail_duplicate(rq, kind->resource, NST_CREATE, c);
 }
 
+/* Extras beside it: keys that begin with two underscores count for no checksum (V404). */
+static enum nst_err has_same_extras(bool *out, struct nst_req *rq, const struct ocl_content *c,
+                                    const struct ocl_content *stored)
+{
+    struct nst_json *before, *after;
+    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, &ocl_stored_limits));
+    NST_TRY(nst_json_read(&after, NULL, rq->arena, c->extras, &ocl_stored_limits));
+    *out = nst_json_equal(before, after);
+    return NST_OK;
+}
+
 /* The line in the place of what is there: made as something new is, but that it goes on with it. */
 static enum nst_err import_copy(struct nst_req *rq, const struct ocl_kind *kind,
                                 struct ocl_content *c)
@@ -532,8 +548,10 @@ static enum nst_err import_copy(struct nst_req *rq, const struct ocl_kind *kind,
     c->former = stored;
     if (kind->carry != NULL)
         kind->carry(c, stored);
+    bool has_same;
     NST_TRY(settle(rq, kind, c));
-    if (is_same(c, stored))
+    NST_TRY(has_same_extras(&has_same, rq, c, stored));
+    if (has_same && is_same(c, stored))
         return nst_answer_empty(rq, 208);
     NST_TRY(store_next(rq, kind, c, stored));
     return nst_answer_empty(rq, 200);
@@ -543,7 +561,7 @@ enum nst_err ocl_content_import(struct nst_req *rq)
 {
     const struct ocl_kind *kind = kind_of(rq);
     struct ocl_content *c = nst_row_new(rq, kind->resource), *stored;
-    bool copies = nst_query_is_true(rq, OCL_IMPORT_COPIES);
+    bool copies = ocl_is_copying(rq);
     if (nst_bind(c, rq, kind->resource, NST_CREATE) != NST_OK)
         return copies ? NST_E_INVALID : import_partial(rq, kind, c->id);
     if (copies)

@@ -26,9 +26,9 @@
     .remedy = "It ends where the next begins, if that was made from it; nothing else is safe."
 
 /* It was taken out of its source, and versions of that have it still. */
-#define HAS_LEFT(t) \
+#define HAS_LEFT(t, noun) \
     "EXISTS (SELECT 1 FROM tombstone b WHERE b.repo_id = " t ".repo_id AND b.rev = " t \
-    ".rev_to AND b.mnemonic = " t ".mnemonic)"
+    ".rev_to AND lower(b.kind) = '" noun "' AND b.mnemonic = " t ".mnemonic)"
 
 #define NO_REPAIR \
     "None is safe. The history shows what is there; bring back a backup, or write a new version."
@@ -42,8 +42,9 @@
       ENDS_WITH_NEXT(t) }, \
         { .name = noun ".gap", \
           .meaning = "Between two versions of a " noun " there is none.", \
-          .where = t ".rev_from < " t \
-                     ".rev_to AND " NEXT(t, "rev_from") " > " t ".rev_to AND NOT " HAS_LEFT(t), \
+          .where = \
+              t ".rev_from < " t \
+                ".rev_to AND " NEXT(t, "rev_from") " > " t ".rev_to AND NOT " HAS_LEFT(t, noun), \
           .detail = AND_NEXT(t), \
           OF_VERSION(t, things), \
           ENDS_WITH_NEXT(t) }, \
@@ -55,18 +56,16 @@
           ENDS_WITH_NEXT(t) }, \
         { .name = noun ".none_open", \
           .meaning = "The newest version of a " noun " has ended, and it was not erased.", \
-          .where = \
-              t ".rev_to <> " OCL_OPEN_SQL " AND " NEXT(t, "id") " IS NULL AND NOT " HAS_LEFT(t), \
+          .where = t ".rev_to <> " OCL_OPEN_SQL \
+                     " AND " NEXT(t, "id") " IS NULL AND NOT " HAS_LEFT(t, noun), \
           .detail = FROM_TO(t), \
           .remedy = NO_REPAIR, \
           OF_VERSION(t, things) }, \
         { .name = noun ".order", \
           .meaning = "A version of a " noun " was made from another one than that before it.", \
-          .where = \
-              NEXT(t, "id") " IS NOT NULL AND coalesce(" NEXT(t, \
-                                                              "previous_id") ", 0) <> " t \
-                                                                             ".id AND " \
-                                                                             "NOT " HAS_LEFT(t), \
+          .where = NEXT(t, "id") " IS NOT NULL AND coalesce(" NEXT( \
+              t, "previous_id") ", 0) <> " t ".id AND " \
+                                "NOT " HAS_LEFT(t, noun), \
           .detail = FROM_TO(t), \
           .remedy = NO_REPAIR, \
           OF_VERSION(t, things) }, \

@@ -64,7 +64,7 @@ static enum nst_err weigh(struct nst_req *rq, struct ocl_mapping *m)
     struct nst_json next = text;
     struct nst_rows *rows;
     if (m->content.object_id != 0 || m->sort_weight.p != NULL ||
-        nst_query_is_true(rq, OCL_IMPORT_COPIES))
+        ocl_is_copying(rq))
         return NST_OK;
     NST_TRY(nst_query_with(
         &rows, rq->db,

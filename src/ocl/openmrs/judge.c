@@ -359,7 +359,7 @@ enum nst_err ocl_keep_concept_rules(struct nst_req *rq, const struct ocl_concept
 {
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
     struct ocl_fault fault = { 0 };
-    if (ocl_is_openmrs(s) && !nst_query_is_true(rq, OCL_IMPORT_COPIES))
+    if (ocl_is_openmrs(s) && !ocl_is_copying(rq))
         NST_TRY(ocl_judge_concept(&fault, rq, s, c, NULL));
     return refuse(rq, &fault);
 }
@@ -368,7 +368,7 @@ enum nst_err ocl_keep_mapping_rules(struct nst_req *rq, const struct ocl_mapping
 {
     const struct ocl_source *s = nst_ancestor(rq, "source")->row;
     struct ocl_fault fault = { 0 };
-    if (ocl_is_openmrs(s) && !nst_query_is_true(rq, OCL_IMPORT_COPIES))
+    if (ocl_is_openmrs(s) && !ocl_is_copying(rq))
         NST_TRY(ocl_judge_mapping(&fault, rq, s, m));
     return refuse(rq, &fault);
 }

@@ -245,6 +245,9 @@ static const struct nst_serializer source_serializer[] = {
       .duplicate = V2_TAKEN, .not_yet = NOT_YET " released" },
     { V2, NST_UPDATE, "name hierarchy_root_url " V2_SETTABLE, .rules = v2_rule,
       .not_yet = NOT_YET " released" },
+    /* What keeps a copy (OCL_IMPORT_COPIES). */
+    { IMPORT, NST_UPDATE, "name hierarchy_root_url " V2_SETTABLE, .rules = v2_rule,
+      .not_yet = NOT_YET " released" },
     { IMPORT, NST_CREATE, "id* name* " V2_SETTABLE, .rules = import_rule, .duplicate = TAKEN,
       .not_yet = "hierarchy_root_url " NOT_YET }, /* its concepts come after it */
 };
@@ -574,6 +577,7 @@ static const struct nst_route source_route[] = {
       .doc = "Other sources that mappings in a version of a source lead to." },
     { IMPORT, O "sources/", .post = { nst_create, ocl_has_ownership }, .doc = "Source lines." },
     { IMPORT, S, .get = { nst_retrieve, ocl_any_token },
+      .patch = { ocl_source_update, ocl_may_edit, .describe = &ocl_source_updating },
       .delete = { source_destroy, ocl_may_delete_repo, NST_MAY_BE_ABSENT }, .doc = "One source." },
 };
 
