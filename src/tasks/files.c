@@ -134,8 +134,10 @@ void nst_files_sweep(struct nst_str folder, struct nst_store *store,
     const struct dirent *file;
     while (dir != NULL && (file = readdir(dir)) != NULL) {
         struct kept k = { .kind = kind, .name = nst_str_z(file->d_name) };
-        if (nst_str_starts(k.name, nst_str_z(kind->prefix)) &&
-            nst_store_run(store, NST_MODE_READ, ask_kept, &k) == NST_OK && !k.is_needed)
+        if (!nst_str_starts(k.name, nst_str_z(kind->prefix)))
+            continue;
+        bool is_old = kind->keep_seconds != 0 && is_older(dir, file->d_name, kind->keep_seconds);
+        if (is_old || (nst_store_run(store, NST_MODE_READ, ask_kept, &k) == NST_OK && !k.is_needed))
             remove_file(dir, file->d_name);
     }
     if (dir != NULL)
@@ -174,8 +176,8 @@ int nst_task_folder_hold(bool *is_alone, struct nst_arena *a, struct nst_str fol
 {
     int fd = open(nst_strf(a, "%.*s/host", NST_FMT(folder)).p, O_RDONLY | O_CLOEXEC);
     *is_alone = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (fd >= 0)
-        (void)flock(fd, LOCK_SH | LOCK_NB);
+    while (fd >= 0 && flock(fd, LOCK_SH) != 0 && errno == EINTR)
+        continue;
     return fd;
 }
 

@@ -16,7 +16,8 @@
 #define HAS_TURN \
     "(task.queue = '" NST_TASK_QUEUE \
     "' OR NOT EXISTS (SELECT 1 FROM task earlier WHERE " UNFINISHED( \
-        "earlier") " AND earlier.user_id = task.user_id AND earlier.queue = task.queue " \
+        "earlier") " AND (earlier.user_id = task.user_id OR (earlier.user_id IS NULL AND " \
+                   "task.user_id IS NULL)) AND earlier.queue = task.queue " \
                    "AND earlier.id < task.id))"
 
 #define RUNNING_OF_USER \

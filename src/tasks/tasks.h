@@ -84,7 +84,8 @@ struct nst_task_order {
     int64_t user;            /* 0: nobody */
     struct nst_str username; /* as it stands in the id */
     struct nst_str queue;    /* null: NST_TASK_QUEUE, whose tasks run beside one another;
-                                those of one user in another queue follow one another */
+                                those of one user, or of nobody, in another queue follow one
+                                another */
     struct nst_str kwargs;   /* a JSON object */
     struct nst_str once;     /* two unfinished tasks cannot have the same text; null: they can */
     struct nst_str host;     /* only the server with this name (nst_worker_host) runs it; null:
@@ -131,6 +132,7 @@ struct nst_file_kind {
      * Errors: those of nst_query, after which it stays. */
     enum nst_err (*is_needed)(bool *out, struct nst_arena *a, struct nst_db *db,
                               struct nst_str name);
+    int64_t keep_seconds; /* since it was written: then it goes in any case; 0: it does not */
 };
 
 /* Remove those that are not needed; logs what it cannot remove. Blocks on the store. */
