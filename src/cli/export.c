@@ -4,6 +4,7 @@
 
 #include "ocl/export/export.h"
 #include "ocl/source/source.h"
+#include "ocl/subscription/subscription.h"
 #include "stop.h"
 
 #include <errno.h>
@@ -132,23 +133,23 @@ static int copy_file(struct making *m)
     struct cli_export *x = m->x;
     char *bytes = nst_alloc_text(m->piece, COPY_BYTES);
     struct nst_str folder = cli_task_folder(x->o);
-    int fd =
-        m->now.of.file.p != NULL
-            ? open(nst_strf(x->o->arena, "%.*s/%.*s", NST_FMT(folder), NST_FMT(m->now.of.file)).p,
-                   O_RDONLY | O_CLOEXEC)
-            : -1;
+    const char *path = nst_strf(m->piece, "%.*s/%.*s", NST_FMT(folder), NST_FMT(m->now.of.file)).p;
+    const struct nst_task nobody = { 0 };
+    bool is_whole = m->now.of.file.p != NULL &&
+                    nst_str_eq(ocl_copy_digest(m->piece, path, &nobody), m->now.of.digest);
+    int fd = is_whole ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     ssize_t n = -1;
     bool good = fd >= 0 && cli_export_open(x, m->now.of.name);
     while (good && (n = read(fd, bytes, COPY_BYTES)) > 0)
         good = cli_output_put(&x->out, (struct nst_str){ bytes, (size_t)n });
+    if (good && n < 0)
+        good = cli_fail(&cli_export_verb, "cannot read the file: %s", strerror(errno)) == EXIT_DONE;
     if (fd < 0)
         return cli_fail(&cli_export_verb,
                         "%s is of a copy, whose export comes from elsewhere and is not here: "
                         "nestor subscribe --once fetches that of the present release",
                         x->o->rest[0]);
     close(fd);
-    if (good && n < 0)
-        return cli_fail(&cli_export_verb, "cannot read the file: %s", strerror(errno));
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -142,17 +142,16 @@ def of_no_use_there_is_none(site, client):
 def what_is_none_is_said(site, client):
     del site
     for version, since, status, why in (
-            ("v2", "v2", 404, "no export of v2 to compare"), ("v2", "v9", 404, "no export of v9"),
-            ("v2", "", 404, "no export of  to"), ("v2", "INITIAL", 404, "no export of INITIAL"),
-            ("v2", "HEAD", 404, "no export of HEAD"), ("v9", "v1", 404, "")):
+            ("v2", "v2", 404, "names the version itself"), ("v2", "v9", 404, "names no version"),
+            ("v2", "", 404, "names no version"), ("v2", "INITIAL", 404, "no export of INITIAL"),
+            ("v2", "HEAD", 404, "names no version"), ("v9", "v1", 404, "")):
         for method in ("GET", "POST"):
             answer = client.ask(method, f"{WHERE}{version}/export/?since={since}")
             assert answer.status == status and why in answer.body.decode(), (version, since, answer)
-    client.expect(202, "POST", WHERE + "HEAD/export/")
-    fetch(client, "HEAD")
-    for method in ("GET", "POST"):
-        answer = client.ask(method, WHERE + "HEAD/export/?since=v1")
+    for method, path in (("GET", "HEAD/"), ("POST", "HEAD/"), ("DELETE", "v2/")):
+        answer = client.ask(method, WHERE + path + "export/?since=v1")
         assert answer.status == 400 and "since" in answer.json(), answer
+    assert client.ask("GET", WHERE + "v2/export/").status == 200
 
 
 def rights_are_those_of_the_export(site, client, server):

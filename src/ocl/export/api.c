@@ -95,13 +95,16 @@ static enum nst_err find_older(struct ocl_export *out, struct nst_req *rq,
         return nst_fail(rq, NST_E_INVALID, "since",
                         NST_STR("What a source holds at present has no differences."));
     NST_TRY(version_of(&key.version_id, rq, newer->repo_id, since));
-    *out = (struct ocl_export){ 0 };
-    if (key.version_id != 0 && key.version_id != newer->version_id)
-        NST_TRY(ocl_export_find(out, rq->arena, rq->db, &key));
+    if (key.version_id == 0)
+        return refuse_difference(rq, NST_STR("\"since\" names no version of this source."));
+    if (key.version_id == newer->version_id)
+        return refuse_difference(rq, NST_STR("\"since\" names the version itself."));
+    NST_TRY(ocl_export_find(out, rq->arena, rq->db, &key));
     return has_file(rq, out)
                ? NST_OK
                : refuse_difference(rq, nst_strf(rq->arena,
-                                                "There is no export of %.*s to compare with.",
+                                                "There is no export of %.*s to compare with: have "
+                                                "it made first.",
                                                 NST_FMT(since)));
 }
 
@@ -186,21 +189,20 @@ static enum nst_err answer_difference(struct nst_req *rq, const struct ocl_expor
 
 static const char no_use[] = "The difference is no smaller than half the export: fetch that.";
 
-static enum nst_err show_difference(struct nst_req *rq, const struct ocl_export *newer)
+static enum nst_err show_difference(struct nst_req *rq, const struct ocl_export *newer,
+                                    const struct ocl_export *older)
 {
-    struct ocl_export older;
     enum ocl_export_work work;
     int fd;
-    NST_TRY(find_older(&older, rq, newer));
-    switch (ocl_difference_find(&fd, rq->arena, newer, &older)) {
+    switch (ocl_difference_find(&fd, rq->arena, newer, older)) {
     case OCL_DIFFERENCE_MADE:
-        return answer_difference(rq, newer, &older, fd);
+        return answer_difference(rq, newer, older, fd);
     case OCL_DIFFERENCE_NO_USE:
         return refuse_difference(rq, nst_str_z(no_use));
     case OCL_DIFFERENCE_MISSING:
         break;
     }
-    NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, &older));
+    NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, older));
     if (work == OCL_NOT_ASKED)
         return nst_answer_empty(rq, 204);
     return answer_soon(rq, work == OCL_BEING_MADE ? 208 : 204);
@@ -211,12 +213,15 @@ static enum nst_err show(struct nst_req *rq)
     struct ocl_export_key key;
     struct ocl_export x;
     enum ocl_export_work work;
+    struct ocl_export older = { 0 };
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
+    if (nst_query_value(rq, "since").p != NULL)
+        NST_TRY(find_older(&older, rq, &x));
     int fd = x.is_current ? ocl_export_file_open(rq->arena, &x) : -1;
     if (fd >= 0 && nst_query_value(rq, "since").p != NULL) {
         close(fd);
-        return show_difference(rq, &x);
+        return show_difference(rq, &x, &older);
     }
     if (fd >= 0)
         return answer_file(rq, &x, fd);
@@ -264,17 +269,16 @@ static enum nst_err answer_order(struct nst_req *rq, enum nst_err e, int64_t tas
                                  : e;
 }
 
-static enum nst_err make_difference(struct nst_req *rq, const struct ocl_export *newer)
+static enum nst_err make_difference(struct nst_req *rq, const struct ocl_export *newer,
+                                    const struct ocl_export *older)
 {
-    struct ocl_export older;
     enum ocl_export_work work;
     int64_t task;
     int fd;
-    NST_TRY(find_older(&older, rq, newer));
-    NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, &older));
+    NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, older));
     if (work != OCL_NOT_ASKED)
         return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
-    switch (ocl_difference_find(&fd, rq->arena, newer, &older)) {
+    switch (ocl_difference_find(&fd, rq->arena, newer, older)) {
     case OCL_DIFFERENCE_MADE:
         close(fd);
         return answer_made(rq);
@@ -283,7 +287,7 @@ static enum nst_err make_difference(struct nst_req *rq, const struct ocl_export 
     case OCL_DIFFERENCE_MISSING:
         break;
     }
-    enum nst_err e = ocl_difference_order(&task, rq, newer, &older);
+    enum nst_err e = ocl_difference_order(&task, rq, newer, older);
     return answer_order(rq, e, task);
 }
 
@@ -293,13 +297,16 @@ static enum nst_err make(struct nst_req *rq)
     struct ocl_export x;
     enum ocl_export_work work;
     int64_t task;
+    struct ocl_export older = { 0 };
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
+    if (nst_query_value(rq, "since").p != NULL)
+        NST_TRY(find_older(&older, rq, &x));
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (work != OCL_NOT_ASKED)
         return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
     if (has_file(rq, &x) && nst_query_value(rq, "since").p != NULL)
-        return make_difference(rq, &x);
+        return make_difference(rq, &x, &older);
     if (has_file(rq, &x) && (x.is_copied || !nst_query_is_true(rq, "force")))
         return answer_made(rq);
     if (x.is_copied)
@@ -315,6 +322,10 @@ static enum nst_err drop(struct nst_req *rq)
 {
     struct ocl_export_key key;
     bool was_there;
+    if (nst_query_value(rq, "since").p != NULL)
+        return nst_fail(rq, NST_E_INVALID, "since",
+                        NST_STR(
+                            "A difference is not dropped by itself: it goes with its exports."));
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_drop(&was_there, rq, &key));
     return was_there ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ROWS_AT_ONCE 2000
+#define SWAP_MAX     2048 /* bytes: what the longest id of a version takes */
 #define ENTRY        "difference.jsonl"
 #define ROW_BEGIN    "{\"row\":" /* a row stands in its line as it is, up to the last brace */
 #define TEXT_MAX     (2 * OCL_LINE_MAX)
@@ -347,6 +348,8 @@ static bool read_head(struct follower *f, const struct nst_json *tree)
     f->promised = text_of(f->home, tree, "newer");
     f->swap.was = text_of(f->home, tree, "was");
     f->swap.is = text_of(f->home, tree, "is");
+    if (f->swap.was.n > SWAP_MAX || f->swap.is.n > SWAP_MAX)
+        return fail(f, "it changes too much in each row");
     return count_of(&f->time, tree, "time") || fail(f, "it is none");
 }
 

@@ -114,6 +114,10 @@ static void close_all(struct making *m)
 
 static enum nst_err fail_write(struct nst_task *t)
 {
+    if (errno == 0)
+        t->error = NST_STR("The difference has more than 4 GB, or a line that is too long.");
+    if (errno == 0)
+        return NST_E_CONFLICT;
     if (nst_err_of_write(errno) == NST_E_FULL)
         return NST_E_FULL;
     t->error = nst_strf(t->arena, "The file cannot be written: %s.", strerror(errno));
@@ -163,6 +167,7 @@ static enum nst_err go_on(struct nst_task *t, struct making *m)
     bool is_over = false;
     struct nst_str why;
     while (!is_over && nst_ticks() < until) {
+        errno = 0;
         if (!ocl_difference_go_on(&is_over, &why, t->arena, m->difference)) {
             t->error = why;
             return why.p != NULL ? NST_E_CONFLICT : fail_write(t);
@@ -259,4 +264,7 @@ static enum nst_err is_needed(bool *out, struct nst_arena *a, struct nst_db *db,
     return NST_OK;
 }
 
-const struct nst_file_kind ocl_difference_files = { .prefix = PREFIX, .is_needed = is_needed };
+/* Any reader may have those of all pairs made, hence they go after a while. */
+const struct nst_file_kind ocl_difference_files = { .prefix = PREFIX,
+                                                    .is_needed = is_needed,
+                                                    .keep_seconds = INT64_C(7) * 86400 };
