@@ -146,6 +146,21 @@ enum nst_err ocl_refuse_copy(struct nst_req *rq, const struct ocl_source *s)
                                   NST_FMT(s->copied_from)));
 }
 
+enum nst_err ocl_keep_copies(struct nst_req *rq, struct nst_str owner_url)
+{
+    bool has_some;
+    NST_TRY(nst_exists_with(&has_some, rq->db,
+                            "SELECT 1 FROM repo WHERE owner_url = $1 AND copied_from IS NOT NULL",
+                            NST_TEXT(owner_url)));
+    return has_some
+               ? nst_fail_bare(rq, NST_E_CONFLICT, "detail",
+                               nst_strf(rq->arena,
+                                        "%.*s has read-only copies of what other servers have: end "
+                                        "them first (nestor subscribe --remove).",
+                                        NST_FMT(owner_url)))
+               : NST_OK;
+}
+
 /* Nobody writes to a copy but its subscription, which takes the mark away while it does. */
 static enum nst_err keep_copy(struct nst_req *rq, const struct ocl_source *s)
 {

@@ -142,6 +142,9 @@ NST_CHECKED enum nst_err ocl_may_manage_org(struct nst_req *rq, int64_t org);
  * The permissions above do so, whoever it is. */
 NST_CHECKED enum nst_err ocl_refuse_copy(struct nst_req *rq, const struct ocl_source *s);
 
+/* Refuse to delete an owner that has copies: 409. */
+NST_CHECKED enum nst_err ocl_keep_copies(struct nst_req *rq, struct nst_str owner_url);
+
 /* Members of the owner in the path, and staff; others hear 403 without a body, whoever they
  * are (V225). */
 nst_permission ocl_may_add;

@@ -132,6 +132,8 @@ static enum nst_err org_after_destroy(struct nst_req *rq, void *row)
 
 static enum nst_err org_destroy(struct nst_req *rq)
 {
+    struct nst_str name = rq->var[0];
+    NST_TRY(ocl_keep_copies(rq, nst_strf(rq->arena, "/orgs/%.*s/", NST_FMT(name))));
     if (!ocl_wants_purge(rq))
         return nst_destroy(rq);
     struct nst_sql q;

@@ -307,6 +307,8 @@ static enum nst_err user_destroy(struct nst_req *rq)
         return nst_fail_bare(rq, NST_E_METHOD, "detail",
                              NST_STR("Users cannot delete themselves."));
     }
+    struct nst_str name = rq->var[0];
+    NST_TRY(ocl_keep_copies(rq, nst_strf(rq->arena, "/users/%.*s/", NST_FMT(name))));
     NST_TRY(ocl_wants_purge(rq) ? erase(rq) : nst_destroy(rq));
     if (was_superuser)
         NST_TRY(nst_has_superuser(&stays, rq->db, true));
