@@ -84,7 +84,7 @@ struct cli_options {
     const char *as, *every;
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
-        courses, force, repair, once, list, remove;
+        courses, force, repair, once, list, remove, moved;
     struct cli_config config;
     char **rest;
     size_t rest_count;

@@ -5,8 +5,8 @@
 #include "api.h"
 #include "enroll/app.h"
 #include "enroll/course_key/course_key.h"
-#include "nestor/base/csv.h"
 #include "enroll/upkeep.h"
+#include "nestor/base/csv.h"
 #include "output.h"
 
 #include <string.h>

@@ -77,6 +77,7 @@ static const struct option options[] = {
     SWITCH("--once", once, "now, whatever its interval"),
     SWITCH("--list", list, "show them"),
     SWITCH("--remove", remove, "end it"),
+    SWITCH("--moved", moved, "the copy that is here is of this address from now on"),
     SWITCH("--force", force, "make it again though it is there"),
     OPTION("--undo", "TASK", undo,
            "the import to take back: --undo 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10-ada~default"),

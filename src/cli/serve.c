@@ -96,7 +96,9 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
     ocl_export_sweep(work.folder, site->store);
     ocl_copies_sweep(work.folder, site->store);
-    enum nst_err e = nst_server_start(&server, &options);
+    enum nst_err e = cli_run(site, ocl_subscriptions_settle, NULL);
+    if (e == NST_OK)
+        e = nst_server_start(&server, &options);
     if (e != NST_OK)
         nst_workers_stop(workers);
     if (e != NST_OK)

@@ -84,7 +84,8 @@ const struct cli_setting cli_settings[] = {
     { "db.connect_seconds", CLI_NUMBER, "5", 2, 600,
       .doc = "How long connecting to PostgreSQL may take." },
     { "tasks.slots", CLI_NUMBER, "2", 0, 64,
-      .doc = "Tasks (imports, exports, checks) that run at a time; 0: none are run by this server." },
+      .doc =
+          "Tasks (imports, exports, checks) that run at a time; 0: none are run by this server." },
     { "tasks.folder", CLI_TEXT, "",
       .doc = "Where uploads and what tasks make are kept; empty: tasks in the data folder." },
     { "tasks.fetch", CLI_CHOICE, "none", .choices = "none|public|any",

@@ -4,6 +4,7 @@
 #include "client_http.h"
 
 #include "nestor/accounts.h"
+#include "nestor/base/log.h"
 #include "ocl/subscription/subscription.h"
 #include "stop.h"
 
@@ -17,6 +18,8 @@
 #define EVERY_DEFAULT "15m"
 #define LOOK_TIME     100000 /* microseconds */
 #define LIST_PAGE     1000
+#define TOKEN_TIME    (60 * NST_SECOND) /* in which the token is kept, before a round may want it */
+#define NO_COPY       "there is no copy of that address: --list shows those that there are"
 
 struct subscribing {
     struct cli_options *o;
@@ -27,6 +30,7 @@ struct subscribing {
     struct ocl_subscription s;     /* as it is stored; id 0: it is not */
     struct nst_str problem;        /* a sentence; null: none */
     int64_t behind;                /* the one that was looked at last */
+    size_t ours, others;           /* that this server looks after, that another one does */
     bool is_busy;                  /* a round goes on */
     char shown[256];               /* what it says */
 };
@@ -74,18 +78,22 @@ static const char *fault_of(struct subscribing *g)
 {
     struct cli_options *o = g->o;
     const char *every = o->every != NULL ? o->every : EVERY_DEFAULT;
-    if (o->rest_count == 0)
-        return o->list || (o->once && !o->remove)
-                   ? NULL
-                   : "an address is needed, like https://host/orgs/WHO/sources/ICD/";
-    if (o->list)
-        return "--list shows all of them: it wants no address";
-    if (o->json)
+    if (o->list + o->once + o->remove > 1)
+        return "--list, --once and --remove are three things to do";
+    if (o->json && !o->list)
         return "--json is for --list";
     if (o->erase && !o->remove)
         return "--erase is for --remove";
+    if ((o->list || o->once) && (o->every != NULL || o->as != NULL || o->moved))
+        return "--every, --as and --moved are for a subscription that is made or changed: without "
+               "--list and --once";
+    if (o->rest_count == 0)
+        return o->list || o->once ? NULL
+                                  : "an address is needed, like https://host/orgs/WHO/sources/ICD/";
+    if (o->list)
+        return "--list shows all of them: it wants no address";
     if (!read_every(&g->given.every, every))
-        return "--every wants a time such as 90s, 15m, 2h or 1d, or never";
+        return "--every wants a time from 1s to 366d, such as 90s, 15m, 2h or 1d, or never";
     const char *fault = ocl_subscription_read(&g->given, o->arena, nst_str_z(o->rest[0]));
     if (fault == NULL && o->as != NULL && !read_owner(&g->given.owner_url, o->arena, o->as))
         fault = "--as wants an owner, like /orgs/Clinic/";
@@ -144,10 +152,28 @@ static enum nst_err have_owner(struct subscribing *g, struct nst_db *db)
     id.next = &name;
     rq.body = &body;
     e = call(&rq, g, db, NST_POST, NST_STR("/orgs/"));
+    struct nst_str said = nst_buf_str(&rq.x->out);
     return e == NST_OK || nst_err_status(e) >= 500
                ? e
                : refuse(g, nst_strf(g->o->arena, "%.*s cannot be made: %.*s", NST_FMT(url),
-                                    NST_FMT(nst_buf_str(&rq.x->out))));
+                                    NST_FMT(said)));
+}
+
+/* What has its address here. */
+static enum nst_err refuse_taken(struct subscribing *g, struct nst_db *db)
+{
+    struct nst_str url = ocl_subscription_url(g->o->arena, &g->given);
+    struct ocl_subscription s;
+    NST_TRY(ocl_subscription_at(&s, g->o->arena, db, url));
+    if (s.id != 0)
+        return refuse(g, nst_strf(g->o->arena,
+                                  "%.*s is the copy of %.*s: --moved says that this is its address "
+                                  "now",
+                                  NST_FMT(url), NST_FMT(s.remote)));
+    return refuse(g, nst_strf(g->o->arena,
+                              "%.*s is here already, and no copy: --as OWNER gives the copy to "
+                              "somebody else",
+                              NST_FMT(url)));
 }
 
 static enum nst_err add(struct subscribing *g, struct nst_db *db)
@@ -156,28 +182,60 @@ static enum nst_err add(struct subscribing *g, struct nst_db *db)
     g->s = g->given;
     g->s.user = g->caller.id;
     g->s.host = nst_worker_host();
-    enum nst_err e = ocl_subscription_add(&g->s, g->o->arena, db, nst_now());
-    return e != NST_E_CONFLICT
-               ? e
-               : refuse(g, nst_strf(g->o->arena,
-                                    "%.*s is here already, and no copy of that address: --as OWNER "
-                                    "gives the copy to somebody else",
-                                    NST_FMT(ocl_subscription_url(g->o->arena, &g->given))));
+    enum nst_err e = ocl_subscription_add(&g->s, g->o->arena, db, nst_now() + TOKEN_TIME);
+    return e == NST_E_CONFLICT ? refuse_taken(g, db) : e;
+}
+
+static enum nst_err find(struct subscribing *g, struct nst_db *db)
+{
+    struct nst_str owner = g->o->as != NULL ? g->given.owner_url : (struct nst_str){ 0 };
+    return ocl_subscription_find(&g->s, g->o->arena, db, g->given.remote, owner);
+}
+
+/* Who has its token can say that it is kept here from now on. */
+static enum nst_err take_over(struct subscribing *g, struct nst_db *db)
+{
+    if (nst_str_eq(g->s.host, nst_worker_host()))
+        return NST_OK;
+    if (g->o->token_file == NULL)
+        return refuse(g, NST_STR("another server of this database keeps it, or did: --token-file "
+                                 "with its token has it kept here"));
+    return ocl_subscription_take_over(db, g->s.id);
+}
+
+static enum nst_err keep_to_owner(struct subscribing *g)
+{
+    return g->s.parent != 0 && (g->o->token_file != NULL || g->o->every != NULL || g->o->moved)
+               ? refuse(g, NST_STR("it is one of all sources of an owner: give its token, interval "
+                                   "and address with the address of the owner"))
+               : NST_OK;
+}
+
+/* The copy that has its address here follows it from now on. */
+static enum nst_err move(struct subscribing *g, struct nst_db *db)
+{
+    struct nst_str url = ocl_subscription_url(g->o->arena, &g->given);
+    NST_TRY(ocl_subscription_at(&g->s, g->o->arena, db, url));
+    if (g->s.id == 0)
+        return refuse(g, nst_strf(g->o->arena, "there is no copy at %.*s that could have moved",
+                                  NST_FMT(url)));
+    NST_TRY(keep_to_owner(g));
+    return ocl_subscription_move(db, g->s.id, g->given.remote);
 }
 
 static enum nst_err add_or_find(struct nst_db *db, void *arg)
 {
     struct subscribing *g = arg;
     g->problem = (struct nst_str){ 0 };
-    NST_TRY(ocl_subscription_find(&g->s, g->o->arena, db, g->given.remote));
+    NST_TRY(find(g, db));
+    if (g->s.id == 0 && g->o->once)
+        return refuse(g, NST_STR(NO_COPY));
+    if (g->s.id == 0 && g->o->moved)
+        NST_TRY(move(g, db));
     if (g->s.id == 0)
         return add(g, db);
-    if (!nst_str_eq(g->s.owner_url, g->given.owner_url) && g->o->as != NULL)
-        return refuse(g, nst_strf(g->o->arena, "its copy is %.*s: end that first, with --remove",
-                                  NST_FMT(ocl_subscription_url(g->o->arena, &g->s))));
-    if (!nst_str_eq(g->s.host, nst_worker_host()))
-        return refuse(g,
-                      NST_STR("another server of this database keeps it: run the command there"));
+    NST_TRY(keep_to_owner(g));
+    NST_TRY(take_over(g, db));
     return g->o->every != NULL ? ocl_subscription_set_every(db, g->s.id, g->given.every) : NST_OK;
 }
 
@@ -196,10 +254,16 @@ static enum nst_err order(struct nst_db *db, void *arg)
 {
     struct subscribing *g = arg;
     struct ocl_subscription s = { 0 };
+    g->ours = g->others = 0;
     do {
         NST_TRY(ocl_subscription_next(&s, g->o->arena, db, s.id));
         bool is_meant = g->s.id == 0 || s.id == g->s.id || s.parent == g->s.id;
-        if (s.id != 0 && is_meant && nst_str_eq(s.host, nst_worker_host()))
+        bool is_ours = nst_str_eq(s.host, nst_worker_host());
+        if (s.id == 0 || !is_meant)
+            continue;
+        g->ours += is_ours;
+        g->others += !is_ours;
+        if (is_ours)
             NST_TRY(ocl_subscription_order(g->o->arena, db, &s, nst_now()));
     } while (s.id != 0);
     return NST_OK;
@@ -256,23 +320,40 @@ static enum nst_err next_result(struct nst_db *db, void *arg)
     return NST_OK;
 }
 
+/* A line: to standard error what is not as it should be. Of an owner's sources one without a
+ * release is no failure, nor is one that is somebody else's here. */
+static bool print_result(struct subscribing *g, const struct ocl_subscription *s)
+{
+    struct nst_str url = ocl_subscription_url(g->o->arena, s);
+    bool is_waiting = s->parent != 0 && nst_str_eq(s->state, NST_STR(OCL_SUB_WAITING));
+    bool is_well = nst_str_eq(s->state, NST_STR(OCL_SUB_CURRENT));
+    if (s->problem.p != NULL)
+        cli_fail(&cli_subscribe, "%.*s: %.*s", NST_FMT(s->remote), NST_FMT(s->problem));
+    else if (!is_well)
+        cli_fail(&cli_subscribe, "%.*s: it is not all here yet: nestor subscribe --once goes on",
+                 NST_FMT(s->remote));
+    if (is_well && s->source.p != NULL)
+        printf("%.*s %.*s\n", NST_FMT(url), NST_FMT(s->held_version));
+    return is_well || is_waiting;
+}
+
 static int print_results(struct subscribing *g)
 {
     int status = EXIT_DONE;
+    size_t count = 0;
     g->behind = 0;
     do {
         enum nst_err e = nst_store_run(g->site->store, NST_MODE_READ, next_result, g);
         const struct ocl_subscription *s = &g->given;
         if (e != NST_OK)
             return fail(g, e);
-        if (s->id != 0 && s->problem.p != NULL)
-            status =
-                cli_fail(&cli_subscribe, "%.*s: %.*s", NST_FMT(s->remote), NST_FMT(s->problem));
-        else if (s->id != 0 && s->source.p != NULL)
-            printf("%.*s %.*s\n", NST_FMT(ocl_subscription_url(g->o->arena, s)),
-                   NST_FMT(s->held_version));
+        if (s->id != 0 && !print_result(g, s))
+            status = EXIT_FAILED;
+        count += s->id != 0;
     } while (g->behind != 0);
-    return status;
+    return g->s.id == 0 || count > 0
+               ? status
+               : cli_fail(&cli_subscribe, "it was ended meanwhile, by another command");
 }
 
 static int run_round(struct subscribing *g)
@@ -280,9 +361,17 @@ static int run_round(struct subscribing *g)
     enum nst_err e = cli_run(g->site, order, g);
     if (e != NST_OK)
         return fail(g, e);
+    if (g->others > 0 && g->s.id == 0)
+        cli_fail(&cli_subscribe,
+                 "%zu are kept by another server of this database, or were: the command with "
+                 "--token-file and its address has one kept here",
+                 g->others);
+    else if (g->ours == 0)
+        fputs("nestor subscribe: there are no subscriptions\n", stderr);
     nst_workers_wake();
     int status = wait_for_round(g);
-    return status == EXIT_DONE ? print_results(g) : status;
+    status = status == EXIT_DONE ? print_results(g) : status;
+    return g->others > 0 ? EXIT_FAILED : status;
 }
 
 static int subscribe(struct subscribing *g)
@@ -308,9 +397,11 @@ static int with_workers(struct subscribing *g)
                                                 .folder = cli_task_folder(g->o),
                                                 .slots = 1 };
     struct nst_workers *workers;
+    nst_log_set_level(NST_LOG_ERROR); /* what came of it is printed */
     if (nst_workers_start(&workers, &options) != NST_OK)
         return cli_fail(&cli_subscribe, "cannot run tasks; the log line above says why");
-    int status = subscribe(g);
+    enum nst_err e = cli_run(g->site, ocl_subscriptions_settle, NULL);
+    int status = e == NST_OK ? subscribe(g) : fail(g, e);
     nst_workers_stop(workers);
     return status;
 }
@@ -320,9 +411,9 @@ static int with_workers(struct subscribing *g)
 static enum nst_err end(struct nst_db *db, void *arg)
 {
     struct subscribing *g = arg;
-    NST_TRY(ocl_subscription_find(&g->s, g->o->arena, db, g->given.remote));
+    NST_TRY(find(g, db));
     if (g->s.id == 0)
-        return refuse(g, NST_STR("there is no copy of that address"));
+        return refuse(g, NST_STR(NO_COPY));
     if (g->s.parent != 0)
         return refuse(g, NST_STR("it is one of all sources of an owner: end that one"));
     return ocl_subscription_remove(g->o->arena, db, &g->s, g->o->erase);
@@ -334,8 +425,12 @@ static int remove_it(struct subscribing *g)
     if (e != NST_OK)
         return fail(g, e);
     ocl_copies_sweep(cli_task_folder(g->o), g->site->store);
-    printf("%.*s is %s\n", NST_FMT(ocl_subscription_url(g->o->arena, &g->s)),
-           g->o->erase ? "gone" : "no copy any more: it can be changed here");
+    struct nst_str url = ocl_subscription_url(g->o->arena, &g->s);
+    bool was_here = g->s.held_version.p != NULL || g->s.source.p == NULL;
+    printf("%.*s is %s\n", NST_FMT(url),
+           !was_here     ? "no copy any more: nothing had come"
+           : g->o->erase ? "gone"
+                         : "no copy any more: it can be changed here");
     return EXIT_DONE;
 }
 
@@ -366,13 +461,28 @@ static struct nst_str shown(const struct nst_json *row, const char *name)
     return v != NULL && v->kind != NST_JSON_NULL ? v->text : NST_STR("-");
 }
 
+/* "3d 4h", of seconds; "-": it never was. */
+static void print_age(char *out, size_t size, struct nst_str seconds)
+{
+    int64_t n = 0;
+    if (!nst_str_int(&n, seconds))
+        snprintf(out, size, "-");
+    else if (n < 3600)
+        snprintf(out, size, "%" PRId64 "m %" PRId64 "s", n / 60, n % 60);
+    else if (n < 86400)
+        snprintf(out, size, "%" PRId64 "h %" PRId64 "m", n / 3600, n / 60 % 60);
+    else
+        snprintf(out, size, "%" PRId64 "d %" PRId64 "h", n / 86400, n / 3600 % 24);
+}
+
 static void print_row(const struct nst_json *row)
 {
     const struct nst_json *problem = nst_json_get(row, NST_STR("problem"));
     struct nst_str state = shown(row, "state"), version = shown(row, "version"),
-                   lag = shown(row, "lag_seconds"), url = shown(row, "url"),
-                   here = shown(row, "source_url");
-    printf("%-8.*s %-12.*s %8.*s  %.*s -> %.*s\n", NST_FMT(state), NST_FMT(version), NST_FMT(lag),
+                   url = shown(row, "url"), here = shown(row, "source_url");
+    char age[48];
+    print_age(age, sizeof(age), shown(row, "lag_seconds"));
+    printf("%-8.*s %-12.*s %10s  %.*s -> %.*s\n", NST_FMT(state), NST_FMT(version), age,
            NST_FMT(url), NST_FMT(here));
     if (problem != NULL && problem->kind == NST_JSON_STRING)
         printf("         %.*s\n", NST_FMT(problem->text));
@@ -381,7 +491,9 @@ static void print_row(const struct nst_json *row)
 static void print_page(const struct cli_options *o, const struct page *p)
 {
     if (!o->json && p->number == 1 && p->rows->count > 0)
-        printf("%-8s %-12s %8s  %s\n", "STATE", "VERSION", "LAG (s)", "COPY");
+        printf("%-8s %-12s %10s  %s\n", "STATE", "VERSION", "ASKED", "COPY");
+    if (!o->json && p->number == 1 && p->rows->count == 0)
+        fputs("nestor subscribe: there are no subscriptions\n", stderr);
     if (o->json && p->text.n > 2)
         printf("%s%.*s", p->number > 1 ? "," : "",
                NST_FMT(nst_str_slice(p->text, 1, p->text.n - 1)));
@@ -452,8 +564,8 @@ static int subscribe_run(int argc, char **argv)
 
 const struct cli_verb cli_subscribe = {
     .name = "subscribe",
-    .usage = "subscribe [--data DIR] [--token-file FILE] [--as OWNER] [--every TIME] [--user NAME] "
-             "[--quiet] URL\n"
+    .usage = "subscribe [--data DIR] [--token-file FILE] [--as OWNER] [--every TIME] [--moved] "
+             "[--user NAME] [--quiet] URL\n"
              "       nestor subscribe [--data DIR] --once [URL]\n"
              "       nestor subscribe [--data DIR] --list [--json]\n"
              "       nestor subscribe [--data DIR] --remove [--erase] URL",
@@ -466,9 +578,12 @@ const struct cli_verb cli_subscribe = {
         "that is cut goes on where it was; readers see a release whole, or the one before it.\n"
         "The copy has the address that it has there, unless --as names another owner; what is\n"
         "missing of an organisation is made. Nobody writes to it until --remove makes it a source\n"
-        "as any other, or, with --erase, takes it away.\n"
+        "as any other, or, with --erase, takes it away. --moved says that what is copied has this\n"
+        "address now.\n"
         "The remote wants a token of its own: it is kept in the folder of tasks, and sent to that\n"
-        "host alone. Without a server, --once looks for new releases (docs/subscribe.md).\n\n"
+        "host alone. Without a server, --once looks for new releases of those that there are. "
+        "--user\n"
+        "names the account that writes the copy (docs/subscribe.md).\n\n"
         "Examples:\n"
         "  nestor subscribe --token-file remote.token https://terms.example.org/orgs/WHO/sources/"
         "ICD/\n"
@@ -477,8 +592,9 @@ const struct cli_verb cli_subscribe = {
         "  nestor subscribe --data /var/lib/nestor --list\n"
         "  nestor subscribe --once\n"
         "  nestor subscribe --remove https://terms.example.org/orgs/WHO/sources/ICD/\n\n"
-        "Exit codes: 0 current; 1 it could not be fetched, the copy stays as it was; 2 wrong "
-        "usage.\n",
+        "Exit codes: 0 current (of an owner's sources, those that have a release); 1 it could not "
+        "be\n"
+        "fetched, the copy stays as it was, and is asked for again; 2 wrong usage.\n",
     .words = 1,
     .run = subscribe_run,
 };

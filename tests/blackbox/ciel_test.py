@@ -242,6 +242,7 @@ def is_subscribed_to(options, here, there):
         wanted = [digest_of(first.export("v1.zip"))]
         seconds, most = follow(copy, url, *token, patience=first.patience)
         print(f"  subscribing: {seconds:.1f} s, at most {most} MB", flush=True)
+        first.client = first.server.client()  # the former one had nothing to do for long
         for _, concept in itertools.islice(rows(first.site.path("v1.zip")), 1, 11):
             first.client.expect(200, "PATCH", "/v2" + concept["url"],
                                 {"external_id": "changed", "update_comment": "c"})

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -283,6 +284,10 @@ def files(site):
     return sorted(f for f in os.listdir(os.path.join(site.data, "tasks")))
 
 
+def subscriptions(site):
+    return json.loads(site.run("subscribe", "--list", "--json").stdout)
+
+
 def holds_no_more_files(site):
     """Exports, the token, the name of the server: all others are left over."""
     def none():
@@ -351,7 +356,8 @@ def sent_since(there, before):
 def held_file(site):
     return os.path.join(site.data, "tasks", site.query(
         "SELECT x.file FROM repo_export x JOIN repo_version v ON v.id = x.version_id JOIN "
-        "subscription s ON s.repo_id = v.repo_id AND s.held_version = v.mnemonic")[0][0])
+        "subscription s ON s.repo_id = v.repo_id AND s.held_version = v.mnemonic WHERE v.is_active")
+        [0][0])
 
 
 def a_cut_goes_on(world, down, here, proxy, there):
@@ -554,8 +560,12 @@ def owners_are_followed(world, there, nestor, cluster):
         url = f"http://127.0.0.1:{there.port}/v2/orgs/O/"
         world.client.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "EMPTY", "name": "E"})
         p = site.run("subscribe", "--token-file", site.path("token"), url)
-        assert p.returncode == 1 and "no release yet" in p.stderr, (p.stdout, p.stderr)
-        assert f"/orgs/O/sources/S/ v{world.number}" in p.stdout, p.stdout
+        assert p.returncode == 0 and "no release yet" in p.stderr, (p.stdout, p.stderr)
+        states = {x["source_url"]: x["state"] for x in subscriptions(site)}
+        assert states["/orgs/O/sources/EMPTY/"] == "waiting", states
+        assert f"/orgs/O/sources/S/ v{world.number}" in p.stdout, (p.stdout, p.stderr)
+        p = site.run("subscribe", "--token-file", site.path("token"), url + "sources/EMPTY/")
+        assert p.returncode == 1 and "with the address of the owner" in p.stderr, p.stderr
         world.client.expect(201, "POST", "/v2/orgs/O/sources/EMPTY/versions/",
                             {"id": "1", "released": True})
         world.client.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "LATE", "name": "L"})
@@ -596,6 +606,10 @@ class Remote(http.server.ThreadingHTTPServer):
             "": (200, {}, b"{}")}
 
 
+    def handle_error(self, *_):
+        """Who has heard enough hangs up."""
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -615,6 +629,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", headers.get("X-Length", str(len(body))))
         self.end_headers()
         try:
+            if "X-Pause" in headers:
+                self.wfile.write(body[:1000])
+                time.sleep(float(headers["X-Pause"]))
+                body = body[1000:]
             self.wfile.write(body)
         except OSError:
             self.close_connection = True
@@ -655,12 +673,64 @@ def differences_that_are_none(first, second):
     yield 404, {}, b"{}"
 
 
-def nonsense_leaves_the_copy(nestor, first, second):
+def broken(body, code):
+    """The export with a concept that no server takes."""
+    with zipfile.ZipFile(io.BytesIO(body)) as packed:
+        document = json.loads(packed.read("export.json"))
+    for concept in document["concepts"]:
+        if concept["id"] == code:
+            concept["names"] = []
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("export.json", json.dumps(document, separators=(",", ":")))
+    return out.getvalue()
+
+
+def a_first_release_is_refused_in_words(nestor, cluster, first):
+    """The subscription and its token stay; nothing of the source does, and what came is not fetched
+    again. A good one that follows is taken."""
+    remote = Remote()
+    remote.release("v1", broken(first, "C1"))
+    with Site(nestor, cluster) as site:
+        site.init()
+        site.write("token", "a-token")
+        url = f"http://127.0.0.1:{remote.port}/orgs/O/sources/S/"
+        for _ in range(2):
+            p = site.run("subscribe", "--token-file", site.path("token"), url)
+            assert p.returncode == 1 and "cannot take Concept C1" in p.stderr, (p.stdout, p.stderr)
+            assert subscriptions(site)[0]["state"] == "failing", subscriptions(site)
+            assert site.query("SELECT count(*) FROM repo") == [("0",)]
+        remote.release("v1", first, created="2026-03-01T00:00:00Z")
+        p = site.run("subscribe", "--once")
+        assert p.returncode == 0 and p.stdout.endswith(" v1\n"), (p.stdout, p.stderr)
+        site.verify()
+    remote.shutdown()
+
+
+def a_file_without_a_tag_comes(nestor, first):
+    """From one who takes longer than a step of the task, and with whom nothing goes on where it was
+    cut."""
+    remote = Remote()
+    for tag in ({}, {"ETag": 'W/"e"'}, {"ETag": '"e"'}):
+        remote.release("v1", first)
+        headers = remote.answers["v1/export/"][1]
+        del headers["ETag"]
+        headers.update(tag, **{"X-Pause": "5.5"})
+        with Site(nestor) as site:
+            site.init()
+            site.write("token", "a-token")
+            p = site.run("subscribe", "--token-file", site.path("token"),
+                         f"http://127.0.0.1:{remote.port}/orgs/O/sources/S/")
+            assert p.returncode == 0 and p.stdout.endswith(" v1\n"), (tag, p.stdout, p.stderr)
+    remote.shutdown()
+
+
+def nonsense_leaves_the_copy(nestor, cluster, first, second):
     """Each of these is told in a sentence, and the release that is here stays; a good one that
     comes behind it is taken."""
     remote, other = Remote(), Remote()
     remote.release("v1", first)
-    with Site(nestor) as site:
+    with Site(nestor, cluster) as site:
         site.init()
         site.write("token", "a-token-of-the-remote")
         url = f"http://127.0.0.1:{remote.port}/orgs/O/sources/S/"
@@ -687,6 +757,10 @@ def nonsense_leaves_the_copy(nestor, first, second):
                                          f"http://127.0.0.1:{other.port}/orgs/O/sources/S/")),
             ("points to", lambda: answer("v2/export/", 302, b"", Location=
                                          f"http://127.0.0.1:{other.port}/x")),
+            ("points to http://x/??", lambda: answer("latest/", 302, b"", Location=
+                                                     "http://x/\xe9\xff")),
+            ("no version of a source", lambda: answer("latest/", 200, b'{"id": "' + b"v" * 9999 +
+                                                      b'"}', ETag="\xff")),
             ("404", lambda: answer("v2/export/", 404, b"{}")),
             ("SHA-256", lambda: remote.release("v2", second, **newer, **{
                 "Repr-Digest": "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"})),
@@ -698,16 +772,20 @@ def nonsense_leaves_the_copy(nestor, first, second):
             ("export of something else", lambda: remote.release("v3", second, **newer)),
             ("export of something else", lambda: remote.release("v2", first, **newer)),
         ]
+        held = held_file(site)
         for why, plan in cases:
             plan()
             p = site.run("subscribe", "--once")
             assert p.returncode == 1 and why in p.stderr, (why, p.stdout, p.stderr)
             assert "a-token" not in p.stderr
             assert site.query("SELECT held_version, repo_id FROM subscription") == before, why
+            assert os.path.exists(held), why
             shown = json.loads(site.run("subscribe", "--list", "--json").stdout)[0]
             assert shown["state"] == "failing" and why in shown["problem"], shown
         # A file may not grow: of the export, not of the database.
         remote.release("v2", random.Random(1).randbytes(12 << 20), **newer)
+        if cluster is not None:
+            return
         p = subprocess.run(["prlimit", f"--fsize={8 << 20}", nestor, "subscribe", *site.where(),
                             "--once"], capture_output=True, text=True, env=environment(),
                            check=False)
@@ -770,14 +848,21 @@ def is_refused_in_words(nestor):
                            (["--every", "15", "https://h/orgs/O/"], "--every wants"),
                            (["--every", "0s", "https://h/orgs/O/"], "--every wants"),
                            (["--as", "Clinic", "https://h/orgs/O/"], "--as wants"),
-                           (["--erase", "https://h/orgs/O/"], "--erase is for")):
+                           (["--erase", "https://h/orgs/O/"], "--erase is for"),
+                           (["--list", "--every", "1h"], "--every, --as and --moved are for"),
+                           (["--once", "--json"], "--json is for"),
+                           (["--list", "--once"], "three things")):
             p = site.run("subscribe", *words)
             assert p.returncode == 2 and why in p.stderr, (words, p.stderr)
         site.write("token", "two words\nX-Other: 1")
         p = site.run("subscribe", "--token-file", site.path("token"), "https://h/orgs/O/")
         assert p.returncode == 1 and "holds no token" in p.stderr, p.stderr
-        p = site.run("subscribe", "--remove", "https://h/orgs/O/")
-        assert p.returncode == 1 and "there is no copy" in p.stderr, p.stderr
+        for word in ("--remove", "--once"):
+            p = site.run("subscribe", word, "https://h/orgs/O/")
+            assert p.returncode == 1 and "there is no copy" in p.stderr, p.stderr
+        for word in ("--list", "--once"):
+            p = site.run("subscribe", word)
+            assert p.returncode == 0 and "no subscriptions" in p.stderr, p.stderr
         p = site.run("subscribe", "https://h/users/nobody/sources/S/")
         assert p.returncode == 1 and "no user" in p.stderr, p.stderr
         with site.serve() as server:
@@ -786,6 +871,91 @@ def is_refused_in_words(nestor):
             client.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "S", "name": "Mine"})
         p = site.run("subscribe", "https://h/orgs/O/sources/S/")
         assert p.returncode == 1 and "is here already" in p.stderr, p.stderr
+
+
+def an_owner_with_copies_stays(here):
+    """Its copies are ended first; other organisations go as ever."""
+    client = here.client()
+    for path in ("/v2/orgs/O/", "/v2/orgs/O/?hardDelete=true", "/guide/orgs/O/"):
+        answer = client.ask("DELETE", path)
+        assert answer.status == 409 and b"subscribe --remove" in answer.body, answer
+    outcome = client.expect(200, "POST", "/guide/importers/lines/", {"lines": [
+        {"type": "Organization", "id": "O", "__action": "DELETE"}]}).json()
+    assert "subscribe --remove" in json.dumps(outcome), outcome
+    client.expect(200, "GET", WHERE)
+
+
+def another_server_goes_on(world, down, nestor):
+    """Of a copy of the installation, made without its folder of tasks: the token is given again, the
+    export of the present release comes again."""
+    with Site(nestor) as other:
+        shutil.copytree(down.data, other.data, ignore=shutil.ignore_patterns("tasks"))
+        version = f"v{world.number}"
+        p = other.run("subscribe", "--once")
+        assert p.returncode == 1 and "wants a token" in p.stderr, (p.stdout, p.stderr)
+        other.write("token", world.client.token)
+        url = subscriptions(other)[0]["url"]
+        p = other.run("subscribe", "--token-file", other.path("token"), url)
+        assert p.returncode == 0 and p.stdout.endswith(f" {version}\n"), (p.stdout, p.stderr)
+        other.token = down.token
+        with other.serve() as server:
+            assert export(server.client(), version).body == export(world.client, version).body
+
+
+def a_damaged_file_is_nothing(world, down, here):
+    """What is here of the former release is not what it was: the new one is taken from the whole."""
+    for spoil in (lambda f: os.truncate(f, 100), lambda f: flip(f, os.path.getsize(f) // 2)):
+        spoil(held_file(down))
+        world.change()
+        version = world.release()
+        export(world.client, version)
+        p = down.run("subscribe", "--once")
+        assert p.returncode == 0, p.stderr
+        are_equal(world.client, here.client(), version)
+
+
+def flip(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(bytes([file.read(1)[0] ^ 0xff for _ in range(1)]))
+        file.seek(at)
+        file.write(b"\xde\xad")
+
+
+def odd_changes_come(world, down, here):
+    """Mappings that take each other's places, without a word of tombstones; parents turned round; keys
+    that no checksum counts; a release that is deleted and made anew."""
+    up, client = world.client, here.client()
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    shown = [up.expect(200, "GET", f"{WHERE}mappings/M{i}/").json() for i in range(1, 9, 2)]
+    ends = [(m["from_concept_url"], m["to_concept_url"]) for m in shown]
+    for m in shown:
+        up.expect(200, "PUT", f"{WHERE}mappings/{m['id']}/", {"map_type": "MOVING-" + m["id"]})
+    for m, (start, end) in zip(shown, ends[1:] + ends[:1]):
+        up.expect(200, "PUT", f"{WHERE}mappings/{m['id']}/", {
+            "map_type": "NARROWER-0", "from_concept_url": start, "to_concept_url": end})
+    up.expect(200, "PUT", f"{WHERE}concepts/C2/extras/__hidden/", {"__hidden": world.number})
+    last = world.concepts - 1
+    load(up, [world.concept(last, parent_concept_urls=[])])
+    load(up, [world.concept(MARKED, parent_concept_urls=[f"{WHERE[3:]}concepts/C{last}/"])])
+    world.number += 1
+    load(up, [world.concept(i) for i in range(MARKED)])
+    load(up, [world.mapping(i, map_type=f"NARROWER-{world.number}") for i in range(MARKED)])
+    version = world.release()
+    export(up, version)
+    p = down.run("subscribe", "--once")
+    assert p.returncode == 0, p.stderr
+    are_equal(up, client, version)
+    told = client.expect(200, "GET", f"{WHERE}?includeMappings=true&includeTombstones=true"
+                                     f"&updatedSince={since}").json()
+    assert told["mappings"] and not told["tombstones"], told["tombstones"]
+    up.expect(204, "DELETE", f"{WHERE}{version}/")
+    up.expect(200, "PUT", WHERE, {"description": f"State {world.number}, anew"})
+    world.release()
+    export(up, version)
+    p = down.run("subscribe", "--once")
+    assert p.returncode == 0, p.stderr
+    are_equal(up, client, version)
 
 
 def the_server_looks_by_itself(world, down, here, url):
@@ -798,6 +968,24 @@ def the_server_looks_by_itself(world, down, here, url):
     client = here.client()
     until("the server's own round", lambda: status_of(client)["version"] == version)
     are_equal(world.client, client, version)
+
+
+def another_address_is_taken(world, down, here, url):
+    """The same source at another address of the server: nothing is loaded again."""
+    other = url.replace("/v2/", "/guide/")
+    p = down.run("subscribe", other)
+    assert p.returncode == 1 and "is the copy of " + url in p.stderr, p.stderr
+    p = down.run("subscribe", "--moved", other.replace("/sources/S/", "/sources/NONE/"))
+    assert p.returncode == 1 and "no copy at /orgs/O/sources/NONE/" in p.stderr, p.stderr
+    number = down.query("SELECT repo_id FROM subscription")
+    for address in (other, url):
+        p = down.run("subscribe", "--moved", address)
+        assert p.returncode == 0 and p.stdout.endswith(f" v{world.number}\n"), (p.stdout, p.stderr)
+        assert [x["url"] for x in subscriptions(down)] == [address]
+        assert down.query("SELECT repo_id FROM subscription") == number
+        assert down.query("SELECT DISTINCT copied_from FROM repo WHERE copied_from IS NOT NULL") == [
+            (address,)]
+    are_equal(world.client, here.client(), f"v{world.number}")
 
 
 def ending_it_leaves_a_source(down, here, url):
@@ -843,15 +1031,23 @@ def run_on(tally, options, engine, cluster):
             run("a copy is read-only", a_copy_is_read_only, world, here)
             run("a lost file comes again", a_lost_file_comes_again, world, down, here)
             run("what leaves is told", what_leaves_is_told, world, down, here)
+            run("odd changes come", odd_changes_come, world, down, here)
+            run("a damaged file is nothing", a_damaged_file_is_nothing, world, down, here)
+            run("an owner with copies stays", an_owner_with_copies_stays, here)
+            if cluster is None:
+                run("another server goes on", another_server_goes_on, world, down, nestor)
             run("the server looks by itself", the_server_looks_by_itself, world, down, here, url)
             run("a chain is equal", a_chain_is_equal, world, down, here, nestor)
             run("owners are followed", owners_are_followed, world, there, nestor, cluster)
+            run("another address is taken", another_address_is_taken, world, down, here, url)
             run("ending it leaves a source", ending_it_leaves_a_source, down, here, url)
             assert up.token not in here.text()
             proxy.close()
         run("the store is sound", down.verify)
-    if cluster is None:  # what a remote says is judged before the database is asked
-        run("nonsense leaves the copy", nonsense_leaves_the_copy, nestor, first, second)
+    run("nonsense leaves the copy", nonsense_leaves_the_copy, nestor, cluster, first, second)
+    run("a first release is refused in words", a_first_release_is_refused_in_words, nestor, cluster,
+        first)
+    run("a file that is never told apart comes", a_file_without_a_tag_comes, nestor, first)
 
 
 def main():

@@ -13,10 +13,20 @@
 
 /* ---- Asking for it ---- */
 
+/* Not inside of a letter. */
+static struct nst_str begin_of(struct nst_str text)
+{
+    size_t n = text.n < SAID_MAX ? text.n : SAID_MAX;
+    while (n < text.n && n > 0 && ((unsigned char)text.p[n] & 0xC0) == 0x80)
+        n--;
+    return nst_str_slice(text, 0, n);
+}
+
 static enum nst_err refuse(struct ocl_copying *c, struct nst_str what, struct nst_str why)
 {
+    struct nst_str shown = begin_of(why);
     c->problem = nst_strf(c->task->arena, "This server cannot take %.*s: %.*s", NST_FMT(what),
-                          NST_FMT(nst_str_slice(why, 0, SAID_MAX)));
+                          NST_FMT(shown));
     return NST_E_INVALID;
 }
 
@@ -118,6 +128,12 @@ static enum nst_err mark(struct ocl_copying *c, bool is_seen, struct nst_str cop
                          NST_BOOL(is_seen), NST_TEXT(copied_from), NST_INT(c->s->repo));
 }
 
+static enum nst_err refuse_address(struct ocl_copying *c)
+{
+    return refuse(c, ocl_subscription_url(c->task->arena, c->s),
+                  NST_STR("there is another source of that id here."));
+}
+
 /* Somebody made another one at its address while it was hidden. */
 static enum nst_err is_free(struct ocl_copying *c)
 {
@@ -126,9 +142,7 @@ static enum nst_err is_free(struct ocl_copying *c)
                             "SELECT 1 FROM repo WHERE " OCL_AT("repo") "$1 AND repo.id <> $2",
                             NST_TEXT(ocl_subscription_url(c->task->arena, c->s)),
                             NST_INT(c->s->repo)));
-    return taken ? refuse(c, ocl_subscription_url(c->task->arena, c->s),
-                          NST_STR("there is another source of that id here."))
-                 : NST_OK;
+    return taken ? refuse_address(c) : NST_OK;
 }
 
 /* Ids that come with the lines are all that there are: the source gives none of its own. */
@@ -140,7 +154,10 @@ enum nst_err ocl_copy_open(struct ocl_copying *c)
     NST_TRY(is_free(c));
     if (c->s->repo == 0)
         NST_TRY(make_source(c));
-    NST_TRY(mark(c, true, (struct nst_str){ 0 }));
+    enum nst_err e = mark(c, true, (struct nst_str){ 0 });
+    if (e == NST_E_CONFLICT) /* by somebody who ends a moment later */
+        return refuse_address(c);
+    NST_TRY(e);
     return nst_exec_with(NULL, c->db,
                          "UPDATE repo SET autoid_concept_mnemonic = NULL, "
                          "autoid_concept_external_id = NULL, autoid_concept_name_external_id = "
@@ -198,6 +215,23 @@ struct refused {
     size_t count;
 };
 
+#define NO_PLACE "~" /* before the key of a mapping, which begins with a digit of a hash */
+
+static void turn_round(struct refused *r)
+{
+    for (size_t i = 0; i < r->count / 2; i++) {
+        struct nst_str first = r->text[i];
+        r->text[i] = r->text[r->count - 1 - i];
+        r->text[r->count - 1 - i] = first;
+    }
+}
+
+static bool says_mapping(const struct nst_json *line)
+{
+    const struct nst_json *type = nst_json_get(line, NST_STR("type"));
+    return type != NULL && nst_str_eq(type->text, NST_STR("Mapping"));
+}
+
 static enum nst_err keep_refused(struct ocl_copying *c, struct refused *r,
                                  const struct ocl_batch *batch)
 {
@@ -238,66 +272,86 @@ static enum nst_err write_file(struct ocl_copying *c, struct refused *r, struct 
     return ocl_lines_failure(lines) == 0 ? NST_OK : NST_E_INTERNAL;
 }
 
-/* One of them, alone; it leaves first where `anew`. */
-static enum nst_err write_again(bool *is_done, struct ocl_copying *c, struct nst_str text,
-                                bool anew)
+/* One of them, alone. */
+static enum nst_err write_again(bool *is_done, struct ocl_copying *c, struct nst_str text)
 {
-    static const struct nst_json deletes = { .kind = NST_JSON_STRING,
-                                             .text = NST_STR_INIT("DELETE") };
     struct ocl_line line = { 0 };
     struct ocl_batch batch = { .line = &line, .count = 1, .arena = c->batch };
     nst_arena_reset(c->batch);
     if (nst_json_read(&line.tree, NULL, c->batch, text, NULL) != NST_OK)
         return NST_E_INTERNAL;
-    if (anew)
-        put_member(c->batch, line.tree, NST_STR("__action"), &deletes);
     NST_TRY(try_lines(c, &batch));
     *is_done = !ocl_outcome_is_error(line.outcome);
-    if (!*is_done)
+    if (!*is_done && c->problem.p == NULL)
         (void)refuse_line(c, &line);
     return NST_OK;
 }
 
+/* Mappings that take each other's places: none of those that wait has one until it is written
+ * again. */
+static enum nst_err make_room(struct ocl_copying *c, const struct refused *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct nst_json *line;
+        nst_arena_reset(c->batch);
+        if (nst_json_read(&line, NULL, c->batch, r->text[i], NULL) != NST_OK)
+            return NST_E_INTERNAL;
+        const struct nst_json *id = nst_json_get(line, NST_STR("id"));
+        if (id != NULL && says_mapping(line))
+            NST_TRY(nst_exec_with(NULL, c->db,
+                                  "UPDATE mapping_version SET natural_key = '" NO_PLACE
+                                  "' || natural_key WHERE repo_id = $1 AND mnemonic = $2 AND "
+                                  "rev_to = " OCL_OPEN_SQL,
+                                  NST_INT(c->s->repo), NST_TEXT(id->text)));
+    }
+    return NST_OK;
+}
+
+/* Those that were written again are former versions now, which say what they said. */
+static enum nst_err give_places_back(struct ocl_copying *c)
+{
+    return nst_exec_with(NULL, c->db,
+                         "UPDATE mapping_version SET natural_key = substr(natural_key, 2) WHERE "
+                         "repo_id = $1 AND natural_key LIKE '" NO_PLACE "%'",
+                         NST_INT(c->s->repo));
+}
+
+/* Each of them once; those that are refused again are left. */
+static enum nst_err write_pass(struct ocl_copying *c, struct refused *r)
+{
+    size_t count = r->count;
+    r->count = 0;
+    c->problem = (struct nst_str){ 0 };
+    for (size_t i = 0; i < count; i++) {
+        bool is_done;
+        if (nst_task_is_cut(c->task))
+            return NST_E_BUSY;
+        NST_TRY(write_again(&is_done, c, r->text[i]));
+        if (!is_done)
+            r->text[r->count++] = r->text[i];
+    }
+    return NST_OK;
+}
+
+/* Forwards and backwards in turn, while any is taken: parents come first, or last. */
 static enum nst_err write_all_again(struct ocl_copying *c, struct refused *r)
 {
-    size_t left = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        bool is_done;
-        NST_TRY(write_again(&is_done, c, r->text[i], false));
-        if (!is_done)
-            r->text[left++] = r->text[i];
-    }
-    r->count = left;
-    return NST_OK;
+    size_t before;
+    do {
+        before = r->count;
+        NST_TRY(write_pass(c, r));
+        turn_round(r);
+    } while (r->count > 0 && r->count < before);
+    return r->count == 0 ? NST_OK : NST_E_INVALID; /* c->problem is about one of them */
 }
 
-/* Mappings that take each other's places leave, and come again as new ones. */
-static enum nst_err let_all_leave(struct ocl_copying *c, const struct refused *r)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        bool is_done;
-        NST_TRY(write_again(&is_done, c, r->text[i], true));
-    }
-    return NST_OK;
-}
-
-/* Again and again while one is taken; then, once, those that are left make room for one another. */
 static enum nst_err write_refused(struct ocl_copying *c, struct refused *r)
 {
-    bool are_gone = false, is_stuck = false;
-    while (r->count > 0 && !is_stuck) {
-        size_t before = r->count;
-        NST_TRY(write_all_again(c, r));
-        bool got_on = r->count < before;
-        is_stuck = !got_on && are_gone;
-        if (!got_on && !are_gone)
-            NST_TRY(let_all_leave(c, r));
-        are_gone |= !got_on;
-    }
-    if (is_stuck)
-        return NST_E_INVALID; /* c->problem is about one of them */
-    c->problem = (struct nst_str){ 0 };
-    return NST_OK;
+    if (r->count == 0)
+        return NST_OK;
+    NST_TRY(make_room(c, r));
+    NST_TRY(write_all_again(c, r));
+    return give_places_back(c);
 }
 
 enum nst_err ocl_copy_changes(struct ocl_copying *c, struct ocl_changes *changes)
@@ -317,7 +371,9 @@ static enum nst_err write_source(struct ocl_copying *c)
     struct nst_arena *a = c->task->arena;
     struct nst_json *body = body_of(a, c->source, SOURCE_SAYS " hierarchy_root_url", true);
     ocl_copy_line(a, body, c->from, ocl_subscription_url(a, c->s));
-    return call(c, V2, NST_PATCH, ocl_subscription_url(a, c->s), body);
+    struct nst_str url = ocl_subscription_url(a, c->s);
+    return call(c, IMPORT, NST_PATCH, nst_strf(a, "%.*s?" OCL_IMPORT_COPIES "=true", NST_FMT(url)),
+                body);
 }
 
 static enum nst_err find_version(int64_t *id, struct ocl_copying *c)
@@ -378,11 +434,25 @@ static enum nst_err keep_export(struct ocl_copying *c, int64_t version)
     return is_kept ? NST_OK : NST_E_INTERNAL;
 }
 
+/* There it was deleted, and another one has its id. */
+static enum nst_err drop_former(int64_t *id, struct ocl_copying *c)
+{
+    const struct ocl_subscription *s = c->s;
+    bool is_held = nst_str_eq(s->new_version, s->held_version) && s->new_time == s->held_time;
+    if (*id == 0 || is_held)
+        return NST_OK;
+    struct nst_str url = ocl_subscription_url(c->task->arena, s);
+    *id = 0;
+    return call(c, IMPORT, NST_DELETE,
+                nst_strf(c->task->arena, "%.*s%.*s/", NST_FMT(url), NST_FMT(s->new_version)), NULL);
+}
+
 enum nst_err ocl_copy_show(struct ocl_copying *c)
 {
     int64_t version;
     NST_TRY(write_source(c));
     NST_TRY(find_version(&version, c));
+    NST_TRY(drop_former(&version, c));
     if (version != 0)
         NST_TRY(change_version(c, version));
     else

@@ -47,20 +47,23 @@ static bool read_release(struct ocl_round *m, struct nst_str body)
     struct nst_json *tree;
     if (nst_json_read(&tree, NULL, m->turn, body, NULL) != NST_OK)
         return false;
-    struct nst_str former = m->s.new_version;
-    m->s.new_version = text_of(tree, ids);
-    if (!nst_str_eq(former, m->s.new_version)) {
+    struct nst_str id = text_of(tree, ids);
+    int64_t time;
+    if (!is_id(id) || !nst_time_parse_query(&time, text_of(tree, times)))
+        return false;
+    time -= time % 1000;
+    if (!nst_str_eq(id, m->s.new_version) || time != m->s.new_time) {
         m->s.file_tag = m->s.digest = m->s.since = (struct nst_str){ 0 }; /* of another one */
         m->s.size = 0;
     }
-    if (!is_id(m->s.new_version) || !nst_time_parse_query(&m->s.new_time, text_of(tree, times)))
-        return false;
-    m->s.new_time -= m->s.new_time % 1000;
+    m->s.new_version = id;
+    m->s.new_time = time;
     return true;
 }
 
-static struct nst_str no_release(const struct ocl_round *m)
+static struct nst_str no_release(struct ocl_round *m)
 {
+    m->is_waiting = m->s.held_version.p == NULL;
     return m->s.held_version.p == NULL
                ? NST_STR("The remote has no release yet.")
                : NST_STR("The remote has no release any more: the copy stays as it is.");
@@ -91,7 +94,7 @@ static void judge(struct ocl_round *m)
     else if (m->s.held_version.p != NULL && !is_same && m->s.new_time < m->s.held_time)
         m->problem = nst_strf(m->turn,
                               "The newest release of the remote, %.*s, is older than %.*s, which "
-                              "is here: the copy stays as it is.",
+                              "is here and perhaps was taken back there: the copy stays as it is.",
                               NST_FMT(m->s.new_version), NST_FMT(m->s.held_version));
     else
         m->s.phase = NST_STR(OCL_SUB_FETCH);
@@ -101,7 +104,7 @@ void ocl_round_ask(struct ocl_round *m, struct nst_task *t)
 {
     struct nst_str tag = m->s.held_tag, url;
     struct ocl_reply reply;
-    if (!ocl_round_has(m, m->held_file))
+    if (!ocl_round_has_held(m))
         tag = (struct nst_str){ 0 }; /* its export has to come again */
     url = nst_strf(m->turn, "%.*slatest/", NST_FMT(m->s.remote));
     ask(&reply, m, t, url, tag);

@@ -53,9 +53,13 @@ static void drop_part(struct ocl_round *m)
 static void choose(struct ocl_round *m)
 {
     bool is_other = m->s.held_version.p != NULL && !nst_str_eq(m->s.new_version, m->s.held_version),
-         can_differ = is_other && !m->wants_whole && ocl_round_has(m, m->held_file);
+         can_differ = is_other && !m->wants_whole && ocl_round_has_held(m);
     if (m->s.file_tag.p != NULL && (m->s.since.p == NULL || can_differ))
         return;
+    if (ocl_round_has_come(m)) { /* and could not be used: is it still that? */
+        m->s.since = (struct nst_str){ 0 };
+        return;
+    }
     if (m->s.file_tag.p != NULL)
         drop_part(m);
     m->s.since = can_differ ? m->s.held_version : (struct nst_str){ 0 };
@@ -88,6 +92,18 @@ static int open_part(int64_t *got, struct ocl_round *m)
     return fd;
 }
 
+static struct nst_str next_phase(const struct ocl_round *m)
+{
+    return m->s.held_version.p != NULL ? NST_STR(OCL_SUB_APPLY) : NST_STR(OCL_SUB_LOAD);
+}
+
+/* As our exports have it (V620). */
+static struct nst_str tag_of(struct nst_arena *a, struct nst_str digest)
+{
+    struct nst_str begin = nst_str_slice(digest, 0, OCL_EXPORT_TAG);
+    return nst_strf(a, "\"%.*s\"", NST_FMT(begin));
+}
+
 /* The export has its name from here on. */
 static void keep_export(struct ocl_round *m, struct nst_task *t, const char *path,
                         struct nst_str digest)
@@ -99,7 +115,7 @@ static void keep_export(struct ocl_round *m, struct nst_task *t, const char *pat
     }
     m->s.digest = digest;
     m->s.file_tag = (struct nst_str){ 0 };
-    m->s.phase = m->s.held_version.p != NULL ? NST_STR(OCL_SUB_APPLY) : NST_STR(OCL_SUB_LOAD);
+    m->s.phase = next_phase(m);
 }
 
 /* Make the export out of that which is here, at `made`. False, *why null: it was cut. */
@@ -191,17 +207,18 @@ static void wait_for_export(struct ocl_round *m, struct ocl_question *q, long st
         m->problem = NST_STR("The remote does not get on with making its export.");
         return;
     }
-    if (status == 204 && m->waits % 10 == 1) {
+    if (status == 204) {
         q->method = "POST";
         q->tag = (struct nst_str){ 0 };
         q->url = address_of(m, true);
         ocl_remote_ask(&reply, q);
-        if (reply.status == 0 && !nst_task_is_cut(q->task))
-            m->problem = reply.problem;
         if (is_no_difference(m, reply.status)) {
             want_whole(m);
             return;
         }
+        bool is_refused = reply.status == 0 || (reply.status >= 400 && reply.status != 409);
+        if (is_refused && !nst_task_is_cut(q->task))
+            m->problem = reply.problem;
     }
     while (nst_ticks() < until && !nst_task_is_cut(q->task))
         usleep(20000);
@@ -247,14 +264,25 @@ void ocl_round_fetch(struct ocl_round *m, struct nst_task *t)
         end_part(m, t);
         return;
     }
-    bool is_held =
-        nst_str_eq(m->s.new_version, m->s.held_version) && ocl_round_has(m, m->held_file);
-    if (is_held)
-        q.tag = nst_strf(m->turn, "\"%.*s\"", NST_FMT(nst_str_slice(m->held_digest, 0, 32)));
+    bool is_held = nst_str_eq(m->s.new_version, m->s.held_version) && ocl_round_has_held(m),
+         has_come = f.got == 0 && ocl_round_has_come(m);
+    struct nst_str known = has_come  ? m->s.digest
+                           : is_held ? m->held_digest
+                                     : (struct nst_str){ 0 },
+                   came = m->s.digest;
+    int64_t size = m->s.size;
+    if (known.p != NULL)
+        q.tag = tag_of(m->turn, known);
     ocl_remote_fetch(&f, &q, fd);
     bool is_durable = f.size == 0 || f.got < f.size || fsync(fd) == 0;
     close(fd);
     if (!is_durable)
         f.is_full = true;
     take_fetched(m, t, &q, &f);
+    if (f.status == 304 && has_come) {
+        m->is_current = false;
+        m->s.digest = came;
+        m->s.size = size;
+        m->s.phase = next_phase(m);
+    }
 }

@@ -13,7 +13,8 @@
 #define PREFIX      "copy-"
 #define PART        ".part"
 #define TOKEN       ".token"
-#define NAME_DIGITS 16 /* of the digest */
+#define NEW         ".new" /* until it is whole */
+#define NAME_DIGITS 16     /* of the digest */
 #define STEP        ((size_t)1 << 20)
 
 /* ---- Names ---- */
@@ -42,7 +43,7 @@ bool ocl_copy_token_keep(struct nst_arena *a, struct nst_str folder, int64_t id,
                          struct nst_str token)
 {
     const char *path = nst_strf(a, "%.*s/" PREFIX "%lld" TOKEN, NST_FMT(folder), (long long)id).p;
-    const char *made = nst_strf(a, "%s.new", path).p;
+    const char *made = nst_strf(a, "%s" NEW, path).p;
     if (token.n == 0)
         return unlink(path) == 0 || errno == ENOENT;
     int fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -91,7 +92,8 @@ struct nst_str ocl_copy_digest(struct nst_arena *a, const char *path, const stru
 /* Its token; what is being fetched; what came whole, and the round goes on with. */
 static bool is_needed_by(const struct ocl_subscription *s, struct nst_arena *a, struct nst_str name)
 {
-    if (nst_str_ends(name, NST_STR(TOKEN)) || nst_str_eq(s->phase, NST_STR(OCL_SUB_FETCH)))
+    if (nst_str_ends(name, NST_STR(TOKEN)) || nst_str_ends(name, NST_STR(TOKEN NEW)) ||
+        nst_str_eq(s->phase, NST_STR(OCL_SUB_FETCH)))
         return true;
     if (nst_str_ends(name, NST_STR(PART)))
         return s->file_tag.p != NULL;
@@ -114,4 +116,13 @@ static const struct nst_file_kind copied_files = { .prefix = PREFIX, .is_needed 
 void ocl_copies_sweep(struct nst_str folder, struct nst_store *store)
 {
     nst_files_sweep(folder, store, &copied_files);
+}
+
+void ocl_copy_sweep(struct nst_str folder, struct nst_store *store, int64_t id)
+{
+    char prefix[64];
+    snprintf(prefix, sizeof(prefix), PREFIX "%lld", (long long)id);
+    const struct nst_file_kind files = { .prefix = prefix, .is_needed = is_needed };
+    if (id != 0)
+        nst_files_sweep(folder, store, &files);
 }

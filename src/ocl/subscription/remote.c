@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define CONNECT_SECONDS 15L
-#define SLOW_BYTES      1L /* a second, for SLOW_SECONDS: as if it were cut */
+#define SLOW_BYTES      100L /* a second, for SLOW_SECONDS: as if it were cut */
 #define SLOW_SECONDS    60L
 #define ASK_SECONDS     120L               /* of a small answer */
 #define FETCH_TIME      (5 * NST_SECOND)   /* of one go: then the task says how far it is */
@@ -27,18 +27,36 @@ struct asking {
     struct ocl_fetch *fetch; /* NULL: a small answer */
     int fd;
     int64_t until; /* ticks; 0: no limit */
-    bool has_begun, is_file, is_enough, is_too_large;
+    bool has_begun, has_come, is_file, is_enough, is_too_large;
     char error[CURL_ERROR_SIZE];
 };
 
 /* ---- What comes ---- */
 
+static bool is_plain(char c)
+{
+    return c >= ' ' && c < 0x7F;
+}
+
+/* Null where it has anything but letters that can be shown, too. */
 static struct nst_str header_of(const struct asking *k, const char *name)
 {
     struct curl_header *h = NULL;
     if (curl_easy_header(k->curl, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
         return (struct nst_str){ 0 };
+    for (const char *p = h->value; *p != '\0'; p++)
+        if (!is_plain(*p))
+            return (struct nst_str){ 0 };
     return nst_str_copy(k->q->arena, nst_str_z(h->value));
+}
+
+/* What somebody else says, with nothing in it that could not be shown. */
+static struct nst_str plain(struct nst_arena *a, struct nst_str text)
+{
+    char *p = nst_alloc_text(a, text.n + 1);
+    for (size_t i = 0; i < text.n; i++)
+        p[i] = (char)(is_plain(text.p[i]) ? text.p[i] : '?');
+    return (struct nst_str){ p, text.n };
 }
 
 /* "sha-256=:...:" as hex; null: it is none. */
@@ -67,7 +85,13 @@ static bool continues(const struct asking *k, const struct ocl_fetch *f)
                                       (long long)f->size - 1, (long long)f->size));
 }
 
-/* Another file than the one that we have the beginning of. */
+static bool is_strong(struct nst_str tag)
+{
+    return tag.n > 0 && !nst_str_starts(tag, NST_STR("W/"));
+}
+
+/* Another file than the one that we have the beginning of, or the same by one who knows no ranges.
+ */
 static bool begin_anew(struct asking *k)
 {
     struct ocl_fetch *f = k->fetch;
@@ -79,11 +103,13 @@ static bool begin_anew(struct asking *k)
                                    : f->problem;
     if (length < 1 || k->is_too_large)
         return false;
-    f->tag = header_of(k, "ETag");
+    struct nst_str tag = header_of(k, "ETag");
+    bool is_again = f->got > 0 && nst_str_eq(tag, f->tag);
+    f->is_in_one_go |= is_again || !is_strong(tag);
+    f->tag = tag;
     f->digest = digest_of(k->q->arena, header_of(k, "Repr-Digest"));
     f->got = 0;
     f->size = length;
-    f->is_new = true;
     f->is_full = ftruncate(k->fd, 0) != 0 || lseek(k->fd, 0, SEEK_SET) != 0;
     return !f->is_full;
 }
@@ -118,6 +144,7 @@ static size_t take_file(struct asking *k, struct nst_str bytes)
         return 0;
     }
     f->got += (int64_t)bytes.n;
+    k->has_come = true;
     return bytes.n;
 }
 
@@ -138,7 +165,8 @@ static int look(void *arg, curl_off_t all, curl_off_t now, curl_off_t up_all, cu
 {
     struct asking *k = arg;
     (void)all, (void)now, (void)up_all, (void)up_now;
-    k->is_enough = k->until != 0 && nst_ticks() > k->until;
+    k->is_enough =
+        k->until != 0 && k->has_come && !k->fetch->is_in_one_go && nst_ticks() > k->until;
     return k->is_enough || nst_task_is_cut(k->q->task);
 }
 
@@ -187,7 +215,7 @@ static void set_up(struct asking *k, struct curl_slist *headers)
 static CURLcode run(struct asking *k)
 {
     struct curl_slist *headers = headers_of(k);
-    k->has_begun = k->is_file = k->is_enough = k->is_too_large = false;
+    k->has_begun = k->has_come = k->is_file = k->is_enough = k->is_too_large = false;
     k->error[0] = '\0';
     nst_buf_init(&k->body, k->q->arena, OCL_REPLY_MAX);
     curl_easy_reset(k->curl);
@@ -209,17 +237,26 @@ static void pause_before(const struct ocl_question *q, unsigned tries)
 static struct nst_str why_none(const struct asking *k, CURLcode code)
 {
     const char *error = k->error[0] != '\0' ? k->error : curl_easy_strerror(code);
-    return nst_strf(k->q->arena, "The remote cannot be reached: %s.", error);
+    struct nst_str shown = plain(k->q->arena, nst_str_z(error));
+    bool is_tls = code == CURLE_SSL_CONNECT_ERROR;
+    return nst_strf(k->q->arena, "The remote cannot be reached: %.*s%s.", NST_FMT(shown),
+                    is_tls ? " (perhaps its address begins with http://)" : "");
 }
 
-/* A few letters of an answer, and nothing that could not be shown. */
+/* A few letters of an answer. */
 static struct nst_str said(const struct asking *k)
 {
     struct nst_str text = nst_str_trim(nst_str_slice(nst_buf_str(&k->body), 0, SAID_MAX));
-    char *p = nst_alloc_text(k->q->arena, text.n + 1);
-    for (size_t i = 0; i < text.n; i++)
-        p[i] = (char)(text.p[i] >= ' ' && text.p[i] < 0x7F ? text.p[i] : '?');
-    return (struct nst_str){ p, text.n };
+    return plain(k->q->arena, text);
+}
+
+static struct nst_str refuse_redirect(struct nst_arena *a, struct nst_str to, long status)
+{
+    struct nst_str shown = plain(a, nst_str_slice(to, 0, SAID_MAX));
+    return nst_strf(a,
+                    "The remote points to %.*s, where the token does not go: if that is meant, "
+                    "subscribe to that address (%ld).",
+                    NST_FMT(shown), status);
 }
 
 static struct nst_str why_refused(const struct asking *k, long status)
@@ -235,11 +272,9 @@ static struct nst_str why_refused(const struct asking *k, long status)
     if (status == 403)
         return NST_STR("The remote does not let the token's user read this (403).");
     if (location != NULL)
-        return nst_strf(a,
-                        "The remote points to %.200s, where the token does not go: if that is "
-                        "meant, subscribe to that address (%ld).",
-                        location, status);
-    return nst_strf(a, "The remote answered %ld: %.*s", status, NST_FMT(said(k)));
+        return refuse_redirect(a, nst_str_z(location), status);
+    struct nst_str answer = said(k);
+    return nst_strf(a, "The remote answered %ld: %.*s", status, NST_FMT(answer));
 }
 
 /* Cut inside of the headers, what came counts as whole to libcurl. */
@@ -289,8 +324,7 @@ void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q)
 /* A range is good for the very same bytes alone. */
 static void forget_unless_strong(struct ocl_fetch *f)
 {
-    bool is_strong = f->tag.n > 0 && !nst_str_starts(f->tag, NST_STR("W/"));
-    if (!is_strong && f->got < f->size)
+    if (f->is_in_one_go && f->got < f->size)
         f->got = f->size = 0;
 }
 
@@ -321,8 +355,9 @@ void ocl_remote_fetch(struct ocl_fetch *f, const struct ocl_question *q, int fd)
             pause_before(q, tries);
         CURLcode code = run(&k);
         bool is_over = has_failed(f, &k, code) || (f->size > 0 && f->got == f->size);
-        if (f->got > before)
+        if (f->got > before && !f->is_in_one_go)
             tries = 0;
+        forget_unless_strong(f);
         goes_on = !is_over && !k.is_enough && !nst_task_is_cut(q->task) && tries + 1 < TRIES;
         if (!is_over && !goes_on && !k.is_enough && !nst_task_is_cut(q->task))
             f->problem = code != CURLE_OK              ? why_none(&k, code)
@@ -330,6 +365,5 @@ void ocl_remote_fetch(struct ocl_fetch *f, const struct ocl_question *q, int fd)
                                                                  "without a byte.")
                                                        : why_refused(&k, f->status);
     }
-    forget_unless_strong(f);
     curl_easy_cleanup(k.curl);
 }

@@ -17,11 +17,14 @@ struct ocl_round {
     struct nst_str problem;        /* why the round ends; null: it goes on */
     bool has_begun;
     bool is_current;  /* the release that is here is the newest */
+    bool is_waiting;  /* there is none there yet */
     bool wants_whole; /* there is nothing that says what differs */
     unsigned waits;   /* for an export in the making */
     int64_t got;      /* bytes of the export */
+    int64_t begun;    /* ticks */
 
     struct nst_str held_file, held_digest; /* the export of the release that is here; null: none */
+    int64_t held_size;
 
     /* The export that came. */
     int fd;
@@ -40,8 +43,10 @@ struct ocl_round {
     size_t founds;
 };
 
-/* Whether a file of that name (null: none) is in the folder of the workers. */
-bool ocl_round_has(struct ocl_round *m, struct nst_str file);
+/* Whether the export of the release that is here is whole in the folder of the workers, and so is
+ * that of the one on its way. */
+bool ocl_round_has_held(struct ocl_round *m);
+bool ocl_round_has_come(struct ocl_round *m);
 
 /* Fetch some of the export of the release that m->s says, for some seconds at most: m->got says how
  * much of it is there, m->is_current that it is here already, m->problem what is wrong. Once it is

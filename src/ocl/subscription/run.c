@@ -3,11 +3,15 @@
  * kill, and after a round that failed, another one goes on from the row. */
 #include "round.h"
 
+#include "nestor/base/log.h"
+
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BATCH_LINES 500
 #define BATCH_BYTES ((size_t)4 << 20)
+#define TURN_TIME   (600 * NST_SECOND)  /* of fetching, while others wait */
 #define BACKOFF     (30 * NST_SECOND)   /* behind the first round that failed; then twice that */
 #define BACKOFF_MAX (3600 * NST_SECOND) /* never longer than its interval */
 
@@ -18,6 +22,7 @@ static struct ocl_round *round_new(void)
     struct nst_arena *home = nst_arena_new(4096);
     struct ocl_round *m = NST_NEW(home, struct ocl_round);
     *m = (struct ocl_round){ .home = home,
+                             .begun = nst_ticks(),
                              .turn = nst_arena_new(65536),
                              .text = nst_arena_new((size_t)1 << 20),
                              .head = nst_arena_new(4096),
@@ -40,6 +45,7 @@ static void close_file(struct ocl_round *m)
 static void release(struct nst_task *t)
 {
     struct ocl_round *m = t->state;
+    int64_t id = m != NULL ? m->id : 0;
     if (m != NULL) {
         close_file(m);
         if (m->importer != NULL)
@@ -50,7 +56,7 @@ static void release(struct nst_task *t)
         nst_arena_free(m->home);
     }
     t->state = NULL;
-    ocl_copies_sweep(t->folder, t->store);
+    ocl_copy_sweep(t->folder, t->store, id);
 }
 
 static int64_t number_of(struct nst_task *t)
@@ -67,14 +73,16 @@ static enum nst_err load_held(struct ocl_round *m, struct nst_db *db)
 {
     struct nst_rows *rows;
     m->held_file = m->held_digest = (struct nst_str){ 0 };
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT x.file, x.digest FROM repo_export x JOIN repo_version v ON "
-                           "v.id = x.version_id WHERE v.repo_id = $1 AND v.mnemonic = $2 AND "
-                           "v.is_active AND NOT x.is_head AND x.file IS NOT NULL",
-                           NST_INT(m->s.repo), NST_TEXT(m->s.held_version)));
+    NST_TRY(
+        nst_query_with(&rows, db,
+                       "SELECT x.file, x.digest, x.size FROM repo_export x JOIN repo_version v ON "
+                       "v.id = x.version_id WHERE v.repo_id = $1 AND v.mnemonic = $2 AND "
+                       "v.is_active AND NOT x.is_head AND x.file IS NOT NULL",
+                       NST_INT(m->s.repo), NST_TEXT(m->s.held_version)));
     if (nst_rows_step(rows)) {
         m->held_file = nst_str_copy(m->turn, nst_rows_text(rows, 0));
         m->held_digest = nst_str_copy(m->turn, nst_rows_text(rows, 1));
+        m->held_size = nst_rows_int(rows, 2);
     }
     return nst_rows_end(rows);
 }
@@ -92,14 +100,21 @@ static bool is_phase(const struct ocl_round *m, const char *phase)
     return nst_str_eq(m->s.phase, nst_str_z(phase));
 }
 
-bool ocl_round_has(struct ocl_round *m, struct nst_str file)
+static bool has_file(struct ocl_round *m, struct nst_str file, int64_t size)
 {
-    return file.p != NULL && access(ocl_copy_path(m->turn, file), R_OK) == 0;
+    struct stat st;
+    return file.p != NULL && stat(ocl_copy_path(m->turn, file), &st) == 0 && st.st_size == size;
 }
 
-static bool is_whole(struct ocl_round *m)
+bool ocl_round_has_held(struct ocl_round *m)
 {
-    return m->s.digest.p != NULL && ocl_round_has(m, ocl_copy_name(m->turn, m->s.id, m->s.digest));
+    return has_file(m, m->held_file, m->held_size);
+}
+
+bool ocl_round_has_come(struct ocl_round *m)
+{
+    return m->s.digest.p != NULL &&
+           has_file(m, ocl_copy_name(m->turn, m->s.id, m->s.digest), m->s.size);
 }
 
 /* ---- What came ---- */
@@ -107,9 +122,11 @@ static bool is_whole(struct ocl_round *m)
 /* What it cannot be is fetched anew, should it be asked for once more. */
 static void refuse_file(struct ocl_round *m, struct nst_str why)
 {
+    struct nst_str name = ocl_copy_name(m->turn, m->s.id, m->s.digest);
     m->problem = why;
     close_file(m);
-    (void)unlink(ocl_copy_path(m->turn, ocl_copy_name(m->turn, m->s.id, m->s.digest)));
+    if (!nst_str_eq(name, m->held_file)) /* somebody may have given us that once more */
+        (void)unlink(ocl_copy_path(m->turn, name));
 }
 
 static bool says(const struct nst_json *object, const char *name, struct nst_str value)
@@ -204,6 +221,16 @@ static void read_batch(struct ocl_round *m, struct nst_task *t)
 
 /* ---- Another release ---- */
 
+/* The export of the release that is here; -1: it is not what it was. */
+static int open_held(struct ocl_round *m, const struct nst_task *t)
+{
+    if (!ocl_round_has_held(m))
+        return -1;
+    const char *path = ocl_copy_path(m->turn, m->held_file);
+    bool is_good = nst_str_eq(ocl_copy_digest(m->turn, path, t), m->held_digest);
+    return is_good ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
 static void compare(struct ocl_round *m, struct nst_task *t)
 {
     open_export(m, t);
@@ -211,13 +238,12 @@ static void compare(struct ocl_round *m, struct nst_task *t)
         return;
     struct ocl_comparing what = { .s = &m->s, .older = -1, .newer = m->fd, .from = m->from };
     struct nst_str why;
-    if (ocl_round_has(m, m->held_file))
-        what.older = open(ocl_copy_path(m->turn, m->held_file), O_RDONLY | O_CLOEXEC);
+    what.older = open_held(m, t);
     m->has_changes = ocl_changes_open(&m->changes, &why, t, &what);
     if (what.older >= 0)
         close(what.older);
     if (!m->has_changes && why.p != NULL)
-        refuse_file(m, nst_str_copy(m->turn, why));
+        m->problem = nst_str_copy(m->turn, why);
 }
 
 /* ---- Before a step ---- */
@@ -229,7 +255,7 @@ static void begin(struct ocl_round *m)
         return;
     m->has_begun = true;
     bool needs_file = is_phase(m, OCL_SUB_LOAD) || is_phase(m, OCL_SUB_APPLY);
-    if (needs_file && !is_whole(m))
+    if (needs_file && !ocl_round_has_come(m))
         m->problem = NST_STR("The export that came is gone: it is fetched anew.");
     else if (!needs_file)
         m->s.phase = NST_STR(OCL_SUB_ASK);
@@ -258,7 +284,7 @@ static enum nst_err prepare(struct nst_task *t)
         m->importer = ocl_importer_new(t->registry, &(struct nst_caller){ 0 });
     m->id = number_of(t);
     m->problem = (struct nst_str){ 0 };
-    m->is_current = false;
+    m->is_current = m->is_waiting = false;
     NST_TRY(nst_store_run(t->store, NST_MODE_READ, load, m));
     if (m->s.id == 0)
         return NST_OK;
@@ -276,6 +302,8 @@ static enum nst_err prepare(struct nst_task *t)
 static void end_well(struct ocl_subscription *s, struct nst_task *t)
 {
     int64_t now = nst_now();
+    if (s->problem.p != NULL)
+        nst_log(NST_LOG_INFO, "copy well again", NST_LOG_STR("url", s->remote));
     s->state = NST_STR(OCL_SUB_CURRENT);
     s->phase = NST_STR(OCL_SUB_ASK);
     s->problem = s->file_tag = s->digest = s->since = (struct nst_str){ 0 };
@@ -292,31 +320,54 @@ static void take_release(struct ocl_subscription *s)
     s->held_tag = s->new_tag;
 }
 
-/* What is here stays. */
+/* A first release that cannot be taken: nobody saw what there is of it. */
+static enum nst_err erase_hidden(struct ocl_subscription *s, struct nst_task *t, struct nst_db *db)
+{
+    int64_t repo = s->repo;
+    s->repo = 0;
+    NST_TRY(ocl_subscription_save(s, db)); /* else it would go with the source */
+    NST_TRY(ocl_erase_below(t->arena, db, "repo", repo));
+    return nst_exec_with(NULL, db, "DELETE FROM repo WHERE id = $1", NST_INT(repo));
+}
+
+/* A sentence for a row: what others say may have any bytes. */
+static struct nst_str said_in_row(struct nst_arena *a, struct nst_str text)
+{
+    if (nst_utf8_valid(text))
+        return text;
+    char *p = nst_alloc_text(a, text.n);
+    for (size_t i = 0; i < text.n; i++)
+        p[i] = (char)(text.p[i] >= ' ' && text.p[i] < 0x7F ? text.p[i] : '?');
+    return (struct nst_str){ p, text.n };
+}
+
+static void log_problem(const struct ocl_round *m, const struct ocl_subscription *s)
+{
+    if (!nst_str_eq(m->s.problem, s->problem))
+        nst_log(NST_LOG_WARN, "copy failing", NST_LOG_STR("url", s->remote),
+                NST_LOG_STR("reason", s->problem));
+}
+
+/* What is here stays, and so does a file that came. */
 static enum nst_err end_badly(struct ocl_round *m, struct ocl_subscription *s, struct nst_task *t,
                               struct nst_db *db, struct nst_str problem)
 {
     int64_t pause = BACKOFF << (s->failures < 7 ? s->failures : 7);
     pause = pause < BACKOFF_MAX ? pause : BACKOFF_MAX;
     s->failures++;
-    s->state = NST_STR(OCL_SUB_FAILING);
-    s->problem = problem;
+    s->state = m->is_waiting ? NST_STR(OCL_SUB_WAITING) : NST_STR(OCL_SUB_FAILING);
+    s->problem = said_in_row(t->arena, problem);
+    log_problem(m, s);
     s->due_at = nst_now() + (pause < s->every ? pause : s->every);
     bool has_part =
         nst_str_eq(m->did, NST_STR(OCL_SUB_FETCH)) || nst_str_eq(m->did, NST_STR(OCL_SUB_ASK));
     s->phase = NST_STR(OCL_SUB_ASK);
-    if (!has_part) {
-        s->file_tag = s->digest = s->since = (struct nst_str){ 0 };
-        s->size = s->loaded = 0;
-    }
-    /* A first release that cannot be taken: nobody saw what there is of it. */
-    if (!has_part && s->held_version.p == NULL && s->repo != 0) {
-        NST_TRY(ocl_erase_below(t->arena, db, "repo", s->repo));
-        NST_TRY(nst_exec_with(NULL, db, "DELETE FROM repo WHERE id = $1", NST_INT(s->repo)));
-        s->repo = 0;
-    }
+    if (!has_part)
+        s->loaded = 0;
+    if (!has_part && s->held_version.p == NULL && s->repo != 0)
+        NST_TRY(erase_hidden(s, t, db));
     t->is_over = true;
-    t->error = problem;
+    t->error = s->problem;
     return NST_OK;
 }
 
@@ -359,6 +410,8 @@ static enum nst_err write_all(struct ocl_round *m, struct nst_task *t, struct ns
     enum nst_err e = how(&c, m);
     if (e == NST_OK)
         return nst_savepoint_release(db);
+    if (e == NST_E_CONFLICT && c.problem.p == NULL)
+        c.problem = NST_STR("Somebody else wrote there at the same time.");
     if (c.problem.p == NULL)
         return e;
     NST_TRY(nst_savepoint_rollback(db));
@@ -390,8 +443,23 @@ static enum nst_err step_apply(struct ocl_round *m, struct nst_task *t, struct n
         return NST_OK;
     take_release(&m->saved);
     end_well(&m->saved, t);
-    t->message = nst_strf(t->arena, "%.*s is here, %lld rows changed", NST_FMT(m->s.new_version),
-                          m->s.held_version.p != NULL ? changes : (long long)m->s.loaded);
+    long long rows = m->s.held_version.p != NULL ? changes : (long long)m->s.loaded;
+    t->message =
+        nst_strf(t->arena, "%.*s is here, %lld rows changed", NST_FMT(m->s.new_version), rows);
+    nst_log(NST_LOG_INFO, "copy updated", NST_LOG_STR("url", m->s.remote),
+            NST_LOG_STR("version", m->s.new_version), NST_LOG_INT("rows", rows));
+    return NST_OK;
+}
+
+/* Others wait, and a slow remote is not to keep them waiting for ever: it goes on behind them. */
+static enum nst_err take_turns(struct ocl_round *m, struct nst_task *t, struct nst_db *db)
+{
+    bool has_others;
+    if (nst_ticks() - m->begun < TURN_TIME)
+        return NST_OK;
+    NST_TRY(ocl_subscription_has_others(&has_others, db));
+    t->is_over = has_others;
+    m->saved.due_at = nst_now();
     return NST_OK;
 }
 
@@ -420,6 +488,7 @@ static enum nst_err step_phase(struct ocl_round *m, struct nst_task *t, struct n
         t->message = nst_strf(t->arena, "%.*s is current", NST_FMT(m->saved.held_version));
     } else if (nst_str_eq(m->did, NST_STR(OCL_SUB_FETCH))) {
         step_fetch(m, t);
+        return take_turns(m, t, db);
     }
     return NST_OK;
 }

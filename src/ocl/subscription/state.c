@@ -81,13 +81,20 @@ enum nst_err ocl_subscription_next(struct ocl_subscription *out, struct nst_aren
 }
 
 enum nst_err ocl_subscription_find(struct ocl_subscription *out, struct nst_arena *a,
-                                   struct nst_db *db, struct nst_str remote)
+                                   struct nst_db *db, struct nst_str remote,
+                                   struct nst_str owner_url)
 {
     struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT " COLUMNS
-                           " FROM subscription WHERE remote = $1 ORDER BY id LIMIT 1",
-                           NST_TEXT(remote)));
+    struct nst_sql q;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT " COLUMNS " FROM subscription WHERE remote = ");
+    nst_sql_bind(&q, NST_TEXT(remote));
+    if (owner_url.p != NULL) {
+        nst_sql_add(&q, " AND owner_url = ");
+        nst_sql_bind(&q, NST_TEXT(owner_url));
+    }
+    nst_sql_add(&q, " ORDER BY id LIMIT 1");
+    NST_TRY(nst_sql_query(&rows, db, &q));
     return end_row(out, a, rows);
 }
 
@@ -156,6 +163,48 @@ enum nst_err ocl_subscription_set_every(struct nst_db *db, int64_t id, int64_t e
         NST_INT(every), NST_INT(id));
 }
 
+enum nst_err ocl_subscription_at(struct ocl_subscription *out, struct nst_arena *a,
+                                 struct nst_db *db, struct nst_str url)
+{
+    *out = (struct ocl_subscription){ 0 };
+    do
+        NST_TRY(ocl_subscription_next(out, a, db, out->id));
+    while (out->id != 0 && !nst_str_eq(url, ocl_subscription_url(a, out)));
+    return NST_OK;
+}
+
+/* Tags are those of the former address: what is there is asked for anew. */
+enum nst_err ocl_subscription_move(struct nst_db *db, int64_t id, struct nst_str remote)
+{
+    NST_TRY(nst_exec_with(NULL, db,
+                          "UPDATE subscription SET held_tag = NULL, file_tag = NULL, remote = CASE "
+                          "WHEN id = $2 THEN $1 ELSE $1 || 'sources/' || source || '/' END "
+                          "WHERE id = $2 OR parent_id = $2",
+                          NST_TEXT(remote), NST_INT(id)));
+    return nst_exec_with(
+        NULL, db,
+        "UPDATE repo SET copied_from = (SELECT s.remote FROM subscription s WHERE s.repo_id = "
+        "repo.id) WHERE repo.id IN (SELECT s.repo_id FROM subscription s WHERE (s.id = $1 OR "
+        "s.parent_id = $1) AND s.repo_id <> 0) AND copied_from IS NOT NULL",
+        NST_INT(id));
+}
+
+enum nst_err ocl_subscription_take_over(struct nst_db *db, int64_t id)
+{
+    return nst_exec_with(NULL, db,
+                         "UPDATE subscription SET host = $1 WHERE id = $2 OR parent_id = $2",
+                         NST_TEXT(nst_worker_host()), NST_INT(id));
+}
+
+enum nst_err ocl_subscriptions_settle(struct nst_db *db, void *unused)
+{
+    (void)unused;
+    if (nst_db_dialect(db) != NST_SQLITE)
+        return NST_OK;
+    return nst_exec_with(NULL, db, "UPDATE subscription SET host = $1 WHERE host <> $1",
+                         NST_TEXT(nst_worker_host()));
+}
+
 /* ---- Ending one ---- */
 
 static enum nst_err remove_source(struct nst_arena *a, struct nst_db *db, int64_t repo, bool erases)
@@ -206,17 +255,36 @@ enum nst_err ocl_subscription_remove(struct nst_arena *a, struct nst_db *db,
 
 /* ---- Tasks ---- */
 
+/* One at a time on a server, so that slow remotes take one slot. */
+static struct nst_str queue_of(struct nst_arena *a, struct nst_str host)
+{
+    return nst_strf(a, "subscriptions-%.*s", NST_FMT(host));
+}
+
+enum nst_err ocl_subscription_has_others(bool *out, struct nst_db *db)
+{
+    return nst_exists_with(
+        out, db,
+        "SELECT 1 FROM task WHERE name = $1 AND host = $2 AND state = '" NST_TASK_PENDING "'",
+        NST_TEXT(nst_str_z(ocl_subscription_task.name)), NST_TEXT(nst_worker_host()));
+}
+
 enum nst_err ocl_subscription_order(struct nst_arena *a, struct nst_db *db,
                                     const struct ocl_subscription *s, int64_t now)
 {
     const struct nst_task_order order = {
         .kind = &ocl_subscription_task,
         .username = NST_STR(""),
+        .queue = queue_of(a, s->host),
         .kwargs = nst_strf(a, "{\"subscription\":%lld}", (long long)s->id),
         .once = nst_strf(a, ONCE "%lld", (long long)s->id),
         .host = s->host,
     };
     int64_t task;
+    NST_TRY(nst_exec_with(
+        NULL, db,
+        "DELETE FROM task WHERE name = $1 AND kwargs = $2 AND state = '" NST_TASK_SUCCESS "'",
+        NST_TEXT(nst_str_z(ocl_subscription_task.name)), NST_TEXT(order.kwargs)));
     enum nst_err e = nst_task_add_at(&task, a, db, &order, now);
     return e == NST_E_CONFLICT ? NST_OK : e;
 }

@@ -26,6 +26,7 @@
 #define OCL_SUB_LOADING  "loading"  /* its first release is on its way */
 #define OCL_SUB_UPDATING "updating" /* another one is; readers see the former */
 #define OCL_SUB_CURRENT  "current"  /* it was the newest release when last asked */
+#define OCL_SUB_WAITING  "waiting"  /* there is no release there yet */
 #define OCL_SUB_FAILING  "failing"  /* the last round came to nothing: `problem` says why */
 
 #define OCL_SUB_EVERY_MIN NST_SECOND
@@ -50,9 +51,25 @@ NST_CHECKED enum nst_err ocl_subscription_load(struct ocl_subscription *out, str
 NST_CHECKED enum nst_err ocl_subscription_next(struct ocl_subscription *out, struct nst_arena *a,
                                                struct nst_db *db, int64_t behind);
 
-/* The one with that remote address and owner, else any with that remote address. */
+/* The one with that remote address, and that owner (null: any). */
 NST_CHECKED enum nst_err ocl_subscription_find(struct ocl_subscription *out, struct nst_arena *a,
-                                               struct nst_db *db, struct nst_str remote);
+                                               struct nst_db *db, struct nst_str remote,
+                                               struct nst_str owner_url);
+
+/* The one whose copy has that address here. */
+NST_CHECKED enum nst_err ocl_subscription_at(struct ocl_subscription *out, struct nst_arena *a,
+                                             struct nst_db *db, struct nst_str url);
+
+/* What it copies has another address from now on, and so has what those below it copy. */
+NST_CHECKED enum nst_err ocl_subscription_move(struct nst_db *db, int64_t id,
+                                               struct nst_str remote);
+
+/* Have this server look after it, and after those below it. */
+NST_CHECKED enum nst_err ocl_subscription_take_over(struct nst_db *db, int64_t id);
+
+/* For nst_store_run, at the start of a process: of the one server of an SQLite file all of them are
+ * its own, whatever it was called before (its folder of tasks was lost, or the file restored). */
+NST_CHECKED enum nst_err ocl_subscriptions_settle(struct nst_db *db, void *unused);
 
 /* Add one: remote, owner_url, source, parent, user, every and host are given.
  *   s->id  set on NST_OK
@@ -62,6 +79,9 @@ NST_CHECKED enum nst_err ocl_subscription_add(struct ocl_subscription *s, struct
 
 /* Store what rounds change of it. */
 NST_CHECKED enum nst_err ocl_subscription_save(const struct ocl_subscription *s, struct nst_db *db);
+
+/* Whether rounds of others wait on this server. */
+NST_CHECKED enum nst_err ocl_subscription_has_others(bool *out, struct nst_db *db);
 
 /* Have it looked after from now on, every so often. */
 NST_CHECKED enum nst_err ocl_subscription_set_every(struct nst_db *db, int64_t id, int64_t every);
@@ -116,8 +136,9 @@ struct nst_str ocl_copy_token(struct nst_arena *a, int64_t id);
 /* The SHA-256 of a file in hex, in a; null where it cannot be read, or t is cut. Blocks. */
 struct nst_str ocl_copy_digest(struct nst_arena *a, const char *path, const struct nst_task *t);
 
-/* Remove files that no row needs. Blocks on the database. */
+/* Remove files that no row needs: all of them, or those of one row. Blocks on the database. */
 void ocl_copies_sweep(struct nst_str folder, struct nst_store *store);
+void ocl_copy_sweep(struct nst_str folder, struct nst_store *store, int64_t id);
 
 /* ---- The remote (remote.c) ---- */
 
@@ -149,7 +170,7 @@ void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q);
 struct ocl_fetch {
     struct nst_str tag, digest; /* of what is there: ETag, SHA-256 in hex; null: not known */
     int64_t got, size;          /* bytes; size 0: not known yet */
-    bool is_new;                /* set where it turned out to be another one: begun anew */
+    bool is_in_one_go;          /* it cannot go on where it was cut: no strong tag, or no ranges */
     long status;                /* 200, 206: as far as it came; else what was said */
     struct nst_str problem;     /* null: nothing is wrong, however far it came */
     bool is_full;               /* the disk is */
