@@ -408,6 +408,24 @@ def kills_change_nothing(site, rng, kills):
         site.verify()
 
 
+def of_another_release_it_ends(site):
+    """How far it is stands in another way: it ends with a reason, and can be asked for again."""
+    with site.serve() as server:
+        client = server.client()
+        then = state(site, client)
+        key = load(client, [concept("AGAIN")])
+    for place in ("9 0 0", "v1 9 0", "v0 " + "0 " * 30, "v1 " + "7 " * 99):
+        with site.serve("--set", "tasks.slots=0") as server:
+            task = ask_undo(server.client(), key)["id"]
+        site.execute(f"UPDATE task SET place = '{place}' WHERE key = '{task}'")
+        with site.serve() as server:
+            ended = task_of(server.client(), task)
+            assert ended["state"] == "FAILURE" and "another release" in ended["error_message"], ended
+    with site.serve() as server:
+        undo(server.client(), key)
+        same(state(site, server.client()), then)
+
+
 def run(tally, options, engine, cluster):
     rng = random.Random(int(options.seed))
     with Site(options.nestor, cluster).init() as site:
@@ -427,6 +445,7 @@ def run(tally, options, engine, cluster):
             client.close()
         tally.run(f"{engine}: what_stands_in_the_way_is_named", what_stands_in_the_way_is_named,
                   options, cluster)
+        tally.run(f"{engine}: of_another_release_it_ends", of_another_release_it_ends, site)
         tally.run(f"{engine}: kills_change_nothing", kills_change_nothing, site, rng,
                   int(options.kills))
 

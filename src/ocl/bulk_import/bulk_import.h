@@ -51,6 +51,11 @@ struct ocl_import_place {
 NST_CHECKED bool ocl_import_place_read(struct ocl_import_place *out, struct nst_str text);
 void ocl_import_place_put(struct nst_buf *out, const struct ocl_import_place *p);
 
+/* What a place begins with, that of an undoing too: OCL_IMPORT_PLACE and so many numbers. Reading
+ * cuts them off the text; false where another release has written it. */
+NST_CHECKED bool ocl_place_read_numbers(int64_t *number, size_t count, struct nst_str *text);
+void ocl_place_put_numbers(struct nst_buf *out, const int64_t *number, size_t count);
+
 /* Lines that are done with, and all that there are. */
 int64_t ocl_import_done(const struct ocl_import_place *p);
 int64_t ocl_import_total(const struct ocl_import_place *p);

@@ -5,14 +5,21 @@
 
 #define NUMBERS (offsetof(struct ocl_import_place, count) / sizeof(int64_t))
 
-static bool read_numbers(struct ocl_import_place *out, struct nst_str *text)
+bool ocl_place_read_numbers(int64_t *number, size_t count, struct nst_str *text)
 {
-    int64_t number[NUMBERS];
-    for (size_t i = 0; i < NUMBERS; i++)
+    if (!nst_str_eq(nst_str_cut(text, ' '), NST_STR(OCL_IMPORT_PLACE)))
+        return false;
+    for (size_t i = 0; i < count; i++)
         if (!nst_str_int(&number[i], nst_str_cut(text, ' ')))
             return false;
-    memcpy(out, number, sizeof(number));
     return true;
+}
+
+void ocl_place_put_numbers(struct nst_buf *out, const int64_t *number, size_t count)
+{
+    nst_put_lit(out, OCL_IMPORT_PLACE);
+    for (size_t i = 0; i < count; i++)
+        nst_putf(out, " %lld", (long long)number[i]);
 }
 
 /* "created=3" */
@@ -31,8 +38,9 @@ bool ocl_import_place_read(struct ocl_import_place *out, struct nst_str text)
     *out = (struct ocl_import_place){ .turn = -1 };
     if (text.p == NULL)
         return true;
-    bool is_good =
-        nst_str_eq(nst_str_cut(&text, ' '), NST_STR(OCL_IMPORT_PLACE)) && read_numbers(out, &text);
+    int64_t number[NUMBERS] = { 0 };
+    bool is_good = ocl_place_read_numbers(number, NUMBERS, &text);
+    memcpy(out, number, sizeof(number));
     while (is_good && text.p != NULL)
         is_good = read_count(out, nst_str_cut(&text, ' '));
     return is_good;
@@ -42,9 +50,7 @@ void ocl_import_place_put(struct nst_buf *out, const struct ocl_import_place *p)
 {
     int64_t number[NUMBERS];
     memcpy(number, p, sizeof(number));
-    nst_put_lit(out, OCL_IMPORT_PLACE);
-    for (size_t i = 0; i < NUMBERS; i++)
-        nst_putf(out, " %lld", (long long)number[i]);
+    ocl_place_put_numbers(out, number, NUMBERS);
     for (size_t i = 0; i < OCL_OUTCOME_COUNT; i++)
         nst_putf(out, " %s=%lld", ocl_outcome_word((enum ocl_outcome)i), (long long)p->count[i]);
 }

@@ -7,25 +7,23 @@
 
 #define NUMBERS (sizeof(struct ocl_undo_place) / sizeof(int64_t))
 
-static void read_place(struct ocl_undo_place *out, struct nst_str text)
+/* False where another release has written it. */
+static bool read_place(struct ocl_undo_place *out, struct nst_str text)
 {
     int64_t number[NUMBERS] = { 0 };
     *out = (struct ocl_undo_place){ .repo = INT64_MAX, .rev = INT64_MAX };
     if (text.p == NULL)
-        return;
-    for (size_t i = 0; i < NUMBERS && text.p != NULL; i++)
-        (void)nst_str_int(&number[i], nst_str_cut(&text, ' '));
+        return true;
+    bool is_good = ocl_place_read_numbers(number, NUMBERS, &text) && text.p == NULL;
     memcpy(out, number, sizeof(number));
+    return is_good;
 }
 
 static void put_place(struct nst_buf *out, const struct ocl_undo_place *p)
 {
     int64_t number[NUMBERS];
     memcpy(number, p, sizeof(number));
-    for (size_t i = 0; i < NUMBERS; i++) {
-        nst_put_z(out, i > 0 ? " " : "");
-        nst_put_int(out, number[i]);
-    }
+    ocl_place_put_numbers(out, number, NUMBERS);
 }
 
 /* ---- Requests ---- */
@@ -171,7 +169,11 @@ static enum nst_err step(struct nst_task *t, struct nst_db *db)
         t->error = NST_STR("The import is not listed any more: what it did is not known.");
         return NST_E_NOT_FOUND;
     }
-    read_place(&u.place, t->place);
+    if (!read_place(&u.place, t->place)) {
+        t->error = NST_STR("The undoing was begun by another release of Nestor and cannot go on: ask "
+                           "for it again.");
+        return NST_E_CONFLICT;
+    }
     NST_TRY(stages[u.place.stage].undo(&is_over, &u, stages[u.place.stage].type));
     if (is_over)
         next_stage(&u);
