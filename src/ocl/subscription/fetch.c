@@ -245,6 +245,31 @@ static void take_fetched(struct ocl_round *m, struct nst_task *t, struct ocl_que
         end_part(m, t);
 }
 
+/* A whole export that is here: that of the release, or one that came and could not be used. */
+struct known {
+    struct nst_str digest; /* null: there is none */
+    int64_t size;
+    bool has_come;
+};
+
+static struct known what_is_known(struct ocl_round *m, int64_t got)
+{
+    if (got == 0 && ocl_round_has_come(m))
+        return (struct known){ m->s.digest, m->s.size, true };
+    bool is_held = nst_str_eq(m->s.new_version, m->s.held_version) && ocl_round_has_held(m);
+    return is_held ? (struct known){ m->held_digest, m->held_size, false } : (struct known){ 0 };
+}
+
+/* It is not fetched again: it is still that, or nobody can say. */
+static void go_on_with(struct ocl_round *m, const struct known *known, long status)
+{
+    m->s.digest = known->digest;
+    m->s.size = known->size;
+    m->is_current = false;
+    if (status == 304)
+        m->s.phase = next_phase(m);
+}
+
 void ocl_round_fetch(struct ocl_round *m, struct nst_task *t)
 {
     choose(m);
@@ -264,25 +289,15 @@ void ocl_round_fetch(struct ocl_round *m, struct nst_task *t)
         end_part(m, t);
         return;
     }
-    bool is_held = nst_str_eq(m->s.new_version, m->s.held_version) && ocl_round_has_held(m),
-         has_come = f.got == 0 && ocl_round_has_come(m);
-    struct nst_str known = has_come  ? m->s.digest
-                           : is_held ? m->held_digest
-                                     : (struct nst_str){ 0 },
-                   came = m->s.digest;
-    int64_t size = m->s.size;
-    if (known.p != NULL)
-        q.tag = tag_of(m->turn, known);
+    const struct known known = what_is_known(m, f.got);
+    if (known.digest.p != NULL)
+        q.tag = tag_of(m->turn, known.digest);
     ocl_remote_fetch(&f, &q, fd);
     bool is_durable = f.size == 0 || f.got < f.size || fsync(fd) == 0;
     close(fd);
     if (!is_durable)
         f.is_full = true;
     take_fetched(m, t, &q, &f);
-    if (f.status == 304 && has_come) {
-        m->is_current = false;
-        m->s.digest = came;
-        m->s.size = size;
-        m->s.phase = next_phase(m);
-    }
+    if (known.has_come && f.size == 0)
+        go_on_with(m, &known, f.status);
 }

@@ -269,11 +269,12 @@ static struct nst_str why_refused(const struct asking *k, long status)
                    ? NST_STR("The remote does not know the token: give another one with "
                              "--token-file (401).")
                    : NST_STR("The remote wants a token: give one with --token-file (401).");
+    struct nst_str answer = said(k);
     if (status == 403)
-        return NST_STR("The remote does not let the token's user read this (403).");
+        return nst_strf(a, "The remote does not let the token's user do this (403): %.*s",
+                        NST_FMT(answer));
     if (location != NULL)
         return refuse_redirect(a, nst_str_z(location), status);
-    struct nst_str answer = said(k);
     return nst_strf(a, "The remote answered %ld: %.*s", status, NST_FMT(answer));
 }
 
