@@ -1,106 +1,23 @@
 /* nestor subscribe: a read-only copy of a source of another Nestor, or of all sources of an owner,
  * kept current. The verb adds it and sees its first round through, by the server that runs on this
  * installation or by workers of its own, which leave at the end. */
-#include "client_http.h"
+#include "subscribe.h"
 
 #include "nestor/accounts.h"
 #include "nestor/base/log.h"
-#include "ocl/subscription/subscription.h"
 #include "stop.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define EVERY_DEFAULT "15m"
-#define LOOK_TIME     100000 /* microseconds */
-#define LIST_PAGE     1000
-#define TOKEN_TIME    (60 * NST_SECOND) /* in which the token is kept, before a round may want it */
-#define NO_COPY       "there is no copy of that address: --list shows those that there are"
+#define LOOK_TIME  100000            /* microseconds */
+#define TOKEN_TIME (60 * NST_SECOND) /* in which the token is kept, before a round may want it */
+#define NO_COPY    "there is no copy of that address: --list shows those that there are"
 
-struct subscribing {
-    struct cli_options *o;
-    struct cli_site *site;
-    struct nst_caller caller;
-    struct nst_str token;
-    struct ocl_subscription given; /* as the words say */
-    struct ocl_subscription s;     /* as it is stored; id 0: it is not */
-    struct nst_str problem;        /* a sentence; null: none */
-    int64_t behind;                /* the one that was looked at last */
-    size_t ours, others;           /* that this server looks after, that another one does */
-    bool is_busy;                  /* a round goes on */
-    char shown[256];               /* what it says */
-};
-
-/* ---- Words ---- */
-
-static const struct unit {
-    char letter;
-    int64_t seconds;
-} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-
-/* "15m"; "never" is 0. */
-static bool read_every(int64_t *out, const char *text)
-{
-    struct nst_str given = nst_str_z(text);
-    int64_t number = 0;
-    *out = 0;
-    if (strcmp(text, "never") == 0)
-        return true;
-    if (given.n < 2 || !nst_str_int(&number, nst_str_slice(given, 0, given.n - 1)))
-        return false;
-    for (size_t i = 0; i < NST_COUNT(units); i++)
-        if (given.p[given.n - 1] == units[i].letter && number > 0 &&
-            number <= OCL_SUB_EVERY_MAX / NST_SECOND / units[i].seconds)
-            *out = number * units[i].seconds * NST_SECOND;
-    return *out >= OCL_SUB_EVERY_MIN;
-}
-
-/* "/orgs/Clinic/" */
-static bool read_owner(struct nst_str *out, struct nst_arena *a, const char *text)
-{
-    struct nst_str rest = nst_str_z(text), part[3];
-    size_t n = 0;
-    while (n < NST_COUNT(part) && rest.p != NULL)
-        part[n++] = nst_str_cut(&rest, '/');
-    if (n != NST_COUNT(part) || (rest.p != NULL && rest.n > 0) || part[0].n > 0 ||
-        !nst_str_is_segment(part[2]) ||
-        !(nst_str_eq(part[1], NST_STR("orgs")) || nst_str_eq(part[1], NST_STR("users"))))
-        return false;
-    *out = nst_strf(a, "/%.*s/%.*s/", NST_FMT(part[1]), NST_FMT(part[2]));
-    return true;
-}
-
-static const char *fault_of(struct subscribing *g)
-{
-    struct cli_options *o = g->o;
-    const char *every = o->every != NULL ? o->every : EVERY_DEFAULT;
-    if (o->list + o->once + o->remove > 1)
-        return "--list, --once and --remove are three things to do";
-    if (o->json && !o->list)
-        return "--json is for --list";
-    if (o->erase && !o->remove)
-        return "--erase is for --remove";
-    if ((o->list || o->once) && (o->every != NULL || o->as != NULL || o->moved))
-        return "--every, --as and --moved are for a subscription that is made or changed: without "
-               "--list and --once";
-    if (o->rest_count == 0)
-        return o->list || o->once ? NULL
-                                  : "an address is needed, like https://host/orgs/WHO/sources/ICD/";
-    if (o->list)
-        return "--list shows all of them: it wants no address";
-    if (!read_every(&g->given.every, every))
-        return "--every wants a time from 1s to 366d, such as 90s, 15m, 2h or 1d, or never";
-    const char *fault = ocl_subscription_read(&g->given, o->arena, nst_str_z(o->rest[0]));
-    if (fault == NULL && o->as != NULL && !read_owner(&g->given.owner_url, o->arena, o->as))
-        fault = "--as wants an owner, like /orgs/Clinic/";
-    return fault;
-}
-
-static int fail(const struct subscribing *g, enum nst_err e)
+int cli_subscribe_fail(const struct cli_subscribing *g, enum nst_err e)
 {
     if (g->problem.p != NULL)
         return cli_fail(&cli_subscribe, "%.*s", NST_FMT(g->problem));
@@ -109,15 +26,14 @@ static int fail(const struct subscribing *g, enum nst_err e)
 
 /* ---- Adding it ---- */
 
-static enum nst_err refuse(struct subscribing *g, struct nst_str problem)
+static enum nst_err refuse(struct cli_subscribing *g, struct nst_str problem)
 {
     g->problem = problem;
     return NST_E_INVALID;
 }
 
-/* One request as the account that subscribes; *status 0: it failed by itself. */
-static enum nst_err call(struct nst_req *rq, struct subscribing *g, struct nst_db *db,
-                         enum nst_method method, struct nst_str path)
+enum nst_err cli_subscribe_call(struct nst_req *rq, struct cli_subscribing *g, struct nst_db *db,
+                                enum nst_method method, struct nst_str path)
 {
     struct nst_json *body = rq->body;
     *rq = (struct nst_req){ .arena = g->o->arena,
@@ -130,11 +46,11 @@ static enum nst_err call(struct nst_req *rq, struct subscribing *g, struct nst_d
 }
 
 /* An organisation is made where there is none: nothing of it but its name is known. */
-static enum nst_err have_owner(struct subscribing *g, struct nst_db *db)
+static enum nst_err have_owner(struct cli_subscribing *g, struct nst_db *db)
 {
     struct nst_req rq = { 0 };
     struct nst_str url = g->given.owner_url, rest = url;
-    enum nst_err e = call(&rq, g, db, NST_GET, url);
+    enum nst_err e = cli_subscribe_call(&rq, g, db, NST_GET, url);
     if (e != NST_E_NOT_FOUND)
         return e;
     if (nst_str_starts(url, NST_STR("/users/")))
@@ -151,7 +67,7 @@ static enum nst_err have_owner(struct subscribing *g, struct nst_db *db)
     name.name = NST_STR("name");
     id.next = &name;
     rq.body = &body;
-    e = call(&rq, g, db, NST_POST, NST_STR("/orgs/"));
+    e = cli_subscribe_call(&rq, g, db, NST_POST, NST_STR("/orgs/"));
     struct nst_str said = nst_buf_str(&rq.x->out);
     return e == NST_OK || nst_err_status(e) >= 500
                ? e
@@ -160,7 +76,7 @@ static enum nst_err have_owner(struct subscribing *g, struct nst_db *db)
 }
 
 /* What has its address here. */
-static enum nst_err refuse_taken(struct subscribing *g, struct nst_db *db)
+static enum nst_err refuse_taken(struct cli_subscribing *g, struct nst_db *db)
 {
     struct nst_str url = ocl_subscription_url(g->o->arena, &g->given);
     struct ocl_subscription s;
@@ -176,7 +92,7 @@ static enum nst_err refuse_taken(struct subscribing *g, struct nst_db *db)
                               NST_FMT(url)));
 }
 
-static enum nst_err add(struct subscribing *g, struct nst_db *db)
+static enum nst_err add(struct cli_subscribing *g, struct nst_db *db)
 {
     NST_TRY(have_owner(g, db));
     g->s = g->given;
@@ -186,14 +102,14 @@ static enum nst_err add(struct subscribing *g, struct nst_db *db)
     return e == NST_E_CONFLICT ? refuse_taken(g, db) : e;
 }
 
-static enum nst_err find(struct subscribing *g, struct nst_db *db)
+static enum nst_err find(struct cli_subscribing *g, struct nst_db *db)
 {
     struct nst_str owner = g->o->as != NULL ? g->given.owner_url : (struct nst_str){ 0 };
     return ocl_subscription_find(&g->s, g->o->arena, db, g->given.remote, owner);
 }
 
 /* Who has its token can say that it is kept here from now on. */
-static enum nst_err take_over(struct subscribing *g, struct nst_db *db)
+static enum nst_err take_over(struct cli_subscribing *g, struct nst_db *db)
 {
     if (nst_str_eq(g->s.host, nst_worker_host()))
         return NST_OK;
@@ -203,7 +119,7 @@ static enum nst_err take_over(struct subscribing *g, struct nst_db *db)
     return ocl_subscription_take_over(db, g->s.id);
 }
 
-static enum nst_err keep_to_owner(struct subscribing *g)
+static enum nst_err keep_to_owner(struct cli_subscribing *g)
 {
     return g->s.parent != 0 && (g->o->token_file != NULL || g->o->every != NULL || g->o->moved)
                ? refuse(g, NST_STR("it is one of all sources of an owner: give its token, interval "
@@ -212,7 +128,7 @@ static enum nst_err keep_to_owner(struct subscribing *g)
 }
 
 /* The copy that has its address here follows it from now on. */
-static enum nst_err move(struct subscribing *g, struct nst_db *db)
+static enum nst_err move(struct cli_subscribing *g, struct nst_db *db)
 {
     struct nst_str url = ocl_subscription_url(g->o->arena, &g->given);
     NST_TRY(ocl_subscription_at(&g->s, g->o->arena, db, url));
@@ -225,7 +141,7 @@ static enum nst_err move(struct subscribing *g, struct nst_db *db)
 
 static enum nst_err add_or_find(struct nst_db *db, void *arg)
 {
-    struct subscribing *g = arg;
+    struct cli_subscribing *g = arg;
     g->problem = (struct nst_str){ 0 };
     NST_TRY(find(g, db));
     if (g->s.id == 0 && g->o->once)
@@ -239,7 +155,7 @@ static enum nst_err add_or_find(struct nst_db *db, void *arg)
     return g->o->every != NULL ? ocl_subscription_set_every(db, g->s.id, g->given.every) : NST_OK;
 }
 
-static int keep_token(struct subscribing *g)
+static int keep_token(struct cli_subscribing *g)
 {
     if (g->o->token_file == NULL)
         return EXIT_DONE;
@@ -252,7 +168,7 @@ static int keep_token(struct subscribing *g)
 
 static enum nst_err order(struct nst_db *db, void *arg)
 {
-    struct subscribing *g = arg;
+    struct cli_subscribing *g = arg;
     struct ocl_subscription s = { 0 };
     g->ours = g->others = 0;
     do {
@@ -271,7 +187,7 @@ static enum nst_err order(struct nst_db *db, void *arg)
 
 static enum nst_err look(struct nst_db *db, void *arg)
 {
-    struct subscribing *g = arg;
+    struct cli_subscribing *g = arg;
     struct nst_arena *a = nst_arena_new(1024); /* rounds may last for hours */
     struct nst_str message;
     enum nst_err e = ocl_subscription_goes_on(&g->is_busy, &message, a, db, g->s.id);
@@ -280,7 +196,7 @@ static enum nst_err look(struct nst_db *db, void *arg)
     return e;
 }
 
-static void show(struct subscribing *g, char *before)
+static void show(struct cli_subscribing *g, char *before)
 {
     if (g->o->quiet || isatty(STDERR_FILENO) == 0 || strcmp(before, g->shown) == 0)
         return;
@@ -288,7 +204,7 @@ static void show(struct subscribing *g, char *before)
     memcpy(before, g->shown, sizeof(g->shown));
 }
 
-static int wait_for_round(struct subscribing *g)
+static int wait_for_round(struct cli_subscribing *g)
 {
     char before[sizeof(g->shown)] = "";
     enum nst_err e = NST_OK;
@@ -301,7 +217,7 @@ static int wait_for_round(struct subscribing *g)
     if (before[0] != '\0')
         fputs("\r\033[K", stderr);
     if (e != NST_OK)
-        return fail(g, e);
+        return cli_subscribe_fail(g, e);
     return g->is_busy ? cli_fail(&cli_subscribe, "stopped: a server goes on with it, or the same "
                                                  "command")
                       : EXIT_DONE;
@@ -310,7 +226,7 @@ static int wait_for_round(struct subscribing *g)
 /* What came of it: a line each, the failures to standard error. */
 static enum nst_err next_result(struct nst_db *db, void *arg)
 {
-    struct subscribing *g = arg;
+    struct cli_subscribing *g = arg;
     struct ocl_subscription one = { .id = g->behind };
     do
         NST_TRY(ocl_subscription_next(&one, g->o->arena, db, one.id));
@@ -322,7 +238,7 @@ static enum nst_err next_result(struct nst_db *db, void *arg)
 
 /* A line: to standard error what is not as it should be. Of an owner's sources one without a
  * release is no failure, nor is one that is somebody else's here. */
-static bool print_result(struct subscribing *g, const struct ocl_subscription *s)
+static bool print_result(struct cli_subscribing *g, const struct ocl_subscription *s)
 {
     struct nst_str url = ocl_subscription_url(g->o->arena, s);
     bool is_waiting = s->parent != 0 && nst_str_eq(s->state, NST_STR(OCL_SUB_WAITING));
@@ -337,7 +253,7 @@ static bool print_result(struct subscribing *g, const struct ocl_subscription *s
     return is_well || is_waiting;
 }
 
-static int print_results(struct subscribing *g)
+static int print_results(struct cli_subscribing *g)
 {
     int status = EXIT_DONE;
     size_t count = 0;
@@ -346,7 +262,7 @@ static int print_results(struct subscribing *g)
         enum nst_err e = nst_store_run(g->site->store, NST_MODE_READ, next_result, g);
         const struct ocl_subscription *s = &g->given;
         if (e != NST_OK)
-            return fail(g, e);
+            return cli_subscribe_fail(g, e);
         if (s->id != 0 && !print_result(g, s))
             status = EXIT_FAILED;
         count += s->id != 0;
@@ -356,11 +272,11 @@ static int print_results(struct subscribing *g)
                : cli_fail(&cli_subscribe, "it was ended meanwhile, by another command");
 }
 
-static int run_round(struct subscribing *g)
+static int run_round(struct cli_subscribing *g)
 {
     enum nst_err e = cli_run(g->site, order, g);
     if (e != NST_OK)
-        return fail(g, e);
+        return cli_subscribe_fail(g, e);
     if (g->others > 0 && g->s.id == 0)
         cli_fail(&cli_subscribe,
                  "%zu are kept by another server of this database, or were: the command with "
@@ -374,7 +290,7 @@ static int run_round(struct subscribing *g)
     return g->others > 0 ? EXIT_FAILED : status;
 }
 
-static int subscribe(struct subscribing *g)
+static int subscribe(struct cli_subscribing *g)
 {
     if (g->o->rest_count == 0)
         return run_round(g);
@@ -383,13 +299,13 @@ static int subscribe(struct subscribing *g)
         return status;
     enum nst_err e = cli_run(g->site, add_or_find, g);
     if (e != NST_OK)
-        return fail(g, e);
+        return cli_subscribe_fail(g, e);
     status = keep_token(g);
     return status == EXIT_DONE ? run_round(g) : status;
 }
 
 /* Beside those of a server that runs: whoever is first takes the task. */
-static int with_workers(struct subscribing *g)
+static int with_workers(struct cli_subscribing *g)
 {
     const struct nst_worker_options options = { .store = g->site->store,
                                                 .registry = g->site->registry,
@@ -401,7 +317,7 @@ static int with_workers(struct subscribing *g)
     if (nst_workers_start(&workers, &options) != NST_OK)
         return cli_fail(&cli_subscribe, "cannot run tasks; the log line above says why");
     enum nst_err e = cli_run(g->site, ocl_subscriptions_settle, NULL);
-    int status = e == NST_OK ? subscribe(g) : fail(g, e);
+    int status = e == NST_OK ? subscribe(g) : cli_subscribe_fail(g, e);
     nst_workers_stop(workers);
     return status;
 }
@@ -410,7 +326,7 @@ static int with_workers(struct subscribing *g)
 
 static enum nst_err end(struct nst_db *db, void *arg)
 {
-    struct subscribing *g = arg;
+    struct cli_subscribing *g = arg;
     NST_TRY(find(g, db));
     if (g->s.id == 0)
         return refuse(g, NST_STR(NO_COPY));
@@ -419,11 +335,11 @@ static enum nst_err end(struct nst_db *db, void *arg)
     return ocl_subscription_remove(g->o->arena, db, &g->s, g->o->erase);
 }
 
-static int remove_it(struct subscribing *g)
+static int remove_it(struct cli_subscribing *g)
 {
     enum nst_err e = cli_run(g->site, end, g);
     if (e != NST_OK)
-        return fail(g, e);
+        return cli_subscribe_fail(g, e);
     ocl_copies_sweep(cli_task_folder(g->o), g->site->store);
     struct nst_str url = ocl_subscription_url(g->o->arena, &g->s);
     bool was_here = g->s.held_version.p != NULL || g->s.source.p == NULL;
@@ -431,90 +347,6 @@ static int remove_it(struct subscribing *g)
            !was_here     ? "no copy any more: nothing had come"
            : g->o->erase ? "gone"
                          : "no copy any more: it can be changed here");
-    return EXIT_DONE;
-}
-
-/* ---- Listing them ---- */
-
-struct page {
-    struct subscribing *g;
-    int number;
-    struct nst_json *rows;
-    struct nst_str text;
-};
-
-static enum nst_err read_page(struct nst_db *db, void *arg)
-{
-    struct page *p = arg;
-    struct nst_req rq = { 0 };
-    p->g->caller = (struct nst_caller){ .is_known = true, .is_staff = true, .name = NST_STR("") };
-    NST_TRY(call(&rq, p->g, db, NST_GET,
-                 nst_strf(p->g->o->arena, "/subscriptions/?limit=" NST_DIGITS(LIST_PAGE) "&page=%d",
-                          p->number)));
-    p->text = nst_buf_str(&rq.x->out);
-    return nst_json_read(&p->rows, NULL, p->g->o->arena, p->text, NULL);
-}
-
-static struct nst_str shown(const struct nst_json *row, const char *name)
-{
-    const struct nst_json *v = nst_json_get(row, nst_str_z(name));
-    return v != NULL && v->kind != NST_JSON_NULL ? v->text : NST_STR("-");
-}
-
-/* "3d 4h", of seconds; "-": it never was. */
-static void print_age(char *out, size_t size, struct nst_str seconds)
-{
-    int64_t n = 0;
-    if (!nst_str_int(&n, seconds))
-        snprintf(out, size, "-");
-    else if (n < 3600)
-        snprintf(out, size, "%" PRId64 "m %" PRId64 "s", n / 60, n % 60);
-    else if (n < 86400)
-        snprintf(out, size, "%" PRId64 "h %" PRId64 "m", n / 3600, n / 60 % 60);
-    else
-        snprintf(out, size, "%" PRId64 "d %" PRId64 "h", n / 86400, n / 3600 % 24);
-}
-
-static void print_row(const struct nst_json *row)
-{
-    const struct nst_json *problem = nst_json_get(row, NST_STR("problem"));
-    struct nst_str state = shown(row, "state"), version = shown(row, "version"),
-                   url = shown(row, "url"), here = shown(row, "source_url");
-    char age[48];
-    print_age(age, sizeof(age), shown(row, "lag_seconds"));
-    printf("%-8.*s %-12.*s %10s  %.*s -> %.*s\n", NST_FMT(state), NST_FMT(version), age,
-           NST_FMT(url), NST_FMT(here));
-    if (problem != NULL && problem->kind == NST_JSON_STRING)
-        printf("         %.*s\n", NST_FMT(problem->text));
-}
-
-static void print_page(const struct cli_options *o, const struct page *p)
-{
-    if (!o->json && p->number == 1 && p->rows->count > 0)
-        printf("%-8s %-12s %10s  %s\n", "STATE", "VERSION", "ASKED", "COPY");
-    if (!o->json && p->number == 1 && p->rows->count == 0)
-        fputs("nestor subscribe: there are no subscriptions\n", stderr);
-    if (o->json && p->text.n > 2)
-        printf("%s%.*s", p->number > 1 ? "," : "",
-               NST_FMT(nst_str_slice(p->text, 1, p->text.n - 1)));
-    for (const struct nst_json *row = p->rows->first; row != NULL && !o->json; row = row->next)
-        print_row(row);
-}
-
-static int list(struct subscribing *g)
-{
-    struct page p = { .g = g };
-    size_t count = LIST_PAGE;
-    fputs(g->o->json ? "[" : "", stdout);
-    while (count == LIST_PAGE) {
-        p.number++;
-        enum nst_err e = nst_store_run(g->site->store, NST_MODE_READ, read_page, &p);
-        if (e != NST_OK)
-            return fail(g, e);
-        print_page(g->o, &p);
-        count = p.rows->count;
-    }
-    fputs(g->o->json ? "]\n" : "", stdout);
     return EXIT_DONE;
 }
 
@@ -529,11 +361,11 @@ static bool is_token(struct nst_str text)
     return true;
 }
 
-static int run(struct subscribing *g)
+static int run(struct cli_subscribing *g)
 {
     struct cli_options *o = g->o;
     struct cli_site site;
-    const char *fault = fault_of(g);
+    const char *fault = cli_subscribe_fault(g);
     if (fault != NULL)
         return cli_misuse(&cli_subscribe, "%s", fault);
     int status = o->token_file != NULL ? cli_http_secret(&g->token, o, &cli_subscribe,
@@ -547,7 +379,7 @@ static int run(struct subscribing *g)
         return EXIT_FAILED;
     g->site = &site;
     cli_stop_on_signals();
-    status = o->list ? list(g) : o->remove ? remove_it(g) : with_workers(g);
+    status = o->list ? cli_subscribe_list(g) : o->remove ? remove_it(g) : with_workers(g);
     cli_site_close(&site);
     g->site = NULL;
     return status;
@@ -556,7 +388,7 @@ static int run(struct subscribing *g)
 static int subscribe_run(int argc, char **argv)
 {
     struct cli_options o;
-    struct subscribing g = { .o = &o };
+    struct cli_subscribing g = { .o = &o };
     int status = cli_options_parse(&o, &cli_subscribe, argc, argv) ? run(&g) : o.status;
     nst_arena_free(o.arena);
     return status;

@@ -1,0 +1,69 @@
+/* nestor subscribe: what its words say. */
+#include "subscribe.h"
+
+#include <string.h>
+
+#define EVERY_DEFAULT "15m"
+
+static const struct unit {
+    char letter;
+    int64_t seconds;
+} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+
+/* "15m"; "never" is 0. */
+static bool read_every(int64_t *out, const char *text)
+{
+    struct nst_str given = nst_str_z(text);
+    int64_t number = 0;
+    *out = 0;
+    if (strcmp(text, "never") == 0)
+        return true;
+    if (given.n < 2 || !nst_str_int(&number, nst_str_slice(given, 0, given.n - 1)))
+        return false;
+    for (size_t i = 0; i < NST_COUNT(units); i++)
+        if (given.p[given.n - 1] == units[i].letter && number > 0 &&
+            number <= OCL_SUB_EVERY_MAX / NST_SECOND / units[i].seconds)
+            *out = number * units[i].seconds * NST_SECOND;
+    return *out >= OCL_SUB_EVERY_MIN;
+}
+
+/* "/orgs/Clinic/" */
+static bool read_owner(struct nst_str *out, struct nst_arena *a, const char *text)
+{
+    struct nst_str rest = nst_str_z(text), part[3];
+    size_t n = 0;
+    while (n < NST_COUNT(part) && rest.p != NULL)
+        part[n++] = nst_str_cut(&rest, '/');
+    if (n != NST_COUNT(part) || (rest.p != NULL && rest.n > 0) || part[0].n > 0 ||
+        !nst_str_is_segment(part[2]) ||
+        !(nst_str_eq(part[1], NST_STR("orgs")) || nst_str_eq(part[1], NST_STR("users"))))
+        return false;
+    *out = nst_strf(a, "/%.*s/%.*s/", NST_FMT(part[1]), NST_FMT(part[2]));
+    return true;
+}
+
+const char *cli_subscribe_fault(struct cli_subscribing *g)
+{
+    struct cli_options *o = g->o;
+    const char *every = o->every != NULL ? o->every : EVERY_DEFAULT;
+    if (o->list + o->once + o->remove > 1)
+        return "--list, --once and --remove are three things to do";
+    if (o->json && !o->list)
+        return "--json is for --list";
+    if (o->erase && !o->remove)
+        return "--erase is for --remove";
+    if ((o->list || o->once) && (o->every != NULL || o->as != NULL || o->moved))
+        return "--every, --as and --moved are for a subscription that is made or changed: without "
+               "--list and --once";
+    if (o->rest_count == 0)
+        return o->list || o->once ? NULL
+                                  : "an address is needed, like https://host/orgs/WHO/sources/ICD/";
+    if (o->list)
+        return "--list shows all of them: it wants no address";
+    if (!read_every(&g->given.every, every))
+        return "--every wants a time from 1s to 366d, such as 90s, 15m, 2h or 1d, or never";
+    const char *fault = ocl_subscription_read(&g->given, o->arena, nst_str_z(o->rest[0]));
+    if (fault == NULL && o->as != NULL && !read_owner(&g->given.owner_url, o->arena, o->as))
+        fault = "--as wants an owner, like /orgs/Clinic/";
+    return fault;
+}
