@@ -115,7 +115,8 @@ enum nst_err nst_lease_take(struct nst_task *t, struct nst_arena *a, struct nst_
                            "WHERE task.id = $4 AND " IS_FREE(
                                "task") " RETURNING name, uuid, "
                                        "kwargs, place, done, total, message, attempts, created_at, "
-                                       "user_id, updated_at",
+                                       "user_id, CASE WHEN place IS NULL THEN started_at ELSE "
+                                       "updated_at END",
                            NST_INT(now), NST_TEXT(lease->token), NST_INT(now + NST_LEASE_TIME),
                            NST_INT(id)));
     if (nst_rows_step(rows)) {
@@ -135,18 +136,20 @@ enum nst_err nst_lease_hold(bool *held, struct nst_db *db, int64_t id, struct ns
     return NST_OK;
 }
 
+/* One that has no place begins from the first: only who hands it on in good order has got on. */
 static enum nst_err save_place(int64_t *changed, const struct nst_task *t, struct nst_db *db,
                                const struct nst_lease *lease, bool is_free)
 {
     int64_t now = nst_now();
     return nst_exec_with(changed, db,
                          "UPDATE task SET place = $1, done = $2, total = $3, message = $4, "
-                         "summary = $9, lease_until = $5, attempts = 0, updated_at = $6 "
+                         "summary = $9, lease_until = $5, updated_at = $6, attempts = CASE "
+                         "WHEN $10 THEN 0 ELSE attempts END "
                          "WHERE id = $7 AND lease = $8",
                          NST_TEXT(t->place), NST_INT(t->done), NST_INT(t->total),
                          NST_TEXT(t->message), NST_INT(is_free ? 0 : now + NST_LEASE_TIME),
-                         NST_INT(now), NST_INT(t->id), NST_TEXT(lease->token),
-                         NST_TEXT(t->summary));
+                         NST_INT(now), NST_INT(t->id), NST_TEXT(lease->token), NST_TEXT(t->summary),
+                         NST_BOOL(t->place.p != NULL || is_free));
 }
 
 static enum nst_err save_end(int64_t *changed, const struct nst_task *t, struct nst_db *db,

@@ -30,7 +30,7 @@ struct nst_task {
     const struct nst_task_kind *kind;
     int64_t id, created_at;
     int64_t attempts, got_on_at; /* begun so often since it last got on; when that was, or when it
-                                    was begun first */
+                                    was begun first. It gets on with each place that is saved */
     struct nst_str uuid;
     struct nst_caller caller; /* who asked for it, with the rights of this moment: read before each
                                  step. is_known is false where it was nobody; a task that writes

@@ -427,6 +427,26 @@ def a_kill_leaves_nothing(site, before, kills):
         client.close()
 
 
+def is_given_up(site):
+    """One that brings its server down again and again, however far it came each time."""
+    with site.serve("--set", "tasks.slots=0") as server:
+        task = server.client().expect(202, "POST", WHERE + "v1/export/?force=true").json()["id"]
+    now = int(time.time() * 1e6)
+    for attempts, ago, state in ((6, 60, "SUCCESS"), (6, 660, "FAILURE")):
+        site.execute(f"UPDATE task SET state = 'STARTED', attempts = {attempts}, place = NULL, "
+                     f"started_at = {now - ago * 10**6}, updated_at = {now}, lease = 'gone', "
+                     f"lease_until = 0, finished_at = NULL, error = NULL WHERE key = '{task}'")
+        with site.serve() as server:
+            client = server.client()
+
+            def over():
+                found = client.expect(200, "GET", f"/v2/tasks/{task}/").json()
+                return found if found["state"] not in ("PENDING", "STARTED") else None
+            found = until("its end", over)
+            assert found["state"] == state, found
+    assert "never got on" in found["error_message"], found
+
+
 def run(tally, nestor, engine, cluster, kills):
     with Site(nestor, cluster).init() as site:
         with site.serve() as server:
@@ -445,6 +465,7 @@ def run(tally, nestor, engine, cluster, kills):
             client.close()
         tally.run(f"{engine}: outlives_a_restart", outlives_a_restart, site, before)
         tally.run(f"{engine}: is_the_same_elsewhere", is_the_same_elsewhere, site, before)
+        tally.run(f"{engine}: is_given_up", is_given_up, site)
         tally.run(f"{engine}: a_kill_leaves_nothing", a_kill_leaves_nothing, site, before, kills)
 
 
