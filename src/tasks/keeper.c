@@ -115,7 +115,7 @@ void *nst_keeper(void *arg)
         if (is_asked)
             nst_task_files_sweep(w->options.folder, w->options.store, hold_leases, w);
         has_old = has_old && forget_some(w);
-        if (w->options.tend != NULL)
+        if (w->options.tend != NULL && w->options.slots > 0)
             w->options.tend(w->options.store);
         is_asked = wait_a_while(w, has_old ? 0 : LOOK_TIME);
     }

@@ -152,8 +152,8 @@ struct nst_worker_options {
     unsigned slots;        /* tasks at a time; 0: none are run here */
     enum nst_fetch fetch;  /* for those who ask: hosts with public addresses, or any */
     int64_t keep_days;     /* what is over is forgotten after so many days; 0: never */
-    /* Asked every few seconds, beside the tasks: add those whose time has come. May block on the
-     * store; what goes wrong is logged there. NULL: there are none. */
+    /* Asked every few seconds, beside the tasks, where any are run: add those whose time has come.
+     * May block on the store; what goes wrong is logged there. NULL: there are none. */
     void (*tend)(struct nst_store *store);
 };
 
