@@ -794,6 +794,8 @@ def nonsense_leaves_the_copy(nestor, cluster, first, second):
         assert not other.asked, other.asked
         assert all(token == "Token a-token-of-the-remote" for _, token in remote.asked)
         for nonsense in differences_that_are_none(first, second):
+            if cluster is not None:
+                break  # they are followed, or not, before the database is asked
             remote.release("v2", second, **newer)
             remote.answers["v2/export/?since=v1"] = nonsense
             p = site.run("subscribe", "--once")
@@ -1047,7 +1049,8 @@ def run_on(tally, options, engine, cluster):
     run("nonsense leaves the copy", nonsense_leaves_the_copy, nestor, cluster, first, second)
     run("a first release is refused in words", a_first_release_is_refused_in_words, nestor, cluster,
         first)
-    run("a file that is never told apart comes", a_file_without_a_tag_comes, nestor, first)
+    if cluster is None:
+        run("a file that is never told apart comes", a_file_without_a_tag_comes, nestor, first)
 
 
 def main():

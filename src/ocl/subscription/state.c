@@ -199,10 +199,9 @@ enum nst_err ocl_subscription_take_over(struct nst_db *db, int64_t id)
 enum nst_err ocl_subscriptions_settle(struct nst_db *db, void *unused)
 {
     (void)unused;
-    if (nst_db_dialect(db) != NST_SQLITE)
-        return NST_OK;
-    return nst_exec_with(NULL, db, "UPDATE subscription SET host = $1 WHERE host <> $1",
-                         NST_TEXT(nst_worker_host()));
+    return nst_exec_with(NULL, db, "UPDATE subscription SET host = $1 WHERE host <> $1 AND $2",
+                         NST_TEXT(nst_worker_host()),
+                         NST_BOOL(nst_db_dialect(db) == NST_SQLITE));
 }
 
 /* ---- Ending one ---- */
