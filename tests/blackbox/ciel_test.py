@@ -219,13 +219,17 @@ def goes_there_and_back(options, here, there):
         verify(second.site, first.patience)
 
 
-def follow(site, url, *words, patience):
+def follow(site, url, *words):
     """nestor subscribe, without a server; how long it took, and MB at most."""
     begun = time.monotonic()
-    p = subprocess.run(["/usr/bin/time", "-f", "%M KB", site.nestor, "subscribe", *site.where(),
-                        *words, url], capture_output=True, text=True, timeout=patience, check=False)
-    assert p.returncode == 0, p.stdout + p.stderr
-    return time.monotonic() - begun, int(p.stderr.split(" KB")[0].split()[-1]) >> 10
+    with open(site.path("said"), "w+", encoding="utf-8") as said:
+        p = subprocess.Popen([site.nestor, "subscribe", *site.where(), *words, url], stdout=said,
+                             stderr=said)
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = status
+        said.seek(0)
+        assert status == 0, said.read()
+    return time.monotonic() - begun, usage.ru_maxrss >> 10
 
 
 def digest_of(path):
@@ -240,7 +244,7 @@ def is_subscribed_to(options, here, there):
         url = f"http://127.0.0.1:{first.server.port}{SOURCE}"
         token = ["--token-file", first.site.path("admin.token")]
         wanted = [digest_of(first.export("v1.zip"))]
-        seconds, most = follow(copy, url, *token, patience=first.patience)
+        seconds, most = follow(copy, url, *token)
         print(f"  subscribing: {seconds:.1f} s, at most {most} MB", flush=True)
         first.client = first.server.client()  # the former one had nothing to do for long
         for _, concept in itertools.islice(rows(first.site.path("v1.zip")), 1, 11):
@@ -248,7 +252,7 @@ def is_subscribed_to(options, here, there):
                                 {"external_id": "changed", "update_comment": "c"})
         first.client.expect(201, "POST", SOURCE + "versions/", {"id": "v2", "released": True})
         wanted.append(digest_of(first.export("v2.zip", "v2")))
-        seconds, most = follow(copy, url, patience=first.patience)
+        seconds, most = follow(copy, url)
         sent = [json.loads(x) for x in first.server.log if '"event":"request"' in x]
         size = [x["bytes"] for x in sent if x["path"].endswith("v2/export/") and
                 x["method"] == "GET" and x["status"] == 200][-1]
