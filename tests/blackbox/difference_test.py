@@ -151,6 +151,8 @@ def what_is_none_is_said(site, client):
     for method, path in (("GET", "HEAD/"), ("POST", "HEAD/"), ("DELETE", "v2/")):
         answer = client.ask(method, WHERE + path + "export/?since=v1")
         assert answer.status == 400 and "since" in answer.json(), answer
+    answer = client.ask("POST", WHERE + "v2/export/?since=v1&force=true")
+    assert answer.status == 400 and "force" in answer.json(), answer
     assert client.ask("GET", WHERE + "v2/export/").status == 200
 
 

@@ -24,6 +24,7 @@ import threading
 import time
 import zipfile
 
+from export_test import fetch as export, until
 from support import Site, Tally, arguments, engines, environment
 
 WHERE = "/v2/orgs/O/sources/S/"
@@ -183,24 +184,6 @@ class Proxy:
 
 
 # ---- Comparing ----
-
-def until(what, condition):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {PATIENCE} s")
-
-
-def export(client, version, where=WHERE):
-    def made():
-        answer = client.ask("GET", f"{where}{version}/export/")
-        assert answer.status in (200, 204, 208), answer
-        return answer if answer.status == 200 else None
-    return until(f"the export of {version}", made)
-
 
 TIMES = {"created_on", "updated_on", "created_at", "updated_at", "uuid", "created_by",
          "updated_by", "previous_version_url"}

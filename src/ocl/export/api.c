@@ -87,14 +87,15 @@ static enum nst_err version_of(int64_t *id, struct nst_req *rq, int64_t repo, st
 
 /* The export that `since` names: it has to be here. */
 static enum nst_err find_older(struct ocl_export *out, struct nst_req *rq,
-                               const struct ocl_export *newer)
+                               const struct ocl_export_key *newer)
 {
     struct nst_str since = nst_query_value(rq, "since");
+    const struct nst_row *source = nst_ancestor(rq, "source")->row;
     struct ocl_export_key key = { 0 };
     if (is_of_head(rq))
         return nst_fail(rq, NST_E_INVALID, "since",
                         NST_STR("What a source holds at present has no differences."));
-    NST_TRY(version_of(&key.version_id, rq, newer->repo_id, since));
+    NST_TRY(version_of(&key.version_id, rq, source->id, since));
     if (key.version_id == 0)
         return refuse_difference(rq, NST_STR("\"since\" names no version of this source."));
     if (key.version_id == newer->version_id)
@@ -217,7 +218,7 @@ static enum nst_err show(struct nst_req *rq)
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
     if (nst_query_value(rq, "since").p != NULL)
-        NST_TRY(find_older(&older, rq, &x));
+        NST_TRY(find_older(&older, rq, &key));
     int fd = x.is_current ? ocl_export_file_open(rq->arena, &x) : -1;
     if (fd >= 0 && nst_query_value(rq, "since").p != NULL) {
         close(fd);
@@ -261,6 +262,15 @@ static enum nst_err answer_queued(struct nst_req *rq)
     return nst_answer_json(rq, 409);
 }
 
+/* Made again it would be the same. */
+static enum nst_err refuse_force(struct nst_req *rq)
+{
+    return nst_query_value(rq, "force").p != NULL
+               ? nst_fail(rq, NST_E_INVALID, "force",
+                          NST_STR("It is for the export itself, without \"since\"."))
+               : NST_OK;
+}
+
 /* What asking for a task came to. */
 static enum nst_err answer_order(struct nst_req *rq, enum nst_err e, int64_t task)
 {
@@ -300,8 +310,10 @@ static enum nst_err make(struct nst_req *rq)
     struct ocl_export older = { 0 };
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
-    if (nst_query_value(rq, "since").p != NULL)
-        NST_TRY(find_older(&older, rq, &x));
+    if (nst_query_value(rq, "since").p != NULL) {
+        NST_TRY(refuse_force(rq));
+        NST_TRY(find_older(&older, rq, &key));
+    }
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (work != OCL_NOT_ASKED)
         return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);

@@ -387,14 +387,18 @@ static enum nst_err find_version(int64_t *id, struct ocl_copying *c)
     return nst_rows_end(rows);
 }
 
+static struct nst_str version_url(struct ocl_copying *c)
+{
+    struct nst_str url = ocl_subscription_url(c->task->arena, c->s);
+    return nst_strf(c->task->arena, "%.*s%.*s/", NST_FMT(url), NST_FMT(c->s->new_version));
+}
+
 /* A version that is here already says something else, or has other rows: what of it is private
  * there was withdrawn. */
 static enum nst_err change_version(struct ocl_copying *c, int64_t id)
 {
     struct nst_arena *a = c->task->arena;
-    struct nst_str path = nst_strf(a, "%.*s%.*s/", NST_FMT(ocl_subscription_url(a, c->s)),
-                                   NST_FMT(c->s->new_version));
-    NST_TRY(call(c, V2, NST_PATCH, path, body_of(a, c->version, VERSION_SAYS, true)));
+    NST_TRY(call(c, V2, NST_PATCH, version_url(c), body_of(a, c->version, VERSION_SAYS, true)));
     NST_TRY(nst_exec_with(
         NULL, c->db,
         "UPDATE repo_version SET (rev, concepts, active_concepts, child_concepts, mappings, "
@@ -414,9 +418,9 @@ static enum nst_err make_version(int64_t *id, struct ocl_copying *c)
 {
     struct nst_arena *a = c->task->arena;
     struct nst_json *body = body_of(a, c->version, VERSION_SAYS, false);
+    struct nst_str url = ocl_subscription_url(a, c->s);
     put_id(a, body, c->s->new_version);
-    NST_TRY(call(c, IMPORT, NST_POST,
-                 nst_strf(a, "%.*sversions/", NST_FMT(ocl_subscription_url(a, c->s))), body));
+    NST_TRY(call(c, IMPORT, NST_POST, nst_strf(a, "%.*sversions/", NST_FMT(url)), body));
     return find_version(id, c);
 }
 
@@ -441,10 +445,8 @@ static enum nst_err drop_former(int64_t *id, struct ocl_copying *c)
     bool is_held = nst_str_eq(s->new_version, s->held_version) && s->new_time == s->held_time;
     if (*id == 0 || is_held)
         return NST_OK;
-    struct nst_str url = ocl_subscription_url(c->task->arena, s);
     *id = 0;
-    return call(c, IMPORT, NST_DELETE,
-                nst_strf(c->task->arena, "%.*s%.*s/", NST_FMT(url), NST_FMT(s->new_version)), NULL);
+    return call(c, IMPORT, NST_DELETE, version_url(c), NULL);
 }
 
 enum nst_err ocl_copy_show(struct ocl_copying *c)
