@@ -15,7 +15,7 @@ from support import Site, Tally, arguments, engines
 
 WRITERS = 4
 RUN_SECONDS = (0.02, 0.25)  # between the first write and the kill
-FULL_CHECKS = 50  # of the database's own, spread over all cycles
+FULL_CHECKS = 30  # of the database's own, spread over all cycles
 BROKEN = (OSError, http.client.HTTPException)
 
 
@@ -125,7 +125,7 @@ class Run:
 
 
 def main(run_class, what, description):
-    chosen = arguments(description, cycles=50, seed=1)
+    chosen = arguments(description, cycles=30, seed=1)
     tally = Tally()
     for engine, cluster in engines():
         with Site(chosen.nestor, cluster) as site:
