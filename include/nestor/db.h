@@ -168,6 +168,12 @@ NST_CHECKED enum nst_err nst_rows_end(struct nst_rows *rows);
 NST_CHECKED enum nst_err nst_exec(int64_t *changed, struct nst_db *db, struct nst_str sql,
                                   const struct nst_value *values, unsigned count);
 
+/* A number; null where it is 0. */
+static inline struct nst_value nst_int_or_null(int64_t number)
+{
+    return number != 0 ? NST_INT(number) : NST_NULL;
+}
+
 /* Does the statement find a row? Errors: those of nst_query. */
 NST_CHECKED enum nst_err nst_exists(bool *out, struct nst_db *db, struct nst_str sql,
                                     const struct nst_value *values, unsigned count);

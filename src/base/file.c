@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 bool nst_write_all(int fd, struct nst_str text)
@@ -25,4 +26,9 @@ bool nst_sync_folder(const char *path)
         close(fd);
     errno = why;
     return good;
+}
+
+bool nst_rename_durably(const char *from, const char *to, const char *folder)
+{
+    return rename(from, to) == 0 && nst_sync_folder(folder);
 }

@@ -42,7 +42,7 @@ void enroll_history(struct nst_sql *q, enum enroll_row row, int64_t program,
     put_cast(q, NST_TEXT(nst_str_z(note->kind)), "text");
     put_cast(q, NST_TEXT(nst_str_z(note->reason)), "text");
     put_cast(q, NST_INT(note->now), "bigint");
-    put_cast(q, note->author != 0 ? NST_INT(note->author) : NST_NULL, "bigint");
+    put_cast(q, nst_int_or_null(note->author), "bigint");
     nst_sql_add(q, parts[row].from);
     nst_sql_bind(q, NST_INT(program));
 }

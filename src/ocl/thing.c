@@ -34,11 +34,6 @@ static int64_t *number_of(struct ocl_thing *t, const struct kind *k)
     return (int64_t *)((char *)t + k->offset);
 }
 
-struct nst_value ocl_number_or_null(int64_t number)
-{
-    return number != 0 ? NST_INT(number) : NST_NULL;
-}
-
 /* ---- Finding ---- */
 
 /* The kind that an address is of, and the key that it has there; NULL: it is no address. */

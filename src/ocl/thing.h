@@ -10,9 +10,6 @@ struct ocl_thing {
     int64_t user_id, org_id, repo_id, version_id;
 };
 
-/* How a number of a thing is stored: null where it is 0. */
-struct nst_value ocl_number_or_null(int64_t number);
-
 /* Find what stands at an address, "/orgs/WHO/sources/ICD-10/", the slash at its end or not; what
  * is not there, or hidden from the caller, cannot be told apart: then *found is false (V117).
  * In writes only: it is held, so that who erases it comes before or after.

@@ -3,11 +3,6 @@
 
 #include "nestor/base/random.h"
 
-static struct nst_value number_or_null(int64_t number)
-{
-    return number != 0 ? NST_INT(number) : NST_NULL;
-}
-
 enum nst_err nst_task_add_at(int64_t *id, struct nst_arena *a, struct nst_db *db,
                              const struct nst_task_order *o, int64_t now)
 {
@@ -22,7 +17,7 @@ enum nst_err nst_task_add_at(int64_t *id, struct nst_arena *a, struct nst_db *db
                           "VALUES ($1, $11, $2, $3, $4, $5, $6, '" NST_TASK_PENDING
                           "', $7, $8, $9, 0, 0, 0, 0, $10, $10) "
                           "ON CONFLICT (once) DO NOTHING",
-                          NST_INT(*id), NST_TEXT(uuid), number_or_null(o->user),
+                          NST_INT(*id), NST_TEXT(uuid), nst_int_or_null(o->user),
                           NST_TEXT(o->username), NST_TEXT(nst_str_z(o->kind->name)),
                           NST_TEXT(queue), NST_TEXT(o->kwargs), NST_TEXT(o->once),
                           NST_TEXT(o->host), NST_INT(now),
@@ -35,6 +30,16 @@ enum nst_err nst_task_add(int64_t *id, struct nst_req *rq, const struct nst_task
 {
     rq->when_durable = nst_workers_wake;
     return nst_task_add_at(id, rq->arena, rq->db, order, rq->now);
+}
+
+int64_t nst_task_number(const struct nst_task *t, const char *name)
+{
+    struct nst_json *kwargs;
+    int64_t number = 0;
+    if (nst_json_read(&kwargs, NULL, t->arena, t->kwargs, NULL) != NST_OK)
+        return 0;
+    const struct nst_json *value = nst_json_get(kwargs, nst_str_z(name));
+    return value != NULL && nst_str_int(&number, value->text) ? number : 0;
 }
 
 enum nst_err nst_task_revoke(bool *revoked, struct nst_db *db, int64_t id, int64_t now)

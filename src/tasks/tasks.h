@@ -109,6 +109,9 @@ NST_CHECKED enum nst_err nst_task_add_at(int64_t *id, struct nst_arena *a, struc
  *   revoked  set on NST_OK: false where it was over already */
 NST_CHECKED enum nst_err nst_task_revoke(bool *revoked, struct nst_db *db, int64_t id, int64_t now);
 
+/* A number that it was asked for, by its name in kwargs; 0: there is none. */
+int64_t nst_task_number(const struct nst_task *t, const char *name);
+
 /* Whether the present step is for nobody: the server stops, or another has the task, or it was
  * cancelled. Any thread that runs the task; does not block. */
 bool nst_task_is_cut(const struct nst_task *t);

@@ -419,8 +419,8 @@ enum nst_err nst_workers_start(struct nst_workers **out, const struct nst_worker
     *w = (struct nst_workers){ .arena = arena, .options = *o };
     bool is_alone;
     w->host = nst_task_host(arena, o->folder);
-    w->folder = nst_task_folder_hold(&is_alone, arena, o->folder);
-    if (w->host.p == NULL || w->folder < 0) {
+    w->folder = w->host.p != NULL ? nst_task_folder_hold(&is_alone, arena, o->folder) : -1;
+    if (w->folder < 0) {
         nst_arena_free(arena);
         return NST_E_INTERNAL;
     }

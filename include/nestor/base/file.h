@@ -11,4 +11,8 @@ bool nst_write_all(int fd, struct nst_str text);
  * file's. False with errno set. Blocks on the disk. */
 bool nst_sync_folder(const char *path);
 
+/* Give a whole file its name, durably: what is in it was synced before. Both names lie in folder.
+ * False with errno set; it may have the name then. Blocks on the disk. */
+bool nst_rename_durably(const char *from, const char *to, const char *folder);
+
 #endif

@@ -79,7 +79,7 @@ static enum nst_err insert_rows(struct course_write *w, struct nst_req *rq)
         if (!enroll_is_open(r))
             continue;
         const struct nst_value own[] = {
-            NST_INT(r->id), NST_INT(r->enrollment), r->link != 0 ? NST_INT(r->link) : NST_NULL,
+            NST_INT(r->id), NST_INT(r->enrollment), nst_int_or_null(r->link),
             NST_TEXT(enroll_wants_active(r) ? NST_STR("active") : NST_STR("inactive"))
         };
         nst_sql_row(&q, &rows, own, NST_COUNT(own), ", $1, $2, $3, $3");

@@ -93,8 +93,7 @@ static enum nst_err insert_rows(const struct enroll_batch *b, struct nst_req *rq
         if (!is_new(r))
             continue;
         const struct nst_value own[] = { NST_INT(r->id), NST_TEXT(r->value),
-                                         r->user != 0 ? NST_INT(r->user) : NST_NULL,
-                                         NST_TEXT(r->curriculum),
+                                         nst_int_or_null(r->user), NST_TEXT(r->curriculum),
                                          NST_TEXT(nst_str_z(status_of(r->status))) };
         nst_sql_row(&q, &rows, own, NST_COUNT(own), ", $1, $2, $3, $3");
     }

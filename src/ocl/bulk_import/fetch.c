@@ -180,10 +180,8 @@ enum nst_err ocl_import_fetch(struct nst_task *t, struct nst_str url, const char
         return nst_err_of_write(errno);
     enum nst_err e = fetch_into(t, nst_str_to_z(t->arena, url), fd);
     close(fd);
-    if (e == NST_OK && rename(part, path) != 0)
+    if (e == NST_OK && !nst_rename_durably(part, path, nst_str_to_z(t->arena, t->folder)))
         e = nst_err_of_write(errno);
-    if (e == NST_OK && !nst_sync_folder(nst_str_to_z(t->arena, t->folder)))
-        e = NST_E_INTERNAL;
     if (e != NST_OK)
         (void)unlink(part);
     return e;

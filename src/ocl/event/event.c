@@ -29,9 +29,9 @@ enum nst_err ocl_record(struct nst_req *rq, const struct ocl_event *e)
                          "AND repo.owner_type = 'Organization')), $9)",
                          NST_INT(id), NST_TEXT(nst_str_z(e->type)),
                          NST_INT(e->user != 0 ? e->user : actor), NST_INT(actor),
-                         ocl_number_or_null(e->thing.user_id), ocl_number_or_null(e->thing.org_id),
-                         ocl_number_or_null(e->thing.repo_id),
-                         ocl_number_or_null(e->thing.version_id), NST_INT(rq->now));
+                         nst_int_or_null(e->thing.user_id), nst_int_or_null(e->thing.org_id),
+                         nst_int_or_null(e->thing.repo_id), nst_int_or_null(e->thing.version_id),
+                         NST_INT(rq->now));
 }
 
 /* ---- Reading ---- */

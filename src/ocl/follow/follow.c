@@ -129,8 +129,8 @@ static enum nst_err follow(struct nst_req *rq)
     NST_TRY(nst_exec_with(&begun, rq->db,
                           "INSERT INTO follow (id, follower_id, user_id, org_id, repo_id, "
                           "created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-                          NST_INT(id), NST_INT(follower), ocl_number_or_null(thing.user_id),
-                          ocl_number_or_null(thing.org_id), ocl_number_or_null(thing.repo_id),
+                          NST_INT(id), NST_INT(follower), nst_int_or_null(thing.user_id),
+                          nst_int_or_null(thing.org_id), nst_int_or_null(thing.repo_id),
                           NST_INT(rq->now)));
     if (begun > 0)
         NST_TRY(record(rq, OCL_FOLLOWED, follower, thing));
