@@ -68,6 +68,11 @@ static bool has_file(struct nst_req *rq, const struct ocl_export *x)
 
 /* ---- Which difference ---- */
 
+static bool wants_difference(struct nst_req *rq)
+{
+    return nst_query_value(rq, "since").p != NULL;
+}
+
 static enum nst_err refuse_difference(struct nst_req *rq, struct nst_str why)
 {
     return nst_fail_bare(rq, NST_E_NOT_FOUND, "detail", why);
@@ -147,6 +152,13 @@ static enum nst_err answer_soon(struct nst_req *rq, unsigned status)
     return nst_answer_empty(rq, status);
 }
 
+static enum nst_err answer_unmade(struct nst_req *rq, enum ocl_export_work work)
+{
+    if (work == OCL_NOT_ASKED)
+        return nst_answer_empty(rq, 204);
+    return answer_soon(rq, work == OCL_BEING_MADE ? 208 : 204);
+}
+
 /* What another server has made, this one makes for itself: the bytes are the same. */
 static enum nst_err answer_copy(struct nst_req *rq, const struct ocl_export *x,
                                 enum ocl_export_work work)
@@ -204,9 +216,7 @@ static enum nst_err show_difference(struct nst_req *rq, const struct ocl_export 
         break;
     }
     NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, older));
-    if (work == OCL_NOT_ASKED)
-        return nst_answer_empty(rq, 204);
-    return answer_soon(rq, work == OCL_BEING_MADE ? 208 : 204);
+    return answer_unmade(rq, work);
 }
 
 static enum nst_err show(struct nst_req *rq)
@@ -217,10 +227,10 @@ static enum nst_err show(struct nst_req *rq)
     struct ocl_export older = { 0 };
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
-    if (nst_query_value(rq, "since").p != NULL)
+    if (wants_difference(rq))
         NST_TRY(find_older(&older, rq, &key));
     int fd = x.is_current ? ocl_export_file_open(rq->arena, &x) : -1;
-    if (fd >= 0 && nst_query_value(rq, "since").p != NULL) {
+    if (fd >= 0 && wants_difference(rq)) {
         close(fd);
         return show_difference(rq, &x, &older);
     }
@@ -231,9 +241,7 @@ static enum nst_err show(struct nst_req *rq)
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (x.is_current)
         return answer_copy(rq, &x, work);
-    if (work == OCL_NOT_ASKED)
-        return nst_answer_empty(rq, 204);
-    return answer_soon(rq, work == OCL_BEING_MADE ? 208 : 204);
+    return answer_unmade(rq, work);
 }
 
 /* ---- POST ---- */
@@ -262,6 +270,12 @@ static enum nst_err answer_queued(struct nst_req *rq)
     return nst_answer_json(rq, 409);
 }
 
+/* It was asked for before. */
+static enum nst_err answer_asked(struct nst_req *rq, enum ocl_export_work work)
+{
+    return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
+}
+
 /* Made again it would be the same. */
 static enum nst_err refuse_force(struct nst_req *rq)
 {
@@ -287,7 +301,7 @@ static enum nst_err make_difference(struct nst_req *rq, const struct ocl_export 
     int fd;
     NST_TRY(ocl_difference_work_on(&work, rq->arena, rq->db, newer, older));
     if (work != OCL_NOT_ASKED)
-        return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
+        return answer_asked(rq, work);
     switch (ocl_difference_find(&fd, rq->arena, newer, older)) {
     case OCL_DIFFERENCE_MADE:
         close(fd);
@@ -310,14 +324,14 @@ static enum nst_err make(struct nst_req *rq)
     struct ocl_export older = { 0 };
     NST_TRY(key_of(&key, rq));
     NST_TRY(ocl_export_find(&x, rq->arena, rq->db, &key));
-    if (nst_query_value(rq, "since").p != NULL) {
+    if (wants_difference(rq)) {
         NST_TRY(refuse_force(rq));
         NST_TRY(find_older(&older, rq, &key));
     }
     NST_TRY(ocl_export_work_on(&work, rq->arena, rq->db, x.id));
     if (work != OCL_NOT_ASKED)
-        return work == OCL_QUEUED ? answer_queued(rq) : nst_answer_empty(rq, 208);
-    if (has_file(rq, &x) && nst_query_value(rq, "since").p != NULL)
+        return answer_asked(rq, work);
+    if (has_file(rq, &x) && wants_difference(rq))
         return make_difference(rq, &x, &older);
     if (has_file(rq, &x) && (x.is_copied || !nst_query_is_true(rq, "force")))
         return answer_made(rq);
@@ -334,7 +348,7 @@ static enum nst_err drop(struct nst_req *rq)
 {
     struct ocl_export_key key;
     bool was_there;
-    if (nst_query_value(rq, "since").p != NULL)
+    if (wants_difference(rq))
         return nst_fail(rq, NST_E_INVALID, "since",
                         NST_STR(
                             "A difference is not dropped by itself: it goes with its exports."));

@@ -74,14 +74,7 @@ enum nst_err ocl_difference_work_on(enum ocl_export_work *out, struct nst_arena 
                                     struct nst_db *db, const struct ocl_export *newer,
                                     const struct ocl_export *older)
 {
-    struct nst_rows *rows;
-    *out = OCL_NOT_ASKED;
-    NST_TRY(nst_query_with(&rows, db, "SELECT state FROM task WHERE once = $1",
-                           NST_TEXT(once_of(a, newer->id, older->id))));
-    if (nst_rows_step(rows))
-        *out = nst_str_eq(nst_rows_text(rows, 0), NST_STR(NST_TASK_STARTED)) ? OCL_BEING_MADE
-                                                                             : OCL_QUEUED;
-    return nst_rows_end(rows);
+    return ocl_export_work_of(out, db, once_of(a, newer->id, older->id), (struct nst_str){ 0 });
 }
 
 /* What a worker has in its hands. */
@@ -114,14 +107,7 @@ static void close_all(struct making *m)
 
 static enum nst_err fail_write(struct nst_task *t)
 {
-    if (errno == 0)
-        t->error = NST_STR("The difference has more than 4 GB, or a line that is too long.");
-    if (errno == 0)
-        return NST_E_CONFLICT;
-    if (nst_err_of_write(errno) == NST_E_FULL)
-        return NST_E_FULL;
-    t->error = nst_strf(t->arena, "The file cannot be written: %s.", strerror(errno));
-    return NST_E_INTERNAL;
+    return ocl_export_fail(t, "The difference has more than 4 GB, or a line that is too long.");
 }
 
 static enum nst_err begin_making(struct nst_task *t, struct making *m)
@@ -156,7 +142,7 @@ static enum nst_err end_making(struct nst_task *t, struct making *m)
     struct nst_str path = path_of(t->arena, t->folder, name_of(t->arena, &m->newer, &m->older));
     bool is_useful = ocl_difference_size(m->difference) < m->newer.size / 2;
     bool good = (is_useful || ftruncate(m->fd, 0) == 0) && fsync(m->fd) == 0 &&
-                rename(m->part, path.p) == 0 && nst_sync_folder(nst_str_to_z(t->arena, t->folder));
+                nst_rename_durably(m->part, path.p, nst_str_to_z(t->arena, t->folder));
     m->is_made = good;
     return good ? NST_OK : fail_write(t);
 }
@@ -195,20 +181,10 @@ static enum nst_err prepare(struct nst_task *t)
     return e;
 }
 
-static int64_t number_of(struct nst_task *t, const char *name)
-{
-    struct nst_json *kwargs;
-    int64_t number = 0;
-    if (nst_json_read(&kwargs, NULL, t->arena, t->kwargs, NULL) != NST_OK)
-        return 0;
-    const struct nst_json *id = nst_json_get(kwargs, nst_str_z(name));
-    return id != NULL && nst_str_int(&number, id->text) ? number : 0;
-}
-
 static enum nst_err load(struct nst_task *t, struct making *m, struct nst_db *db)
 {
-    NST_TRY(ocl_export_load(&m->newer, m->home, db, number_of(t, "export")));
-    NST_TRY(ocl_export_load(&m->older, m->home, db, number_of(t, "since")));
+    NST_TRY(ocl_export_load(&m->newer, m->home, db, nst_task_number(t, "export")));
+    NST_TRY(ocl_export_load(&m->older, m->home, db, nst_task_number(t, "since")));
     m->has_loaded = true;
     t->message = nst_strf(t->arena, "Comparing %.*s with %.*s", NST_FMT(m->newer.url),
                           NST_FMT(m->older.version));

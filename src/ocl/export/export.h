@@ -80,6 +80,10 @@ enum ocl_export_work { OCL_NOT_ASKED, OCL_QUEUED, OCL_BEING_MADE };
 NST_CHECKED enum nst_err ocl_export_work_on(enum ocl_export_work *out, struct nst_arena *a,
                                             struct nst_db *db, int64_t id);
 
+/* Whether a task is unfinished whose `once` is one of both (null: there is no other). */
+NST_CHECKED enum nst_err ocl_export_work_of(enum ocl_export_work *out, struct nst_db *db,
+                                            struct nst_str once, struct nst_str other);
+
 /* Ask for it, in the transaction of rq, as its caller.
  *   task  set on NST_OK to the number of the task
  * Errors: NST_E_CONFLICT where that is done already; those of nst_query. */
@@ -143,6 +147,10 @@ NST_CHECKED bool ocl_packer_put(struct ocl_packer *p, struct nst_str piece, bool
 
 /* The SHA-256 of all bytes, in hex, in a; after the last piece. */
 struct nst_str ocl_packer_digest(struct ocl_packer *p, struct nst_arena *a);
+
+/* A file of a task cannot be written, by errno; 0: nothing is wrong with the file, `too_large` says
+ * what is. Sets t->error unless the disk is full. */
+enum nst_err ocl_export_fail(struct nst_task *t, const char *too_large);
 
 /* What the file is called in the folder of the workers, in a: nothing of it comes from clients. */
 struct nst_str ocl_export_file_name(struct nst_arena *a, int64_t id, struct nst_str digest);

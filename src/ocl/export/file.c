@@ -1,8 +1,10 @@
 /* Files of exports: packing them, their names, and which are left over. */
 #include "difference.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +70,15 @@ struct nst_str ocl_packer_digest(struct ocl_packer *p, struct nst_arena *a)
     nst_buf_init(&b, a, sizeof(hash) * 2 + 1);
     nst_put_bytes_hex(&b, hash, sizeof(hash));
     return nst_buf_str(&b);
+}
+
+enum nst_err ocl_export_fail(struct nst_task *t, const char *too_large)
+{
+    if (nst_err_of_write(errno) == NST_E_FULL)
+        return NST_E_FULL;
+    t->error = errno == 0 ? nst_str_z(too_large)
+                          : nst_strf(t->arena, "The file cannot be written: %s.", strerror(errno));
+    return NST_E_INTERNAL;
 }
 
 /* ---- Names ---- */

@@ -41,17 +41,10 @@ static void close_file(struct making *m)
     m->fd = -1;
 }
 
-/* By errno; 0: nothing went wrong with the file. */
 static enum nst_err fail(struct nst_task *t)
 {
-    if (nst_err_of_write(errno) == NST_E_FULL)
-        return NST_E_FULL;
-    if (errno == 0)
-        t->error =
-            NST_STR("The document has more than 4 GB, which a ZIP of this kind cannot hold.");
-    else
-        t->error = nst_strf(t->arena, "The file cannot be written: %s.", strerror(errno));
-    return NST_E_INTERNAL;
+    return ocl_export_fail(
+        t, "The document has more than 4 GB, which a ZIP of this kind cannot hold.");
 }
 
 /* ---- Beginning, again where the version changed meanwhile ---- */
@@ -84,8 +77,8 @@ static enum nst_err end_file(struct nst_task *t, struct making *m)
     x->size = m->packer.size;
     x->file = ocl_export_file_name(m->home, x->id, x->digest);
     struct nst_str path = nst_strf(t->arena, "%.*s/%.*s", NST_FMT(t->folder), NST_FMT(x->file));
-    bool good = fsync(m->fd) == 0 && rename(m->part, path.p) == 0 &&
-                nst_sync_folder(nst_str_to_z(t->arena, t->folder));
+    bool good =
+        fsync(m->fd) == 0 && nst_rename_durably(m->part, path.p, nst_str_to_z(t->arena, t->folder));
     m->is_whole = good;
     return good ? NST_OK : fail(t);
 }
@@ -120,16 +113,6 @@ static enum nst_err prepare(struct nst_task *t)
 
 /* ---- Steps ---- */
 
-static int64_t number_of(struct nst_task *t)
-{
-    struct nst_json *kwargs;
-    if (nst_json_read(&kwargs, NULL, t->arena, t->kwargs, NULL) != NST_OK)
-        return 0;
-    const struct nst_json *id = nst_json_get(kwargs, NST_STR("export"));
-    int64_t number = 0;
-    return id != NULL && nst_str_int(&number, id->text) ? number : 0;
-}
-
 static enum nst_err count_rows(int64_t *out, struct nst_task *t, struct nst_db *db,
                                const struct ocl_export *x)
 {
@@ -144,7 +127,7 @@ static enum nst_err count_rows(int64_t *out, struct nst_task *t, struct nst_db *
 static enum nst_err load(struct ocl_export *x, struct nst_task *t, struct nst_db *db,
                          struct nst_arena *a)
 {
-    NST_TRY(ocl_export_load(x, a, db, number_of(t)));
+    NST_TRY(ocl_export_load(x, a, db, nst_task_number(t, "export")));
     if (x->is_there && !x->is_copied)
         return NST_OK;
     if (x->is_copied) {

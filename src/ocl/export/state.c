@@ -240,18 +240,24 @@ static struct nst_str once_here(struct nst_arena *a, int64_t id)
     return nst_strf(a, ONCE "%lld:%.*s", (long long)id, NST_FMT(nst_worker_host()));
 }
 
-enum nst_err ocl_export_work_on(enum ocl_export_work *out, struct nst_arena *a, struct nst_db *db,
-                                int64_t id)
+enum nst_err ocl_export_work_of(enum ocl_export_work *out, struct nst_db *db, struct nst_str once,
+                                struct nst_str other)
 {
     struct nst_rows *rows;
     *out = OCL_NOT_ASKED;
     NST_TRY(nst_query_with(&rows, db, "SELECT state FROM task WHERE once IN ($1, $2)",
-                           NST_TEXT(once_of(a, id)), NST_TEXT(once_here(a, id))));
+                           NST_TEXT(once), NST_TEXT(other)));
     while (nst_rows_step(rows)) {
         bool is_begun = nst_str_eq(nst_rows_text(rows, 0), NST_STR(NST_TASK_STARTED));
         *out = is_begun || *out == OCL_BEING_MADE ? OCL_BEING_MADE : OCL_QUEUED;
     }
     return nst_rows_end(rows);
+}
+
+enum nst_err ocl_export_work_on(enum ocl_export_work *out, struct nst_arena *a, struct nst_db *db,
+                                int64_t id)
+{
+    return ocl_export_work_of(out, db, once_of(a, id), once_here(a, id));
 }
 
 static struct nst_task_order order_of(struct nst_arena *a, int64_t id)
