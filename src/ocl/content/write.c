@@ -198,6 +198,17 @@ static bool is_same(const struct ocl_content *next, const struct ocl_content *st
     return nst_str_eq(next->standard_checksum, stored->standard_checksum);
 }
 
+/* Extras beside it: keys that begin with two underscores count for no checksum (V404). */
+static enum nst_err has_same_extras(bool *out, struct nst_req *rq, const struct ocl_content *c,
+                                    const struct ocl_content *stored)
+{
+    struct nst_json *before, *after;
+    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, &ocl_stored_limits));
+    NST_TRY(nst_json_read(&after, NULL, rq->arena, c->extras, &ocl_stored_limits));
+    *out = nst_json_equal(before, after);
+    return NST_OK;
+}
+
 #define UNCHANGED "No changes detected. Standard checksum is same as last version."
 
 enum nst_err ocl_content_unchanged(struct nst_req *rq)
@@ -256,13 +267,11 @@ enum nst_err ocl_content_store_extras(struct nst_req *rq, const struct ocl_kind 
                                       const void *row)
 {
     struct ocl_content *next, *stored;
-    struct nst_json *before, *after;
+    bool has_same;
     NST_TRY(ocl_content_begin((void **)&next, (void **)&stored, rq, kind));
     next->extras = ((const struct ocl_content *)row)->extras;
-    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, &ocl_stored_limits));
-    NST_TRY(nst_json_read(&after, NULL, rq->arena, next->extras, &ocl_stored_limits));
-    return nst_json_equal(before, after) ? ocl_content_unchanged(rq)
-                                         : ocl_content_store(rq, kind, next, stored);
+    NST_TRY(has_same_extras(&has_same, rq, next, stored));
+    return has_same ? ocl_content_unchanged(rq) : ocl_content_store(rq, kind, next, stored);
 }
 
 /* ---- Retiring and bringing back ---- */
@@ -288,33 +297,6 @@ enum nst_err ocl_content_retire(struct nst_req *rq)
 {
     const struct ocl_retirement why = { 0 };
     return nst_object(rq)->row != NULL ? retire(rq, &why) : gone(rq, kind_of(rq), "retire");
-}
-
-/* The revision that it came with. */
-static enum nst_err find_first(int64_t *rev, struct nst_req *rq, const struct ocl_kind *kind,
-                               const struct ocl_content *c);
-
-/* As erasing it, but that what it was stays for whoever asks for a version that has it. */
-static enum nst_err leave(struct nst_req *rq, const struct ocl_kind *kind,
-                          const struct ocl_content *c)
-{
-    const struct ocl_delta delta = { .numbers = 1, .kind = kind, .former = c };
-    struct ocl_change change;
-    int64_t made_rev;
-    NST_TRY(find_first(&made_rev, rq, kind, c));
-    NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
-    NST_TRY(close_version(rq, kind, c, change.rev));
-    NST_TRY(ocl_bury(rq, kind, c, made_rev, &change));
-    NST_TRY(follow(rq, kind, change.rev, NULL, c));
-    return nst_answer_empty(rq, 204);
-}
-
-enum nst_err ocl_content_discard(struct nst_req *rq)
-{
-    const struct ocl_content *stored = nst_object(rq)->row;
-    if (ocl_is_copying(rq))
-        return leave(rq, kind_of(rq), stored);
-    return stored->retired ? nst_answer_empty(rq, 208) : ocl_content_retire(rq);
 }
 
 enum nst_err ocl_content_reactivate(struct nst_req *rq)
@@ -359,6 +341,7 @@ enum nst_err ocl_content_is_released(bool *out, struct nst_req *rq, const struct
     return nst_exists(out, rq->db, nst_buf_str(&q.text), q.bound, q.count);
 }
 
+/* The revision that it came with. */
 static enum nst_err find_first(int64_t *rev, struct nst_req *rq, const struct ocl_kind *kind,
                                const struct ocl_content *c)
 {
@@ -385,6 +368,29 @@ enum nst_err ocl_content_erase(struct nst_req *rq, const struct ocl_kind *kind,
     NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
     NST_TRY(ocl_bury(rq, kind, c, made_rev, &change));
     return follow(rq, kind, change.rev, NULL, c);
+}
+
+/* As erasing it, but that what it was stays for whoever asks for a version that has it. */
+static enum nst_err leave(struct nst_req *rq, const struct ocl_kind *kind,
+                          const struct ocl_content *c)
+{
+    const struct ocl_delta delta = { .numbers = 1, .kind = kind, .former = c };
+    struct ocl_change change;
+    int64_t made_rev;
+    NST_TRY(find_first(&made_rev, rq, kind, c));
+    NST_TRY(ocl_advance(&change, rq, c->repo_id, &delta));
+    NST_TRY(close_version(rq, kind, c, change.rev));
+    NST_TRY(ocl_bury(rq, kind, c, made_rev, &change));
+    NST_TRY(follow(rq, kind, change.rev, NULL, c));
+    return nst_answer_empty(rq, 204);
+}
+
+enum nst_err ocl_content_discard(struct nst_req *rq)
+{
+    const struct ocl_content *stored = nst_object(rq)->row;
+    if (ocl_is_copying(rq))
+        return leave(rq, kind_of(rq), stored);
+    return stored->retired ? nst_answer_empty(rq, 208) : ocl_content_retire(rq);
 }
 
 enum nst_err ocl_content_remove(struct nst_req *rq)
@@ -518,17 +524,6 @@ static enum nst_err import_new(struct nst_req *rq, const struct ocl_kind *kind,
             return import_existing(rq, kind, stored);
     }
     return nst_fail_duplicate(rq, kind->resource, NST_CREATE, c);
-}
-
-/* Extras beside it: keys that begin with two underscores count for no checksum (V404). */
-static enum nst_err has_same_extras(bool *out, struct nst_req *rq, const struct ocl_content *c,
-                                    const struct ocl_content *stored)
-{
-    struct nst_json *before, *after;
-    NST_TRY(nst_json_read(&before, NULL, rq->arena, stored->extras, &ocl_stored_limits));
-    NST_TRY(nst_json_read(&after, NULL, rq->arena, c->extras, &ocl_stored_limits));
-    *out = nst_json_equal(before, after);
-    return NST_OK;
 }
 
 /* The line in the place of what is there: made as something new is, but that it goes on with it. */

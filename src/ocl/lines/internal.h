@@ -32,6 +32,13 @@ struct ocl_lines_range {
  * regular file: errno says why. */
 bool ocl_lines_file_init(struct ocl_lines_file *f, struct nst_arena *a, int fd);
 
+/* Have f read what is in the ZIP that it reads, in a file of its own beside.
+ *   why  set where -1 is returned, owned by a: as that of ocl_lines_open
+ *   home where the window lives
+ * Returns that file, which is the caller's. Blocks. */
+int ocl_lines_unpack(struct nst_str *why, struct ocl_lines_file *f, struct nst_arena *home,
+                     struct nst_arena *a, const char *folder);
+
 /* Have the window begin at place. False at the end of the file. */
 bool ocl_lines_fill(struct ocl_lines_file *f, uint64_t place);
 

@@ -261,15 +261,27 @@ static bool is_sheet(struct nst_str *why, struct ocl_lines *l)
     return false;
 }
 
+int ocl_lines_unpack(struct nst_str *why, struct ocl_lines_file *f, struct nst_arena *home,
+                     struct nst_arena *a, const char *folder)
+{
+    int to = ocl_lines_scratch(folder);
+    bool is_good = to >= 0 ? nst_unzip(why, a, to, f->fd)
+                           : refuse(why, "is a ZIP archive, and there is no place to unpack it");
+    if (is_good && !ocl_lines_file_init(f, home, to))
+        is_good = refuse(why, "is a ZIP archive that cannot be unpacked here");
+    if (is_good || to < 0)
+        return to;
+    close(to);
+    return -1;
+}
+
 static bool unpack(struct nst_str *why, struct ocl_lines *l, struct nst_arena *a)
 {
-    l->unpacked = ocl_lines_scratch(l->folder);
-    if (l->unpacked < 0)
-        return refuse(why, "is a ZIP archive, and there is no place to unpack it");
-    if (is_sheet(why, l) || !nst_unzip(why, a, l->unpacked, l->file.fd))
+    if (is_sheet(why, l))
         return false;
-    if (!ocl_lines_file_init(&l->file, l->home, l->unpacked))
-        return refuse(why, "is a ZIP archive that cannot be unpacked here");
+    l->unpacked = ocl_lines_unpack(why, &l->file, l->home, a, l->folder);
+    if (l->unpacked < 0)
+        return false;
     return !nst_unzip_is_zip(start_of(l)) ||
            refuse(why, "is a ZIP archive inside of a ZIP archive; send the inner one");
 }

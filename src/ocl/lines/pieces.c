@@ -21,16 +21,6 @@ struct ocl_pieces {
 
 /* ---- Opening ---- */
 
-static bool unpack(struct nst_str *why, struct ocl_pieces *p, struct nst_arena *a,
-                   const char *folder)
-{
-    p->unpacked = ocl_lines_scratch(folder);
-    if (p->unpacked < 0)
-        *why = nst_strf(a, "cannot be unpacked: %s", strerror(errno));
-    return p->unpacked >= 0 && nst_unzip(why, a, p->unpacked, p->file.fd) &&
-           ocl_lines_file_init(&p->file, p->home, p->unpacked);
-}
-
 static bool begin(struct nst_str *why, struct ocl_pieces *p, struct nst_arena *a, int fd,
                   const char *folder)
 {
@@ -38,8 +28,11 @@ static bool begin(struct nst_str *why, struct ocl_pieces *p, struct nst_arena *a
         *why = nst_strf(a, "cannot be read: %s", strerror(errno));
         return false;
     }
-    if (nst_unzip_is_zip(ocl_lines_span(&p->file, p->home, 0, 4)) && !unpack(why, p, a, folder))
-        return false;
+    if (nst_unzip_is_zip(ocl_lines_span(&p->file, p->home, 0, 4))) {
+        p->unpacked = ocl_lines_unpack(why, &p->file, p->home, a, folder);
+        if (p->unpacked < 0)
+            return false;
+    }
     if (ocl_lines_byte(&p->file, 0) != '{') {
         *why = NST_STR("is no export");
         return false;
