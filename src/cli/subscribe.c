@@ -166,6 +166,12 @@ static int keep_token(struct cli_subscribing *g)
 
 /* ---- Seeing its round through ---- */
 
+/* All of them, or the one that the words name and those below it. */
+static bool is_meant(const struct cli_subscribing *g, const struct ocl_subscription *s)
+{
+    return g->s.id == 0 || s->id == g->s.id || s->parent == g->s.id;
+}
+
 static enum nst_err order(struct nst_db *db, void *arg)
 {
     struct cli_subscribing *g = arg;
@@ -173,9 +179,8 @@ static enum nst_err order(struct nst_db *db, void *arg)
     g->ours = g->others = 0;
     do {
         NST_TRY(ocl_subscription_next(&s, g->o->arena, db, s.id));
-        bool is_meant = g->s.id == 0 || s.id == g->s.id || s.parent == g->s.id;
         bool is_ours = nst_str_eq(s.host, nst_worker_host());
-        if (s.id == 0 || !is_meant)
+        if (s.id == 0 || !is_meant(g, &s))
             continue;
         g->ours += is_ours;
         g->others += !is_ours;
@@ -230,7 +235,7 @@ static enum nst_err next_result(struct nst_db *db, void *arg)
     struct ocl_subscription one = { .id = g->behind };
     do
         NST_TRY(ocl_subscription_next(&one, g->o->arena, db, one.id));
-    while (one.id != 0 && g->s.id != 0 && one.id != g->s.id && one.parent != g->s.id);
+    while (one.id != 0 && !is_meant(g, &one));
     g->given = one;
     g->behind = one.id;
     return NST_OK;

@@ -7,7 +7,6 @@
 #include "ocl/export/export.h"
 #include "ocl/source/source.h"
 
-#define BATCH_LINES 500
 #define RETRIED_MAX 10000 /* lines that are refused and may be told again */
 #define SAID_MAX    300   /* bytes of a refusal that a sentence shows */
 
@@ -211,7 +210,10 @@ enum nst_err ocl_copy_lines(struct ocl_copying *c, struct ocl_batch *batch)
 /* Lines that were refused: others may have to come first, as a mapping whose place another one is
  * about to leave. */
 struct refused {
-    struct nst_str text[RETRIED_MAX];
+    struct refused_line {
+        struct nst_str text;
+        struct nst_str mapping; /* the id of one; null: it is none */
+    } line[RETRIED_MAX];
     size_t count;
 };
 
@@ -220,16 +222,18 @@ struct refused {
 static void turn_round(struct refused *r)
 {
     for (size_t i = 0; i < r->count / 2; i++) {
-        struct nst_str first = r->text[i];
-        r->text[i] = r->text[r->count - 1 - i];
-        r->text[r->count - 1 - i] = first;
+        struct refused_line first = r->line[i];
+        r->line[i] = r->line[r->count - 1 - i];
+        r->line[r->count - 1 - i] = first;
     }
 }
 
-static bool says_mapping(const struct nst_json *line)
+static struct nst_str mapping_of(struct nst_arena *a, const struct nst_json *line)
 {
-    const struct nst_json *type = nst_json_get(line, NST_STR("type"));
-    return type != NULL && nst_str_eq(type->text, NST_STR("Mapping"));
+    const struct nst_json *type = nst_json_get(line, NST_STR("type")),
+                          *id = nst_json_get(line, NST_STR("id"));
+    bool is_mapping = type != NULL && nst_str_eq(type->text, NST_STR("Mapping")) && id != NULL;
+    return is_mapping ? nst_str_copy(a, id->text) : (struct nst_str){ 0 };
 }
 
 static enum nst_err keep_refused(struct ocl_copying *c, struct refused *r,
@@ -244,7 +248,8 @@ static enum nst_err keep_refused(struct ocl_copying *c, struct refused *r,
             return refuse_line(c, line);
         nst_buf_init(&b, c->task->arena, 2 * OCL_LINE_MAX);
         nst_json_put(&b, line->tree);
-        r->text[r->count++] = nst_buf_str(&b);
+        r->line[r->count++] =
+            (struct refused_line){ nst_buf_str(&b), mapping_of(c->task->arena, line->tree) };
     }
     return NST_OK;
 }
@@ -257,9 +262,9 @@ static enum nst_err write_file(struct ocl_copying *c, struct refused *r, struct 
     ocl_lines_rewind(lines);
     while (!is_over) {
         nst_arena_reset(c->batch);
-        batch.line = NST_NEW_ARRAY(c->batch, struct ocl_line, BATCH_LINES);
+        batch.line = NST_NEW_ARRAY(c->batch, struct ocl_line, OCL_COPY_LINES);
         batch.count = 0;
-        while (batch.count < BATCH_LINES && !is_over) {
+        while (batch.count < OCL_COPY_LINES && !is_over) {
             is_over = !ocl_lines_next(&line, lines, c->batch);
             if (!is_over && line.tree == NULL)
                 return NST_E_INTERNAL; /* we wrote it */
@@ -291,19 +296,13 @@ static enum nst_err write_again(bool *is_done, struct ocl_copying *c, struct nst
  * again. */
 static enum nst_err make_room(struct ocl_copying *c, const struct refused *r)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        struct nst_json *line;
-        nst_arena_reset(c->batch);
-        if (nst_json_read(&line, NULL, c->batch, r->text[i], NULL) != NST_OK)
-            return NST_E_INTERNAL;
-        const struct nst_json *id = nst_json_get(line, NST_STR("id"));
-        if (id != NULL && says_mapping(line))
+    for (size_t i = 0; i < r->count; i++)
+        if (r->line[i].mapping.p != NULL)
             NST_TRY(nst_exec_with(NULL, c->db,
                                   "UPDATE mapping_version SET natural_key = '" NO_PLACE
                                   "' || natural_key WHERE repo_id = $1 AND mnemonic = $2 AND "
                                   "rev_to = " OCL_OPEN_SQL,
-                                  NST_INT(c->s->repo), NST_TEXT(id->text)));
-    }
+                                  NST_INT(c->s->repo), NST_TEXT(r->line[i].mapping)));
     return NST_OK;
 }
 
@@ -326,9 +325,9 @@ static enum nst_err write_pass(struct ocl_copying *c, struct refused *r)
         bool is_done;
         if (nst_task_is_cut(c->task))
             return NST_E_BUSY;
-        NST_TRY(write_again(&is_done, c, r->text[i]));
+        NST_TRY(write_again(&is_done, c, r->line[i].text));
         if (!is_done)
-            r->text[r->count++] = r->text[i];
+            r->line[r->count++] = r->line[i];
     }
     return NST_OK;
 }

@@ -31,14 +31,6 @@ static struct nst_str text_of(const struct nst_json *object, const char *const *
     return (struct nst_str){ 0 };
 }
 
-static bool is_id(struct nst_str id)
-{
-    bool is_good = nst_str_is_segment(id) && id.n <= 255;
-    for (size_t i = 0; i < id.n; i++)
-        is_good &= id.p[i] > ' ' && id.p[i] < 0x7F && strchr("/?#%\\\"", id.p[i]) == NULL;
-    return is_good;
-}
-
 /* The times of the faces are told to a thousandth or a millionth of a second. */
 static bool read_release(struct ocl_round *m, struct nst_str body)
 {
@@ -49,7 +41,7 @@ static bool read_release(struct ocl_round *m, struct nst_str body)
         return false;
     struct nst_str id = text_of(tree, ids);
     int64_t time;
-    if (!is_id(id) || !nst_time_parse_query(&time, text_of(tree, times)))
+    if (!ocl_copy_is_id(id) || !nst_time_parse_query(&time, text_of(tree, times)))
         return false;
     time -= time % 1000;
     if (!nst_str_eq(id, m->s.new_version) || time != m->s.new_time) {
@@ -140,7 +132,7 @@ static bool take_page(struct ocl_round *m, struct nst_str body, size_t *rows)
         return false;
     for (const struct nst_json *row = tree->first; row != NULL; row = row->next) {
         struct nst_str id = text_of(row, ids);
-        if (!is_id(id))
+        if (!ocl_copy_is_id(id))
             return false;
         m->found[m->founds++] = id;
         if (++*rows == PAGE_ROWS)

@@ -236,13 +236,10 @@ static void index_present(struct comparison *c, const struct kind *kind, struct 
     add(c, hash(kind->type, id), 0);
 }
 
-static void put_line(struct comparison *c, int file, struct nst_json *line)
+static void end_line(struct comparison *c, int file, struct nst_buf *line)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, c->scratch, SCRATCH_MAX);
-    nst_json_put(&b, line);
-    nst_put_char(&b, '\n');
-    if (b.is_full || fwrite(b.p, 1, b.n, c->out->file[file]) != b.n)
+    nst_put_char(line, '\n');
+    if (line->is_full || fwrite(line->p, 1, line->n, c->out->file[file]) != line->n)
         c->why = NST_STR("There is no room for what changes.");
     c->out->count++;
 }
@@ -256,15 +253,17 @@ static void compare_line(struct comparison *c, const struct kind *kind, struct n
         row->is_seen = true;
     if (is_same)
         return;
+    struct nst_buf b;
+    nst_buf_init(&b, c->scratch, SCRATCH_MAX);
     ocl_copy_line(c->scratch, line->tree, c->from, c->here);
-    put_line(c, kind->comes, line->tree);
+    nst_json_put(&b, line->tree);
+    end_line(c, kind->comes, &b);
 }
 
 static void take_leave(struct comparison *c, const struct kind *kind, struct nst_str id)
 {
     const struct row *row = find(c, hash(kind->type, id));
     struct nst_buf b;
-    struct nst_json *line;
     if (row == NULL || row->is_seen)
         return;
     nst_buf_init(&b, c->scratch, SCRATCH_MAX);
@@ -273,8 +272,7 @@ static void take_leave(struct comparison *c, const struct kind *kind, struct nst
     nst_put_lit(&b, ",\"source\":");
     nst_json_put_str(&b, c->here);
     nst_put_char(&b, '}');
-    if (nst_json_read(&line, NULL, c->scratch, nst_buf_str(&b), NULL) == NST_OK)
-        put_line(c, kind->leaves, line);
+    end_line(c, kind->leaves, &b);
 }
 
 static void leave_line(struct comparison *c, const struct kind *kind, struct nst_str id,

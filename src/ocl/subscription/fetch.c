@@ -108,8 +108,8 @@ static struct nst_str tag_of(struct nst_arena *a, struct nst_str digest)
 static void keep_export(struct ocl_round *m, struct nst_task *t, const char *path,
                         struct nst_str digest)
 {
-    if (rename(path, ocl_copy_path(m->turn, ocl_copy_name(m->turn, m->s.id, digest))) != 0 ||
-        !nst_sync_folder(nst_str_to_z(m->turn, t->folder))) {
+    const char *to = ocl_copy_path(m->turn, ocl_copy_name(m->turn, m->s.id, digest));
+    if (!nst_rename_durably(path, to, nst_str_to_z(m->turn, t->folder))) {
         m->problem = nst_strf(m->turn, "The export cannot be kept: %s.", strerror(errno));
         return;
     }
@@ -220,8 +220,7 @@ static void wait_for_export(struct ocl_round *m, struct ocl_question *q, long st
         if (is_refused && !nst_task_is_cut(q->task))
             m->problem = reply.problem;
     }
-    while (nst_ticks() < until && !nst_task_is_cut(q->task))
-        usleep(20000);
+    ocl_wait_until(q->task, until);
 }
 
 static void take_fetched(struct ocl_round *m, struct nst_task *t, struct ocl_question *q,

@@ -51,7 +51,7 @@ bool ocl_copy_token_keep(struct nst_arena *a, struct nst_str folder, int64_t id,
         return false;
     bool good = fchmod(fd, 0600) == 0 && nst_write_all(fd, token) && fsync(fd) == 0;
     close(fd);
-    return good && rename(made, path) == 0 && nst_sync_folder(nst_str_to_z(a, folder));
+    return good && nst_rename_durably(made, path, nst_str_to_z(a, folder));
 }
 
 struct nst_str ocl_copy_token(struct nst_arena *a, int64_t id)

@@ -50,8 +50,7 @@ static struct nst_str header_of(const struct asking *k, const char *name)
     return nst_str_copy(k->q->arena, nst_str_z(h->value));
 }
 
-/* What somebody else says, with nothing in it that could not be shown. */
-static struct nst_str plain(struct nst_arena *a, struct nst_str text)
+struct nst_str ocl_plain(struct nst_arena *a, struct nst_str text)
 {
     char *p = nst_alloc_text(a, text.n + 1);
     for (size_t i = 0; i < text.n; i++)
@@ -225,11 +224,15 @@ static CURLcode run(struct asking *k)
     return code;
 }
 
+void ocl_wait_until(const struct nst_task *t, int64_t until)
+{
+    while (nst_ticks() < until && !nst_task_is_cut(t))
+        usleep(20000);
+}
+
 static void pause_before(const struct ocl_question *q, unsigned tries)
 {
-    int64_t until = nst_ticks() + (NST_SECOND / 8 << tries);
-    while (nst_ticks() < until && !nst_task_is_cut(q->task))
-        usleep(20000);
+    ocl_wait_until(q->task, nst_ticks() + (NST_SECOND / 8 << tries));
 }
 
 /* ---- What it means ---- */
@@ -237,7 +240,7 @@ static void pause_before(const struct ocl_question *q, unsigned tries)
 static struct nst_str why_none(const struct asking *k, CURLcode code)
 {
     const char *error = k->error[0] != '\0' ? k->error : curl_easy_strerror(code);
-    struct nst_str shown = plain(k->q->arena, nst_str_z(error));
+    struct nst_str shown = ocl_plain(k->q->arena, nst_str_z(error));
     bool is_tls = code == CURLE_SSL_CONNECT_ERROR;
     return nst_strf(k->q->arena, "The remote cannot be reached: %.*s%s.", NST_FMT(shown),
                     is_tls ? " (perhaps its address begins with http://)" : "");
@@ -247,12 +250,12 @@ static struct nst_str why_none(const struct asking *k, CURLcode code)
 static struct nst_str said(const struct asking *k)
 {
     struct nst_str text = nst_str_trim(nst_str_slice(nst_buf_str(&k->body), 0, SAID_MAX));
-    return plain(k->q->arena, text);
+    return ocl_plain(k->q->arena, text);
 }
 
 static struct nst_str refuse_redirect(struct nst_arena *a, struct nst_str to, long status)
 {
-    struct nst_str shown = plain(a, nst_str_slice(to, 0, SAID_MAX));
+    struct nst_str shown = ocl_plain(a, nst_str_slice(to, 0, SAID_MAX));
     return nst_strf(a,
                     "The remote points to %.*s, where the token does not go: if that is meant, "
                     "subscribe to that address (%ld).",
@@ -293,7 +296,7 @@ void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q)
 {
     struct asking k = { .q = q, .curl = curl_easy_init(), .fd = -1 };
     CURLcode code = CURLE_OK;
-    *out = (struct ocl_reply){ .found = -1 };
+    *out = (struct ocl_reply){ 0 };
     for (unsigned i = 0; i < TRIES; i++) {
         if (i > 0)
             pause_before(q, i);
@@ -312,11 +315,8 @@ void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q)
         out->problem = why_none(&k, code);
     else if (out->status != 200 && out->status != 304)
         out->problem = why_refused(&k, out->status);
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK)
         out->tag = header_of(&k, "ETag");
-        if (!nst_str_int(&out->found, header_of(&k, "num_found")))
-            out->found = -1;
-    }
     curl_easy_cleanup(k.curl);
 }
 

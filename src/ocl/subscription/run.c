@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH_LINES 500
 #define BATCH_BYTES ((size_t)4 << 20)
 #define TURN_TIME   (600 * NST_SECOND)  /* of fetching, while others wait */
 #define BACKOFF     (30 * NST_SECOND)   /* behind the first round that failed; then twice that */
@@ -57,16 +56,6 @@ static void release(struct nst_task *t)
     }
     t->state = NULL;
     ocl_copy_sweep(t->folder, t->store, id);
-}
-
-static int64_t number_of(struct nst_task *t)
-{
-    struct nst_json *kwargs;
-    int64_t number = 0;
-    if (nst_json_read(&kwargs, NULL, t->arena, t->kwargs, NULL) != NST_OK)
-        return 0;
-    const struct nst_json *id = nst_json_get(kwargs, NST_STR("subscription"));
-    return id != NULL && nst_str_int(&number, id->text) ? number : 0;
 }
 
 static enum nst_err load_held(struct ocl_round *m, struct nst_db *db)
@@ -195,10 +184,10 @@ static void read_batch(struct ocl_round *m, struct nst_task *t)
         return;
     skip_lines(m, t);
     nst_arena_reset(m->text);
-    m->batch = (struct ocl_batch){ .line = NST_NEW_ARRAY(m->text, struct ocl_line, BATCH_LINES),
+    m->batch = (struct ocl_batch){ .line = NST_NEW_ARRAY(m->text, struct ocl_line, OCL_COPY_LINES),
                                    .arena = m->text };
     m->is_at_end = false;
-    while (!m->is_at_end && m->batch.count < BATCH_LINES && bytes < BATCH_BYTES) {
+    while (!m->is_at_end && m->batch.count < OCL_COPY_LINES && bytes < BATCH_BYTES) {
         m->is_at_end = !ocl_lines_next(&line, m->lines, m->text);
         if (m->is_at_end)
             break;
@@ -282,7 +271,7 @@ static enum nst_err prepare(struct nst_task *t)
         t->state = m = round_new();
     if (m->importer == NULL)
         m->importer = ocl_importer_new(t->registry, &(struct nst_caller){ 0 });
-    m->id = number_of(t);
+    m->id = nst_task_number(t, "subscription");
     m->problem = (struct nst_str){ 0 };
     m->is_current = m->is_waiting = false;
     NST_TRY(nst_store_run(t->store, NST_MODE_READ, load, m));
@@ -326,19 +315,7 @@ static enum nst_err erase_hidden(struct ocl_subscription *s, struct nst_task *t,
     int64_t repo = s->repo;
     s->repo = 0;
     NST_TRY(ocl_subscription_save(s, db)); /* else it would go with the source */
-    NST_TRY(ocl_erase_below(t->arena, db, "repo", repo));
-    return nst_exec_with(NULL, db, "DELETE FROM repo WHERE id = $1", NST_INT(repo));
-}
-
-/* A sentence for a row: what others say may have any bytes. */
-static struct nst_str said_in_row(struct nst_arena *a, struct nst_str text)
-{
-    if (nst_utf8_valid(text))
-        return text;
-    char *p = nst_alloc_text(a, text.n);
-    for (size_t i = 0; i < text.n; i++)
-        p[i] = (char)(text.p[i] >= ' ' && text.p[i] < 0x7F ? text.p[i] : '?');
-    return (struct nst_str){ p, text.n };
+    return ocl_copy_erase(t->arena, db, repo);
 }
 
 static void log_problem(const struct ocl_round *m, const struct ocl_subscription *s)
@@ -356,7 +333,7 @@ static enum nst_err end_badly(struct ocl_round *m, struct ocl_subscription *s, s
     pause = pause < BACKOFF_MAX ? pause : BACKOFF_MAX;
     s->failures++;
     s->state = m->is_waiting ? NST_STR(OCL_SUB_WAITING) : NST_STR(OCL_SUB_FAILING);
-    s->problem = said_in_row(t->arena, problem);
+    s->problem = nst_utf8_valid(problem) ? problem : ocl_plain(t->arena, problem);
     log_problem(m, s);
     s->due_at = nst_now() + (pause < s->every ? pause : s->every);
     bool has_part =

@@ -100,11 +100,6 @@ enum nst_err ocl_subscription_find(struct ocl_subscription *out, struct nst_aren
 
 /* ---- Writing ---- */
 
-static struct nst_value number_or_null(int64_t number)
-{
-    return number != 0 ? NST_INT(number) : NST_NULL;
-}
-
 /* A source that is here already is somebody's own work. */
 static enum nst_err is_taken(bool *out, struct nst_arena *a, struct nst_db *db,
                              const struct ocl_subscription *s)
@@ -134,7 +129,7 @@ enum nst_err ocl_subscription_add(struct ocl_subscription *s, struct nst_arena *
         "user_id, every, phase, state, failures, due_at, size, loaded, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, 0, $11, 0, 0, $11) "
         "ON CONFLICT DO NOTHING",
-        NST_INT(s->id), number_or_null(s->parent), NST_TEXT(s->host), NST_TEXT(s->remote),
+        NST_INT(s->id), nst_int_or_null(s->parent), NST_TEXT(s->host), NST_TEXT(s->remote),
         NST_TEXT(s->owner_url), NST_TEXT(s->source), NST_INT(s->user), NST_INT(s->every),
         NST_TEXT(s->phase), NST_TEXT(s->state), NST_INT(now)));
     return added == 1 ? NST_OK : NST_E_CONFLICT;
@@ -149,9 +144,9 @@ enum nst_err ocl_subscription_save(const struct ocl_subscription *s, struct nst_
         "held_time = $10, held_tag = $11, new_version = $12, new_time = $13, new_tag = $14, "
         "file_tag = $15, digest = $16, size = $17, loaded = $18, since = $19 WHERE id = $20",
         NST_INT(s->repo), NST_TEXT(s->phase), NST_TEXT(s->state), NST_TEXT(s->problem),
-        NST_INT(s->failures), NST_INT(s->due_at), number_or_null(s->last_tried),
-        number_or_null(s->last_success), NST_TEXT(s->held_version), number_or_null(s->held_time),
-        NST_TEXT(s->held_tag), NST_TEXT(s->new_version), number_or_null(s->new_time),
+        NST_INT(s->failures), NST_INT(s->due_at), nst_int_or_null(s->last_tried),
+        nst_int_or_null(s->last_success), NST_TEXT(s->held_version), nst_int_or_null(s->held_time),
+        NST_TEXT(s->held_tag), NST_TEXT(s->new_version), nst_int_or_null(s->new_time),
         NST_TEXT(s->new_tag), NST_TEXT(s->file_tag), NST_TEXT(s->digest), NST_INT(s->size),
         NST_INT(s->loaded), NST_TEXT(s->since), NST_INT(s->id));
 }
@@ -200,21 +195,24 @@ enum nst_err ocl_subscriptions_settle(struct nst_db *db, void *unused)
 {
     (void)unused;
     return nst_exec_with(NULL, db, "UPDATE subscription SET host = $1 WHERE host <> $1 AND $2",
-                         NST_TEXT(nst_worker_host()),
-                         NST_BOOL(nst_db_dialect(db) == NST_SQLITE));
+                         NST_TEXT(nst_worker_host()), NST_BOOL(nst_db_dialect(db) == NST_SQLITE));
 }
 
 /* ---- Ending one ---- */
+
+enum nst_err ocl_copy_erase(struct nst_arena *a, struct nst_db *db, int64_t repo)
+{
+    NST_TRY(ocl_erase_below(a, db, "repo", repo));
+    return nst_exec_with(NULL, db, "DELETE FROM repo WHERE id = $1", NST_INT(repo));
+}
 
 static enum nst_err remove_source(struct nst_arena *a, struct nst_db *db, int64_t repo, bool erases)
 {
     bool is_there;
     NST_TRY(nst_exists_with(&is_there, db, "SELECT 1 FROM repo WHERE id = $1 AND is_active",
                             NST_INT(repo)));
-    if (!is_there || erases) {
-        NST_TRY(ocl_erase_below(a, db, "repo", repo));
-        return nst_exec_with(NULL, db, "DELETE FROM repo WHERE id = $1", NST_INT(repo));
-    }
+    if (!is_there || erases)
+        return ocl_copy_erase(a, db, repo);
     return nst_exec_with(NULL, db, "UPDATE repo SET copied_from = NULL WHERE id = $1",
                          NST_INT(repo));
 }
@@ -355,11 +353,11 @@ struct nst_str ocl_subscription_url(struct nst_arena *a, const struct ocl_subscr
                : nst_strf(a, "%.*ssources/%.*s/", NST_FMT(s->owner_url), NST_FMT(s->source));
 }
 
-static bool is_plain(struct nst_str text)
+bool ocl_copy_is_id(struct nst_str id)
 {
-    bool is_good = nst_str_is_segment(text) && text.n <= 255;
-    for (size_t i = 0; i < text.n; i++)
-        is_good &= text.p[i] > ' ' && strchr("%?#@\\\"<>", text.p[i]) == NULL;
+    bool is_good = nst_str_is_segment(id) && id.n <= 255;
+    for (size_t i = 0; i < id.n; i++)
+        is_good &= id.p[i] > ' ' && id.p[i] < 0x7F && strchr("/?#%\\\"<>", id.p[i]) == NULL;
     return is_good;
 }
 
@@ -392,9 +390,9 @@ const char *ocl_subscription_read(struct ocl_subscription *out, struct nst_arena
     bool is_whole = rest.p == NULL || rest.n == 0;
     if (n == 4 && part[3].n == 0)
         n = 3;
-    bool is_owner = n == 3 && is_plain(part[2]);
-    bool is_source =
-        n == 5 && is_plain(part[2]) && is_plain(part[4]) && nst_str_eq(part[3], NST_STR("sources"));
+    bool is_owner = n == 3 && ocl_copy_is_id(part[2]);
+    bool is_source = n == 5 && ocl_copy_is_id(part[2]) && ocl_copy_is_id(part[4]) &&
+                     nst_str_eq(part[3], NST_STR("sources"));
     if (!is_whole || !(is_owner || is_source))
         return "the address is that of a source, like https://host/orgs/WHO/sources/ICD/, or of "
                "an owner, like https://host/orgs/WHO/";

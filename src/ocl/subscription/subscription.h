@@ -92,6 +92,9 @@ NST_CHECKED enum nst_err ocl_subscription_set_every(struct nst_db *db, int64_t i
 NST_CHECKED enum nst_err ocl_subscription_remove(struct nst_arena *a, struct nst_db *db,
                                                  const struct ocl_subscription *s, bool erases);
 
+/* Take a source away for good, with all that is in it. */
+NST_CHECKED enum nst_err ocl_copy_erase(struct nst_arena *a, struct nst_db *db, int64_t repo);
+
 /* Ask for a round of it now; being asked for twice is nothing. Wake the workers behind it. */
 NST_CHECKED enum nst_err ocl_subscription_order(struct nst_arena *a, struct nst_db *db,
                                                 const struct ocl_subscription *s, int64_t now);
@@ -112,6 +115,9 @@ void ocl_subscriptions_tend(struct nst_store *store);
  * Returns NULL, or a sentence that says what it is not. */
 const char *ocl_subscription_read(struct ocl_subscription *out, struct nst_arena *a,
                                   struct nst_str url);
+
+/* Whether a source or a version can have that id. */
+bool ocl_copy_is_id(struct nst_str id);
 
 /* The address of the copy here, in a; of its owner where it follows all of that. */
 struct nst_str ocl_subscription_url(struct nst_arena *a, const struct ocl_subscription *s);
@@ -157,11 +163,16 @@ struct ocl_reply {
     long status;            /* 0: none, `problem` says why */
     struct nst_str body;    /* up to OCL_REPLY_MAX bytes */
     struct nst_str tag;     /* ETag; null: none */
-    int64_t found;          /* num_found; -1: not said */
-    struct nst_str problem; /* a sentence: what is wrong with any status but 200, 304, 404 */
+    struct nst_str problem; /* a sentence: what is wrong with any status but 200 and 304 */
 };
 
 #define OCL_REPLY_MAX ((size_t)4 << 20)
+
+/* What somebody else says, in a: what is no ASCII that can be shown is a question mark. */
+struct nst_str ocl_plain(struct nst_arena *a, struct nst_str text);
+
+/* Wait until then (nst_ticks), or until t is cut. Blocks. */
+void ocl_wait_until(const struct nst_task *t, int64_t until);
 
 /* Ask, with bounds on connecting, slowness, time and size. Blocks. */
 void ocl_remote_ask(struct ocl_reply *out, const struct ocl_question *q);
@@ -214,6 +225,8 @@ void ocl_copy_line(struct nst_arena *a, struct nst_json *line, struct nst_str fr
                    struct nst_str here);
 
 /* ---- Writing (apply.c): in the transaction of a step ---- */
+
+#define OCL_COPY_LINES 500 /* that are written at a time */
 
 /* What is written to, by whom, from what. */
 struct ocl_copying {
