@@ -9,11 +9,12 @@ import hashlib
 import io
 import json
 import os
+import sys
 import zipfile
 
 from export_test import (WHERE, concept, fetch, files, fill, line, load, mapping, rebuild, text_of,
                          until)
-from support import Site, Tally, arguments, engines
+from support import Site, run_on_engines
 
 CHANGED = (3, 400, 401, 1100)
 
@@ -207,14 +208,5 @@ def run(tally, nestor, engine, cluster):
         client.close()
 
 
-def main():
-    options = arguments(__doc__)
-    tally = Tally()
-    for engine, cluster in engines():
-        tally.run(f"{engine}: the server ends as it should", run, tally, options.nestor, engine,
-                  cluster)
-    return tally.finish()
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(run_on_engines(__doc__, run))

@@ -14,11 +14,10 @@ import os
 import random
 import shutil
 import signal
-import socket
-import threading
 import time
 import zipfile
 
+from bad_line import Proxy
 from support import Site, Tally, arguments, engines
 
 CONCEPTS = 1200
@@ -292,7 +291,7 @@ def the_command_line_gives_the_same(site, client, server):
     assert p.returncode == 0, p.stderr
     with open(out, "rb") as f:
         assert f.read() == before
-    with Cutter(server.port, 3 * len(before) // 10) as cutter:
+    with Proxy(server.port, every=3 * len(before) // 10) as cutter:
         p = site.run("export", "--server", f"http://127.0.0.1:{cutter.port}", "--token-file",
                      site.path("admin.token"), "--output", out, "/orgs/O/sources/S/v1/",
                      where=False)
@@ -310,56 +309,6 @@ def the_command_line_gives_the_same(site, client, server):
                   ("--output", "/nowhere/x.zip", "/orgs/O/sources/S/v1/")):
         refused = site.run("export", *words)
         assert refused.returncode != 0 and refused.stderr, words
-
-
-class Cutter:
-    """A proxy that ends each connection after so many bytes of an answer that is long."""
-
-    def __init__(self, port, most):
-        self.to, self.most, self.cuts = port, most, 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.carry, args=(near,), daemon=True).start()
-
-    def carry(self, near):
-        far = socket.create_connection(("127.0.0.1", self.to))
-        threading.Thread(target=self.upwards, args=(near, far), daemon=True).start()
-        left = self.most
-        while left > 0:
-            data = far.recv(min(4096, left))
-            if not data:
-                break
-            near.sendall(data)
-            left -= len(data)
-        self.cuts += left <= 0
-        for end in (near, far):  # the other thread waits for it, which close would not end
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            end.close()
-
-    @staticmethod
-    def upwards(near, far):
-        try:
-            while data := near.recv(65536):
-                far.sendall(data)
-        except OSError:
-            pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
 
 
 def rights_hold(site, client, server):
