@@ -42,19 +42,32 @@ static bool read_owner(struct nst_str *out, struct nst_arena *a, const char *tex
     return true;
 }
 
-const char *cli_subscribe_fault(struct cli_subscribing *g)
+/* What is told beside what it does not belong to. */
+static const char *fault_of_flags(const struct cli_options *o)
 {
-    struct cli_options *o = g->o;
-    const char *every = o->every != NULL ? o->every : EVERY_DEFAULT;
+    bool changes = !o->list && !o->once && !o->remove;
     if (o->list + o->once + o->remove > 1)
         return "--list, --once and --remove are three things to do";
     if (o->json && !o->list)
         return "--json is for --list";
     if (o->erase && !o->remove)
         return "--erase is for --remove";
-    if ((o->list || o->once) && (o->every != NULL || o->as != NULL || o->moved))
+    if ((!changes && (o->every != NULL || o->moved)) || ((o->list || o->once) && o->as != NULL))
         return "--every, --as and --moved are for a subscription that is made or changed: without "
-               "--list and --once";
+               "--list, --once and --remove";
+    if (!changes && o->user != NULL)
+        return "--user is for a subscription that is made: without --list, --once and --remove";
+    if (o->token_file != NULL && !changes && !(o->once && o->rest_count > 0))
+        return "--token-file is for an address that is copied: without --list and --remove";
+    return NULL;
+}
+
+const char *cli_subscribe_fault(struct cli_subscribing *g)
+{
+    struct cli_options *o = g->o;
+    const char *every = o->every != NULL ? o->every : EVERY_DEFAULT, *of_flags = fault_of_flags(o);
+    if (of_flags != NULL)
+        return of_flags;
     if (o->rest_count == 0)
         return o->list || o->once ? NULL
                                   : "an address is needed, like https://host/orgs/WHO/sources/ICD/";

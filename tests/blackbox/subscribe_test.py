@@ -764,7 +764,13 @@ def is_refused_in_words(nestor):
                            (["--erase", "https://h/orgs/O/"], "--erase is for"),
                            (["--list", "--every", "1h"], "--every, --as and --moved are for"),
                            (["--once", "--json"], "--json is for"),
-                           (["--list", "--once"], "three things")):
+                           (["--list", "--once"], "three things"),
+                           (["--remove", "--every", "1h", "https://h/orgs/O/"], "--every, --as"),
+                           (["--remove", "--moved", "https://h/orgs/O/"], "--every, --as"),
+                           (["--list", "--token-file", "token"], "--token-file is for"),
+                           (["--once", "--token-file", "token"], "--token-file is for"),
+                           (["--remove", "--token-file", "t", "https://h/orgs/O/"], "--token-file is"),
+                           (["--list", "--user", "ada"], "--user is for")):
             p = site.run("subscribe", *words)
             assert p.returncode == 2 and why in p.stderr, (words, p.stderr)
         site.write("token", "two words\nX-Other: 1")
