@@ -194,11 +194,11 @@ static void read_batch(struct ocl_round *m, struct nst_task *t)
         m->at++;
         bytes += line.text.n;
         m->read = (int64_t)line.done;
-        if (line.tree == NULL)
+        if (line.tree == NULL) {
             refuse_file(m, nst_strf(m->turn, "The export that came cannot be used: %.*s",
                                     NST_FMT(line.fault)));
-        if (line.tree == NULL)
             return;
+        }
         if (!is_content(line.tree))
             continue;
         ocl_copy_line(m->text, line.tree, m->from, here);
