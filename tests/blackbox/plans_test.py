@@ -55,7 +55,7 @@ LARGE = "/v2/orgs/OCL/sources/Large/concepts/?includeRetired=true&"
 VERSIONS = "/v2/orgs/OCL/sources/?allVersions=true"
 EVERYWHERE = "/v2/concepts/?includeRetired=true&"
 BY_NUMBER = (r"(concept_mnemonic|concept_version_pkey|concept_number|INTEGER PRIMARY KEY|"
-             r"concept_order \(repo_id=\? AND id)")
+             r"concept_order (\(repo_id=\? AND id|on .* AND \(id = ANY))")
 IN_SOURCE = (
     ("conceptClass=rare", "concept_class"), ("conceptClass=ra*", "concept_class"),
     ("datatype=rare", "concept_datatype"), ("datatype=!n/a", "concept_datatype"),
@@ -110,10 +110,20 @@ class Plans:
         return [line for line in p.stdout.split("\n") if line]
 
     def steps(self, sql):
-        """What the plan does to the table, and with which index."""
+        """What the plan does to the table, with which index and, on PostgreSQL, by what of it."""
         what = (r"(SCAN|SEARCH) concept_version" if self.engine == "sqlite" else
                 r"Seq Scan on concept_version|(using|Bitmap Index Scan on) concept_")
-        return [line.strip() for line in self.explain(sql) if re.search(what, line)]
+        return [step.strip() for step in self.whole_steps(sql) if re.search(what, step)]
+
+    def whole_steps(self, sql):
+        """PostgreSQL tells a step's conditions in lines of their own."""
+        steps = []
+        for line in self.explain(sql):
+            if self.engine == "sqlite" or "->" in line or not steps:
+                steps.append(line)
+            else:
+                steps[-1] += " " + line.strip()
+        return steps
 
 
 def fill(site):
