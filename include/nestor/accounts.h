@@ -338,6 +338,9 @@ bool nst_password_verify(struct nst_str hash, struct nst_str password);
 
 /* ---- Guessing ---- */
 
+/* What is counted of attempts, for struct nst_server_options. */
+extern const struct nst_metric_source nst_accounts_metrics;
+
 enum nst_attempt {
     NST_ATTEMPT_USER = 'P',   /* a password, under a user's name */
     NST_ATTEMPT_CLIENT = 'C', /* a secret, under a client's id */

@@ -19,6 +19,7 @@
 
 #include "nestor/base/buf.h"
 #include "nestor/base/err.h"
+#include "nestor/base/metric.h"
 
 struct nst_store;
 struct nst_db;
@@ -334,6 +335,31 @@ int64_t nst_db_settled(const struct nst_db *db);
 
 /* End of the tick: leave the read transaction, if one is open. */
 void nst_reader_leave(struct nst_db *db);
+
+/* ---- How it goes ---- */
+
+/* What a store has counted since it was opened, and what it holds now. */
+struct nst_store_counts {
+    int64_t writes_waiting, reads_waiting, computations_waiting; /* in queues; on PostgreSQL the
+                                                                    first two wait for a connection */
+    int64_t connections, in_use;      /* PostgreSQL: of the pool, at most and now; else 0 */
+    int64_t commits;                  /* of writes */
+    int64_t repeated, given_up;       /* PostgreSQL: transactions that ran again; in vain */
+    int64_t page_hits, page_misses;   /* SQLite: pages that readers found in their caches, or did
+                                         not; those that are mapped count as neither */
+    struct nst_histogram_sum batch;   /* SQLite: writes to a commit */
+    struct nst_histogram_sum commit;  /* microseconds that commits took until they were durable */
+};
+
+/* Buckets of `batch` and `commit`. */
+extern const struct nst_buckets nst_store_batch_buckets, nst_store_commit_buckets;
+
+/* Read them; any thread. Waits for nobody, and nobody for it. */
+void nst_store_count(struct nst_store_counts *out, const struct nst_store *store);
+
+/* Bytes that the database takes: of SQLite the file, and of its log besides; of PostgreSQL what
+ * the server says, and no log (-1). In a read; on PostgreSQL it asks the server. */
+NST_CHECKED enum nst_err nst_db_size(int64_t *bytes, int64_t *log_bytes, struct nst_db *db);
 
 /* ---- Migrations ---- */
 

@@ -15,6 +15,7 @@
 
 #include "nestor/base/buf.h"
 #include "nestor/base/err.h"
+#include "nestor/base/metric.h"
 
 struct nst_http;
 struct nst_http_loop;
@@ -184,6 +185,23 @@ struct nst_http_options {
  * parsed, NST_E_INTERNAL; each logged with the reason. */
 NST_CHECKED enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options *o,
                                         const struct nst_http_app *app);
+
+/* What the loops have counted since the start. */
+struct nst_http_counts {
+    int64_t accepted, turned_away, closed; /* connections; turned away for a limit */
+    int64_t begun, ended;                  /* requests whose head was read or refused */
+    int64_t cut;                           /* of those that ended: their answer did not leave whole */
+    int64_t bytes_in, bytes_out;           /* heads and bodies */
+    int64_t refused[NST_ERR_COUNT];        /* by the layer itself, by what was wrong */
+    struct nst_histogram_sum round;        /* how long rounds of loops took, in microseconds: what
+                                              comes meanwhile waits */
+};
+
+/* Buckets of `round`. */
+extern const struct nst_buckets nst_http_round_buckets;
+
+/* Read them; any thread, does not block. Nothing between start and stop holds a lock for it. */
+void nst_http_count(struct nst_http_counts *out, const struct nst_http *h);
 
 /* The port in use; 0 for a Unix socket. */
 unsigned nst_http_port(const struct nst_http *h);

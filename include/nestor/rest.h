@@ -464,6 +464,14 @@ void nst_registry_seal(struct nst_registry *registry, const void *secret, size_t
 /* Write the OpenAPI 3.1 description of all mounted faces to out. */
 void nst_openapi(struct nst_buf *out, const struct nst_registry *registry);
 
+/* Metrics of a layer above, told beside the server's own. */
+struct nst_metric_source {
+    void (*tell)(struct nst_buf *out); /* what the process knows: must not block; NULL: nothing */
+    /* What the database says, in a read. NULL: nothing.
+     * Errors: those of nst_query. */
+    enum nst_err (*ask)(struct nst_buf *out, struct nst_db *db);
+};
+
 struct nst_server_options {
     struct nst_http_options http;
     const struct nst_face *root; /* the face that also answers at "/"; may be NULL */
@@ -474,6 +482,11 @@ struct nst_server_options {
                                   * "https://app.example.org", separated by blanks; these may use
                                   * cookies, too. Null or empty: none */
     bool trusts_proxy;           /* believe X-Forwarded-Proto: only behind a proxy that sets it */
+    /* Where metrics are told to whoever asks, as nst_http_options has `listen`; null or empty:
+     * beside the faces, to staff of the root face (of the first that has callers, without one). */
+    struct nst_str metrics_listen;
+    const struct nst_metric_source *const *metrics; /* NULL-terminated; NULL: the server's own */
+    struct nst_str history; /* file in which samples are kept, outlives the server; null: none */
     struct nst_store *store;
     struct nst_registry *registry;
 };
@@ -483,7 +496,7 @@ const char *nst_origins_fault(struct nst_str origins);
 
 struct nst_server;
 
-/* Serve the registry's faces, /healthz, /readyz and /openapi.json, once
+/* Serve the registry's faces, /healthz, /readyz, /metrics and /openapi.json, once
  * nst_registry_prove is content. */
 NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
                                           const struct nst_server_options *o);

@@ -18,6 +18,14 @@ struct place {
     int64_t since; /* the first of them, in ticks */
 };
 
+/* Of both kinds of attempt. */
+static struct nst_counter begun[2], right[2], throttled[2];
+
+static unsigned place_of_kind(enum nst_attempt kind)
+{
+    return kind == NST_ATTEMPT_USER ? 0 : 1;
+}
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct place table[PLACES];
 
@@ -46,6 +54,7 @@ enum nst_err nst_attempt_begin(struct nst_req *rq, enum nst_attempt kind, struct
     int64_t seconds = (p->since + WINDOW - nst_ticks()) / NST_SECOND + 1;
     p->attempts += !is_throttled;
     pthread_mutex_unlock(&lock);
+    nst_count(&(is_throttled ? throttled : begun)[place_of_kind(kind)], 1);
     if (!is_throttled)
         return NST_OK;
     nst_http_add_header(rq->x, "Retry-After", nst_strf(rq->arena, "%lld", (long long)seconds));
@@ -57,4 +66,29 @@ void nst_attempt_was_right(struct nst_req *rq, enum nst_attempt kind, struct nst
     pthread_mutex_lock(&lock);
     place_of(rq, kind, name)->attempts = 0;
     pthread_mutex_unlock(&lock);
+    nst_count(&right[place_of_kind(kind)], 1);
 }
+
+/* ---- Metrics ---- */
+
+static const struct nst_metric family[] = {
+    { "nestor_sign_in_attempts_total", NST_COUNTER, .label = { "of" },
+      .help = "Passwords of users and secrets of clients that were looked at." },
+    { "nestor_sign_in_successes_total", NST_COUNTER, .label = { "of" },
+      .help = "Of these, those that were right; the others were refused." },
+    { "nestor_sign_in_throttled_total", NST_COUNTER, .label = { "of" },
+      .help = "Attempts that were refused unlooked at, after too many in a minute (429)." },
+};
+
+static void tell(struct nst_buf *out)
+{
+    static const struct nst_str of[] = { NST_STR_INIT("user"), NST_STR_INIT("client") };
+    const struct nst_counter *const counter[] = { begun, right, throttled };
+    for (unsigned i = 0; i < NST_COUNT(family); i++) {
+        nst_metric_begin(out, &family[i]);
+        for (unsigned k = 0; k < NST_COUNT(of); k++)
+            nst_metric_put(out, &family[i], &of[k], nst_counted(&counter[i][k]));
+    }
+}
+
+const struct nst_metric_source nst_accounts_metrics = { .tell = tell };

@@ -24,6 +24,28 @@ int64_t nst_ticks(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+void nst_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec nst_in_time(int64_t time)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(time / NST_SECOND);
+    until.tv_nsec += (long)(time % NST_SECOND * 1000);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return until;
+}
+
 struct civil {
     int64_t year;
     int month, day;

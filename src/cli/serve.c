@@ -1,6 +1,7 @@
 /* nestor serve: opens an installation and answers until it is told to stop. */
 #include "cli.h"
 
+#include "nestor/accounts.h"
 #include "nestor/base/log.h"
 #include "ocl/app.h"
 #include "ocl/export/export.h"
@@ -14,6 +15,13 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+static const struct nst_metric_source *const metric_sources[] = {
+    &nst_task_metrics,
+    &ocl_subscription_metrics,
+    &nst_accounts_metrics,
+    NULL,
+};
 
 static struct nst_server_options server_options(const struct cli_options *o,
                                                 const struct cli_site *site)
@@ -37,6 +45,11 @@ static struct nst_server_options server_options(const struct cli_options *o,
         .body_bytes = (size_t)cli_number(c, "http.body_bytes"),
         .cors_origins = cli_text(c, "http.cors_origins"),
         .trusts_proxy = cli_is_on(c, "http.trust_proxy"),
+        .metrics_listen = cli_text(c, "metrics.listen"),
+        .metrics = metric_sources,
+        .history = cli_is_on(c, "metrics.samples")
+                       ? nst_strf(o->arena, "%s/history.samples", o->data)
+                       : (struct nst_str){ 0 },
         .store = site->store,
         .registry = site->registry,
     };

@@ -29,6 +29,14 @@ const struct cli_setting cli_settings[] = {
     { "log.format", CLI_CHOICE, "auto", .choices = "auto|json|text",
       .doc = "A line of the log: a JSON object, or for people; auto: for people on a terminal." },
     { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request." },
+    { "metrics.listen", CLI_TEXT, "",
+      .doc =
+          "Where metrics are told to whoever asks: ADDRESS:PORT, :PORT or unix:PATH; nothing but "
+          "/metrics, /metrics/history, /healthz and /readyz is answered there. Empty: beside the "
+          "API, to staff alone." },
+    { "metrics.samples", CLI_SWITCH, "true",
+      .doc = "Keep samples of the server's figures for 14 days, in a file of 2 MB in the data "
+             "folder." },
     { "http.loops", CLI_NUMBER, "0", 0, 256, .doc = "Event loops; 0: one a core." },
     { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
       .doc = "Connections at a time, in all; fewer where fewer files may be open." },

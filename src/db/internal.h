@@ -7,6 +7,7 @@
 #include "nestor/db.h"
 
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #define OPEN_ROWS     8
@@ -133,7 +134,7 @@ struct nst_job {
 /* Jobs of one sort, the oldest first. */
 struct nst_lane {
     struct nst_job *head, **tail;
-    unsigned count;
+    _Atomic unsigned count; /* changed under the queue's lock; read without */
 };
 
 /* Writes have a lane of their own: only so many may run at a time, so that those which
@@ -170,6 +171,15 @@ struct nst_syncs {
     _Atomic unsigned writers; /* that have a transaction */
 };
 
+/* What a store counts, see struct nst_store_counts. Each part begins a line of the processor's
+ * cache, since different threads write them. */
+struct nst_store_tally {
+    alignas(64) struct nst_counter page_hits, page_misses; /* by threads that read */
+    alignas(64) struct nst_counter repeated, given_up;
+    _Atomic unsigned in_use;
+    alignas(64) struct nst_histogram batch, commit; /* by threads that write */
+};
+
 #define POOL_MAX 256 /* connections of a pool */
 
 struct nst_store {
@@ -189,6 +199,7 @@ struct nst_store {
     _Atomic unsigned seats;            /* of writers, taken so far */
     struct nst_syncs syncs;
     _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
+    struct nst_store_tally tally;
     _Atomic int64_t fail_in;
     _Atomic int64_t fail_again; /* the same after a fault, then one more each time; or 0 */
     pthread_mutex_t log_lock;
@@ -222,6 +233,9 @@ struct nst_db *nst_pg_new(struct nst_store *store);
 
 /* Check that the server answers. */
 enum nst_err nst_pg_connect(struct nst_db *db);
+
+/* Bytes of the database, as the server says. */
+enum nst_err nst_pg_size(int64_t *bytes, struct nst_db *db);
 
 /* Lift the limits of time for the transaction of this work: it may take long. */
 enum nst_err nst_db_be_patient(struct nst_db *db);

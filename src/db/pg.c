@@ -356,6 +356,16 @@ static enum nst_err refused(struct nst_str *why, struct nst_db *db, const struct
     return NST_OK;
 }
 
+enum nst_err nst_pg_size(int64_t *bytes, struct nst_db *db)
+{
+    PGresult *result =
+        await(db, PQsendQuery(db->handle, "SELECT pg_database_size(current_database())"));
+    *bytes = 0;
+    if (is_good(result) && PQntuples(result) == 1)
+        (void)nst_str_int(bytes, nst_str_z(PQgetvalue(result, 0, 0)));
+    return check(db, result);
+}
+
 /* ---- Connections ---- */
 
 /* Closing first spares the server one DEALLOCATE a statement. */

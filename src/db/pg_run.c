@@ -145,6 +145,22 @@ static enum nst_err commit_among_others(struct nst_db *db)
 
 enum begin { BEGIN_READ, BEGIN_ALONE, BEGIN_AMONG_OTHERS };
 
+static enum nst_err end_read(struct nst_db *db)
+{
+    NST_TRY(commit(db));
+    wait_for_flights(&db->store->syncs);
+    return NST_OK;
+}
+
+static enum nst_err end_write(struct nst_db *db, enum begin how)
+{
+    struct nst_store_tally *tally = &db->store->tally;
+    int64_t since = nst_ticks();
+    NST_TRY(how == BEGIN_AMONG_OTHERS ? commit_among_others(db) : commit(db));
+    nst_histogram_count(&tally->commit, &nst_store_commit_buckets, nst_ticks() - since);
+    return NST_OK;
+}
+
 static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin how)
 {
     static const char *const begin[] = {
@@ -159,14 +175,8 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
     enum nst_err err = job->work(db, job->arg);
     nst_db_tidy(db);
     bool is_alive = db->is_usable && PQstatus(db->handle) == CONNECTION_OK;
-    if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR) {
-        if (how == BEGIN_AMONG_OTHERS)
-            return commit_among_others(db);
-        NST_TRY(commit(db));
-        if (how == BEGIN_READ)
-            wait_for_flights(&db->store->syncs);
-        return NST_OK;
-    }
+    if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR)
+        return how == BEGIN_READ ? end_read(db) : end_write(db, how);
     /* Whatever the work made of it, the server asked for another run, or for patience. */
     if (db->lost == NST_OK && err == NST_OK)
         err = NST_E_DB;
@@ -221,13 +231,16 @@ static bool is_hopeless(const struct nst_db *db, const struct nst_job *job)
 void nst_pg_run(struct nst_db *db, struct nst_job *job)
 {
     for (db->attempt = 0; db->attempt < ATTEMPTS && !is_hopeless(db, job); db->attempt++) {
-        if (db->attempt > 0)
+        if (db->attempt > 0) {
+            nst_count(&db->store->tally.repeated, 1);
             back_off(db->attempt);
+        }
         db->is_patient = false;
         job->err = run_counted(db, job);
         if (job->err != NST_E_RETRY)
             return;
     }
+    nst_count(&db->store->tally.given_up, 1);
     nst_log(NST_LOG_ERROR, "transaction given up", NST_LOG_INT("attempts", db->attempt));
     job->err = NST_E_BUSY;
 }

@@ -3,6 +3,8 @@
  * connection to one thread at a time. */
 #include "internal.h"
 
+#include "nestor/base/time.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -462,9 +464,24 @@ enum nst_err nst_reader_enter(struct nst_db *db, bool *changed_out)
     return NST_OK;
 }
 
+/* SQLite counts by connection, which only its own thread may ask. */
+static void count_pages(struct nst_db *db)
+{
+    struct nst_store_tally *tally = &db->store->tally;
+    int hits = 0, misses = 0, high = 0;
+    sqlite3_db_status(db->handle, SQLITE_DBSTATUS_CACHE_HIT, &hits, &high, 1);
+    sqlite3_db_status(db->handle, SQLITE_DBSTATUS_CACHE_MISS, &misses, &high, 1);
+    if (hits > 0)
+        nst_count(&tally->page_hits, (uint64_t)hits);
+    if (misses > 0)
+        nst_count(&tally->page_misses, (uint64_t)misses);
+}
+
 void nst_reader_leave(struct nst_db *db)
 {
     nst_db_tidy(db);
+    if (db->in_tick)
+        count_pages(db);
     if (db->in_tick && !sqlite3_get_autocommit(db->handle) &&
         control(db, NST_STR("COMMIT")) != NST_OK)
         nst_log(NST_LOG_WARN, "reader could not end its transaction",
@@ -543,7 +560,9 @@ static enum nst_err commit(struct nst_db *db)
         return db->lost;
     if (nst_db_fails(db))
         return NST_E_DB;
+    int64_t since = nst_ticks();
     NST_TRY(control(db, NST_STR("COMMIT")));
+    nst_histogram_count(&db->store->tally.commit, &nst_store_commit_buckets, nst_ticks() - since);
     atomic_fetch_add(&db->store->commits, 1);
     return check_file(db->store);
 }
@@ -575,14 +594,18 @@ struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
     struct nst_job **cut = &rest;
     void (*run)(struct nst_db *, struct nst_job *) =
         jobs->next == NULL ? run_alone : run_in_savepoint;
+    int64_t size = 0;
     while (*cut != NULL && db->lost == NST_OK) {
         struct nst_job *job = *cut;
         run(db, job);
         cut = &job->next;
+        size++;
     }
     struct nst_job *unrun = *cut;
     *cut = NULL;
     err = commit(db);
+    if (err == NST_OK)
+        nst_histogram_count(&db->store->tally.batch, &nst_store_batch_buckets, size);
     if (err != NST_OK && !sqlite3_get_autocommit(db->handle) &&
         control(db, NST_STR("ROLLBACK")) != NST_OK)
         log_failure(db, "rollback failed");

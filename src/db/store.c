@@ -194,7 +194,9 @@ static void *pool_loop(void *arg)
     while ((job = nst_queue_take(&store->writes, 1)) != NULL) {
         bool is_write = job->kind == NST_JOB_WRITE;
         uint64_t before = db->statements;
+        atomic_fetch_add(&store->tally.in_use, 1);
         run_pooled(db, job);
+        atomic_fetch_sub(&store->tally.in_use, 1);
         if (is_write) {
             nst_queue_wrote(&store->writes);
             nst_pg_note_write(db, db->statements - before);
@@ -328,7 +330,8 @@ static void read_faults(struct nst_store *store, struct nst_str calls)
 
 static struct nst_store *new_store(const struct nst_store_options *options)
 {
-    struct nst_store *store = must(calloc(1, sizeof(*store)));
+    struct nst_store *store = must(aligned_alloc(alignof(struct nst_store), sizeof(*store)));
+    memset(store, 0, sizeof(*store));
     store->options = *options;
     set_defaults(&store->options);
     store->url = copy_z(options->url.p, options->url.n);

@@ -99,6 +99,13 @@ struct exchange {
     struct nst_http_header in[]; /* limits.fields of them */
 };
 
+/* What a loop counts, see struct nst_http_counts. */
+struct http_tally {
+    struct nst_counter accepted, turned_away, closed, begun, ended, cut, bytes_in, bytes_out;
+    struct nst_counter refused[NST_ERR_COUNT];
+    struct nst_histogram round;
+};
+
 struct nst_http_loop {
     struct nst_http *server;
     pthread_t thread;
@@ -121,6 +128,7 @@ struct nst_http_loop {
     char date_line[40];
     size_t date_n;
     struct libdeflate_compressor *compressor;
+    struct http_tally tally;
     char scratch[HTTP_BODY_ROOM]; /* for what is thrown away */
 };
 

@@ -60,16 +60,20 @@ static void accept_some(struct nst_http_loop *l, int listener)
             return;
         }
         struct http_peer *counted = nst_http_peers_enter(l->server, peer);
-        if (counted != NULL)
+        if (counted != NULL) {
+            nst_count(&l->tally.accepted, 1);
             nst_http_conn_open(l, fd, peer, counted);
-        else
+        } else {
+            nst_count(&l->tally.turned_away, 1);
             close(fd);
+        }
     }
 }
 
-/* Milliseconds until something is due, rounded up. */
-static int next_wait(const struct nst_http_loop *l)
+/* Milliseconds until something is due, rounded up; the round is over. */
+static int next_wait(struct nst_http_loop *l)
 {
+    int64_t now = nst_ticks();
     int64_t due = l->close_until != 0 ? l->close_until : l->drain_until;
     if (due == 0 || (l->accept_at != 0 && l->accept_at < due))
         due = l->accept_at;
@@ -80,7 +84,8 @@ static int next_wait(const struct nst_http_loop *l)
         if (patience > 0 && oldest != NULL && oldest->since + patience < due)
             due = oldest->since + patience;
     }
-    int64_t wait = due - nst_ticks();
+    int64_t wait = due - now;
+    nst_histogram_count(&l->tally.round, &nst_http_round_buckets, now - l->now);
     return wait <= 0 ? 0 : (int)((wait + 999) / 1000);
 }
 

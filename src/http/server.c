@@ -94,6 +94,33 @@ enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options
     return err;
 }
 
+const struct nst_buckets nst_http_round_buckets = {
+    13, { 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000 }
+};
+
+static void add_tally(struct nst_http_counts *out, const struct http_tally *t)
+{
+    /* What ends is read first: there is never more of it than of what began. */
+    out->closed += nst_counted(&t->closed);
+    out->ended += nst_counted(&t->ended);
+    out->accepted += nst_counted(&t->accepted);
+    out->turned_away += nst_counted(&t->turned_away);
+    out->begun += nst_counted(&t->begun);
+    out->cut += nst_counted(&t->cut);
+    out->bytes_in += nst_counted(&t->bytes_in);
+    out->bytes_out += nst_counted(&t->bytes_out);
+    for (unsigned e = 0; e < NST_ERR_COUNT; e++)
+        out->refused[e] += nst_counted(&t->refused[e]);
+    nst_histogram_add(&out->round, &t->round);
+}
+
+void nst_http_count(struct nst_http_counts *out, const struct nst_http *h)
+{
+    *out = (struct nst_http_counts){ 0 };
+    for (unsigned i = 0; i < h->options.loops; i++)
+        add_tally(out, &h->loop[i].tally);
+}
+
 unsigned nst_http_port(const struct nst_http *h)
 {
     return h->port;

@@ -19,9 +19,10 @@ struct slot {
 struct nst_cache {
     struct nst_arena *home, *arena; /* of the cache itself, and of what it holds */
     struct slot slot[SETS][WAYS];
-    uint64_t generation;    /* of the slots that count; the others are empty */
-    unsigned turn;          /* which way is pushed out next */
-    bool is_empty, is_over; /* over: takes nothing until it is dropped */
+    uint64_t generation;           /* of the slots that count; the others are empty */
+    unsigned turn;                 /* which way is pushed out next */
+    bool is_empty, is_over;        /* over: takes nothing until it is dropped */
+    struct nst_cache_tally *tally; /* NULL: nobody wants to know */
 };
 
 struct nst_cache *nst_cache_new(void)
@@ -96,7 +97,14 @@ const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
     if (c == NULL || key.p == NULL)
         return NULL;
     const struct slot *s = find(c, key, nst_str_hash(key));
+    if (c->tally != NULL)
+        nst_count(s != NULL ? &c->tally->hits : &c->tally->misses, 1);
     return s != NULL ? s->value : NULL;
+}
+
+void nst_cache_count_in(struct nst_cache *c, struct nst_cache_tally *tally)
+{
+    c->tally = tally;
 }
 
 void nst_cache_put_row(struct nst_cache *c, struct nst_str key, const struct nst_model *m,

@@ -105,6 +105,7 @@ struct nst_step {
 };
 
 struct nst_endpoint {
+    size_t number;                 /* its place among those of the registry */
     const struct nst_route *route;
     const struct nst_model *model; /* whose table the route stands in */
     struct nst_str path;           /* one alternative, as written */
@@ -438,13 +439,29 @@ void nst_say_when(struct nst_exchange *x, enum nst_err err);
 /* What is answered outside the faces; made in a. */
 #define NST_OPERATION_METHODS "GET, HEAD"
 #define NST_EVERY_METHOD      "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-struct nst_operations *nst_operations_new(struct nst_arena *a, const struct nst_server_options *o);
+struct nst_meter;
+struct nst_operations *nst_operations_new(struct nst_arena *a, const struct nst_server_options *o,
+                                          struct nst_meter *meter);
 
 /* The operation that a request is for; NULL: a face's.
  *   has_route  a face answers that path */
-const struct nst_operation *nst_operation_of(const struct nst_exchange *x, bool has_route);
+const struct nst_operation *nst_operation_of(const struct nst_operations *ops,
+                                             const struct nst_exchange *x, bool has_route);
 enum nst_http_next nst_operation_answer(const struct nst_operations *ops,
                                         const struct nst_operation *o, struct nst_exchange *x);
+
+/* Whether only staff may have the answer, where it is asked for beside the faces. */
+bool nst_operation_is_for_staff(const struct nst_operation *o, const struct nst_exchange *x);
+
+/* Operations are numbered from 0: the number of one, and its path; null beyond the last. */
+size_t nst_operation_number(const struct nst_operation *o);
+struct nst_str nst_operation_path(size_t number);
+
+/* The listener of metrics, on which nothing else is answered than what is for those who watch:
+ * start it at that address (as nst_http_options has it); stop it, NULL is none.
+ * Errors: those of nst_http_start. */
+NST_CHECKED enum nst_err nst_watch_start(struct nst_http **out, struct nst_str listen,
+                                         struct nst_operations *ops, struct nst_http_app *app);
 
 /* The start page of that registry, and the Content-Security-Policy that goes with it. In a. */
 struct nst_str nst_page_make(struct nst_arena *a, const struct nst_registry *reg,
@@ -467,6 +484,12 @@ enum nst_http_next nst_cors_answer(const struct nst_cors *c, struct nst_exchange
 
 /* Reset what an earlier run of the same request left behind. */
 void nst_req_rewind(struct nst_req *rq);
+
+/* Count from now on what is looked up, found and not found, in tally, which outlives the cache. */
+struct nst_cache_tally {
+    struct nst_counter hits, misses;
+};
+void nst_cache_count_in(struct nst_cache *c, struct nst_cache_tally *tally);
 
 /* True when the cache takes nothing more until it is dropped. */
 bool nst_cache_is_full(const struct nst_cache *c);

@@ -1,19 +1,29 @@
-/* What is answered outside the faces: whether the server lives and is ready, the
- * description of its API, the start page for browsers. The texts are made once, at the
- * start: answering them touches nothing. */
-#include "model.h"
+/* What is answered outside the faces: whether the server lives and is ready, how it
+ * goes, the description of its API, the start page for browsers. Most texts are made once, at
+ * the start: answering them touches nothing. What is for those who watch the server has a
+ * listener of its own, if one is set, and is then answered nowhere else. */
+#include "meter.h"
 
 #define OPENAPI_MAX ((size_t)16 << 20)
 
 struct nst_operations {
     struct nst_store *store;
+    struct nst_meter *meter;
+    bool has_listener; /* of metrics, which are told there alone then */
     struct nst_str openapi, health, page, page_policy;
+};
+
+enum audience {
+    FOR_ALL,
+    FOR_WATCHERS, /* on the listener of metrics, too */
+    FOR_STAFF,    /* there to all; elsewhere to staff, if there is no such listener */
+    FOR_BROWSERS  /* those who read HTML, and where no face has that path */
 };
 
 struct nst_operation {
     struct nst_str path;
     enum nst_http_next (*answer)(const struct nst_operations *ops, struct nst_exchange *x);
-    bool is_for_browsers; /* those who read HTML, and where no face has that path */
+    enum audience audience;
 };
 
 static enum nst_http_next answer_text(struct nst_exchange *x, unsigned status, struct nst_str body)
@@ -63,6 +73,31 @@ static enum nst_http_next answer_ready(const struct nst_operations *ops, struct 
     return NST_HTTP_LATER;
 }
 
+/* ---- How it goes ---- */
+
+/* Nothing can be asked for: a parameter that would be ignored is none. */
+static enum nst_http_next answer_metrics(const struct nst_operations *ops, struct nst_exchange *x)
+{
+    if (x->query.n > 0)
+        return answer_text(x, 400, NST_STR("{\"detail\":\"/metrics takes no parameters.\"}"));
+    nst_meter_answer(ops->meter, x);
+    return NST_HTTP_LATER;
+}
+
+static enum nst_http_next answer_history(const struct nst_operations *ops, struct nst_exchange *x)
+{
+    struct nst_span span;
+    struct nst_str fault = nst_span_read(&span, x->arena, x->query);
+    if (fault.p == NULL) {
+        nst_meter_answer_history(ops->meter, x, &span);
+        return NST_HTTP_LATER;
+    }
+    answer_text(x, 400, NST_STR("{\"detail\":"));
+    nst_json_put_str(&x->out, fault);
+    nst_put_char(&x->out, '}');
+    return NST_HTTP_ANSWERED;
+}
+
 /* ---- For browsers ---- */
 
 static enum nst_http_next answer_page(const struct nst_operations *ops, struct nst_exchange *x)
@@ -99,24 +134,48 @@ static bool is_reading(const struct nst_exchange *x)
 /* ---- Choosing ---- */
 
 static const struct nst_operation operations[] = {
-    { NST_STR_INIT("/healthz"), answer_health, false },
-    { NST_STR_INIT("/readyz"), answer_ready, false },
-    { NST_STR_INIT("/openapi.json"), answer_openapi, false },
-    { NST_STR_INIT("/favicon.ico"), answer_icon, false },
-    { NST_STR_INIT("*"), answer_star, false },
-    { NST_STR_INIT("/"), answer_page, true },
+    { NST_STR_INIT("/healthz"), answer_health, FOR_WATCHERS },
+    { NST_STR_INIT("/readyz"), answer_ready, FOR_WATCHERS },
+    { NST_STR_INIT("/metrics"), answer_metrics, FOR_STAFF },
+    { NST_STR_INIT("/metrics/history"), answer_history, FOR_STAFF },
+    { NST_STR_INIT("/openapi.json"), answer_openapi, FOR_ALL },
+    { NST_STR_INIT("/favicon.ico"), answer_icon, FOR_ALL },
+    { NST_STR_INIT("*"), answer_star, FOR_ALL },
+    { NST_STR_INIT("/"), answer_page, FOR_BROWSERS },
 };
 
-const struct nst_operation *nst_operation_of(const struct nst_exchange *x, bool has_route)
+static const struct nst_operation *operation_at(struct nst_str path)
 {
-    for (size_t i = 0; i < NST_COUNT(operations); i++) {
-        const struct nst_operation *o = &operations[i];
-        if (nst_str_eq(x->path, o->path))
-            return !o->is_for_browsers || (!has_route && is_reading(x) && nst_accepts_html(x))
-                       ? o
-                       : NULL;
-    }
+    for (size_t i = 0; i < NST_COUNT(operations); i++)
+        if (nst_str_eq(path, operations[i].path))
+            return &operations[i];
     return NULL;
+}
+
+const struct nst_operation *nst_operation_of(const struct nst_operations *ops,
+                                             const struct nst_exchange *x, bool has_route)
+{
+    const struct nst_operation *o = operation_at(x->path);
+    if (o == NULL || (o->audience == FOR_STAFF && ops->has_listener))
+        return NULL;
+    bool is_shown =
+        o->audience != FOR_BROWSERS || (!has_route && is_reading(x) && nst_accepts_html(x));
+    return is_shown ? o : NULL;
+}
+
+bool nst_operation_is_for_staff(const struct nst_operation *o, const struct nst_exchange *x)
+{
+    return o->audience == FOR_STAFF && is_reading(x);
+}
+
+size_t nst_operation_number(const struct nst_operation *o)
+{
+    return (size_t)(o - operations);
+}
+
+struct nst_str nst_operation_path(size_t number)
+{
+    return number < NST_COUNT(operations) ? operations[number].path : (struct nst_str){ 0 };
 }
 
 enum nst_http_next nst_operation_answer(const struct nst_operations *ops,
@@ -126,6 +185,60 @@ enum nst_http_next nst_operation_answer(const struct nst_operations *ops,
         return o->answer(ops, x);
     nst_http_add_header(x, "Allow", NST_STR(NST_OPERATION_METHODS));
     return answer_text(x, 405, NST_STR("{\"detail\":\"Method not allowed.\"}"));
+}
+
+/* ---- The listener of metrics ---- */
+
+#define WATCHERS     16 /* connections: a scraper that never reads keeps one of them for a while */
+#define WATCH_IDLE   10 /* seconds until that one is closed */
+#define WATCH_HEADER 4096
+
+static size_t watch_body_limit(struct nst_exchange *x)
+{
+    (void)x;
+    return 0;
+}
+
+static enum nst_http_next watch_handle(struct nst_exchange *x)
+{
+    const struct nst_operations *ops = nst_http_loop_state(x);
+    const struct nst_operation *o = operation_at(x->path);
+    if (o != NULL && (o->audience == FOR_WATCHERS || o->audience == FOR_STAFF))
+        return nst_operation_answer(ops, o, x);
+    return answer_text(x, 404,
+                       NST_STR("{\"detail\":\"Not found. Here are /metrics, /metrics/history, "
+                               "/healthz and /readyz.\"}"));
+}
+
+static void watch_error(struct nst_exchange *x, enum nst_err err, const char *detail)
+{
+    x->out.n = 0;
+    answer_text(x, nst_err_status(err), NST_STR("{\"detail\":"));
+    nst_json_put_str(&x->out, nst_str_z(detail != NULL ? detail : nst_err_message(err)));
+    nst_put_char(&x->out, '}');
+}
+
+static void *watch_state(void *context)
+{
+    return context;
+}
+
+enum nst_err nst_watch_start(struct nst_http **out, struct nst_str listen,
+                             struct nst_operations *ops, struct nst_http_app *app)
+{
+    const struct nst_http_options o = { .listen = listen,
+                                        .loops = 1,
+                                        .connections = WATCHERS,
+                                        .header_bytes = WATCH_HEADER,
+                                        .idle_seconds = WATCH_IDLE,
+                                        .request_seconds = WATCH_IDLE,
+                                        .drain_seconds = 1 };
+    *app = (struct nst_http_app){ .body_limit = watch_body_limit,
+                                  .handle = watch_handle,
+                                  .error = watch_error,
+                                  .loop_start = watch_state,
+                                  .context = ops };
+    return nst_http_start(out, &o, app);
 }
 
 /* ---- At the start ---- */
@@ -151,11 +264,14 @@ static void put_health(struct nst_buf *out, const struct nst_server_options *o)
                      "\"description\":\"/openapi.json\"}}");
 }
 
-struct nst_operations *nst_operations_new(struct nst_arena *a, const struct nst_server_options *o)
+struct nst_operations *nst_operations_new(struct nst_arena *a, const struct nst_server_options *o,
+                                          struct nst_meter *meter)
 {
     struct nst_operations *ops = NST_NEW(a, struct nst_operations);
     struct nst_buf b;
     ops->store = o->store;
+    ops->meter = meter;
+    ops->has_listener = o->metrics_listen.n > 0;
     nst_buf_init(&b, a, OPENAPI_MAX);
     nst_openapi(&b, o->registry);
     ops->openapi = nst_buf_str(&b);

@@ -134,6 +134,7 @@ static void keep(struct nst_registry *reg, struct nst_endpoint *e)
         NST_NEW_ARRAY(reg->arena, struct nst_endpoint *, reg->endpoints + 1);
     for (size_t i = 0; i < reg->endpoints; i++)
         all[i] = reg->endpoint[i];
+    e->number = reg->endpoints;
     all[reg->endpoints++] = e;
     reg->endpoint = all;
 }

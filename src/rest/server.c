@@ -1,7 +1,7 @@
 /* The server: an exchange becomes a request of a face and runs where the store
  * wants it: reads inline on the loop (SQLite), everything else on the store's
  * threads. */
-#include "model.h"
+#include "meter.h"
 
 #include "nestor/base/log.h"
 
@@ -19,10 +19,15 @@ struct nst_server {
     struct nst_operations *operations;
     struct nst_cors *cors; /* NULL: only scripts of this origin see answers */
     struct nst_places *places;
+    struct nst_traffic *traffic;
+    struct nst_meter *meter;
+    struct nst_http_app watch_app; /* of the listener of metrics */
+    struct nst_http *watch;        /* NULL: there is none */
 };
 
 /* What a loop owns. */
 struct loop {
+    struct nst_loop_traffic *traffic; /* the server's */
     struct nst_server *server;
     struct nst_db *reader; /* NULL where reads do not run inline */
     struct nst_cache *cache;
@@ -98,7 +103,7 @@ static void make_request(struct nst_exchange *x)
     x->app = job;
     if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)
         job->rq.endpoint = NULL;
-    job->operation = nst_operation_of(x, job->rq.endpoint != NULL);
+    job->operation = nst_operation_of(s->operations, x, job->rq.endpoint != NULL);
     if (job->operation != NULL)
         job->rq.face = NULL;
 }
@@ -343,6 +348,60 @@ static enum nst_http_next run_inline(struct job *job, struct loop *loop)
     return NST_HTTP_ANSWERED;
 }
 
+/* ---- What is for staff, outside of the faces ---- */
+
+/* Whose callers they are: those of the root face, else of the first that has some. */
+static const struct nst_face *staff_face(const struct nst_server *s)
+{
+    const struct nst_registry *reg = s->options.registry;
+    if (s->options.root != NULL && s->options.root->authenticate != NULL)
+        return s->options.root;
+    for (size_t i = 0; i < reg->faces; i++)
+        if (reg->face[i]->mount != NULL && reg->face[i]->authenticate != NULL)
+            return reg->face[i];
+    return NULL;
+}
+
+/* In a read: know the caller, and refuse in the words of the face. */
+static enum nst_err know_staff(struct nst_db *db, void *arg)
+{
+    struct job *job = arg;
+    struct nst_req rq = job->rq;
+    rq.face = staff_face(job->server);
+    rq.db = db;
+    rq.now = nst_now();
+    nst_arena_rewind(rq.arena, job->mark);
+    nst_req_rewind(&rq);
+    enum nst_err e = nst_phase_authenticate(&rq);
+    if (e == NST_OK && rq.x->status == 0)
+        e = nst_is_staff(&rq);
+    job->rq.caller = rq.caller;
+    if (e != NST_OK && e != NST_E_RETRY)
+        nst_fail_as_face(&rq, e);
+    return e;
+}
+
+static void after_staff(enum nst_err err, void *arg)
+{
+    struct job *job = arg;
+    struct nst_exchange *x = job->rq.x;
+    if (err != NST_OK || x->status != 0)
+        finish(err, job);
+    else if (nst_operation_answer(job->server->operations, job->operation, x) == NST_HTTP_ANSWERED)
+        nst_http_resume(x);
+}
+
+static enum nst_http_next ask_staff(struct job *job)
+{
+    if (staff_face(job->server) == NULL) { /* of nobody is it known that they are */
+        fail_plainly(job->rq.x, NST_E_FORBIDDEN);
+        return NST_HTTP_ANSWERED;
+    }
+    job->mark = nst_arena_mark(job->rq.arena);
+    nst_store_submit(job->server->options.store, NST_MODE_READ, know_staff, after_staff, job);
+    return NST_HTTP_LATER;
+}
+
 static enum nst_http_next redirect_to_slash(struct nst_exchange *x)
 {
     const struct job *job = x->app;
@@ -469,6 +528,8 @@ static enum nst_http_next handle(struct nst_exchange *x)
     struct job *job = x->app;
     if (nst_cors_is_preflight(job->server->cors, x))
         return nst_cors_answer(job->server->cors, x, methods_of(job));
+    if (job->operation != NULL && nst_operation_is_for_staff(job->operation, x))
+        return ask_staff(job);
     if (job->operation != NULL)
         return nst_operation_answer(job->server->operations, job->operation, x);
     if (job->rq.face == NULL) {
@@ -491,6 +552,21 @@ static enum nst_http_next handle(struct nst_exchange *x)
     return NST_HTTP_LATER;
 }
 
+static void finished(struct nst_exchange *x)
+{
+    const struct loop *loop = nst_http_loop_state(x);
+    const struct job *job = x->app;
+    if (job == NULL || x->status == 0) /* its client went before there was an answer */
+        return;
+    const struct nst_answered a = { .endpoint = job->rq.endpoint,
+                                    .operation = job->operation,
+                                    .face = job->rq.face,
+                                    .method = job->rq.method,
+                                    .status = x->status,
+                                    .took = nst_ticks() - x->started };
+    nst_traffic_count(loop->traffic, &a);
+}
+
 /* ---- Loops ---- */
 
 static void *loop_start(void *context)
@@ -501,6 +577,7 @@ static void *loop_start(void *context)
         abort();
     loop->server = s;
     loop->cache = nst_cache_new();
+    loop->traffic = nst_traffic_enter(s->traffic, loop->cache);
     if (nst_store_reads_inline(s->options.store) &&
         nst_reader_open(&loop->reader, s->options.store) != NST_OK)
         abort();
@@ -523,8 +600,11 @@ static void tick_end(void *state)
         nst_reader_leave(loop->reader);
 }
 
+/* Nobody may wait for an answer of it any more. */
 static void free_server(struct nst_server *s)
 {
+    nst_meter_stop(s->meter);
+    nst_traffic_free(s->traffic);
     nst_places_free(s->places);
     nst_arena_free(s->arena);
 }
@@ -539,6 +619,25 @@ static enum nst_err check_origins(struct nst_str origins)
     return NST_E_INVALID;
 }
 
+/* The listener of metrics comes second: what systemd hands over is for the faces. */
+static enum nst_err start_listening(struct nst_server *s)
+{
+    const struct nst_server_options *o = &s->options;
+    NST_TRY(nst_http_start(&s->http, &o->http, &s->app));
+    enum nst_err e = o->metrics_listen.n > 0 ? nst_watch_start(&s->watch, o->metrics_listen,
+                                                               s->operations, &s->watch_app)
+                                             : NST_OK;
+    if (e != NST_OK) {
+        nst_http_stop(s->http);
+        return e;
+    }
+    nst_meter_watch(s->meter, s->http);
+    if (s->watch != NULL)
+        nst_log(NST_LOG_INFO, "metrics are told", NST_LOG_STR("address", o->metrics_listen),
+                NST_LOG_INT("port", nst_http_port(s->watch)));
+    return NST_OK;
+}
+
 enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_options *o)
 {
     if (sodium_init() < 0)
@@ -550,7 +649,13 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     s->arena = arena;
     s->options = *o;
     s->options.registry->spool = o->spool.n > 0 ? o->spool : NST_STR("/tmp");
-    s->operations = nst_operations_new(arena, o);
+    s->traffic = nst_traffic_new(o->registry);
+    s->meter = nst_meter_start(&(struct nst_meter_options){ .store = o->store,
+                                                            .registry = o->registry,
+                                                            .traffic = s->traffic,
+                                                            .sources = o->metrics,
+                                                            .history = o->history });
+    s->operations = nst_operations_new(arena, o, s->meter);
     s->places = nst_places_new(arena);
     s->cors = nst_cors_new(arena, o->cors_origins, o->registry);
     s->app = (struct nst_http_app){
@@ -559,18 +664,18 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
         .handle = handle,
         .error = http_error,
         .headers = headers,
+        .finished = finished,
         .loop_start = loop_start,
         .loop_stop = loop_stop,
         .tick_end = tick_end,
         .context = s,
     };
-    enum nst_err e = nst_http_start(&s->http, &s->options.http, &s->app);
-    if (e != NST_OK) {
+    enum nst_err e = start_listening(s);
+    if (e == NST_OK)
+        *out = s;
+    else
         free_server(s);
-        return e;
-    }
-    *out = s;
-    return NST_OK;
+    return e;
 }
 
 unsigned nst_server_port(const struct nst_server *s)
@@ -580,6 +685,9 @@ unsigned nst_server_port(const struct nst_server *s)
 
 void nst_server_stop(struct nst_server *s)
 {
+    nst_meter_watch(s->meter, NULL);
     nst_http_stop(s->http);
+    if (s->watch != NULL)
+        nst_http_stop(s->watch);
     free_server(s);
 }

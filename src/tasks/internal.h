@@ -115,6 +115,12 @@ struct nst_workers {
     bool is_untidy; /* there may be files of tasks that are over */
 };
 
+/* The kinds that the workers of this process know, NULL-terminated; an empty list without workers. */
+const struct nst_task_kind *const *nst_worker_kinds(void);
+
+/* Count a task that has ended here (metrics.c). Any thread. */
+void nst_task_ended(const struct nst_task_kind *kind, bool is_good);
+
 /* Whether nst_workers_stop was called. */
 bool nst_workers_are_stopping(struct nst_workers *w);
 

@@ -121,11 +121,6 @@ bool nst_task_is_cut(const struct nst_task *t);
  * nst_query. */
 NST_CHECKED enum nst_err nst_task_hold(const struct nst_task *t, struct nst_db *db);
 
-/* A condition that is waited for on the monotonic clock, and a moment from now on that, for
- * pthread_cond_timedwait. */
-void nst_cond_init(pthread_cond_t *c);
-struct timespec nst_in_time(int64_t time);
-
 /* ---- Files that are kept ---- */
 
 /* Files in the folder of the workers that outlive their tasks. */
@@ -159,6 +154,9 @@ struct nst_worker_options {
      * May block on the store; what goes wrong is logged there. NULL: there are none. */
     void (*tend)(struct nst_store *store);
 };
+
+/* Tasks that wait, run and have ended, for struct nst_server_options: while workers are there. */
+extern const struct nst_metric_source nst_task_metrics;
 
 struct nst_workers;
 

@@ -44,28 +44,6 @@ static uint64_t wakes_of(struct nst_workers *w)
     return wakes;
 }
 
-void nst_cond_init(pthread_cond_t *c)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(c, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
-struct timespec nst_in_time(int64_t time)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(time / NST_SECOND);
-    until.tv_nsec += (long)(time % NST_SECOND * 1000);
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    return until;
-}
-
 /* Until that time is over, the workers are stopped, or (is_idle) somebody asks for a task. */
 static void rest(struct nst_workers *w, int64_t time, bool is_idle, uint64_t wakes)
 {
@@ -303,6 +281,8 @@ static void run_task(struct nst_slot *s)
     bool is_cut = nst_workers_are_stopping(s->workers) || is_unknown(e);
     if (e != NST_OK && e != NST_E_PRECONDITION && !is_cut)
         fail(s, s->trial.error.p != NULL ? s->trial.error : nst_str_z(nst_err_message(e)));
+    if (s->task.is_over)
+        nst_task_ended(s->task.kind, s->task.error.p == NULL);
     let_go(s, is_cut && !s->task.is_over);
 }
 
@@ -448,6 +428,12 @@ void nst_workers_stop(struct nst_workers *w)
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->lock);
     nst_arena_free(w->arena);
+}
+
+const struct nst_task_kind *const *nst_worker_kinds(void)
+{
+    static const struct nst_task_kind *const none[] = { NULL };
+    return running != NULL ? running->options.kinds : none;
 }
 
 struct nst_str nst_worker_host(void)

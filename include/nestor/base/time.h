@@ -7,6 +7,9 @@
 
 #include "nestor/base/buf.h"
 
+#include <pthread.h>
+#include <time.h>
+
 #define NST_SECOND INT64_C(1000000)
 
 enum nst_time_style {
@@ -20,6 +23,11 @@ int64_t nst_now(void);
 
 /* A clock that never goes back, in microseconds; only differences mean anything. */
 int64_t nst_ticks(void);
+
+/* A condition that is waited for on that clock, and a moment `time` microseconds from now on it,
+ * for pthread_cond_timedwait. */
+void nst_cond_init(pthread_cond_t *c);
+struct timespec nst_in_time(int64_t time);
 
 /* Append time t (years 0 to 9999) in the given style. */
 void nst_put_time(struct nst_buf *b, int64_t t, enum nst_time_style style);

@@ -271,4 +271,7 @@ extern const struct nst_task_kind *const ocl_subscription_kinds[];
 
 extern const struct nst_resource ocl_subscription;
 
+/* How old copies are, for struct nst_server_options. */
+extern const struct nst_metric_source ocl_subscription_metrics;
+
 #endif
