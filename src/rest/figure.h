@@ -47,7 +47,7 @@ struct nst_history;
 struct nst_history *nst_history_open(struct nst_str path);
 void nst_history_close(struct nst_history *h);
 
-/* Keep a sample of that time (microseconds); the ring of the longer steps is kept from those of the
+/* Keep a sample of that time (microseconds), unless there is one of the same step; the ring of the longer steps is kept from those of the
  * shorter. What cannot be written is logged once, until it can be again. Blocks on the disk. */
 void nst_history_add(struct nst_history *h, int64_t at, const double value[NST_FIGURES]);
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,6 +37,7 @@ static const struct {
 };
 
 struct nst_history {
+    struct nst_arena *home;
     int fd;
     bool is_failing; /* the last write was no good */
 };
@@ -124,23 +124,20 @@ static bool prepare(int fd, struct nst_str path)
 
 struct nst_history *nst_history_open(struct nst_str path)
 {
-    char name[4096];
-    if (path.n >= sizeof(name))
-        return NULL;
-    memcpy(name, path.p, path.n);
-    name[path.n] = '\0';
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct nst_arena *home = nst_arena_new(1024);
+    int fd = open(nst_str_to_z(home, path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                  0600);
     if (fd < 0 || !prepare(fd, path)) {
         nst_log(NST_LOG_WARN, "no samples are kept", NST_LOG_STR("file", path),
                 NST_LOG_STR("reason", nst_str_z(errno == EWOULDBLOCK ? "another server keeps them"
                                                                      : strerrordesc_np(errno))));
         if (fd >= 0)
             close(fd);
+        nst_arena_free(home);
         return NULL;
     }
-    struct nst_history *h = calloc(1, sizeof(*h));
-    if (h == NULL)
-        abort();
+    struct nst_history *h = NST_NEW(home, struct nst_history);
+    h->home = home;
     h->fd = fd;
     return h;
 }
@@ -150,7 +147,7 @@ void nst_history_close(struct nst_history *h)
     if (h == NULL)
         return;
     close(h->fd);
-    free(h);
+    nst_arena_free(h->home);
 }
 
 /* ---- Keeping ---- */
@@ -219,6 +216,9 @@ void nst_history_add(struct nst_history *h, int64_t at, const double value[NST_F
     if (h == NULL)
         return;
     s.at -= s.at % NST_HISTORY_STEP;
+    read_slots(fine, 1, h, 0, s.at);
+    if (fine[0].at != 0) /* of before a restart, or a clock that was set back: it knew rates */
+        return;
     memcpy(s.value, value, sizeof(s.value));
     write_slot(h, 0, &s);
     int64_t begin = s.at - s.at % NST_HISTORY_COARSE;
@@ -250,7 +250,7 @@ struct nst_str nst_span_read(struct nst_span *out, struct nst_arena *a, struct n
         struct nst_str value = nst_str_cut(&query, '&');
         struct nst_str name = nst_str_cut(&value, '=');
         int64_t number = -1;
-        if (name.n == 0 && value.n == 0)
+        if (name.n == 0 && value.p == NULL)
             continue;
         if (value.p == NULL || !nst_str_int(&number, value) || !read_name(out, name, number))
             return nst_strf(a,
@@ -288,9 +288,8 @@ void nst_history_put(struct nst_buf *out, const struct nst_history *h, int64_t n
     int64_t to = now / NST_SECOND - now / NST_SECOND % span->step, count = span->last / span->step;
     count = count < 1 ? 1 : count > ring[r].slots ? ring[r].slots : count;
     int64_t from = to - (count - 1) * span->step;
-    struct slot *s = calloc((size_t)count, sizeof(*s));
-    if (s == NULL)
-        abort();
+    struct nst_arena *scratch = nst_arena_new(1024);
+    struct slot *s = NST_NEW_ARRAY(scratch, struct slot, (size_t)count);
     if (h != NULL)
         read_slots(s, (unsigned)count, h, r, from);
     nst_putf(out, "{\"kept\":%s,\"step\":%lld,\"from\":\"", h != NULL ? "true" : "false",
@@ -302,5 +301,5 @@ void nst_history_put(struct nst_buf *out, const struct nst_history *h, int64_t n
     for (unsigned i = 0; i < NST_FIGURES; i++)
         put_series(out, i, s, (unsigned)count);
     nst_put_lit(out, "]}");
-    free(s);
+    nst_arena_free(scratch);
 }

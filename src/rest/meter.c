@@ -31,6 +31,7 @@ struct probe {
 };
 
 struct nst_meter {
+    struct nst_arena *home; /* of the meter itself */
     struct nst_meter_options options;
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
@@ -43,7 +44,9 @@ struct nst_meter {
     struct nst_arena *arena; /* of one gathering */
     struct nst_history *history;
     struct nst_reading before;
-    int64_t started, sampled_at; /* since 1970; ticks, 0: not yet */
+    int64_t gathered_at; /* since 1970, as what follows */
+    int64_t started;     /* since 1970 */
+    int64_t sampled_for; /* the ten seconds of the last sample, counted from 1970; 0: none yet */
 };
 
 /* ---- Asking the database ---- */
@@ -105,6 +108,7 @@ static struct nst_str gather(struct nst_meter *m)
 {
     struct nst_buf text;
     int64_t since = nst_ticks();
+    m->gathered_at = nst_now();
     nst_arena_reset(m->arena);
     nst_buf_init(&text, m->arena, TEXT_MAX);
     struct nst_telling t = { .store = m->options.store,
@@ -129,10 +133,10 @@ static void keep_sample(struct nst_meter *m, struct nst_str text)
     double value[NST_FIGURES];
     struct nst_reading now = { .at = nst_ticks() };
     nst_reading_take(&now, text);
-    nst_figures_make(value, &now, m->sampled_at != 0 ? &m->before : NULL);
-    nst_history_add(m->history, nst_now(), value);
+    nst_figures_make(value, &now, m->sampled_for != 0 ? &m->before : NULL);
+    nst_history_add(m->history, m->gathered_at, value);
     m->before = now;
-    m->sampled_at = now.at;
+    m->sampled_for = m->gathered_at / SAMPLE_TIME;
 }
 
 static void answer(struct nst_meter *m, const struct waiting *w, struct nst_str text)
@@ -152,14 +156,14 @@ static void answer(struct nst_meter *m, const struct waiting *w, struct nst_str 
 
 static bool is_sample_due(const struct nst_meter *m)
 {
-    return m->history != NULL && nst_ticks() - m->sampled_at >= SAMPLE_TIME;
+    return m->history != NULL && nst_now() / SAMPLE_TIME != m->sampled_for;
 }
 
 /* Wait for somebody, or for the time of a sample. Returns who waits, at most all there are. */
 static struct waiting *wait_for_work(struct nst_meter *m, bool *is_over)
 {
-    int64_t left = m->history != NULL ? SAMPLE_TIME - (nst_ticks() - m->sampled_at) : 0;
-    const struct timespec until = nst_in_time(left > 0 ? left : 0);
+    int64_t left = is_sample_due(m) ? 0 : SAMPLE_TIME - nst_now() % SAMPLE_TIME;
+    const struct timespec until = nst_in_time(left);
     int error = 0;
     pthread_mutex_lock(&m->lock);
     while (m->first == NULL && !m->is_stopping && error == 0) {
@@ -236,9 +240,9 @@ void nst_meter_watch(struct nst_meter *m, const struct nst_http *h)
 
 struct nst_meter *nst_meter_start(const struct nst_meter_options *o)
 {
-    struct nst_meter *m = calloc(1, sizeof(*m));
-    if (m == NULL)
-        abort();
+    struct nst_arena *home = nst_arena_new(ARENA_FIRST);
+    struct nst_meter *m = NST_NEW(home, struct nst_meter);
+    m->home = home;
     m->options = *o;
     m->last = &m->first;
     m->probe = (struct probe){ .meter = m, .arena = nst_arena_new(ARENA_FIRST) };
@@ -270,5 +274,5 @@ void nst_meter_stop(struct nst_meter *m)
     pthread_cond_destroy(&m->changed);
     pthread_mutex_destroy(&m->watching);
     pthread_mutex_destroy(&m->lock);
-    free(m);
+    nst_arena_free(m->home);
 }

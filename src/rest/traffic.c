@@ -4,9 +4,10 @@
  * program has compiled them, never paths as they came: their number is known. */
 #include "meter.h"
 
-#include <stdlib.h>
+#include <stdatomic.h>
 
-#define LOOPS_MAX 256
+#define LOOPS_MAX   256
+#define ARENA_FIRST 16384
 
 /* The statuses that this program answers with; any other is the last. */
 static const unsigned short statuses[] = { 200, 201, 202, 204, 206, 301, 302, 303, 304,
@@ -67,6 +68,7 @@ struct route_counts {
 
 /* Slots: the endpoints, the operations, one for all that has no route. */
 struct nst_loop_traffic {
+    struct nst_arena *arena; /* of its own, so that it is far from those of others */
     struct nst_traffic *all;
     _Atomic(struct route_counts *) *route;
     struct nst_histogram (*took)[METHODS]; /* one a face, one more for operations */
@@ -74,19 +76,12 @@ struct nst_loop_traffic {
 };
 
 struct nst_traffic {
+    struct nst_arena *arena;
     const struct nst_registry *registry;
     size_t operations;
     atomic_uint loops;
     _Atomic(struct nst_loop_traffic *) loop[LOOPS_MAX];
 };
-
-static void *zeroed(size_t n, size_t size)
-{
-    void *p = calloc(n, size);
-    if (p == NULL)
-        abort();
-    return p;
-}
 
 static size_t slots_of(const struct nst_traffic *t)
 {
@@ -95,7 +90,9 @@ static size_t slots_of(const struct nst_traffic *t)
 
 struct nst_traffic *nst_traffic_new(const struct nst_registry *reg)
 {
-    struct nst_traffic *t = zeroed(1, sizeof(*t));
+    struct nst_arena *a = nst_arena_new(ARENA_FIRST);
+    struct nst_traffic *t = NST_NEW(a, struct nst_traffic);
+    t->arena = a;
     t->registry = reg;
     while (nst_operation_path(t->operations).p != NULL)
         t->operations++;
@@ -104,23 +101,19 @@ struct nst_traffic *nst_traffic_new(const struct nst_registry *reg)
 
 void nst_traffic_free(struct nst_traffic *t)
 {
-    for (unsigned i = 0; i < t->loops; i++) {
-        struct nst_loop_traffic *l = t->loop[i];
-        for (size_t k = 0; k < slots_of(t); k++)
-            free(l->route[k]);
-        free(l->route);
-        free(l->took);
-        free(l);
-    }
-    free(t);
+    for (unsigned i = 0; i < t->loops; i++)
+        nst_arena_free(t->loop[i]->arena);
+    nst_arena_free(t->arena);
 }
 
 struct nst_loop_traffic *nst_traffic_enter(struct nst_traffic *t, struct nst_cache *cache)
 {
-    struct nst_loop_traffic *l = zeroed(1, sizeof(*l));
+    struct nst_arena *a = nst_arena_new(ARENA_FIRST);
+    struct nst_loop_traffic *l = NST_NEW(a, struct nst_loop_traffic);
+    l->arena = a;
     l->all = t;
-    l->route = zeroed(slots_of(t), sizeof(*l->route));
-    l->took = zeroed(t->registry->faces + 1, sizeof(*l->took));
+    l->route = nst_alloc(a, slots_of(t) * sizeof(*l->route));
+    l->took = nst_alloc(a, (t->registry->faces + 1) * sizeof(*l->took));
     nst_cache_count_in(cache, &l->cache);
     t->loop[atomic_fetch_add(&t->loops, 1)] = l;
     return l;
@@ -149,7 +142,7 @@ void nst_traffic_count(struct nst_loop_traffic *l, const struct nst_answered *a)
     _Atomic(struct route_counts *) *at = &l->route[slot_of(l->all, a)];
     struct route_counts *counts = atomic_load_explicit(at, memory_order_relaxed);
     if (counts == NULL) {
-        counts = zeroed(1, sizeof(*counts));
+        counts = NST_NEW(l->arena, struct route_counts);
         atomic_store_explicit(at, counts, memory_order_release);
     }
     nst_count(&counts->n[a->method][status_slot(a->status)], 1);

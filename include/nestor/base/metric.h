@@ -8,25 +8,23 @@
 
 #include "nestor/base/buf.h"
 
-#include <stdatomic.h>
-
 #define NST_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define NST_BUCKETS_MAX  20
 
-/* Only grows. Any thread; cheapest where one thread writes. */
+/* Only grows, through nst_count. Any thread; cheapest where one thread writes. */
 struct nst_counter {
-    _Atomic uint64_t n;
+    uint64_t n;
 };
 
 static inline void nst_count(struct nst_counter *c, uint64_t more)
 {
-    atomic_fetch_add_explicit(&c->n, more, memory_order_relaxed);
+    __atomic_fetch_add(&c->n, more, __ATOMIC_RELAXED);
 }
 
 /* What a counter has come to: of several, each is read at its own moment. */
 static inline int64_t nst_counted(const struct nst_counter *c)
 {
-    return (int64_t)atomic_load_explicit(&c->n, memory_order_relaxed);
+    return (int64_t)__atomic_load_n(&c->n, __ATOMIC_RELAXED);
 }
 
 /* Upper bounds of a histogram's buckets, in the unit that is counted, upwards; above the last
