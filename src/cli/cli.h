@@ -26,7 +26,7 @@ extern const char cli_commit[];
 
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
-    cli_openapi, cli_doctor, cli_verify, cli_subscribe;
+    cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top;
 
 /* Of `count` names, each `stride` bytes after the one before, the one that was probably
  * meant by word; NULL when none is near. */
@@ -98,6 +98,10 @@ int cli_options_before_verb(int argc, char **argv);
 /* Parse argv of a verb; answers --help. Returns false when the verb is to end
  * with o->status. o->arena is to be freed by the caller in any case. */
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv);
+
+/* Read a time as --every has it: "90s", "15m", "2h", "1d"; "never" is 0. In microseconds.
+ * Returns false for anything else, out unset or 0. */
+bool cli_every_read(int64_t *out, const char *text);
 
 /* Print "nestor VERB: ..." to standard error and return EXIT_FAILED. */
 int cli_fail(const struct cli_verb *verb, const char *format, ...)

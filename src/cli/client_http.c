@@ -16,6 +16,7 @@
 struct cli_http {
     CURL *curl;
     struct nst_str server, credentials;
+    const char *socket; /* NULL: none */
     struct nst_buf answer;
     CURLcode outcome; /* of the last try */
     curl_off_t wait;  /* seconds that the last answer asked to wait; 0: it did not */
@@ -57,6 +58,9 @@ static long try(struct cli_http *c, struct nst_arena *a, const struct cli_reques
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, r->method);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+    if (c->socket != NULL)
+        curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)r->seconds);
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
@@ -77,7 +81,7 @@ struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
     for (unsigned i = 0; i < TRIES; i++) {
         status = try(c, a, request);
         bool may_pass = status == 0 || status == 503 || status == 429;
-        if (!may_pass || cli_is_stopped() || i + 1 == TRIES)
+        if (!may_pass || request->seconds > 0 || cli_is_stopped() || i + 1 == TRIES)
             break;
         /* What the server asks for, else twice as long each time. */
         curl_off_t wait = c->wait > 0 ? c->wait : (curl_off_t)1 << i;
@@ -129,6 +133,10 @@ struct cli_http *cli_http_new(struct nst_arena *a, const char *server)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     c->curl = curl_easy_init();
     c->server = nst_str_z(server);
+    if (nst_str_starts(c->server, NST_STR("unix:"))) {
+        c->socket = server + strlen("unix:");
+        c->server = NST_STR("http://localhost");
+    }
     while (nst_str_ends(c->server, NST_STR("/")))
         c->server.n--;
     return c;

@@ -16,6 +16,7 @@ struct cli_request {
     const char *type;    /* of the body */
     struct nst_str body; /* null: none */
     bool is_anonymous;   /* the credentials are left out */
+    unsigned seconds;    /* sent once, and given up after so long; 0: sent again, see below */
 };
 
 /* status 0: none came. */
@@ -24,7 +25,7 @@ struct cli_answer {
     struct nst_str body;
 };
 
-/* Make a client of the server at that address; it lives in a and is to be freed. */
+/* Make a client of the server at that address, or on that socket (unix:PATH); it lives in a and is to be freed. */
 struct cli_http *cli_http_new(struct nst_arena *a, const char *server);
 
 /* Release a client; NULL is allowed. */

@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 static const struct cli_verb *const verbs[] = {
-    &cli_serve,   &cli_init,        &cli_load,   &cli_dump,   &cli_import,    &cli_export_verb,
-    &cli_enroll,  &cli_enrollments, &cli_user,   &cli_token,  &cli_client,    &cli_config,
-    &cli_migrate, &cli_openapi,     &cli_doctor, &cli_verify, &cli_subscribe, NULL,
+    &cli_serve,       &cli_init,      &cli_load,        &cli_dump,    &cli_import,
+    &cli_export_verb, &cli_enroll,    &cli_enrollments, &cli_user,    &cli_token,
+    &cli_client,      &cli_config,    &cli_migrate,     &cli_openapi, &cli_doctor,
+    &cli_verify,      &cli_subscribe, &cli_top,         NULL,
 };
 
 static int help(FILE *out)

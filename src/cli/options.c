@@ -74,7 +74,7 @@ static const struct option options[] = {
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
     OPTION("--as", "OWNER", as, "who is to have the copy: --as /orgs/Clinic/"),
     OPTION("--every", "TIME", every, "how often, as 90s, 15m, 2h, 1d or never: --every 15m"),
-    SWITCH("--once", once, "now, whatever its interval"),
+    SWITCH("--once", once, "once and now, whatever the interval"),
     SWITCH("--list", list, "show them"),
     SWITCH("--remove", remove, "end it"),
     SWITCH("--moved", moved, "the copy that is here is of this address from now on"),

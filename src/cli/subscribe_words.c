@@ -10,8 +10,7 @@ static const struct unit {
     int64_t seconds;
 } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
 
-/* "15m"; "never" is 0. */
-static bool read_every(int64_t *out, const char *text)
+bool cli_every_read(int64_t *out, const char *text)
 {
     struct nst_str given = nst_str_z(text);
     int64_t number = 0;
@@ -73,7 +72,7 @@ const char *cli_subscribe_fault(struct cli_subscribing *g)
                                   : "an address is needed, like https://host/orgs/WHO/sources/ICD/";
     if (o->list)
         return "--list shows all of them: it wants no address";
-    if (!read_every(&g->given.every, every))
+    if (!cli_every_read(&g->given.every, every))
         return "--every wants a time from 1s to 366d, such as 90s, 15m, 2h or 1d, or never";
     const char *fault = ocl_subscription_read(&g->given, o->arena, nst_str_z(o->rest[0]));
     if (fault == NULL && o->as != NULL && !read_owner(&g->given.owner_url, o->arena, o->as))

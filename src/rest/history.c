@@ -264,7 +264,7 @@ struct nst_str nst_span_read(struct nst_span *out, struct nst_arena *a, struct n
 static void put_value(struct nst_buf *out, double v)
 {
     if (isfinite(v))
-        nst_putf(out, "%.6g", v);
+        nst_putf(out, "%.9g", v);
     else
         nst_put_lit(out, "null");
 }

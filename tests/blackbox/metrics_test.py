@@ -7,6 +7,7 @@ Usage: metrics_test.py --nestor PATH. Ends with the totals.
 # rows: G162
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -415,6 +416,107 @@ def no_place_for_them(site):
         assert history(watch_port(server))[1]["kept"] is False
 
 
+# ---- nestor top ----
+
+FIGURES = ["requests", "errors", "latency_p50", "latency_p99", "connections", "writes_waiting",
+           "database", "log", "resident", "cpu", "tasks_waiting", "subscriptions_late"]
+
+
+def top_says(site, words, status, *texts):
+    p = site.run("top", *words, where=False)
+    assert p.returncode == status, (words, p.returncode, p.stdout, p.stderr)
+    for text in texts:
+        assert text in p.stdout + p.stderr, (text, p.stdout, p.stderr)
+    return p.stdout
+
+
+def top_shows(site, server, port):
+    """A line or an object, from either listener; requests between its two looks are counted."""
+    there = f"http://127.0.0.1:{port}"
+    line = top_says(site, [there, "--once"], 0, *(f"  {name}=" for name in FIGURES))
+    assert len(line.splitlines()) == 1, line
+    p = subprocess.Popen([site.nestor, "top", there, "--json", "--every", "1s"], text=True,
+                         stdout=subprocess.PIPE, env=environment())
+    told = []
+    client = server.client()
+    while len(told) < 2 or not told[-1]["requests"]:
+        for _ in range(20):
+            client.expect(200, "GET", "/v2/orgs/OCL/")
+        told.append(json.loads(p.stdout.readline()))
+    client.close()
+    p.send_signal(signal.SIGINT)
+    p.stdout.read()
+    assert p.wait(PATIENCE) == 0
+    assert list(told[-1]) == ["time", *FIGURES], told
+    assert told[-1]["requests"] > 5 and told[-1]["latency_p99"] > 0 and told[-1]["errors"] == 0
+    assert told[-1]["resident"] > 1 << 20 and told[-1]["connections"] >= 1
+    p = site.run("top", "--once", "--json", "--set", f"metrics.listen=127.0.0.1:{port}")
+    assert p.returncode == 0 and json.loads(p.stdout)["database"] > 100000, p.stderr
+
+
+def top_refuses(site, port, api):
+    """Whoever may not, has mistaken the address or finds nobody is told so."""
+    other = socket.create_server(("127.0.0.1", 0))
+    free = other.getsockname()[1]
+    other.close()
+    top_says(site, [f"http://127.0.0.1:{free}", "--once"], 1, "nobody answers at")
+    top_says(site, [f"http://127.0.0.1:{api}", "--once"], 1, "(404)", "metrics.listen")
+    top_says(site, [f"http://127.0.0.1:{port}/metrics/no", "--once"], 1, "(404)")
+    top_says(site, ["localhost:80"], 2, "no address")
+    top_says(site, [f"http://127.0.0.1:{port}", "--every", "never"], 2, "--every")
+    top_says(site, [f"http://127.0.0.1:{port}", "--every", "2s", "--once"], 2, "--every")
+    top_says(site, [f"http://127.0.0.1:{port}", "--token-file", site.path("none")], 1, "none")
+
+
+def top_needs_staff(site, server):
+    there = f"http://127.0.0.1:{server.port}"
+    bob = site.write("bob.token", site.bob)
+    top_says(site, [there, "--once"], 1, "(401)", "--token-file")
+    top_says(site, [there, "--once", "--token-file", site.write("wrong", "x")], 1, "(401)", "wrong")
+    top_says(site, [there, "--once", "--token-file", bob], 1, "(403)", "staff")
+    top_says(site, [there, "--once", "--token-file", site.path("admin.token")], 0, "requests=")
+
+
+def top_is_live(site, port):
+    """In a terminal: a screen with the history of each figure; Ctrl-C ends it and shows the cursor."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["LANG"] = os.environ["LC_ALL"] = "C.UTF-8"
+        os.execv(site.nestor, [site.nestor, "top", f"http://127.0.0.1:{port}", "--every", "1s"])
+    text = b""
+    while text.count(b"\x1b[H") < 2 or not text.endswith(b"\x1b[J"):
+        text += os.read(terminal, 65536)
+    os.write(terminal, b"\x03")
+    try:
+        while more := os.read(terminal, 65536):
+            text += more
+    except OSError:
+        pass  # the other end is closed
+    assert os.waitpid(pid, 0)[1] == 0
+    shown = text.decode("utf-8")
+    assert all(f"\n{name} " in shown for name in FIGURES), shown
+    assert "Nestor " in shown and "as the server kept them" in shown
+    assert any(block in shown for block in "▂▃▄▅▆▇█"), shown
+    assert shown.rstrip().endswith("\x1b[?25h"), repr(shown[-60:])
+
+
+def on_a_socket(site):
+    """The listener of metrics may be a Unix socket, which goes away with the server."""
+    path = site.path("metrics.socket")
+    with site.serve("--set", f"metrics.listen=unix:{path}"):
+        top_says(site, [f"unix:{path}", "--once"], 0, "requests=")
+    assert not os.path.exists(path)
+
+
+def cannot_listen(site):
+    """An address that is taken or none stops the start, with a line that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for address in (f"127.0.0.1:{taken.getsockname()[1]}", "nowhere"):
+            server = site.serve("--set", f"metrics.listen={address}")
+            assert not server.is_up() and address in server.text(), server.text()
+            assert server.process.returncode == 1, server.process.returncode
+
+
 # ---- The page of metrics ----
 
 def page_is_true(port):
@@ -445,8 +547,14 @@ def run(tally, nestor, engine, cluster):
             case("a database that is silent leaves the rest", silent_database, site, port)
             case("a scraper that never reads harms nobody", never_reads, server, port)
             case("docs/metrics.md has every metric", page_is_true, port)
+            case("`nestor top` shows what a server does", top_shows, site, server, port)
+            case("`nestor top` says why it cannot", top_refuses, site, port, server.port)
+            case("`nestor top` is live in a terminal", top_is_live, site, port)
         with site.serve() as server:
             case("beside the API metrics are for staff", staff_only, site, server)
+            case("`nestor top` wants a token there", top_needs_staff, site, server)
+        case("metrics may be told on a Unix socket", on_a_socket, site)
+        case("a listener that cannot be stops the start", cannot_listen, site)
         case("samples outlive a kill", are_kept, site)
         case("damaged samples begin anew", begin_anew, site)
         case("no place for samples harms nobody", no_place_for_them, site)
