@@ -527,6 +527,30 @@ def page_is_true(port):
         assert f.read() == page, "run tools/make-metrics-page, see docs/metrics.md"
 
 
+def names_are_served(port):
+    """Every metric that the dashboard, the alerts and the page of operations name is one."""
+    m = scrape(port)
+    served = {s.name for f in m.families for s in f.samples} | set(
+        re.findall(r"^# TYPE (\w+)", m.text, re.M))
+    served |= {n + part for n in served for part in ("_bucket", "_sum", "_count")}
+    with open(os.path.join(ROOT, "packaging", "grafana", "nestor.json"), encoding="utf-8") as f:
+        board = json.load(f)
+    shown = [t["expr"] for p in board["panels"] for t in p["targets"]]
+    shown += [v["definition"] for v in board["templating"]["list"] if "definition" in v]
+    shown += [a["expr"] for a in board["annotations"]["list"]]
+    assert len(shown) > 40 and all("nestor_" in text for text in shown), shown
+    with open(os.path.join(ROOT, "docs", "operations.md"), encoding="utf-8") as f:
+        shown.append(f.read())
+    named = set(re.findall(r"\bnestor_[a-z_]+", " ".join(shown)))
+    assert named <= served, named - served
+    families = set(re.findall(r"^# TYPE (\w+)", m.text, re.M))
+    left_out = {f for f in families if not any(n.startswith(f) for n in named)}
+    assert left_out <= {"nestor_metrics_gathering_seconds", "nestor_subscription_failures",
+                        "nestor_subscription_last_success_timestamp_seconds"}, left_out
+    places = [tuple(p["gridPos"][k] for k in "xy") for p in board["panels"]]
+    assert len(set(places)) == len(places) and len({p["id"] for p in board["panels"]}) == len(places)
+
+
 def run(tally, nestor, engine, cluster):
     def case(name, what, *args):
         tally.run(f"{engine}: {name}", what, *args)
@@ -547,6 +571,7 @@ def run(tally, nestor, engine, cluster):
             case("a database that is silent leaves the rest", silent_database, site, port)
             case("a scraper that never reads harms nobody", never_reads, server, port)
             case("docs/metrics.md has every metric", page_is_true, port)
+            case("the dashboard and the alerts name metrics that are served", names_are_served, port)
             case("`nestor top` shows what a server does", top_shows, site, server, port)
             case("`nestor top` says why it cannot", top_refuses, site, port, server.port)
             case("`nestor top` is live in a terminal", top_is_live, site, port)
