@@ -3,14 +3,24 @@
 
 #include "nestor/base/time.h"
 
-void nst_histogram_count(struct nst_histogram *h, const struct nst_buckets *b, int64_t value)
+static unsigned bucket_of(const struct nst_buckets *b, int64_t value)
 {
     unsigned i = 0;
-    value = value > 0 ? value : 0;
     while (i < b->count && value > b->bound[i])
         i++;
-    nst_count(&h->bucket[i], 1);
-    nst_count(&h->sum, (uint64_t)value);
+    return i;
+}
+
+void nst_histogram_count(struct nst_histogram *h, const struct nst_buckets *b, int64_t value)
+{
+    nst_count(&h->bucket[bucket_of(b, value)], 1);
+    nst_count(&h->sum, value > 0 ? (uint64_t)value : 0);
+}
+
+void nst_histogram_count_own(struct nst_histogram *h, const struct nst_buckets *b, int64_t value)
+{
+    nst_count_own(&h->bucket[bucket_of(b, value)], 1);
+    nst_count_own(&h->sum, value > 0 ? (uint64_t)value : 0);
 }
 
 void nst_histogram_add(struct nst_histogram_sum *sum, const struct nst_histogram *h)

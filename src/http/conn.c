@@ -57,9 +57,9 @@ static void end_exchange(struct exchange *x, bool is_whole)
     const struct nst_http_app *app = x->pub.loop->server->app;
     struct http_tally *tally = &x->pub.loop->tally;
     if (x->pub.started != 0) {
-        nst_count(&tally->ended, 1);
+        nst_count_own(&tally->ended, 1);
         if (!is_whole)
-            nst_count(&tally->cut, 1);
+            nst_count_own(&tally->cut, 1);
         nst_http_log(x, is_whole);
         if (app->finished != NULL)
             app->finished(&x->pub);
@@ -85,7 +85,7 @@ void nst_http_conn_cut(struct conn *c)
         nst_http_exchange_release(c->x);
     }
     close(c->fd);
-    nst_count(&c->loop->tally.closed, 1);
+    nst_count_own(&c->loop->tally.closed, 1);
     nst_http_peers_leave(c->loop->server, c->counted);
     nst_http_conn_enter(c, CONN_GONE);
 }
@@ -105,7 +105,7 @@ static bool fail(struct conn *c, enum nst_err err, const char *detail)
 {
     if (c->x->pub.started == 0)
         nst_http_exchange_begin(c->x);
-    nst_count(&c->loop->tally.refused[err], 1);
+    nst_count_own(&c->loop->tally.refused[err], 1);
     nst_http_fail(c->x, err, detail);
     c->x->pub.must_close = true;
     return answer(c);
@@ -134,7 +134,7 @@ static size_t receive(struct conn *c, char *to, size_t room)
         nst_http_conn_cut(c);
     size_t taken = n > 0 ? (size_t)n : 0;
     c->taken += taken;
-    nst_count(&c->loop->tally.bytes_in, taken);
+    nst_count_own(&c->loop->tally.bytes_in, taken);
     return taken;
 }
 
@@ -360,7 +360,7 @@ static bool flush(struct conn *c)
         return false;
     }
     if (n > 0) {
-        nst_count(&c->loop->tally.bytes_out, (uint64_t)n);
+        nst_count_own(&c->loop->tally.bytes_out, (uint64_t)n);
         drop_sent(x, (size_t)n);
         nst_http_conn_enter(c, c->state);
     }

@@ -107,7 +107,7 @@ void nst_http_exchange_begin(struct exchange *x)
     const struct nst_http_head *h = &x->head;
     struct nst_str id = h->request_id.value;
     x->pub.started = nst_ticks();
-    nst_count(&x->pub.loop->tally.begun, 1);
+    nst_count_own(&x->pub.loop->tally.begun, 1);
     x->pub.method = h->method;
     x->pub.path = h->path;
     x->pub.query = h->query;

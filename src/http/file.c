@@ -92,6 +92,6 @@ ssize_t nst_http_send_file(struct exchange *x)
         return -1;
     x->file_left -= (uint64_t)sent;
     x->sent += (uint64_t)sent;
-    nst_count(&x->pub.loop->tally.bytes_out, (uint64_t)sent);
+    nst_count_own(&x->pub.loop->tally.bytes_out, (uint64_t)sent);
     return sent;
 }

@@ -61,10 +61,10 @@ static void accept_some(struct nst_http_loop *l, int listener)
         }
         struct http_peer *counted = nst_http_peers_enter(l->server, peer);
         if (counted != NULL) {
-            nst_count(&l->tally.accepted, 1);
+            nst_count_own(&l->tally.accepted, 1);
             nst_http_conn_open(l, fd, peer, counted);
         } else {
-            nst_count(&l->tally.turned_away, 1);
+            nst_count_own(&l->tally.turned_away, 1);
             close(fd);
         }
     }
@@ -85,7 +85,7 @@ static int next_wait(struct nst_http_loop *l)
             due = oldest->since + patience;
     }
     int64_t wait = due - now;
-    nst_histogram_count(&l->tally.round, &nst_http_round_buckets, now - l->now);
+    nst_histogram_count_own(&l->tally.round, &nst_http_round_buckets, now - l->now);
     return wait <= 0 ? 0 : (int)((wait + 999) / 1000);
 }
 

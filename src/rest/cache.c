@@ -98,7 +98,7 @@ const void *nst_cache_get(struct nst_cache *c, struct nst_str key)
         return NULL;
     const struct slot *s = find(c, key, nst_str_hash(key));
     if (c->tally != NULL)
-        nst_count(s != NULL ? &c->tally->hits : &c->tally->misses, 1);
+        nst_count_own(s != NULL ? &c->tally->hits : &c->tally->misses, 1);
     return s != NULL ? s->value : NULL;
 }
 

@@ -145,10 +145,10 @@ void nst_traffic_count(struct nst_loop_traffic *l, const struct nst_answered *a)
         counts = NST_NEW(l->arena, struct route_counts);
         atomic_store_explicit(at, counts, memory_order_release);
     }
-    nst_count(&counts->n[a->method][status_slot(a->status)], 1);
+    nst_count_own(&counts->n[a->method][status_slot(a->status)], 1);
     size_t face =
         a->operation == NULL && a->face != NULL ? nst_face_index(reg, a->face) : reg->faces;
-    nst_histogram_count(&l->took[face][a->method], &latency, a->took);
+    nst_histogram_count_own(&l->took[face][a->method], &latency, a->took);
 }
 
 /* ---- Telling ---- */

@@ -11,14 +11,21 @@
 #define NST_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define NST_BUCKETS_MAX  20
 
-/* Only grows, through nst_count. Any thread; cheapest where one thread writes. */
+/* Only grows, through the two functions below, of which a counter is always given to one. */
 struct nst_counter {
     uint64_t n;
 };
 
+/* Any thread may. */
 static inline void nst_count(struct nst_counter *c, uint64_t more)
 {
     __atomic_fetch_add(&c->n, more, __ATOMIC_RELAXED);
+}
+
+/* One thread alone may, which is a tenth of the price: it locks no line of the cache. */
+static inline void nst_count_own(struct nst_counter *c, uint64_t more)
+{
+    __atomic_store_n(&c->n, __atomic_load_n(&c->n, __ATOMIC_RELAXED) + more, __ATOMIC_RELAXED);
 }
 
 /* What a counter has come to: of several, each is read at its own moment. */
@@ -43,8 +50,9 @@ struct nst_histogram_sum {
     int64_t bucket[NST_BUCKETS_MAX + 1], sum;
 };
 
-/* Count a value; one below 0 counts as 0. Any thread; does not block. */
+/* Count a value; one below 0 counts as 0. Does not block. Any thread; one thread alone. */
 void nst_histogram_count(struct nst_histogram *h, const struct nst_buckets *b, int64_t value);
+void nst_histogram_count_own(struct nst_histogram *h, const struct nst_buckets *b, int64_t value);
 
 /* Add what h has counted to sum. */
 void nst_histogram_add(struct nst_histogram_sum *sum, const struct nst_histogram *h);
