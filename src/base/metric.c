@@ -3,6 +3,8 @@
 
 #include "nestor/base/time.h"
 
+#include <assert.h>
+
 static unsigned bucket_of(const struct nst_buckets *b, int64_t value)
 {
     unsigned i = 0;
@@ -93,6 +95,7 @@ static void put_labels(struct nst_buf *out, const struct nst_metric *m, const st
         nst_put_char(out, before);
         nst_put_z(out, m->label[i]);
         nst_put_lit(out, "=\"");
+        assert(label != NULL);
         put_escaped(out, label[i], true);
         nst_put_char(out, '"');
         before = ',';

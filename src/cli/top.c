@@ -150,24 +150,33 @@ static const char *look(struct top *t)
 
 /* ---- Showing ---- */
 
-static void put_value(struct nst_buf *b, const struct nst_figure *f, double v)
+static void put_bytes(struct nst_buf *b, double v)
 {
     static const char *const size[] = { "B", "KiB", "MiB", "GiB", "TiB" };
     unsigned i = 0;
+    for (; v >= 1024 && i + 1 < NST_COUNT(size); i++)
+        v /= 1024;
+    nst_putf(b, i > 0 ? "%.1f %s" : "%.0f %s", v, size[i]);
+}
+
+static void put_seconds(struct nst_buf *b, double v)
+{
+    if (v < 1e-3)
+        nst_putf(b, "%.0f us", v * 1e6);
+    else if (v < 1)
+        nst_putf(b, "%.1f ms", v * 1e3);
+    else
+        nst_putf(b, "%.2f s", v);
+}
+
+static void put_value(struct nst_buf *b, const struct nst_figure *f, double v)
+{
     if (!isfinite(v)) {
         nst_put_lit(b, "-");
     } else if (strcmp(f->unit, "bytes") == 0) {
-        for (; v >= 1024 && i + 1 < NST_COUNT(size); i++)
-            v /= 1024;
-        nst_putf(b, i > 0 ? "%.1f %s" : "%.0f %s", v, size[i]);
+        put_bytes(b, v);
     } else if (strcmp(f->unit, "s") == 0) {
-        nst_putf(b,
-                 v < 1e-3 ? "%.0f us"
-                 : v < 1  ? "%.1f ms"
-                          : "%.2f s",
-                 v < 1e-3 ? v * 1e6
-                 : v < 1  ? v * 1e3
-                          : v);
+        put_seconds(b, v);
     } else if (strcmp(f->unit, "1/s") == 0) {
         nst_putf(b, "%.1f/s", v);
     } else if (f->unit[0] != '\0') {
