@@ -1,6 +1,8 @@
 /* Metrics of tasks: of the database which wait and run, of this process how they ended. */
 #include "internal.h"
 
+#include <assert.h>
+
 static const struct nst_metric waiting = {
     .name = "nestor_tasks_waiting",
     .kind = NST_GAUGE,
@@ -31,7 +33,7 @@ static const struct nst_metric ended = {
 
 #define KINDS_MAX 64
 
-/* What the database has of one kind, or more than one where this program knows none of them. */
+/* What the database has of one kind; of all that this program does not know, together. */
 struct standing {
     int64_t waiting, running;
 };
@@ -41,6 +43,7 @@ static unsigned kind_of(const struct nst_task_kind *const *kinds, struct nst_str
     unsigned i = 0;
     while (kinds[i] != NULL && !nst_str_eq(name, nst_str_z(kinds[i]->name)))
         i++;
+    assert(i < KINDS_MAX);
     return i;
 }
 
@@ -49,11 +52,11 @@ static enum nst_err read_standing(struct standing *by_kind, int64_t *since, stru
 {
     struct nst_rows *rows;
     *since = 0;
-    NST_TRY(nst_query_with(
-        &rows, db,
-        "SELECT name, state, count(*), min(created_at) FROM task WHERE (state = 'PENDING' OR "
-        "state = 'STARTED') GROUP BY name, state HAVING count(*) > $1",
-        NST_INT(0)));
+    NST_TRY(nst_query(&rows, db,
+                      NST_STR("SELECT name, state, count(*), min(created_at) FROM task WHERE "
+                              "(state = '" NST_TASK_PENDING "' OR state = '" NST_TASK_STARTED
+                              "') GROUP BY name, state"),
+                      NULL, 0));
     while (nst_rows_step(rows)) {
         struct standing *s = &by_kind[kind_of(kinds, nst_rows_text(rows, 0))];
         bool is_waiting = nst_str_eq(nst_rows_text(rows, 1), NST_STR(NST_TASK_PENDING));
