@@ -23,7 +23,7 @@ from crash_test import HALVES
 from support import Site, Tally, arguments, engines, environment
 
 VERBS = ("serve", "init", "import", "enroll", "enrollments", "user", "token", "client",
-         "config", "migrate", "openapi", "doctor")
+         "config", "migrate", "openapi", "doctor", "man", "completion")
 PASSWORD = "correct-horse-battery-7"
 
 
@@ -138,7 +138,7 @@ class Cases:
                 assert good(site.run(f"help {verb}", where=False)).stdout == text, verb
                 usage, options = text.split("Options:\n")
                 for option in set(re.findall(r"--[a-z-]+", usage.split("\n\n")[0])):
-                    assert re.search(rf"^  {option}( [A-Z=]+)?  +\S", options, re.M), (verb, option)
+                    assert re.search(rf"^  {option}( [A-Za-z=|]+)?  +\S", options, re.M), (verb, option)
             assert good(site.run("-h", where=False)).stdout == \
                 good(site.run("--help", where=False)).stdout
             refused(site.run("help frobnicate", where=False), 2, "\"frobnicate\"")
