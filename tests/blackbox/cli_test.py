@@ -122,7 +122,9 @@ class Cases:
             for verb in ("serve", "init --admin a --admin-token-file b", "config", "migrate",
                          "openapi", "doctor"):
                 refused(site.run(verb, "surplus"), 2, "nestor ", "surplus")
-            refused(site.run("init"), 2, "--admin")
+            refused(site.run("init", "--admin", "ada"), 2, "--admin-token-file")
+            refused(site.run("init", "--no-vocabularies"), 2, "--no-vocabularies wants --admin")
+            refused(site.run("init", "--email", "a@example.org"), 2, "--email wants --admin")
             site.init()
             refused(site.run("import"), 2, "FILE")
             refused(site.run("token show"), 2, "--user")
