@@ -36,7 +36,8 @@ extern const char cli_commit[];
 
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
-    cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_man, cli_completion;
+    cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_man, cli_completion,
+    cli_health;
 
 /* The name that was probably meant by word; NULL when none is near. */
 const char *cli_nearest(const char *word, struct cli_names names);

@@ -30,6 +30,16 @@ struct cli_http *cli_http_new(struct nst_arena *a, const char *server);
 /* Release a client; NULL is allowed. */
 void cli_http_free(struct cli_http *c);
 
+/* The server is on this machine, so no proxy is in between; it listens on the Unix socket
+ * of that path, unless NULL. The path must outlive the client. */
+void cli_http_near(struct cli_http *c, const char *socket);
+
+/* Send a request once and wait `seconds` at most; status 0 when no answer came, for the
+ * reason that cli_http_reason has. */
+struct cli_answer cli_http_once(struct cli_http *c, struct nst_arena *a,
+                                const struct cli_request *request, unsigned seconds);
+const char *cli_http_reason(const struct cli_http *c);
+
 /* Send this value of `Authorization` from now on; it must outlive the client. */
 void cli_http_authorize(struct cli_http *c, struct nst_str value);
 

@@ -23,7 +23,7 @@ from crash_test import HALVES
 from support import Site, Tally, arguments, engines, environment
 
 VERBS = ("serve", "init", "import", "enroll", "enrollments", "user", "token", "client",
-         "config", "migrate", "openapi", "doctor", "man", "completion")
+         "config", "migrate", "openapi", "doctor", "health", "man", "completion")
 PASSWORD = "correct-horse-battery-7"
 
 
