@@ -206,6 +206,10 @@ void nst_http_count(struct nst_http_counts *out, const struct nst_http *h);
 /* The port in use; 0 for a Unix socket. */
 unsigned nst_http_port(const struct nst_http *h);
 
+/* Whether every loop has finished a round since the call before; asks them to finish
+ * another. One thread; does not block. */
+bool nst_http_pulse(struct nst_http *h);
+
 /* Stop listening, answer what is in flight, close. After drain_seconds the
  * sockets are shut; an exchange left for LATER is waited for even then, so that
  * its threads must still run. Blocks. */

@@ -502,6 +502,9 @@ NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
                                           const struct nst_server_options *o);
 unsigned nst_server_port(const struct nst_server *s);
 
+/* Whether every loop has finished a round since the call before, as nst_http_pulse. */
+bool nst_server_pulse(struct nst_server *s);
+
 /* Drain and stop. Blocks. The store stays open. */
 void nst_server_stop(struct nst_server *s);
 

@@ -458,8 +458,7 @@ static int run_action(const struct cli_verb *verb, const struct actions *actions
     struct cli_site site;
     struct task task = { .o = o, .site = &site };
     if (action == NULL)
-        return cli_misuse_action(verb, o, &actions->list[0].name, sizeof(actions->list[0]),
-                                 actions->count);
+        return cli_misuse_action(verb, o);
     if (wanted(action, o) != NULL)
         return cli_misuse(verb, "%s wants %s", action->name, wanted(action, o));
     task.name = (action->needs & NEEDS_WORD) != 0 ? o->rest[1] : o->user;
@@ -491,6 +490,7 @@ static int user_run(int argc, char **argv)
 
 const struct cli_verb cli_token = {
     .name = "token",
+    .actions = CLI_NAMES(token_actions),
     .usage = "token add|create|list|end|show|renew --user NAME [--from-file FILE] [--name TEXT] "
              "[--expires TIME|never] [--data DIR]",
     .summary = "show, renew, create, list, end or bring along tokens",
@@ -513,6 +513,7 @@ const struct cli_verb cli_token = {
 
 const struct cli_verb cli_user = {
     .name = "user",
+    .actions = CLI_NAMES(user_actions),
     .usage = "user list | add NAME | link NAME | password NAME | remove NAME [--name TEXT] "
              "[--email ADDRESS] [--password-file FILE] [--staff] [--superuser] [--erase] "
              "[--data DIR]",

@@ -10,6 +10,15 @@
 /* Exit codes: done, failed, wrong usage. */
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
+/* The first column of the rows of a table: `count` names, each `stride` bytes behind the
+ * one before. */
+struct cli_names {
+    const char *const *first;
+    size_t stride, count;
+};
+
+#define CLI_NAMES(rows) { &(rows)[0].name, sizeof((rows)[0]), NST_COUNT(rows) }
+
 /* A verb: `nestor NAME ...`. */
 struct cli_verb {
     const char *name;
@@ -17,6 +26,7 @@ struct cli_verb {
     const char *summary;               /* one line */
     const char *help;                  /* options and examples */
     size_t words;                      /* how many words that are no option it takes at most */
+    struct cli_names actions;          /* what the first of these must be; none: anything */
     bool only_reads;                   /* works on a database that cannot be written, too */
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
@@ -26,11 +36,11 @@ extern const char cli_commit[];
 
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
-    cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top;
+    cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top, cli_man, cli_completion,
+    cli_health;
 
-/* Of `count` names, each `stride` bytes after the one before, the one that was probably
- * meant by word; NULL when none is near. */
-const char *cli_nearest(const char *word, const char *const *first, size_t stride, size_t count);
+/* The name that was probably meant by word; NULL when none is near. */
+const char *cli_nearest(const char *word, struct cli_names names);
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
@@ -84,7 +94,7 @@ struct cli_options {
     const char *as, *every;
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
-        courses, force, repair, once, list, remove, moved;
+        courses, force, repair, once, list, remove, moved, example;
     struct cli_config config;
     char **rest;
     size_t rest_count;
@@ -112,9 +122,8 @@ int cli_misuse(const struct cli_verb *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The same where the first word is none of the verb's actions, or there is none: with the
- * one that was probably meant. The names are as of cli_nearest. */
-int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o,
-                      const char *const *first, size_t stride, size_t count);
+ * one that was probably meant. */
+int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o);
 
 /* ---- The store of a verb ---- */
 

@@ -132,8 +132,7 @@ static int client_run(int argc, char **argv)
     if (!cli_options_parse(&o, &cli_client, argc, argv)) {
         status = o.status;
     } else if ((action = action_named(&o)) == NULL) {
-        status = cli_misuse_action(&cli_client, &o, &actions[0].name, sizeof(actions[0]),
-                                   NST_COUNT(actions));
+        status = cli_misuse_action(&cli_client, &o);
     } else if (fault_of(&o, action) != NULL) {
         status = cli_misuse(&cli_client, "%s", fault_of(&o, action));
     } else if (cli_site_open(&site, &o, &cli_client, false)) {
@@ -147,6 +146,7 @@ static int client_run(int argc, char **argv)
 
 const struct cli_verb cli_client = {
     .name = "client",
+    .actions = CLI_NAMES(actions),
     .usage = "client add ID --user NAME [--restricted] | list | remove ID [--data DIR]",
     .summary = "register programs that fetch access tokens",
     .help = "add     register a client that speaks for a user; its secret is printed once\n"

@@ -17,6 +17,7 @@ struct cli_http {
     CURL *curl;
     struct nst_str server, credentials;
     const char *socket; /* NULL: none */
+    bool is_near;
     struct nst_buf answer;
     CURLcode outcome; /* of the last try */
     curl_off_t wait;  /* seconds that the last answer asked to wait; 0: it did not */
@@ -55,6 +56,8 @@ static long try(struct cli_http *c, struct nst_arena *a, const struct cli_reques
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, r->body.p);
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
     }
+    if (c->is_near)
+        curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, r->method);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
@@ -90,6 +93,16 @@ struct cli_answer cli_http_send(struct cli_http *c, struct nst_arena *a,
     return (struct cli_answer){ status, nst_buf_str(&c->answer) };
 }
 
+const char *cli_http_reason(const struct cli_http *c)
+{
+    return curl_easy_strerror(c->outcome);
+}
+
+void cli_http_near(struct cli_http *c)
+{
+    c->is_near = true;
+}
+
 int cli_http_reach(struct cli_http *c, const struct cli_options *o, const struct cli_verb *verb)
 {
     const struct cli_request request = { .method = "GET",
@@ -97,7 +110,7 @@ int cli_http_reach(struct cli_http *c, const struct cli_options *o, const struct
                                          .is_anonymous = true };
     if (try(c, o->arena, &request) != 0)
         return EXIT_DONE;
-    return cli_fail(verb, "%s does not answer: %s", o->server, curl_easy_strerror(c->outcome));
+    return cli_fail(verb, "%s does not answer: %s", o->server, cli_http_reason(c));
 }
 
 int cli_http_fail(const struct cli_options *o, const struct cli_verb *verb,

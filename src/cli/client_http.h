@@ -25,11 +25,18 @@ struct cli_answer {
     struct nst_str body;
 };
 
-/* Make a client of the server at that address, or on that socket (unix:PATH); it lives in a and is to be freed. */
+/* Make a client of the server at that address, or on that socket (unix:PATH); it lives in a and is
+ * to be freed. */
 struct cli_http *cli_http_new(struct nst_arena *a, const char *server);
 
 /* Release a client; NULL is allowed. */
 void cli_http_free(struct cli_http *c);
+
+/* The server is on this machine: no proxy is in between, whatever the environment says. */
+void cli_http_near(struct cli_http *c);
+
+/* Why no answer came to the last request. */
+const char *cli_http_reason(const struct cli_http *c);
 
 /* Send this value of `Authorization` from now on; it must outlive the client. */
 void cli_http_authorize(struct cli_http *c, struct nst_str value);

@@ -207,8 +207,7 @@ static int enroll_run(int argc, char **argv)
     if (!cli_options_parse(&o, &cli_enroll, argc, argv)) {
         status = o.status;
     } else if (o.rest_count < 1 || kind_named(o.rest[0]) == NULL) {
-        status = cli_misuse_action(&cli_enroll, &o, &cli_roster_kinds[0].name,
-                                   sizeof(cli_roster_kinds[0]), NST_COUNT(cli_roster_kinds));
+        status = cli_misuse_action(&cli_enroll, &o);
     } else if (o.rest_count < 2) {
         status = cli_misuse(&cli_enroll, "a FILE is needed");
     } else {
@@ -220,6 +219,7 @@ static int enroll_run(int argc, char **argv)
 
 const struct cli_verb cli_enroll = {
     .name = "enroll",
+    .actions = CLI_NAMES(cli_roster_kinds),
     .usage = "enroll program|course FILE.csv [--data DIR | --server URL --token-file FILE] "
              "[--change] [--outcomes FILE] [--resume] [--dry-run] [--json] [--quiet]",
     .summary = "enrol the learners of a CSV file in programs or course runs",

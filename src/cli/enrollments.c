@@ -153,8 +153,7 @@ static int enrollments_run(int argc, char **argv)
     if (!cli_options_parse(&o, &cli_enrollments, argc, argv)) {
         status = o.status;
     } else if ((action = action_named(&o)) == NULL) {
-        status = cli_misuse_action(&cli_enrollments, &o, &actions[0].name, sizeof(actions[0]),
-                                   NST_COUNT(actions));
+        status = cli_misuse_action(&cli_enrollments, &o);
     } else if (action->fault_of(&o) != NULL) {
         status = cli_misuse(&cli_enrollments, "%s", action->fault_of(&o));
     } else if (o.server != NULL && action->run != cli_export) {
@@ -168,6 +167,7 @@ static int enrollments_run(int argc, char **argv)
 
 const struct cli_verb cli_enrollments = {
     .name = "enrollments",
+    .actions = CLI_NAMES(actions),
     .usage = "enrollments export [program UUID | --all] [--courses | --course KEY] "
              "[--format csv|jsonl] [--output FILE] | retire USERNAME | expire --days N "
              "[--dry-run]",

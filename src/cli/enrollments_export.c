@@ -177,8 +177,6 @@ const char *cli_export_fault(const struct cli_options *o)
         return "export takes: program UUID";
     if (has_program && o->all)
         return "a program, or --all?";
-    if (o->format != NULL && strcmp(o->format, "csv") != 0 && strcmp(o->format, "jsonl") != 0)
-        return "--format is csv or jsonl";
     if (o->server != NULL && (!has_program || (o->courses && o->course == NULL)))
         return "a server lists one program, and of its courses one at a time";
     return NULL;

@@ -1,4 +1,4 @@
-/* nestor init: a new installation with its first administrator. */
+/* nestor init: a new installation, with its first administrator or still without. */
 #include "cli.h"
 
 #include "nestor/accounts.h"
@@ -30,6 +30,12 @@ static struct nst_json *object(struct nst_arena *a, const char *const pairs[][2]
     return o;
 }
 
+static enum nst_err look_for_users(struct nst_db *db, void *arg)
+{
+    struct init *init = arg;
+    return nst_exists(&init->is_used, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0);
+}
+
 /* Administrator and organisation OCL are made by the requests that anybody would
  * send, as a superuser that has the first number. */
 static enum nst_err make_first(struct nst_db *db, void *arg)
@@ -37,7 +43,7 @@ static enum nst_err make_first(struct nst_db *db, void *arg)
     struct init *init = arg;
     struct nst_arena *a = init->o->arena;
     struct nst_req rq = { .arena = a, .registry = init->site->registry };
-    NST_TRY(nst_exists(&init->is_used, db, NST_STR("SELECT 1 FROM account LIMIT 1"), NULL, 0));
+    NST_TRY(look_for_users(db, init));
     if (init->is_used)
         return NST_E_CONFLICT;
     rq.caller = (struct nst_caller){ true, true, true, 1, nst_str_z(init->o->admin) };
@@ -57,9 +63,25 @@ static enum nst_err make_first(struct nst_db *db, void *arg)
     return nst_token_renew(&init->token, db, a, 1, nst_now());
 }
 
+static int init_without_users(struct cli_options *o, struct cli_site *site)
+{
+    struct init init = { .o = o, .site = site };
+    if (nst_store_run(site->store, NST_MODE_READ, look_for_users, &init) != NST_OK)
+        return cli_fail(&cli_init, "the database cannot be read; the log line above says why");
+    if (init.is_used)
+        return cli_fail(&cli_init, "this installation has users already; nothing was changed");
+    if (!o->quiet)
+        printf("The installation in %s is ready and has no users. This makes the first one:\n"
+               "  nestor init --data %s --admin NAME --admin-token-file FILE\n",
+               o->data, o->data);
+    return EXIT_DONE;
+}
+
 static int init_site(struct cli_options *o, struct cli_site *site)
 {
     struct init init = { .o = o, .site = site };
+    if (o->admin == NULL)
+        return init_without_users(o, site);
     enum nst_err e = cli_run(site, make_first, &init);
     if (init.is_used)
         return cli_fail(&cli_init, "this installation has users already; nothing was changed");
@@ -83,8 +105,11 @@ static int init_run(int argc, char **argv)
     int status = EXIT_FAILED;
     if (!cli_options_parse(&o, &cli_init, argc, argv)) {
         status = o.status;
-    } else if (o.admin == NULL || o.admin_token_file == NULL) {
-        status = cli_misuse(&cli_init, "--admin and --admin-token-file are needed");
+    } else if ((o.admin == NULL) != (o.admin_token_file == NULL)) {
+        status = cli_misuse(&cli_init, "--admin and --admin-token-file belong together");
+    } else if (o.admin == NULL && (o.email != NULL || o.bare)) {
+        status = cli_misuse(&cli_init, "%s wants --admin NAME",
+                            o.bare ? "--no-vocabularies" : "--email");
     } else if (cli_site_open(&site, &o, &cli_init, true)) {
         status = init_site(&o, &site);
         cli_site_close(&site);
@@ -95,13 +120,14 @@ static int init_run(int argc, char **argv)
 
 const struct cli_verb cli_init = {
     .name = "init",
-    .usage = "init --data DIR --admin NAME --admin-token-file FILE [--email ADDRESS] "
-             "[--database URL] [--no-vocabularies] [--quiet]",
+    .usage = "init --data DIR [--admin NAME --admin-token-file FILE [--email ADDRESS] "
+             "[--no-vocabularies]] [--database URL] [--quiet]",
     .summary = "make a new installation with its first administrator",
     .help =
         "Makes DIR with the database and the secret that tokens are derived with, a user NAME\n"
         "with all rights, and the organisation OCL with NAME as member. The token of NAME is\n"
         "written to FILE (mode 0600). Asks nothing; refuses a database that has users.\n"
+        "Without --admin nobody has rights yet: the same verb makes the administrator later.\n"
         "OCL owns the vocabularies that OpenMRS goes by: sources Classes, Datatypes, NameTypes,\n"
         "DescriptionTypes, Locales and MapTypes. --no-vocabularies leaves them out; a source with\n"
         "the validation schema OpenMRS accepts nothing without them.\n\n"

@@ -1,5 +1,5 @@
 /* nestor: finds the verb and runs it. */
-#include "cli.h"
+#include "grammar.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -7,28 +7,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cli_verb *const verbs[] = {
-    &cli_serve,       &cli_init,      &cli_load,        &cli_dump,    &cli_import,
-    &cli_export_verb, &cli_enroll,    &cli_enrollments, &cli_user,    &cli_token,
-    &cli_client,      &cli_config,    &cli_migrate,     &cli_openapi, &cli_doctor,
-    &cli_verify,      &cli_subscribe, &cli_top,         NULL,
+const struct cli_verb *const cli_verbs[] = {
+    &cli_serve,   &cli_init,        &cli_load,       &cli_dump,   &cli_import,    &cli_export_verb,
+    &cli_enroll,  &cli_enrollments, &cli_user,       &cli_token,  &cli_client,    &cli_config,
+    &cli_migrate, &cli_openapi,     &cli_doctor,     &cli_verify, &cli_subscribe, &cli_top,
+    &cli_health,  &cli_man,         &cli_completion, NULL,
 };
+
+const char cli_about[] =
+    "Serves nested, versioned resources over REST: the Open Concept Lab terminology API\n"
+    "and the program enrollments API of edX.\n";
+
+const char cli_first_steps[] =
+    "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
+    "  nestor serve --data ./data\n"
+    "  curl -H \"Authorization: Token $(cat ada.token)\" http://127.0.0.1:8000/user/\n";
+
+const char cli_exit_codes[] = "0 done, 1 failed, 2 wrong usage.\n";
 
 static int help(FILE *out)
 {
-    fputs("usage: nestor VERB [OPTION ...]\n\n"
-          "Serves nested, versioned resources over REST: the Open Concept Lab terminology API\n"
-          "and the program enrollments API of edX.\n\n"
-          "Verbs:\n",
-          out);
-    for (size_t i = 0; verbs[i] != NULL; i++)
-        fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
-    fputs("\nFirst steps:\n"
-          "  nestor init --data ./data --admin ada --admin-token-file ada.token\n"
-          "  nestor serve --data ./data\n"
-          "  curl -H \"Authorization: Token $(cat ada.token)\" http://127.0.0.1:8000/user/\n\n"
-          "`nestor VERB --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.\n",
-          out);
+    fprintf(out, "usage: nestor VERB [OPTION ...]\n\n%s\nVerbs:\n", cli_about);
+    for (size_t i = 0; cli_verbs[i] != NULL; i++)
+        fprintf(out, "  %-12s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
+    fprintf(out, "\nFirst steps:\n%s\n`nestor VERB --help` tells more. Exit codes: %s",
+            cli_first_steps, cli_exit_codes);
     return out == stdout ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -61,19 +64,19 @@ int cli_misuse(const struct cli_verb *verb, const char *format, ...)
 
 static const struct cli_verb *verb_named(const char *name)
 {
-    for (size_t i = 0; verbs[i] != NULL; i++)
-        if (strcmp(name, verbs[i]->name) == 0)
-            return verbs[i];
+    for (size_t i = 0; cli_verbs[i] != NULL; i++)
+        if (strcmp(name, cli_verbs[i]->name) == 0)
+            return cli_verbs[i];
     return NULL;
 }
 
 static int refuse_verb(const char *word)
 {
-    const char *name[NST_COUNT(verbs)]; /* NOLINT(bugprone-sizeof-expression): of pointers */
+    const char *name[NST_COUNT(cli_verbs)]; /* NOLINT(bugprone-sizeof-expression): of pointers */
     size_t count = 0;
-    for (; verbs[count] != NULL; count++)
-        name[count] = verbs[count]->name;
-    const char *nearest = cli_nearest(word, name, sizeof(name[0]), count);
+    for (; cli_verbs[count] != NULL; count++)
+        name[count] = cli_verbs[count]->name;
+    const char *nearest = cli_nearest(word, (struct cli_names){ name, sizeof(name[0]), count });
     fprintf(stderr, "nestor: there is no verb \"%s\"", word);
     if (nearest == NULL) {
         fputc('\n', stderr);

@@ -27,12 +27,12 @@ static size_t distance(const char *a, const char *b)
 }
 
 /* A third of the letters may differ: of "foo" one, so that it is not "db.pool". */
-const char *cli_nearest(const char *word, const char *const *first, size_t stride, size_t count)
+const char *cli_nearest(const char *word, struct cli_names names)
 {
     const char *nearest = NULL;
     size_t best = (strlen(word) + 2) / 3 + 1;
-    for (size_t i = 0; i < count; i++) {
-        const char *name = *(const char *const *)((const char *)first + i * stride);
+    for (size_t i = 0; i < names.count; i++) {
+        const char *name = *(const char *const *)((const char *)names.first + i * names.stride);
         size_t d = distance(word, name);
         if (d >= best)
             continue;
@@ -42,12 +42,11 @@ const char *cli_nearest(const char *word, const char *const *first, size_t strid
     return nearest;
 }
 
-int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o,
-                      const char *const *first, size_t stride, size_t count)
+int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o)
 {
     if (o->rest_count == 0)
         return cli_misuse(verb, "an action is needed");
-    const char *nearest = cli_nearest(o->rest[0], first, stride, count);
+    const char *nearest = cli_nearest(o->rest[0], verb->actions);
     return nearest == NULL ? cli_misuse(verb, "there is no action \"%s\"", o->rest[0])
                            : cli_misuse(verb, "there is no action \"%s\"; did you mean \"%s\"?",
                                         o->rest[0], nearest);

@@ -1,5 +1,5 @@
 /* Options: one table for all verbs, since an option means the same everywhere. */
-#include "cli.h"
+#include "grammar.h"
 
 #include "nestor/base/log.h"
 
@@ -8,12 +8,6 @@
 #include <unistd.h>
 
 #define FLAGS_MAX 64
-
-struct option {
-    const char *name, *value, *doc; /* value: "DIR"; NULL: a switch */
-    size_t offset;
-    const char *setting; /* also sets this */
-};
 
 #define OPTION(n, v, member, text) \
     { \
@@ -28,7 +22,7 @@ struct option {
         "--" n, v, text, offsetof(struct cli_options, member), n \
     }
 
-static const struct option options[] = {
+const struct cli_option cli_option_list[] = {
     OPTION("--data", "DIR", data, "folder of the installation (./data): --data /var/lib/nestor"),
     SETTING("database", "URL", database,
             "instead of nestor.db in DIR: --database postgresql:///nestor"),
@@ -69,7 +63,7 @@ static const struct option options[] = {
     SWITCH("--all", all, "of every program"),
     SWITCH("--courses", courses, "rows of courses, not of programs"),
     OPTION("--source", "ADDRESS", source, "one source: --source /orgs/MoH/sources/Dictionary/"),
-    OPTION("--format", "WORD", format, "csv or jsonl: --format jsonl"),
+    OPTION("--format", "csv|jsonl", format, "how rows are written: --format jsonl"),
     OPTION("--output", "FILE", output, "a file, not standard output: --output all.csv"),
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
     OPTION("--as", "OWNER", as, "who is to have the copy: --as /orgs/Clinic/"),
@@ -85,14 +79,21 @@ static const struct option options[] = {
     SWITCH("--repair", repair, "repair what is safe to repair"),
     SWITCH("--json", json, "print JSON"),
     SWITCH("--no-vocabularies", bare, "leave the vocabularies of OpenMRS out"),
+    SWITCH("--example", example, "a settings file that says what may be set"),
     SWITCH("--quiet", quiet, "show no progress"),
+    { "--set", "NAME=VALUE", "a setting, see `nestor config`: --set log.level=debug", CLI_NOWHERE,
+      NULL },
+    { "--help", NULL, "this text, as -h and `nestor help`", CLI_NOWHERE, NULL },
 };
 
-static const struct option *find(const char *word, size_t length)
+const size_t cli_option_count = NST_COUNT(cli_option_list);
+
+static const struct cli_option *find(const char *word, size_t length)
 {
-    for (size_t i = 0; i < NST_COUNT(options); i++)
-        if (strlen(options[i].name) == length && strncmp(options[i].name, word, length) == 0)
-            return &options[i];
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (strlen(cli_option_list[i].name) == length &&
+            strncmp(cli_option_list[i].name, word, length) == 0)
+            return &cli_option_list[i];
     return NULL;
 }
 
@@ -114,7 +115,7 @@ static bool add_flag(struct reading *r, char *flag)
     return true;
 }
 
-static bool set_option(struct reading *r, const struct option *option, const char *value)
+static bool set_option(struct reading *r, const struct cli_option *option, const char *value)
 {
     void *member = (char *)r->o + option->offset;
     if (option->value == NULL)
@@ -139,48 +140,52 @@ static bool names(const char *text, const char *option)
 /* Does the verb take the option? Settings, and which installation is meant, can be
  * said to all of them; of the rest those that its help names: what would have no effect
  * is refused, and what has one is documented. */
-static bool takes(const struct cli_verb *verb, const struct option *option)
+static bool takes(const struct cli_verb *verb, const struct cli_option *option)
 {
-    return option->setting != NULL || strcmp(option->name, "--data") == 0 ||
-           names(verb->usage, option->name) || names(verb->help, option->name);
-}
-
-static void print_option(const char *name, const char *value, const char *doc)
-{
-    char left[64];
-    snprintf(left, sizeof(left), "%s%s%s", name, value != NULL ? " " : "",
-             value != NULL ? value : "");
-    printf("  %-27s %s\n", left, doc);
+    return option->offset == CLI_NOWHERE || option->setting != NULL ||
+           strcmp(option->name, "--data") == 0 || names(verb->usage, option->name) ||
+           names(verb->help, option->name);
 }
 
 /* Settings of `nestor serve` are in no usage line but its own. */
+bool cli_shows(const struct cli_verb *verb, const struct cli_option *option)
+{
+    return takes(verb, option) &&
+           (verb == &cli_serve || option->setting == NULL || names(verb->usage, option->name) ||
+            strcmp(option->name, "--listen") != 0);
+}
+
+static void print_option(const struct cli_option *option)
+{
+    char left[64];
+    snprintf(left, sizeof(left), "%s%s%s", option->name, option->value != NULL ? " " : "",
+             option->value != NULL ? option->value : "");
+    printf("  %-27s %s\n", left, option->doc);
+}
+
 static void print_help(const struct cli_verb *verb)
 {
     printf("usage: nestor %s\n\n%s.\n\n%s\nOptions:\n", verb->usage, verb->summary, verb->help);
-    for (size_t i = 0; i < NST_COUNT(options); i++)
-        if (takes(verb, &options[i]) &&
-            (verb == &cli_serve || strcmp(options[i].name, "--listen") != 0))
-            print_option(options[i].name, options[i].value, options[i].doc);
-    print_option("--set", "NAME=VALUE", "a setting, see `nestor config`: --set log.level=debug");
-    print_option("--help, -h", NULL, "this text");
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (cli_shows(verb, &cli_option_list[i]))
+            print_option(&cli_option_list[i]);
 }
 
 int cli_options_before_verb(int argc, char **argv)
 {
     int i = 1;
     while (i < argc && argv[i][0] == '-') {
-        const struct option *option = find(argv[i], strlen(argv[i]));
-        bool wants_next =
-            strcmp(argv[i], "--set") == 0 || (option != NULL && option->value != NULL);
-        i += wants_next ? 2 : 1;
+        const struct cli_option *option = find(argv[i], strlen(argv[i]));
+        i += option != NULL && option->value != NULL ? 2 : 1;
     }
     return i < argc ? i : argc;
 }
 
 static bool refuse_unknown(struct reading *r, struct nst_str word)
 {
-    const char *nearest = cli_nearest(nst_str_to_z(r->o->arena, word), &options[0].name,
-                                      sizeof(options[0]), NST_COUNT(options));
+    const struct cli_names all = { &cli_option_list[0].name, sizeof(cli_option_list[0]),
+                                   cli_option_count };
+    const char *nearest = cli_nearest(nst_str_to_z(r->o->arena, word), all);
     r->o->status = nearest == NULL
                        ? cli_misuse(r->verb, "there is no option %.*s", NST_FMT(word))
                        : cli_misuse(r->verb, "there is no option %.*s; did you mean %s?",
@@ -195,38 +200,49 @@ static bool answer_help(struct reading *r)
     return false;
 }
 
-static bool take_value(struct reading *r, const struct option *option, const char *word,
-                       char *value)
+/* An option whose value is called "csv|jsonl" takes one of these words. */
+static bool fits(const struct cli_option *option, const char *value)
 {
-    if (value == NULL) {
-        r->o->status = cli_misuse(r->verb, "%s wants a value", word);
+    return strchr(option->value, '|') == NULL || cli_is_choice(option->value, nst_str_z(value));
+}
+
+static bool take_value(struct reading *r, const struct cli_option *option, char *value)
+{
+    if (value == NULL || !fits(option, value)) {
+        r->o->status = value == NULL ? cli_misuse(r->verb, "%s wants a value", option->name)
+                                     : cli_misuse(r->verb, "%s is \"%s\", not one of %s",
+                                                  option->name, value, option->value);
         return false;
     }
-    return option == NULL ? add_flag(r, value) : set_option(r, option, value);
+    return option->offset == CLI_NOWHERE ? add_flag(r, value) : set_option(r, option, value);
+}
+
+static bool take_switch(struct reading *r, const struct cli_option *option, const char *value)
+{
+    if (value != NULL) {
+        r->o->status = cli_misuse(r->verb, "%s takes no value", option->name);
+        return false;
+    }
+    return option->offset == CLI_NOWHERE ? answer_help(r) : set_option(r, option, NULL);
 }
 
 /* One word that starts with `-`; moves *i over its value. */
 static bool read_option(struct reading *r, int *i, int argc, char **argv)
 {
-    char *word = argv[*i], *equals = strchr(word, '=');
+    char *word = strcmp(argv[*i], "-h") == 0 ? (char[]){ "--help" } : argv[*i];
+    char *equals = strchr(word, '=');
     struct nst_str name =
         nst_str_slice(nst_str_z(word), 0, equals != NULL ? (size_t)(equals - word) : strlen(word));
-    bool is_set = nst_str_eq(name, NST_STR("--set"));
-    const struct option *option = find(name.p, name.n);
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-        return answer_help(r);
-    if (option == NULL && !is_set)
+    const struct cli_option *option = find(name.p, name.n);
+    if (option == NULL)
         return refuse_unknown(r, name);
-    if (option != NULL && !takes(r->verb, option)) {
+    if (!takes(r->verb, option)) {
         r->o->status = cli_misuse(r->verb, "%s is not for this verb", option->name);
         return false;
     }
-    if (option != NULL && option->value == NULL)
-        return set_option(r, option, NULL);
-    return take_value(r, option, word,
-                      equals != NULL  ? equals + 1
-                      : *i + 1 < argc ? argv[++*i]
-                                      : NULL);
+    if (option->value == NULL)
+        return take_switch(r, option, equals);
+    return take_value(r, option, equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL);
 }
 
 static void configure_log(const struct cli_config *config)
@@ -269,7 +285,7 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
     if (!read_words(&r, argc, argv))
         return false;
     struct nst_str path = nst_strf(o->arena, "%s/nestor.conf", o->data);
-    const char *file = access(path.p, R_OK) == 0 ? path.p : NULL;
+    const char *file = access(path.p, F_OK) == 0 ? path.p : NULL;
     if (!cli_config_load(&o->config, o->arena, file, r.flag, r.flags)) {
         o->status = EXIT_USAGE;
         return false;

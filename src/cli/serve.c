@@ -3,12 +3,15 @@
 
 #include "nestor/accounts.h"
 #include "nestor/base/log.h"
+#include "nestor/base/notify.h"
+#include "nestor/base/time.h"
 #include "ocl/app.h"
 #include "ocl/export/export.h"
 #include "ocl/subscription/subscription.h"
 #include "ocl/task/task.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -80,11 +83,29 @@ static struct nst_worker_options worker_options(const struct cli_options *o,
 
 static void read_keys_again(struct cli_options *o)
 {
+    nst_notify(nst_strf(o->arena, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)nst_ticks()));
     const char *fault = cli_keys_read(o);
     if (fault == NULL)
         nst_log(NST_LOG_INFO, "keys read again", NST_LOG_INT("signal", SIGHUP));
     else
         nst_log(NST_LOG_ERROR, "keys not read again", NST_LOG_STR("why", nst_str_z(fault)));
+    nst_notify(NST_STR("READY=1"));
+}
+
+/* Wait for a signal. Meanwhile the service manager hears that the loops live, four times
+ * in the time that it waits for that; of a loop that hangs it hears nothing, and ends the
+ * process. */
+static int next_signal(const sigset_t *signals, struct nst_server *server)
+{
+    int64_t pause = nst_notify_watchdog() / 4;
+    const struct timespec wait = { pause / NST_SECOND, pause % NST_SECOND * 1000 };
+    int signal;
+    do {
+        signal = pause > 0 ? sigtimedwait(signals, NULL, &wait) : sigwaitinfo(signals, NULL);
+        if (signal < 0 && errno == EAGAIN && nst_server_pulse(server))
+            nst_notify(NST_STR("WATCHDOG=1"));
+    } while (signal < 0);
+    return signal;
 }
 
 /* Port 0 is the one that was found. */
@@ -102,7 +123,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     struct nst_server_options options = server_options(o, site);
     struct nst_workers *workers;
     struct nst_server *server;
-    int signal = 0;
+    int signal;
     options.spool = work.folder;
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before tasks use it, on threads of their own */
     if (nst_workers_start(&workers, &work) != NST_OK)
@@ -120,8 +141,10 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
-    while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
+    nst_notify(NST_STR("READY=1\nSTATUS=Serving"));
+    while ((signal = next_signal(signals, server)) == SIGHUP)
         read_keys_again(o);
+    nst_notify(NST_STR("STOPPING=1\nSTATUS=Answering what is in flight"));
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
     nst_server_stop(server);
     nst_workers_stop(workers);
@@ -148,6 +171,7 @@ static int serve_data(struct cli_options *o, const sigset_t *signals)
 {
     struct cli_site site;
     warn_of_second(o);
+    nst_notify(NST_STR("STATUS=Opening the database and bringing it to this program's version"));
     if (!cli_site_open(&site, o, &cli_serve, false))
         return EXIT_FAILED;
     if (site.applied > 0)

@@ -1,6 +1,6 @@
 /* Settings: one table makes flags, environment, file, `nestor config` and the
  * reference page. Precedence: flag > NESTOR_* > file > default. */
-#include "cli.h"
+#include "grammar.h"
 
 #include "nestor/base/log.h"
 
@@ -132,7 +132,7 @@ static const struct cli_setting *find(struct nst_str name)
 
 static const char *nearest_setting(const char *name)
 {
-    return cli_nearest(name, &cli_settings[0].name, sizeof(cli_settings[0]), cli_setting_count);
+    return cli_nearest(name, (struct cli_names)CLI_NAMES(cli_settings));
 }
 
 static void report_unknown(const char *origin, const char *name)
@@ -145,7 +145,7 @@ static void report_unknown(const char *origin, const char *name)
         fputs("; `nestor config` lists them\n", stderr);
 }
 
-static bool is_choice(const char *choices, struct nst_str value)
+bool cli_is_choice(const char *choices, struct nst_str value)
 {
     struct nst_str rest = nst_str_z(choices);
     while (rest.p != NULL)
@@ -161,9 +161,9 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_NUMBER:
         return nst_str_int(&n, value) && n >= s->low && n <= s->high;
     case CLI_SWITCH:
-        return is_choice("true|false|1|0|on|off", value);
+        return cli_is_choice("true|false|1|0|on|off", value);
     case CLI_CHOICE:
-        return is_choice(s->choices, value);
+        return cli_is_choice(s->choices, value);
     case CLI_URL:
         return value.n == 0 || nst_str_starts(value, NST_STR("http://")) ||
                nst_str_starts(value, NST_STR("https://"));
@@ -175,17 +175,33 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     return false;
 }
 
-static void report_unfit(const char *origin, const struct cli_setting *s, struct nst_str value)
+const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
 {
+    switch (s->kind) {
+    case CLI_NUMBER:
+        return nst_strf(a, "a number from %lld to %lld", (long long)s->low, (long long)s->high).p;
+    case CLI_SWITCH:
+        return "one of true|false";
+    case CLI_CHOICE:
+        return nst_strf(a, "one of %s", s->choices).p;
+    case CLI_URL:
+        return "an address that begins with http:// or https://";
+    case CLI_ORIGINS:
+    case CLI_TEXT:
+        return NULL;
+    }
+    return NULL;
+}
+
+static void report_unfit(struct nst_arena *a, const char *origin, const struct cli_setting *s,
+                         struct nst_str value)
+{
+    const char *values = cli_values_of(a, s);
     fprintf(stderr, "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
-    if (s->kind == CLI_NUMBER)
-        fprintf(stderr, "not a number from %lld to %lld\n", (long long)s->low, (long long)s->high);
-    else if (s->kind == CLI_URL)
-        fputs("not an address that begins with http:// or https://\n", stderr);
-    else if (s->kind == CLI_ORIGINS)
-        fprintf(stderr, "%s\n", nst_origins_fault(value));
+    if (values != NULL)
+        fprintf(stderr, "not %s\n", values);
     else
-        fprintf(stderr, "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
+        fprintf(stderr, "%s\n", nst_origins_fault(value));
 }
 
 static bool assign(struct cli_config *c, const char *origin, struct nst_str name,
@@ -197,7 +213,7 @@ static bool assign(struct cli_config *c, const char *origin, struct nst_str name
         return false;
     }
     if (!fits(s, value)) {
-        report_unfit(origin, s, value);
+        report_unfit(c->arena, origin, s, value);
         return false;
     }
     c->value[s - cli_settings] = (struct cli_value){ nst_str_copy(c->arena, value), origin };
@@ -205,7 +221,7 @@ static bool assign(struct cli_config *c, const char *origin, struct nst_str name
 }
 
 /* "ocl.root" is NESTOR_OCL_ROOT. */
-static const char *variable_of(struct nst_arena *a, const char *setting)
+const char *cli_variable_of(struct nst_arena *a, const char *setting)
 {
     struct nst_buf b;
     nst_buf_init(&b, a, 256);
@@ -220,7 +236,7 @@ static bool from_environment(struct cli_config *c)
     bool good = true;
     for (size_t i = 0; i < cli_setting_count; i++) {
         const char *name = cli_settings[i].name;
-        const char *value = getenv(variable_of(c->arena, name));
+        const char *value = getenv(cli_variable_of(c->arena, name));
         if (value != NULL)
             good &= assign(c, "environment", nst_str_z(name), nst_str_z(value));
     }
@@ -230,7 +246,7 @@ static bool from_environment(struct cli_config *c)
 static bool is_variable(struct nst_arena *a, struct nst_str name)
 {
     for (size_t i = 0; i < cli_setting_count; i++)
-        if (nst_str_eq(name, nst_str_z(variable_of(a, cli_settings[i].name))))
+        if (nst_str_eq(name, nst_str_z(cli_variable_of(a, cli_settings[i].name))))
             return true;
     /* The store's and the tests' own. */
     return nst_str_eq(name, NST_STR("NESTOR_SQL_LOG")) ||
@@ -246,7 +262,7 @@ static const char *meant_by(struct nst_arena *a, struct nst_str variable)
     for (size_t i = sizeof("NESTOR_") - 1; i < variable.n; i++)
         nst_put_char(&b, variable.p[i] == '_' ? '.' : nst_lower(variable.p[i]));
     const char *setting = nearest_setting(nst_str_to_z(a, nst_buf_str(&b)));
-    return setting != NULL ? variable_of(a, setting) : NULL;
+    return setting != NULL ? cli_variable_of(a, setting) : NULL;
 }
 
 /* Not refused: a cluster sets variables of its own for a service of this name. */
@@ -283,9 +299,11 @@ static bool from_file(struct cli_config *c, const char *file)
     int fault = ini_parse(file, file_line, &reading);
     if (fault > 0)
         fprintf(stderr, "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
+    if (fault < 0)
+        fprintf(stderr, "nestor: %s cannot be read: %s\n", file, strerror(errno));
     if (!reading.good)
         fprintf(stderr, "nestor: %s has settings that cannot be used\n", file);
-    return fault <= 0 && reading.good;
+    return fault == 0 && reading.good;
 }
 
 static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
@@ -329,54 +347,5 @@ int64_t cli_number(const struct cli_config *c, const char *name)
 
 bool cli_is_on(const struct cli_config *c, const char *name)
 {
-    return is_choice("true|1|on", cli_text(c, name));
+    return cli_is_choice("true|1|on", cli_text(c, name));
 }
-
-/* ---- nestor config ---- */
-
-static void print_json(const struct cli_config *c)
-{
-    struct nst_buf b;
-    nst_buf_init(&b, c->arena, (size_t)1 << 20);
-    for (size_t i = 0; i < cli_setting_count; i++) {
-        nst_put_z(&b, i == 0 ? "{" : ",");
-        nst_json_put_str(&b, nst_str_z(cli_settings[i].name));
-        nst_put_lit(&b, ":{\"value\":");
-        nst_json_put_str(&b, c->value[i].text);
-        nst_putf(&b, ",\"origin\":\"%s\",\"default\":", c->value[i].origin);
-        nst_json_put_str(&b, nst_str_z(cli_settings[i].fallback));
-        nst_put_lit(&b, ",\"doc\":");
-        nst_json_put_str(&b, nst_str_z(cli_settings[i].doc));
-        nst_put_char(&b, '}');
-    }
-    printf("%.*s}\n", NST_FMT(nst_buf_str(&b)));
-}
-
-static int config_run(int argc, char **argv)
-{
-    struct cli_options o;
-    int status = EXIT_DONE;
-    if (!cli_options_parse(&o, &cli_config, argc, argv))
-        status = o.status;
-    else if (o.json)
-        print_json(&o.config);
-    else
-        for (size_t i = 0; i < cli_setting_count; i++)
-            printf("%s = %.*s   (%s)\n    %s\n", cli_settings[i].name,
-                   NST_FMT(o.config.value[i].text), o.config.value[i].origin, cli_settings[i].doc);
-    nst_arena_free(o.arena);
-    return status;
-}
-
-const struct cli_verb cli_config = {
-    .name = "config",
-    .usage = "config [--data DIR] [--json] [--set NAME=VALUE]",
-    .summary = "show every setting, its value and where it comes from",
-    .help = "Settings come from --set NAME=VALUE, else from the environment (NESTOR_OCL_ROOT for\n"
-            "ocl.root), else from nestor.conf in the data folder, else they have a default.\n\n"
-            "Examples:\n"
-            "  nestor config\n"
-            "  nestor config --data ./data --json\n"
-            "  nestor serve --data ./data --set ocl.root=v2\n",
-    .run = config_run,
-};

@@ -149,7 +149,7 @@ static int verify_run(int argc, char **argv)
 const struct cli_verb cli_verify = {
     .name = "verify",
     .usage = "verify [--data DIR] [--repair [--dry-run]] [--json] [--quiet]",
-    .summary = "Find damage in what is stored, and repair what is safe to repair",
+    .summary = "find damage in what is stored, and repair what is safe to repair",
     .help = "Looks at every row: what leads to what is gone, versions that overlap or leave gaps,\n"
             "counts, checksums, enrolments, and what the database says of itself. A server may\n"
             "run meanwhile. Each finding has a name, its number of places, and up to 20 of them.\n"

@@ -118,6 +118,7 @@ struct nst_http_loop {
     unsigned pooled, busy; /* exchanges that wait for use, and in use */
     _Atomic(struct exchange *) resumed;
     atomic_uint resuming; /* threads that are handing one over */
+    atomic_uint pulse;    /* the server's, when the last round ended */
     int64_t now;          /* nst_ticks() at the last wake-up */
     int64_t accept_at;    /* when to listen again; 0: listening */
     int64_t drain_until, close_until;
@@ -141,6 +142,7 @@ struct nst_http {
     bool has_file;    /* of a Unix socket, to be removed */
     unsigned started; /* loops whose thread runs */
     atomic_bool is_stopping;
+    atomic_uint pulse;           /* counts the questions whether the loops live */
     pthread_mutex_t peers_lock; /* for the two that follow; see peers.c */
     unsigned connections;
     void *peers;

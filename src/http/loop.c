@@ -230,6 +230,7 @@ static void *run(void *arg)
         free_gone(l);
         if (app->tick_end != NULL)
             app->tick_end(l->state);
+        atomic_store(&l->pulse, atomic_load(&l->server->pulse));
     } while (!is_over);
     cut_all(l);
     if (app->loop_stop != NULL)

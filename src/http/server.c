@@ -126,6 +126,18 @@ unsigned nst_http_port(const struct nst_http *h)
     return h->port;
 }
 
+bool nst_http_pulse(struct nst_http *h)
+{
+    unsigned asked = atomic_load(&h->pulse);
+    bool is_alive = true;
+    for (unsigned i = 0; i < h->started; i++)
+        is_alive &= atomic_load(&h->loop[i].pulse) == asked;
+    atomic_store(&h->pulse, asked + 1);
+    for (unsigned i = 0; i < h->started; i++)
+        nst_http_loop_wake(&h->loop[i]);
+    return is_alive;
+}
+
 void nst_http_stop(struct nst_http *h)
 {
     atomic_store(&h->is_stopping, true);

@@ -683,6 +683,11 @@ unsigned nst_server_port(const struct nst_server *s)
     return nst_http_port(s->http);
 }
 
+bool nst_server_pulse(struct nst_server *s)
+{
+    return nst_http_pulse(s->http);
+}
+
 void nst_server_stop(struct nst_server *s)
 {
     nst_meter_watch(s->meter, NULL);

@@ -23,7 +23,7 @@ from crash_test import HALVES
 from support import Site, Tally, arguments, engines, environment
 
 VERBS = ("serve", "init", "import", "enroll", "enrollments", "user", "token", "client",
-         "config", "migrate", "openapi", "doctor")
+         "config", "migrate", "openapi", "doctor", "health", "man", "completion")
 PASSWORD = "correct-horse-battery-7"
 
 
@@ -122,7 +122,9 @@ class Cases:
             for verb in ("serve", "init --admin a --admin-token-file b", "config", "migrate",
                          "openapi", "doctor"):
                 refused(site.run(verb, "surplus"), 2, "nestor ", "surplus")
-            refused(site.run("init"), 2, "--admin")
+            refused(site.run("init", "--admin", "ada"), 2, "--admin-token-file")
+            refused(site.run("init", "--no-vocabularies"), 2, "--no-vocabularies wants --admin")
+            refused(site.run("init", "--email", "a@example.org"), 2, "--email wants --admin")
             site.init()
             refused(site.run("import"), 2, "FILE")
             refused(site.run("token show"), 2, "--user")
@@ -138,7 +140,7 @@ class Cases:
                 assert good(site.run(f"help {verb}", where=False)).stdout == text, verb
                 usage, options = text.split("Options:\n")
                 for option in set(re.findall(r"--[a-z-]+", usage.split("\n\n")[0])):
-                    assert re.search(rf"^  {option}( [A-Z=]+)?  +\S", options, re.M), (verb, option)
+                    assert re.search(rf"^  {option}( [A-Za-z=|]+)?  +\S", options, re.M), (verb, option)
             assert good(site.run("-h", where=False)).stdout == \
                 good(site.run("--help", where=False)).stdout
             refused(site.run("help frobnicate", where=False), 2, "\"frobnicate\"")

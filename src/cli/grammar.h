@@ -1,0 +1,48 @@
+/* What can be said on the command line, as tables: the parser, `--help`, the pages of
+ * the manual and the completions of shells all read these. */
+#ifndef NESTOR_CLI_GRAMMAR_H
+#define NESTOR_CLI_GRAMMAR_H
+
+#include "cli.h"
+
+/* All verbs, in the order in which they are listed; NULL ends them. */
+extern const struct cli_verb *const cli_verbs[];
+
+/* What the program is; its first commands, two blanks before each; its exit codes. Lines
+ * of at most 100 characters that end with a line end. */
+extern const char cli_about[], cli_first_steps[], cli_exit_codes[];
+
+struct cli_option {
+    const char *name;    /* "--data" */
+    const char *value;   /* what it is called: "DIR" and "FILE" are completed as such, "csv|jsonl"
+                          * are all that there are; NULL: a switch */
+    const char *doc;     /* an example may stand behind ": --" */
+    size_t offset;       /* of the member of struct cli_options; CLI_NOWHERE */
+    const char *setting; /* also sets this; NULL: none */
+};
+
+/* Of `--set` and `--help`, which are no member. */
+#define CLI_NOWHERE SIZE_MAX
+
+extern const struct cli_option cli_option_list[];
+extern const size_t cli_option_count;
+
+/* Whether help, manual and completions show the option with that verb. The parser takes
+ * settings such as `--listen` with every verb. */
+bool cli_shows(const struct cli_verb *verb, const struct cli_option *option);
+
+/* Whether value is one of the words in choices, which are separated by `|`. */
+bool cli_is_choice(const char *choices, struct nst_str value);
+
+/* "NESTOR_OCL_ROOT" of "ocl.root", in a. */
+const char *cli_variable_of(struct nst_arena *a, const char *setting);
+
+/* What values the setting may have, as a phrase in a: "a number from 1 to 1000"; NULL when
+ * any text will do. */
+const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s);
+
+/* Cut from *rest the words that fit into width bytes (one at least), without the blanks
+ * around them; *rest is null behind the last. */
+struct nst_str cli_wrap(struct nst_str *rest, size_t width);
+
+#endif

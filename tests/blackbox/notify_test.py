@@ -1,0 +1,170 @@
+"""What the service manager hears of a server, as systemd would: it is ready when it
+answers, lives as long as its loops do, reads again on SIGHUP, and says when it stops; and
+the socket that it hands over is served.
+
+Usage: notify_test.py --nestor PATH
+"""
+# Any build
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from support import PATIENCE, Site, Tally, arguments  # noqa: E402
+from http_server import REPORTS, environment  # noqa: E402
+
+WATCHDOG = 400_000  # microseconds: a quarter of it between two signs of life
+
+
+class Manager:
+    """The other end of NOTIFY_SOCKET, and a server that it started."""
+
+    def __init__(self, site, name, *words, script="exec \"$@\"", fds=(), env=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + name[1:] if name.startswith("@") else name)
+        self.socket.settimeout(PATIENCE)
+        self.log = open(site.path("server.log"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["sh", "-c", script, "sh", site.nestor, "serve", *site.where(), *words],
+            env={**environment(), "NOTIFY_SOCKET": name, **(env or {})}, stderr=self.log,
+            pass_fds=fds)
+
+    def hear(self):
+        """The next message, as a dictionary."""
+        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+
+    def hear_until(self, name):
+        """The first message that says it; what came before."""
+        before = []
+        while True:
+            message = self.hear()
+            if name in message:
+                return message, before
+            before.append(message)
+
+    def address(self):
+        """Where it listens, out of its log."""
+        with open(self.log.name, encoding="utf-8") as f:
+            for line in f:
+                if '"listening"' in line:
+                    return int(line.split('"port":')[1].split(",")[0].rstrip("}\n"))
+        raise AssertionError("it was ready before it listened")
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        status = self.process.wait(PATIENCE)
+        self.log.seek(0)
+        text = self.log.read()
+        self.log.close()
+        self.socket.close()
+        assert not any(r in text for r in REPORTS), text[-3000:]
+        assert status == 0, (status, text[-2000:])
+
+
+def get(connection, path="/healthz"):
+    connection.request("GET", path)
+    return connection.getresponse().status
+
+
+def it_is_ready_when_it_answers(site, name):
+    manager = Manager(site, name, "--listen", "127.0.0.1:0")
+    ready, before = manager.hear_until("READY")
+    assert ready == {"READY": "1", "STATUS": "Serving"}, ready
+    assert [list(m) for m in before] == [["STATUS"]] and "database" in before[0]["STATUS"], before
+    assert get(http.client.HTTPConnection("127.0.0.1", manager.address())) == 200
+    manager.process.send_signal(signal.SIGTERM)
+    stopping, before = manager.hear_until("STOPPING")
+    assert stopping["STOPPING"] == "1" and before == [], (stopping, before)  # and no watchdog
+    manager.end()
+
+
+def it_is_ready_in_a_file(site):
+    it_is_ready_when_it_answers(site, site.path("notify"))
+
+
+def it_is_ready_in_an_abstract_socket(site):
+    it_is_ready_when_it_answers(site, f"@nestor-test-{os.getpid()}")
+
+
+def it_gives_signs_of_life(site):
+    manager = Manager(site, site.path("alive"), "--listen", "127.0.0.1:0",
+                      env={"WATCHDOG_USEC": str(WATCHDOG)})
+    manager.hear_until("READY")
+    began = time.monotonic()
+    for _ in range(8):
+        _, before = manager.hear_until("WATCHDOG")
+        assert before == [], before
+    # Twice as often as it must, at least; a machine with much to do gets some time.
+    assert time.monotonic() - began < 8 * WATCHDOG / 1e6, time.monotonic() - began
+    manager.end()
+
+
+def others_get_no_signs_of_life(site):
+    manager = Manager(site, site.path("other"), "--listen", "127.0.0.1:0",
+                      env={"WATCHDOG_USEC": str(WATCHDOG), "WATCHDOG_PID": "1"})
+    manager.hear_until("READY")
+    time.sleep(WATCHDOG / 1e6)
+    manager.process.send_signal(signal.SIGTERM)
+    assert manager.hear_until("STOPPING")[1] == []
+    manager.end()
+
+
+def it_tells_of_reading_again(site):
+    manager = Manager(site, site.path("again"), "--listen", "127.0.0.1:0")
+    manager.hear_until("READY")
+    for _ in range(2):
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        manager.process.send_signal(signal.SIGHUP)
+        again = manager.hear()
+        assert again["RELOADING"] == "1" and int(again["MONOTONIC_USEC"]) >= now, (again, now)
+        assert manager.hear() == {"READY": "1"}
+    manager.end()
+
+
+def sockets_of_the_manager_are_served(site):
+    with socket.socket() as mine:
+        mine.bind(("127.0.0.1", 0))
+        mine.listen(16)
+        port = mine.getsockname()[1]
+        # A client that comes before the server waits for it.
+        early = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        early.connect()
+        script = f"LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&{mine.fileno()}"
+        manager = Manager(site, site.path("handed"), "--listen", "127.0.0.1:1", script=script,
+                          fds=(mine.fileno(),))
+        manager.hear_until("READY")
+        assert get(early) == 200
+        manager.end()
+        # The socket stays the manager's: whoever comes between two servers waits.
+        between = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        between.connect()
+        manager = Manager(site, site.path("again2"), script=script, fds=(mine.fileno(),))
+        manager.hear_until("READY")
+        assert get(between) == 200
+        manager.end()
+
+
+def nonsense_in_the_environment_is_no_matter(site):
+    for name, value in (("NOTIFY_SOCKET", "nowhere"), ("NOTIFY_SOCKET", "/" + "x" * 200),
+                        ("WATCHDOG_USEC", "soon"), ("WATCHDOG_USEC", "-5")):
+        with site.serve(env={name: value}) as server:
+            assert server.client().ask("GET", "/healthz").status == 200
+
+
+def main():
+    options = arguments(__doc__)
+    tally = Tally()
+    with Site(options.nestor).init() as site:
+        for case in (it_is_ready_in_a_file, it_is_ready_in_an_abstract_socket,
+                     it_gives_signs_of_life, others_get_no_signs_of_life, it_tells_of_reading_again,
+                     sockets_of_the_manager_are_served, nonsense_in_the_environment_is_no_matter):
+            tally.run(case.__name__.replace("_", " "), case, site)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
