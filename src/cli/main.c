@@ -10,7 +10,8 @@
 static const struct cli_verb *const verbs[] = {
     &cli_serve,   &cli_init,        &cli_load,   &cli_dump,   &cli_import,    &cli_export_verb,
     &cli_enroll,  &cli_enrollments, &cli_user,   &cli_token,  &cli_client,    &cli_config,
-    &cli_migrate, &cli_openapi,     &cli_doctor, &cli_verify, &cli_subscribe, NULL,
+    &cli_migrate, &cli_openapi,     &cli_doctor, &cli_verify, &cli_subscribe, &cli_maintenance,
+    &cli_audit,   &cli_purge,       NULL,
 };
 
 static int help(FILE *out)

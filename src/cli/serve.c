@@ -2,18 +2,22 @@
 #include "cli.h"
 
 #include "nestor/base/log.h"
+#include "nestor/maintenance.h"
 #include "ocl/app.h"
 #include "ocl/export/export.h"
 #include "ocl/subscription/subscription.h"
 #include "ocl/task/task.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#define MAINTENANCE_LOOK 500000000 /* nanoseconds between looks whether it is switched */
 
 static struct nst_server_options server_options(const struct cli_options *o,
                                                 const struct cli_site *site)
@@ -83,14 +87,31 @@ static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigne
                : url;
 }
 
+/* Until a signal ends it. What else the process has to look at now and then is looked at here,
+ * where nothing waits. Returns the signal. */
+static int watch(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
+{
+    static const struct timespec pause = { .tv_nsec = MAINTENANCE_LOOK };
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &pause);
+        if (signal == SIGHUP)
+            read_keys_again(o);
+        else if (signal > 0)
+            return signal;
+        else if (errno == EAGAIN)
+            nst_maintenance_look(site->store);
+    }
+}
+
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
     const struct nst_worker_options work = worker_options(o, site);
     struct nst_server_options options = server_options(o, site);
     struct nst_workers *workers;
     struct nst_server *server;
-    int signal = 0;
     options.spool = work.folder;
+    if (nst_maintenance_open(site->store) != NST_OK)
+        return cli_fail(&cli_serve, "cannot read the database; the log line above says why");
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before tasks use it, on threads of their own */
     if (nst_workers_start(&workers, &work) != NST_OK)
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
@@ -107,9 +128,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
-    while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
-        read_keys_again(o);
-    nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
+    nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", watch(o, site, signals)));
     nst_server_stop(server);
     nst_workers_stop(workers);
     return EXIT_DONE;
