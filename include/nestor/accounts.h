@@ -34,6 +34,7 @@ struct nst_accounts_settings {
     int64_t password_min;                           /* code points */
     bool enforces_restricted;                       /* A23: restricted callers are barred */
     const struct nst_belongings *const *belongings; /* of each application, NULL-terminated */
+    struct nst_str operator_name; /* who runs a verb, for the audit log; null: a server runs */
 };
 void nst_accounts_configure(const struct nst_accounts_settings *settings);
 
@@ -62,6 +63,75 @@ extern const struct nst_app nst_accounts_app;
  *   now       microseconds */
 NST_CHECKED enum nst_err nst_account_put(int64_t *id, struct nst_db *db, struct nst_str username,
                                          bool is_staff, int64_t now);
+
+/* ---- The audit log ---- */
+
+/* An administrative act. Never with a secret in it. */
+struct nst_act {
+    const char *name;             /* "user.remove" */
+    struct nst_str on;            /* on whom or what: "/users/ada/" */
+    struct nst_str before, after; /* what it changed, JSON; null: nothing that could be told */
+};
+
+/* Write it down, in the transaction of the act: who, from where and with which request is what
+ * rq says (its caller and exchange), or the operator of the verb that runs. rq needs no more than
+ * arena and db. When this fails, the act must not happen.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_audit(struct nst_req *rq, const struct nst_act *act);
+
+/* For before and after: {"name":"text"} (null: null), {"name":true}. Texts in a. */
+struct nst_str nst_audit_member(struct nst_arena *a, const char *name, struct nst_str text);
+struct nst_str nst_audit_flag(struct nst_arena *a, const char *name, bool value);
+
+/* ---- What administrators do to accounts (administer.c): each writes its row of the log ---- */
+
+/* A flag of an account: NST_FLAG_ENABLED false ends its sessions, sign-in links and bearer tokens. */
+enum nst_flag { NST_FLAG_STAFF, NST_FLAG_SUPERUSER, NST_FLAG_ENABLED, NST_FLAG_COUNT };
+
+/* "is_staff", "is_superuser", "is_enabled". */
+const char *nst_flag_name(enum nst_flag flag);
+
+/* An account as administrators see it; texts in the arena of the request. */
+struct nst_account_shown {
+    int64_t id;
+    struct nst_str username;
+    bool flag[NST_FLAG_COUNT];
+    int64_t sessions, tokens; /* that are open; beside its own */
+    int64_t last_login;       /* microseconds; 0: never */
+};
+
+/* Look one up that is not closed, and (is_held) hold its row.
+ * Errors: NST_E_NOT_FOUND; those of nst_query. */
+NST_CHECKED enum nst_err nst_account_show(struct nst_account_shown *out, struct nst_req *rq,
+                                          struct nst_str username, bool is_held);
+
+/* Let a flag be so. Nothing is written where it is so already.
+ * Errors: NST_E_CONFLICT where no superuser would be left who may sign in; those of nst_query. */
+NST_CHECKED enum nst_err nst_account_set_flag(struct nst_req *rq,
+                                              const struct nst_account_shown *account,
+                                              enum nst_flag flag, bool value);
+
+/* A session as it may be shown: its name is the start of a hash, which opens nothing. */
+struct nst_session_shown {
+    struct nst_str name;
+    int64_t expires; /* microseconds */
+};
+
+/* Call sink for each open session of the account; s is valid during the call. */
+typedef void nst_session_sink(void *arg, const struct nst_session_shown *s);
+NST_CHECKED enum nst_err nst_sessions_each(struct nst_req *rq, int64_t account,
+                                           nst_session_sink *sink, void *arg);
+
+/* End the session of that name, or (null) all of the account.
+ *   ended  how many
+ * Errors: NST_E_NOT_FOUND where a name is none; those of nst_query. */
+NST_CHECKED enum nst_err nst_sessions_end(int64_t *ended, struct nst_req *rq,
+                                          const struct nst_account_shown *account,
+                                          struct nst_str name);
+
+/* Give the account a new own token, which nobody is shown: the former opens nothing more. */
+NST_CHECKED enum nst_err nst_account_renew_token(struct nst_req *rq,
+                                                 const struct nst_account_shown *account);
 
 /* ---- Tokens ---- */
 
@@ -236,6 +306,27 @@ struct nst_client {
 
 /* Register a client. Errors: NST_E_CONFLICT when the id is taken. */
 NST_CHECKED enum nst_err nst_client_add(struct nst_db *db, const struct nst_client *client);
+
+/* Let another secret be the client's; the access tokens that it fetched by the former end.
+ * Errors: NST_E_NOT_FOUND. */
+NST_CHECKED enum nst_err nst_client_rotate(struct nst_db *db, struct nst_str id,
+                                           struct nst_str secret);
+
+/* What is wrong with an id of a client, as a sentence; NULL when it is good. */
+const char *nst_client_id_fault(struct nst_str id);
+
+/* A client as it may be shown: without its secret. */
+struct nst_client_shown {
+    struct nst_str id, username;
+    bool is_restricted;
+    int64_t created; /* microseconds; 0: not known */
+};
+
+/* Call sink for the client of that id, or (null) for each, by their ids; c is valid during the
+ * call. */
+typedef void nst_client_sink(void *arg, const struct nst_client_shown *c);
+NST_CHECKED enum nst_err nst_clients_each(struct nst_db *db, struct nst_str id,
+                                          nst_client_sink *sink, void *arg);
 
 /* Remove a client and its access tokens. Errors: NST_E_NOT_FOUND. */
 NST_CHECKED enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id);

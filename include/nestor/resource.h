@@ -227,6 +227,8 @@ enum nst_action_flag {
     NST_NEEDS_PARENT = 1 << 2,  /* under what is not there it is 405, without a body */
     NST_READS = 1 << 3,         /* it changes nothing, whatever its method is */
     NST_SPOOLS = 1 << 4,        /* its body is not bound but goes into a file: nst_upload_take */
+    NST_IN_MAINTENANCE = 1 << 5, /* it is answered in maintenance, too: what ends that */
+    NST_RECORDS = 1 << 6,        /* a GET that writes down who read it (nst_audit) */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

@@ -7,10 +7,11 @@
 
 #include <sodium.h>
 
-#define BEARER_BYTES 32
-#define BEARER_LIFE  INT64_C(36000) /* seconds: ten hours */
-#define JWT_LIFE     INT64_C(3600)
-#define KEPT         INT64_C(86400) /* how long an expired token is still called expired */
+#define CLIENT_ID_MAX 255
+#define BEARER_BYTES  32
+#define BEARER_LIFE   INT64_C(36000) /* seconds: ten hours */
+#define JWT_LIFE      INT64_C(3600)
+#define KEPT          INT64_C(86400) /* how long an expired token is still called expired */
 
 nst_view nst_access_token_view;
 
@@ -37,6 +38,53 @@ enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id)
     NST_TRY(
         nst_exec_with(&changed, db, "DELETE FROM oauth_client WHERE client_id = $1", NST_TEXT(id)));
     return changed > 0 ? NST_OK : NST_E_NOT_FOUND;
+}
+
+enum nst_err nst_client_rotate(struct nst_db *db, struct nst_str id, struct nst_str secret)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    int64_t changed = 0;
+    enum nst_err e =
+        nst_exec_with(&changed, db, "UPDATE oauth_client SET secret_hash = $1 WHERE client_id = $2",
+                      NST_TEXT(nst_secret_hash(a, secret)), NST_TEXT(id));
+    nst_arena_free(a);
+    NST_TRY(e);
+    NST_TRY(nst_exec_with(NULL, db, "DELETE FROM token WHERE kind = $1 AND name = $2",
+                          NST_INT(NST_TOKEN_BEARER), NST_TEXT(id)));
+    return changed > 0 ? NST_OK : NST_E_NOT_FOUND;
+}
+
+/* A basic credential separates id and secret by a colon: an id has none. */
+const char *nst_client_id_fault(struct nst_str id)
+{
+    bool is_good = id.n > 0 && id.n <= CLIENT_ID_MAX;
+    for (size_t i = 0; i < id.n; i++)
+        is_good = is_good && id.p[i] > ' ' && id.p[i] <= '~' && id.p[i] != ':';
+    if (!is_good)
+        return "the client's id is wanted: printable characters without blanks and colons";
+    return nst_str_is_segment(id) ? NULL
+                                  : ". and .. are no ids: a URL with one means another resource";
+}
+
+enum nst_err nst_clients_each(struct nst_db *db, struct nst_str id, nst_client_sink *sink,
+                              void *arg)
+{
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT oauth_client.client_id, account.username, "
+                           "oauth_client.is_restricted, oauth_client.created_at FROM oauth_client "
+                           "JOIN account ON account.id = oauth_client.account_id "
+                           "WHERE CAST($1 AS text) IS NULL OR oauth_client.client_id = $1 "
+                           "ORDER BY oauth_client.client_id",
+                           NST_TEXT(id)));
+    while (nst_rows_step(rows)) {
+        const struct nst_client_shown shown = { .id = nst_rows_text(rows, 0),
+                                                .username = nst_rows_text(rows, 1),
+                                                .is_restricted = nst_rows_bool(rows, 2),
+                                                .created = nst_rows_int(rows, 3) };
+        sink(arg, &shown);
+    }
+    return nst_rows_end(rows);
 }
 
 /* ---- The endpoint ---- */

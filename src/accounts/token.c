@@ -14,6 +14,11 @@ void nst_accounts_configure(const struct nst_accounts_settings *given)
     settings = *given;
 }
 
+struct nst_str nst_operator(void)
+{
+    return settings.operator_name;
+}
+
 bool nst_is_barred(const struct nst_req *rq)
 {
     return rq->caller.is_restricted && settings.enforces_restricted;

@@ -36,6 +36,28 @@ static enum nst_err find_user(struct ocl_user **user, struct task *t, struct nst
     return *user != NULL ? NST_OK : NST_E_NOT_FOUND;
 }
 
+/* ---- The audit log ---- */
+
+static struct nst_str url_of(const struct task *t)
+{
+    return nst_strf(t->o->arena, "/users/%s/", t->name);
+}
+
+static enum nst_err record(const struct task *t, struct nst_db *db, const char *act)
+{
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    return nst_audit(&rq, &(struct nst_act){ .name = act, .on = url_of(t) });
+}
+
+static enum nst_err record_token(const struct task *t, struct nst_db *db, const char *act)
+{
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    struct nst_str name = nst_audit_member(rq.arena, "name", nst_str_z(t->o->name));
+    struct nst_act it = { .name = act, .on = url_of(t) };
+    *(strcmp(act, "token.add") == 0 ? &it.after : &it.before) = name;
+    return nst_audit(&rq, &it);
+}
+
 /* ---- Tokens ---- */
 
 static enum nst_err token_show(struct nst_db *db, void *arg)
@@ -44,7 +66,7 @@ static enum nst_err token_show(struct nst_db *db, void *arg)
     struct ocl_user *user;
     NST_TRY(find_user(&user, t, db));
     t->token = nst_token_derive(t->o->arena, user->row.id, user->token_serial);
-    return NST_OK;
+    return record(t, db, "token.read");
 }
 
 static enum nst_err token_renew(struct nst_db *db, void *arg)
@@ -52,7 +74,8 @@ static enum nst_err token_renew(struct nst_db *db, void *arg)
     struct task *t = arg;
     struct ocl_user *user;
     NST_TRY(find_user(&user, t, db));
-    return nst_token_renew(&t->token, db, t->o->arena, user->row.id, nst_now());
+    NST_TRY(nst_token_renew(&t->token, db, t->o->arena, user->row.id, nst_now()));
+    return record(t, db, "token.renew");
 }
 
 static enum nst_err token_store(struct nst_db *db, void *arg)
@@ -73,7 +96,8 @@ static enum nst_err token_store(struct nst_db *db, void *arg)
         .name = nst_str_z(t->o->name),
         .expires = t->expires,
     };
-    return nst_token_store(db, &token, nst_now());
+    NST_TRY(nst_token_store(db, &token, nst_now()));
+    return record_token(t, db, "token.add");
 }
 
 static bool is_token_text(struct nst_str text)
@@ -192,7 +216,8 @@ static enum nst_err token_end(struct nst_db *db, void *arg)
     struct task *t = arg;
     struct ocl_user *user;
     NST_TRY(find_user(&user, t, db));
-    return nst_token_end(db, user->row.id, nst_str_z(t->o->name));
+    NST_TRY(nst_token_end(db, user->row.id, nst_str_z(t->o->name)));
+    return record_token(t, db, "token.end");
 }
 
 static int token_end_run(struct task *t)
@@ -227,6 +252,80 @@ static struct nst_json *member(struct nst_json *object, struct nst_arena *a, con
     return object;
 }
 
+/*   is_held  by verbs that write */
+static enum nst_err find_account(struct nst_account_shown *out, struct nst_req *rq, struct task *t,
+                                 bool is_held)
+{
+    enum nst_err e = nst_account_show(out, rq, nst_str_z(t->name), is_held);
+    t->is_missing = e == NST_E_NOT_FOUND;
+    return e;
+}
+
+/* Those that are named; who is a superuser is staff, too. */
+static enum nst_err give_flags(struct task *t, struct nst_db *db, bool value)
+{
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    struct nst_account_shown a;
+    NST_TRY(find_account(&a, &rq, t, true));
+    if (t->o->staff || (value && t->o->superuser))
+        NST_TRY(nst_account_set_flag(&rq, &a, NST_FLAG_STAFF, value));
+    if (t->o->superuser)
+        NST_TRY(nst_account_set_flag(&rq, &a, NST_FLAG_SUPERUSER, value));
+    return NST_OK;
+}
+
+static enum nst_err user_grant(struct nst_db *db, void *arg)
+{
+    return give_flags(arg, db, true);
+}
+
+static enum nst_err user_revoke(struct nst_db *db, void *arg)
+{
+    return give_flags(arg, db, false);
+}
+
+static enum nst_err set_enabled(struct task *t, struct nst_db *db, bool value)
+{
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    struct nst_account_shown a;
+    NST_TRY(find_account(&a, &rq, t, true));
+    return nst_account_set_flag(&rq, &a, NST_FLAG_ENABLED, value);
+}
+
+static enum nst_err user_enable(struct nst_db *db, void *arg)
+{
+    return set_enabled(arg, db, true);
+}
+
+static enum nst_err user_disable(struct nst_db *db, void *arg)
+{
+    return set_enabled(arg, db, false);
+}
+
+static void print_session(void *arg, const struct nst_session_shown *s)
+{
+    struct task *t = arg;
+    printf("%.*s\t%.*s\n", NST_FMT(s->name), NST_FMT(time_text(t->o->arena, s->expires)));
+}
+
+static enum nst_err user_sessions(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    struct nst_account_shown a;
+    NST_TRY(find_account(&a, &rq, t, false));
+    return nst_sessions_each(&rq, a.id, print_session, t);
+}
+
+static enum nst_err user_sign_out(struct nst_db *db, void *arg)
+{
+    struct task *t = arg;
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    struct nst_account_shown a;
+    NST_TRY(find_account(&a, &rq, t, true));
+    return nst_sessions_end(&t->ended, &rq, &a, (struct nst_str){ 0 });
+}
+
 static enum nst_err user_add(struct nst_db *db, void *arg)
 {
     struct task *t = arg;
@@ -246,11 +345,7 @@ static enum nst_err user_add(struct nst_db *db, void *arg)
         t->problem = nst_buf_str(&rq.x->out);
         return e;
     }
-    return nst_exec_with(NULL, db,
-                         "UPDATE account SET is_staff = $1, is_superuser = $2 "
-                         "WHERE username = $3 AND is_active",
-                         NST_BOOL(t->o->staff || t->o->superuser), NST_BOOL(t->o->superuser),
-                         NST_TEXT(nst_str_z(t->name)));
+    return give_flags(t, db, true);
 }
 
 static enum nst_err user_set_password(struct nst_db *db, void *arg)
@@ -258,7 +353,8 @@ static enum nst_err user_set_password(struct nst_db *db, void *arg)
     struct task *t = arg;
     struct ocl_user *user;
     NST_TRY(find_user(&user, t, db));
-    return nst_password_set(&t->ended, db, user->row.id, t->password);
+    NST_TRY(nst_password_set(&t->ended, db, user->row.id, t->password));
+    return record(t, db, "user.password");
 }
 
 /* By the request that an administrator would send. */
@@ -285,15 +381,17 @@ static enum nst_err user_list(struct nst_db *db, void *arg)
     struct nst_rows *rows;
     (void)arg;
     NST_TRY(nst_query(&rows, db,
-                      NST_STR("SELECT username, name, email, is_staff, is_superuser FROM account "
+                      NST_STR("SELECT username, name, email, is_staff, is_superuser, is_enabled "
+                              "FROM account "
                               "WHERE is_active ORDER BY username"),
                       NULL, 0));
     while (nst_rows_step(rows)) {
-        printf("%.*s\t%.*s\t%.*s\t%s\n", NST_FMT(nst_rows_text(rows, 0)),
+        printf("%.*s\t%.*s\t%.*s\t%s%s\n", NST_FMT(nst_rows_text(rows, 0)),
                NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 2)),
                nst_rows_bool(rows, 4)   ? "superuser"
                : nst_rows_bool(rows, 3) ? "staff"
-                                        : "user");
+                                        : "user",
+               nst_rows_bool(rows, 5) ? "" : "\tdisabled");
     }
     return nst_rows_end(rows);
 }
@@ -305,7 +403,8 @@ static enum nst_err user_link(struct nst_db *db, void *arg)
     struct task *t = arg;
     struct ocl_user *user;
     NST_TRY(find_user(&user, t, db));
-    return nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE);
+    NST_TRY(nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE));
+    return record(t, db, "user.link");
 }
 
 /* Where a browser reaches the server, without a slash at the end; null when that is up to
@@ -368,6 +467,56 @@ static int user_add_run(struct task *t)
     return status;
 }
 
+/* What is so already is no fault. */
+static int flag_run(struct task *t, nst_work *work)
+{
+    enum nst_err e = cli_run(t->site, work, t);
+    return e == NST_E_CONFLICT
+               ? cli_fail(&cli_user,
+                          "there must be a superuser who may sign in; %s is the last one", t->name)
+               : report(&cli_user, t, e);
+}
+
+static int user_enable_run(struct task *t)
+{
+    return flag_run(t, user_enable);
+}
+
+static int user_disable_run(struct task *t)
+{
+    return flag_run(t, user_disable);
+}
+
+static int rights_run(struct task *t, nst_work *work)
+{
+    if (!t->o->staff && !t->o->superuser)
+        return cli_misuse(&cli_user, "%s wants --staff or --superuser", t->o->rest[0]);
+    return flag_run(t, work);
+}
+
+static int user_grant_run(struct task *t)
+{
+    return rights_run(t, user_grant);
+}
+
+static int user_revoke_run(struct task *t)
+{
+    return rights_run(t, user_revoke);
+}
+
+static int user_sessions_run(struct task *t)
+{
+    return report(&cli_user, t, nst_store_run(t->site->store, NST_MODE_READ, user_sessions, t));
+}
+
+static int user_sign_out_run(struct task *t)
+{
+    int status = report(&cli_user, t, cli_run(t->site, user_sign_out, t));
+    if (status == EXIT_DONE)
+        printf("Sessions of %s that ended: %lld.\n", t->name, (long long)t->ended);
+    return status;
+}
+
 static int user_remove_run(struct task *t)
 {
     return report(&cli_user, t, cli_run(t->site, user_remove, t));
@@ -415,6 +564,12 @@ static const struct action user_actions[] = {
     { "add", NEEDS_WORD, user_add_run },
     { "link", NEEDS_WORD, print_link },
     { "remove", NEEDS_WORD, user_remove_run },
+    { "enable", NEEDS_WORD, user_enable_run },
+    { "disable", NEEDS_WORD, user_disable_run },
+    { "grant", NEEDS_WORD, user_grant_run },
+    { "revoke", NEEDS_WORD, user_revoke_run },
+    { "sessions", NEEDS_WORD, user_sessions_run },
+    { "sign-out", NEEDS_WORD, user_sign_out_run },
     { "password", NEEDS_WORD | NEEDS_PASSWORD_FILE, user_password_run },
 };
 
@@ -514,10 +669,11 @@ const struct cli_verb cli_token = {
 const struct cli_verb cli_user = {
     .name = "user",
     .actions = CLI_NAMES(user_actions),
-    .usage = "user list | add NAME | link NAME | password NAME | remove NAME [--name TEXT] "
+    .usage = "user list | add|link|password|remove|enable|disable NAME | grant|revoke NAME | "
+             "sessions|sign-out NAME [--name TEXT] "
              "[--email ADDRESS] [--password-file FILE] [--staff] [--superuser] [--erase] "
              "[--data DIR]",
-    .summary = "list, add and remove users, set passwords, make sign-in links",
+    .summary = "list, add, switch off and remove users, give rights, end sessions",
     .help =
         "Examples:\n"
         "  nestor user list\n"
@@ -525,8 +681,15 @@ const struct cli_verb cli_user = {
         "  nestor user password ada --password-file new-password\n"
         "  nestor user link ada      (a link that gives the token once, for a day; where it leads\n"
         "                            is the setting http.public_url)\n"
+        "  nestor user disable ada   (her tokens and passwords open nothing, sessions and sign-in\n"
+        "                            links end; enable lets her in again)\n"
+        "  nestor user grant ada --superuser\n"
+        "  nestor user revoke ada --superuser --staff\n"
+        "  nestor user sessions ada\n"
+        "  nestor user sign-out ada  (ends them all)\n"
         "  nestor user remove ada    (closes the account, as DELETE does; with --erase it and\n"
-        "                            all that it owns are gone for good)\n",
+        "                            all that it owns are gone for good)\n\n"
+        "The last superuser who may sign in is neither removed, switched off nor revoked.\n",
     .words = 2,
     .run = user_run,
 };

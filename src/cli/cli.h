@@ -37,7 +37,7 @@ extern const char cli_commit[];
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
     cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top, cli_man, cli_completion,
-    cli_health;
+    cli_health, cli_maintenance, cli_audit, cli_purge;
 
 /* The name that was probably meant by word; NULL when none is near. */
 const char *cli_nearest(const char *word, struct cli_names names);
@@ -92,6 +92,7 @@ struct cli_options {
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */
     const char *as, *every;
+    const char *reason, *since, *older_than, *kind;
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
         courses, force, repair, once, list, remove, moved, example;

@@ -6,14 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLIENT_ID_MAX 255
-
 struct task {
     struct cli_options *o;
     const char *id;
     struct nst_str secret;
     bool is_missing; /* there is no such user */
 };
+
+static enum nst_err record(const struct task *t, struct nst_db *db, const char *act)
+{
+    struct nst_req rq = { .arena = t->o->arena, .db = db };
+    return nst_audit(&rq, &(struct nst_act){ .name = act,
+                                             .on = nst_strf(rq.arena, "/clients/%s/", t->id) });
+}
 
 static enum nst_err add(struct nst_db *db, void *arg)
 {
@@ -29,30 +34,36 @@ static enum nst_err add(struct nst_db *db, void *arg)
     nst_sql_bind(&q, NST_TEXT(nst_str_z(t->o->user)));
     NST_TRY(nst_sql_int(&client.account, &found, db, &q));
     t->is_missing = !found;
-    return found ? nst_client_add(db, &client) : NST_E_NOT_FOUND;
+    if (!found)
+        return NST_E_NOT_FOUND;
+    NST_TRY(nst_client_add(db, &client));
+    return record(t, db, "client.add");
+}
+
+static enum nst_err rotate(struct nst_db *db, void *arg)
+{
+    const struct task *t = arg;
+    NST_TRY(nst_client_rotate(db, nst_str_z(t->id), t->secret));
+    return record(t, db, "client.rotate");
+}
+
+static void print_client(void *arg, const struct nst_client_shown *c)
+{
+    (void)arg;
+    printf("%.*s\t%.*s\t%s\n", NST_FMT(c->id), NST_FMT(c->username),
+           c->is_restricted ? "restricted" : "unrestricted");
 }
 
 static enum nst_err list(struct nst_db *db, void *arg)
 {
-    struct nst_rows *rows;
-    (void)arg;
-    NST_TRY(nst_query(&rows, db,
-                      NST_STR("SELECT oauth_client.client_id, account.username, "
-                              "oauth_client.is_restricted FROM oauth_client "
-                              "JOIN account ON account.id = oauth_client.account_id "
-                              "ORDER BY oauth_client.client_id"),
-                      NULL, 0));
-    while (nst_rows_step(rows)) {
-        printf("%.*s\t%.*s\t%s\n", NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
-               nst_rows_bool(rows, 2) ? "restricted" : "unrestricted");
-    }
-    return nst_rows_end(rows);
+    return nst_clients_each(db, (struct nst_str){ 0 }, print_client, arg);
 }
 
 static enum nst_err drop(struct nst_db *db, void *arg)
 {
     const struct task *t = arg;
-    return nst_client_remove(db, nst_str_z(t->id));
+    NST_TRY(nst_client_remove(db, nst_str_z(t->id)));
+    return record(t, db, "client.remove");
 }
 
 static int report(const struct task *t, enum nst_err e)
@@ -67,22 +78,23 @@ static int report(const struct task *t, enum nst_err e)
                     e == NST_E_CONFLICT ? "this id is taken" : nst_err_message(e));
 }
 
-/* A basic credential separates id and secret by a colon: an id has none. */
-static bool is_id(const char *id)
+static int print_secret(struct cli_site *site, struct task *t, nst_work *work)
 {
-    for (const char *p = id; *p != '\0'; p++)
-        if (*p <= ' ' || *p > '~' || *p == ':')
-            return false;
-    return *id != '\0' && strlen(id) <= CLIENT_ID_MAX;
+    t->secret = nst_random_hex(t->o->arena, 32);
+    int status = report(t, cli_run(site, work, t));
+    if (status == EXIT_DONE)
+        printf("%.*s\n", NST_FMT(t->secret));
+    return status;
 }
 
 static int run_add(struct cli_site *site, struct task *t)
 {
-    t->secret = nst_random_hex(t->o->arena, 32);
-    int status = report(t, cli_run(site, add, t));
-    if (status == EXIT_DONE)
-        printf("%.*s\n", NST_FMT(t->secret));
-    return status;
+    return print_secret(site, t, add);
+}
+
+static int run_rotate(struct cli_site *site, struct task *t)
+{
+    return print_secret(site, t, rotate);
 }
 
 static int run_remove(struct cli_site *site, struct task *t)
@@ -101,7 +113,9 @@ static int run_list(struct cli_site *site, struct task *t)
 static const struct action {
     const char *name;
     int (*run)(struct cli_site *site, struct task *t);
-} actions[] = { { "add", run_add }, { "list", run_list }, { "remove", run_remove } };
+} actions[] = {
+    { "add", run_add }, { "list", run_list }, { "remove", run_remove }, { "rotate", run_rotate }
+};
 
 static const struct action *action_named(const struct cli_options *o)
 {
@@ -116,10 +130,9 @@ static const char *fault_of(const struct cli_options *o, const struct action *ac
     bool is_add = action->run == run_add;
     if (action->run == run_list)
         return NULL;
-    if (o->rest_count != 2 || !is_id(o->rest[1]))
-        return "the client's id is wanted: printable characters without blanks and colons";
-    if (is_add && !nst_str_is_segment(nst_str_z(o->rest[1])))
-        return ". and .. are no ids: a URL with one means another resource";
+    const char *fault = nst_client_id_fault(nst_str_z(o->rest_count == 2 ? o->rest[1] : ""));
+    if (fault != NULL)
+        return fault;
     return is_add && o->user == NULL ? "add wants --user NAME" : NULL;
 }
 
@@ -147,16 +160,18 @@ static int client_run(int argc, char **argv)
 const struct cli_verb cli_client = {
     .name = "client",
     .actions = CLI_NAMES(actions),
-    .usage = "client add ID --user NAME [--restricted] | list | remove ID [--data DIR]",
+    .usage = "client add ID --user NAME [--restricted] | list | remove ID | rotate ID [--data DIR]",
     .summary = "register programs that fetch access tokens",
     .help = "add     register a client that speaks for a user; its secret is printed once\n"
             "list    show the clients\n"
-            "remove  remove a client and its access tokens\n\n"
+            "remove  remove a client and its access tokens\n"
+            "rotate  print a new secret; the former, and tokens fetched by it, end at once\n\n"
             "A client posts grant_type=client_credentials, client_id and client_secret to\n"
             "/oauth2/access_token.\n\n"
             "Examples:\n"
             "  nestor client add registrar --user ada\n"
             "  nestor client add dashboard --user ada --restricted\n"
+            "  nestor client rotate registrar\n"
             "  nestor client remove registrar\n",
     .words = 2,
     .run = client_run,

@@ -5,6 +5,7 @@
 #include "nestor/base/log.h"
 #include "nestor/base/notify.h"
 #include "nestor/base/time.h"
+#include "nestor/maintenance.h"
 #include "ocl/app.h"
 #include "ocl/export/export.h"
 #include "ocl/subscription/subscription.h"
@@ -18,6 +19,8 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#define TURN (NST_SECOND / 2) /* between looks whether maintenance was switched */
 
 static const struct nst_metric_source *const metric_sources[] = {
     &nst_task_metrics,
@@ -92,20 +95,23 @@ static void read_keys_again(struct cli_options *o)
     nst_notify(NST_STR("READY=1"));
 }
 
-/* Wait for a signal. Meanwhile the service manager hears that the loops live, four times
- * in the time that it waits for that; of a loop that hangs it hears nothing, and ends the
- * process. */
-static int next_signal(const sigset_t *signals, struct nst_server *server)
+/* Wait for a signal. Meanwhile the process sees whether maintenance was switched, and the service
+ * manager hears that the loops live, at least four times in the time that it waits for that; of
+ * a loop that hangs it hears nothing, and ends the process. */
+static int next_signal(const sigset_t *signals, struct nst_server *server, struct cli_site *site)
 {
-    int64_t pause = nst_notify_watchdog() / 4;
-    const struct timespec wait = { pause / NST_SECOND, pause % NST_SECOND * 1000 };
-    int signal;
-    do {
-        signal = pause > 0 ? sigtimedwait(signals, NULL, &wait) : sigwaitinfo(signals, NULL);
-        if (signal < 0 && errno == EAGAIN && nst_server_pulse(server))
+    int64_t pause = nst_notify_watchdog() / 4, turn = pause > 0 && pause < TURN ? pause : TURN;
+    const struct timespec wait = { .tv_nsec = turn * 1000 };
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &wait);
+        if (signal > 0)
+            return signal;
+        if (errno != EAGAIN)
+            continue;
+        nst_maintenance_look(site->store);
+        if (pause > 0 && nst_server_pulse(server))
             nst_notify(NST_STR("WATCHDOG=1"));
-    } while (signal < 0);
-    return signal;
+    }
 }
 
 /* Port 0 is the one that was found. */
@@ -117,6 +123,9 @@ static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigne
                : url;
 }
 
+/* Until a signal ends it. What else the process has to look at now and then is looked at here,
+ * where nothing waits. Returns the signal. */
+
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
     const struct nst_worker_options work = worker_options(o, site);
@@ -125,6 +134,8 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     struct nst_server *server;
     int signal;
     options.spool = work.folder;
+    if (nst_maintenance_open(site->store) != NST_OK)
+        return cli_fail(&cli_serve, "cannot read the database; the log line above says why");
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before tasks use it, on threads of their own */
     if (nst_workers_start(&workers, &work) != NST_OK)
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
@@ -142,7 +153,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
     nst_notify(NST_STR("READY=1\nSTATUS=Serving"));
-    while ((signal = next_signal(signals, server)) == SIGHUP)
+    while ((signal = next_signal(signals, server, site)) == SIGHUP)
         read_keys_again(o);
     nst_notify(NST_STR("STOPPING=1\nSTATUS=Answering what is in flight"));
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,6 +127,13 @@ static bool make_secret(struct nst_arena *a, const char *path)
     return cli_write_secret(path, nst_random_hex(a, NST_SECRET_BYTES), false);
 }
 
+/* Who runs the verb: the account of the operating system, by its number where it has no name. */
+static struct nst_str operator_name(struct nst_arena *a)
+{
+    const struct passwd *me = getpwuid(getuid());
+    return me != NULL ? nst_strf(a, "%s", me->pw_name) : nst_strf(a, "%u", (unsigned)getuid());
+}
+
 static bool configure_accounts(struct cli_site *site, struct cli_options *o,
                                const struct cli_verb *verb, bool may_create)
 {
@@ -159,6 +167,8 @@ static bool configure_accounts(struct cli_site *site, struct cli_options *o,
     static const struct nst_belongings *const belongings[] = { &ocl_belongings, &enroll_belongings,
                                                                NULL };
     settings.belongings = belongings;
+    if (verb != &cli_serve)
+        settings.operator_name = operator_name(o->arena);
     settings.password_min = cli_number(&o->config, "auth.password.min_length");
     settings.enforces_restricted = cli_is_on(&o->config, "auth.jwt.enforce_restricted");
     nst_accounts_configure(&settings);

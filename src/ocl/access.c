@@ -367,6 +367,20 @@ const struct nst_description ocl_v2_repo_removal = { .as = nst_destroy,
                                                      .parameter = repo_removal_parameter,
                                                      .not_yet = "async?" };
 
+/* The path without where its face is mounted: the address of what it names. */
+static struct nst_str address_of(const struct nst_req *rq)
+{
+    struct nst_str mount = nst_str_z(rq->face->mount), path = rq->x->path;
+    bool is_mounted = mount.n > 0 && nst_str_starts(path, mount);
+    return nst_percent_decode(rq->arena, nst_str_slice(path, is_mounted ? mount.n : 0, path.n),
+                              false);
+}
+
+enum nst_err ocl_audit_act(struct nst_req *rq, const char *act)
+{
+    return nst_audit(rq, &(struct nst_act){ .name = act, .on = address_of(rq) });
+}
+
 bool ocl_wants_purge(struct nst_req *rq)
 {
     return nst_query_is_true(rq, "hardDelete");

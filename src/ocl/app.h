@@ -192,6 +192,9 @@ NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t or
 
 /* ---- Deleting ---- */
 
+/* Write down an administrative act on what the path names (nst_audit). */
+NST_CHECKED enum nst_err ocl_audit_act(struct nst_req *rq, const char *act);
+
 /* True when the query asks for `hardDelete` (G149, V106). */
 bool ocl_wants_purge(struct nst_req *rq);
 
@@ -200,6 +203,10 @@ bool ocl_wants_purge(struct nst_req *rq);
  * none. */
 NST_CHECKED enum nst_err ocl_purge_all(struct nst_req *rq, struct nst_sql *which,
                                        const char *table);
+
+/* Erase the row of a table with all that belongs to it; its row is held (nst_sql_hold_alone). */
+NST_CHECKED enum nst_err ocl_erase_row(struct nst_arena *a, struct nst_db *db, const char *table,
+                                       int64_t id);
 
 /* Hide what belongs to the row of that id, since the row is closed; erase it, hidden first:
  * who writes in it comes before this or finds it gone. Statements are made in a.

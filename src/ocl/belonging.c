@@ -186,14 +186,14 @@ enum nst_err ocl_erase_below(struct nst_arena *a, struct nst_db *db, const char 
 
 #define PURGE_STEP ((size_t)1000) /* rows of one id that are erased at a time */
 
-static enum nst_err erase_row(struct nst_req *rq, const char *table, int64_t id)
+enum nst_err ocl_erase_row(struct nst_arena *a, struct nst_db *db, const char *table, int64_t id)
 {
     struct nst_sql q;
-    NST_TRY(ocl_erase_below(rq->arena, rq->db, table, id));
-    nst_sql_init(&q, rq->arena);
+    NST_TRY(ocl_erase_below(a, db, table, id));
+    nst_sql_init(&q, a);
     nst_sql_addf(&q, "DELETE FROM %s WHERE id = ", table);
     nst_sql_bind(&q, NST_INT(id));
-    return nst_sql_exec(NULL, rq->db, &q);
+    return nst_sql_exec(NULL, db, &q);
 }
 
 /* Some of them; *count is how many. */
@@ -208,7 +208,7 @@ static enum nst_err purge_some(size_t *count, struct nst_req *rq, const struct n
         ids[(*count)++] = nst_rows_int(rows, 0);
     NST_TRY(nst_rows_end(rows));
     for (size_t i = 0; i < *count; i++)
-        NST_TRY(erase_row(rq, table, ids[i]));
+        NST_TRY(ocl_erase_row(rq->arena, rq->db, table, ids[i]));
     return NST_OK;
 }
 
@@ -218,7 +218,10 @@ enum nst_err ocl_purge_all(struct nst_req *rq, struct nst_sql *which, const char
     nst_sql_hold_alone(which, rq->db, table);
     for (size_t count = PURGE_STEP; count == PURGE_STEP; any |= count > 0)
         NST_TRY(purge_some(&count, rq, which, table));
-    return any ? nst_answer_empty(rq, 204) : NST_E_NOT_FOUND;
+    if (!any)
+        return NST_E_NOT_FOUND;
+    NST_TRY(ocl_audit_act(rq, "content.erase"));
+    return nst_answer_empty(rq, 204);
 }
 
 /* ---- What accounts own ---- */

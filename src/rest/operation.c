@@ -4,6 +4,8 @@
  * listener of its own, if one is set, and is then answered nowhere else. */
 #include "meter.h"
 
+#include "nestor/maintenance.h"
+
 #define OPENAPI_MAX ((size_t)16 << 20)
 
 struct nst_operations {
@@ -55,11 +57,15 @@ static enum nst_err probe_store(struct nst_db *db, void *arg)
     return nst_rows_end(rows);
 }
 
+/* In maintenance every server is: a balancer that took them out would answer with a page of its
+ * own, not with G168's, and nobody could switch it off. */
 static void after_probe(enum nst_err err, void *arg)
 {
     struct nst_exchange *x = arg;
     if (err == NST_OK)
-        answer_text(x, 200, NST_STR("{\"status\":\"ok\"}"));
+        answer_text(x, 200,
+                    nst_maintenance_is_on() ? NST_STR("{\"status\":\"maintenance\"}")
+                                            : NST_STR("{\"status\":\"ok\"}"));
     else
         answer_text(x, 503, NST_STR("{\"status\":\"the store does not answer\"}"));
     if (err != NST_OK)

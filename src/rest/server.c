@@ -4,6 +4,7 @@
 #include "meter.h"
 
 #include "nestor/base/log.h"
+#include "nestor/maintenance.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -171,10 +172,11 @@ static void fail_plainly(struct nst_exchange *x, enum nst_err err)
 
 static bool reads_only(const struct nst_req *rq)
 {
-    if (rq->endpoint == NULL || rq->method >= NST_OPTIONS || rq->method == NST_GET)
+    if (rq->endpoint == NULL || rq->method >= NST_OPTIONS)
         return true;
     const struct nst_action *action = rq->endpoint->action[rq->method];
-    return action != NULL && (action->flags & NST_READS) != 0;
+    unsigned flags = action != NULL ? action->flags : 0;
+    return rq->method == NST_GET ? (flags & NST_RECORDS) == 0 : (flags & NST_READS) != 0;
 }
 
 /* What has waited while its client went away, and changes nothing, is not done. */
@@ -502,12 +504,27 @@ static enum nst_http_next refuse_coded(struct nst_exchange *x)
     return NST_HTTP_ANSWERED;
 }
 
+/* G168 */
+static bool is_shut(const struct job *job)
+{
+    const struct nst_action *action = action_of(job);
+    return nst_maintenance_is_on() && (action == NULL || (action->flags & NST_IN_MAINTENANCE) == 0);
+}
+
+static enum nst_http_next answer_shut(struct nst_exchange *x)
+{
+    nst_maintenance_answer(x);
+    return NST_HTTP_ANSWERED;
+}
+
 /* What may fill the disk is read only from whom it may be from. */
 static enum nst_http_next admit(struct nst_exchange *x)
 {
     struct job *job = x->app;
     if (!spools(action_of(job)))
         return NST_HTTP_ANSWERED;
+    if (is_shut(job))
+        return answer_shut(x);
     if (is_coded(x))
         return refuse_coded(x);
     gather(job, after_admission);
@@ -532,6 +549,8 @@ static enum nst_http_next handle(struct nst_exchange *x)
         return ask_staff(job);
     if (job->operation != NULL)
         return nst_operation_answer(job->server->operations, job->operation, x);
+    if (is_shut(job))
+        return answer_shut(x);
     if (job->rq.face == NULL) {
         fail_plainly(x, NST_E_NOT_FOUND);
         return NST_HTTP_ANSWERED;

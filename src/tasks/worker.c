@@ -5,6 +5,7 @@
 
 #include "nestor/base/log.h"
 #include "nestor/base/random.h"
+#include "nestor/maintenance.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -268,6 +269,12 @@ static bool is_unknown(enum nst_err e)
     return e == NST_E_DB;
 }
 
+/* In maintenance tasks take no steps: they are left where they are, and taken up again. */
+static bool is_to_leave(struct nst_slot *s)
+{
+    return nst_workers_are_stopping(s->workers) || nst_maintenance_is_on();
+}
+
 static void run_task(struct nst_slot *s)
 {
     enum nst_err e = NST_OK;
@@ -276,9 +283,10 @@ static void run_task(struct nst_slot *s)
     if (s->task.attempts > ATTEMPTS_MAX && nst_now() - s->task.got_on_at > STUCK_TIME)
         fail(s, NST_STR("It was begun again and again for " NST_DIGITS(
                     STUCK_MINUTES) " minutes and never got on."));
-    while (e == NST_OK && !s->task.is_over && !nst_workers_are_stopping(s->workers))
+    while (e == NST_OK && !s->task.is_over && !is_to_leave(s))
         e = step_patiently(s);
-    bool is_cut = nst_workers_are_stopping(s->workers) || is_unknown(e);
+    bool is_cut =
+        (e == NST_OK && is_to_leave(s)) || nst_workers_are_stopping(s->workers) || is_unknown(e);
     if (e != NST_OK && e != NST_E_PRECONDITION && !is_cut)
         fail(s, s->trial.error.p != NULL ? s->trial.error : nst_str_z(nst_err_message(e)));
     if (s->task.is_over)
@@ -313,7 +321,7 @@ static bool has_taken(struct nst_slot *s)
 {
     struct nst_store *store = s->workers->options.store;
     nst_arena_reset(s->home);
-    if (nst_store_run(store, NST_MODE_READ, is_wanted, s) != NST_OK)
+    if (nst_maintenance_is_on() || nst_store_run(store, NST_MODE_READ, is_wanted, s) != NST_OK)
         return false;
     atomic_store(&s->is_cut, false);
     struct nst_str random = nst_random_hex(s->home, TOKEN_BYTES);

@@ -290,6 +290,23 @@ GET    /guide/users/nobody/              T 404 G68
 
 # The same on both faces.
 TASKS = """
+GET    {f}/admin/audit/              X 200 G168
+GET    {f}/admin/maintenance/        X 200 G168
+PUT    {f}/admin/maintenance/        R 400 G168
+DELETE {f}/admin/maintenance/        N 405 G168
+GET    {f}/admin/users/target/       X 200 G86
+PATCH  {f}/admin/users/target/       R 200 G86
+GET    {f}/admin/users/target/sessions/ X 200 G86
+DELETE {f}/admin/users/nobody/sessions/ X 404 G86
+DELETE {f}/admin/users/target/sessions/nope/ X 404 G86
+DELETE {f}/admin/users/nobody/token/ X 404 G86
+GET    {f}/admin/purge/              R 200 G149
+POST   {f}/admin/purge/              R 400 G149
+GET    {f}/admin/clients/            R 200 G86
+POST   {f}/admin/clients/            R 400 G86
+GET    {f}/admin/clients/nope/       R 404 G86
+DELETE {f}/admin/clients/nope/       R 404 G86
+POST   {f}/admin/clients/nope/secret/ R 404 G86
 GET    {f}/tasks/                    X 200 G167 V270
 GET    {f}/subscriptions/            X 200 G155
 GET    {f}/users/owner/tasks/        H 200 V216 V270

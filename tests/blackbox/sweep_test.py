@@ -290,6 +290,8 @@ def sweep_all(sweep, server, a_world):
             write(sweep, operation, client, a_world.mend)
     for operation in operations:
         if operation.method == "delete":
+            if "/admin/" in operation.path:  # passwords and documents end sessions and clients
+                a_world.mend(operation.path)
             write(sweep, operation, client, a_world.mend)
 
 

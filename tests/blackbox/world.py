@@ -9,6 +9,7 @@ versions.
 """
 import json
 import re
+import time
 import urllib.parse
 
 from support import Client
@@ -39,12 +40,13 @@ REGISTERED = "https://example.org/WHO/Open"
 # or by its name.
 # A task that no server runs: it is kept for one that is not there.
 WAITS = "00000000-0000-4000-8000-000000000001-owner~waits"
+SESSION = "5e55105e" * 8
 VALUES = {"task": (WAITS,), "queue": ("nightly",), "user/reactivate": (LEFT,), "org": ("WHO",), "user": (TARGET,), "source": tuple(ACCESS),
           "concept": CONCEPTS, "pinned_concept": CONCEPTS,
           "mapping": tuple(MAPPINGS), "pinned_mapping": tuple(MAPPINGS),
           "version": (UNRELEASED, RELEASED),
           "name": ("nightly",), "key": ("key",), "username": (TARGET,),
-          "client_id": ("machine",), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
+          "client_id": ("machine",), "client": ("machine",), "session": (SESSION[:16],), "uuid": (FREE_PROGRAM, PROGRAM), "program": (PROGRAM,),
           "organizations": ("HillsU", "FreeU"), "course_overviews": (COURSE, FREE_COURSE),
           "course": (COURSE,)}
 ABSENT = {**dict.fromkeys(("pin", "follow", "client_config", "registry_entry", "feedback",
@@ -63,7 +65,7 @@ PICTURE = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMB
            "QmCC")
 
 # Members of bodies that are to name something that is there, or somebody who may come in.
-KNOWN = {"task_id": WAITS, "username": TARGET, "password": PASSWORD, "client_id": "machine",
+KNOWN = {"task_id": WAITS, "username": TARGET, "user": TARGET, "older_than_days": 36500, "password": PASSWORD, "client_id": "machine",
          "client_secret": PASSWORD, "program": PROGRAM, "curriculum_uuid": CURRICULUM,
          "course_key": COURSE, "external_user_key": "1001", "student_key": "1001",
          **{f"{side}_concept_url": f"/orgs/WHO/sources/{source}/concepts/a%20b/"
@@ -194,10 +196,9 @@ class World:
                 self.admin.expect(204, "PUT", f"/guide/orgs/{org}/members/{name}/")
             for name in ("admin", "creator"):
                 self.admin.expect(204, "DELETE", f"/guide/orgs/{org}/members/{name}/")
-        self.admin.expect(201, "POST", "/v2/users/",
-                          {"username": LEFT, "email": f"{LEFT}@example.org"})
-        self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
+        self.leave_again()
         self.attach(*self.token)
+        self.open_session()
         return self
 
     def pin(self, *whose):
@@ -241,6 +242,9 @@ class World:
         before; of what accounts own, what these and the target own."""
         mine = [line for line in lines()
                 if {line["id"], line.get("owner")} & {"WHO", TARGET, *whose}]
+        if "/admin/" in place:
+            self.mend_admin(place)
+            return
         inside = re.match(r"/\w+/(?:orgs/|users/|user)([^/]*)/sources/([^/]+)/", place)
         if inside:  # nothing but the source
             owners, source = (inside[1],) if inside[1] else whose, inside[2]
@@ -258,6 +262,42 @@ class World:
             if not keeps or re.search(
                     "/(pins|following|logo|url-registry|feedback|map-projects|client-configs)/", place):
                 self.attach(*whose, sources=() if keeps else ACCESS)
+
+    def mend_admin(self, place):
+        """What administrators do is undone: everybody is let in again, the target is no more than
+        it was, and the client that the world has is registered. Feedback is there again."""
+        self.admin.expect(200, "PUT", "/v2/admin/maintenance/", {"is_on": False})
+        self.admin.expect(200, "PATCH", f"/v2/admin/users/{TARGET}/",
+                          {"is_staff": False, "is_superuser": False, "is_enabled": True})
+        self.open_session()
+        if "/purge/" in place:
+            self.leave_again()
+        if "/clients/" in place:
+            for client in self.admin.expect(200, "GET", "/v2/admin/clients/").json():
+                if client["id"] != "machine":
+                    self.admin.expect(204, "DELETE", f"/v2/admin/clients/{client['id']}/")
+            p = self.site.run("load", self.site.write("clients.json", json.dumps(
+                {"oauth2_clients": document()["oauth2_clients"]})))
+            assert p.returncode == 0, p.stderr
+        else:
+            self.mend_all([], (), True)
+            self.attach()
+
+    def leave_again(self):
+        """Who was deleted is so again, behind a purge."""
+        while self.admin.expect(200, "GET", "/v2/tasks/?name=purge&state=PENDING,STARTED").json():
+            time.sleep(0.02)
+        self.admin.expect(201, "POST", "/v2/users/",
+                          {"username": LEFT, "email": f"{LEFT}@example.org"})
+        self.admin.expect(204, "DELETE", f"/v2/users/{LEFT}/")
+
+    def open_session(self):
+        """One of the target."""
+        self.site.execute(
+            "INSERT INTO session (hash, account_id, csrftoken, expires_at) "
+            f"SELECT '{SESSION}', id, 'none', 9999999999999999 FROM account "
+            f"WHERE username = '{TARGET}' AND is_active "
+            "ON CONFLICT (hash) DO UPDATE SET account_id = excluded.account_id")
 
     def wait(self):
         """A task of `owner` waits."""
@@ -287,6 +327,7 @@ class World:
                             "Content-Type": "application/json"})
         if self.admin.ask("GET", f"/guide/users/{TARGET}/").status == 404:
             self.admin.expect(201, "POST", "/guide/users/", user)
+            self.open_session()
             keeps = False
         self.admin.expect(200, "PUT", f"/v2/users/{TARGET}/extras/key/", {"key": 1})
         self.admin.ask("DELETE", f"/guide/users/{LEFT}/")

@@ -2,6 +2,7 @@
  * DELETE repairs: a small store at once, a large one by a task. */
 #include "tasks.h"
 
+#include "nestor/accounts.h"
 #include "ocl/task/task.h"
 
 #define ONCE      "integrity" /* one such task at a time */
@@ -155,6 +156,8 @@ static enum nst_err repair(struct nst_req *rq)
     if (running.p != NULL)
         return refuse_second(rq);
     NST_TRY(is_small(&small, rq));
+    NST_TRY(nst_audit(rq, &(struct nst_act){ .name = "integrity.repair",
+                                             .on = NST_STR("/manage/brokenreferences/") }));
     if (!small)
         return start(rq, &ocl_repair_task);
     NST_TRY(report(&rq->x->out, rq, true));

@@ -2,15 +2,19 @@
  * the same bytes (G87). */
 #include "task.h"
 
+#include "nestor/accounts.h"
+#include "ocl/admin/purge.h"
 #include "ocl/bulk_import/undo.h"
 #include "ocl/export/difference.h"
 #include "ocl/integrity/tasks.h"
 #include "ocl/subscription/subscription.h"
 
 const struct nst_task_kind *const ocl_task_kinds[] = {
-    &ocl_bulk_import_task, &ocl_rehearsal_task,    &ocl_undo_task,
-    &ocl_export_task,      &ocl_difference_task,   &ocl_verify_task,
-    &ocl_repair_task,      &ocl_subscription_task, NULL,
+    &ocl_bulk_import_task, &ocl_rehearsal_task,
+    &ocl_undo_task,        &ocl_export_task,
+    &ocl_difference_task,  &ocl_verify_task,
+    &ocl_repair_task,      &ocl_subscription_task,
+    &ocl_purge_task,       NULL,
 };
 
 /* ---- What is shown ---- */
@@ -190,6 +194,10 @@ enum nst_err ocl_cancel_task(struct nst_req *rq, const struct ocl_task *task)
     bool revoked;
     NST_TRY(nst_task_revoke(&revoked, rq->db, task->row.id, rq->now));
     rq->when_durable = nst_workers_tidy;
+    if (revoked && !is_own(rq, task))
+        NST_TRY(nst_audit(rq, &(struct nst_act){
+                                  .name = "task.cancel",
+                                  .on = nst_strf(rq->arena, "/tasks/%.*s/", NST_FMT(task->key)) }));
     return revoked
                ? nst_answer_empty(rq, 204)
                : nst_fail_bare(rq, NST_E_INVALID, "detail", NST_STR("Task is already finished."));

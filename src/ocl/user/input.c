@@ -136,8 +136,7 @@ static enum nst_err refuse_taken(struct nst_req *rq, const struct ocl_user *u,
     if (has_name)
         nst_add_problem(rq, NST_STR("username"), NST_STR(OCL_USERNAME_TAKEN), true);
     if (has_email)
-        nst_add_problem(rq, NST_STR("email"), NST_STR(OCL_EMAIL_TAKEN),
-                        true);
+        nst_add_problem(rq, NST_STR("email"), NST_STR(OCL_EMAIL_TAKEN), true);
     return has_name || has_email ? NST_E_INVALID : NST_OK;
 }
 
@@ -166,7 +165,7 @@ enum nst_err ocl_user_before_update(struct nst_req *rq, void *row)
     NST_TRY(nst_load_id((void **)&was, rq, &ocl_user, NST_LOAD_ALL, u->row.id));
     if (was == NULL)
         return NST_E_NOT_FOUND;
-    u->former_username = was->username;
+    u->former = was;
     if (nst_is_set(&ocl_user, u, "password")) {
         if (is_beyond(rq, was))
             return NST_E_FORBIDDEN;

@@ -2,6 +2,7 @@
 #include "user.h"
 #include "views.h"
 
+#include "nestor/accounts.h"
 #include "ocl/app.h"
 
 /* The account of the name that was closed last; *id stays 0 where there is none. */
@@ -52,15 +53,22 @@ enum nst_err ocl_user_reactivate(struct nst_req *rq)
     enum nst_err e = nst_account_reopen(rq->db, id, rq->now);
     if (e == NST_E_CONFLICT)
         return refuse_name(rq);
-    return e != NST_OK ? e : nst_answer_empty(rq, 204);
+    NST_TRY(e);
+    NST_TRY(ocl_user_audit(rq, "user.reactivate", rq->var[0]));
+    return nst_answer_empty(rq, 204);
 }
 
 enum nst_err ocl_user_toggle_staff(struct nst_req *rq)
 {
+    const struct ocl_user *u = nst_object(rq)->row;
     NST_TRY(nst_exec_with(NULL, rq->db,
                           "UPDATE account SET is_staff = NOT is_staff, updated_by = $1, "
                           "updated_at = " NST_SQL_LATER("updated_at", "$2") " WHERE id = $3",
-                          NST_INT(rq->caller.id), NST_INT(rq->now),
-                          NST_INT(((struct nst_row *)nst_object(rq)->row)->id)));
+                          NST_INT(rq->caller.id), NST_INT(rq->now), NST_INT(u->row.id)));
+    NST_TRY(nst_audit(rq, &(struct nst_act){
+                              .name = "user.staff",
+                              .on = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username)),
+                              .before = nst_audit_flag(rq->arena, "is_staff", u->is_staff),
+                              .after = nst_audit_flag(rq->arena, "is_staff", !u->is_staff) }));
     return nst_answer_empty(rq, 204);
 }

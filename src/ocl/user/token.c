@@ -65,9 +65,10 @@ enum nst_err ocl_token_list(struct nst_req *rq)
             nst_put_char(&rq->x->out, ',');
         put_token(rq, rows);
     }
-    enum nst_err e = nst_rows_end(rows);
+    NST_TRY(nst_rows_end(rows));
     nst_put_char(&rq->x->out, ']');
-    return e != NST_OK ? e : nst_answer_json(rq, 200);
+    NST_TRY(nst_audit(rq, &(struct nst_act){ .name = "token.read", .on = NST_STR("/users/") }));
+    return nst_answer_json(rq, 200);
 }
 
 enum nst_err ocl_token_detail(struct nst_req *rq)
@@ -83,6 +84,7 @@ enum nst_err ocl_token_detail(struct nst_req *rq)
     else
         put_token(rq, rows);
     NST_TRY(nst_rows_end(rows));
+    NST_TRY(ocl_user_audit(rq, "token.read", rq->var[0]));
     return nst_answer_json(rq, 200);
 }
 
@@ -151,5 +153,9 @@ enum nst_err ocl_named_end(struct nst_req *rq)
     int64_t account = 0;
     NST_TRY(find_owner(&account, rq));
     NST_TRY(nst_token_end(rq->db, account, rq->var[1]));
+    NST_TRY(nst_audit(rq, &(struct nst_act){
+                              .name = "token.end",
+                              .on = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(rq->var[0])),
+                              .before = nst_audit_member(rq->arena, "name", rq->var[1]) }));
     return nst_answer_empty(rq, 204);
 }

@@ -227,20 +227,15 @@ static enum nst_err user_after_create(struct nst_req *rq, void *row)
     int64_t id = ((struct nst_row *)row)->id;
     NST_TRY(nst_token_renew(secrets != NULL ? &secrets->token : &unused.token, rq->db, rq->arena,
                             id, rq->now));
-    return ocl_record(rq, &(struct ocl_event){ .type = OCL_JOINED, .user = id });
+    NST_TRY(ocl_record(rq, &(struct ocl_event){ .type = OCL_JOINED, .user = id }));
+    return ocl_user_audit_new(rq, row);
 }
 
-/* A new password ends what the former one opened. A new name moves the addresses of all that
- * the user owns (G99). */
-static enum nst_err user_after_update(struct nst_req *rq, void *row)
+/* A new name moves the addresses of all that the user owns (G99). */
+static enum nst_err move(struct nst_req *rq, const struct ocl_user *u)
 {
-    const struct ocl_user *u = row;
-    if (nst_is_set(&ocl_user, row, "password"))
-        NST_TRY(nst_password_set(NULL, rq->db, u->row.id, u->password));
-    if (nst_str_eq(u->username, u->former_username))
-        return NST_OK;
     struct nst_str url = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username));
-    struct nst_str former = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->former_username));
+    struct nst_str former = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->former->username));
     NST_TRY(ocl_move_ends(rq, former, url));
     NST_TRY(ocl_move_namespaces(rq, former, url));
     NST_TRY(nst_exec_with(NULL, rq->db,
@@ -249,6 +244,17 @@ static enum nst_err user_after_update(struct nst_req *rq, void *row)
                           NST_TEXT(u->username), NST_TEXT(url), NST_INT(u->row.id)));
     NST_TRY(ocl_exports_renamed(rq->db, u->row.id));
     return ocl_concepts_moved(rq, u->row.id);
+}
+
+/* A new password ends what the former one opened. */
+static enum nst_err user_after_update(struct nst_req *rq, void *row)
+{
+    const struct ocl_user *u = row;
+    if (nst_is_set(&ocl_user, row, "password"))
+        NST_TRY(nst_password_set(NULL, rq->db, u->row.id, u->password));
+    if (!nst_str_eq(u->username, u->former->username))
+        NST_TRY(move(rq, u));
+    return ocl_user_audit_change(rq, u);
 }
 
 static enum nst_err user_after_destroy(struct nst_req *rq, void *row)
@@ -310,6 +316,7 @@ static enum nst_err user_destroy(struct nst_req *rq)
     struct nst_str name = rq->var[0];
     NST_TRY(ocl_keep_copies(rq, nst_strf(rq->arena, "/users/%.*s/", NST_FMT(name))));
     NST_TRY(ocl_wants_purge(rq) ? erase(rq) : nst_destroy(rq));
+    NST_TRY(ocl_user_audit(rq, ocl_wants_purge(rq) ? "user.erase" : "user.remove", name));
     if (was_superuser)
         NST_TRY(nst_has_superuser(&stays, rq->db, true));
     return stays ? NST_OK
@@ -438,10 +445,11 @@ static const struct nst_route user_route[] = {
       .doc = "Exchange username and password for the user's token." },
     /* G86 */
     { GUIDE, "/admin/tokens/",
-      .get = { ocl_token_list, ocl_staff_only, .describe = &ocl_token_list_description },
+      .get = { ocl_token_list, ocl_staff_only, NST_RECORDS,
+               .describe = &ocl_token_list_description },
       .doc = "Tokens of all users, 1000 at a time: `after` continues behind a user's number." },
     { GUIDE, "/admin/tokens/:user?/",
-      .get = { ocl_token_detail, ocl_staff_only, .describe = &ocl_token_description },
+      .get = { ocl_token_detail, ocl_staff_only, NST_RECORDS, .describe = &ocl_token_description },
       .doc = "The token of one user." },
     { GUIDE, "/admin/tokens/:user?/named/",
       .get = { ocl_named_list, ocl_staff_only, .describe = &ocl_named_description },

@@ -14,7 +14,7 @@ struct ocl_user {
     int64_t orgs, public_sources, sources, owned_orgs;
     struct nst_str first_name, last_name, creator, updater, status, logo;
     int64_t deactivated_at;
-    struct nst_str former_username; /* while a change is made */
+    const struct ocl_user *former; /* while a change is made: as it was */
 };
 
 extern const struct nst_resource ocl_user;

@@ -2,7 +2,7 @@
 #ifndef OCL_USER_VIEWS_H
 #define OCL_USER_VIEWS_H
 
-#include "nestor/rest.h"
+#include "user.h"
 
 /* Creating or changing a user, with a password perhaps: check everything, then hash it (G98,
  * V210, V212). */
@@ -15,6 +15,14 @@ enum nst_err ocl_user_before_update(struct nst_req *rq, void *row);
 /* V211 */
 #define OCL_USERNAME_TAKEN "A user with this username already exists"
 #define OCL_EMAIL_TAKEN    "A user with this email already exists"
+
+/* Write down that an administrator made or changed the user, in its transaction; what users do
+ * to themselves is no such act. u->former is set. */
+NST_CHECKED enum nst_err ocl_user_audit_new(struct nst_req *rq, const struct ocl_user *u);
+NST_CHECKED enum nst_err ocl_user_audit_change(struct nst_req *rq, const struct ocl_user *u);
+
+/* The same of another act on a user of that name. */
+NST_CHECKED enum nst_err ocl_user_audit(struct nst_req *rq, const char *act, struct nst_str name);
 
 /* A deleted user comes back; staff or not is turned round (V215). */
 nst_view ocl_user_reactivate, ocl_user_toggle_staff;
