@@ -473,7 +473,6 @@ struct nst_server_options {
     struct nst_str cors_origins; /* whose scripts may see answers: "*", or such as
                                   * "https://app.example.org", separated by blanks; these may use
                                   * cookies, too. Null or empty: none */
-    bool trusts_proxy;           /* believe X-Forwarded-Proto: only behind a proxy that sets it */
     struct nst_store *store;
     struct nst_registry *registry;
 };

@@ -34,7 +34,7 @@ const char *cli_nearest(const char *word, const char *const *first, size_t strid
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */
@@ -162,6 +162,9 @@ bool cli_registry(struct nst_registry **out, struct nst_arena *a);
 /* Where a browser or curl finds what listens there: "http://127.0.0.1:8000", with the
  * name of this machine for every address, null for a Unix socket. In a. */
 struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen);
+
+/* Whether only this machine can reach what listens there. */
+bool cli_is_local(struct nst_str listen);
 
 /* Make a file of mode 0600 that holds text and a line end; it must not exist
  * unless `may_replace`. Returns false with errno set. */

@@ -25,6 +25,7 @@ static struct nst_server_options server_options(const struct cli_options *o,
                   .loops = (unsigned)cli_number(c, "http.loops"),
                   .connections = (unsigned)cli_number(c, "http.connections"),
                   .per_address = (unsigned)cli_number(c, "http.per_address"),
+                  .proxies = cli_text(c, "http.trusted_proxies"),
                   .header_bytes = (size_t)cli_number(c, "http.header_bytes"),
                   .header_fields = (unsigned)cli_number(c, "http.header_fields"),
                   .target_bytes = (size_t)cli_number(c, "http.target_bytes"),
@@ -36,7 +37,6 @@ static struct nst_server_options server_options(const struct cli_options *o,
         .root = nst_str_eq(cli_text(c, "ocl.root"), NST_STR("v2")) ? V2 : GUIDE,
         .body_bytes = (size_t)cli_number(c, "http.body_bytes"),
         .cors_origins = cli_text(c, "http.cors_origins"),
-        .trusts_proxy = cli_is_on(c, "http.trust_proxy"),
         .store = site->store,
         .registry = site->registry,
     };
@@ -83,6 +83,16 @@ static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigne
                : url;
 }
 
+/* The addresses in the log, and who is throttled, are the proxy's then. */
+static void warn_of_undeclared_proxy(const struct cli_config *c)
+{
+    if (!cli_is_local(cli_text(c, "listen")) && cli_text(c, "http.trusted_proxies").n == 0)
+        nst_log(NST_LOG_WARN,
+                "it listens beyond this machine and knows of no proxy: name it in "
+                "http.trusted_proxies",
+                NST_LOG_STR("listen", cli_text(c, "listen")));
+}
+
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
     const struct nst_worker_options work = worker_options(o, site);
@@ -107,6 +117,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
+    warn_of_undeclared_proxy(&o->config);
     while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
         read_keys_again(o);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));

@@ -33,7 +33,7 @@ const struct cli_setting cli_settings[] = {
     { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
       .doc = "Connections at a time, in all; fewer where fewer files may be open." },
     { "http.per_address", CLI_NUMBER, "0", 0, 1000000,
-      .doc = "Connections of one address; 0: no limit." },
+      .doc = "Connections of one address, but of trusted proxies; 0: no limit." },
     { "http.header_bytes", CLI_NUMBER, "16384", 1024, 65536,
       .doc = "Bytes of request line and headers together; beyond: 431." },
     { "http.header_fields", CLI_NUMBER, "100", 8, 1000,
@@ -58,8 +58,10 @@ const struct cli_setting cli_settings[] = {
     { "http.public_url", CLI_URL, "",
       .doc = "Where clients find the server, such as https://terms.example.org: in links that are "
              "printed. Empty: http:// and `listen`." },
-    { "http.trust_proxy", CLI_SWITCH, "false",
-      .doc = "A proxy in front sets X-Forwarded-Proto; links follow it." },
+    { "http.trusted_proxies", CLI_PROXIES, "",
+      .doc = "Proxies in front whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are "
+             "believed: addresses, networks such as 10.0.0.0/8, or unix for Unix sockets, "
+             "separated by blanks; empty: none." },
     { "enroll.profile", CLI_CHOICE, "original", .choices = "original",
       .doc = "Which edition of the program enrollments API is served." },
     { "enroll.username_param_grants", CLI_SWITCH, "false",
@@ -114,6 +116,14 @@ const struct cli_setting cli_settings[] = {
 
 const size_t cli_setting_count = NST_COUNT(cli_settings);
 
+/* Settings of former programs. Whoever has one means something by it, hence the start is
+ * refused, from the environment, too. */
+static const struct {
+    const char *name, *instead;
+} former[] = {
+    { "http.trust_proxy", "name the proxies in http.trusted_proxies, as in 127.0.0.1" },
+};
+
 static const struct cli_setting *find(struct nst_str name)
 {
     for (size_t i = 0; i < cli_setting_count; i++)
@@ -127,8 +137,22 @@ static const char *nearest_setting(const char *name)
     return cli_nearest(name, &cli_settings[0].name, sizeof(cli_settings[0]), cli_setting_count);
 }
 
+static bool report_former(const char *origin, const char *name)
+{
+    for (size_t i = 0; i < NST_COUNT(former); i++) {
+        if (strcmp(former[i].name, name) != 0)
+            continue;
+        fprintf(stderr, "nestor: %s: the setting \"%s\" is no more; %s\n", origin, name,
+                former[i].instead);
+        return true;
+    }
+    return false;
+}
+
 static void report_unknown(const char *origin, const char *name)
 {
+    if (report_former(origin, name))
+        return;
     const char *nearest = nearest_setting(name);
     fprintf(stderr, "nestor: %s: there is no setting \"%s\"", origin, name);
     if (nearest != NULL)
@@ -161,6 +185,8 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
                nst_str_starts(value, NST_STR("https://"));
     case CLI_ORIGINS:
         return nst_origins_fault(value) == NULL;
+    case CLI_PROXIES:
+        return nst_http_proxies_fault(value) == NULL;
     case CLI_TEXT:
         return true;
     }
@@ -176,6 +202,8 @@ static void report_unfit(const char *origin, const struct cli_setting *s, struct
         fputs("not an address that begins with http:// or https://\n", stderr);
     else if (s->kind == CLI_ORIGINS)
         fprintf(stderr, "%s\n", nst_origins_fault(value));
+    else if (s->kind == CLI_PROXIES)
+        fprintf(stderr, "%s\n", nst_http_proxies_fault(value));
     else
         fprintf(stderr, "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
 }
@@ -216,6 +244,9 @@ static bool from_environment(struct cli_config *c)
         if (value != NULL)
             good &= assign(c, "environment", nst_str_z(name), nst_str_z(value));
     }
+    for (size_t i = 0; i < NST_COUNT(former); i++)
+        if (getenv(variable_of(c->arena, former[i].name)) != NULL)
+            good &= !report_former("environment", former[i].name);
     return good;
 }
 

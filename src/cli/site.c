@@ -60,6 +60,15 @@ bool cli_registry(struct nst_registry **out, struct nst_arena *a)
     return true;
 }
 
+bool cli_is_local(struct nst_str listen)
+{
+    static const char *const start[] = { "127.", "[::1]", "localhost:", "unix:" };
+    for (size_t i = 0; i < NST_COUNT(start); i++)
+        if (nst_str_starts(listen, nst_str_z(start[i])))
+            return true;
+    return false;
+}
+
 struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen)
 {
     static const char *const everywhere[] = { ":", "0.0.0.0:", "[::]:", "*:" };

@@ -56,15 +56,6 @@ static bool is_private(struct cli_options *o, const char *name)
     return stat(path.p, &st) != 0 || (st.st_mode & 077) == 0;
 }
 
-static bool is_local(struct nst_str listen)
-{
-    static const char *const start[] = { "127.", "[::1]", "localhost:", "unix:" };
-    for (size_t i = 0; i < NST_COUNT(start); i++)
-        if (nst_str_starts(listen, nst_str_z(start[i])))
-            return true;
-    return false;
-}
-
 static int finding(int *faults, const char *text)
 {
     printf("warning: %s\n", text);
@@ -133,7 +124,7 @@ static int doctor(struct cli_options *o, struct cli_site *site)
         finding(&faults, "secret.key can be read by others; `chmod 600` it");
     if (!is_private(o, "nestor.db"))
         finding(&faults, "nestor.db can be read by others; `chmod 600` it");
-    if (!is_local(cli_text(&o->config, "listen")))
+    if (!cli_is_local(cli_text(&o->config, "listen")))
         finding(&faults, "it listens beyond this machine without TLS; put a proxy in front");
     if (cli_is_on(&o->config, "enroll.username_param_grants")) /* A21 */
         finding(&faults, "enroll.username_param_grants is on: any learner can read and write every "

@@ -43,6 +43,7 @@ void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *
     *c = (struct conn){
         .loop = l, .fd = fd, .counted = counted, .watched = EPOLLIN, .since = l->now, .peer = "unix"
     };
+    c->is_trusted = nst_http_trusts(l->server->trust, peer);
     if (peer->sa_family != AF_UNIX)
         (void)getnameinfo(peer, sizeof(struct sockaddr_in6), c->peer, sizeof(c->peer), NULL, 0,
                           NI_NUMERICHOST);

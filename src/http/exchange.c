@@ -111,8 +111,11 @@ void nst_http_exchange_begin(struct exchange *x)
     x->pub.path = h->path;
     x->pub.query = h->query;
     x->pub.host = h->host.value.n > 0 ? h->host.value : own_address(x);
+    if (!x->conn->is_trusted)
+        return;
     if (id.n > 0 && id.n <= REQUEST_ID_MAX)
         x->pub.id = id;
+    nst_http_take_forwarded(x);
 }
 
 struct nst_str nst_http_request_header(const struct nst_exchange *pub, const char *name)

@@ -389,6 +389,16 @@ class Cases:
             for origins in ("", " * ", "http://localhost:3000  https://[::1]", "app://a"):
                 done = site.run("config", "--set", f"http.cors_origins={origins}")
                 assert done.returncode == 0, origins
+            for proxies in ("a", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "/8", "::1/129", "10.0",
+                            "127.0.0.1,::1", "Unix", "fe80::1%lo", "10.0.0.0/8/8", "[::1]"):
+                refused(site.run("config", "--set", f"http.trusted_proxies={proxies}"), 2,  # G166
+                        "http.trusted_proxies", "separated by blanks")
+            for proxies in ("10.0.0.1/8", "::1/127", "::ffff:10.0.0.1/104"):
+                refused(site.run("config", "--set", f"http.trusted_proxies={proxies}"), 2,
+                        "goes on behind its length")
+            refused(site.run("serve --set http.trust_proxy=on"), 2, "http.trusted_proxies")
+            refused(site.run("serve", env={"NESTOR_HTTP_TRUST_PROXY": "on"}), 2, "environment",
+                    "http.trusted_proxies")
             refused(site.run("serve", env={"NESTOR_OCL_ROOT": "v3"}), 2, "environment", "ocl.root")
             site.write("data/nestor.conf", "ocl.rot = v2\n")
             refused(site.run("serve"), 2, "data/nestor.conf", "did you mean \"ocl.root\"")
