@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define V4_PREFIX  12 /* bytes of an IPv6 address before the IPv4 address that it maps */
-#define BITS       (NST_HTTP_ADDRESS * 8)
+#define BITS       128u
 #define PORT_MAX_N 5
 
 struct network {
