@@ -194,6 +194,9 @@ const char *nst_http_proxies_fault(struct nst_str proxies);
 NST_CHECKED enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options *o,
                                         const struct nst_http_app *app);
 
+/* Write a line for each request from now on, or none. Any thread. */
+void nst_http_set_access_log(struct nst_http *h, bool is_on);
+
 /* The port in use; 0 for a Unix socket. */
 unsigned nst_http_port(const struct nst_http *h);
 

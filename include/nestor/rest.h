@@ -486,6 +486,8 @@ struct nst_server;
  * nst_registry_prove is content. */
 NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
                                           const struct nst_server_options *o);
+/* Write a line for each request from now on, or none. Any thread. */
+void nst_server_set_access_log(struct nst_server *s, bool is_on);
 unsigned nst_server_port(const struct nst_server *s);
 
 /* Drain and stop. Blocks. The store stays open. */

@@ -43,6 +43,7 @@ struct cli_setting {
     int64_t low, high;   /* of numbers, inclusive */
     const char *choices; /* separated by `|` */
     const char *doc;
+    bool is_live; /* a running server takes it over on SIGHUP */
 };
 
 extern const struct cli_setting cli_settings[];
@@ -54,10 +55,11 @@ struct cli_value {
     const char *origin;
 };
 
-/* The settings of this run. Unknown names and values out of range are reported on
- * standard error, with the nearest known name. */
+/* The settings of this run. Unknown names and values out of range are reported, with the
+ * nearest known name. */
 struct cli_config {
     struct nst_arena *arena;
+    FILE *told; /* where that is reported, lines of text; NULL: standard error */
     struct cli_value *value; /* one a setting */
 };
 
@@ -86,10 +88,20 @@ struct cli_options {
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
         courses, force, repair, once, list, remove, moved;
     struct cli_config config;
+    char **flags; /* of --set and its like, as they came */
+    size_t flag_count;
     char **rest;
     size_t rest_count;
     int status; /* when not ready: what to exit with */
 };
+
+/* Read the settings of these options anew, with nestor.conf as it is now, into config, which a
+ * owns, and whose `told` is set. Returns false after reporting faults. */
+bool cli_options_again(struct cli_config *config, struct nst_arena *a,
+                       const struct cli_options *o);
+
+/* Have the log obey log.level. */
+void cli_log_level(const struct cli_config *config);
 
 /* Where the verb stands in argv, behind options with their values: argc when there is
  * none. */

@@ -15,6 +15,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define FAULTS_MAX 4096 /* bytes of what is wrong with settings that are read again */
+
 static struct nst_server_options server_options(const struct cli_options *o,
                                                 const struct cli_site *site)
 {
@@ -74,6 +76,43 @@ static void read_keys_again(struct cli_options *o)
         nst_log(NST_LOG_ERROR, "keys not read again", NST_LOG_STR("why", nst_str_z(fault)));
 }
 
+/* What differs from the start and is not taken over: somebody may count on it. */
+static void warn_of_restart(const struct cli_config *before, const struct cli_config *now)
+{
+    for (size_t i = 0; i < cli_setting_count; i++)
+        if (!cli_settings[i].is_live && !nst_str_eq(before->value[i].text, now->value[i].text))
+            nst_log(NST_LOG_WARN, "a setting waits for a restart",
+                    NST_LOG_STR("name", nst_str_z(cli_settings[i].name)));
+}
+
+static void take_over(const struct cli_config *now, const struct cli_config *before,
+                      struct nst_server *server)
+{
+    cli_log_level(now);
+    nst_server_set_access_log(server, cli_is_on(now, "log.access"));
+    nst_log(NST_LOG_INFO, "settings read again",
+            NST_LOG_STR("log.level", cli_text(now, "log.level")),
+            NST_LOG_STR("log.access", cli_text(now, "log.access")));
+    warn_of_restart(before, now);
+}
+
+static void read_settings_again(const struct cli_options *o, struct nst_server *server)
+{
+    struct nst_arena *a = nst_arena_new(FAULTS_MAX);
+    char *faults = nst_alloc_text(a, FAULTS_MAX);
+    struct cli_config now = { .told = fmemopen(faults, FAULTS_MAX, "w") };
+    faults[0] = '\0';
+    bool is_good = now.told != NULL && cli_options_again(&now, a, o);
+    if (now.told != NULL)
+        fclose(now.told);
+    if (is_good)
+        take_over(&now, &o->config, server);
+    else
+        nst_log(NST_LOG_ERROR, "settings not read again",
+                NST_LOG_STR("why", nst_str_trim(nst_str_z(faults))));
+    nst_arena_free(a);
+}
+
 /* Port 0 is the one that was found. */
 static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigned port)
 {
@@ -118,8 +157,10 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
     warn_of_undeclared_proxy(&o->config);
-    while (sigwait(signals, &signal) == 0 && signal == SIGHUP)
+    while (sigwait(signals, &signal) == 0 && signal == SIGHUP) {
+        read_settings_again(o, server);
         read_keys_again(o);
+    }
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
     nst_server_stop(server);
     nst_workers_stop(workers);
@@ -180,7 +221,7 @@ const struct cli_verb cli_serve = {
     .summary = "answer requests",
     .help = "Opens the installation in DIR (default: ./data) and serves it until SIGTERM or\n"
             "SIGINT; requests in flight are answered first. The log goes to standard error.\n"
-            "SIGHUP makes it read the keys of web tokens again.\n\n"
+            "SIGHUP makes it read the keys of web tokens, and log.level and log.access, again.\n\n"
             "Examples:\n"
             "  nestor serve --data ./data\n"
             "  nestor serve --data ./data --listen 127.0.0.1:9000 --set ocl.root=v2\n"

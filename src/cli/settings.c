@@ -25,10 +25,13 @@ const struct cli_setting cli_settings[] = {
     { "ocl.upgrade_url", CLI_TEXT, "",
       .doc = "Where somebody gets an account, as that refusal tells; empty: not told." },
     { "log.level", CLI_CHOICE, "info", .choices = "debug|info|warn|error|off",
-      .doc = "What is logged on standard error." },
+      .doc = "What is logged on standard error; read again on SIGHUP.", .is_live = true },
     { "log.format", CLI_CHOICE, "auto", .choices = "auto|json|text",
-      .doc = "A line of the log: a JSON object, or for people; auto: for people on a terminal." },
-    { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request." },
+      .doc =
+          "A line of the log: a JSON object, or for people; auto: for people on a terminal, where "
+          "it has colours unless NO_COLOR is set." },
+    { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request; read again on SIGHUP.",
+      .is_live = true },
     { "http.loops", CLI_NUMBER, "0", 0, 256, .doc = "Event loops; 0: one a core." },
     { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
       .doc = "Connections at a time, in all; fewer where fewer files may be open." },
@@ -137,28 +140,33 @@ static const char *nearest_setting(const char *name)
     return cli_nearest(name, &cli_settings[0].name, sizeof(cli_settings[0]), cli_setting_count);
 }
 
-static bool report_former(const char *origin, const char *name)
+static FILE *told(const struct cli_config *c)
+{
+    return c->told != NULL ? c->told : stderr;
+}
+
+static bool report_former(const struct cli_config *c, const char *origin, const char *name)
 {
     for (size_t i = 0; i < NST_COUNT(former); i++) {
         if (strcmp(former[i].name, name) != 0)
             continue;
-        fprintf(stderr, "nestor: %s: the setting \"%s\" is no more; %s\n", origin, name,
+        fprintf(told(c), "nestor: %s: the setting \"%s\" is no more; %s\n", origin, name,
                 former[i].instead);
         return true;
     }
     return false;
 }
 
-static void report_unknown(const char *origin, const char *name)
+static void report_unknown(const struct cli_config *c, const char *origin, const char *name)
 {
-    if (report_former(origin, name))
+    if (report_former(c, origin, name))
         return;
     const char *nearest = nearest_setting(name);
-    fprintf(stderr, "nestor: %s: there is no setting \"%s\"", origin, name);
+    fprintf(told(c), "nestor: %s: there is no setting \"%s\"", origin, name);
     if (nearest != NULL)
-        fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
+        fprintf(told(c), "; did you mean \"%s\"?\n", nearest);
     else
-        fputs("; `nestor config` lists them\n", stderr);
+        fputs("; `nestor config` lists them\n", told(c));
 }
 
 static bool is_choice(const char *choices, struct nst_str value)
@@ -193,19 +201,20 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     return false;
 }
 
-static void report_unfit(const char *origin, const struct cli_setting *s, struct nst_str value)
+static void report_unfit(const struct cli_config *c, const char *origin,
+                         const struct cli_setting *s, struct nst_str value)
 {
-    fprintf(stderr, "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
+    fprintf(told(c), "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
     if (s->kind == CLI_NUMBER)
-        fprintf(stderr, "not a number from %lld to %lld\n", (long long)s->low, (long long)s->high);
+        fprintf(told(c), "not a number from %lld to %lld\n", (long long)s->low, (long long)s->high);
     else if (s->kind == CLI_URL)
-        fputs("not an address that begins with http:// or https://\n", stderr);
+        fputs("not an address that begins with http:// or https://\n", told(c));
     else if (s->kind == CLI_ORIGINS)
-        fprintf(stderr, "%s\n", nst_origins_fault(value));
+        fprintf(told(c), "%s\n", nst_origins_fault(value));
     else if (s->kind == CLI_PROXIES)
-        fprintf(stderr, "%s\n", nst_http_proxies_fault(value));
+        fprintf(told(c), "%s\n", nst_http_proxies_fault(value));
     else
-        fprintf(stderr, "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
+        fprintf(told(c), "not one of %s\n", s->kind == CLI_SWITCH ? "true|false" : s->choices);
 }
 
 static bool assign(struct cli_config *c, const char *origin, struct nst_str name,
@@ -213,11 +222,11 @@ static bool assign(struct cli_config *c, const char *origin, struct nst_str name
 {
     const struct cli_setting *s = find(name);
     if (s == NULL) {
-        report_unknown(origin, nst_str_to_z(c->arena, name));
+        report_unknown(c, origin, nst_str_to_z(c->arena, name));
         return false;
     }
     if (!fits(s, value)) {
-        report_unfit(origin, s, value);
+        report_unfit(c, origin, s, value);
         return false;
     }
     c->value[s - cli_settings] = (struct cli_value){ nst_str_copy(c->arena, value), origin };
@@ -246,7 +255,7 @@ static bool from_environment(struct cli_config *c)
     }
     for (size_t i = 0; i < NST_COUNT(former); i++)
         if (getenv(variable_of(c->arena, former[i].name)) != NULL)
-            good &= !report_former("environment", former[i].name);
+            good &= !report_former(c, "environment", former[i].name);
     return good;
 }
 
@@ -305,9 +314,9 @@ static bool from_file(struct cli_config *c, const char *file)
     struct file_reading reading = { c, true };
     int fault = ini_parse(file, file_line, &reading);
     if (fault > 0)
-        fprintf(stderr, "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
+        fprintf(told(c), "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
     if (!reading.good)
-        fprintf(stderr, "nestor: %s has settings that cannot be used\n", file);
+        fprintf(told(c), "nestor: %s has settings that cannot be used\n", file);
     return fault <= 0 && reading.good;
 }
 
@@ -317,7 +326,7 @@ static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct nst_str value = nst_str_z(flags[i]), name = nst_str_cut(&value, '=');
         if (value.p == NULL) {
-            fprintf(stderr, "nestor: --set wants name=value, not \"%s\"\n", flags[i]);
+            fprintf(told(c), "nestor: --set wants name=value, not \"%s\"\n", flags[i]);
             good = false;
             continue;
         }

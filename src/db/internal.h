@@ -127,7 +127,8 @@ struct nst_job {
     nst_work_done *done;
     void *arg;
     enum nst_err err;
-    int64_t since; /* nst_ticks when it was queued */
+    int64_t since;          /* nst_ticks when it was queued */
+    struct nst_str request; /* what it is for, as the log of who queued it has it */
 };
 
 /* Jobs of one sort, the oldest first. */
@@ -199,6 +200,9 @@ struct nst_store {
 
 /* Write sql to the statement log unless this store has before. */
 void nst_store_log_sql(struct nst_store *store, struct nst_str sql);
+
+/* Do the job's work; what is logged meanwhile is of its request. Errors: the work's. */
+enum nst_err nst_job_work(struct nst_job *job, struct nst_db *db);
 
 /* Call the job's done and free it. */
 void nst_job_finish(struct nst_job *job);

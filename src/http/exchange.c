@@ -141,7 +141,7 @@ bool nst_http_is_gone(const struct nst_exchange *x)
 void nst_http_log(const struct exchange *x, bool is_whole)
 {
     const struct nst_exchange *pub = &x->pub;
-    if (!pub->loop->server->options.access_log || !nst_log_is_on(NST_LOG_INFO))
+    if (!atomic_load(&pub->loop->server->logs_access) || !nst_log_is_on(NST_LOG_INFO))
         return;
     nst_log(NST_LOG_INFO, is_whole ? "request" : "request cut", NST_LOG_STR("method", pub->method),
             NST_LOG_STR("path", pub->path), NST_LOG_INT("status", pub->status),

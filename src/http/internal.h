@@ -137,6 +137,7 @@ struct nst_http {
     bool has_file;    /* of a Unix socket, to be removed */
     unsigned started; /* loops whose thread runs */
     atomic_bool is_stopping;
+    atomic_bool logs_access; /* a line for each request */
     pthread_mutex_t peers_lock; /* for the two that follow; see peers.c */
     unsigned connections;
     void *peers;

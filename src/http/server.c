@@ -61,6 +61,7 @@ static struct nst_http *server_new(const struct nst_http_options *o, const struc
     h->limits = (struct nst_http_limits){ options.header_bytes, options.target_bytes,
                                           options.header_fields };
     h->app = app;
+    atomic_init(&h->logs_access, options.access_log);
     h->trust = nst_http_trust_new(options.proxies);
     h->patience[CONN_WAITING] = h->patience[CONN_SENDING] = options.idle_seconds * NST_SECOND;
     h->patience[CONN_HEAD] = h->patience[CONN_BODY] = options.request_seconds * NST_SECOND;
@@ -99,6 +100,11 @@ enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options
     else
         *out = h;
     return err;
+}
+
+void nst_http_set_access_log(struct nst_http *h, bool is_on)
+{
+    atomic_store(&h->logs_access, is_on);
 }
 
 unsigned nst_http_port(const struct nst_http *h)

@@ -565,6 +565,11 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     return NST_OK;
 }
 
+void nst_server_set_access_log(struct nst_server *s, bool is_on)
+{
+    nst_http_set_access_log(s->http, is_on);
+}
+
 unsigned nst_server_port(const struct nst_server *s)
 {
     return nst_http_port(s->http);
