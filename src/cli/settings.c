@@ -86,6 +86,9 @@ const struct cli_setting cli_settings[] = {
     { "db.statement_seconds", CLI_NUMBER, "30", 0, 3600,
       .doc = "How long a statement of the server may take on PostgreSQL; then the answer is 503. "
              "0: no limit." },
+    { "db.slow_ms", CLI_NUMBER, "1000", 0, 3600000,
+      .doc = "A statement of the server that takes as long is logged, and its plan once an hour; "
+             "0: none is." },
     { "db.connect_seconds", CLI_NUMBER, "5", 2, 600,
       .doc = "How long connecting to PostgreSQL may take." },
     { "tasks.slots", CLI_NUMBER, "2", 0, 64,

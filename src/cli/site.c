@@ -237,6 +237,7 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
         .queue = (unsigned)cli_number(c, "db.queue"),
         .slow = (unsigned)cli_number(c, "auth.password.queue"),
         .mmap = map_mib > 0 ? (size_t)map_mib << 20 : NST_MAP_NOTHING,
+        .slow_ms = is_server ? (unsigned)cli_number(c, "db.slow_ms") : 0,
         .busy_ms = busy,
         .lock_ms = is_server ? busy : 0,
         .statement_ms = is_server ? statement : 0,

@@ -532,6 +532,8 @@ static void write_line(const char *path, struct nst_str sql)
 
 void nst_store_log_sql(struct nst_store *store, struct nst_str sql)
 {
+    if (nst_str_starts(sql, NST_STR("EXPLAIN"))) /* of what happened to be slow */
+        return;
     if (store->log_path == NULL)
         return;
     uint64_t hash = nst_str_hash(sql);

@@ -1,4 +1,5 @@
-"""The log: ids of requests go through to every line of theirs; level and access lines change while the server runs; on a terminal it is for people.
+"""The log: ids of requests go through to every line of theirs; level and access lines change while the server runs; on a terminal it is for people;
+statements that take long are in it.
 
 Usage: log_test.py --nestor PATH
 """
@@ -12,9 +13,12 @@ import signal
 import subprocess
 import time
 
-from support import PATIENCE, Site, environment, run_on_engines
+from stream_test import NUMBERS, TOKEN, UUID
+from support import PATIENCE, Client, Site, environment, run_on_engines
 
-PROGRAM = "/api/program_enrollments/v1/programs/6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
+PROGRAM = f"/api/program_enrollments/v1/programs/{UUID}"
+ROWS = 500              # a statement reads them all,
+KEY = "y" * 20_000      # which takes some milliseconds with such keys
 BREAK = "ALTER TABLE feedback RENAME TO feedback_away"
 MEND = "ALTER TABLE feedback_away RENAME TO feedback"
 
@@ -57,6 +61,42 @@ def faults_say_whose_they_are(site, server):
     finally:
         site.execute(MEND)
     assert with_id(server, redirected(server.client()), "redirected to the slash")
+
+
+def slow_statements_are_told(site):
+    """With their text, without a value, whose they are, and once with their plan."""
+    p = site.run("load", site.write("catalog.json", json.dumps(
+        {"users": [{"username": "registrar", "is_staff": True, "token": TOKEN}],
+         "programs": [{"uuid": UUID}]})))
+    assert p.returncode == 0, p.stderr
+    site.execute(NUMBERS[bool(site.database)].format(ROWS) + """
+INSERT INTO program_enrollment (id, program_id, program_uuid, external_user_key, curriculum_uuid,
+  status, created_at, modified_at) SELECT i, (SELECT id FROM program), '%s', i || '%s', '%s',
+  'enrolled', 0, 0 FROM n""" % (UUID, KEY, UUID))
+
+    def lines_of_two_requests(limit):
+        """What is told of the list, when its request has come and gone twice; the stop waits for
+        the plans."""
+        with site.serve("--set", f"db.slow_ms={limit}") as server:
+            keys = []
+            for _ in range(2):
+                a = Client(server.port, TOKEN, "Bearer").ask(
+                    "GET", f"{PROGRAM}/enrollments/?page_size={ROWS}")
+                assert a.status == 200 and a.body.count(b"student_key") == ROWS, a
+                keys.append(a.headers["X-Request-Id"])
+        told = [[x for x in lines(server, event) if "program_enrollment" in x["sql"]]
+                for event in ("slow statement", "plan of a slow statement")]
+        return keys, *told
+
+    keys, told, plans = lines_of_two_requests(1)
+    assert told and {x["request"] for x in told} <= set(keys), told
+    assert all(x["us"] >= 1000 and "$1" in x["sql"] and UUID not in x["sql"] for x in told), told
+    assert any(x["rows"] > 1 for x in told), told
+    assert any("scan" in x["plan"].lower() or "search" in x["plan"].lower() for x in plans), plans
+    texts = [x["sql"] for x in plans]
+    assert texts and len(texts) == len(set(texts)), texts
+    assert set(texts) <= {x["sql"] for x in told}, texts
+    assert lines_of_two_requests(0)[1:] == ([], [])
 
 
 def set_and_hang_up(site, server, text, says):
@@ -149,7 +189,8 @@ def run(tally, nestor, engine, cluster):
         with start() as server:
             tally.run(f"{engine}: {changes_while_it_runs.__name__}", changes_while_it_runs, site,
                       server)
-        tally.run(f"{engine}: {for_people.__name__}", for_people, site)
+        for case in (for_people, slow_statements_are_told):
+            tally.run(f"{engine}: {case.__name__}", case, site)
 
 
 if __name__ == "__main__":
