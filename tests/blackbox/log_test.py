@@ -1,4 +1,5 @@
-"""The log: ids of requests go through to every line of theirs; level and access lines change while the server runs; on a terminal it is for people;
+"""The log: ids of requests go through to every line of theirs, and of the tasks that they asked
+for; level and access lines change while the server runs; on a terminal it is for people;
 statements that take long are in it.
 
 Usage: log_test.py --nestor PATH
@@ -16,11 +17,13 @@ import time
 from stream_test import NUMBERS, TOKEN, UUID
 from support import PATIENCE, Client, Site, environment, run_on_engines
 
+ID = "of-the-proxy.1"
 PROGRAM = f"/api/program_enrollments/v1/programs/{UUID}"
 ROWS = 500              # a statement reads them all,
 KEY = "y" * 20_000      # which takes some milliseconds with such keys
 BREAK = "ALTER TABLE feedback RENAME TO feedback_away"
 MEND = "ALTER TABLE feedback_away RENAME TO feedback"
+LINE = '{"type": "Organization", "id": "%s", "name": "One"}\n'
 
 
 def lines(server, event):
@@ -43,6 +46,28 @@ def redirected(client):
     answer = client.ask("POST", PROGRAM + "/enrollments")
     assert answer.status == 301, answer
     return answer.headers["X-Request-Id"]
+
+
+def ids_go_through_to_tasks(site, server):
+    """The access line, the task's, and the row that the task is kept in."""
+    answer = server.client().raw("POST", "/v2/importers/bulk-import/", (LINE % "ONE").encode(),
+                                 {"Authorization": f"Token {server.token}", "X-Request-Id": ID,
+                                  "Content-Type": "application/json"})
+    assert answer.status == 202 and answer.headers["X-Request-Id"] == ID, answer
+    uuid = answer.json()["id"].split("-")[0]
+    assert with_id(server, ID, "request")["status"] == 202
+    over = with_id(server, ID, "task over")
+    assert over["task"].startswith(uuid) and over["name"] == "bulk_import" and over["us"] > 0, over
+    assert site.query(f"SELECT count(*) FROM task WHERE request = '{ID}'") == [("1",)]
+
+
+def ids_outlive_a_kill(site, server, start):
+    """A task that another server goes on with is of the same request still."""
+    site.execute("UPDATE task SET state = 'PENDING', lease = NULL, finished_at = NULL "
+                 f"WHERE request = '{ID}'")
+    assert server.end(signal.SIGKILL) != 0
+    with start() as again:
+        assert with_id(again, ID, "task over")["name"] == "bulk_import"
 
 
 def faults_say_whose_they_are(site, server):
@@ -183,9 +208,10 @@ def run(tally, nestor, engine, cluster):
         def start():
             return site.serve("--set", "http.trusted_proxies=127.0.0.1")
 
-        with start() as server:
-            tally.run(f"{engine}: {faults_say_whose_they_are.__name__}", faults_say_whose_they_are,
-                      site, server)
+        server = start()
+        for case, *more in ((ids_go_through_to_tasks, server), (faults_say_whose_they_are, server),
+                            (ids_outlive_a_kill, server, start)):
+            tally.run(f"{engine}: {case.__name__}", case, site, *more)
         with start() as server:
             tally.run(f"{engine}: {changes_while_it_runs.__name__}", changes_while_it_runs, site,
                       server)
