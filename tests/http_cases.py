@@ -24,6 +24,8 @@ SHOWN_LINES = 40    # of an answer's body in a failure
 UNTIL_SECONDS = 30  # that what a case waits for may take
 UNTIL_PAUSE = 0.05
 TOKEN_LENGTH = 20   # shorter words after `Token ` are made up by a case, not secrets
+# Members of bodies, of JSON and of forms, that no log may hold.
+SECRET = re.compile(r'(?i)(password|secret|token)"?\s*[:=]\s*"?([^"&\s]{10,})')
 
 
 class Outcome:
@@ -96,6 +98,7 @@ class FileRun:
             word = value.split(" ")[-1]
             if name.lower() == "authorization" and len(word) >= TOKEN_LENGTH:
                 self.tokens.add(word)
+        self.tokens.update(word for _, word in SECRET.findall(body))
         line = curl(self.server.port, case.method, target, headers, body)
         return line, self.server.request(case.method, target, headers, body)
 

@@ -192,7 +192,7 @@ class Server:
         text = "\n".join(self.log)
         if any(r in text for r in REPORTS):
             problems.append(f"the server reported an error in itself:\n{self.tail(60)}")
-        problems += [f"the log holds a token: {line}" for line in self.log
+        problems += [f"the log holds a token or a password: {line}" for line in self.log
                      if any(t in line for t in tokens)]
         return problems
 

@@ -234,6 +234,7 @@ struct nst_store_options {
     size_t mmap;        /* SQLite: bytes to map; 0 means 1 GiB, NST_MAP_NOTHING none */
     bool is_read_only;  /* SQLite: of a file or folder that cannot be written */
     bool is_scratch;    /* SQLite: nobody needs it after a crash, and transactions are large */
+    unsigned slow_ms;   /* a statement that takes as long is logged, with its plan; 0: none is */
     unsigned busy_ms;   /* wait for another process, a thread; 0 means 10000 */
     /* Of PostgreSQL: */
     unsigned lock_ms;         /* wait for a row that is held; 0: no limit */

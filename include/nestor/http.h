@@ -58,8 +58,10 @@ struct nst_exchange {
     struct nst_str body;     /* whole; empty until handle is called, and where it is in a file */
     int body_file;           /* where the body is instead, from its start; 0: in `body` */
     uint64_t body_file_size; /* its bytes */
-    struct nst_str peer;     /* address of the other end, text */
-    struct nst_str id;       /* of the request: in the log and X-Request-Id */
+    struct nst_str peer;     /* address of the client, text: of the other end, or as a trusted
+                              * proxy told it; "unix" on a Unix socket */
+    bool is_tls;             /* a trusted proxy says that the client came by https */
+    struct nst_str id;       /* of the request: in the log and X-Request-Id; a trusted proxy's */
     struct nst_http_loop *loop;
     int64_t started; /* nst_ticks() when the head was complete, or refused */
 
@@ -160,8 +162,12 @@ struct nst_http_options {
                                * Must live until the stop */
     unsigned loops;           /* 0: one a core */
     unsigned connections;     /* at most, in all; 0: 10000; fewer when there are fewer files */
-    unsigned per_address;     /* connections of one IPv4 address or IPv6 /64; 0: no limit; a Unix
-                               * socket has no addresses */
+    unsigned per_address;     /* connections of one IPv4 address or IPv6 /64; 0: no limit; neither
+                               * Unix sockets nor trusted proxies have one */
+    struct nst_str proxies;   /* trusted ones, whose X-Forwarded-For, X-Forwarded-Proto and
+                               * X-Request-Id are believed: addresses, networks such as
+                               * "10.0.0.0/8", "unix" for Unix sockets, separated by blanks. Null
+                               * or empty: none. Read at the start only */
     size_t header_bytes;      /* request line and headers together; 0: 16384; beyond: 431 */
     unsigned header_fields;   /* 0: 100; beyond: 431 */
     size_t target_bytes;      /* request target; 0: 8000; beyond: 414 */
@@ -176,13 +182,16 @@ struct nst_http_options {
     bool access_log;          /* one line a request */
 };
 
+/* What is wrong with such a list of proxies: the end of a sentence; NULL when nothing is. */
+const char *nst_http_proxies_fault(struct nst_str proxies);
+
 /* Bind and start the loops. Ignores SIGPIPE in the whole process and raises the
  * soft limit of open files. Sockets that systemd hands over (LISTEN_FDS) take the
  * place of o->listen.
  *   out   set on NST_OK; stop with nst_http_stop
  *   app   must outlive the server
- * Errors: NST_E_BUSY when the address is taken, NST_E_INVALID when it cannot be
- * parsed, NST_E_INTERNAL; each logged with the reason. */
+ * Errors: NST_E_BUSY when the address is taken, NST_E_INVALID when it, or
+ * o->proxies, cannot be parsed, NST_E_INTERNAL; each logged with the reason. */
 NST_CHECKED enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options *o,
                                         const struct nst_http_app *app);
 
@@ -202,6 +211,9 @@ extern const struct nst_buckets nst_http_round_buckets;
 
 /* Read them; any thread, does not block. Nothing between start and stop holds a lock for it. */
 void nst_http_count(struct nst_http_counts *out, const struct nst_http *h);
+
+/* Write a line for each request from now on, or none. Any thread. */
+void nst_http_set_access_log(struct nst_http *h, bool is_on);
 
 /* The port in use; 0 for a Unix socket. */
 unsigned nst_http_port(const struct nst_http *h);

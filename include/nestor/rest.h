@@ -481,7 +481,6 @@ struct nst_server_options {
     struct nst_str cors_origins; /* whose scripts may see answers: "*", or such as
                                   * "https://app.example.org", separated by blanks; these may use
                                   * cookies, too. Null or empty: none */
-    bool trusts_proxy;           /* believe X-Forwarded-Proto: only behind a proxy that sets it */
     /* Where metrics are told to whoever asks, as nst_http_options has `listen`; null or empty:
      * beside the faces, to staff of the root face (of the first that has callers, without one). */
     struct nst_str metrics_listen;
@@ -500,6 +499,8 @@ struct nst_server;
  * nst_registry_prove is content. */
 NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
                                           const struct nst_server_options *o);
+/* Write a line for each request from now on, or none. Any thread. */
+void nst_server_set_access_log(struct nst_server *s, bool is_on);
 unsigned nst_server_port(const struct nst_server *s);
 
 /* Whether every loop has finished a round since the call before, as nst_http_pulse. */

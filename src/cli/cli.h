@@ -44,7 +44,7 @@ const char *cli_nearest(const char *word, struct cli_names names);
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */
@@ -53,6 +53,7 @@ struct cli_setting {
     int64_t low, high;   /* of numbers, inclusive */
     const char *choices; /* separated by `|` */
     const char *doc;
+    bool is_live; /* a running server takes it over on SIGHUP */
 };
 
 extern const struct cli_setting cli_settings[];
@@ -64,10 +65,11 @@ struct cli_value {
     const char *origin;
 };
 
-/* The settings of this run. Unknown names and values out of range are reported on
- * standard error, with the nearest known name. */
+/* The settings of this run. Unknown names and values out of range are reported, with the
+ * nearest known name. */
 struct cli_config {
     struct nst_arena *arena;
+    FILE *told; /* where that is reported, lines of text; NULL: standard error */
     struct cli_value *value; /* one a setting */
 };
 
@@ -97,10 +99,20 @@ struct cli_options {
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
         courses, force, repair, once, list, remove, moved, example;
     struct cli_config config;
+    char **flags; /* of --set and its like, as they came */
+    size_t flag_count;
     char **rest;
     size_t rest_count;
     int status; /* when not ready: what to exit with */
 };
+
+/* Read the settings of these options anew, with nestor.conf as it is now, into config, which a
+ * owns, and whose `told` is set. Returns false after reporting faults. */
+bool cli_options_again(struct cli_config *config, struct nst_arena *a,
+                       const struct cli_options *o);
+
+/* Have the log obey log.level. */
+void cli_log_level(const struct cli_config *config);
 
 /* Where the verb stands in argv, behind options with their values: argc when there is
  * none. */
@@ -176,6 +188,9 @@ bool cli_registry(struct nst_registry **out, struct nst_arena *a);
 /* Where a browser or curl finds what listens there: "http://127.0.0.1:8000", with the
  * name of this machine for every address, null for a Unix socket. In a. */
 struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen);
+
+/* Whether only this machine can reach what listens there. */
+bool cli_is_local(struct nst_str listen);
 
 /* Make a file of mode 0600 that holds text and a line end; it must not exist
  * unless `may_replace`. Returns false with errno set. */

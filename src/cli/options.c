@@ -4,6 +4,7 @@
 #include "nestor/base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -249,14 +250,28 @@ static bool read_option(struct reading *r, int *i, int argc, char **argv)
     return take_value(r, option, equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL);
 }
 
-static void configure_log(const struct cli_config *config)
+void cli_log_level(const struct cli_config *config)
 {
     enum nst_log_level level = NST_LOG_INFO;
-    struct nst_str format = cli_text(config, "log.format");
     nst_log_level_parse(&level, cli_text(config, "log.level"));
     nst_log_set_level(level);
+}
+
+/* https://no-color.org: set, and not to nothing. */
+static bool wants_colour(void)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return (none == NULL || none[0] == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
+}
+
+static void configure_log(const struct cli_config *config)
+{
+    struct nst_str format = cli_text(config, "log.format");
+    bool is_terminal = isatty(STDERR_FILENO) != 0;
+    cli_log_level(config);
     nst_log_set_text(nst_str_eq(format, NST_STR("text")) ||
-                     (nst_str_eq(format, NST_STR("auto")) && isatty(STDERR_FILENO) != 0));
+                     (nst_str_eq(format, NST_STR("auto")) && is_terminal));
+    nst_log_set_colour(is_terminal && wants_colour());
     cli_config_warn(config);
 }
 
@@ -279,6 +294,13 @@ static bool read_words(struct reading *r, int argc, char **argv)
     return false;
 }
 
+bool cli_options_again(struct cli_config *config, struct nst_arena *a, const struct cli_options *o)
+{
+    struct nst_str path = nst_strf(a, "%s/nestor.conf", o->data);
+    const char *file = access(path.p, F_OK) == 0 ? path.p : NULL;
+    return cli_config_load(config, a, file, o->flags, o->flag_count);
+}
+
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv)
 {
     struct reading r = { .o = o, .verb = verb };
@@ -288,9 +310,10 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
     o->rest = NST_NEW_ARRAY(o->arena, char *, (size_t)argc + 1);
     if (!read_words(&r, argc, argv))
         return false;
-    struct nst_str path = nst_strf(o->arena, "%s/nestor.conf", o->data);
-    const char *file = access(path.p, F_OK) == 0 ? path.p : NULL;
-    if (!cli_config_load(&o->config, o->arena, file, r.flag, r.flags)) {
+    o->flag_count = r.flags;
+    o->flags = NST_NEW_ARRAY(o->arena, char *, r.flags + 1);
+    memcpy(o->flags, r.flag, r.flags * sizeof(r.flag[0]));
+    if (!cli_options_again(&o->config, o->arena, o)) {
         o->status = EXIT_USAGE;
         return false;
     }

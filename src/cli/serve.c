@@ -29,6 +29,8 @@ static const struct nst_metric_source *const metric_sources[] = {
     NULL,
 };
 
+#define FAULTS_MAX 4096 /* bytes of what is wrong with settings that are read again */
+
 static struct nst_server_options server_options(const struct cli_options *o,
                                                 const struct cli_site *site)
 {
@@ -39,6 +41,7 @@ static struct nst_server_options server_options(const struct cli_options *o,
                   .loops = (unsigned)cli_number(c, "http.loops"),
                   .connections = (unsigned)cli_number(c, "http.connections"),
                   .per_address = (unsigned)cli_number(c, "http.per_address"),
+                  .proxies = cli_text(c, "http.trusted_proxies"),
                   .header_bytes = (size_t)cli_number(c, "http.header_bytes"),
                   .header_fields = (unsigned)cli_number(c, "http.header_fields"),
                   .target_bytes = (size_t)cli_number(c, "http.target_bytes"),
@@ -50,7 +53,6 @@ static struct nst_server_options server_options(const struct cli_options *o,
         .root = nst_str_eq(cli_text(c, "ocl.root"), NST_STR("v2")) ? V2 : GUIDE,
         .body_bytes = (size_t)cli_number(c, "http.body_bytes"),
         .cors_origins = cli_text(c, "http.cors_origins"),
-        .trusts_proxy = cli_is_on(c, "http.trust_proxy"),
         .metrics_listen = cli_text(c, "metrics.listen"),
         .metrics = metric_sources,
         .history = cli_is_on(c, "metrics.samples")
@@ -86,13 +88,11 @@ static struct nst_worker_options worker_options(const struct cli_options *o,
 
 static void read_keys_again(struct cli_options *o)
 {
-    nst_notify(nst_strf(o->arena, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)nst_ticks()));
     const char *fault = cli_keys_read(o);
     if (fault == NULL)
         nst_log(NST_LOG_INFO, "keys read again", NST_LOG_INT("signal", SIGHUP));
     else
         nst_log(NST_LOG_ERROR, "keys not read again", NST_LOG_STR("why", nst_str_z(fault)));
-    nst_notify(NST_STR("READY=1"));
 }
 
 /* Wait for a signal. Meanwhile the process sees whether maintenance was switched, and the service
@@ -114,6 +114,43 @@ static int next_signal(const sigset_t *signals, struct nst_server *server, struc
     }
 }
 
+/* What differs from the start and is not taken over: somebody may count on it. */
+static void warn_of_restart(const struct cli_config *before, const struct cli_config *now)
+{
+    for (size_t i = 0; i < cli_setting_count; i++)
+        if (!cli_settings[i].is_live && !nst_str_eq(before->value[i].text, now->value[i].text))
+            nst_log(NST_LOG_WARN, "a setting waits for a restart",
+                    NST_LOG_STR("name", nst_str_z(cli_settings[i].name)));
+}
+
+static void take_over(const struct cli_config *now, const struct cli_config *before,
+                      struct nst_server *server)
+{
+    cli_log_level(now);
+    nst_server_set_access_log(server, cli_is_on(now, "log.access"));
+    nst_log(NST_LOG_INFO, "settings read again",
+            NST_LOG_STR("log.level", cli_text(now, "log.level")),
+            NST_LOG_STR("log.access", cli_text(now, "log.access")));
+    warn_of_restart(before, now);
+}
+
+static void read_settings_again(const struct cli_options *o, struct nst_server *server)
+{
+    struct nst_arena *a = nst_arena_new(FAULTS_MAX);
+    char *faults = nst_alloc_text(a, FAULTS_MAX);
+    struct cli_config now = { .told = fmemopen(faults, FAULTS_MAX, "w") };
+    faults[0] = '\0';
+    bool is_good = now.told != NULL && cli_options_again(&now, a, o);
+    if (now.told != NULL)
+        fclose(now.told);
+    if (is_good)
+        take_over(&now, &o->config, server);
+    else
+        nst_log(NST_LOG_ERROR, "settings not read again",
+                NST_LOG_STR("why", nst_str_trim(nst_str_z(faults))));
+    nst_arena_free(a);
+}
+
 /* Port 0 is the one that was found. */
 static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigned port)
 {
@@ -123,8 +160,23 @@ static struct nst_str url_of(struct nst_arena *a, struct nst_str listen, unsigne
                : url;
 }
 
-/* Until a signal ends it. What else the process has to look at now and then is looked at here,
- * where nothing waits. Returns the signal. */
+static void reload(struct cli_options *o, struct nst_server *server)
+{
+    nst_notify(nst_strf(o->arena, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)nst_ticks()));
+    read_settings_again(o, server);
+    read_keys_again(o);
+    nst_notify(NST_STR("READY=1"));
+}
+
+/* The addresses in the log, and who is throttled, are the proxy's then. */
+static void warn_of_undeclared_proxy(const struct cli_config *c)
+{
+    if (!cli_is_local(cli_text(c, "listen")) && cli_text(c, "http.trusted_proxies").n == 0)
+        nst_log(NST_LOG_WARN,
+                "it listens beyond this machine and knows of no proxy: name it in "
+                "http.trusted_proxies",
+                NST_LOG_STR("listen", cli_text(c, "listen")));
+}
 
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
 {
@@ -153,8 +205,9 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
     nst_notify(NST_STR("READY=1\nSTATUS=Serving"));
+    warn_of_undeclared_proxy(&o->config);
     while ((signal = next_signal(signals, server, site)) == SIGHUP)
-        read_keys_again(o);
+        reload(o, server);
     nst_notify(NST_STR("STOPPING=1\nSTATUS=Answering what is in flight"));
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
     nst_server_stop(server);
@@ -217,7 +270,7 @@ const struct cli_verb cli_serve = {
     .summary = "answer requests",
     .help = "Opens the installation in DIR (default: ./data) and serves it until SIGTERM or\n"
             "SIGINT; requests in flight are answered first. The log goes to standard error.\n"
-            "SIGHUP makes it read the keys of web tokens again.\n\n"
+            "SIGHUP makes it read the keys of web tokens, and log.level and log.access, again.\n\n"
             "Examples:\n"
             "  nestor serve --data ./data\n"
             "  nestor serve --data ./data --listen 127.0.0.1:9000 --set ocl.root=v2\n"

@@ -25,10 +25,13 @@ const struct cli_setting cli_settings[] = {
     { "ocl.upgrade_url", CLI_TEXT, "",
       .doc = "Where somebody gets an account, as that refusal tells; empty: not told." },
     { "log.level", CLI_CHOICE, "info", .choices = "debug|info|warn|error|off",
-      .doc = "What is logged on standard error." },
+      .doc = "What is logged on standard error; read again on SIGHUP.", .is_live = true },
     { "log.format", CLI_CHOICE, "auto", .choices = "auto|json|text",
-      .doc = "A line of the log: a JSON object, or for people; auto: for people on a terminal." },
-    { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request." },
+      .doc =
+          "A line of the log: a JSON object, or for people; auto: for people on a terminal, where "
+          "it has colours unless NO_COLOR is set." },
+    { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request; read again on SIGHUP.",
+      .is_live = true },
     { "metrics.listen", CLI_TEXT, "",
       .doc =
           "Where metrics are told to whoever asks: ADDRESS:PORT, :PORT or unix:PATH; nothing but "
@@ -41,7 +44,7 @@ const struct cli_setting cli_settings[] = {
     { "http.connections", CLI_NUMBER, "10000", 1, 1000000,
       .doc = "Connections at a time, in all; fewer where fewer files may be open." },
     { "http.per_address", CLI_NUMBER, "0", 0, 1000000,
-      .doc = "Connections of one address; 0: no limit." },
+      .doc = "Connections of one address, but of trusted proxies; 0: no limit." },
     { "http.header_bytes", CLI_NUMBER, "16384", 1024, 65536,
       .doc = "Bytes of request line and headers together; beyond: 431." },
     { "http.header_fields", CLI_NUMBER, "100", 8, 1000,
@@ -66,8 +69,10 @@ const struct cli_setting cli_settings[] = {
     { "http.public_url", CLI_URL, "",
       .doc = "Where clients find the server, such as https://terms.example.org: in links that are "
              "printed. Empty: http:// and `listen`." },
-    { "http.trust_proxy", CLI_SWITCH, "false",
-      .doc = "A proxy in front sets X-Forwarded-Proto; links follow it." },
+    { "http.trusted_proxies", CLI_PROXIES, "",
+      .doc = "Proxies in front whose X-Forwarded-For, X-Forwarded-Proto and X-Request-Id are "
+             "believed: addresses, networks such as 10.0.0.0/8, or unix for Unix sockets, "
+             "separated by blanks; empty: none." },
     { "enroll.profile", CLI_CHOICE, "original", .choices = "original",
       .doc = "Which edition of the program enrollments API is served." },
     { "enroll.username_param_grants", CLI_SWITCH, "false",
@@ -89,6 +94,9 @@ const struct cli_setting cli_settings[] = {
     { "db.statement_seconds", CLI_NUMBER, "30", 0, 3600,
       .doc = "How long a statement of the server may take on PostgreSQL; then the answer is 503. "
              "0: no limit." },
+    { "db.slow_ms", CLI_NUMBER, "1000", 0, 3600000,
+      .doc = "A statement of the server that takes as long is logged, and its plan once an hour; "
+             "0: none is." },
     { "db.connect_seconds", CLI_NUMBER, "5", 2, 600,
       .doc = "How long connecting to PostgreSQL may take." },
     { "tasks.slots", CLI_NUMBER, "2", 0, 64,
@@ -122,6 +130,14 @@ const struct cli_setting cli_settings[] = {
 
 const size_t cli_setting_count = NST_COUNT(cli_settings);
 
+/* Settings of former programs. Whoever has one means something by it, hence the start is
+ * refused, from the environment, too. */
+static const struct {
+    const char *name, *instead;
+} former[] = {
+    { "http.trust_proxy", "name the proxies in http.trusted_proxies, as in 127.0.0.1" },
+};
+
 static const struct cli_setting *find(struct nst_str name)
 {
     for (size_t i = 0; i < cli_setting_count; i++)
@@ -135,14 +151,33 @@ static const char *nearest_setting(const char *name)
     return cli_nearest(name, (struct cli_names)CLI_NAMES(cli_settings));
 }
 
-static void report_unknown(const char *origin, const char *name)
+static FILE *told(const struct cli_config *c)
 {
+    return c->told != NULL ? c->told : stderr;
+}
+
+static bool report_former(const struct cli_config *c, const char *origin, const char *name)
+{
+    for (size_t i = 0; i < NST_COUNT(former); i++) {
+        if (strcmp(former[i].name, name) != 0)
+            continue;
+        fprintf(told(c), "nestor: %s: the setting \"%s\" is no more; %s\n", origin, name,
+                former[i].instead);
+        return true;
+    }
+    return false;
+}
+
+static void report_unknown(const struct cli_config *c, const char *origin, const char *name)
+{
+    if (report_former(c, origin, name))
+        return;
     const char *nearest = nearest_setting(name);
-    fprintf(stderr, "nestor: %s: there is no setting \"%s\"", origin, name);
+    fprintf(told(c), "nestor: %s: there is no setting \"%s\"", origin, name);
     if (nearest != NULL)
-        fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
+        fprintf(told(c), "; did you mean \"%s\"?\n", nearest);
     else
-        fputs("; `nestor config` lists them\n", stderr);
+        fputs("; `nestor config` lists them\n", told(c));
 }
 
 bool cli_is_choice(const char *choices, struct nst_str value)
@@ -169,6 +204,8 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
                nst_str_starts(value, NST_STR("https://"));
     case CLI_ORIGINS:
         return nst_origins_fault(value) == NULL;
+    case CLI_PROXIES:
+        return nst_http_proxies_fault(value) == NULL;
     case CLI_TEXT:
         return true;
     }
@@ -187,21 +224,23 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     case CLI_URL:
         return "an address that begins with http:// or https://";
     case CLI_ORIGINS:
+    case CLI_PROXIES:
     case CLI_TEXT:
         return NULL;
     }
     return NULL;
 }
 
-static void report_unfit(struct nst_arena *a, const char *origin, const struct cli_setting *s,
-                         struct nst_str value)
+static void report_unfit(const struct cli_config *c, const char *origin,
+                         const struct cli_setting *s, struct nst_str value)
 {
-    const char *values = cli_values_of(a, s);
-    fprintf(stderr, "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
+    const char *values = cli_values_of(c->arena, s);
+    fprintf(told(c), "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
     if (values != NULL)
-        fprintf(stderr, "not %s\n", values);
+        fprintf(told(c), "not %s\n", values);
     else
-        fprintf(stderr, "%s\n", nst_origins_fault(value));
+        fprintf(told(c), "%s\n",
+                s->kind == CLI_PROXIES ? nst_http_proxies_fault(value) : nst_origins_fault(value));
 }
 
 static bool assign(struct cli_config *c, const char *origin, struct nst_str name,
@@ -209,11 +248,11 @@ static bool assign(struct cli_config *c, const char *origin, struct nst_str name
 {
     const struct cli_setting *s = find(name);
     if (s == NULL) {
-        report_unknown(origin, nst_str_to_z(c->arena, name));
+        report_unknown(c, origin, nst_str_to_z(c->arena, name));
         return false;
     }
     if (!fits(s, value)) {
-        report_unfit(c->arena, origin, s, value);
+        report_unfit(c, origin, s, value);
         return false;
     }
     c->value[s - cli_settings] = (struct cli_value){ nst_str_copy(c->arena, value), origin };
@@ -240,6 +279,9 @@ static bool from_environment(struct cli_config *c)
         if (value != NULL)
             good &= assign(c, "environment", nst_str_z(name), nst_str_z(value));
     }
+    for (size_t i = 0; i < NST_COUNT(former); i++)
+        if (getenv(cli_variable_of(c->arena, former[i].name)) != NULL)
+            good &= !report_former(c, "environment", former[i].name);
     return good;
 }
 
@@ -298,11 +340,11 @@ static bool from_file(struct cli_config *c, const char *file)
     struct file_reading reading = { c, true };
     int fault = ini_parse(file, file_line, &reading);
     if (fault > 0)
-        fprintf(stderr, "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
+        fprintf(told(c), "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
     if (fault < 0)
-        fprintf(stderr, "nestor: %s cannot be read: %s\n", file, strerror(errno));
+        fprintf(told(c), "nestor: %s cannot be read: %s\n", file, strerror(errno));
     if (!reading.good)
-        fprintf(stderr, "nestor: %s has settings that cannot be used\n", file);
+        fprintf(told(c), "nestor: %s has settings that cannot be used\n", file);
     return fault == 0 && reading.good;
 }
 
@@ -312,7 +354,7 @@ static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct nst_str value = nst_str_z(flags[i]), name = nst_str_cut(&value, '=');
         if (value.p == NULL) {
-            fprintf(stderr, "nestor: --set wants name=value, not \"%s\"\n", flags[i]);
+            fprintf(told(c), "nestor: --set wants name=value, not \"%s\"\n", flags[i]);
             good = false;
             continue;
         }

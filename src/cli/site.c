@@ -61,6 +61,15 @@ bool cli_registry(struct nst_registry **out, struct nst_arena *a)
     return true;
 }
 
+bool cli_is_local(struct nst_str listen)
+{
+    static const char *const start[] = { "127.", "[::1]", "localhost:", "unix:" };
+    for (size_t i = 0; i < NST_COUNT(start); i++)
+        if (nst_str_starts(listen, nst_str_z(start[i])))
+            return true;
+    return false;
+}
+
 struct nst_str cli_url_of(struct nst_arena *a, struct nst_str listen)
 {
     static const char *const everywhere[] = { ":", "0.0.0.0:", "[::]:", "*:" };
@@ -238,6 +247,7 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
         .queue = (unsigned)cli_number(c, "db.queue"),
         .slow = (unsigned)cli_number(c, "auth.password.queue"),
         .mmap = map_mib > 0 ? (size_t)map_mib << 20 : NST_MAP_NOTHING,
+        .slow_ms = is_server ? (unsigned)cli_number(c, "db.slow_ms") : 0,
         .busy_ms = busy,
         .lock_ms = is_server ? busy : 0,
         .statement_ms = is_server ? statement : 0,

@@ -61,6 +61,8 @@ struct nst_rows {
     enum nst_err err; /* of a step, or of what was made of a row */
     void *result;     /* PGresult */
     int row, row_count;
+    int64_t began; /* nst_ticks(); 0: nobody wants to know */
+    int64_t count; /* of rows that were stepped to */
 };
 
 /* What a driver offers. `control` runs BEGIN, SAVEPOINT and the like, uncounted;
@@ -128,7 +130,8 @@ struct nst_job {
     nst_work_done *done;
     void *arg;
     enum nst_err err;
-    int64_t since; /* nst_ticks when it was queued */
+    int64_t since;          /* nst_ticks when it was queued */
+    struct nst_str request; /* what it is for, as the log of who queued it has it */
 };
 
 /* Jobs of one sort, the oldest first. */
@@ -180,6 +183,12 @@ struct nst_store_tally {
     alignas(64) struct nst_histogram batch, commit; /* by threads that write */
 };
 
+/* When a text that is slow was explained last. */
+struct nst_plan_turn {
+    uint64_t hash;
+    int64_t at; /* nst_ticks() */
+};
+
 #define POOL_MAX 256 /* connections of a pool */
 
 struct nst_store {
@@ -206,10 +215,21 @@ struct nst_store {
     char *log_path;   /* NESTOR_SQL_LOG, or NULL */
     uint64_t *logged; /* hashes of the texts written there */
     size_t logged_count;
+    struct nst_plan_turn plan[256]; /* for log_lock, too */
 };
 
 /* Write sql to the statement log unless this store has before. */
 void nst_store_log_sql(struct nst_store *store, struct nst_str sql);
+
+/* slow.c: the rows are over: tell about their statement if it took longer than
+ * options.slow_ms. Has its plan told later, by another thread. */
+void nst_slow_end(struct nst_rows *rows);
+
+/* pg.c: "(bigint, unknown)" for the letters of types in front of a statement's key, in a. */
+struct nst_str nst_pg_types(struct nst_arena *a, struct nst_str letters);
+
+/* Do the job's work; what is logged meanwhile is of its request. Errors: the work's. */
+enum nst_err nst_job_work(struct nst_job *job, struct nst_db *db);
 
 /* Call the job's done and free it. */
 void nst_job_finish(struct nst_job *job);

@@ -182,6 +182,19 @@ static struct nst_str key_of(struct nst_db *db, struct nst_str sql, const struct
     return (struct nst_str){ key, sql.n + count + 1 };
 }
 
+struct nst_str nst_pg_types(struct nst_arena *a, struct nst_str letters)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, letters.n * sizeof("unknown, ") + 2);
+    for (size_t i = 0; i < letters.n; i++) {
+        unsigned oid = (unsigned)(letters.p[i] - 'a');
+        nst_put_z(&b, i == 0 ? "(" : ", ");
+        nst_put_z(&b, oid == OID_INT8 ? "bigint" : oid == OID_BOOL ? "boolean" : "unknown");
+    }
+    nst_put_char(&b, ')');
+    return nst_buf_str(&b);
+}
+
 static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst_str sql,
                             const struct nst_value *values, unsigned count)
 {

@@ -172,7 +172,7 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
     db->is_struck = false;
     NST_TRY(nst_pg_connect(db));
     NST_TRY(db->engine->script(db, begin[how]));
-    enum nst_err err = job->work(db, job->arg);
+    enum nst_err err = nst_job_work(job, db);
     nst_db_tidy(db);
     bool is_alive = db->is_usable && PQstatus(db->handle) == CONNECTION_OK;
     if (err == NST_OK && is_alive && PQtransactionStatus(db->handle) != PQTRANS_INERROR)

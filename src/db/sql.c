@@ -2,6 +2,8 @@
  * and the injected fault. Everything else goes through the engine's table. */
 #include "internal.h"
 
+#include "nestor/base/time.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -192,6 +194,8 @@ static void close_rows(struct nst_rows *rows)
 {
     if (!rows->is_open)
         return;
+    if (rows->began != 0)
+        nst_slow_end(rows);
     rows->db->engine->end(rows);
     rows->is_open = false;
 }
@@ -209,6 +213,8 @@ enum nst_err nst_query(struct nst_rows **rows, struct nst_db *db, struct nst_str
     if (nst_db_fails(db))
         return NST_E_DB;
     *r = (struct nst_rows){ .db = db, .is_open = true };
+    if (db->store->options.slow_ms > 0)
+        r->began = nst_ticks();
     enum nst_err err = db->engine->query(r, sql, values, count);
     if (err != NST_OK) {
         close_rows(r);
@@ -223,6 +229,7 @@ bool nst_rows_step(struct nst_rows *rows)
     bool has_row = false;
     if (rows->err == NST_OK)
         rows->err = rows->db->engine->next(&has_row, rows);
+    rows->count += has_row;
     return rows->err == NST_OK && has_row;
 }
 

@@ -506,7 +506,7 @@ static enum nst_err check_foreign_keys(struct nst_db *db)
 /* Run the work inside the open transaction; false when it has ended that. */
 static bool run_work(struct nst_db *db, struct nst_job *job)
 {
-    job->err = job->work(db, job->arg);
+    job->err = nst_job_work(job, db);
     nst_db_tidy(db);
     if (sqlite3_get_autocommit(db->handle)) {
         db->lost = db->lost != NST_OK ? db->lost : NST_E_DB;

@@ -112,10 +112,20 @@ void nst_queue_wrote(struct nst_queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+enum nst_err nst_job_work(struct nst_job *job, struct nst_db *db)
+{
+    struct nst_str before = nst_log_for(job->request);
+    enum nst_err err = job->work(db, job->arg);
+    nst_log_for(before);
+    return err;
+}
+
 void nst_job_finish(struct nst_job *job)
 {
+    struct nst_str before = nst_log_for(job->request);
     if (job->done != NULL)
         job->done(job->err, job->arg);
+    nst_log_for(before);
     free(job);
 }
 
@@ -123,6 +133,7 @@ static void submit(struct nst_queue *q, struct nst_job values)
 {
     struct nst_job *job = must(malloc(sizeof(*job)));
     *job = values;
+    job->request = nst_log_request();
     job->since = nst_ticks();
     if (!queue_add(q, job)) {
         job->err = q->is_closed ? NST_E_DB : NST_E_BUSY;
@@ -211,7 +222,7 @@ static enum nst_err run_read(struct nst_db **db, struct nst_store *store, struct
     if (*db == NULL)
         NST_TRY(nst_reader_open(db, store));
     NST_TRY(nst_reader_enter(*db, NULL));
-    enum nst_err err = job->work(*db, job->arg);
+    enum nst_err err = nst_job_work(job, *db);
     nst_reader_leave(*db);
     return err;
 }
@@ -234,7 +245,7 @@ static void *compute_loop(void *arg)
     struct nst_store *store = arg;
     struct nst_job *job;
     while ((job = nst_queue_take(&store->computations, 1)) != NULL) {
-        job->err = job->work(NULL, job->arg);
+        job->err = nst_job_work(job, NULL);
         nst_job_finish(job);
     }
     return NULL;
@@ -524,6 +535,8 @@ static void write_line(const char *path, struct nst_str sql)
 
 void nst_store_log_sql(struct nst_store *store, struct nst_str sql)
 {
+    if (nst_str_starts(sql, NST_STR("EXPLAIN"))) /* of what happened to be slow */
+        return;
     if (store->log_path == NULL)
         return;
     uint64_t hash = nst_str_hash(sql);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "nestor/base/file.h"
+#include "nestor/base/log.h"
 #include "nestor/base/time.h"
 
 #define BODY_RESERVE ((size_t)64 << 10)  /* taken of the memory for a body at first */
@@ -43,6 +44,7 @@ void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *
     *c = (struct conn){
         .loop = l, .fd = fd, .counted = counted, .watched = EPOLLIN, .since = l->now, .peer = "unix"
     };
+    c->is_trusted = nst_http_trusts(l->server->trust, peer);
     if (peer->sa_family != AF_UNIX)
         (void)getnameinfo(peer, sizeof(struct sockaddr_in6), c->peer, sizeof(c->peer), NULL, 0,
                           NI_NUMERICHOST);
@@ -111,11 +113,20 @@ static bool fail(struct conn *c, enum nst_err err, const char *detail)
     return answer(c);
 }
 
+/* What is logged meanwhile is of this request, and what is left for LATER takes it along. */
+static enum nst_http_next ask(struct exchange *x, nst_http_more *what)
+{
+    nst_log_for(x->pub.id);
+    enum nst_http_next next = what(&x->pub);
+    nst_log_for((struct nst_str){ NULL, 0 });
+    return next;
+}
+
 static bool handle(struct conn *c)
 {
     nst_http_conn_enter(c, CONN_WORKING);
     /* LATER: from here on the exchange may be another thread's. */
-    if (c->loop->server->app->handle(&c->x->pub) == NST_HTTP_LATER)
+    if (ask(c->x, c->loop->server->app->handle) == NST_HTTP_LATER)
         return false;
     return answer(c);
 }
@@ -221,7 +232,7 @@ static bool begin_body(struct conn *c)
     c->x->is_admitting = true;
     nst_http_conn_enter(c, CONN_WORKING);
     /* LATER: from here on the exchange may be another thread's. */
-    if (app->admit != NULL && app->admit(&c->x->pub) == NST_HTTP_LATER)
+    if (app->admit != NULL && ask(c->x, app->admit) == NST_HTTP_LATER)
         return false;
     return read_or_refuse(c);
 }
@@ -418,7 +429,7 @@ static bool step_sending(struct conn *c)
     if (x->pub.more == NULL)
         return finish(c);
     nst_http_conn_enter(c, CONN_WORKING);
-    return x->pub.more(&x->pub) == NST_HTTP_ANSWERED && answer(c);
+    return ask(x, x->pub.more) == NST_HTTP_ANSWERED && answer(c);
 }
 
 static bool step_closing(struct conn *c)

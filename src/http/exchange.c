@@ -112,8 +112,11 @@ void nst_http_exchange_begin(struct exchange *x)
     x->pub.path = h->path;
     x->pub.query = h->query;
     x->pub.host = h->host.value.n > 0 ? h->host.value : own_address(x);
+    if (!x->conn->is_trusted)
+        return;
     if (id.n > 0 && id.n <= REQUEST_ID_MAX)
         x->pub.id = id;
+    nst_http_take_forwarded(x);
 }
 
 struct nst_str nst_http_request_header(const struct nst_exchange *pub, const char *name)
@@ -139,7 +142,7 @@ bool nst_http_is_gone(const struct nst_exchange *x)
 void nst_http_log(const struct exchange *x, bool is_whole)
 {
     const struct nst_exchange *pub = &x->pub;
-    if (!pub->loop->server->options.access_log || !nst_log_is_on(NST_LOG_INFO))
+    if (!atomic_load(&pub->loop->server->logs_access) || !nst_log_is_on(NST_LOG_INFO))
         return;
     nst_log(NST_LOG_INFO, is_whole ? "request" : "request cut", NST_LOG_STR("method", pub->method),
             NST_LOG_STR("path", pub->path), NST_LOG_INT("status", pub->status),

@@ -20,6 +20,7 @@
 #define HTTP_BODY_ROOM     ((size_t)16 << 10) /* for parts of a body behind the largest head */
 #define HTTP_BACKLOG       1024               /* of a listener */
 #define HTTP_OUT_MAX       6                  /* parts of an answer that one call sends */
+#define NST_HTTP_ADDRESS   16                 /* bytes of an address; IPv4 as IPv6 maps it */
 #define HTTP_LISTENERS_MAX 16                 /* of a loop; systemd may hand over several */
 
 /* The system calls that meet the network, for tests to replace. */
@@ -35,6 +36,7 @@ extern struct nst_http_calls nst_http_calls;
 struct libdeflate_compressor;
 struct exchange;
 struct http_peer;
+struct nst_http_trust;
 
 enum conn_state {
     CONN_WAITING, /* between requests; holds no buffer */
@@ -61,6 +63,7 @@ struct conn {
     bool has_asked;      /* a request has begun, the first or a later one */
     bool may_read;       /* epoll said so, and nothing was read since */
     bool is_blocked;     /* to go on when epoll says that the socket takes more */
+    bool is_trusted;     /* the other end is a proxy that is believed */
     atomic_bool is_lost; /* broken while WORKING; not watched any more */
     char peer[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
 };
@@ -137,12 +140,14 @@ struct nst_http {
     struct nst_http_options options; /* defaults filled in */
     struct nst_http_limits limits;
     const struct nst_http_app *app;
+    struct nst_http_trust *trust;  /* made from the options */
     int64_t patience[CONN_STATES]; /* microseconds that a state may last; 0: for ever */
     unsigned port;
     bool has_file;    /* of a Unix socket, to be removed */
     unsigned started; /* loops whose thread runs */
     atomic_bool is_stopping;
     atomic_uint pulse;           /* counts the questions whether the loops live */
+    atomic_bool logs_access; /* a line for each request */
     pthread_mutex_t peers_lock; /* for the two that follow; see peers.c */
     unsigned connections;
     void *peers;
@@ -163,8 +168,8 @@ NST_CHECKED enum nst_err nst_http_loop_start(struct nst_http_loop *l);
 void nst_http_loop_wake(struct nst_http_loop *l);
 void nst_http_loop_release(struct nst_http_loop *l);
 
-/* conn.c: take over an accepted socket. Note that c is in a state, or has done
- * something in it. */
+/* conn.c: take over an accepted socket, which has been counted. Note that c is in a state,
+ * or has done something in it. */
 void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *peer,
                         struct http_peer *counted);
 void nst_http_conn_enter(struct conn *c, enum conn_state state);
@@ -210,6 +215,15 @@ void nst_http_exchange_free(struct exchange *x);
  * write the line of the access log. */
 void nst_http_exchange_begin(struct exchange *x);
 void nst_http_log(const struct exchange *x, bool is_whole);
+
+/* trust.c: the networks of a list that has no fault, to be freed; NULL trusts nobody.
+ * Whether the other end with that address is one of these proxies. */
+struct nst_http_trust *nst_http_trust_new(struct nst_str proxies);
+bool nst_http_trusts(const struct nst_http_trust *t, const struct sockaddr *a);
+
+/* trust.c: fill in the client's address and scheme as a trusted proxy told them. An
+ * address that is missing or malformed leaves that of the proxy. */
+void nst_http_take_forwarded(struct exchange *x);
 
 /* peers.c: count a new connection; NULL when it is refused for a limit. And its
  * end. Any thread. */

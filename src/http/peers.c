@@ -32,11 +32,12 @@ static int compare(const void *a, const void *b)
     return memcmp(a, b, KEY_SIZE);
 }
 
-/* Behind a Unix socket is one proxy, whose clients have no addresses here. */
-static bool may_enter(const struct nst_http *h, const struct http_peer *p)
+/* A proxy has the connections of all its clients. */
+static bool may_enter(const struct nst_http *h, const struct http_peer *p, const struct sockaddr *a)
 {
     const struct nst_http_options *o = &h->options;
-    bool is_limited = o->per_address != 0 && p->key[0] != AF_UNIX;
+    bool is_limited =
+        o->per_address != 0 && a->sa_family != AF_UNIX && !nst_http_trusts(h->trust, a);
     return h->connections < o->connections && (!is_limited || p->count < o->per_address);
 }
 
@@ -50,7 +51,7 @@ struct http_peer *nst_http_peers_enter(struct nst_http *h, const struct sockaddr
     struct http_peer **at = tsearch(new, &h->peers, compare);
     if (at == NULL)
         abort();
-    if (may_enter(h, *at)) {
+    if (may_enter(h, *at, a)) {
         p = *at;
         p->count++;
         h->connections++;

@@ -61,6 +61,8 @@ static struct nst_http *server_new(const struct nst_http_options *o, const struc
     h->limits = (struct nst_http_limits){ options.header_bytes, options.target_bytes,
                                           options.header_fields };
     h->app = app;
+    atomic_init(&h->logs_access, options.access_log);
+    h->trust = nst_http_trust_new(options.proxies);
     h->patience[CONN_WAITING] = h->patience[CONN_SENDING] = options.idle_seconds * NST_SECOND;
     h->patience[CONN_HEAD] = h->patience[CONN_BODY] = options.request_seconds * NST_SECOND;
     h->patience[CONN_CLOSING] = LINGER;
@@ -82,6 +84,12 @@ static enum nst_err start_loops(struct nst_http *h)
 enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options *o,
                             const struct nst_http_app *app)
 {
+    const char *fault = nst_http_proxies_fault(o->proxies);
+    if (fault != NULL) {
+        nst_log(NST_LOG_ERROR, "wrong proxies", NST_LOG_STR("proxies", o->proxies),
+                NST_LOG_STR("reason", nst_str_z(fault)));
+        return NST_E_INVALID;
+    }
     signal(SIGPIPE, SIG_IGN);
     struct nst_http *h = server_new(o, app);
     enum nst_err err = nst_http_listen(h);
@@ -121,6 +129,11 @@ void nst_http_count(struct nst_http_counts *out, const struct nst_http *h)
         add_tally(out, &h->loop[i].tally);
 }
 
+void nst_http_set_access_log(struct nst_http *h, bool is_on)
+{
+    atomic_store(&h->logs_access, is_on);
+}
+
 unsigned nst_http_port(const struct nst_http *h)
 {
     return h->port;
@@ -152,5 +165,6 @@ void nst_http_stop(struct nst_http *h)
         nst_http_loop_release(&h->loop[i]);
     }
     pthread_mutex_destroy(&h->peers_lock);
+    free(h->trust);
     free(h);
 }

@@ -78,14 +78,6 @@ static enum nst_method method_of(struct nst_str method)
 
 /* ---- Receiving ---- */
 
-/* Of several proxies the first one met the client, and its word comes first. */
-static bool came_by_tls(const struct nst_exchange *x)
-{
-    struct nst_str words = nst_http_request_header(x, "X-Forwarded-Proto");
-    return words.p != NULL &&
-           nst_str_eq_nocase(nst_str_trim(nst_str_cut(&words, ',')), NST_STR("https"));
-}
-
 static void make_request(struct nst_exchange *x)
 {
     struct nst_server *s = ((struct loop *)nst_http_loop_state(x))->server;
@@ -99,7 +91,7 @@ static void make_request(struct nst_exchange *x)
         .places = s->places,
         .face = face_of(s, x->path, &rest),
         .method = method_of(x->method),
-        .is_tls = s->options.trusts_proxy && came_by_tls(x),
+        .is_tls = x->is_tls,
     };
     x->app = job;
     if (job->rq.face != NULL && nst_route_find(&job->rq, rest) != NST_OK)
@@ -695,6 +687,11 @@ enum nst_err nst_server_start(struct nst_server **out, const struct nst_server_o
     else
         free_server(s);
     return e;
+}
+
+void nst_server_set_access_log(struct nst_server *s, bool is_on)
+{
+    nst_http_set_access_log(s->http, is_on);
 }
 
 unsigned nst_server_port(const struct nst_server *s)

@@ -77,6 +77,7 @@ static void read_task(struct nst_task *t, struct nst_arena *a, struct nst_rows *
     t->created_at = nst_rows_int(rows, 8);
     t->caller.id = nst_rows_int(rows, 9);
     t->got_on_at = nst_rows_int(rows, 10);
+    t->request = nst_str_copy(a, nst_rows_text(rows, 11));
 }
 
 enum nst_err nst_lease_caller(struct nst_task *t, struct nst_db *db)
@@ -116,7 +117,7 @@ enum nst_err nst_lease_take(struct nst_task *t, struct nst_arena *a, struct nst_
                                "task") " RETURNING name, uuid, "
                                        "kwargs, place, done, total, message, attempts, created_at, "
                                        "user_id, CASE WHEN place IS NULL THEN started_at ELSE "
-                                       "updated_at END",
+                                       "updated_at END, request",
                            NST_INT(now), NST_TEXT(lease->token), NST_INT(now + NST_LEASE_TIME),
                            NST_INT(id)));
     if (nst_rows_step(rows)) {

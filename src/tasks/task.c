@@ -1,6 +1,7 @@
 /* Tasks as their owners see them: asked for, and taken back. */
 #include "internal.h"
 
+#include "nestor/base/log.h"
 #include "nestor/base/random.h"
 
 enum nst_err nst_task_add_at(int64_t *id, struct nst_arena *a, struct nst_db *db,
@@ -12,17 +13,18 @@ enum nst_err nst_task_add_at(int64_t *id, struct nst_arena *a, struct nst_db *db
     NST_TRY(nst_next_id(id, db, "task", 1));
     NST_TRY(nst_exec_with(&added, db,
                           "INSERT INTO task (id, key, uuid, user_id, username, name, queue, state, "
-                          "kwargs, once, host, "
+                          "kwargs, once, host, request, "
                           "done, total, lease_until, attempts, created_at, updated_at) "
                           "VALUES ($1, $11, $2, $3, $4, $5, $6, '" NST_TASK_PENDING
-                          "', $7, $8, $9, 0, 0, 0, 0, $10, $10) "
+                          "', $7, $8, $9, $12, 0, 0, 0, 0, $10, $10) "
                           "ON CONFLICT (once) DO NOTHING",
                           NST_INT(*id), NST_TEXT(uuid), nst_int_or_null(o->user),
                           NST_TEXT(o->username), NST_TEXT(nst_str_z(o->kind->name)),
                           NST_TEXT(queue), NST_TEXT(o->kwargs), NST_TEXT(o->once),
                           NST_TEXT(o->host), NST_INT(now),
                           NST_TEXT(nst_strf(a, "%.*s-%.*s~%.*s", NST_FMT(uuid),
-                                            NST_FMT(o->username), NST_FMT(queue)))));
+                                            NST_FMT(o->username), NST_FMT(queue))),
+                          NST_TEXT(nst_log_request())));
     return added == 1 ? NST_OK : NST_E_CONFLICT;
 }
 

@@ -32,6 +32,7 @@ struct nst_task {
     int64_t attempts, got_on_at; /* begun so often since it last got on; when that was, or when it
                                     was begun first. It gets on with each place that is saved */
     struct nst_str uuid;
+    struct nst_str request;   /* id of the one that asked for it, as the log has it; null: none */
     struct nst_caller caller; /* who asked for it, with the rights of this moment: read before each
                                  step. is_known is false where it was nobody; a task that writes
                                  ends once the account is closed */
@@ -93,7 +94,8 @@ struct nst_task_order {
     struct nst_str uuid;     /* null: a new one */
 };
 
-/* Ask for it, in the transaction of rq. Workers of this process look for it as soon as that
+/* Ask for it, in the transaction of rq. The log of the task names the request that this thread works
+ * for (nst_log_request). Workers of this process look for it as soon as that
  * is durable.
  *   id  set on NST_OK to its number
  * Errors: NST_E_CONFLICT where `once` stands in an unfinished task already, which spoils the

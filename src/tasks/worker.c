@@ -278,7 +278,9 @@ static bool is_to_leave(struct nst_slot *s)
 static void run_task(struct nst_slot *s)
 {
     enum nst_err e = NST_OK;
+    int64_t began = nst_ticks();
     s->saved_at = 0;
+    nst_log_for(s->task.request);
     hold(s, s->task.id);
     if (s->task.attempts > ATTEMPTS_MAX && nst_now() - s->task.got_on_at > STUCK_TIME)
         fail(s, NST_STR("It was begun again and again for " NST_DIGITS(
@@ -292,6 +294,10 @@ static void run_task(struct nst_slot *s)
     if (s->task.is_over)
         nst_task_ended(s->task.kind, s->task.error.p == NULL);
     let_go(s, is_cut && !s->task.is_over);
+    nst_log(NST_LOG_INFO, s->task.is_over ? "task over" : "task let go",
+            NST_LOG_STR("task", s->task.uuid), NST_LOG_STR("name", nst_str_z(s->task.kind->name)),
+            NST_LOG_INT("us", nst_ticks() - began));
+    nst_log_for((struct nst_str){ NULL, 0 });
 }
 
 static enum nst_err take(struct nst_db *db, void *arg)

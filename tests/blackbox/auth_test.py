@@ -555,7 +555,7 @@ def main():
         with Site(options.nestor, cluster) as site:
             keys = put_site(site)
             assert site.run("user add", "bob", "--email", "b@example.org").returncode == 0
-            with site.serve(*settings(site), "--set", "http.trust_proxy=true") as server:
+            with site.serve(*settings(site), "--set", "http.trusted_proxies=127.0.0.1") as server:
                 for case in (test_good_tokens, test_restricted_and_administrator,
                              test_wrong_tokens, test_expired_and_nameless,
                              test_cached_token_expires, test_session, test_session_over_tls,

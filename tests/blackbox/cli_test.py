@@ -215,7 +215,7 @@ class Cases:
         """X68: and JSON otherwise, or as log.format says."""
         with self.site() as site:
             site.init()
-            for words, wanted in (([], rb"\d info  listening address="),
+            for words, wanted in (([], rb"\d info  listening {7}address="),
                                   (["--set", "log.format=json"], rb'"event":"listening"')):
                 assert re.search(wanted, self.on_terminal(site, words)), words
             with site.serve() as server:
@@ -225,7 +225,7 @@ class Cases:
         ours, theirs = pty.openpty()
         p = subprocess.Popen([self.nestor, "serve", *site.where(), "--listen", "127.0.0.1:0",
                               *words], stderr=theirs, stdout=subprocess.DEVNULL,
-                             env=environment())
+                             env={**environment(), "TERM": "dumb"})
         os.close(theirs)
         text, until = b"", time.monotonic() + 60
         while b"listening" not in text and time.monotonic() < until:
@@ -391,6 +391,16 @@ class Cases:
             for origins in ("", " * ", "http://localhost:3000  https://[::1]", "app://a"):
                 done = site.run("config", "--set", f"http.cors_origins={origins}")
                 assert done.returncode == 0, origins
+            for proxies in ("a", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "/8", "::1/129", "10.0",
+                            "127.0.0.1,::1", "Unix", "fe80::1%lo", "10.0.0.0/8/8", "[::1]"):
+                refused(site.run("config", "--set", f"http.trusted_proxies={proxies}"), 2,  # G166
+                        "http.trusted_proxies", "separated by blanks")
+            for proxies in ("10.0.0.1/8", "::1/127", "::ffff:10.0.0.1/104"):
+                refused(site.run("config", "--set", f"http.trusted_proxies={proxies}"), 2,
+                        "goes on behind its length")
+            refused(site.run("serve --set http.trust_proxy=on"), 2, "http.trusted_proxies")
+            refused(site.run("serve", env={"NESTOR_HTTP_TRUST_PROXY": "on"}), 2, "environment",
+                    "http.trusted_proxies")
             refused(site.run("serve", env={"NESTOR_OCL_ROOT": "v3"}), 2, "environment", "ocl.root")
             site.write("data/nestor.conf", "ocl.rot = v2\n")
             refused(site.run("serve"), 2, "data/nestor.conf", "did you mean \"ocl.root\"")
@@ -464,8 +474,30 @@ class Cases:
             os.chmod(secret, 0o600)
             found = site.run("doctor", "--set", "enroll.username_param_grants=true")
             assert found.returncode == 1 and "username_param_grants" in found.stdout, found.stdout
-            found = site.run("doctor", "--listen", "0.0.0.0:8000")
-            assert found.returncode == 1 and "beyond this machine" in found.stdout, found.stdout
+            public = ["--listen", "0.0.0.0:8000", "--set"]
+            for words, told in (
+                    ((*public, "http.trusted_proxies="), "beyond this machine"),
+                    ((*public, "http.trusted_proxies=10.0.0.0/8"), None),
+                    ((*public, "http.trusted_proxies=10.0.0.1 ::/0"), "trusts everybody"),
+                    (("--set", "http.cors_origins=https://a.example http://b.example"),
+                     "http://b.example"),
+                    (("--set", "http.cors_origins=https://a.example http://localhost:3000"), None),
+                    (("--set", "tasks.fetch=any"), "tasks.fetch"),
+                    (("--set", "tasks.fetch=public"), None),
+                    (("--set", "http.connections=1000000"), "LimitNOFILE")):
+                found = site.run("doctor", *words)
+                assert found.returncode == (told is not None), (words, found.stdout)
+                assert found.stdout.count("warning: ") == (told is not None), found.stdout
+                assert (told or "Nothing to complain about.") in found.stdout, found.stdout
+            self.check_doctor_of_files(site)
+            day = time.time() + 86400
+            good(site.run("token create", "--user", "admin", "--name", "nightly", "--expires",
+                          time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(day + 9 * 86400))))
+            found = site.run("doctor")
+            assert found.returncode == 1 and 'token "nightly" of admin ends in 9 days' in \
+                found.stdout, found.stdout
+            good(site.run("token end", "--user", "admin", "--name", "nightly"))
+            good(site.run("doctor"))
             refused(site.run("client add", "..", "--user", "admin"), 2, "no ids")  # X11
             refused(site.run("user add", "..", "--email", "x@example.org"), 1, "valid value")
             site.execute("UPDATE account SET username = '..'")
@@ -473,6 +505,20 @@ class Cases:
             assert found.returncode == 1 and 'user ".."' in found.stdout, found.stdout
             site.write("data/secret.key", "short")
             refused(site.run("doctor"), 1, "secret.key")
+
+    def check_doctor_of_files(self, site):
+        """Settings that others can write, and a database from the future."""
+        conf = site.write("data/nestor.conf", "")
+        os.chmod(conf, 0o666)
+        found = site.run("doctor")
+        assert found.returncode == 1 and "nestor.conf can be written" in found.stdout, found.stdout
+        os.remove(conf)
+        if not site.database:
+            path = os.path.join(site.data, "nestor.db")
+            os.utime(path, (time.time() + 3600,) * 2)
+            found = site.run("doctor")
+            assert found.returncode == 1 and "set the clock" in found.stdout, found.stdout
+            os.utime(path)
 
     def test_doctor_says_what_openmrs_would_refuse(self):
         """G41: of sources with its rules, and of the one that is named."""

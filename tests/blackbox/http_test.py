@@ -568,7 +568,7 @@ def compression():
 
 @case
 def request_id():
-    with server() as s, Client(s) as c:
+    with server("proxies=127.0.0.1") as s, Client(s) as c:
         equal(c.get(X_Request_Id="a.B-9_").header["x-request-id"], "a.B-9_")
         equal(c.get(X_Request_Id="a" * 64).header["x-request-id"], "a" * 64)
         seen = set()
@@ -581,6 +581,99 @@ def request_id():
         a = c.answer()
         equal(a.status, 400)
         assert re.fullmatch("[0-9a-f]{16}", a.header["x-request-id"]), a.head
+
+
+NETWORKS = "unix 127.0.0.1 10.0.0.0/9 2001:db8:2::/47 192.0.2.7"
+
+# What a trusted proxy says, in one or several headers, and who the client is then.
+FORWARDED = (
+    (["198.51.100.1"], "198.51.100.1"),
+    (["2001:DB8:0:0::1"], "2001:db8::1"),
+    (["::ffff:198.51.100.1"], "198.51.100.1"),
+    (["198.51.100.1:5000"], "198.51.100.1"),
+    (["[2001:db8::1]"], "2001:db8::1"),
+    (["[2001:db8::1]:443"], "2001:db8::1"),
+    # What a stranger has written itself stands left of its own address.
+    (["203.0.113.9, 198.51.100.1"], "198.51.100.1"),
+    (["nonsense, 198.51.100.1"], "198.51.100.1"),
+    (["203.0.113.9", "198.51.100.1"], "198.51.100.1"),
+    (["198.51.100.1, 10.1.2.3,192.0.2.7"], "198.51.100.1"),
+    (["198.51.100.1", "10.127.255.255", "::ffff:192.0.2.7 , 2001:db8:3:ffff::1"], "198.51.100.1"),
+    (["198.51.100.1, 10.128.0.1, 10.0.0.1"], "10.128.0.1"),
+    (["198.51.100.1, 2001:db8:4::1"], "2001:db8:4::1"),
+    (["10.1.2.3, 192.0.2.7"], "10.1.2.3"),
+    # Malformed: the proxy itself.
+    *(([bad], "127.0.0.1") for bad in (
+        "", " ", ",", "198.51.100.1,", "unknown", "_hidden", "198.51.100.256", "198.51.100.1:x",
+        "198.51.100.1:", "198.51.100.1:123456", "[198.51.100.1]", "[2001:db8::1", "[]",
+        "[2001:db8::1]5", "[2001:db8::1]:", "2001:db8::1::", "198.51.100.1 10.0.0.1", "1" * 60,
+        '"198.51.100.1"', "198.51.100.1, x, 10.0.0.1", "fe80::1%lo")),
+)
+
+
+def forwarded(values):
+    return "GET / HTTP/1.1\r\nHost: a\r\n" + "".join(f"x-FORWARDED-for: {v}\r\n"
+                                                    for v in values) + "\r\n"
+
+
+def peers(s):
+    return [line["peer"] for line in s if line["event"] == "request"]
+
+
+@case
+def addresses_of_clients_from_trusted_proxies():
+    s = Server("log=1", "proxies=" + NETWORKS)
+    with Client(s) as c:
+        for values, _ in FORWARDED:
+            c.send(forwarded(values))
+            equal(c.answer().status, 200)
+        c.get()
+    for (values, wanted), got in zip((*FORWARDED, ([], "127.0.0.1")), peers(s.stop()), strict=True):
+        assert got == wanted, f"{values}: {got}, not {wanted}"
+
+
+@case
+def nobody_else_is_believed():
+    for proxies in ("", "unix", "127.0.0.2", "10.0.0.0/8 ::1", "126.0.0.0/8", "::/128"):
+        s = Server("log=1", "proxies=" + proxies)
+        with Client(s) as c:
+            c.send(forwarded(["198.51.100.1"]).replace("\r\n\r\n", "\r\nX-Request-Id: a\r\n\r\n"))
+            assert c.answer().header["x-request-id"] != "a", proxies
+        equal(peers(s.stop()), ["127.0.0.1"])
+
+
+@case
+def networks_that_have_the_proxy():
+    for proxies in ("127.0.0.1", "127.0.0.1/32", "127.0.0.0/8", "0.0.0.0/0", "::/0", "126.0.0.0/7",
+                    "::ffff:127.0.0.1", "::ffff:127.0.0.0/104", "unix  127.0.0.1 "):
+        s = Server("log=1", "proxies=" + proxies)
+        with Client(s) as c:
+            c.send(forwarded(["198.51.100.1" if "/0" not in proxies else "bad"]))
+            equal(c.answer().status, 200)
+        assert peers(s.stop()) == (["198.51.100.1"] if "/0" not in proxies else ["127.0.0.1"]), \
+            proxies
+
+
+@case
+def proxies_on_unix_sockets():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "s")
+        for proxies, wanted in (("unix", "198.51.100.1"), ("127.0.0.1", "unix")):
+            s = Server("log=1", f"listen=unix:{path}", "proxies=" + proxies)
+            with Client(s, path) as c:
+                c.send(forwarded(["198.51.100.1"]))
+                equal(c.answer().status, 200)
+            equal(peers(s.stop()), [wanted])
+
+
+@case
+def proxies_have_as_many_connections_as_they_need():
+    with server("per_address=1", "proxies=127.0.0.1") as s:
+        clients = [Client(s) for _ in range(20)]
+        for c in clients:
+            equal(c.get().status, 200)
+        for c in clients:
+            c.socket.close()
 
 
 @case
@@ -764,7 +857,7 @@ def stop_without_work():
 
 @case
 def access_log():
-    s = Server("log=1")
+    s = Server("log=1", "proxies=127.0.0.1")
     with Client(s) as c:
         c.get("/seen?token=secret", Authorization="Token secret", X_Request_Id="one")
         c.send(request("/echo", "POST", "secret" * 200))

@@ -50,7 +50,8 @@ class Backend:
         self.log = os.path.join(work, "backend")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [os.path.join(folder, "tests/unit/http/http_probe"), "log=1", "body=100000"],
+                [os.path.join(folder, "tests/unit/http/http_probe"), "log=1", "body=100000",
+                 "proxies=127.0.0.1"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self.port = int(self.process.stdout.readline())
 

@@ -188,6 +188,10 @@ class Cases:
                 check(server, writers)
                 assert "store full" in server.text()
             assert site.run("doctor").returncode == 0
+            leave(disk, 1 << 19)
+            doctor = site.run("doctor")
+            assert doctor.returncode == 1 and "MiB left" in doctor.stdout, doctor.stdout
+            give_back(disk)
             with site.serve() as server:
                 check(server, writers)
 

@@ -25,8 +25,19 @@ struct nst_log_item {
 void nst_log_set_level(enum nst_log_level level);
 bool nst_log_is_on(enum nst_log_level level);
 
-/* Write for people, "09:00:00.123 info  listening port=8000", instead of JSON. */
+/* Write for people, "09:00:00.123 info  listening       port=8000", instead of JSON. */
 void nst_log_set_text(bool is_text);
+
+/* With colours, as a terminal shows them; only lines for people have any. */
+void nst_log_set_colour(bool has_colour);
+
+/* From now on this thread works for that request, or for the task that it asked for: lines that
+ * say no `request` themselves say this one. Null: for none. Kept by reference; call it again
+ * before the text ends. Returns what was set before. */
+struct nst_str nst_log_for(struct nst_str request);
+
+/* What this thread works for; null when that is nothing. */
+struct nst_str nst_log_request(void);
 
 /* Parse "debug", "info", "warn", "error" or "off"; false for another word. */
 bool nst_log_level_parse(enum nst_log_level *out, struct nst_str word);

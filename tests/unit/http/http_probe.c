@@ -52,6 +52,10 @@ static bool set_option(struct nst_http_options *o, const char *text)
         o->listen = rest;
         return rest.p != NULL;
     }
+    if (nst_str_eq(name, NST_STR("proxies"))) {
+        o->proxies = rest;
+        return rest.p != NULL;
+    }
     if (nst_str_eq(name, NST_STR("file"))) {
         app_file = rest.p; /* of an argument, hence a C string */
         return rest.p != NULL;

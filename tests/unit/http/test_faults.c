@@ -258,7 +258,9 @@ static char file[] = "/tmp/nestor-test-faults-XXXXXX";
 
 static struct nst_http *start(void)
 {
-    const struct nst_http_options o = { .listen = NST_STR("127.0.0.1:0"), .loops = 1 };
+    const struct nst_http_options o = { .listen = NST_STR("127.0.0.1:0"),
+                                        .loops = 1,
+                                        .proxies = NST_STR("127.0.0.1") };
     struct nst_http *h;
     assert_int_equal(nst_http_start(&h, &o, &app), NST_OK);
     app_work_start();
