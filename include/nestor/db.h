@@ -235,6 +235,8 @@ struct nst_store_options {
     bool is_read_only;  /* SQLite: of a file or folder that cannot be written */
     bool is_scratch;    /* SQLite: nobody needs it after a crash, and transactions are large */
     unsigned slow_ms;   /* a statement that takes as long is logged, with its plan; 0: none is */
+    bool is_filled;     /* SQLite: another store is copied into it, foreign keys come in any order */
+    bool is_alone;      /* SQLite: no other process may have it open; writes alone can be run */
     unsigned busy_ms;   /* wait for another process, a thread; 0 means 10000 */
     /* Of PostgreSQL: */
     unsigned lock_ms;         /* wait for a row that is held; 0: no limit */
@@ -248,7 +250,7 @@ struct nst_store_options {
  * grow no more is answered with NST_E_FULL.
  *   out   set on NST_OK; close with nst_store_close
  * With is_read_only nothing is made or written: writes end with NST_E_DB.
- * Errors: NST_E_DB, logged with the reason. */
+ * Errors: NST_E_DB, logged with the reason; NST_E_BUSY when it is_alone and others have it open. */
 NST_CHECKED enum nst_err nst_store_open(struct nst_store **out,
                                         const struct nst_store_options *options);
 
@@ -300,9 +302,9 @@ NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mo
  *   is_cut  asked now and then: true breaks it off
  * Blocks for the time of the copy. Errors: NST_E_BUSY where it was broken off, NST_E_FULL,
  * NST_E_DB, logged. */
-typedef bool nst_scratch_cut(void *arg);
+typedef bool nst_copy_cut(void *arg);
 NST_CHECKED enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of,
-                                          struct nst_str path, nst_scratch_cut *is_cut, void *arg);
+                                          struct nst_str path, nst_copy_cut *is_cut, void *arg);
 
 /* Close it (NULL: it is not open) and remove the copy. */
 void nst_scratch_close(struct nst_store *store, struct nst_str path);

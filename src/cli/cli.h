@@ -37,7 +37,7 @@ extern const char cli_commit[];
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
     cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top, cli_man, cli_completion,
-    cli_health, cli_maintenance, cli_audit, cli_purge;
+    cli_health, cli_maintenance, cli_audit, cli_purge, cli_move;
 
 /* The name that was probably meant by word; NULL when none is near. */
 const char *cli_nearest(const char *word, struct cli_names names);
@@ -157,6 +157,13 @@ int64_t cli_newest_step(void);
 bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                    bool may_create);
 void cli_site_close(struct cli_site *site);
+
+/* Open a store as it is, without bringing it to this program's version.
+ *   how  url null: that of the options, which must be there; otherwise one that may be made. Of the
+ *        rest is_alone, is_filled and is_read_only count
+ * Returns NULL after saying why. Close with nst_store_close. */
+struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *verb,
+                                 struct nst_store_options how);
 
 /* As cli_site_open, for verbs that only read the database: the data folder's secret
  * is not needed, nor is there a registry. */

@@ -255,6 +255,29 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
     };
 }
 
+struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *verb,
+                                 struct nst_store_options how)
+{
+    struct nst_store *store = NULL;
+    bool is_own = how.url.p == NULL;
+    struct nst_str url = is_own ? database_of(o) : how.url;
+    const char *fault = is_own && is_file(url) ? fault_of_file(o, url) : NULL;
+    struct nst_store_options options = store_options(&o->config, url, false);
+    options.pool = 1;
+    options.is_alone = how.is_alone;
+    options.is_filled = how.is_filled;
+    options.is_read_only = how.is_read_only;
+    enum nst_err e = fault == NULL ? nst_store_open(&store, &options) : NST_OK;
+    if (fault != NULL)
+        cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
+    else if (e == NST_E_BUSY)
+        cli_fail(verb, "the database %.*s is in use: stop the server and other verbs first",
+                 NST_FMT(url));
+    else if (e != NST_OK)
+        cli_fail(verb, "the database cannot be opened; the log line above says why");
+    return store;
+}
+
 static bool open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                        bool may_create)
 {

@@ -251,11 +251,27 @@ void nst_store_read_begins(struct nst_db *db);
 /* A connection object; it connects on first use. */
 struct nst_db *nst_pg_new(struct nst_store *store);
 
+/* What a connection calls itself unless its URL says otherwise: others are told by it. */
+#define NST_APPLICATION "nestor"
+
+/* Append rows by `COPY ... FROM STDIN` in its text format, inside a transaction. Blocks. */
+enum nst_err nst_pg_load(struct nst_db *db, const char *sql, struct nst_str rows);
+
 /* Check that the server answers. */
 enum nst_err nst_pg_connect(struct nst_db *db);
 
 /* Bytes of the database, as the server says. */
 enum nst_err nst_pg_size(int64_t *bytes, struct nst_db *db);
+
+/* ---- Migrations of a copy ---- */
+
+/* The step that a store has run while a copy into it is not whole; no program has it, so that
+ * each refuses the store, those that know of no copies included. */
+#define NST_COPY_STEP INT64_C(1000000000)
+
+/* As nst_migrate, for a store that is empty or half a copy: the mark comes first. */
+enum nst_err nst_migrate_copy(struct nst_store *store, const struct nst_migration *steps,
+                              unsigned count);
 
 /* Lift the limits of time for the transaction of this work: it may take long. */
 enum nst_err nst_db_be_patient(struct nst_db *db);

@@ -16,6 +16,7 @@ struct progress {
     bool *is_done;        /* a step each: the store has run it */
     bool lacks_checksums; /* of a step that it has run */
     bool has_run;         /* the last transaction ran a step */
+    bool is_copy;         /* into a store that is being filled, and has the mark */
 };
 
 /* ---- Reading a step ---- */
@@ -97,14 +98,26 @@ static enum nst_err lock(struct nst_db *db)
     return db->engine->script(db, "LOCK TABLE nst_migration IN ACCESS EXCLUSIVE MODE");
 }
 
+static enum nst_err mark_copy(struct nst_db *db)
+{
+    return nst_exec_with(
+        NULL, db,
+        "INSERT INTO nst_migration (number, name, applied) VALUES ($1, 'copy', $2) "
+        "ON CONFLICT (number) DO NOTHING",
+        NST_INT(NST_COPY_STEP), NST_INT(nst_now()));
+}
+
 /* The first programs kept no checksums: what a store has run then is believed. */
 static enum nst_err create_table(struct nst_db *db, void *arg)
 {
+    const struct progress *p = arg;
     bool has = false;
     NST_TRY(nst_db_be_patient(db));
     NST_TRY(db->engine->script(db, "CREATE TABLE IF NOT EXISTS nst_migration ("
                                    " number bigint PRIMARY KEY, name text NOT NULL,"
                                    " applied bigint NOT NULL, checksum text)"));
+    if (p->is_copy)
+        NST_TRY(mark_copy(db));
     NST_TRY(has_checksums(&has, arg, db));
     if (has)
         return NST_OK;
@@ -126,6 +139,13 @@ static enum nst_err refuse_newer(const struct progress *p, int64_t number)
     return NST_E_CONFLICT;
 }
 
+static enum nst_err refuse_half(void)
+{
+    nst_log(NST_LOG_ERROR, "the database is half a copy",
+            NST_LOG_STR("remedy", NST_STR("run the same `nestor move` or `nestor restore` again")));
+    return NST_E_CONFLICT;
+}
+
 static enum nst_err refuse_changed(const struct nst_migration *step)
 {
     nst_log(NST_LOG_ERROR,
@@ -138,6 +158,8 @@ static enum nst_err note_done(struct progress *p, struct nst_db *db, int64_t num
                               struct nst_str checksum)
 {
     unsigned i = 0;
+    if (number == NST_COPY_STEP)
+        return p->is_copy ? NST_OK : refuse_half();
     while (i < p->count && p->steps[i].number != number)
         i++;
     if (i == p->count)
@@ -278,5 +300,20 @@ enum nst_err nst_migrate(unsigned *applied, struct nst_store *store,
     nst_arena_free(a);
     if (applied != NULL)
         *applied = run;
+    return err;
+}
+
+enum nst_err nst_migrate_copy(struct nst_store *store, const struct nst_migration *steps,
+                              unsigned count)
+{
+    unsigned run = 0;
+    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
+    struct progress p = { .arena = a,
+                          .steps = steps,
+                          .count = count,
+                          .is_done = NST_NEW_ARRAY(a, bool, count + 1),
+                          .is_copy = true };
+    enum nst_err err = run_steps(&run, store, &p);
+    nst_arena_free(a);
     return err;
 }

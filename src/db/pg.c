@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -379,6 +380,33 @@ enum nst_err nst_pg_size(int64_t *bytes, struct nst_db *db)
     return check(db, result);
 }
 
+/* ---- Loading ---- */
+
+/* What follows the COPY until the server has taken all of it. */
+static enum nst_err send_rows(struct nst_db *db, struct nst_str rows)
+{
+    PQsetnonblocking(db->handle, 0);
+    bool is_sent =
+        PQputCopyData(db->handle, rows.p, (int)rows.n) == 1 && PQputCopyEnd(db->handle, NULL) == 1;
+    PQsetnonblocking(db->handle, 1);
+    return check(db, await(db, is_sent));
+}
+
+enum nst_err nst_pg_load(struct nst_db *db, const char *sql, struct nst_str rows)
+{
+    db->statements++;
+    if (nst_db_fails(db) || rows.n > INT_MAX)
+        return NST_E_DB;
+    PGresult *begun = PQsendQuery(db->handle, sql) ? next_result(db) : NULL, *more;
+    if (PQresultStatus(begun) == PGRES_COPY_IN) {
+        PQclear(begun);
+        return send_rows(db, rows);
+    }
+    while ((more = next_result(db)) != NULL)
+        PQclear(more);
+    return check(db, begun);
+}
+
 /* ---- Connections ---- */
 
 /* Closing first spares the server one DEALLOCATE a statement. */
@@ -431,8 +459,8 @@ static PGconn *connect_handle(const struct nst_store_options *o)
 {
     char seconds[16];
     snprintf(seconds, sizeof(seconds), "%u", o->connect_seconds);
-    const char *const names[] = { "connect_timeout", "dbname", NULL };
-    const char *const values[] = { seconds, o->url.p, NULL };
+    const char *const names[] = { "connect_timeout", "fallback_application_name", "dbname", NULL };
+    const char *const values[] = { seconds, NST_APPLICATION, o->url.p, NULL };
     return PQconnectdbParams(names, values, 1);
 }
 

@@ -1,68 +1,13 @@
 /* Stores that keep nothing: where a write is tried whose outcome is wanted, and nothing else. */
 #include "internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sqlite3.h>
+#include "nestor/copy.h"
+
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Numbers that a trial takes are more than others take meanwhile, and few bits all the same. */
 #define FAR "1048576"
-
-#define PAGES 1000 /* that are copied between two questions */
-
-/* ---- A copy of a file ---- */
-
-static enum nst_err err_of(int code)
-{
-    code &= 0xff;
-    return code == SQLITE_OK     ? NST_OK
-           : code == SQLITE_FULL ? NST_E_FULL
-           : code == SQLITE_BUSY ? NST_E_BUSY
-                                 : NST_E_DB;
-}
-
-/* Who is asked whether the copy is still wanted. */
-struct asker {
-    nst_scratch_cut *is_cut;
-    void *arg;
-};
-
-/* Of one moment: the reader that the copy is taken from sees no later write. */
-static int copy_pages(sqlite3 *to, sqlite3 *from, const struct asker *who)
-{
-    int code = SQLITE_OK;
-    sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
-    if (copy == NULL)
-        return sqlite3_errcode(to);
-    while (code == SQLITE_OK && !who->is_cut(who->arg))
-        code = sqlite3_backup_step(copy, PAGES);
-    int end = sqlite3_backup_finish(copy);
-    return end != SQLITE_OK ? end : code == SQLITE_DONE ? SQLITE_OK : SQLITE_BUSY;
-}
-
-static enum nst_err copy_file(struct nst_db *reader, const char *path, const struct asker *who)
-{
-    sqlite3 *to = NULL;
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return nst_err_of_write(errno);
-    close(fd);
-    int code = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL, NULL,
-                            NULL);
-    if (code == SQLITE_OK)
-        code = copy_pages(to, reader->handle, who);
-    if (code != SQLITE_OK)
-        nst_log(NST_LOG_WARN, "the database was not copied", NST_LOG_STR("file", nst_str_z(path)),
-                NST_LOG_STR("reason", nst_str_z(sqlite3_errstr(code))));
-    sqlite3_close(to);
-    return err_of(code);
-}
 
 /* ---- Opening ---- */
 
@@ -76,18 +21,11 @@ static void remove_copy(struct nst_str path)
 }
 
 static enum nst_err open_copy(struct nst_store **out, struct nst_store *of, struct nst_str path,
-                              const struct asker *who)
+                              nst_copy_cut *is_cut, void *arg)
 {
     struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
     struct nst_store_options options = of->options;
-    struct nst_db *reader;
-    enum nst_err err = nst_reader_open(&reader, of);
-    if (err == NST_OK) {
-        err = nst_reader_enter(reader, NULL);
-        if (err == NST_OK)
-            err = copy_file(reader, nst_str_to_z(a, path), who);
-        nst_reader_close(reader);
-    }
+    enum nst_err err = nst_copy_pages(of, nst_str_to_z(a, path), false, is_cut, arg);
     options.url = path;
     options.is_read_only = false;
     options.is_scratch = true;
@@ -100,12 +38,11 @@ static enum nst_err open_copy(struct nst_store **out, struct nst_store *of, stru
 }
 
 enum nst_err nst_scratch_open(struct nst_store **out, struct nst_store *of, struct nst_str path,
-                              nst_scratch_cut *is_cut, void *arg)
+                              nst_copy_cut *is_cut, void *arg)
 {
     struct nst_store_options options = of->options;
-    const struct asker who = { is_cut, arg };
     if (of->dialect == NST_SQLITE)
-        return open_copy(out, of, path, &who);
+        return open_copy(out, of, path, is_cut, arg);
     options.pool = 1;
     options.readers = 0;
     return nst_store_open(out, &options);

@@ -335,12 +335,14 @@ static enum nst_err set_up(struct nst_db *db, bool is_writer)
     }
     snprintf(
         sql, sizeof(sql),
-        "PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s;"
-        "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA mmap_size = %zu;"
+        "PRAGMA locking_mode = %s; PRAGMA busy_timeout = %u; PRAGMA journal_mode = WAL;"
+        "PRAGMA synchronous = %s; PRAGMA foreign_keys = %d; PRAGMA secure_delete = OFF; PRAGMA "
+        "mmap_size = %zu;"
         "PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = %s;" /* savepoints keep the pages
                                                                        they change there */
         "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d",
-        o->busy_ms, o->is_scratch ? "OFF" : "FULL", o->mmap, o->is_scratch ? "FILE" : "MEMORY",
+        o->is_alone ? "EXCLUSIVE" : "NORMAL", o->busy_ms, o->is_scratch ? "OFF" : "FULL",
+        !o->is_filled, o->mmap, o->is_scratch ? "FILE" : "MEMORY",
         is_writer ? WRITER_CACHE_KIB : READER_CACHE_KIB, WAL_KEPT_BYTES, !is_writer);
     return script(db, sql);
 }
@@ -400,7 +402,7 @@ enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool 
         code == SQLITE_OK ? set_up(db, is_writer) : log_failure(db, "cannot open the database");
     if (err != NST_OK) {
         close_connection(db);
-        return NST_E_DB;
+        return err == NST_E_BUSY && store->options.is_alone ? err : NST_E_DB;
     }
     if (is_writer)
         note_file(store);

@@ -1,0 +1,57 @@
+/* Whole stores: one moment of a file, page by page; all rows from any engine to any other.
+ *
+ * Who may read a store may copy it while others write. A store that is being filled bears a mark
+ * until it is whole and verified: no program opens it meanwhile, or after the copy was cut, and
+ * the copy that is begun again goes on behind the last table that it had finished. */
+#ifndef NESTOR_COPY_H
+#define NESTOR_COPY_H
+
+#include "nestor/db.h"
+
+/* ---- Pages of SQLite ---- */
+
+/* Copy the file of a SQLite store as it is at one moment; writers are not held up.
+ *   path    must not be there, and is not where an error is returned; NUL-terminated, mode 0600.
+ *           A database of its own without a log, on the disk when is_durable
+ *   is_cut  asked now and then: true breaks it off
+ * Blocks for the time of the copy. Errors: NST_E_BUSY where it was broken off, NST_E_FULL,
+ * NST_E_DB, logged. */
+NST_CHECKED enum nst_err nst_copy_pages(struct nst_store *from, const char *path, bool is_durable,
+                                        nst_copy_cut *is_cut, void *arg);
+
+/* ---- Rows ---- */
+
+enum nst_copy_state {
+    NST_COPY_EMPTY, /* has no table */
+    NST_COPY_HALF,  /* a copy into it was cut */
+    NST_COPY_TAKEN  /* has tables, whosever they are */
+};
+
+/* What a store has, without changing it. Errors: those of nst_store_run. */
+NST_CHECKED enum nst_err nst_copy_state(enum nst_copy_state *out, struct nst_store *store);
+
+/* A copy. What is not said to be set by it is the caller's, zero where it is not wanted. */
+struct nst_copy {
+    struct nst_arena *arena;
+    struct nst_store *from, *to; /* `to` was opened with is_filled, and is empty or half */
+    const struct nst_migration *steps; /* all that the program has; `to` gets those of `from` */
+    unsigned step_count;
+    bool is_alone; /* others are kept from writing to `from`, and there must be no server on it;
+                      on SQLite it was opened with is_alone. Otherwise: what it has at one moment */
+    nst_copy_cut *is_cut; /* asked between two batches; NULL: never */
+    void (*show)(void *arg, struct nst_str table, int64_t rows); /* copied so far, of all tables */
+    void *arg; /* of both */
+    int64_t rows, tables; /* set: what is there now */
+    struct nst_str why;   /* set with an error that somebody can do something about: a sentence */
+};
+
+/* Make `to` what `from` is: the same tables by the same migrations, with the same rows, compared
+ * by count and checksum behind the copy, with indexes, foreign keys and triggers. `from` is only
+ * read. Memory is constant. Tables that a copy before this one had finished are compared and, where
+ * they are the same, left.
+ * Errors: NST_E_CONFLICT with `why` where `from` is of a newer program, half a copy itself or in use,
+ * `to` is taken, or both differ behind the copy; NST_E_BUSY where it was broken off or something
+ * is locked; those of nst_store_run. Blocks for as long as it takes. */
+NST_CHECKED enum nst_err nst_copy_run(struct nst_copy *copy);
+
+#endif

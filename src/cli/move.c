@@ -1,0 +1,66 @@
+/* nestor move: all of an installation's rows into another database, of the other engine mostly. */
+#include "copy.h"
+#include "stop.h"
+
+#include <stdio.h>
+
+static int report(const struct nst_copy *c, const struct cli_options *o)
+{
+    if (o->json)
+        printf("{\"rows\":%lld,\"tables\":%lld}\n", (long long)c->rows, (long long)c->tables);
+    else
+        printf("%lld rows of %lld tables were moved, and compared by count and checksum.\n"
+               "From now on serve the new database alone: set `database` in %s/nestor.conf.\n"
+               "The former one is as it was; it is yours to keep or to remove.\n",
+               (long long)c->rows, (long long)c->tables, o->data);
+    return EXIT_DONE;
+}
+
+static int move(struct cli_options *o)
+{
+    struct nst_copy c = { .is_alone = true };
+    int status = EXIT_FAILED;
+    cli_stop_on_signals();
+    c.from = cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
+    if (c.from == NULL)
+        return EXIT_FAILED;
+    c.to = cli_store_open(o, &cli_move,
+                          (struct nst_store_options){ .url = nst_str_z(o->rest[0]),
+                                                      .is_filled = true });
+    if (c.to != NULL)
+        status = cli_copy_rows(&c, o, &cli_move);
+    nst_store_close(c.to);
+    nst_store_close(c.from);
+    return status == EXIT_DONE ? report(&c, o) : status;
+}
+
+static int move_run(int argc, char **argv)
+{
+    struct cli_options o;
+    int status;
+    if (!cli_options_parse(&o, &cli_move, argc, argv))
+        status = o.status;
+    else if (o.rest_count != 1 || o.rest[0][0] == '\0')
+        status = cli_misuse(&cli_move, "it wants the database to move to");
+    else
+        status = move(&o);
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_move = {
+    .name = "move",
+    .usage = "move [--data DIR] [--database URL] [--json] [--quiet] TO",
+    .summary = "carry all that is stored into another database",
+    .help =
+        "TO is an empty PostgreSQL database (postgresql://...) or a file that is not there yet.\n"
+        "The server has to be stopped: what it wrote meanwhile would be lost. What is moved is\n"
+        "compared table by table, and the former database is left as it was. A move that was cut\n"
+        "goes on with the table that it was at, by the same command; until it is whole nothing\n"
+        "serves it. secret.key and the folder of tasks stay where they are.\n\n"
+        "Examples:\n"
+        "  nestor move --data ./data postgresql:///nestor\n"
+        "  nestor move --data ./data --database postgresql:///nestor ./data/nestor.db\n",
+    .words = 1,
+    .run = move_run,
+};

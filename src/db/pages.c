@@ -1,0 +1,85 @@
+/* The file of a SQLite store at one moment, page by page. */
+#include "internal.h"
+
+#include "nestor/copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#define PAGES 1000 /* that are copied between two questions */
+
+static enum nst_err err_of(int code)
+{
+    code &= 0xff;
+    return code == SQLITE_OK     ? NST_OK
+           : code == SQLITE_FULL ? NST_E_FULL
+           : code == SQLITE_BUSY ? NST_E_BUSY
+                                 : NST_E_DB;
+}
+
+/* Who is asked whether the copy is still wanted. */
+struct asker {
+    nst_copy_cut *is_cut;
+    void *arg;
+};
+
+/* Of one moment: the reader that the copy is taken from sees no later write. */
+static int copy_all(sqlite3 *to, sqlite3 *from, const struct asker *who)
+{
+    int code = SQLITE_OK;
+    sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
+    if (copy == NULL)
+        return sqlite3_errcode(to);
+    while (code == SQLITE_OK && !who->is_cut(who->arg))
+        code = sqlite3_backup_step(copy, PAGES);
+    int end = sqlite3_backup_finish(copy);
+    return end != SQLITE_OK ? end : code == SQLITE_DONE ? SQLITE_OK : SQLITE_BUSY;
+}
+
+/* Syncs are one at the end: before that the file is of no use anyway. */
+static int copy_into(const char *path, struct nst_db *reader, const struct asker *who)
+{
+    sqlite3 *to = NULL;
+    int code = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL, NULL,
+                            NULL);
+    if (code == SQLITE_OK)
+        code = copy_all(to, reader->handle, who);
+    sqlite3_close(to);
+    return code;
+}
+
+static enum nst_err copy_file(const char *path, struct nst_db *reader, bool is_durable,
+                              const struct asker *who)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return nst_err_of_write(errno);
+    int code = copy_into(path, reader, who);
+    if (code != SQLITE_OK)
+        nst_log(NST_LOG_WARN, "the database was not copied", NST_LOG_STR("file", nst_str_z(path)),
+                NST_LOG_STR("reason", nst_str_z(sqlite3_errstr(code))));
+    enum nst_err err = err_of(code);
+    if (err == NST_OK && is_durable && fsync(fd) != 0)
+        err = nst_err_of_write(errno);
+    close(fd);
+    if (err != NST_OK)
+        (void)unlink(path);
+    return err;
+}
+
+enum nst_err nst_copy_pages(struct nst_store *from, const char *path, bool is_durable,
+                            nst_copy_cut *is_cut, void *arg)
+{
+    const struct asker who = { is_cut, arg };
+    struct nst_db *reader;
+    NST_TRY(nst_reader_open(&reader, from));
+    enum nst_err err = nst_reader_enter(reader, NULL);
+    if (err == NST_OK)
+        err = copy_file(path, reader, is_durable, &who);
+    nst_reader_close(reader);
+    return err;
+}
