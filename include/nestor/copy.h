@@ -39,7 +39,7 @@ struct nst_copy {
     bool is_alone; /* others are kept from writing to `from`, and there must be no server on it;
                       on SQLite it was opened with is_alone. Otherwise: what it has at one moment */
     nst_copy_cut *is_cut; /* asked between two batches; NULL: never */
-    void (*show)(void *arg, struct nst_str table, int64_t rows); /* copied so far, of all tables */
+    void (*show)(void *arg, int64_t rows); /* copied so far, of all tables; NULL: not wanted */
     void *arg; /* of both */
     int64_t rows, tables; /* set: what is there now */
     struct nst_str why;   /* set with an error that somebody can do something about: a sentence */

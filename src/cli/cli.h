@@ -37,7 +37,8 @@ extern const char cli_commit[];
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
     cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top, cli_man, cli_completion,
-    cli_health, cli_maintenance, cli_audit, cli_purge, cli_move;
+    cli_health, cli_maintenance, cli_audit, cli_purge, cli_backup,
+    cli_restore, cli_move;
 
 /* The name that was probably meant by word; NULL when none is near. */
 const char *cli_nearest(const char *word, struct cli_names names);
@@ -93,7 +94,7 @@ struct cli_options {
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */
-    const char *as, *every;
+    const char *as, *every, *to, *keep;
     const char *reason, *since, *older_than, *kind;
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
@@ -149,6 +150,9 @@ struct cli_site {
 
 /* The number of the newest step that this program has. */
 int64_t cli_newest_step(void);
+
+/* In a data folder while `nestor restore` fills it: no verb opens the database there. */
+#define CLI_RESTORING ".restoring"
 
 /* Open the database that the options name (default: nestor.db in the data
  * folder), bring it to the newest migration, configure accounts with the folder's

@@ -7,10 +7,9 @@
 extern const struct nst_migration nestor_migrations[];
 extern const unsigned nestor_migration_count;
 
-static void show(void *arg, struct nst_str table, int64_t rows)
+static void show(void *arg, int64_t rows)
 {
     struct cli_progress *p = arg;
-    (void)table;
     p->count = (size_t)rows;
     cli_progress_show(p, false);
 }
@@ -21,7 +20,8 @@ static bool is_cut(void *arg)
     return cli_is_stopped();
 }
 
-int cli_copy_rows(struct nst_copy *c, struct cli_options *o, const struct cli_verb *verb)
+int cli_copy_rows(struct nst_copy *c, struct cli_options *o, const struct cli_verb *verb,
+                  const char *again)
 {
     struct cli_progress p = { .what = "rows", .started = nst_ticks(), .is_quiet = o->quiet };
     c->arena = o->arena;
@@ -36,9 +36,9 @@ int cli_copy_rows(struct nst_copy *c, struct cli_options *o, const struct cli_ve
     if (e == NST_OK)
         return EXIT_DONE;
     if (cli_is_stopped())
-        return cli_fail(verb, "stopped; the same command goes on with it");
+        return cli_fail(verb, "stopped%s", again);
     if (c->why.p != NULL)
         return cli_fail(verb, "%.*s", NST_FMT(c->why));
-    return cli_fail(verb, "%s; the log line above says why, and the same command goes on with it",
-                    nst_err_message(e));
+    return cli_fail(verb, "%s (a log line above says more)%s",
+                    e == NST_E_FULL ? "there is no room for it" : "the database failed", again);
 }

@@ -28,7 +28,7 @@ static int move(struct cli_options *o)
                           (struct nst_store_options){ .url = nst_str_z(o->rest[0]),
                                                       .is_filled = true });
     if (c.to != NULL)
-        status = cli_copy_rows(&c, o, &cli_move);
+        status = cli_copy_rows(&c, o, &cli_move, "; the same command goes on with it");
     nst_store_close(c.to);
     nst_store_close(c.from);
     return status == EXIT_DONE ? report(&c, o) : status;

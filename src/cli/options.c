@@ -69,6 +69,8 @@ const struct cli_option cli_option_list[] = {
     OPTION("--days", "N", days, "how long something has waited: --days 365"),
     OPTION("--as", "OWNER", as, "who is to have the copy: --as /orgs/Clinic/"),
     OPTION("--every", "TIME", every, "how often, as 90s, 15m, 2h, 1d or never: --every 15m"),
+    OPTION("--to", "PLACE", to, "where it goes: --to /backups"),
+    OPTION("--keep", "N", keep, "remove the oldest beyond so many: --keep 14"),
     SWITCH("--once", once, "once and now, whatever the interval"),
     SWITCH("--list", list, "show them"),
     SWITCH("--remove", remove, "end it"),

@@ -3,6 +3,7 @@
 
 #include "enroll/app.h"
 #include "nestor/accounts.h"
+#include "nestor/copy.h"
 #include "ocl/content/content.h"
 #include "ocl/openmrs/openmrs.h"
 
@@ -202,16 +203,17 @@ static bool is_file(struct nst_str url)
     return !nst_str_starts(url, NST_STR("postgres"));
 }
 
-/* A file of no bytes beside a secret is no new installation: its users would all be
+/* A database of nothing beside a secret is no new installation: its users would all be
  * unknown, and what was there could still be brought back. */
+static const char nothing_there[] =
+    "is empty: bring its backup back (docs/operations.md), or make a new one with `nestor init`";
+
 static const char *fault_of_file(struct cli_options *o, struct nst_str url)
 {
     struct stat file;
     if (stat(nst_str_to_z(o->arena, url), &file) != 0)
         return errno == ENOENT ? "is not there. `nestor init` makes one" : strerror(errno);
-    return file.st_size > 0 ? NULL
-                            : "is empty: bring its backup back (docs/operations.md), or make a new "
-                              "one with `nestor init`";
+    return file.st_size > 0 ? NULL : nothing_there;
 }
 
 /* Of verbs that only read: they work on a snapshot, too. */
@@ -278,11 +280,28 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     return store;
 }
 
+/* What cannot be read is opened, and says why. */
+static bool is_empty(struct nst_store *store)
+{
+    enum nst_copy_state state = NST_COPY_TAKEN;
+    return nst_copy_state(&state, store) == NST_OK && state == NST_COPY_EMPTY;
+}
+
+static const char *fault_of_restore(struct cli_options *o)
+{
+    const char *mark = nst_strf(o->arena, "%s/" CLI_RESTORING, o->data).p;
+    return access(mark, F_OK) != 0 ? NULL
+                                   : "is not whole: its restore was cut. Run the same `nestor "
+                                     "restore` again";
+}
+
 static bool open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                        bool may_create)
 {
     struct nst_str url = database_of(o);
-    const char *fault = is_file(url) && !may_create ? fault_of_file(o, url) : NULL;
+    const char *fault = fault_of_restore(o);
+    if (fault == NULL && is_file(url) && !may_create)
+        fault = fault_of_file(o, url);
     if (fault == NULL && is_file(url) && !may_create && !verb->only_reads)
         fault = fault_of_place(o->arena, url);
     if (fault != NULL) {
@@ -293,6 +312,11 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
     options.is_read_only = verb->only_reads && is_file(url) && is_frozen(o->arena, url);
     if (nst_store_open(&site->store, &options) != NST_OK) {
         cli_fail(verb, "the database cannot be opened; the log line above says why");
+        return false;
+    }
+    if (!may_create && is_empty(site->store)) {
+        cli_fail(verb, "the database %.*s %s", NST_FMT(url), nothing_there);
+        nst_store_close(site->store);
         return false;
     }
     if (nst_migrate(&site->applied, site->store, nestor_migrations, nestor_migration_count) !=

@@ -235,7 +235,7 @@ static enum nst_err flush(struct batch *b)
     b->rows = b->bytes = 0;
     b->is_first = false;
     if (c->show != NULL)
-        c->show(c->arg, b->table->name, c->rows);
+        c->show(c->arg, c->rows);
     return c->is_cut != NULL && c->is_cut(c->arg) ? NST_E_BUSY : NST_OK;
 }
 

@@ -234,6 +234,9 @@ enum nst_err nst_job_work(struct nst_job *job, struct nst_db *db);
 /* Call the job's done and free it. */
 void nst_job_finish(struct nst_job *job);
 
+/* Does the extended code, with the errno that was left, say that there is no room? */
+bool nst_sqlite_is_full(int code, int error);
+
 /* Open one connection: the writer's, or a reader's. */
 enum nst_err nst_sqlite_open(struct nst_db **out, struct nst_store *store, bool is_writer);
 

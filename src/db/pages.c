@@ -12,11 +12,10 @@
 
 static enum nst_err err_of(int code)
 {
+    if (nst_sqlite_is_full(code, errno))
+        return NST_E_FULL;
     code &= 0xff;
-    return code == SQLITE_OK     ? NST_OK
-           : code == SQLITE_FULL ? NST_E_FULL
-           : code == SQLITE_BUSY ? NST_E_BUSY
-                                 : NST_E_DB;
+    return code == SQLITE_OK ? NST_OK : code == SQLITE_BUSY ? NST_E_BUSY : NST_E_DB;
 }
 
 /* Who is asked whether the copy is still wanted. */

@@ -29,7 +29,7 @@ static enum nst_err log_failure(struct nst_db *db, const char *event)
 
 /* SQLite has a code for a disk without room, but none for a quota or the limit of a file's
  * size: of these only the call that failed tells. */
-static bool is_full(int code, int error)
+bool nst_sqlite_is_full(int code, int error)
 {
     return code == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE ||
            (code == SQLITE_IOERR_WRITE && (error == EDQUOT || error == EFBIG));
@@ -40,7 +40,7 @@ static bool is_full(int code, int error)
 static enum nst_err failure(struct nst_db *db)
 {
     int error = errno, code = sqlite3_extended_errcode(db->handle);
-    enum nst_err err = is_full(code, error) ? NST_E_FULL : NST_E_DB;
+    enum nst_err err = nst_sqlite_is_full(code, error) ? NST_E_FULL : NST_E_DB;
     const char *event = err == NST_E_FULL ? "store full" : "database error";
     switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:

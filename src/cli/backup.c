@@ -1,0 +1,476 @@
+/* nestor backup: what an installation has at one moment, beside a running server.
+ *
+ * It is made in a folder of a name that no backup has, checked, listed, synced, and then named: a
+ * backup that can be seen is whole. Files of tasks are taken before the database and behind it, so
+ * that none is missing that it names. */
+#include "backup.h"
+
+#include "copy.h"
+#include "stop.h"
+
+#include "nestor/base/file.h"
+#include "nestor/rest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PART     CLI_BACKUP_PART
+#define KEEP_MAX 100000
+
+struct making {
+    struct cli_options *o;
+    struct cli_backup now, before; /* before: the newest one beside it, without files if none */
+    struct nst_str place;          /* the folder of backups, or that of the archive */
+    const char *archive;           /* NULL: a folder */
+    struct nst_str name, newest;   /* of this one; of those that are there, or null */
+    int64_t keep;
+    int lock;
+    int64_t linked; /* files that the one before has, too */
+};
+
+static int complain(struct nst_str path)
+{
+    return cli_fail(&cli_backup, "%.*s: %s", NST_FMT(path), strerror(errno));
+}
+
+/* ---- Files ---- */
+
+/* The same name, size and time of change: one more name for what the backup before has, unless
+ * that was damaged meanwhile. */
+static bool link_file(struct making *m, struct cli_backup_file *file, const struct stat *s,
+                      const char *to)
+{
+    struct nst_arena *a = m->o->arena;
+    const struct cli_backup_file *old = cli_backup_find(&m->before, file->name);
+    int64_t changed = s->st_mtim.tv_sec * INT64_C(1000000000) + s->st_mtim.tv_nsec;
+    if (old == NULL || old->bytes != s->st_size || old->changed != changed)
+        return false;
+    const char *from = cli_path(a, m->before.folder, old->name);
+    if (!cli_backup_measure(file, a, from) || !nst_str_eq(file->sha256, old->sha256) ||
+        link(from, to) != 0)
+        return false;
+    m->linked++;
+    return true;
+}
+
+/* What was removed since it was seen is not missed: the database says what is needed. */
+static int take_file(struct making *m, const char *from, struct nst_str name)
+{
+    struct cli_backup_file file = { .name = name };
+    const char *to = cli_path(m->o->arena, m->now.folder, name);
+    struct stat s;
+    if (cli_backup_find(&m->now, name) != NULL)
+        return EXIT_DONE;
+    if (stat(from, &s) != 0)
+        return errno == ENOENT ? EXIT_DONE : complain(nst_str_z(from));
+    if (!S_ISREG(s.st_mode))
+        return EXIT_DONE;
+    if (!link_file(m, &file, &s, to) && !cli_backup_copy(&file, m->o->arena, to, from))
+        return errno == ENOENT && access(from, F_OK) != 0 ? EXIT_DONE : complain(nst_str_z(to));
+    cli_backup_add(&m->now, &file);
+    return EXIT_DONE;
+}
+
+static bool is_kept(const char *name)
+{
+    return name[0] != '.' && !nst_str_ends(nst_str_z(name), NST_STR(NST_UPLOAD_SUFFIX));
+}
+
+static int take_tasks(struct making *m)
+{
+    struct nst_arena *a = m->o->arena;
+    struct nst_str folder = cli_task_folder(m->o);
+    DIR *dir = opendir(folder.p);
+    const struct dirent *file;
+    int status = EXIT_DONE;
+    if (dir == NULL)
+        return errno == ENOENT ? EXIT_DONE : complain(folder);
+    while (status == EXIT_DONE && !cli_is_stopped() && (file = readdir(dir)) != NULL)
+        if (is_kept(file->d_name))
+            status = take_file(m, cli_path(a, folder, nst_str_z(file->d_name)),
+                               nst_strf(a, "tasks/%s", file->d_name));
+    closedir(dir);
+    return status;
+}
+
+/* Files that a setting names go along when they lie in the data folder. */
+static int take_named(struct making *m, const char *setting)
+{
+    struct nst_arena *a = m->o->arena;
+    struct nst_str path = cli_text(&m->o->config, setting);
+    struct nst_str data = nst_strf(a, "%s/", m->o->data);
+    if (path.n == 0 || nst_str_starts(path, NST_STR("http")))
+        return EXIT_DONE;
+    struct nst_str name = nst_str_slice(path, data.n, path.n);
+    if (nst_str_starts(path, data) && nst_str_find(name, '/') == name.n)
+        return take_file(m, nst_str_to_z(a, path), name);
+    fprintf(stderr, "nestor backup: %.*s (%s) lies elsewhere and is not in the backup\n",
+            NST_FMT(path), setting);
+    return EXIT_DONE;
+}
+
+static int take_files(struct making *m)
+{
+    static const char *const own[] = { "secret.key", "nestor.conf" };
+    static const char *const named[] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
+    struct nst_arena *a = m->o->arena;
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < NST_COUNT(own) && status == EXIT_DONE; i++)
+        status =
+            take_file(m, cli_path(a, nst_str_z(m->o->data), nst_str_z(own[i])), nst_str_z(own[i]));
+    for (size_t i = 0; i < NST_COUNT(named) && status == EXIT_DONE; i++)
+        status = take_named(m, named[i]);
+    return status == EXIT_DONE ? take_tasks(m) : status;
+}
+
+/* ---- The database ---- */
+
+static bool is_cut(void *arg)
+{
+    (void)arg;
+    return cli_is_stopped();
+}
+
+static int take_pages(struct making *m, struct nst_store *from, const char *path)
+{
+    enum nst_err e = nst_copy_pages(from, path, true, is_cut, NULL);
+    if (e == NST_OK)
+        return EXIT_DONE;
+    if (cli_is_stopped())
+        return cli_fail(&cli_backup, "stopped; nothing is left of it");
+    return cli_fail(&cli_backup, "the database cannot be copied to %.*s: %s",
+                    NST_FMT(m->now.folder),
+                    e == NST_E_FULL ? "there is no room for it" : "a log line above says why");
+}
+
+static int take_rows(struct making *m, struct nst_store *from, const char *path)
+{
+    struct nst_copy c = { .from = from };
+    int status = EXIT_FAILED;
+    c.to = cli_store_open(m->o, &cli_backup,
+                          (struct nst_store_options){ .url = nst_str_z(path), .is_filled = true });
+    if (c.to != NULL)
+        status = cli_copy_rows(&c, m->o, &cli_backup, "; nothing is left of it");
+    nst_store_close(c.to);
+    return status;
+}
+
+/* Does the copy hold together, and which step is it of? */
+static enum nst_err look_at(struct nst_db *db, void *arg)
+{
+    struct making *m = arg;
+    struct nst_rows *rows;
+    bool is_sound = false;
+    NST_TRY(nst_query(&rows, db, NST_STR("PRAGMA integrity_check(1)"), NULL, 0));
+    if (nst_rows_step(rows))
+        is_sound = nst_str_eq(nst_rows_text(rows, 0), NST_STR("ok"));
+    NST_TRY(nst_rows_end(rows));
+    NST_TRY(nst_query(&rows, db, NST_STR("SELECT max(number) FROM nst_migration"), NULL, 0));
+    if (nst_rows_step(rows))
+        m->now.step = nst_rows_int(rows, 0);
+    NST_TRY(nst_rows_end(rows));
+    return is_sound ? NST_OK : NST_E_CONFLICT;
+}
+
+static int check_database(struct making *m, const char *path)
+{
+    struct cli_backup_file file = { .name = NST_STR(CLI_BACKUP_DATABASE) };
+    struct nst_store *copy =
+        cli_store_open(m->o, &cli_backup,
+                       (struct nst_store_options){ .url = nst_str_z(path), .is_read_only = true });
+    if (copy == NULL)
+        return EXIT_FAILED;
+    enum nst_err e = nst_store_run(copy, NST_MODE_READ, look_at, m);
+    nst_store_close(copy);
+    if (e != NST_OK)
+        return cli_fail(&cli_backup, "the copy of the database is damaged, hence the database "
+                                     "probably, too: `nestor doctor` looks at it");
+    if (!cli_backup_measure(&file, m->o->arena, path))
+        return complain(nst_str_z(path));
+    cli_backup_add(&m->now, &file);
+    return EXIT_DONE;
+}
+
+static int take_database(struct making *m)
+{
+    const char *path = cli_path(m->o->arena, m->now.folder, NST_STR(CLI_BACKUP_DATABASE));
+    struct nst_store *from = cli_store_open(m->o, &cli_backup, (struct nst_store_options){ 0 });
+    if (from == NULL)
+        return EXIT_FAILED;
+    bool is_file = nst_store_dialect(from) == NST_SQLITE;
+    m->now.engine = is_file ? NST_STR("sqlite") : NST_STR("postgresql");
+    int status = is_file ? take_pages(m, from, path) : take_rows(m, from, path);
+    nst_store_close(from);
+    return status == EXIT_DONE ? check_database(m, path) : status;
+}
+
+/* ---- Where it goes ---- */
+
+/* "nestor-20261129T151500Z" */
+static struct nst_str name_at(struct nst_arena *a, int64_t time)
+{
+    struct nst_buf text, name;
+    nst_buf_init(&text, a, 64);
+    nst_buf_init(&name, a, 64);
+    nst_put_time(&text, time, NST_TIME_SECOND_Z);
+    nst_put_lit(&name, CLI_BACKUP_PREFIX);
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] != '-' && text.p[i] != ':')
+            nst_put_char(&name, text.p[i]);
+    return nst_buf_str(&name);
+}
+
+static bool is_backup(const char *name)
+{
+    return nst_str_starts(nst_str_z(name), NST_STR(CLI_BACKUP_PREFIX)) &&
+           !nst_str_ends(nst_str_z(name), NST_STR(PART));
+}
+
+/* Of a run that was killed nothing is of use; of what is whole, the newest is linked to. */
+static void look_around(struct making *m)
+{
+    const char **name;
+    size_t count = cli_backup_names(&name, m->o->arena, m->place.p);
+    for (size_t i = 0; i < count; i++) {
+        const char *path = cli_path(m->o->arena, m->place, nst_str_z(name[i]));
+        struct cli_backup found = { .arena = m->o->arena, .folder = nst_str_z(path) };
+        if (!is_backup(name[i])) {
+            (void)cli_remove_folder(path);
+            continue;
+        }
+        m->newest = nst_str_z(name[i]);
+        if (cli_backup_read_list(&found) == NULL)
+            m->before = found;
+    }
+}
+
+static int remove_old(const struct making *m)
+{
+    const char **name;
+    size_t count = cli_backup_names(&name, m->o->arena, m->place.p), whole = 0;
+    for (size_t i = 0; i < count; i++)
+        whole += is_backup(name[i]);
+    for (size_t i = 0; i < count && whole > (size_t)m->keep; i++) {
+        const char *path = cli_path(m->o->arena, m->place, nst_str_z(name[i]));
+        if (!is_backup(name[i]))
+            continue;
+        whole--;
+        if (!cli_remove_folder(path))
+            return complain(nst_str_z(path));
+    }
+    return EXIT_DONE;
+}
+
+/* Two backups into one folder would remove each other's parts. */
+static int lock_place(struct making *m)
+{
+    if (mkdir(m->place.p, 0700) != 0 && errno != EEXIST)
+        return complain(m->place);
+    m->lock = open(m->place.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (m->lock < 0)
+        return complain(m->place);
+    if (flock(m->lock, LOCK_EX | LOCK_NB) != 0)
+        return cli_fail(&cli_backup, "another backup into %.*s is at work", NST_FMT(m->place));
+    return EXIT_DONE;
+}
+
+static int begin(struct making *m)
+{
+    struct nst_arena *a = m->o->arena;
+    struct nst_buf time;
+    int64_t now = nst_now();
+    int status = lock_place(m);
+    if (status != EXIT_DONE)
+        return status;
+    look_around(m);
+    for (m->name = name_at(a, now); nst_str_cmp(m->name, m->newest) <= 0; m->name = name_at(a, now))
+        now += NST_SECOND;
+    nst_buf_init(&time, a, 64);
+    nst_put_time(&time, now, NST_TIME_SECOND_Z);
+    m->now = (struct cli_backup){ .arena = a,
+                                  .folder = nst_strf(a, "%.*s/%.*s" PART, NST_FMT(m->place),
+                                                     NST_FMT(m->name)),
+                                  .time = nst_buf_str(&time),
+                                  .version = NST_STR(NESTOR_VERSION) };
+    const char *tasks = cli_path(a, m->now.folder, NST_STR("tasks"));
+    return mkdir(m->now.folder.p, 0700) == 0 && mkdir(tasks, 0700) == 0 ? EXIT_DONE
+                                                                        : complain(m->now.folder);
+}
+
+/* ---- The end ---- */
+
+static int name_folder(struct making *m)
+{
+    const char *to = cli_path(m->o->arena, m->place, m->name);
+    if (!nst_sync_folder(cli_path(m->o->arena, m->now.folder, NST_STR("tasks"))) ||
+        !cli_backup_write_list(&m->now) || !nst_rename_durably(m->now.folder.p, to, m->place.p))
+        return complain(m->now.folder);
+    m->now.folder = nst_str_z(to);
+    return m->keep > 0 ? remove_old(m) : EXIT_DONE;
+}
+
+static bool sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return good;
+}
+
+/* tar tells by the end of the name how to compress, so that the part has the same. */
+static int pack(struct making *m)
+{
+    struct nst_arena *a = m->o->arena;
+    const char *base = strrchr(m->archive, '/');
+    struct nst_str part =
+        nst_strf(a, "%.*s/.part-%s", NST_FMT(m->place), base != NULL ? base + 1 : m->archive);
+    mode_t mask = umask(077);
+    bool good = cli_backup_write_list(&m->now);
+    int status =
+        good && cli_tar(&cli_backup, "-caf", part.p, m->now.folder.p) ? EXIT_DONE : EXIT_FAILED;
+    umask(mask);
+    if (!good)
+        complain(m->now.folder);
+    if (status == EXIT_DONE &&
+        (!sync_file(part.p) || !nst_rename_durably(part.p, m->archive, m->place.p)))
+        status = complain(nst_str_z(m->archive));
+    if (status != EXIT_DONE)
+        (void)unlink(part.p);
+    else if (!cli_remove_folder(m->now.folder.p))
+        status = complain(m->now.folder);
+    m->now.folder = nst_str_z(m->archive);
+    return status;
+}
+
+/* For `nestor doctor`; a data folder that cannot be written has its backup all the same. */
+static void note_last(const struct making *m)
+{
+    struct nst_buf text;
+    struct nst_str data = nst_str_z(m->o->data);
+    nst_buf_init(&text, m->o->arena, 8192);
+    nst_put_lit(&text, "{\"time\":");
+    nst_json_put_str(&text, m->now.time);
+    nst_put_lit(&text, ",\"place\":");
+    nst_json_put_str(&text, m->now.folder);
+    nst_put_char(&text, '}');
+    if (!cli_write_secret(cli_path(m->o->arena, data, NST_STR(CLI_BACKUP_LAST)), nst_buf_str(&text),
+                          true))
+        fprintf(stderr, "nestor backup: %s/" CLI_BACKUP_LAST " cannot be written: %s\n", m->o->data,
+                strerror(errno));
+}
+
+static void report(const struct making *m)
+{
+    int64_t files = 0, bytes = 0;
+    for (const struct cli_backup_file *file = m->now.first; file != NULL; file = file->next) {
+        files++;
+        bytes += file->bytes;
+    }
+    if (m->o->json) {
+        struct nst_buf b;
+        nst_buf_init(&b, m->o->arena, 8192);
+        nst_put_lit(&b, "{\"backup\":");
+        nst_json_put_str(&b, m->now.folder);
+        printf("%.*s,\"files\":%lld,\"linked\":%lld,\"bytes\":%lld}\n", NST_FMT(nst_buf_str(&b)),
+               (long long)files, (long long)m->linked, (long long)bytes);
+    } else if (!m->o->quiet) {
+        printf("%.*s: %lld files, %lld bytes, checked.\n", NST_FMT(m->now.folder), (long long)files,
+               (long long)bytes);
+    }
+}
+
+static int make(struct making *m)
+{
+    int status = begin(m);
+    if (status == EXIT_DONE)
+        status = take_files(m);
+    if (status == EXIT_DONE)
+        status = take_database(m);
+    if (status == EXIT_DONE)
+        status = take_tasks(m);
+    if (status == EXIT_DONE && cli_is_stopped())
+        status = cli_fail(&cli_backup, "stopped; nothing is left of it");
+    if (status == EXIT_DONE)
+        status = m->archive != NULL ? pack(m) : name_folder(m);
+    if (status != EXIT_DONE) {
+        if (nst_str_ends(m->now.folder, NST_STR(PART)))
+            (void)cli_remove_folder(m->now.folder.p);
+        return status;
+    }
+    note_last(m);
+    report(m);
+    return EXIT_DONE;
+}
+
+/* ---- The verb ---- */
+
+static const char *read_words(struct making *m)
+{
+    struct cli_options *o = m->o;
+    const char *slash = o->to != NULL ? strrchr(o->to, '/') : NULL;
+    if (o->to == NULL || o->to[0] == '\0')
+        return "--to says where it goes: a folder for backups, or a file like all.tar.gz";
+    if (o->keep != NULL &&
+        (!nst_str_int(&m->keep, nst_str_z(o->keep)) || m->keep < 1 || m->keep > KEEP_MAX))
+        return "--keep is a number from 1 to 100000";
+    m->archive = cli_is_archive(o->to) ? o->to : NULL;
+    if (m->archive != NULL && m->keep > 0)
+        return "--keep is for a folder of backups, not for a file";
+    if (m->archive == NULL)
+        m->place = nst_strf(o->arena, "%s", o->to);
+    else
+        m->place = slash == NULL ? nst_strf(o->arena, ".")
+                                 : nst_strf(o->arena, "%.*s", (int)(slash - o->to), o->to);
+    if (m->place.n == 0)
+        m->place = nst_strf(o->arena, "/");
+    return NULL;
+}
+
+static int backup_run(int argc, char **argv)
+{
+    struct cli_options o;
+    struct making m = { .o = &o, .lock = -1 };
+    int status;
+    if (!cli_options_parse(&o, &cli_backup, argc, argv)) {
+        status = o.status;
+    } else {
+        const char *fault = read_words(&m);
+        cli_stop_on_signals();
+        status = fault != NULL ? cli_misuse(&cli_backup, "%s", fault) : make(&m);
+    }
+    if (m.lock >= 0)
+        close(m.lock);
+    nst_arena_free(o.arena);
+    return status;
+}
+
+const struct cli_verb cli_backup = {
+    .name = "backup",
+    .usage = "backup [--data DIR] [--database URL] --to PLACE [--keep N] [--json] [--quiet]",
+    .summary = "copy all that an installation has, beside a running server",
+    .help =
+        "PLACE is a folder, in which each backup gets one of its own (nestor-20261129T151500Z), "
+        "or\n"
+        "a file whose name ends with .tar, .tar.gz, .tar.zst or .tar.xz. A backup has the "
+        "database\n"
+        "as it was at one moment, as a SQLite file whichever the engine, the secret, the "
+        "settings,\n"
+        "files of tasks (exports, uploads, tokens of copies), and a list of all with their sums.\n"
+        "It is checked, and whole or not there; files that the one before has, too, are linked.\n"
+        "--keep removes the oldest ones when it is done. Who has a backup has all passwords'\n"
+        "hashes and the secret: keep it as you keep passwords.\n\n"
+        "Examples:\n"
+        "  nestor backup --data ./data --to /backups --keep 14\n"
+        "  nestor backup --data ./data --to all.tar.gz\n"
+        "  nestor backup --data ./data --database postgresql:///nestor --to /backups\n",
+    .run = backup_run,
+};

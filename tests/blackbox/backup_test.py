@@ -1,0 +1,438 @@
+"""Backup, restore and move: what comes back is what was there, byte for byte, inactive rows
+included; what is damaged, foreign, newer or half is refused; a kill at any time harms nothing.
+
+Usage: backup_test.py --nestor PATH [--kills 4]
+# rows: G165 V620
+"""
+import glob
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from export_test import WHERE, concept, fetch, line, load, until
+from support import Site, Tally, arguments, engines
+from http_server import Database, environment
+
+CONCEPTS = 300
+
+
+# ---- An installation with a past ----
+
+def fill(client):
+    for org in "OP":
+        client.expect(201, "POST", "/v2/orgs/", {"id": org, "name": org})
+    client.expect(201, "POST", "/v2/orgs/O/sources/", {"id": "S", "name": "S\t\\N \"ü\"\n"})
+    client.expect(201, "POST", "/v2/orgs/P/sources/", {"id": "T", "name": "T"})
+    load(client, concept, CONCEPTS)
+    client.expect(201, "POST", WHERE + "versions/", {"id": "v1", "released": True})
+    load(client, lambda i: concept(i) | {"retired": i % 3 == 0}, 30)
+    client.expect(201, "POST", WHERE + "versions/", {"id": "v2", "released": True})
+    client.expect(204, "DELETE", "/v2/orgs/P/sources/T/")
+    client.expect(204, "DELETE", "/v2/orgs/P/")
+    return {v: hashlib.sha256(fetch(client, v).body).hexdigest() for v in ("v1", "v2")}
+
+
+def exports(client):
+    return {v: hashlib.sha256(fetch(client, v).body).hexdigest() for v in ("v1", "v2")}
+
+
+def rows(site):
+    """Every row, but for what a server writes on its own: leases, and migrations' times."""
+    return {t: r for t, r in site.dump().items()
+            if t not in ("nst_migration", "task_lease", "task_host")}
+
+
+def backup(site, to, *words):
+    p = site.run("backup", "--to", to, "--json", *words)
+    assert p.returncode == 0, p.stderr
+    return json.loads(p.stdout)["backup"]
+
+
+class Place(Site):
+    """Where something is restored to: nothing is there yet."""
+
+    def __init__(self, of, database=None):
+        super().__init__(of.nestor, database.cluster if database else None)
+        self.token = of.token
+
+    def restore(self, *words):
+        return self.run("restore", *words)
+
+
+def is_refused(p, *texts):
+    assert p.returncode == 1, (p.returncode, p.stdout, p.stderr)
+    for text in texts:
+        assert text in p.stderr, (text, p.stderr)
+
+
+# ---- There and back ----
+
+def comes_back(site, server, before, engine):
+    """Beside a server that writes; onto either engine."""
+    stop, failed, slowest = threading.Event(), [], [0.0]
+
+    def write():
+        client = server.client()
+        for i in range(100000):
+            if stop.is_set():
+                break
+            begun = time.monotonic()
+            answer = client.ask("PATCH", f"{WHERE}concepts/C{i % 50}/",
+                                {"extras": {"i": i}, "update_comment": str(i)})
+            slowest[0] = max(slowest[0], time.monotonic() - begun)
+            if answer.status != 200:
+                failed.append(answer)
+        client.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        made = [backup(site, site.path("backups")), backup(site, site.path("all.tar.gz"))]
+    finally:
+        stop.set()
+        writer.join()
+    assert not failed, failed[0]
+    client = server.client()
+    assert exports(client) == before
+    made.append(backup(site, site.path("backups")))
+    client.close()
+    for place in made:
+        returns(site, place, before)
+    if engine == "postgresql":
+        with Place(site, site.database) as target:
+            p = target.restore(made[-1])
+            assert p.returncode == 0, p.stderr
+            serves(target, before)
+            assert rows(target) == rows(site), "the rows differ"
+
+
+def returns(site, backup_made, before):
+    with Place(site) as target:
+        p = target.restore(backup_made)
+        assert p.returncode == 0, p.stderr
+        serves(target, before)
+
+
+def serves(target, before):
+    target.verify()
+    with target.serve() as server:
+        client = server.client()
+        assert exports(client) == before
+        client.expect(404, "GET", "/v2/orgs/P/")
+        client.close()
+
+
+def everything_is_gone_and_back(site, before):
+    """The data folder is removed; the last backup has all of it."""
+    there, made = rows(site), backup(site, site.path("backups"))
+    with Place(site) as target:
+        assert target.restore(made).returncode == 0
+        if not site.database:
+            assert rows(target) == there, "the rows differ"
+            shutil.rmtree(site.data)
+            assert site.run("restore", made).returncode == 0
+            assert rows(site) == there, "the rows differ"
+    del before
+
+
+def settings_come_along(site):
+    """But for where database and tasks were."""
+    with open(os.path.join(site.data, "nestor.conf"), "w", encoding="utf-8") as f:
+        f.write(f"# ours\nlog.level = warn\ntasks.folder = {site.data}/tasks\n"
+                "[auth]\njwt.leeway_seconds = 7\n")
+    made = backup(site, site.path("settings"))
+    os.unlink(os.path.join(site.data, "nestor.conf"))
+    with Place(site) as target:
+        assert target.restore(made).returncode == 0
+        shown = json.loads(target.run("config", "--json").stdout)
+        assert shown["auth.jwt.leeway_seconds"]["value"] == "7", shown
+        assert shown["log.level"] == {**shown["log.level"], "value": "warn", "origin": "file"}
+        assert shown["tasks.folder"]["origin"] == "default", shown["tasks.folder"]
+        with open(os.path.join(target.data, "nestor.conf"), encoding="utf-8") as f:
+            assert "# of the server that was backed up: tasks.folder" in f.read()
+
+
+# ---- A folder of backups ----
+
+def old_ones_go(site):
+    folder = site.path("kept")
+    made = [backup(site, folder, "--keep", "2") for _ in range(4)]
+    assert sorted(os.listdir(folder)) == [os.path.basename(m) for m in made[-2:]]
+    keys = [os.stat(os.path.join(m, "secret.key")) for m in made[-2:]]
+    assert keys[0].st_ino == keys[1].st_ino, "what did not change is copied again"
+    assert all(os.stat(m).st_mode & 0o77 == 0 for m in made[-2:])
+    # What was linked is compared first: a damaged one is not passed on.
+    with open(os.path.join(made[-1], "secret.key"), "r+b") as f:
+        f.write(b"x")
+    os.utime(os.path.join(made[-1], "secret.key"), ns=(keys[0].st_atime_ns, keys[0].st_mtime_ns))
+    newest = backup(site, folder)
+    assert site.run("restore", "--dry-run", newest).returncode == 1  # the place is not empty
+    with Place(site) as target:
+        assert target.restore("--dry-run", newest).returncode == 0
+        is_refused(target.restore("--dry-run", made[-1]), "secret.key", "damaged")
+        is_refused(target.restore(folder), "has backups", os.path.basename(newest))
+        assert not os.path.exists(target.data)
+    last = json.load(open(os.path.join(site.data, "last-backup.json"), encoding="utf-8"))
+    assert last["place"] == newest, last
+
+
+def bad_words_are_refused(site):
+    for words, text in ((["--to", ""], "--to says"), ([], "--to says"),
+                        (["--to", "x.tar", "--keep", "2"], "--keep is for a folder"),
+                        (["--to", "x", "--keep", "0"], "--keep is a number"),
+                        (["--to", "x", "--keep", "two"], "--keep is a number")):
+        p = site.run("backup", *words)
+        assert p.returncode == 2 and text in p.stderr, (words, p.stderr)
+    is_refused(site.run("backup", "--to", "/proc/none"), "/proc/none")
+    is_refused(site.run("backup", "--to", "/proc/none/x.tar"), "/proc/none")
+    assert site.run("restore").returncode == 2 and site.run("move").returncode == 2
+
+
+def two_at_once(site):
+    """One waits for nothing, the other is told."""
+    folder = site.path("twice")
+    os.mkdir(folder)
+    holder = subprocess.Popen(["flock", folder, "sleep", "60"])
+    until("the lock", lambda: subprocess.run(["flock", "-n", folder, "true"],
+                                             check=False).returncode == 1)
+    is_refused(site.run("backup", "--to", folder), "another backup", folder)
+    subprocess.run(["pkill", "-P", str(holder.pid)], check=False)
+    holder.wait()
+    until("its end", lambda: subprocess.run(["flock", "-n", folder, "true"],
+                                            check=False).returncode == 0)
+    backup(site, folder)
+
+
+def no_room(site):
+    """A disk that takes no more: it says so, and nothing is left."""
+    folder = site.path("full")
+    for to in (folder, site.path("full.tar")):
+        p = subprocess.run([site.nestor, "backup", *site.where(), "--to", to], text=True,
+                           capture_output=True, env=environment(), check=False,
+                           preexec_fn=lambda: resource.setrlimit(
+                               resource.RLIMIT_FSIZE, (300000, resource.RLIM_INFINITY)))
+        assert p.returncode == 1 and "no room" in p.stderr, p.stderr
+    assert os.listdir(folder) == [], os.listdir(folder)
+    assert not glob.glob(site.path("full.tar")) and not glob.glob(site.path(".part-*"))
+
+
+# ---- What is no backup ----
+
+def damage_is_found(site):
+    made = backup(site, site.path("whole"))
+
+    def with_change(change, *texts):
+        copy = site.path("damaged")
+        shutil.copytree(made, copy)
+        change(copy)
+        with Place(site) as target:
+            for words in (["--dry-run"], []):
+                is_refused(target.restore(*words, copy), *texts)
+            assert target.run("serve").returncode == 1
+        shutil.rmtree(copy)
+
+    def cut(name):
+        def change(folder):
+            path = os.path.join(folder, name)
+            os.truncate(path, os.path.getsize(path) // 2)
+        return change
+
+    def flip(name):
+        def change(folder):
+            with open(os.path.join(folder, name), "r+b") as f:
+                f.seek(os.path.getsize(f.name) // 2)
+                byte = f.read(1)
+                f.seek(-1, 1)
+                f.write(bytes([byte[0] ^ 1]))
+        return change
+
+    def listed(**members):
+        def change(folder):
+            path = os.path.join(folder, "backup.json")
+            with open(path, encoding="utf-8") as f:
+                document = json.load(f)
+            document.update(members)
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(document, f)
+        return change
+
+    entry = {"name": "nestor.db", "bytes": 1, "changed": 1, "sha256": "00"}
+    for change, *texts in (
+            (cut("nestor.db"), "damaged", "nestor.db"), (flip("nestor.db"), "damaged", "nestor.db"),
+            (cut("secret.key"), "damaged", "secret.key"), (cut("backup.json"), "backup.json"),
+            (lambda f: os.unlink(os.path.join(f, "nestor.db")), "nestor.db"),
+            (lambda f: os.unlink(os.path.join(f, "backup.json")), "no backup"),
+            (listed(program="other"), "of this program"), (listed(step=10**6), "newer version"),
+            (listed(format=2), "newer version"), (listed(files=[]), "no database"),
+            (listed(files=[entry, {**entry, "name": "../x"}]), "damaged"),
+            (listed(files=[entry, {**entry, "name": "tasks/../x"}]), "damaged"),
+            (listed(files=[entry, {**entry, "name": "/etc/x"}]), "damaged"),
+            (listed(files=[{**entry, "bytes": "many"}]), "damaged"), (listed(files=3), "damaged")):
+        with_change(change, *texts)
+    archive = backup(site, site.path("whole.tar"))
+    with open(archive, "r+b") as f:
+        f.truncate(os.path.getsize(archive) // 2)
+    with Place(site) as target:
+        is_refused(target.restore(archive), "tar")
+        is_refused(target.restore(site.path("none.tar.gz")), "none.tar.gz")
+        is_refused(target.restore(site.path("none")), "none")
+
+
+def only_an_empty_place(site):
+    made = backup(site, site.path("whole"))
+    is_refused(site.run("restore", made), "not empty")
+    with Place(site) as target:
+        os.mkdir(target.data)
+        target.write("data/letter", "x")
+        is_refused(target.restore(made), "not empty")
+        os.unlink(target.path("data/letter"))
+        is_refused(target.restore("--database", target.path("x.db"), made), "in its folder")
+        if site.database:
+            is_refused(target.restore("--database", site.database.url, made), "something already")
+            shutil.rmtree(target.data)
+        assert target.restore(made).returncode == 0
+
+
+# ---- Kills ----
+
+def killed(site, verb, *words, where=None):
+    """Kill it somewhere between its start and its end. True: it was killed."""
+    p = subprocess.Popen([site.nestor, verb, *(where or site.where()), *words, "--quiet"],
+                         env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    time.sleep(random.uniform(0, killed.longest.get(verb, 0.3)))
+    p.kill()
+    return p.wait() == -signal.SIGKILL
+
+
+killed.longest = {}
+
+
+def timed(site, verb, *words):
+    begun = time.monotonic()
+    p = site.run(verb, *words)
+    assert p.returncode == 0, p.stderr
+    killed.longest[verb] = time.monotonic() - begun
+
+
+def kills_harm_nothing(site, before, kills):
+    """A backup, or a restore, that was killed: the source is as it was, what can be seen is whole,
+    and the same command does it again."""
+    there, folder = rows(site), site.path("killed")
+    timed(site, "backup", "--to", folder)
+    for _ in range(kills):
+        killed(site, "backup", "--to", folder)
+        for name in os.listdir(folder):
+            if not name.endswith(".part"):
+                with Place(site) as target:
+                    assert target.restore("--dry-run", os.path.join(folder, name)).returncode == 0
+    made = backup(site, folder, "--keep", "1")
+    assert os.listdir(folder) == [os.path.basename(made)], os.listdir(folder)
+    assert rows(site) == there
+    databases = [None] + ([site.database] if site.database else [])
+    for i in range(kills):
+        with Place(site, databases[i % len(databases)]) as target:
+            if i < len(databases):
+                timed(target, "restore", made)
+                continue
+            if killed(target, "restore", made) and os.path.exists(target.data):
+                p = target.run("user", "list")
+                assert p.returncode == 1 or "admin" in p.stdout, p.stdout
+                p = target.restore(made)
+                assert p.returncode == 0 or "come to its end" in p.stderr or \
+                    "not empty" in p.stderr, p.stderr
+                if p.returncode == 0:
+                    target.verify()
+    assert rows(site) == there
+    del before
+
+
+def moves(site, before, kills):
+    """SQLite to PostgreSQL and back: the same rows and exports; killed at any time, the former
+    database is unharmed and the new one whole or refused."""
+    there = rows(site)
+    file = os.path.join(site.data, "nestor.db")
+    timed(site, "move", file)
+    for _ in range(kills):
+        os.unlink(file)
+        while killed(site, "move", file):
+            if random.random() < 0.5:
+                break
+        with Place(site) as other:
+            p = other.run("user", "list", "--data", site.data, "--database", file, where=False)
+            assert p.returncode == 1 or "admin" in p.stdout, p.stdout
+        p = site.run("move", file)
+        assert p.returncode == 0 or "something already" in p.stderr, p.stderr
+    assert rows(site) == there
+    with Place(site, site.database) as target:
+        shutil.copytree(site.data, target.data)
+        for i in range(kills):
+            killed(site, "move", target.database.url,
+                   where=["--data", site.data, "--database", file])
+            p = target.run("user", "list")
+            assert p.returncode == 1 or "admin" in p.stdout, p.stdout
+            if p.returncode == 0:
+                break
+        p = site.run("move", target.database.url, "--data", site.data, "--database", file,
+                     where=False)
+        assert p.returncode == 0 or "something already" in p.stderr, p.stderr
+        serves(target, before)
+        assert rows(target) == there, "the rows differ"
+
+
+def a_move_wants_to_be_alone(site):
+    with site.serve():
+        p = site.run("move", site.path("new.db"), "--set", "db.busy_ms=100")
+        is_refused(p, "stop")
+    assert site.run("move", site.path("new.db")).returncode == 0
+    is_refused(site.run("move", site.path("new.db")), "something already")
+    site.write("letter.db", "This is no database, and was never one.\n" * 50)
+    is_refused(site.run("move", site.path("letter.db")), "cannot be opened")
+    p = site.run("move", site.path("other.db"), "--database", site.path("nothing.db"),
+                 "--data", site.data, where=False)
+    is_refused(p, "not there")
+
+
+# ---- The run ----
+
+def run(tally, nestor, engine, cluster, kills):
+    with Site(nestor, cluster) as site:
+        site.init()
+        with site.serve() as server:
+            client = server.client()
+            before = fill(client)
+            client.close()
+            tally.run(f"{engine}: comes_back", comes_back, site, server, before, engine)
+        for name, case, *args in (("settings_come_along", settings_come_along),
+                                  ("old_ones_go", old_ones_go),
+                                  ("bad_words_are_refused", bad_words_are_refused),
+                                  ("two_at_once", two_at_once), ("no_room", no_room),
+                                  ("damage_is_found", damage_is_found),
+                                  ("only_an_empty_place", only_an_empty_place),
+                                  ("a_move_wants_to_be_alone", a_move_wants_to_be_alone),
+                                  ("kills_harm_nothing", kills_harm_nothing, before, kills)):
+            tally.run(f"{engine}: {name}", case, site, *args)
+        if engine == "postgresql":
+            tally.run(f"{engine}: moves", moves, site, before, kills)
+        tally.run(f"{engine}: everything_is_gone_and_back", everything_is_gone_and_back, site,
+                  before)
+
+
+def main():
+    options = arguments(__doc__, kills=4)
+    tally = Tally()
+    for engine, cluster in engines():
+        tally.run(f"{engine}: the server ends as it should", run, tally, options.nestor, engine,
+                  cluster, options.kills)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
