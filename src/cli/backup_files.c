@@ -1,6 +1,7 @@
 /* Files of backups: copied with their digests, listed, packed. See backup.h. */
 #include "backup.h"
 
+#include "nestor/base/digest.h"
 #include "nestor/base/file.h"
 #include "nestor/json.h"
 
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <sodium.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,26 +85,21 @@ size_t cli_backup_names(const char ***out, struct nst_arena *a, const char *fold
 /* Read all of `from` into the digest, and into `to` unless it is -1. */
 static bool pump(struct cli_backup_file *out, struct nst_arena *a, int to, int from)
 {
-    crypto_hash_sha256_state state;
-    unsigned char hash[crypto_hash_sha256_BYTES];
+    struct nst_sha256 digest;
     struct nst_arena *own = nst_arena_new(STEP + 1024);
     char *bytes = nst_alloc_text(own, STEP);
-    struct nst_buf hex;
     ssize_t n = 0;
     bool good = true;
     out->bytes = 0;
-    crypto_hash_sha256_init(&state);
+    nst_sha256_init(&digest);
     while (good && ((n = read(from, bytes, STEP)) > 0 || (n < 0 && errno == EINTR))) {
-        size_t got = n > 0 ? (size_t)n : 0;
-        crypto_hash_sha256_update(&state, (const unsigned char *)bytes, got);
-        good = to < 0 || nst_write_all(to, (struct nst_str){ bytes, got });
-        out->bytes += (int64_t)got;
+        const struct nst_str got = { bytes, n > 0 ? (size_t)n : 0 };
+        nst_sha256_add(&digest, got);
+        good = to < 0 || nst_write_all(to, got);
+        out->bytes += (int64_t)got.n;
     }
     nst_arena_free(own);
-    crypto_hash_sha256_final(&state, hash);
-    nst_buf_init(&hex, a, sizeof(hash) * 2 + 1);
-    nst_put_bytes_hex(&hex, hash, sizeof(hash));
-    out->sha256 = nst_buf_str(&hex);
+    out->sha256 = nst_sha256_end(&digest, a);
     return good && n == 0;
 }
 

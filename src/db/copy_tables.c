@@ -231,9 +231,9 @@ static enum nst_err lay_aside(struct target *to, struct nst_db *db)
     struct aside *first = NULL;
     int64_t turn = 0;
     NST_TRY(read_aside(&first, to, db));
-    for (const struct aside *x = first; x != NULL; x = x->next) {
+    for (const struct aside *x = first; x != NULL; x = x->next, turn++) {
         NST_TRY(nst_exec_with(NULL, db, "INSERT INTO nst_copy_aside (turn, sql) VALUES ($1, $2)",
-                              NST_INT(++turn), NST_TEXT(x->back)));
+                              NST_INT(turn), NST_TEXT(x->back)));
         NST_TRY(db->engine->script(db, nst_str_to_z(to->arena, x->off)));
     }
     return NST_OK;

@@ -4,6 +4,7 @@
 #include "ocl/task/task.h"
 #include "ocl/version/version.h"
 
+#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

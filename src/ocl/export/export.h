@@ -4,11 +4,10 @@
 #ifndef OCL_EXPORT_H
 #define OCL_EXPORT_H
 
+#include "nestor/base/digest.h"
 #include "nestor/base/zip.h"
 #include "ocl/app.h"
 #include "tasks/tasks.h"
-
-#include <sodium.h>
 
 /* ---- What is kept of an export (state.c): a row of repo_export ---- */
 
@@ -127,7 +126,7 @@ struct ocl_packer {
     struct nst_arena *arena; /* its own */
     struct nst_zip zip;
     struct nst_buf chunk;
-    crypto_hash_sha256_state hash;
+    struct nst_sha256 hash;
     int64_t size; /* bytes of the ZIP so far */
     bool (*write)(void *arg, struct nst_str bytes);
     void *arg;

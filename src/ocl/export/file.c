@@ -24,7 +24,7 @@ void ocl_packer_init(struct ocl_packer *p, const char *entry, int64_t time,
                               .arg = arg };
     nst_buf_init(&p->chunk, p->arena, CHUNK_BYTES);
     nst_buf_reserve(&p->chunk, CHUNK_BYTES);
-    crypto_hash_sha256_init(&p->hash);
+    nst_sha256_init(&p->hash);
 }
 
 void ocl_packer_release(struct ocl_packer *p)
@@ -40,7 +40,7 @@ static bool pack_chunk(struct ocl_packer *p, bool is_last)
     nst_buf_init(&out, p->arena, PACKED_MAX);
     bool good = nst_zip_put(&p->zip, &out, nst_buf_str(&p->chunk), is_last) && !out.is_full;
     struct nst_str bytes = nst_buf_str(&out);
-    crypto_hash_sha256_update(&p->hash, (const unsigned char *)bytes.p, bytes.n);
+    nst_sha256_add(&p->hash, bytes);
     p->size += (int64_t)bytes.n;
     p->chunk.n = 0;
     good = good && p->write(p->arg, bytes);
@@ -64,12 +64,7 @@ bool ocl_packer_put(struct ocl_packer *p, struct nst_str piece, bool is_last)
 
 struct nst_str ocl_packer_digest(struct ocl_packer *p, struct nst_arena *a)
 {
-    unsigned char hash[crypto_hash_sha256_BYTES];
-    struct nst_buf b;
-    crypto_hash_sha256_final(&p->hash, hash);
-    nst_buf_init(&b, a, sizeof(hash) * 2 + 1);
-    nst_put_bytes_hex(&b, hash, sizeof(hash));
-    return nst_buf_str(&b);
+    return nst_sha256_end(&p->hash, a);
 }
 
 enum nst_err ocl_export_fail(struct nst_task *t, const char *too_large)

@@ -1,11 +1,11 @@
 /* Files of copies: exports that come, exports that are whole, tokens. */
 #include "subscription.h"
 
+#include "nestor/base/digest.h"
 #include "nestor/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,22 +69,17 @@ struct nst_str ocl_copy_token(struct nst_arena *a, int64_t id)
 
 struct nst_str ocl_copy_digest(struct nst_arena *a, const char *path, const struct nst_task *t)
 {
-    crypto_hash_sha256_state state;
-    unsigned char hash[crypto_hash_sha256_BYTES];
-    struct nst_buf b;
+    struct nst_sha256 digest;
     char *bytes = nst_alloc_text(a, STEP);
     ssize_t n = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return (struct nst_str){ 0 };
-    crypto_hash_sha256_init(&state);
+    nst_sha256_init(&digest);
     while (!nst_task_is_cut(t) && ((n = read(fd, bytes, STEP)) > 0 || (n < 0 && errno == EINTR)))
-        crypto_hash_sha256_update(&state, (const unsigned char *)bytes, n > 0 ? (size_t)n : 0);
+        nst_sha256_add(&digest, (struct nst_str){ bytes, n > 0 ? (size_t)n : 0 });
     close(fd);
-    crypto_hash_sha256_final(&state, hash);
-    nst_buf_init(&b, a, sizeof(hash) * 2 + 1);
-    nst_put_bytes_hex(&b, hash, sizeof(hash));
-    return n == 0 ? nst_buf_str(&b) : (struct nst_str){ 0 };
+    return n == 0 ? nst_sha256_end(&digest, a) : (struct nst_str){ 0 };
 }
 
 /* ---- What is left over ---- */
