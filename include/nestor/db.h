@@ -364,6 +364,18 @@ void nst_store_count(struct nst_store_counts *out, const struct nst_store *store
  * the server says, and no log (-1). In a read; on PostgreSQL it asks the server. */
 NST_CHECKED enum nst_err nst_db_size(int64_t *bytes, int64_t *log_bytes, struct nst_db *db);
 
+/* ---- Upkeep (upkeep.c) ---- */
+
+enum nst_upkeep {
+    NST_COMPACT, /* room of rows that are gone: back to the disk (SQLite), or free for others */
+    NST_REINDEX  /* all indexes anew */
+};
+
+/* Do it while others use the store. Who reads never waits; writers wait on SQLite for as long as
+ * it takes, or for their busy_ms. Blocks, on a connection of its own.
+ * Errors: NST_E_BUSY when others write for too long; NST_E_FULL; NST_E_DB, logged. */
+NST_CHECKED enum nst_err nst_store_keep_up(struct nst_store *store, enum nst_upkeep what);
+
 /* ---- Migrations ---- */
 
 /* One step; `sql` holds statements separated by `;` at line ends. A line that

@@ -38,7 +38,7 @@ extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_clien
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
     cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top, cli_man, cli_completion,
     cli_health, cli_maintenance, cli_audit, cli_purge, cli_backup,
-    cli_restore, cli_move;
+    cli_restore, cli_move, cli_compact;
 
 /* The name that was probably meant by word; NULL when none is near. */
 const char *cli_nearest(const char *word, struct cli_names names);
@@ -98,7 +98,8 @@ struct cli_options {
     const char *reason, *since, *older_than, *kind;
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
-        courses, force, repair, once, list, remove, moved, example;
+        courses, force, repair, once, list, remove, moved, example,
+        reindex;
     struct cli_config config;
     char **flags; /* of --set and its like, as they came */
     size_t flag_count;

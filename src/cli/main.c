@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &cli_serve,      &cli_init,        &cli_load,   &cli_dump,
-    &cli_import,     &cli_export_verb, &cli_enroll, &cli_enrollments,
-    &cli_user,       &cli_token,       &cli_client, &cli_config,
-    &cli_migrate,    &cli_openapi,     &cli_doctor, &cli_verify,
-    &cli_subscribe,  &cli_top,         &cli_health, &cli_man,
-    &cli_completion, &cli_maintenance, &cli_audit,  &cli_purge,
-    &cli_backup,     &cli_restore,     &cli_move,   NULL,
+    &cli_serve,       &cli_init,        &cli_load,        &cli_dump,    &cli_import,
+    &cli_export_verb, &cli_enroll,      &cli_enrollments, &cli_user,    &cli_token,
+    &cli_client,      &cli_config,      &cli_migrate,     &cli_openapi, &cli_doctor,
+    &cli_verify,      &cli_subscribe,   &cli_top,         &cli_health,  &cli_man,
+    &cli_completion,  &cli_maintenance, &cli_audit,       &cli_purge,   &cli_backup,
+    &cli_restore,     &cli_move,        &cli_compact,     NULL,
 };
 
 const char cli_about[] =

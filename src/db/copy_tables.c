@@ -399,7 +399,7 @@ static enum nst_err analyse(struct nst_db *db, void *arg)
 {
     (void)arg;
     NST_TRY(nst_db_be_patient(db));
-    return db->store->dialect == NST_POSTGRESQL ? db->engine->script(db, "ANALYZE") : NST_OK;
+    return db->store->dialect == NST_POSTGRESQL ? nst_pg_renew_statistics(db) : NST_OK;
 }
 
 enum nst_err nst_copy_finish(struct nst_store *to, const struct nst_copy_tables *tables)

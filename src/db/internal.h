@@ -282,6 +282,9 @@ enum nst_err nst_db_be_patient(struct nst_db *db);
 /* Run one job in its own transaction, again as needed; job->err is the outcome. */
 void nst_pg_run(struct nst_db *db, struct nst_job *job);
 
+/* Have the server look at all tables anew. Blocks. */
+enum nst_err nst_pg_renew_statistics(struct nst_db *db);
+
 /* A write took so many statements on this connection: have the server look at the
  * tables anew when it is time. Blocks then. */
 void nst_pg_note_write(struct nst_db *db, uint64_t statements);

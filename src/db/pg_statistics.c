@@ -15,6 +15,11 @@ static const char renew[] =
     "tablename), ', ' ORDER BY tablename) FROM pg_tables WHERE schemaname = current_schema()); "
     "END $$";
 
+enum nst_err nst_pg_renew_statistics(struct nst_db *db)
+{
+    return db->engine->script(db, renew);
+}
+
 /* Of those who add at the same time one passes each power of two. */
 static bool passes_a_power_of_two(uint64_t before, uint64_t after)
 {
@@ -30,6 +35,6 @@ void nst_pg_note_write(struct nst_db *db, uint64_t statements)
     if (after < FIRST_STATEMENTS || !passes_a_power_of_two(before, after))
         return;
     db->is_patient = true;
-    if (db->engine->script(db, renew) != NST_OK)
+    if (nst_pg_renew_statistics(db) != NST_OK)
         nst_log(NST_LOG_WARN, "statistics not renewed", NST_LOG_INT("statements", (int64_t)after));
 }
