@@ -11,7 +11,10 @@ struct nst_sha256 {
 
 #define NST_SHA256_HEX 64 /* characters of a digest */
 
+/* Begin one. */
 void nst_sha256_init(struct nst_sha256 *d);
+
+/* What comes next. */
 void nst_sha256_add(struct nst_sha256 *d, struct nst_str bytes);
 
 /* The digest in hex, in a. d is to be begun anew then. */
