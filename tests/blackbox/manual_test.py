@@ -124,8 +124,10 @@ def bash_completes(program):
     settings = json.loads(program.say("config", "--json"))
     assert complete_bash(program, ["nestor", "se"]) == ["serve"]
     assert set(complete_bash(program, ["nestor", ""])) >= {*program.verbs(), "help"}
-    assert complete_bash(program, ["nestor", "user", ""]) == ["add", "link", "list", "password",
-                                                             "remove"]
+    assert complete_bash(program, ["nestor", "user", ""]) == [
+        "add", "disable", "enable", "grant", "link", "list", "password", "remove", "revoke",
+        "sessions", "sign-out"]
+    assert complete_bash(program, ["nestor", "maintenance", "o"]) == ["off", "on"]
     assert complete_bash(program, ["nestor", "enroll", "c"]) == ["course"]
     assert complete_bash(program, ["nestor", "help", "doc"]) == ["doctor"]
     assert complete_bash(program, ["nestor", "import", "lin"]) == ["lines.jsonl"]
