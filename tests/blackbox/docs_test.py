@@ -256,14 +256,40 @@ def pages():
                     "tests/README.md"]
 
 
+def headings(path):
+    """What a link into the page may name behind its `#`, as GitHub makes it."""
+    found = re.findall(r"^#+ (.*)$", FENCE.sub("", read(path)), re.M)
+    return {re.sub(r"[^\w -]", "", text.replace("`", "")).lower().replace(" ", "-")
+            for text in found}
+
+
 def links(_):
     problems = []
     for page in pages():
-        for target, _ in LINK.findall(FENCE.sub("", read(page))):
-            if target == "" or ":" in target or page.startswith("docs/contracts/"):
+        for target, place in LINK.findall(FENCE.sub("", read(page))):
+            if ":" in target or page.startswith("docs/contracts/"):
                 continue
-            if not os.path.exists(os.path.join(ROOT, os.path.dirname(page), target)):
+            path = os.path.normpath(os.path.join(os.path.dirname(page), target)) if target else page
+            if not os.path.exists(os.path.join(ROOT, path)):
                 problems.append(f"{page}: the link {target} leads nowhere")
+            elif place and path.endswith(".md") and place[1:] not in headings(path):
+                problems.append(f"{page}: {target} has no heading {place}")
+    return problems
+
+
+# rows: G43
+def topics(_):
+    """Each topic of the guide's sidebar has its row in the handbook, and its page commands."""
+    owed = re.findall(r"^\| (G1[56]\d) ", read("docs/contracts/ocl-guide.md").split("## 12.")[1]
+                      .split("## 13.")[0], re.M)
+    rows = dict(re.findall(r"^\| (G\d+) \| [^|]* \|([^|]*)\|", read("docs/handbook.md"), re.M))
+    # What verify.md and proxies.md show is run by verify_test and front_test.
+    tested = " ".join(name for name, _ in CASES) + " docs/verify.md docs/proxies.md"
+    problems = [f"docs/handbook.md has no row {row}" for row in owed if row not in rows]
+    for row, where in rows.items():
+        page = LINK.search(where)
+        if row != "G164" and (page is None or f"docs/{page[1]}" not in tested):
+            problems.append(f"docs/handbook.md: the page of {row} is not run by a test")
     return problems
 
 
@@ -278,6 +304,7 @@ def places(_):
 CASES = (("the tutorial shows the whole example", pieces),
          ("the page of settings is fresh", settings),
          ("links lead somewhere", links),
+         ("the handbook has each topic", topics),
          ("paths exist", places),
          ("the lines of docs/import.md are taken", import_page),
          ("the commands of README.md work", readme),
