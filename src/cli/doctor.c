@@ -1,8 +1,9 @@
 /* nestor doctor: what is wrong or risky in an installation, beside a running server, too. What
  * it looks at is a table; a finding is a line with what to do about it. */
-#include "cli.h"
+#include "backup.h"
 
 #include "nestor/base/time.h"
+#include "nestor/json.h"
 #include "ocl/content/content.h"
 
 #include <stdarg.h>
@@ -14,8 +15,11 @@
 #define ROOM_MIN    (256 * MIB)  /* free on the disk, at least, or a tenth of it */
 #define LOG_MAX     (1024 * MIB) /* of SQLite's -wal, at most */
 #define FILES_EXTRA 256          /* open files besides connections */
-#define SOON        (INT64_C(14) * 86400 * NST_SECOND)
-#define CLOCK_OFF   60 /* seconds that a file may be newer than now */
+#define DAY         (INT64_C(86400) * NST_SECOND)
+#define SOON        (14 * DAY)
+#define STALE       (8 * DAY) /* a backup: one a week is the least */
+#define BACKUP_MAX  65536     /* bytes that tell of it */
+#define CLOCK_OFF   60        /* seconds that a file may be newer than now */
 #define SERVER_MIN  150000
 
 struct doctor {
@@ -143,15 +147,32 @@ static void check_disk(struct doctor *d)
               (long long)(room / MIB));
 }
 
+/* A note: the limit is this shell's, the service may have another one. */
 static void check_files(struct doctor *d)
 {
     struct rlimit limit;
     int64_t wanted = cli_number(&d->o->config, "http.connections") + FILES_EXTRA;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < (rlim_t)wanted)
-        found(d,
-              "%lld files may be open, %lld are wanted; raise LimitNOFILE of the service, or make "
-              "http.connections smaller",
-              (long long)limit.rlim_max, (long long)wanted);
+        printf(
+            "note: a server that is started here may open %lld files, and http.connections wants "
+            "%lld; raise LimitNOFILE of the service, or make the setting smaller\n",
+            (long long)limit.rlim_max, (long long)wanted);
+}
+
+/* Who has never made one with this program has them made by something else. */
+static void check_backup(struct doctor *d)
+{
+    struct nst_arena *a = d->o->arena;
+    const char *path = nst_strf(a, "%s/" CLI_BACKUP_LAST, d->o->data).p;
+    struct nst_str text = cli_read_file(a, path, BACKUP_MAX);
+    struct nst_json *last;
+    int64_t made;
+    if (text.p == NULL || nst_json_read(&last, NULL, a, text, NULL) != NST_OK)
+        return;
+    const struct nst_json *time = nst_json_get(last, NST_STR("time"));
+    if (nst_json_is_text(time) && nst_time_parse(&made, time->text) && nst_now() - made > STALE)
+        found(d, "the last `nestor backup` is %lld days old; look at what should make them",
+              (long long)((nst_now() - made) / DAY));
 }
 
 static void check_log(struct doctor *d)
@@ -243,8 +264,8 @@ static void check_grants(struct doctor *d)
 static nst_work *const of_store[] = { check_pages, check_superusers, print_unreachable,
                                       check_tokens, check_server };
 static void (*const of_machine[])(struct doctor *) = {
-    check_disk,     check_files,   check_log,     check_clock, check_modes,  check_jwt_secret,
-    check_listener, check_proxies, check_origins, check_fetch, check_grants,
+    check_disk,       check_files,    check_backup,  check_log,     check_clock, check_modes,
+    check_jwt_secret, check_listener, check_proxies, check_origins, check_fetch, check_grants,
 };
 
 static int doctor(struct cli_options *o, struct cli_site *site)

@@ -211,6 +211,19 @@ def two_at_once(site):
     backup(site, folder)
 
 
+def an_old_one_is_noticed(site):
+    folder, last = site.path("aged"), os.path.join(site.data, "last-backup.json")
+    backup(site, folder)
+    assert "backup" not in site.run("doctor").stdout
+    with open(last, "w", encoding="utf-8") as f:
+        json.dump({"time": "2026-01-01T00:00:00Z", "place": folder}, f)
+    p = site.run("doctor")
+    assert p.returncode == 1 and "days old" in p.stdout, p.stdout
+    with open(last, "w", encoding="utf-8") as f:
+        f.write("{")
+    assert "backup" not in site.run("doctor").stdout
+
+
 def no_room(site):
     """A disk that takes no more: it says so, and nothing is left."""
     folder = site.path("full")
@@ -413,7 +426,9 @@ def run(tally, nestor, engine, cluster, kills):
         for name, case, *args in (("settings_come_along", settings_come_along),
                                   ("old_ones_go", old_ones_go),
                                   ("bad_words_are_refused", bad_words_are_refused),
-                                  ("two_at_once", two_at_once), ("no_room", no_room),
+                                  ("two_at_once", two_at_once),
+                                  ("an_old_one_is_noticed", an_old_one_is_noticed),
+                                  ("no_room", no_room),
                                   ("damage_is_found", damage_is_found),
                                   ("only_an_empty_place", only_an_empty_place),
                                   ("a_move_wants_to_be_alone", a_move_wants_to_be_alone),
