@@ -226,12 +226,6 @@ static struct nst_str name_at(struct nst_arena *a, int64_t time)
     return nst_buf_str(&name);
 }
 
-static bool is_backup(const char *name)
-{
-    return nst_str_starts(nst_str_z(name), NST_STR(CLI_BACKUP_PREFIX)) &&
-           !nst_str_ends(nst_str_z(name), NST_STR(PART));
-}
-
 /* Of a run that was killed nothing is of use; of what is whole, the newest is linked to. */
 static void look_around(struct making *m)
 {
@@ -240,7 +234,7 @@ static void look_around(struct making *m)
     for (size_t i = 0; i < count; i++) {
         const char *path = cli_path(m->o->arena, m->place, nst_str_z(name[i]));
         struct cli_backup found = { .arena = m->o->arena, .folder = nst_str_z(path) };
-        if (!is_backup(name[i])) {
+        if (!cli_backup_is_name(nst_str_z(name[i]))) {
             (void)cli_remove_folder(path);
             continue;
         }
@@ -255,10 +249,10 @@ static int remove_old(const struct making *m)
     const char **name;
     size_t count = cli_backup_names(&name, m->o->arena, m->place.p), whole = 0;
     for (size_t i = 0; i < count; i++)
-        whole += is_backup(name[i]);
+        whole += cli_backup_is_name(nst_str_z(name[i]));
     for (size_t i = 0; i < count && whole > (size_t)m->keep; i++) {
         const char *path = cli_path(m->o->arena, m->place, nst_str_z(name[i]));
-        if (!is_backup(name[i]))
+        if (!cli_backup_is_name(nst_str_z(name[i])))
             continue;
         whole--;
         if (!cli_remove_folder(path))

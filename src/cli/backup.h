@@ -38,8 +38,11 @@ bool cli_is_archive(const char *path);
 #define CLI_BACKUP_PREFIX "nestor-"
 #define CLI_BACKUP_PART   ".part"
 
-/* Entries of a folder whose names begin so, by their names, which is by time; in a. 0 when it
- * cannot be read. */
+/* "nestor-20261129T151500Z": such a name, without the end, is a backup's, and nothing else's. */
+bool cli_backup_is_name(struct nst_str name);
+
+/* Entries of a folder that are called so, with the end or without, by their names, which is by time;
+ * in a. 0 when it cannot be read. */
 size_t cli_backup_names(const char ***out, struct nst_arena *a, const char *folder);
 
 /* The entry of that name; NULL: the backup has none. */

@@ -59,6 +59,23 @@ static int compare_names(const void *x, const void *y)
     return strcmp(*(const char *const *)x, *(const char *const *)y);
 }
 
+bool cli_backup_is_name(struct nst_str name)
+{
+    static const char form[] = CLI_BACKUP_PREFIX "00000000T000000Z";
+    bool is_good = name.n == sizeof(form) - 1;
+    for (size_t i = 0; is_good && i < name.n; i++)
+        is_good = form[i] == '0' ? name.p[i] >= '0' && name.p[i] <= '9' : name.p[i] == form[i];
+    return is_good;
+}
+
+static bool is_of_backup(struct nst_str name)
+{
+    struct nst_str part = NST_STR(CLI_BACKUP_PART);
+    if (nst_str_ends(name, part))
+        name.n -= part.n;
+    return cli_backup_is_name(name);
+}
+
 size_t cli_backup_names(const char ***out, struct nst_arena *a, const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -67,7 +84,7 @@ size_t cli_backup_names(const char ***out, struct nst_arena *a, const char *fold
     nst_buf_init(&names, a, SIZE_MAX / 4);
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         const char *name = nst_strf(a, "%s", entry->d_name).p;
-        if (nst_str_starts(nst_str_z(name), NST_STR(CLI_BACKUP_PREFIX)))
+        if (is_of_backup(nst_str_z(name)))
             nst_put(&names, (struct nst_str){ (const char *)&name, sizeof(name) });
     }
     if (dir != NULL)

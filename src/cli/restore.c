@@ -37,12 +37,6 @@ static int complain(const char *path)
     return cli_fail(&cli_restore, "%s: %s", path, strerror(errno));
 }
 
-/* Does the setting say PostgreSQL? */
-static bool is_remote(const struct cli_options *o)
-{
-    return nst_str_starts(cli_text(&o->config, "database"), NST_STR("postgres"));
-}
-
 /* ---- The place ---- */
 
 static bool is_left_behind(const char *name)
@@ -68,7 +62,7 @@ static int look_at_place(struct restoring *r)
 {
     struct nst_str url = cli_text(&r->o->config, "database");
     int entries = count_entries(r->o->data);
-    r->is_remote = is_remote(r->o);
+    r->is_remote = cli_is_remote(url);
     r->goes_on = access(cli_path(r->o->arena, r->data, NST_STR(CLI_RESTORING)), F_OK) == 0;
     if (url.n > 0 && !r->is_remote)
         return cli_fail(&cli_restore, "the database of a restored installation is " DATABASE

@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #include "copy.h"
+#include "nestor/base/random.h"
 
 #include <time.h>
 
@@ -143,6 +144,7 @@ struct batch {
     struct nst_arena *arena; /* of the rows, emptied behind each batch */
     struct nst_value *value; /* table->width a row */
     size_t rows, bytes;
+    int64_t owner; /* see nst_copy_hold */
     bool is_first, is_last;
 };
 
@@ -216,6 +218,7 @@ static enum nst_err write_batch(struct nst_db *db, void *arg)
 {
     const struct batch *b = arg;
     NST_TRY(nst_db_be_patient(db));
+    NST_TRY(nst_copy_hold(db, b->owner));
     if (b->is_first)
         NST_TRY(
             db->engine->script(db,
@@ -255,10 +258,11 @@ static enum nst_err take_row(struct nst_rows *rows, void *arg)
     return b->rows == BATCH_ROWS || b->bytes >= BATCH_BYTES ? flush(b) : NST_OK;
 }
 
-static enum nst_err copy_rows(struct nst_copy *c, struct nst_db *db, struct nst_copy_table *t)
+static enum nst_err copy_rows(struct nst_copy *c, struct nst_db *db, struct nst_copy_table *t,
+                              int64_t owner)
 {
     struct nst_arena *a = nst_arena_new(ARENA_BYTES);
-    struct batch b = { .copy = c, .table = t, .arena = a, .is_first = true };
+    struct batch b = { .copy = c, .table = t, .arena = a, .owner = owner, .is_first = true };
     b.value = NST_NEW_ARRAY(a, struct nst_value, (size_t)BATCH_ROWS * t->width);
     t->rows = 0;
     t->sum = 0;
@@ -271,18 +275,19 @@ static enum nst_err copy_rows(struct nst_copy *c, struct nst_db *db, struct nst_
 }
 
 /* Of a table that a copy before this one had finished: is it still what the source has? */
-static enum nst_err copy_table(struct nst_copy *c, struct nst_db *db, struct nst_copy_table *t)
+static enum nst_err copy_table(struct nst_copy *c, struct nst_db *db, struct nst_copy_table *t,
+                               int64_t owner)
 {
     struct nst_copy_table now = *t;
     if (!t->is_done)
-        return copy_rows(c, db, t);
+        return copy_rows(c, db, t, owner);
     NST_TRY(nst_copy_sum(&now, db));
     if (now.rows == t->rows && now.sum == t->sum) {
         c->rows += t->rows;
         return NST_OK;
     }
     NST_TRY(nst_copy_forget(c->to, t));
-    return copy_rows(c, db, t);
+    return copy_rows(c, db, t, owner);
 }
 
 /* ---- The copy ---- */
@@ -290,7 +295,7 @@ static enum nst_err copy_table(struct nst_copy *c, struct nst_db *db, struct nst
 static enum nst_err copy_tables(struct nst_copy *c, struct nst_db *db, struct nst_copy_tables *t)
 {
     for (size_t i = 0; i < t->count; i++)
-        NST_TRY(copy_table(c, db, &t->table[i]));
+        NST_TRY(copy_table(c, db, &t->table[i], t->owner));
     c->tables = (int64_t)t->count;
     return NST_OK;
 }
@@ -309,6 +314,7 @@ static enum nst_err work(struct nst_db *db, void *arg)
     NST_TRY(nst_copy_tables_read(&tables, c->arena, db));
     if (c->is_alone && db->store->dialect == NST_POSTGRESQL)
         NST_TRY(lock_tables(c, db, &tables));
+    nst_random(&tables.owner, sizeof(tables.owner));
     NST_TRY(nst_migrate_copy(c->to, steps, count));
     if (nst_copy_begin(c->to, &tables) != NST_OK)
         return fail(c, "the tables are not those that this program makes");

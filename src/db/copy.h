@@ -15,6 +15,7 @@ struct nst_copy_table {
 struct nst_copy_tables {
     struct nst_copy_table *table;
     size_t count;
+    int64_t owner; /* random: of the run that fills the store; see nst_copy_hold */
 };
 
 /* The tables by their names, but those of migrations and of copies. In a. Errors: those of
@@ -38,6 +39,11 @@ NST_CHECKED enum nst_err nst_copy_sum(struct nst_copy_table *t, struct nst_db *d
  * triggers; or, of a copy that was cut, read which of `tables` are done.
  * Errors: NST_E_CONFLICT when it has other tables than these; those of nst_store_run. */
 NST_CHECKED enum nst_err nst_copy_begin(struct nst_store *to, struct nst_copy_tables *tables);
+
+/* In each write to the store that is filled: is it still this run that fills it? Another one may have
+ * begun meanwhile, and taken over. Held until the transaction ends.
+ * Errors: NST_E_CONFLICT, logged, when it is not; those of nst_query. */
+NST_CHECKED enum nst_err nst_copy_hold(struct nst_db *db, int64_t owner);
 
 /* A table that was done is to be copied again. Errors: those of nst_store_run. */
 NST_CHECKED enum nst_err nst_copy_forget(struct nst_store *to, struct nst_copy_table *t);

@@ -282,6 +282,35 @@ static enum nst_err read_done(struct target *to, struct nst_db *db)
     return nst_rows_end(rows);
 }
 
+enum nst_err nst_copy_hold(struct nst_db *db, int64_t owner)
+{
+    struct nst_arena *a = nst_arena_new(SCRATCH_BYTES);
+    struct nst_sql q;
+    int64_t one;
+    bool is_own = false;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT 1 FROM nst_copy_done WHERE name = '' AND sum = ");
+    nst_sql_bind(&q, NST_INT(owner));
+    nst_sql_hold(&q, db, "nst_copy_done");
+    enum nst_err err = nst_sql_int(&one, &is_own, db, &q);
+    nst_arena_free(a);
+    if (err == NST_OK && !is_own) {
+        nst_log(NST_LOG_ERROR, "another copy into the same database has begun meanwhile",
+                NST_LOG_INT("owner", owner));
+        return NST_E_CONFLICT;
+    }
+    return err;
+}
+
+/* From now on this run fills it, and no other that is at work still. */
+static enum nst_err take_over(struct nst_db *db, int64_t owner)
+{
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO nst_copy_done (name, rows, sum) VALUES ('', 0, $1) "
+                         "ON CONFLICT (name) DO UPDATE SET sum = $1",
+                         NST_INT(owner));
+}
+
 /* Both tables are made, or none: those of a copy that was cut say how far it is. */
 static enum nst_err begin(struct nst_db *db, void *arg)
 {
@@ -296,12 +325,15 @@ static enum nst_err begin(struct nst_db *db, void *arg)
     enum nst_err err = nst_sql_refused(&why_not, db, &q);
     NST_TRY(nst_savepoint_rollback(db));
     NST_TRY(err);
-    if (why_not.p == NULL)
+    if (why_not.p == NULL) {
+        NST_TRY(take_over(db, to->tables->owner));
         return read_done(to, db);
+    }
     NST_TRY(db->engine->script(
         db, "CREATE TABLE nst_copy_aside (turn bigint PRIMARY KEY, sql text NOT NULL)"));
     NST_TRY(db->engine->script(db, "CREATE TABLE nst_copy_done (name text PRIMARY KEY, "
                                    "rows bigint NOT NULL, sum bigint NOT NULL)"));
+    NST_TRY(take_over(db, to->tables->owner));
     NST_TRY(lay_aside(to, db));
     return empty_tables(to, db);
 }
@@ -386,6 +418,7 @@ static enum nst_err make_whole(struct nst_db *db, void *arg)
 {
     struct target *to = arg;
     NST_TRY(nst_db_be_patient(db));
+    NST_TRY(nst_copy_hold(db, to->tables->owner));
     NST_TRY(put_back(to, db));
     NST_TRY(check_keys(db));
     NST_TRY(db->engine->script(db, "DROP TABLE nst_copy_done"));

@@ -164,8 +164,11 @@ def settings_come_along(site):
 
 def old_ones_go(site):
     folder = site.path("kept")
+    others = ["letters", "nestor-notes", "nestor-2026", "nestor-20261129T151500Zx", "nestor-x.part"]
+    for name in others:
+        os.makedirs(os.path.join(folder, name))
     made = [backup(site, folder, "--keep", "2") for _ in range(4)]
-    assert sorted(os.listdir(folder)) == [os.path.basename(m) for m in made[-2:]]
+    assert sorted(os.listdir(folder)) == sorted(others + [os.path.basename(m) for m in made[-2:]])
     keys = [os.stat(os.path.join(m, "secret.key")) for m in made[-2:]]
     assert keys[0].st_ino == keys[1].st_ino, "what did not change is copied again"
     assert all(os.stat(m).st_mode & 0o77 == 0 for m in made[-2:])
@@ -400,6 +403,24 @@ def moves(site, before, kills):
         assert rows(target) == there, "the rows differ"
 
 
+def two_into_one_database(site):
+    """Whoever comes later takes over; what is served in the end is whole, whoever wrote it."""
+    there, made = rows(site), backup(site, site.path("twins"))
+    for _ in range(3):
+        with Place(site, site.database) as target:
+            folders = [target.path(f"twin{i}") for i in range(3)]
+            runs = [subprocess.Popen([site.nestor, "restore", "--data", folder, "--database",
+                                      target.database.url, "--quiet", made], env=environment(),
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                    for folder in folders[:2]]
+            ended = [run.communicate() and run.returncode for run in runs]
+            if 0 not in ended:
+                p = target.run("restore", "--data", folders[2], "--database", target.database.url,
+                               made, where=False)
+                assert p.returncode == 0, p.stderr
+            assert rows(target) == there, "the rows differ"
+
+
 def a_move_wants_to_be_alone(site):
     with site.serve():
         p = site.run("move", site.path("new.db"), "--set", "db.busy_ms=100")
@@ -435,6 +456,7 @@ def run(tally, nestor, engine, cluster, kills):
                                   ("kills_harm_nothing", kills_harm_nothing, before, kills)):
             tally.run(f"{engine}: {name}", case, site, *args)
         if engine == "postgresql":
+            tally.run(f"{engine}: two_into_one_database", two_into_one_database, site)
             tally.run(f"{engine}: moves", moves, site, before, kills)
         tally.run(f"{engine}: everything_is_gone_and_back", everything_is_gone_and_back, site,
                   before)
