@@ -14,7 +14,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -72,7 +74,8 @@ static int take_file(struct making *m, const char *from, struct nst_str name)
     if (!S_ISREG(s.st_mode))
         return EXIT_DONE;
     if (!link_file(m, &file, &s, to) && !cli_backup_copy(&file, m->o->arena, to, from))
-        return errno == ENOENT && access(from, F_OK) != 0 ? EXIT_DONE : complain(nst_str_z(to));
+        return access(from, F_OK) != 0 ? EXIT_DONE
+                                       : complain(nst_str_z(access(from, R_OK) != 0 ? from : to));
     cli_backup_add(&m->now, &file);
     return EXIT_DONE;
 }
@@ -82,9 +85,22 @@ static bool is_kept(const char *name)
     return name[0] != '.' && !nst_str_ends(nst_str_z(name), NST_STR(NST_UPLOAD_SUFFIX));
 }
 
-static int take_tasks(struct making *m)
+/* A name that no list can have is none of ours. */
+static int take_task(struct making *m, struct nst_str folder, const char *name)
 {
     struct nst_arena *a = m->o->arena;
+    struct nst_str place = nst_strf(a, "tasks/%s", name);
+    if (cli_backup_has_place(place))
+        return take_file(m, cli_path(a, folder, nst_str_z(name)), place);
+    fprintf(stderr,
+            "nestor backup: a file in %.*s has a name that is no text, and is not in the "
+            "backup\n",
+            NST_FMT(folder));
+    return EXIT_DONE;
+}
+
+static int take_tasks(struct making *m)
+{
     struct nst_str folder = cli_task_folder(m->o);
     DIR *dir = opendir(folder.p);
     const struct dirent *file;
@@ -93,26 +109,44 @@ static int take_tasks(struct making *m)
         return errno == ENOENT ? EXIT_DONE : complain(folder);
     while (status == EXIT_DONE && !cli_is_stopped() && (file = readdir(dir)) != NULL)
         if (is_kept(file->d_name))
-            status = take_file(m, cli_path(a, folder, nst_str_z(file->d_name)),
-                               nst_strf(a, "tasks/%s", file->d_name));
+            status = take_task(m, folder, file->d_name);
     closedir(dir);
     return status;
+}
+
+/* The folder of a path, without links and other spellings. */
+static bool real_folder(char out[PATH_MAX], struct nst_arena *a, struct nst_str path)
+{
+    while (path.n > 0 && path.p[path.n - 1] != '/')
+        path.n--;
+    return realpath(path.n > 0 ? nst_str_to_z(a, path) : ".", out) != NULL;
 }
 
 /* Files that a setting names go along when they lie in the data folder. */
 static int take_named(struct making *m, const char *setting)
 {
     struct nst_arena *a = m->o->arena;
-    struct nst_str path = cli_text(&m->o->config, setting);
-    struct nst_str data = nst_strf(a, "%s/", m->o->data);
+    char folder[PATH_MAX], data[PATH_MAX];
+    struct nst_str path = cli_text(&m->o->config, setting), name = path;
     if (path.n == 0 || nst_str_starts(path, NST_STR("http")))
         return EXIT_DONE;
-    struct nst_str name = nst_str_slice(path, data.n, path.n);
-    if (nst_str_starts(path, data) && nst_str_find(name, '/') == name.n)
+    while (nst_str_find(name, '/') < name.n)
+        (void)nst_str_cut(&name, '/');
+    if (real_folder(folder, a, path) && realpath(m->o->data, data) != NULL &&
+        strcmp(folder, data) == 0 && cli_backup_has_place(name))
         return take_file(m, nst_str_to_z(a, path), name);
     fprintf(stderr, "nestor backup: %.*s (%s) lies elsewhere and is not in the backup\n",
             NST_FMT(path), setting);
     return EXIT_DONE;
+}
+
+/* Without it the users' tokens are lost: a folder that has none is a mistake, or not mounted. */
+static int find_secret(const struct making *m)
+{
+    const char *path = cli_path(m->o->arena, nst_str_z(m->o->data), NST_STR("secret.key"));
+    return access(path, R_OK) == 0 ? EXIT_DONE
+                                   : cli_fail(&cli_backup, "%s: %s. Is %s the data folder?", path,
+                                              strerror(errno), m->o->data);
 }
 
 static int take_files(struct making *m)
@@ -120,7 +154,7 @@ static int take_files(struct making *m)
     static const char *const own[] = { "secret.key", "nestor.conf" };
     static const char *const named[] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
     struct nst_arena *a = m->o->arena;
-    int status = EXIT_DONE;
+    int status = find_secret(m);
     for (size_t i = 0; i < NST_COUNT(own) && status == EXIT_DONE; i++)
         status =
             take_file(m, cli_path(a, nst_str_z(m->o->data), nst_str_z(own[i])), nst_str_z(own[i]));
@@ -197,6 +231,20 @@ static int check_database(struct making *m, const char *path)
     return EXIT_DONE;
 }
 
+/* Half a copy is no installation: its backup would push a good one out. */
+static int refuse_state(struct nst_store *from)
+{
+    enum nst_copy_state state;
+    if (nst_copy_state(&state, from) != NST_OK)
+        return cli_fail(&cli_backup, "the database cannot be read; a log line above says why");
+    if (state == NST_COPY_TAKEN)
+        return EXIT_DONE;
+    return cli_fail(&cli_backup, state == NST_COPY_HALF
+                                     ? "the database is half a copy: run the same `nestor move` or "
+                                       "`nestor restore` again first"
+                                     : "the database is empty");
+}
+
 static int take_database(struct making *m)
 {
     const char *path = cli_path(m->o->arena, m->now.folder, NST_STR(CLI_BACKUP_DATABASE));
@@ -205,7 +253,9 @@ static int take_database(struct making *m)
         return EXIT_FAILED;
     bool is_file = nst_store_dialect(from) == NST_SQLITE;
     m->now.engine = is_file ? NST_STR("sqlite") : NST_STR("postgresql");
-    int status = is_file ? take_pages(m, from, path) : take_rows(m, from, path);
+    int status = refuse_state(from);
+    if (status == EXIT_DONE)
+        status = is_file ? take_pages(m, from, path) : take_rows(m, from, path);
     nst_store_close(from);
     return status == EXIT_DONE ? check_database(m, path) : status;
 }
@@ -226,6 +276,15 @@ static struct nst_str name_at(struct nst_arena *a, int64_t time)
     return nst_buf_str(&name);
 }
 
+/* What name_at made a name of. */
+static bool time_of(int64_t *out, struct nst_arena *a, struct nst_str name)
+{
+    const char *t = name.p + sizeof(CLI_BACKUP_PREFIX) - 1;
+    return cli_backup_is_name(name) &&
+           nst_time_parse(out, nst_strf(a, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", t, t + 4, t + 6, t + 9,
+                                        t + 11, t + 13));
+}
+
 /* Of a run that was killed nothing is of use; of what is whole, the newest is linked to. */
 static void look_around(struct making *m)
 {
@@ -244,15 +303,22 @@ static void look_around(struct making *m)
     }
 }
 
+static bool has_list(const struct making *m, const char *name)
+{
+    const char *folder = cli_path(m->o->arena, m->place, nst_str_z(name));
+    return cli_backup_is_name(nst_str_z(name)) &&
+           access(cli_path(m->o->arena, nst_str_z(folder), NST_STR(CLI_BACKUP_LIST)), F_OK) == 0;
+}
+
 static int remove_old(const struct making *m)
 {
     const char **name;
     size_t count = cli_backup_names(&name, m->o->arena, m->place.p), whole = 0;
     for (size_t i = 0; i < count; i++)
-        whole += cli_backup_is_name(nst_str_z(name[i]));
+        whole += has_list(m, name[i]);
     for (size_t i = 0; i < count && whole > (size_t)m->keep; i++) {
         const char *path = cli_path(m->o->arena, m->place, nst_str_z(name[i]));
-        if (!cli_backup_is_name(nst_str_z(name[i])))
+        if (!has_list(m, name[i]))
             continue;
         whole--;
         if (!cli_remove_folder(path))
@@ -278,13 +344,14 @@ static int begin(struct making *m)
 {
     struct nst_arena *a = m->o->arena;
     struct nst_buf time;
-    int64_t now = nst_now();
+    int64_t now = nst_now(), newest;
     int status = lock_place(m);
     if (status != EXIT_DONE)
         return status;
     look_around(m);
-    for (m->name = name_at(a, now); nst_str_cmp(m->name, m->newest) <= 0; m->name = name_at(a, now))
-        now += NST_SECOND;
+    if (time_of(&newest, a, m->newest) && newest >= now - now % NST_SECOND)
+        now = newest + NST_SECOND;
+    m->name = name_at(a, now);
     nst_buf_init(&time, a, 64);
     nst_put_time(&time, now, NST_TIME_SECOND_Z);
     m->now = (struct cli_backup){ .arena = a,
@@ -320,13 +387,16 @@ static bool sync_file(const char *path)
     return good;
 }
 
+/* One name for all, so that what a run leaves that was killed is removed by the next. */
+static struct nst_str part_of(const struct making *m, const char *end)
+{
+    return nst_strf(m->o->arena, "%.*s/.nestor-backup%s", NST_FMT(m->place), end);
+}
+
 /* tar tells by the end of the name how to compress, so that the part has the same. */
 static int pack(struct making *m)
 {
-    struct nst_arena *a = m->o->arena;
-    const char *base = strrchr(m->archive, '/');
-    struct nst_str part =
-        nst_strf(a, "%.*s/.part-%s", NST_FMT(m->place), base != NULL ? base + 1 : m->archive);
+    struct nst_str part = part_of(m, cli_archive_end(m->archive));
     mode_t mask = umask(077);
     bool good = cli_backup_write_list(&m->now);
     int status =
@@ -416,7 +486,7 @@ static const char *read_words(struct making *m)
     if (o->keep != NULL &&
         (!nst_str_int(&m->keep, nst_str_z(o->keep)) || m->keep < 1 || m->keep > KEEP_MAX))
         return "--keep is a number from 1 to 100000";
-    m->archive = cli_is_archive(o->to) ? o->to : NULL;
+    m->archive = cli_archive_end(o->to) != NULL ? o->to : NULL;
     if (m->archive != NULL && m->keep > 0)
         return "--keep is for a folder of backups, not for a file";
     if (m->archive == NULL)

@@ -30,8 +30,8 @@ struct cli_backup {
 /* "folder/name", with a NUL behind it. */
 const char *cli_path(struct nst_arena *a, struct nst_str folder, struct nst_str name);
 
-/* Is it an archive by its name: .tar, .tar.gz, .tgz, .tar.zst, .tar.xz? */
-bool cli_is_archive(const char *path);
+/* What makes an archive by its name: .tar, .tar.gz, .tgz, .tar.zst, .tar.xz; NULL: it is none. */
+const char *cli_archive_end(const char *path);
 
 /* What a backup in a folder of backups is called: this, and when it was made. Before it is whole
  * its name has the end, too. */
@@ -44,6 +44,9 @@ bool cli_backup_is_name(struct nst_str name);
 /* Entries of a folder that are called so, with the end or without, by their names, which is by time;
  * in a. 0 when it cannot be read. */
 size_t cli_backup_names(const char ***out, struct nst_arena *a, const char *folder);
+
+/* May a file of a backup be called so? One of its own places: "x", "tasks/x". */
+bool cli_backup_has_place(struct nst_str name);
 
 /* The entry of that name; NULL: the backup has none. */
 struct cli_backup_file *cli_backup_find(const struct cli_backup *b, struct nst_str name);

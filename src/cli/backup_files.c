@@ -26,13 +26,13 @@ const char *cli_path(struct nst_arena *a, struct nst_str folder, struct nst_str 
     return nst_strf(a, "%.*s/%.*s", NST_FMT(folder), NST_FMT(name)).p;
 }
 
-bool cli_is_archive(const char *path)
+const char *cli_archive_end(const char *path)
 {
     static const char *const ends[] = { ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz" };
     for (size_t i = 0; i < NST_COUNT(ends); i++)
         if (nst_str_ends(nst_str_z(path), nst_str_z(ends[i])))
-            return true;
-    return false;
+            return ends[i];
+    return NULL;
 }
 
 struct cli_backup_file *cli_backup_find(const struct cli_backup *b, struct nst_str name)
@@ -229,14 +229,14 @@ bool cli_backup_write_list(const struct cli_backup *b)
            nst_sync_folder(b->folder.p);
 }
 
-/* One of the backup's own places, so that no list leads anywhere else. */
-static bool is_place(struct nst_str name)
+bool cli_backup_has_place(struct nst_str name)
 {
     static const char tasks[] = "tasks/";
+    if (nst_str_eq(name, NST_STR(CLI_BACKUP_LIST)))
+        return false;
     if (nst_str_starts(name, nst_str_z(tasks)))
         name = nst_str_slice(name, sizeof(tasks) - 1, name.n);
-    return nst_str_is_segment(name) && nst_str_find(name, '/') == name.n &&
-           !nst_str_eq(name, NST_STR(CLI_BACKUP_LIST));
+    return nst_utf8_valid(name) && nst_str_is_segment(name) && nst_str_find(name, '/') == name.n;
 }
 
 static bool take_file(struct cli_backup *b, const struct nst_json *v)
@@ -246,7 +246,7 @@ static bool take_file(struct cli_backup *b, const struct nst_json *v)
                           *bytes = nst_json_get(v, NST_STR("bytes")),
                           *changed = nst_json_get(v, NST_STR("changed")),
                           *sha256 = nst_json_get(v, NST_STR("sha256"));
-    if (!nst_json_is_text(name) || !is_place(name->text) || !nst_json_is_text(sha256) ||
+    if (!nst_json_is_text(name) || !cli_backup_has_place(name->text) || !nst_json_is_text(sha256) ||
         bytes == NULL || !nst_str_int(&file.bytes, bytes->text) || changed == NULL ||
         !nst_str_int(&file.changed, changed->text))
         return false;

@@ -3,6 +3,7 @@
 #include "stop.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 static int report(const struct nst_copy *c, const struct cli_options *o)
 {
@@ -16,10 +17,36 @@ static int report(const struct nst_copy *c, const struct cli_options *o)
     return EXIT_DONE;
 }
 
+/* A file that has something is not opened for writing: SQLite would change it before it is refused.
+ */
+static const char *fault_of_target(struct cli_options *o)
+{
+    struct nst_store *there;
+    struct nst_str to = nst_str_z(o->rest[0]);
+    enum nst_copy_state state = NST_COPY_EMPTY;
+    struct stat file;
+    if (cli_is_remote(to))
+        return NULL;
+    if (nst_str_starts(to, NST_STR("file:")) || nst_str_find(to, '=') < to.n)
+        return "is no path of a file, and no postgresql:// address";
+    if (stat(o->rest[0], &file) != 0 || file.st_size == 0)
+        return NULL;
+    there =
+        cli_store_open(o, &cli_move, (struct nst_store_options){ .url = to, .is_read_only = true });
+    bool is_read = there != NULL && nst_copy_state(&state, there) == NST_OK;
+    nst_store_close(there);
+    if (!is_read)
+        return "is a file of something else";
+    return state == NST_COPY_TAKEN ? "is there already, and has something" : NULL;
+}
+
 static int move(struct cli_options *o)
 {
     struct nst_copy c = { .is_alone = true };
     int status = EXIT_FAILED;
+    const char *fault = fault_of_target(o);
+    if (fault != NULL)
+        return cli_fail(&cli_move, "%s %s", o->rest[0], fault);
     cli_stop_on_signals();
     c.from = cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
     if (c.from == NULL)

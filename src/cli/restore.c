@@ -15,21 +15,26 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UNPACKED ".restored"
-#define CONF_MAX ((size_t)1 << 20)
-#define DATABASE CLI_BACKUP_DATABASE
-#define INCOMING CLI_BACKUP_DATABASE ".incoming" /* until the rest is there */
-#define SETTINGS "nestor.conf"
+#define MARK_MAX  256
+#define UNPACKED  ".restored"
+#define CONF_MAX  ((size_t)1 << 20)
+#define DATABASE  CLI_BACKUP_DATABASE
+#define INCOMING  CLI_BACKUP_DATABASE ".incoming" /* until the rest is there */
+#define SETTINGS  "nestor.conf"
+#define SET_ASIDE "nestor.conf.incoming" /* so that the next run does not go by them */
 
 struct restoring {
     struct cli_options *o;
     struct cli_backup from;
     struct nst_str data;
     bool goes_on; /* with a place where a run was cut */
+    bool is_new;  /* this run has made the folder */
     bool is_remote;
+    int lock; /* on the folder; -1: not taken yet */
 };
 
 static int complain(const char *path)
@@ -173,23 +178,27 @@ static int bring_settings(const struct restoring *r, const char *to)
     return cli_write_secret(to, nst_buf_str(&out), true) ? EXIT_DONE : complain(to);
 }
 
+/* Where a file goes: names of their own for what counts only once all of it is there. */
+static const char *goal_of(const struct restoring *r, struct nst_str name)
+{
+    if (nst_str_eq(name, NST_STR(DATABASE)))
+        name = NST_STR(INCOMING);
+    else if (nst_str_eq(name, NST_STR(SETTINGS)))
+        name = NST_STR(SET_ASIDE);
+    return cli_path(r->o->arena, r->data, name);
+}
+
 static int bring_files(const struct restoring *r)
 {
     int status = EXIT_DONE;
     for (const struct cli_backup_file *file = r->from.first; file != NULL && status == EXIT_DONE;
          file = file->next) {
-        bool is_database = nst_str_eq(file->name, NST_STR(DATABASE));
         if (cli_is_stopped())
             return cli_fail(&cli_restore, "stopped; the same command begins it anew");
-        if (is_database && r->is_remote)
-            continue;
-        status =
-            bring(r, file,
-                  cli_path(r->o->arena, r->data, is_database ? NST_STR(INCOMING) : file->name));
+        if (!r->is_remote || !nst_str_eq(file->name, NST_STR(DATABASE)))
+            status = bring(r, file, goal_of(r, file->name));
     }
-    return status == EXIT_DONE
-               ? bring_settings(r, cli_path(r->o->arena, r->data, NST_STR(SETTINGS)))
-               : status;
+    return status == EXIT_DONE ? bring_settings(r, goal_of(r, NST_STR(SETTINGS))) : status;
 }
 
 /* ---- The database ---- */
@@ -237,12 +246,43 @@ static int bring_database(const struct restoring *r)
 
 /* ---- The verb ---- */
 
-static int make_place(const struct restoring *r)
+/* Two restores into one folder would take each other's files for their own. */
+static int lock_place(struct restoring *r)
+{
+    if (r->lock >= 0)
+        return EXIT_DONE;
+    r->lock = open(r->o->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->lock < 0)
+        return complain(r->o->data);
+    return flock(r->lock, LOCK_EX | LOCK_NB) == 0
+               ? EXIT_DONE
+               : cli_fail(&cli_restore, "another restore into %s is at work", r->o->data);
+}
+
+/* What is there of a run that was cut must be of the same backup. */
+static int check_mark(const struct restoring *r, const char *mark)
+{
+    struct nst_str time = cli_read_file(r->o->arena, mark, MARK_MAX);
+    if (time.p == NULL || time.n == 0 || r->from.time.p == NULL || nst_str_eq(time, r->from.time))
+        return EXIT_DONE;
+    return cli_fail(&cli_restore,
+                    "%s holds half of another backup, of %.*s: remove what is there first",
+                    r->o->data, NST_FMT(time));
+}
+
+static int make_place(struct restoring *r)
 {
     const char *mark = cli_path(r->o->arena, r->data, NST_STR(CLI_RESTORING)),
                *tasks = cli_path(r->o->arena, r->data, NST_STR("tasks"));
-    if (mkdir(r->o->data, 0700) != 0 && errno != EEXIST)
+    if (mkdir(r->o->data, 0700) == 0)
+        r->is_new = true;
+    else if (errno != EEXIST)
         return complain(r->o->data);
+    int status = lock_place(r);
+    if (status == EXIT_DONE)
+        status = check_mark(r, mark);
+    if (status != EXIT_DONE)
+        return status;
     if (!cli_write_secret(mark, r->from.time.p != NULL ? r->from.time : NST_STR(""), true))
         return complain(mark);
     if (mkdir(tasks, 0700) != 0 && errno != EEXIST)
@@ -250,10 +290,16 @@ static int make_place(const struct restoring *r)
     return nst_sync_folder(r->o->data) ? EXIT_DONE : complain(r->o->data);
 }
 
+/* The settings count from now on; the mark goes last. */
 static int finish(const struct restoring *r)
 {
-    const char *mark = cli_path(r->o->arena, r->data, NST_STR(CLI_RESTORING)),
-               *unpacked = cli_path(r->o->arena, r->data, NST_STR(UNPACKED));
+    struct nst_arena *a = r->o->arena;
+    const char *mark = cli_path(a, r->data, NST_STR(CLI_RESTORING)),
+               *unpacked = cli_path(a, r->data, NST_STR(UNPACKED)),
+               *settings = goal_of(r, NST_STR(SETTINGS));
+    if (access(settings, F_OK) == 0 &&
+        !nst_rename_durably(settings, cli_path(a, r->data, NST_STR(SETTINGS)), r->o->data))
+        return complain(settings);
     if (!cli_remove_folder(unpacked) || unlink(mark) != 0 || !nst_sync_folder(r->o->data))
         return complain(mark);
     if (!r->o->quiet)
@@ -284,12 +330,14 @@ static int give_up(const struct restoring *r, int status)
     (void)cli_remove_folder(cli_path(r->o->arena, r->data, NST_STR(UNPACKED)));
     (void)rmdir(cli_path(r->o->arena, r->data, NST_STR("tasks")));
     (void)unlink(cli_path(r->o->arena, r->data, NST_STR(CLI_RESTORING)));
+    if (r->is_new)
+        (void)rmdir(r->o->data);
     return status;
 }
 
 static int restore(struct restoring *r)
 {
-    bool is_archive = cli_is_archive(r->o->rest[0]);
+    bool is_archive = cli_archive_end(r->o->rest[0]) != NULL;
     int status = look_at_place(r);
     r->from.folder = nst_strf(r->o->arena, "%s", r->o->rest[0]);
     if (status != EXIT_DONE)
@@ -322,9 +370,11 @@ static int restore_run(int argc, char **argv)
     } else if (o.rest_count != 1 || o.rest[0][0] == '\0') {
         status = cli_misuse(&cli_restore, "it wants the backup to restore");
     } else {
-        struct restoring r = { .o = &o, .data = nst_str_z(o.data) };
+        struct restoring r = { .o = &o, .data = nst_str_z(o.data), .lock = -1 };
         cli_stop_on_signals();
         status = restore(&r);
+        if (r.lock >= 0)
+            close(r.lock);
     }
     nst_arena_free(o.arena);
     return status;

@@ -286,11 +286,12 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     return store;
 }
 
-/* What cannot be read is opened, and says why. */
-static bool is_empty(struct nst_store *store)
+static const char *fault_of_content(struct nst_store *store)
 {
     enum nst_copy_state state = NST_COPY_TAKEN;
-    return nst_copy_state(&state, store) == NST_OK && state == NST_COPY_EMPTY;
+    if (nst_copy_state(&state, store) != NST_OK)
+        return "cannot be read; the log line above says why";
+    return state == NST_COPY_EMPTY ? nothing_there : NULL;
 }
 
 static const char *fault_of_restore(struct cli_options *o)
@@ -320,8 +321,9 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
         cli_fail(verb, "the database cannot be opened; the log line above says why");
         return false;
     }
-    if (!may_create && is_empty(site->store)) {
-        cli_fail(verb, "the database %.*s %s", NST_FMT(url), nothing_there);
+    fault = may_create ? NULL : fault_of_content(site->store);
+    if (fault != NULL) {
+        cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
         nst_store_close(site->store);
         return false;
     }

@@ -26,8 +26,8 @@ static enum nst_err fail(struct nst_copy *c, const char *why)
 static const char *const tables_there[] = {
     [NST_SQLITE] = "SELECT count(*), count(*) FILTER (WHERE name = 'nst_migration') "
                    "FROM sqlite_master WHERE type = 'table'",
-    [NST_POSTGRESQL] = "SELECT count(*), count(*) FILTER (WHERE table_name = 'nst_migration') "
-                       "FROM information_schema.tables WHERE table_schema = current_schema()",
+    [NST_POSTGRESQL] = "SELECT count(*), CAST(to_regclass('nst_migration') IS NOT NULL AS int) "
+                       "FROM pg_class WHERE relkind = 'r' AND relnamespace = " NST_COPY_SCHEMA,
 };
 
 static enum nst_err count_tables(int64_t *tables, bool *has_steps, struct nst_db *db)
@@ -50,7 +50,7 @@ static enum nst_err read_state(struct nst_db *db, void *arg)
     if (has_steps)
         NST_TRY(nst_exists_with(&has_mark, db, "SELECT 1 FROM nst_migration WHERE number = $1",
                                 NST_INT(NST_COPY_STEP)));
-    *out = has_mark ? NST_COPY_HALF : tables > 0 ? NST_COPY_TAKEN : NST_COPY_EMPTY;
+    *out = has_mark ? NST_COPY_HALF : tables > 0 || has_steps ? NST_COPY_TAKEN : NST_COPY_EMPTY;
     return NST_OK;
 }
 
@@ -122,6 +122,8 @@ static enum nst_err refuse_company(struct nst_copy *c)
     return has ? fail(c, "a server or a verb is at work on it: stop it first") : NST_OK;
 }
 
+#define PATIENCE_MS "10000" /* with transactions that are open */
+
 /* Whoever writes by other means waits until the copy is over. SQLite's writer has been opened
  * alone. */
 static enum nst_err lock_tables(struct nst_copy *c, struct nst_db *db,
@@ -129,11 +131,14 @@ static enum nst_err lock_tables(struct nst_copy *c, struct nst_db *db,
 {
     struct nst_buf sql;
     nst_buf_init(&sql, c->arena, ARENA_BYTES);
-    nst_put_lit(&sql, "LOCK TABLE nst_migration");
+    nst_put_lit(&sql, "SET LOCAL lock_timeout = " PATIENCE_MS "; LOCK TABLE nst_migration");
     for (size_t i = 0; i < t->count; i++)
         nst_putf(&sql, ", %.*s", NST_FMT(t->table[i].name));
-    nst_put_lit(&sql, " IN SHARE MODE");
-    return db->engine->script(db, nst_str_to_z(c->arena, nst_buf_str(&sql)));
+    nst_put_lit(&sql, " IN SHARE MODE; SET LOCAL lock_timeout = 0");
+    enum nst_err err = db->engine->script(db, nst_str_to_z(c->arena, nst_buf_str(&sql)));
+    return err == NST_E_BUSY
+               ? fail(c, "a transaction that is open holds what is to be moved: end it first")
+               : err;
 }
 
 /* ---- One table ---- */
@@ -309,19 +314,25 @@ static enum nst_err work(struct nst_db *db, void *arg)
     c->rows = 0;
     c->why = (struct nst_str){ 0 };
     NST_TRY(nst_db_be_patient(db));
+    if (db->store->dialect == NST_POSTGRESQL) /* rows that this user may not see are an error */
+        NST_TRY(db->engine->script(db, "SET LOCAL row_security = off"));
     NST_TRY(refuse_foreign(c, db));
     NST_TRY(choose_steps(&steps, &count, c, db));
     NST_TRY(nst_copy_tables_read(&tables, c->arena, db));
-    if (c->is_alone && db->store->dialect == NST_POSTGRESQL)
-        NST_TRY(lock_tables(c, db, &tables));
     nst_random(&tables.owner, sizeof(tables.owner));
     NST_TRY(nst_migrate_copy(c->to, steps, count));
-    if (nst_copy_begin(c->to, &tables) != NST_OK)
-        return fail(c, "the tables are not those that this program makes");
+    enum nst_err err = nst_copy_begin(c->to, &tables);
+    if (err == NST_E_CONFLICT)
+        return fail(c,
+                    "what is to be copied lacks what this program makes: see the log line above");
+    NST_TRY(err);
+    if (c->is_alone && db->store->dialect == NST_POSTGRESQL)
+        NST_TRY(lock_tables(c, db, &tables));
     NST_TRY(copy_tables(c, db, &tables));
-    if (nst_copy_finish(c->to, &tables) == NST_OK)
-        return NST_OK;
-    return fail(c, "what was copied is not what is there: see the log line above");
+    err = nst_copy_finish(c->to, &tables);
+    return err == NST_E_CONFLICT
+               ? fail(c, "what was copied is not what is there: see the log line above")
+               : err;
 }
 
 enum nst_err nst_copy_run(struct nst_copy *c)

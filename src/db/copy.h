@@ -12,6 +12,11 @@ struct nst_copy_table {
     uint64_t sum; /* of a hash of each row, whatever their order */
 };
 
+/* PostgreSQL: the schema (oid) that has our tables, or would get them. */
+#define NST_COPY_SCHEMA \
+    "coalesce((SELECT relnamespace FROM pg_class WHERE oid = to_regclass('nst_migration')), " \
+    "CAST(CAST(current_schema() AS regnamespace) AS oid))"
+
 struct nst_copy_tables {
     struct nst_copy_table *table;
     size_t count;
@@ -36,8 +41,9 @@ void nst_copy_count(struct nst_copy_table *t, const struct nst_value *value);
 NST_CHECKED enum nst_err nst_copy_sum(struct nst_copy_table *t, struct nst_db *db);
 
 /* Have the store, which is migrated and marked, take rows: empty, without indexes, foreign keys and
- * triggers; or, of a copy that was cut, read which of `tables` are done.
- * Errors: NST_E_CONFLICT when it has other tables than these; those of nst_store_run. */
+ * triggers; or, of a copy that was cut, read which of `tables` are done. Of `tables` those stay that
+ * the store has, too: others are somebody else's, and logged.
+ * Errors: NST_E_CONFLICT, logged, when one of its own is not there or has other columns; those of nst_store_run. */
 NST_CHECKED enum nst_err nst_copy_begin(struct nst_store *to, struct nst_copy_tables *tables);
 
 /* In each write to the store that is filled: is it still this run that fills it? Another one may have

@@ -14,12 +14,11 @@
 static const char *const columns_there[] = {
     [NST_SQLITE] = "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c "
                    "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.name",
-    [NST_POSTGRESQL] = "SELECT CAST(c.table_name AS text), CAST(c.column_name AS text) "
-                       "FROM information_schema.columns c JOIN information_schema.tables t "
-                       "ON t.table_schema = c.table_schema AND t.table_name = c.table_name "
-                       "WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' "
-                       "ORDER BY CAST(c.table_name AS text) COLLATE \"C\", "
-                       "CAST(c.column_name AS text) COLLATE \"C\"",
+    [NST_POSTGRESQL] =
+        "SELECT CAST(t.relname AS text), CAST(c.attname AS text) FROM pg_class t "
+        "JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped "
+        "WHERE t.relkind = 'r' AND t.relnamespace = " NST_COPY_SCHEMA
+        " ORDER BY CAST(t.relname AS text) COLLATE \"C\", CAST(c.attname AS text) COLLATE \"C\"",
 };
 
 static bool is_own(struct nst_str name)
@@ -69,6 +68,9 @@ enum nst_err nst_copy_tables_read(struct nst_copy_tables *out, struct nst_arena 
 
 /* ---- Rows ---- */
 
+/* Of a null; no number has it, since those of numbers are even. */
+#define NOTHING UINT64_C(0x9e3779b97f4a7c15)
+
 static uint64_t mixed(uint64_t h)
 {
     h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -81,7 +83,7 @@ void nst_copy_count(struct nst_copy_table *t, const struct nst_value *value)
     uint64_t hash = t->width;
     for (unsigned i = 0; i < t->width; i++) {
         const struct nst_value *v = &value[i];
-        uint64_t own = v->kind == NST_VALUE_NULL   ? 0
+        uint64_t own = v->kind == NST_VALUE_NULL   ? NOTHING
                        : v->kind == NST_VALUE_TEXT ? nst_str_hash(v->text) | 1
                                                    : mixed((uint64_t)v->number) & ~UINT64_C(1);
         hash = mixed(hash ^ own) + i;
@@ -188,16 +190,16 @@ static const char *const laid_aside[] = {
         "format('DROP TRIGGER %I ON %I', t.tgname, c.relname) AS off, "
         "pg_get_triggerdef(t.oid) AS back "
         "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-        "WHERE NOT t.tgisinternal AND c.relnamespace = CAST(current_schema() AS regnamespace) "
+        "WHERE NOT t.tgisinternal AND c.relnamespace = " NST_COPY_SCHEMA " "
         "UNION ALL SELECT 2, k.conname, "
         "format('ALTER TABLE %I DROP CONSTRAINT %I', c.relname, k.conname), "
         "format('ALTER TABLE %I ADD CONSTRAINT %I %s', c.relname, k.conname, "
         "pg_get_constraintdef(k.oid)) "
         "FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
-        "WHERE k.contype = 'f' AND c.relnamespace = CAST(current_schema() AS regnamespace) "
+        "WHERE k.contype = 'f' AND c.relnamespace = " NST_COPY_SCHEMA " "
         "UNION ALL SELECT 3, i.relname, format('DROP INDEX %I', i.relname), pg_get_indexdef(i.oid) "
         "FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
-        "WHERE i.relnamespace = CAST(current_schema() AS regnamespace) "
+        "WHERE i.relnamespace = " NST_COPY_SCHEMA " "
         "AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid)"
         ") aside ORDER BY turn, name",
 };
@@ -248,21 +250,46 @@ static enum nst_err empty_tables(struct target *to, struct nst_db *db)
     return NST_OK;
 }
 
+static const struct nst_copy_table *find_table(const struct nst_copy_tables *t, struct nst_str name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (nst_str_eq(t->table[i].name, name))
+            return &t->table[i];
+    return NULL;
+}
+
+static bool has_table(const struct nst_copy_tables *t, const struct nst_copy_table *own)
+{
+    const struct nst_copy_table *there = find_table(t, own->name);
+    if (there != NULL && nst_str_eq(there->columns, own->columns))
+        return true;
+    nst_log(NST_LOG_ERROR, there == NULL ? "a table is missing" : "a table has other columns",
+            NST_LOG_STR("table", own->name));
+    return false;
+}
+
+/* What is in the schema besides is somebody else's. */
+static void leave_others(struct nst_copy_tables *t, const struct nst_copy_tables *own)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        if (find_table(own, t->table[i].name) != NULL)
+            t->table[kept++] = t->table[i];
+        else
+            nst_log(NST_LOG_WARN, "a table is not this program's, and is not copied",
+                    NST_LOG_STR("table", t->table[i].name));
+    }
+    t->count = kept;
+}
+
 static enum nst_err compare_tables(const struct target *to, struct nst_db *db)
 {
     struct nst_copy_tables own;
     NST_TRY(nst_copy_tables_read(&own, to->arena, db));
-    for (size_t i = 0; i < to->tables->count || i < own.count; i++) {
-        const struct nst_copy_table *t = &to->tables->table[i];
-        bool is_same = i < own.count && i < to->tables->count &&
-                       nst_str_eq(t->name, own.table[i].name) &&
-                       nst_str_eq(t->columns, own.table[i].columns);
-        if (is_same)
-            continue;
-        nst_log(NST_LOG_ERROR, "a table is not the same in both",
-                NST_LOG_STR("table", i < to->tables->count ? t->name : own.table[i].name));
-        return NST_E_CONFLICT;
-    }
+    for (size_t i = 0; i < own.count; i++)
+        if (!has_table(to->tables, &own.table[i]))
+            return NST_E_CONFLICT;
+    leave_others(to->tables, &own);
     return NST_OK;
 }
 
@@ -440,5 +467,8 @@ enum nst_err nst_copy_finish(struct nst_store *to, const struct nst_copy_tables 
     struct nst_copy_tables t = *tables;
     NST_TRY(run_on(to, NST_MODE_READ, compare_rows, &t));
     NST_TRY(run_on(to, NST_MODE_WRITE, make_whole, &t));
-    return nst_store_run(to, NST_MODE_WRITE, analyse, NULL);
+    if (nst_store_run(to, NST_MODE_WRITE, analyse, NULL) != NST_OK)
+        nst_log(NST_LOG_WARN, "statistics not renewed",
+                NST_LOG_STR("remedy", NST_STR("the server makes them after a while")));
+    return NST_OK;
 }

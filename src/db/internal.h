@@ -104,6 +104,7 @@ struct nst_db {
     unsigned names;   /* PostgreSQL: statements named so far */
     bool is_usable;   /* PostgreSQL: the server can serve on this connection */
     bool is_struck;   /* a fault was injected into its present transaction */
+    bool is_probe;    /* it is asked by the clock, not by requests: no fault is injected there */
     unsigned attempt; /* PostgreSQL: how often the present work has run before */
     bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
@@ -254,7 +255,7 @@ void nst_store_read_begins(struct nst_db *db);
 /* A connection object; it connects on first use. */
 struct nst_db *nst_pg_new(struct nst_store *store);
 
-/* What a connection calls itself unless its URL says otherwise: others are told by it. */
+/* What a connection calls itself, whatever its URL says: others are told by it. */
 #define NST_APPLICATION "nestor"
 
 /* Append rows by `COPY ... FROM STDIN` in its text format, inside a transaction. Blocks. */

@@ -459,8 +459,8 @@ static PGconn *connect_handle(const struct nst_store_options *o)
 {
     char seconds[16];
     snprintf(seconds, sizeof(seconds), "%u", o->connect_seconds);
-    const char *const names[] = { "connect_timeout", "fallback_application_name", "dbname", NULL };
-    const char *const values[] = { seconds, NST_APPLICATION, o->url.p, NULL };
+    const char *const names[] = { "connect_timeout", "dbname", "application_name", NULL };
+    const char *const values[] = { seconds, o->url.p, NST_APPLICATION, NULL };
     return PQconnectdbParams(names, values, 1);
 }
 

@@ -258,6 +258,8 @@ static void *probe_loop(void *arg)
     struct nst_db *db = is_pool ? nst_pg_new(store) : NULL;
     struct nst_job *job;
     while ((job = nst_queue_take(&store->probes, 1)) != NULL) {
+        if (db != NULL || nst_reader_open(&db, store) == NST_OK)
+            db->is_probe = true;
         if (is_pool)
             nst_pg_run(db, job);
         else

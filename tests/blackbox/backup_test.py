@@ -12,6 +12,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -302,6 +303,82 @@ def damage_is_found(site):
         is_refused(target.restore(site.path("none")), "none")
 
 
+def a_cut_one_goes_by_its_own_settings(site):
+    """A backup whose settings name a database, cut while files come: the next run does not go there."""
+    with open(os.path.join(site.data, "nestor.conf"), "w", encoding="utf-8") as f:
+        f.write(f"database = {site.path('elsewhere.db')}\n")
+    made = backup(site, site.path("named"), *([] if site.database else
+                                              ["--database", os.path.join(site.data, "nestor.db")]))
+    os.unlink(os.path.join(site.data, "nestor.conf"))
+    with open(os.path.join(made, "backup.json"), encoding="utf-8") as f:
+        listed = json.load(f)
+    with Place(site) as target:
+        # As a kill leaves it when all but the database has come.
+        secret = os.path.join(made, "secret.key")
+        shutil.copy(secret, secret + ".kept")
+        os.truncate(secret, 3)
+        is_refused(target.restore(made), "damaged")
+        shutil.move(secret + ".kept", secret)
+        assert not os.path.exists(os.path.join(target.data, "nestor.conf"))
+        p = target.restore(made)
+        assert p.returncode == 0, p.stderr
+        assert "database" in open(os.path.join(target.data, "nestor.conf"), encoding="utf-8").read()
+        target.verify()
+    other = site.path("other-time")
+    shutil.copytree(made, other)
+    listed["time"] = "2001-01-01T00:00:00Z"
+    with open(os.path.join(other, "backup.json"), "w", encoding="utf-8") as f:
+        json.dump(listed, f)
+    with Place(site) as target:
+        os.makedirs(target.data)
+        target.write("data/.restoring", "2002-02-02T00:00:00Z\n")
+        is_refused(target.restore(other), "half of another backup")
+        holder = subprocess.Popen(["flock", target.data, "sleep", "60"])
+        until("the lock", lambda: subprocess.run(["flock", "-n", target.data, "true"],
+                                                 check=False).returncode == 1)
+        is_refused(target.restore(made), "another restore")
+        subprocess.run(["pkill", "-P", str(holder.pid)], check=False)
+        holder.wait()
+
+
+def what_is_no_installation_is_refused(site):
+    """A folder without its secret; half of a move; names that no list can have."""
+    os.mkdir(site.path("typo"))
+    where = ["--data", site.path("typo")] + (["--database", site.database.url] if site.database
+                                             else [])
+    p = site.run("backup", *where, "--to", site.path("bad"), where=False)
+    is_refused(p, "secret.key")
+    half = site.path("half")
+    shutil.copytree(site.data, half)
+    for name in glob.glob(os.path.join(half, "nestor.db*")):
+        os.unlink(name)
+    db = sqlite3.connect(os.path.join(half, "nestor.db"))
+    db.execute("CREATE TABLE nst_migration (number bigint PRIMARY KEY, name text, applied bigint, "
+               "checksum text)")
+    db.execute("INSERT INTO nst_migration VALUES (1000000000, 'copy', 0, NULL)")
+    db.commit()
+    db.close()
+    is_refused(site.run("backup", "--data", half, "--to", site.path("bad"), where=False),
+               "half a copy")
+    tasks = os.path.join(site.data, "tasks").encode()
+    for name in (b"backup.json", b"a\xff.csv"):
+        with open(os.path.join(tasks, name), "wb") as f:
+            f.write(b"x")
+    made = backup(site, site.path("named-oddly"))
+    with Place(site) as target:
+        assert target.restore("--dry-run", made).returncode == 0
+    os.unlink(os.path.join(tasks, b"backup.json"))
+    os.unlink(os.path.join(tasks, b"a\xff.csv"))
+
+
+def names_ahead_are_passed(site):
+    folder = site.path("ahead")
+    os.makedirs(os.path.join(folder, "nestor-20360101T000000Z"))
+    made = backup(site, folder, "--keep", "1")
+    assert os.path.basename(made) == "nestor-20360101T000001Z", made
+    assert os.path.exists(os.path.join(folder, "nestor-20360101T000000Z")), "it was no backup"
+
+
 def only_an_empty_place(site):
     made = backup(site, site.path("whole"))
     is_refused(site.run("restore", made), "not empty")
@@ -385,7 +462,7 @@ def moves(site, before, kills):
             p = other.run("user", "list", "--data", site.data, "--database", file, where=False)
             assert p.returncode == 1 or "admin" in p.stdout, p.stdout
         p = site.run("move", file)
-        assert p.returncode == 0 or "something already" in p.stderr, p.stderr
+        assert p.returncode == 0 or "something" in p.stderr, p.stderr
     assert rows(site) == there
     with Place(site, site.database) as target:
         shutil.copytree(site.data, target.data)
@@ -398,7 +475,7 @@ def moves(site, before, kills):
                 break
         p = site.run("move", target.database.url, "--data", site.data, "--database", file,
                      where=False)
-        assert p.returncode == 0 or "something already" in p.stderr, p.stderr
+        assert p.returncode == 0 or "something" in p.stderr, p.stderr
         serves(target, before)
         assert rows(target) == there, "the rows differ"
 
@@ -426,9 +503,19 @@ def a_move_wants_to_be_alone(site):
         p = site.run("move", site.path("new.db"), "--set", "db.busy_ms=100")
         is_refused(p, "stop")
     assert site.run("move", site.path("new.db")).returncode == 0
-    is_refused(site.run("move", site.path("new.db")), "something already")
-    site.write("letter.db", "This is no database, and was never one.\n" * 50)
-    is_refused(site.run("move", site.path("letter.db")), "cannot be opened")
+    is_refused(site.run("move", site.path("new.db")), "has something")
+    letter = site.write("letter.db", "This is no database, and was never one.\n" * 50)
+    is_refused(site.run("move", letter), "of something else")
+    other = sqlite3.connect(site.path("their.db"))
+    other.execute("CREATE TABLE t (a)")
+    other.close()
+    with open(site.path("their.db"), "rb") as f:
+        theirs = f.read()
+    is_refused(site.run("move", site.path("their.db")), "has something")
+    with open(site.path("their.db"), "rb") as f:
+        assert f.read() == theirs, "it was changed"
+    for to in ("file:x.db?mode=memory", "dbname=x host=/nowhere"):
+        is_refused(site.run("move", to), "no path")
     p = site.run("move", site.path("other.db"), "--database", site.path("nothing.db"),
                  "--data", site.data, where=False)
     is_refused(p, "not there")
@@ -451,6 +538,11 @@ def run(tally, nestor, engine, cluster, kills):
                                   ("an_old_one_is_noticed", an_old_one_is_noticed),
                                   ("no_room", no_room),
                                   ("damage_is_found", damage_is_found),
+                                  ("names_ahead_are_passed", names_ahead_are_passed),
+                                  ("what_is_no_installation_is_refused",
+                                   what_is_no_installation_is_refused),
+                                  ("a_cut_one_goes_by_its_own_settings",
+                                   a_cut_one_goes_by_its_own_settings),
                                   ("only_an_empty_place", only_an_empty_place),
                                   ("a_move_wants_to_be_alone", a_move_wants_to_be_alone),
                                   ("kills_harm_nothing", kills_harm_nothing, before, kills)):
