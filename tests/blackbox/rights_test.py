@@ -1086,4 +1086,4 @@ def run_on(tally, nestor, engine, cluster):
 
 
 if __name__ == "__main__":
-    sys.exit(run_on_engines(__doc__, run_on))
+    sys.exit(run_on_engines(__doc__, run_on, is_long=True))

@@ -74,14 +74,16 @@ class Tally:
         return 1 if self.failed or not self.passed else 0
 
 
-def run_on_engines(description, run):
-    """A test whose run(tally, nestor, engine, cluster) begins and ends a server. Returns the
-    exit status."""
-    options = arguments(description)
+def run_on_engines(description, run, is_long=False):
+    """A test whose run(tally, nestor, engine, cluster) begins and ends a server. One that is long
+    takes the build without sanitizers (--plain PATH) on the second engine, where it asks the same
+    once more. Returns the exit status."""
+    options = arguments(description, plain="")
+    plain = os.path.abspath(options.plain) if options.plain and is_long else options.nestor
     tally = Tally()
     for engine, cluster in engines():
-        tally.run(f"{engine}: the server ends as it should", run, tally, options.nestor, engine,
-                  cluster)
+        tally.run(f"{engine}: the server ends as it should", run, tally,
+                  plain if cluster else options.nestor, engine, cluster)
     return tally.finish()
 
 

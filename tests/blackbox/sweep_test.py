@@ -377,4 +377,4 @@ def run_on(tally, nestor, engine, cluster):
 
 
 if __name__ == "__main__":
-    sys.exit(run_on_engines(__doc__, run_on))
+    sys.exit(run_on_engines(__doc__, run_on, is_long=True))
