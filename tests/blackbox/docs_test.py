@@ -277,6 +277,17 @@ def links(_):
     return problems
 
 
+# rows: G163
+def measured(_):
+    """The handbook tells what each setting that bench/settings tries is worth."""
+    tried = re.findall(r'^    \("([^"]+)", "([^"]*)",', read("bench/settings"), re.M)
+    told = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [\d,]+/s \| default [\d,]+/s \| [\d.]+ ",
+                      read("docs/operations.md"), re.M)
+    return [f"docs/operations.md does not tell what {setting or 'no sync'} is worth for {load}: "
+            "bench/settings --write" for load, setting in tried
+            if (load, setting or "(no setting)") not in told]
+
+
 # rows: G43
 def topics(_):
     """Each topic of the guide's sidebar has its row in the handbook, and its page commands."""
@@ -305,6 +316,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("the page of settings is fresh", settings),
          ("links lead somewhere", links),
          ("the handbook has each topic", topics),
+         ("the settings for speed are measured", measured),
          ("paths exist", places),
          ("the lines of docs/import.md are taken", import_page),
          ("the commands of README.md work", readme),
