@@ -22,17 +22,22 @@ static enum nst_err err_of(int code)
 struct asker {
     nst_copy_cut *is_cut;
     void *arg;
+    int fd; /* of the copy, which is to be on the disk; -1: it need not be */
 };
 
-/* Of one moment: the reader that the copy is taken from sees no later write. */
+/* Of one moment: the reader that the copy is taken from sees no later write. What is to be on the
+ * disk goes there from the start: all at once in the end, it would hold up the syncs of others. */
 static int copy_all(sqlite3 *to, sqlite3 *from, const struct asker *who)
 {
     int code = SQLITE_OK;
     sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
     if (copy == NULL)
         return sqlite3_errcode(to);
-    while (code == SQLITE_OK && !who->is_cut(who->arg))
+    while (code == SQLITE_OK && !who->is_cut(who->arg)) {
         code = sqlite3_backup_step(copy, PAGES);
+        if (who->fd >= 0)
+            (void)sync_file_range(who->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    }
     int end = sqlite3_backup_finish(copy);
     return end != SQLITE_OK ? end : code == SQLITE_DONE ? SQLITE_OK : SQLITE_BUSY;
 }
@@ -52,12 +57,13 @@ static int copy_into(const char *path, struct nst_db *reader, const struct asker
 }
 
 static enum nst_err copy_file(const char *path, struct nst_db *reader, bool is_durable,
-                              const struct asker *who)
+                              struct asker who)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return nst_err_of_write(errno);
-    int code = copy_into(path, reader, who);
+    who.fd = is_durable ? fd : -1;
+    int code = copy_into(path, reader, &who);
     if (code != SQLITE_OK)
         nst_log(NST_LOG_WARN, "the database was not copied", NST_LOG_STR("file", nst_str_z(path)),
                 NST_LOG_STR("reason", nst_str_z(sqlite3_errstr(code))));
@@ -73,12 +79,12 @@ static enum nst_err copy_file(const char *path, struct nst_db *reader, bool is_d
 enum nst_err nst_copy_pages(struct nst_store *from, const char *path, bool is_durable,
                             nst_copy_cut *is_cut, void *arg)
 {
-    const struct asker who = { is_cut, arg };
+    const struct asker who = { is_cut, arg, -1 };
     struct nst_db *reader;
     NST_TRY(nst_reader_open(&reader, from));
     enum nst_err err = nst_reader_enter(reader, NULL);
     if (err == NST_OK)
-        err = copy_file(path, reader, is_durable, &who);
+        err = copy_file(path, reader, is_durable, who);
     nst_reader_close(reader);
     return err;
 }
