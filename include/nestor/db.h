@@ -257,6 +257,10 @@ NST_CHECKED enum nst_err nst_store_open(struct nst_store **out,
 /* Finish what is queued, stop the threads, close. Readers must be closed. */
 void nst_store_close(struct nst_store *store);
 
+/* The engine that a URL names: PostgreSQL for postgresql:// and postgres://, else SQLite, whose is the
+ * path of a file. */
+enum nst_dialect nst_dialect_of(struct nst_str url);
+
 /* The engine behind a store. */
 enum nst_dialect nst_store_dialect(const struct nst_store *store);
 

@@ -163,9 +163,6 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
                    bool may_create);
 void cli_site_close(struct cli_site *site);
 
-/* Is the database a PostgreSQL server's, not a file? */
-bool cli_is_remote(struct nst_str url);
-
 /* Open a store as it is, without bringing it to this program's version.
  *   how  url null: that of the options, which must be there; otherwise one that may be made. Of the
  *        rest is_alone, is_filled and is_read_only count

@@ -25,7 +25,7 @@ static const char *fault_of_target(struct cli_options *o)
     struct nst_str to = nst_str_z(o->rest[0]);
     enum nst_copy_state state = NST_COPY_EMPTY;
     struct stat file;
-    if (cli_is_remote(to))
+    if (nst_dialect_of(to) == NST_POSTGRESQL)
         return NULL;
     if (nst_str_starts(to, NST_STR("file:")) || nst_str_find(to, '=') < to.n)
         return "is no path of a file, and no postgresql:// address";

@@ -67,7 +67,7 @@ static int look_at_place(struct restoring *r)
 {
     struct nst_str url = cli_text(&r->o->config, "database");
     int entries = count_entries(r->o->data);
-    r->is_remote = cli_is_remote(url);
+    r->is_remote = nst_dialect_of(url) == NST_POSTGRESQL;
     r->goes_on = access(cli_path(r->o->arena, r->data, NST_STR(CLI_RESTORING)), F_OK) == 0;
     if (url.n > 0 && !r->is_remote)
         return cli_fail(&cli_restore, "the database of a restored installation is " DATABASE

@@ -221,7 +221,7 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
 static void warn_of_second(struct cli_options *o)
 {
     struct nst_str url = cli_text(&o->config, "database");
-    if (nst_str_starts(url, NST_STR("postgres")))
+    if (nst_dialect_of(url) == NST_POSTGRESQL)
         return;
     struct nst_str path = url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
     int fd = open(nst_str_to_z(o->arena, path), O_RDONLY | O_CLOEXEC);

@@ -198,15 +198,9 @@ static struct nst_str database_of(struct cli_options *o)
     return url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
 }
 
-bool cli_is_remote(struct nst_str url)
-{
-    return nst_str_starts(url, NST_STR("postgresql://")) ||
-           nst_str_starts(url, NST_STR("postgres://"));
-}
-
 static bool is_file(struct nst_str url)
 {
-    return !cli_is_remote(url);
+    return nst_dialect_of(url) == NST_SQLITE;
 }
 
 /* A database of nothing beside a secret is no new installation: its users would all be

@@ -349,9 +349,7 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     set_defaults(&store->options);
     store->url = copy_z(options->url.p, options->url.n);
     store->options.url = nst_str_z(store->url);
-    bool is_remote = nst_str_starts(options->url, NST_STR("postgresql://")) ||
-                     nst_str_starts(options->url, NST_STR("postgres://"));
-    store->dialect = is_remote ? NST_POSTGRESQL : NST_SQLITE;
+    store->dialect = nst_dialect_of(options->url);
     queue_init(&store->writes, store->options.queue, store->options.pool - store->options.readers);
     queue_init(&store->reads, store->options.queue, 0);
     queue_init(&store->computations, store->options.slow, 0);
@@ -428,6 +426,13 @@ void nst_store_close(struct nst_store *store)
     free(store->log_path);
     free(store->url);
     free(store);
+}
+
+enum nst_dialect nst_dialect_of(struct nst_str url)
+{
+    bool is_remote = nst_str_starts(url, NST_STR("postgresql://")) ||
+                     nst_str_starts(url, NST_STR("postgres://"));
+    return is_remote ? NST_POSTGRESQL : NST_SQLITE;
 }
 
 enum nst_dialect nst_store_dialect(const struct nst_store *store)
