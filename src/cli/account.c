@@ -573,11 +573,6 @@ static const struct action user_actions[] = {
     { "password", NEEDS_WORD | NEEDS_PASSWORD_FILE, user_password_run },
 };
 
-struct actions {
-    const struct action *list;
-    size_t count;
-};
-
 /* What the action still wants; NULL when it has all. */
 static const char *wanted(const struct action *action, const struct cli_options *o)
 {
@@ -598,18 +593,9 @@ static const char *wanted(const struct action *action, const struct cli_options 
     return NULL;
 }
 
-static const struct action *find_action(const struct actions *actions, const struct cli_options *o)
+static int run_action(const struct cli_verb *verb, struct cli_options *o)
 {
-    for (size_t i = 0; o->rest_count > 0 && i < actions->count; i++)
-        if (strcmp(actions->list[i].name, o->rest[0]) == 0)
-            return &actions->list[i];
-    return NULL;
-}
-
-static int run_action(const struct cli_verb *verb, const struct actions *actions,
-                      struct cli_options *o)
-{
-    const struct action *action = find_action(actions, o);
+    const struct action *action = cli_action(verb, o);
     struct cli_site site;
     struct task task = { .o = o, .site = &site };
     if (action == NULL)
@@ -624,23 +610,22 @@ static int run_action(const struct cli_verb *verb, const struct actions *actions
     return status;
 }
 
-static int run(const struct cli_verb *verb, const struct actions *actions, int argc, char **argv)
+static int run(const struct cli_verb *verb, int argc, char **argv)
 {
     struct cli_options o;
-    int status = cli_options_parse(&o, verb, argc, argv) ? run_action(verb, actions, &o) : o.status;
+    int status = cli_options_parse(&o, verb, argc, argv) ? run_action(verb, &o) : o.status;
     nst_arena_free(o.arena);
     return status;
 }
 
 static int token_run(int argc, char **argv)
 {
-    return run(&cli_token, &(struct actions){ token_actions, NST_COUNT(token_actions) }, argc,
-               argv);
+    return run(&cli_token, argc, argv);
 }
 
 static int user_run(int argc, char **argv)
 {
-    return run(&cli_user, &(struct actions){ user_actions, NST_COUNT(user_actions) }, argc, argv);
+    return run(&cli_user, argc, argv);
 }
 
 const struct cli_verb cli_token = {

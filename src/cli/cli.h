@@ -40,6 +40,9 @@ extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_clien
     cli_health, cli_maintenance, cli_audit, cli_purge, cli_backup,
     cli_restore, cli_move, cli_compact;
 
+/* The name of row i. */
+const char *cli_name_at(struct cli_names names, size_t i);
+
 /* The name that was probably meant by word; NULL when none is near. */
 const char *cli_nearest(const char *word, struct cli_names names);
 
@@ -135,6 +138,10 @@ int cli_fail(const struct cli_verb *verb, const char *format, ...)
 /* Print the fault and where help is, return EXIT_USAGE. */
 int cli_misuse(const struct cli_verb *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The row of the verb's actions that the first word names, whose first column is the name; NULL:
+ * there is none. */
+const void *cli_action(const struct cli_verb *verb, const struct cli_options *o);
 
 /* The same where the first word is none of the verb's actions, or there is none: with the
  * one that was probably meant. */

@@ -117,14 +117,6 @@ static const struct action {
     { "add", run_add }, { "list", run_list }, { "remove", run_remove }, { "rotate", run_rotate }
 };
 
-static const struct action *action_named(const struct cli_options *o)
-{
-    for (size_t i = 0; i < NST_COUNT(actions) && o->rest_count > 0; i++)
-        if (strcmp(actions[i].name, o->rest[0]) == 0)
-            return &actions[i];
-    return NULL;
-}
-
 static const char *fault_of(const struct cli_options *o, const struct action *action)
 {
     bool is_add = action->run == run_add;
@@ -144,7 +136,7 @@ static int client_run(int argc, char **argv)
     int status = EXIT_FAILED;
     if (!cli_options_parse(&o, &cli_client, argc, argv)) {
         status = o.status;
-    } else if ((action = action_named(&o)) == NULL) {
+    } else if ((action = cli_action(&cli_client, &o)) == NULL) {
         status = cli_misuse_action(&cli_client, &o);
     } else if (fault_of(&o, action) != NULL) {
         status = cli_misuse(&cli_client, "%s", fault_of(&o, action));

@@ -15,11 +15,6 @@ struct shell {
 
 /* ---- Words ---- */
 
-static const char *name_at(struct cli_names names, size_t i)
-{
-    return *(const char *const *)((const char *)names.first + i * names.stride);
-}
-
 /* "a|b" as "a b". */
 static void put_words(const char *choices)
 {
@@ -87,7 +82,7 @@ static void put_actions(void)
             continue;
         printf("    %s) echo \"", cli_verbs[i]->name);
         for (size_t k = 0; k < cli_verbs[i]->actions.count; k++)
-            printf("%s ", name_at(cli_verbs[i]->actions, k));
+            printf("%s ", cli_name_at(cli_verbs[i]->actions, k));
         puts("\" ;;");
     }
     fputs("    man | help) echo \"", stdout);
@@ -361,7 +356,7 @@ static void put_fish_verb(const struct cli_verb *verb)
     puts("'");
     for (size_t k = 0; k < verb->actions.count; k++)
         printf("complete -c nestor -n '__nestor_needs_action %s' -a '%s'\n", verb->name,
-               name_at(verb->actions, k));
+               cli_name_at(verb->actions, k));
     if (takes_files(verb))
         printf("complete -c nestor -n '__nestor_verb_is %s' -F\n", verb->name);
     for (size_t k = 0; k < cli_option_count; k++)

@@ -123,14 +123,6 @@ static const struct action actions[] = {
     { "expire", run_expire, expire_fault },
 };
 
-static const struct action *action_named(const struct cli_options *o)
-{
-    for (size_t i = 0; i < NST_COUNT(actions) && o->rest_count > 0; i++)
-        if (strcmp(actions[i].name, o->rest[0]) == 0)
-            return &actions[i];
-    return NULL;
-}
-
 /* An export from a server needs no database. */
 static int run_action(struct cli_options *o, const struct action *action)
 {
@@ -152,7 +144,7 @@ static int enrollments_run(int argc, char **argv)
     int status;
     if (!cli_options_parse(&o, &cli_enrollments, argc, argv)) {
         status = o.status;
-    } else if ((action = action_named(&o)) == NULL) {
+    } else if ((action = cli_action(&cli_enrollments, &o)) == NULL) {
         status = cli_misuse_action(&cli_enrollments, &o);
     } else if (action->fault_of(&o) != NULL) {
         status = cli_misuse(&cli_enrollments, "%s", action->fault_of(&o));

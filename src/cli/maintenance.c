@@ -115,14 +115,6 @@ static const struct action {
     enum nst_err (*run)(struct cli_site *site, struct task *t);
 } actions[] = { { "on", run_on }, { "off", run_off }, { "status", run_status } };
 
-static const struct action *action_named(const struct cli_options *o)
-{
-    for (size_t i = 0; i < NST_COUNT(actions) && o->rest_count > 0; i++)
-        if (strcmp(actions[i].name, o->rest[0]) == 0)
-            return &actions[i];
-    return NULL;
-}
-
 /* What the action does not take, or how it is too long; NULL when nothing is wrong. */
 static const char *fault_of(const struct cli_options *o, const struct action *action)
 {
@@ -157,7 +149,7 @@ static int maintenance_run(int argc, char **argv)
     int status = EXIT_FAILED;
     if (!cli_options_parse(&o, &cli_maintenance, argc, argv))
         status = o.status;
-    else if ((action = action_named(&o)) == NULL)
+    else if ((action = cli_action(&cli_maintenance, &o)) == NULL)
         status = cli_misuse_action(&cli_maintenance, &o);
     else if (fault_of(&o, action) != NULL)
         status = cli_misuse(&cli_maintenance, "%s", fault_of(&o, action));

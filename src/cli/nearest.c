@@ -1,4 +1,4 @@
-/* Which name was meant: the nearest one by edit distance. */
+/* Which name was meant: the one that is called so, or the nearest one by edit distance. */
 #include "cli.h"
 
 #include <string.h>
@@ -26,13 +26,18 @@ static size_t distance(const char *a, const char *b)
     return row[nb];
 }
 
+const char *cli_name_at(struct cli_names names, size_t i)
+{
+    return *(const char *const *)((const char *)names.first + i * names.stride);
+}
+
 /* A third of the letters may differ: of "foo" one, so that it is not "db.pool". */
 const char *cli_nearest(const char *word, struct cli_names names)
 {
     const char *nearest = NULL;
     size_t best = (strlen(word) + 2) / 3 + 1;
     for (size_t i = 0; i < names.count; i++) {
-        const char *name = *(const char *const *)((const char *)names.first + i * names.stride);
+        const char *name = cli_name_at(names, i);
         size_t d = distance(word, name);
         if (d >= best)
             continue;
@@ -40,6 +45,14 @@ const char *cli_nearest(const char *word, struct cli_names names)
         nearest = name;
     }
     return nearest;
+}
+
+const void *cli_action(const struct cli_verb *verb, const struct cli_options *o)
+{
+    for (size_t i = 0; o->rest_count > 0 && i < verb->actions.count; i++)
+        if (strcmp(cli_name_at(verb->actions, i), o->rest[0]) == 0)
+            return (const char *)verb->actions.first + i * verb->actions.stride;
+    return NULL;
 }
 
 int cli_misuse_action(const struct cli_verb *verb, const struct cli_options *o)
