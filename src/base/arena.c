@@ -1,7 +1,6 @@
 /* Arenas: a chain of blocks, newest first; see arena.h. */
 #include "nestor/base/arena.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,12 +171,19 @@ char *nst_str_to_z(struct nst_arena *a, struct nst_str s)
 
 struct nst_str nst_strf(struct nst_arena *a, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
+    struct nst_str text = nst_vstrf(a, format, args);
+    va_end(args);
+    return text;
+}
+
+struct nst_str nst_vstrf(struct nst_arena *a, const char *format, va_list args)
+{
+    va_list again;
     va_copy(again, args);
     char some[128]; /* most are shorter */
     int n = vsnprintf(some, sizeof(some), format, args);
-    va_end(args);
     if (n < 0)
         abort();
     char *text = nst_alloc_text(a, (size_t)n + 1);

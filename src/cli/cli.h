@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#define CLI_SAMPLES "history.samples" /* in the data folder: the server's figures of two weeks */
+
 /* Exit codes: done, failed, wrong usage. */
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
@@ -222,12 +224,6 @@ struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max);
 /* Append all that `in` holds, which stays open, to out. Returns false when that was not
  * read to its end: out is full, or errno is set. */
 bool cli_read_stream(struct nst_buf *out, FILE *in);
-
-/* Print what OpenMRS would refuse of the sources that have its rules, and of the one with that
- * address (or NULL) though it has not; add to *faults. Walks their content.
- * Errors: those of nst_store_run. */
-NST_CHECKED enum nst_err cli_review_openmrs(int *faults, struct cli_site *site,
-                                            const char *address);
 
 /* A request of the guide face from inside the program, in the transaction of db.
  *   rq    with arena, registry and caller; rq->x is made anew and holds the answer

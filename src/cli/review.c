@@ -1,6 +1,6 @@
 /* nestor doctor, of sources that OpenMRS is to take content from: what it would refuse, a line
  * for each reason, with the first few ids. */
-#include "cli.h"
+#include "doctor.h"
 
 #include "ocl/openmrs/openmrs.h"
 
@@ -18,11 +18,10 @@ struct reason {
 };
 
 struct search {
-    struct cli_site *site;
+    struct cli_doctor *doctor;
     struct nst_arena *arena; /* of the reasons of one source */
     const char *address;     /* of a source that is looked at in any case; or NULL */
     struct reason *first;
-    int *faults;
 };
 
 /* What the contract says before it names a name. */
@@ -55,19 +54,22 @@ static enum nst_err note(struct ocl_review *r, const struct ocl_kind *kind, stru
     return NST_OK;
 }
 
-static void print(const struct ocl_source *source, const struct reason *r)
+static void tell(struct search *s, const struct ocl_source *source, const struct reason *r)
 {
-    printf("warning: OpenMRS refuses %lld %s%s of %.*ssources/%.*s/: %.*s (", (long long)r->count,
-           r->kind->noun, r->count > 1 ? "s" : "", NST_FMT(source->owner_url), NST_FMT(source->id),
-           NST_FMT(r->text));
+    struct nst_buf ids;
+    nst_buf_init(&ids, s->arena, 4096);
     for (int64_t i = 0; i < r->count && i < EXAMPLES; i++)
-        printf("%s%.*s", i > 0 ? ", " : "", NST_FMT(r->example[i]));
-    puts(r->count > EXAMPLES ? ", ...)" : ")");
+        nst_putf(&ids, "%s%.*s", i > 0 ? ", " : "", NST_FMT(r->example[i]));
+    nst_put_z(&ids, r->count > EXAMPLES ? ", ..." : "");
+    struct nst_str text = nst_buf_str(&ids);
+    cli_found(s->doctor, "OpenMRS refuses %lld %s%s of %.*ssources/%.*s/: %.*s (%.*s)",
+              (long long)r->count, r->kind->noun, r->count > 1 ? "s" : "",
+              NST_FMT(source->owner_url), NST_FMT(source->id), NST_FMT(r->text), NST_FMT(text));
 }
 
 static enum nst_err review(struct search *s, struct nst_db *db, int64_t id)
 {
-    struct nst_req rq = { .arena = s->arena, .registry = s->site->registry, .db = db };
+    struct nst_req rq = { .arena = s->arena, .registry = s->doctor->site->registry, .db = db };
     struct ocl_review r = { .found = note, .asks_for_ids = true, .arg = s };
     struct ocl_source *source;
     s->first = NULL;
@@ -75,10 +77,8 @@ static enum nst_err review(struct search *s, struct nst_db *db, int64_t id)
     if (source == NULL)
         return NST_OK;
     NST_TRY(ocl_review_source(&rq, source, &r));
-    for (const struct reason *reason = s->first; reason != NULL; reason = reason->next) {
-        print(source, reason);
-        ++*s->faults;
-    }
+    for (const struct reason *reason = s->first; reason != NULL; reason = reason->next)
+        tell(s, source, reason);
     return NST_OK;
 }
 
@@ -100,21 +100,19 @@ static enum nst_err review_all(struct nst_db *db, void *arg)
         nst_rows_fail(rows, review(s, db, nst_rows_int(rows, 0)));
     }
     NST_TRY(nst_rows_end(rows));
-    if (!is_found) {
-        printf("warning: there is no source %s; addresses are like /orgs/WHO/sources/ICD/\n",
-               s->address);
-        ++*s->faults;
-    }
+    if (!is_found)
+        cli_found(s->doctor, "there is no source %s; addresses are like /orgs/WHO/sources/ICD/",
+                  s->address);
     return NST_OK;
 }
 
-enum nst_err cli_review_openmrs(int *faults, struct cli_site *site, const char *address)
+enum nst_err cli_review_openmrs(struct cli_doctor *d, const char *address)
 {
-    struct search s = { site, nst_arena_new(65536), address, NULL, faults };
+    struct search s = { d, nst_arena_new(65536), address, NULL };
     struct nst_arena *home = nst_arena_new(1024);
     if (address != NULL && !nst_str_ends(nst_str_z(address), NST_STR("/")))
         s.address = nst_str_to_z(home, nst_strf(home, "%s/", address));
-    enum nst_err e = nst_store_run(site->store, NST_MODE_READ, review_all, &s);
+    enum nst_err e = nst_store_run(d->site->store, NST_MODE_READ, review_all, &s);
     nst_arena_free(s.arena);
     nst_arena_free(home);
     return e;

@@ -56,7 +56,7 @@ static struct nst_server_options server_options(const struct cli_options *o,
         .metrics_listen = cli_text(c, "metrics.listen"),
         .metrics = metric_sources,
         .history = cli_is_on(c, "metrics.samples")
-                       ? nst_strf(o->arena, "%s/history.samples", o->data)
+                       ? nst_strf(o->arena, "%s/" CLI_SAMPLES, o->data)
                        : (struct nst_str){ 0 },
         .store = site->store,
         .registry = site->registry,

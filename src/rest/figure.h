@@ -51,6 +51,12 @@ void nst_history_close(struct nst_history *h);
  * shorter. What cannot be written is logged once, until it can be again. Blocks on the disk. */
 void nst_history_add(struct nst_history *h, int64_t at, const double value[NST_FIGURES]);
 
+/* Read one figure of the last `count` of the longer steps, the last being that of `now` (microseconds), the
+ * oldest first; NAN: not known. The file is only read, and may be in use. false, with nothing
+ * read: it is not there, or none of ours. Blocks on the disk. */
+bool nst_history_read(double *value, unsigned count, struct nst_str path, const char *figure,
+                      int64_t now);
+
 /* Which samples: `step` is one of the two, `last` seconds back from now. */
 struct nst_span {
     int64_t step, last;

@@ -13,6 +13,8 @@
 
 #include "nestor/base/str.h"
 
+#include <stdarg.h>
+
 struct nst_arena;
 
 /* A point to return to with nst_arena_rewind. */
@@ -52,6 +54,8 @@ char *nst_str_to_z(struct nst_arena *a, struct nst_str s);
 /* printf into a; owned by a. */
 struct nst_str nst_strf(struct nst_arena *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+struct nst_str nst_vstrf(struct nst_arena *a, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Call fn(arg) when a is reset or freed. */
 void nst_arena_defer(struct nst_arena *a, nst_cleanup *fn, void *arg);
