@@ -304,6 +304,29 @@ def topics(_):
     return problems
 
 
+# rows: G43
+def site(_):
+    """The pages become a site without a link that leads nowhere; it has each of them, and fetches
+    nothing."""
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        p = subprocess.run([os.path.join(ROOT, "tools/make-site"), folder], capture_output=True,
+                           text=True, check=False)
+        problems += [] if p.returncode == 0 else [p.stdout + p.stderr]
+        made = {os.path.relpath(os.path.join(at, name), folder)
+                for at, _, names in os.walk(folder) for name in names}
+        for page in pages():
+            here = page.replace("README.md", "index.md").removesuffix(".md") + ".html"
+            if page.startswith("docs/") and here not in made and page != "docs/README.md":
+                problems.append(f"{page} is not in the site: docs/README.md should list it")
+        for name in made:
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                text = f.read()
+            if name.endswith(".html") and re.search(r"<(script|link|img|iframe)|src=|@import", text):
+                problems.append(f"{name} of the site fetches something")
+    return problems
+
+
 def places(_):
     """Paths of the tree that the pages name; the contracts speak of other trees."""
     return [f"{page}: there is no {place}" for page in pages()
@@ -317,6 +340,7 @@ CASES = (("the tutorial shows the whole example", pieces),
          ("links lead somewhere", links),
          ("the handbook has each topic", topics),
          ("the settings for speed are measured", measured),
+         ("the pages become a site", site),
          ("paths exist", places),
          ("the lines of docs/import.md are taken", import_page),
          ("the commands of README.md work", readme),
