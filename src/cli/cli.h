@@ -39,8 +39,8 @@ extern const char cli_commit[];
 extern const struct cli_verb cli_serve, cli_init, cli_user, cli_token, cli_client, cli_import,
     cli_export_verb, cli_load, cli_dump, cli_enroll, cli_enrollments, cli_migrate, cli_config,
     cli_openapi, cli_doctor, cli_verify, cli_subscribe, cli_top, cli_man, cli_completion,
-    cli_health, cli_maintenance, cli_audit, cli_purge, cli_backup,
-    cli_restore, cli_move, cli_compact;
+    cli_health, cli_maintenance, cli_audit, cli_purge, cli_backup, cli_restore, cli_move,
+    cli_compact, cli_task;
 
 /* The name of row i. */
 const char *cli_name_at(struct cli_names names, size_t i);

@@ -13,7 +13,7 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_client,      &cli_config,      &cli_migrate,     &cli_openapi, &cli_doctor,
     &cli_verify,      &cli_subscribe,   &cli_top,         &cli_health,  &cli_man,
     &cli_completion,  &cli_maintenance, &cli_audit,       &cli_purge,   &cli_backup,
-    &cli_restore,     &cli_move,        &cli_compact,     NULL,
+    &cli_restore,     &cli_move,        &cli_compact,     &cli_task,    NULL,
 };
 
 const char cli_about[] =

@@ -61,7 +61,7 @@ const struct cli_option cli_option_list[] = {
            "for the reasons of refused lines, which go to FILE.refused.jsonl (.csv): --errors "
            "why.jsonl"),
     OPTION("--only", "NAME", only, "one kind of items: --only programs"),
-    SWITCH("--all", all, "of every program"),
+    SWITCH("--all", all, "all: every program; tasks that are over, too"),
     SWITCH("--courses", courses, "rows of courses, not of programs"),
     OPTION("--source", "ADDRESS", source, "one source: --source /orgs/MoH/sources/Dictionary/"),
     OPTION("--format", "csv|jsonl", format, "how rows are written: --format jsonl"),

@@ -153,6 +153,38 @@ def tasks_wait(site, server):
     assert [a["act"] for a in audit(site, "--only", "task.cancel")] == []
 
 
+def tasks_by_verb(site):
+    """`nestor task` beside a server that leaves them waiting, and without one."""
+    with site.serve("--set", "tasks.slots=0") as server:
+        client = server.client()
+        keys = [client.raw("POST", "/v2/importers/bulk-import/", lines() + b"\n" * i,
+                           {"Authorization": f"Token {client.token}"}).json()["id"]
+                for i in range(2)]
+        listed = done(site, "task list").splitlines()
+        assert [line.split("\t")[1:5] for line in listed] == [
+            [key, "bulk_import", "PENDING", "admin"] for key in keys], listed
+        uuid = keys[0][:36]
+        said = done(site, "task cancel", uuid)
+        assert keys[0] in said, said
+        assert client.expect(200, "GET", f"/v2/tasks/{keys[0]}/").json()["state"] == "REVOKED"
+    assert [t["id"] for t in map(json.loads, done(site, "task list", "--json").splitlines())] == \
+        [keys[1]]
+    assert json.loads(done(site, "task list --all --user admin --json").splitlines()[-2])["id"] == \
+        keys[0]
+    assert done(site, "task list --all --user nobody") == ""
+    shown = json.loads(done(site, "task show", uuid, "--json"))
+    assert shown["state"] == "REVOKED" and shown["finished_at"] is not None, shown
+    assert f'id: "{keys[0]}"\n' in done(site, "task show", keys[0])
+    for verb, told in (("task cancel " + uuid, "over already"), ("task show nobody", '"nobody"'),
+                       ("task cancel nobody", '"nobody"')):
+        p = site.run(verb)
+        assert p.returncode == 1 and told in p.stderr, (verb, p)
+    assert site.run("task show").returncode == 2
+    done(site, "task cancel", keys[1])
+    assert [a["object"] for a in audit(site, "--only", "task.cancel")] == [
+        f"/tasks/{key}/" for key in keys]
+
+
 # ---- The audit log ----
 
 def verbs_write(site):
@@ -360,6 +392,7 @@ def run(tally, nestor, engine, cluster):
             tally.run(f"{engine}: wrong words purge nothing", purge_refuses, site)
             tally.run(f"{engine}: nothing happens without its row", nothing_without_a_row, site,
                       server)
+        tally.run(f"{engine}: tasks are looked at and ended by a verb", tasks_by_verb, site)
         tally.run(f"{engine}: it is on after a restart", survives, site)
         site.verify()
 
