@@ -20,8 +20,9 @@ static void tell(struct cli_doctor *d, const char *level, struct nst_str text)
         printf("%s: %.*s\n", level, NST_FMT(text));
         return;
     }
-    nst_putf(&d->findings, "%s{\"check\":\"%s\",\"level\":\"%s\",\"text\":",
-             d->findings.n > 0 ? "," : "", d->check, level);
+    nst_putf(&d->findings,
+             "%s{\"check\":\"%s\",\"level\":\"%s\",\"text\":", d->findings.n > 0 ? "," : "",
+             d->check, level);
     nst_json_put_str(&d->findings, text);
     nst_put_char(&d->findings, '}');
 }
@@ -66,8 +67,8 @@ static enum nst_err print_unreachable(struct nst_db *db, void *arg)
     NST_TRY(nst_query(&rows, db, nst_str_z(unreachable), NULL, 0));
     while (nst_rows_step(rows))
         cli_found(d, "the %.*s \"%.*s\" %.*s cannot be reached by a URL; rename it in the database",
-              NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
-              NST_FMT(nst_rows_text(rows, 2)));
+                  NST_FMT(nst_rows_text(rows, 0)), NST_FMT(nst_rows_text(rows, 1)),
+                  NST_FMT(nst_rows_text(rows, 2)));
     return nst_rows_end(rows);
 }
 
@@ -111,14 +112,16 @@ static enum nst_err check_tokens(struct nst_db *db, void *arg)
         "ORDER BY token.expires_at LIMIT 20",
         NST_INT(now), NST_INT(now + CLI_SOON)));
     while (nst_rows_step(rows))
-        cli_found(arg,
-              "the token \"%.*s\" of %.*s ends in %lld days; `nestor token create` makes another",
-              NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)),
-              (long long)((nst_rows_int(rows, 2) - now) / (CLI_DAY)));
+        cli_found(
+            arg,
+            "the token \"%.*s\" of %.*s ends in %lld days; `nestor token create` makes another",
+            NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)),
+            (long long)((nst_rows_int(rows, 2) - now) / (CLI_DAY)));
     return nst_rows_end(rows);
 }
 
-/* Tokens, links and tasks go by the clock of the server, rows that triggers write by the database's. */
+/* Tokens, links and tasks go by the clock of the server, rows that triggers write by the
+ * database's. */
 static enum nst_err check_clocks(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
@@ -133,8 +136,9 @@ static enum nst_err check_clocks(struct nst_db *db, void *arg)
     int64_t off = there - nst_now();
     NST_TRY(nst_rows_end(rows));
     if (off > CLOCK_OFF || off < -CLOCK_OFF)
-        cli_found(arg, "the clock of the database's machine is %lld seconds %s this one's; set both by "
-                       "a time server",
+        cli_found(arg,
+                  "the clock of the database's machine is %lld seconds %s this one's; set both by "
+                  "a time server",
                   (long long)((off < 0 ? -off : off) / NST_SECOND),
                   off < 0 ? "behind" : "ahead of");
     return NST_OK;
@@ -161,8 +165,9 @@ static void check_listener(struct cli_doctor *d)
 {
     const struct cli_config *c = &d->o->config;
     if (!cli_is_local(cli_text(c, "listen")) && cli_text(c, "http.trusted_proxies").n == 0)
-        cli_found(d, "it listens beyond this machine without TLS; put a proxy in front, and name it in "
-                 "http.trusted_proxies");
+        cli_found(
+            d, "it listens beyond this machine without TLS; put a proxy in front, and name it in "
+               "http.trusted_proxies");
 }
 
 static void check_proxies(struct cli_doctor *d)
@@ -170,8 +175,9 @@ static void check_proxies(struct cli_doctor *d)
     struct nst_str rest = cli_text(&d->o->config, "http.trusted_proxies");
     while (rest.n > 0)
         if (nst_str_ends(nst_str_cut(&rest, ' '), NST_STR("/0")))
-            cli_found(d, "http.trusted_proxies trusts everybody: anybody can make up addresses; name "
-                     "the proxies");
+            cli_found(d,
+                      "http.trusted_proxies trusts everybody: anybody can make up addresses; name "
+                      "the proxies");
 }
 
 static void check_origins(struct cli_doctor *d)
@@ -182,25 +188,27 @@ static void check_origins(struct cli_doctor *d)
         if (nst_str_starts(origin, NST_STR("http://")) &&
             !cli_is_local(
                 nst_strf(d->o->arena, "%.*s:", NST_FMT(nst_str_slice(origin, 7, origin.n)))))
-            cli_found(d,
-                  "http.cors_origins has %.*s, whose scripts may use cookies: who listens in can "
-                  "change these; name it by https",
-                  NST_FMT(origin));
+            cli_found(
+                d,
+                "http.cors_origins has %.*s, whose scripts may use cookies: who listens in can "
+                "change these; name it by https",
+                NST_FMT(origin));
     }
 }
 
 static void check_fetch(struct cli_doctor *d)
 {
     if (nst_str_eq(cli_text(&d->o->config, "tasks.fetch"), NST_STR("any")))
-        cli_found(d, "tasks.fetch is any: whoever may import can reach hosts of the own network; set "
-                 "public");
+        cli_found(d,
+                  "tasks.fetch is any: whoever may import can reach hosts of the own network; set "
+                  "public");
 }
 
 static void check_grants(struct cli_doctor *d)
 {
     if (cli_is_on(&d->o->config, "enroll.username_param_grants")) /* A21 */
         cli_found(d, "enroll.username_param_grants is on: any learner can read and write every "
-                 "program");
+                     "program");
 }
 
 /* ---- All of it ---- */
@@ -209,15 +217,18 @@ static const struct {
     const char *name;
     nst_work *look;
 } of_store[] = {
-    { "pages", check_pages },         { "superusers", check_superusers },
+    { "pages", check_pages },           { "superusers", check_superusers },
     { "addresses", print_unreachable }, { "tokens", check_tokens },
-    { "server", check_server },       { "clocks", check_clocks },
+    { "server", check_server },         { "clocks", check_clocks },
 };
 
 static const struct cli_check of_settings[] = {
-    { "listener", check_listener }, { "certificate", cli_check_certificate },
-    { "proxies", check_proxies },   { "origins", check_origins },
-    { "fetch", check_fetch },       { "grants", check_grants },
+    { "listener", check_listener },
+    { "certificate", cli_check_certificate },
+    { "proxies", check_proxies },
+    { "origins", check_origins },
+    { "fetch", check_fetch },
+    { "grants", check_grants },
     { NULL, NULL },
 };
 

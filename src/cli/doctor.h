@@ -22,7 +22,8 @@ struct cli_check {
     void (*look)(struct cli_doctor *d);
 };
 
-/* Of the machine and the files of the installation (doctor_machine.c), ended by one without a name. */
+/* Of the machine and the files of the installation (doctor_machine.c), ended by one without a name.
+ */
 extern const struct cli_check cli_machine_checks[];
 
 /* Look at the certificate that http.public_url shows; asks that address, up to 10 seconds. */

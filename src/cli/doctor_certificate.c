@@ -1,5 +1,5 @@
-/* nestor doctor, of the certificate that clients are shown at http.public_url: a proxy has it, so it
- * is asked for there. */
+/* nestor doctor, of the certificate that clients are shown at http.public_url: a proxy has it, so
+ * it is asked for there. */
 #include "doctor.h"
 
 #include "nestor/base/time.h"
@@ -45,8 +45,9 @@ static void judge(struct cli_doctor *d, CURL *curl, CURLcode outcome, const char
         cli_noted(d, "http.public_url is %s, which does not answer from here: %s", url,
                   curl_easy_strerror(outcome));
     else if (verified != 0)
-        cli_found(d, "the certificate of %s is signed by nobody whom this machine trusts; others may "
-                     "refuse it, too",
+        cli_found(d,
+                  "the certificate of %s is signed by nobody whom this machine trusts; others may "
+                  "refuse it, too",
                   url);
 }
 

@@ -13,11 +13,11 @@
 #include <sys/statvfs.h>
 
 #define MIB          (INT64_C(1) << 20)
-#define ROOM_MIN     (256 * MIB)  /* free on the disk, at least, or a tenth of it */
-#define MEMORY_MIN   (128 * MIB)  /* available to programs, at least, or a twentieth */
-#define MEMORY_MAX   65536        /* bytes of /proc/meminfo */
-#define LOG_MAX      (1024 * MIB) /* of SQLite's -wal, at most */
-#define FILES_EXTRA  256          /* open files besides connections */
+#define ROOM_MIN     (256 * MIB)   /* free on the disk, at least, or a tenth of it */
+#define MEMORY_MIN   (128 * MIB)   /* available to programs, at least, or a twentieth */
+#define MEMORY_MAX   65536         /* bytes of /proc/meminfo */
+#define LOG_MAX      (1024 * MIB)  /* of SQLite's -wal, at most */
+#define FILES_EXTRA  256           /* open files besides connections */
 #define STALE        (8 * CLI_DAY) /* a backup: one a week is the least */
 #define BACKUP_MAX   65536         /* bytes that tell of it */
 #define CLOCK_OFF    60            /* seconds that a file may be newer than now */
@@ -74,10 +74,11 @@ static void check_growth(struct cli_doctor *d)
         return;
     double each = growth(size);
     if (each > 0 && (double)room / each * (double)CLI_DAY < (double)CLI_SOON)
-        cli_found(d,
-                  "the database grows by %.0f MiB a day, and the disk of %s has %lld MiB left: full "
-                  "in %.0f days; make room",
-                  each / (double)MIB, d->o->data, (long long)(room / MIB), (double)room / each);
+        cli_found(
+            d,
+            "the database grows by %.0f MiB a day, and the disk of %s has %lld MiB left: full "
+            "in %.0f days; make room",
+            each / (double)MIB, d->o->data, (long long)(room / MIB), (double)room / each);
 }
 
 /* "MemAvailable:    123456 kB", in bytes; -1: there is no such line. */
@@ -128,17 +129,18 @@ static void check_backup(struct cli_doctor *d)
     const struct nst_json *time = nst_json_get(last, NST_STR("time"));
     if (nst_json_is_text(time) && nst_time_parse(&made, time->text) && nst_now() - made > STALE)
         cli_found(d, "the last `nestor backup` is %lld days old; look at what should make them",
-              (long long)((nst_now() - made) / CLI_DAY));
+                  (long long)((nst_now() - made) / CLI_DAY));
 }
 
 static void check_sqlite_log(struct cli_doctor *d)
 {
     struct stat st;
     if (look_at(&st, d, "nestor.db-wal") && st.st_size > LOG_MAX)
-        cli_found(d,
-              "nestor.db-wal has %lld MiB; something reads the database without end: look who has "
-              "it open",
-              (long long)(st.st_size / MIB));
+        cli_found(
+            d,
+            "nestor.db-wal has %lld MiB; something reads the database without end: look who has "
+            "it open",
+            (long long)(st.st_size / MIB));
 }
 
 static void check_clock(struct cli_doctor *d)
@@ -155,7 +157,8 @@ static void check_modes(struct cli_doctor *d)
     for (size_t i = 0; i < NST_COUNT(name); i++) {
         mode_t others = i < 2 ? 077 : 022;
         if (look_at(&st, d, name[i]) && (st.st_mode & others) != 0)
-            cli_found(d, "%s can be %s by others; `chmod 600` it", name[i], i < 2 ? "read" : "written");
+            cli_found(d, "%s can be %s by others; `chmod 600` it", name[i],
+                      i < 2 ? "read" : "written");
     }
 }
 
@@ -168,8 +171,8 @@ static void check_jwt_secret(struct cli_doctor *d)
 }
 
 const struct cli_check cli_machine_checks[] = {
-    { "disk", check_disk },     { "growth", check_growth },       { "memory", check_memory },
-    { "files", check_files },   { "backup", check_backup },       { "log", check_sqlite_log },
-    { "clock", check_clock },   { "modes", check_modes },         { "secret", check_jwt_secret },
+    { "disk", check_disk },   { "growth", check_growth }, { "memory", check_memory },
+    { "files", check_files }, { "backup", check_backup }, { "log", check_sqlite_log },
+    { "clock", check_clock }, { "modes", check_modes },   { "secret", check_jwt_secret },
     { NULL, NULL },
 };

@@ -23,12 +23,12 @@ static const struct {
     const char *name;
     enum form form;
 } columns[] = {
-    { "id", TEXT },          { "name", TEXT },         { "state", TEXT },
-    { "username", TEXT },    { "queue", TEXT },        { "created_at", TIME },
-    { "started_at", TIME },  { "finished_at", TIME },  { "done", NUMBER },
-    { "total", NUMBER },     { "message", TEXT },      { "host", TEXT },
-    { "request", TEXT },     { "kwargs", JSON },       { "summary", JSON },
-    { "report", TEXT },      { "error_message", TEXT },
+    { "id", TEXT },         { "name", TEXT },          { "state", TEXT },
+    { "username", TEXT },   { "queue", TEXT },         { "created_at", TIME },
+    { "started_at", TIME }, { "finished_at", TIME },   { "done", NUMBER },
+    { "total", NUMBER },    { "message", TEXT },       { "host", TEXT },
+    { "request", TEXT },    { "kwargs", JSON },        { "summary", JSON },
+    { "report", TEXT },     { "error_message", TEXT },
 };
 
 enum column { KEY, NAME, STATE, USERNAME, QUEUE, CREATED, STARTED, FINISHED, DONE, TOTAL, MESSAGE };
@@ -66,7 +66,8 @@ static void print_whole(struct nst_arena *a, struct nst_rows *rows, bool is_json
     for (unsigned i = 0; i < NST_COUNT(columns); i++) {
         if (!is_json && nst_rows_is_null(rows, i))
             continue;
-        nst_putf(&b, is_json ? "%s\"%s\":" : "%s%s: ", is_json && i > 0 ? "," : "", columns[i].name);
+        nst_putf(&b, is_json ? "%s\"%s\":" : "%s%s: ", is_json && i > 0 ? "," : "",
+                 columns[i].name);
         put_column(&b, rows, i);
         nst_put_z(&b, is_json ? "" : "\n");
     }
@@ -220,17 +221,18 @@ const struct cli_verb cli_task = {
     .usage =
         "task list [--all] [--user NAME] [--json] | show TASK [--json] | cancel TASK [--data DIR]",
     .summary = "look at long work, and end it",
-    .help = "list    the tasks that wait or run, the oldest first, a line each: when it was asked\n"
-            "        for, its id, kind, state, who asked, how far it is; --all has those that are\n"
-            "        over, too\n"
-            "show    all that is known of one\n"
-            "cancel  end one that waits or runs: the step that it is in is not kept\n\n"
-            "TASK is an id or the uuid that it begins with. A running server need not be stopped.\n\n"
-            "Examples:\n"
-            "  nestor task list\n"
-            "  nestor task list --all --user ada --json\n"
-            "  nestor task show 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10-ada~default\n"
-            "  nestor task cancel 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10\n",
+    .help =
+        "list    the tasks that wait or run, the oldest first, a line each: when it was asked\n"
+        "        for, its id, kind, state, who asked, how far it is; --all has those that are\n"
+        "        over, too\n"
+        "show    all that is known of one\n"
+        "cancel  end one that waits or runs: the step that it is in is not kept\n\n"
+        "TASK is an id or the uuid that it begins with. A running server need not be stopped.\n\n"
+        "Examples:\n"
+        "  nestor task list\n"
+        "  nestor task list --all --user ada --json\n"
+        "  nestor task show 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10-ada~default\n"
+        "  nestor task cancel 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10\n",
     .words = 2,
     .run = task_run,
 };
