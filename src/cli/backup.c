@@ -415,19 +415,34 @@ static int pack(struct making *m)
     return status;
 }
 
+/* Whoever makes a backup, the next one may be another's to note: it belongs to whom the folder does. */
+static bool replace_last(const struct making *m, struct nst_str text)
+{
+    struct stat folder;
+    struct nst_str data = nst_str_z(m->o->data);
+    const char *to = cli_path(m->o->arena, data, NST_STR(CLI_BACKUP_LAST));
+    const char *part = cli_path(m->o->arena, data, NST_STR(CLI_BACKUP_LAST ".part"));
+    bool good = cli_write_secret(part, text, true) && stat(m->o->data, &folder) == 0 &&
+                (geteuid() != 0 || chown(part, folder.st_uid, folder.st_gid) == 0) &&
+                rename(part, to) == 0;
+    int error = errno;
+    if (!good)
+        (void)unlink(part);
+    errno = error;
+    return good;
+}
+
 /* For `nestor doctor`; a data folder that cannot be written has its backup all the same. */
 static void note_last(const struct making *m)
 {
     struct nst_buf text;
-    struct nst_str data = nst_str_z(m->o->data);
     nst_buf_init(&text, m->o->arena, 8192);
     nst_put_lit(&text, "{\"time\":");
     nst_json_put_str(&text, m->now.time);
     nst_put_lit(&text, ",\"place\":");
     nst_json_put_str(&text, m->now.folder);
     nst_put_char(&text, '}');
-    if (!cli_write_secret(cli_path(m->o->arena, data, NST_STR(CLI_BACKUP_LAST)), nst_buf_str(&text),
-                          true))
+    if (!replace_last(m, nst_buf_str(&text)))
         fprintf(stderr, "nestor backup: %s/" CLI_BACKUP_LAST " cannot be written: %s\n", m->o->data,
                 strerror(errno));
 }

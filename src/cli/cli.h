@@ -191,6 +191,9 @@ struct nst_str cli_task_folder(const struct cli_options *o);
 int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_options *o,
                     const struct cli_verb *verb);
 
+/* The database that the settings name: a URL, or the path of a file; owned by o->arena. */
+struct nst_str cli_database(struct cli_options *o);
+
 /* Run work in one transaction and wait. */
 enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);
 

@@ -44,6 +44,13 @@ void cli_noted(struct cli_doctor *d, const char *format, ...)
     va_end(ap);
 }
 
+struct nst_str cli_doctor_left(const struct cli_doctor *d, int64_t time)
+{
+    long long hours = (long long)(time / (CLI_DAY / 24));
+    return hours >= 48 ? nst_strf(d->o->arena, "%lld days", hours / 24)
+                       : nst_strf(d->o->arena, "%lld hours", hours);
+}
+
 /* ---- What is stored ---- */
 
 /* Earlier programs took `.` and `..` for ids; an address with one means another resource. */
@@ -111,12 +118,12 @@ static enum nst_err check_tokens(struct nst_db *db, void *arg)
         "WHERE token.name IS NOT NULL AND token.expires_at > $1 AND token.expires_at < $2 "
         "ORDER BY token.expires_at LIMIT 20",
         NST_INT(now), NST_INT(now + CLI_SOON)));
-    while (nst_rows_step(rows))
-        cli_found(
-            arg,
-            "the token \"%.*s\" of %.*s ends in %lld days; `nestor token create` makes another",
-            NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)),
-            (long long)((nst_rows_int(rows, 2) - now) / (CLI_DAY)));
+    while (nst_rows_step(rows)) {
+        struct nst_str end = cli_doctor_left(arg, nst_rows_int(rows, 2) - now);
+        cli_found(arg,
+                  "the token \"%.*s\" of %.*s ends in %.*s; `nestor token create` makes another",
+                  NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)), NST_FMT(end));
+    }
     return nst_rows_end(rows);
 }
 
@@ -159,58 +166,6 @@ static enum nst_err check_server(struct nst_db *db, void *arg)
     return NST_OK;
 }
 
-/* ---- Settings at risk ---- */
-
-static void check_listener(struct cli_doctor *d)
-{
-    const struct cli_config *c = &d->o->config;
-    if (!cli_is_local(cli_text(c, "listen")) && cli_text(c, "http.trusted_proxies").n == 0)
-        cli_found(
-            d, "it listens beyond this machine without TLS; put a proxy in front, and name it in "
-               "http.trusted_proxies");
-}
-
-static void check_proxies(struct cli_doctor *d)
-{
-    struct nst_str rest = cli_text(&d->o->config, "http.trusted_proxies");
-    while (rest.n > 0)
-        if (nst_str_ends(nst_str_cut(&rest, ' '), NST_STR("/0")))
-            cli_found(d,
-                      "http.trusted_proxies trusts everybody: anybody can make up addresses; name "
-                      "the proxies");
-}
-
-static void check_origins(struct cli_doctor *d)
-{
-    struct nst_str rest = cli_text(&d->o->config, "http.cors_origins");
-    while (rest.n > 0) {
-        struct nst_str origin = nst_str_cut(&rest, ' ');
-        if (nst_str_starts(origin, NST_STR("http://")) &&
-            !cli_is_local(
-                nst_strf(d->o->arena, "%.*s:", NST_FMT(nst_str_slice(origin, 7, origin.n)))))
-            cli_found(
-                d,
-                "http.cors_origins has %.*s, whose scripts may use cookies: who listens in can "
-                "change these; name it by https",
-                NST_FMT(origin));
-    }
-}
-
-static void check_fetch(struct cli_doctor *d)
-{
-    if (nst_str_eq(cli_text(&d->o->config, "tasks.fetch"), NST_STR("any")))
-        cli_found(d,
-                  "tasks.fetch is any: whoever may import can reach hosts of the own network; set "
-                  "public");
-}
-
-static void check_grants(struct cli_doctor *d)
-{
-    if (cli_is_on(&d->o->config, "enroll.username_param_grants")) /* A21 */
-        cli_found(d, "enroll.username_param_grants is on: any learner can read and write every "
-                     "program");
-}
-
 /* ---- All of it ---- */
 
 static const struct {
@@ -220,16 +175,6 @@ static const struct {
     { "pages", check_pages },           { "superusers", check_superusers },
     { "addresses", print_unreachable }, { "tokens", check_tokens },
     { "server", check_server },         { "clocks", check_clocks },
-};
-
-static const struct cli_check of_settings[] = {
-    { "listener", check_listener },
-    { "certificate", cli_check_certificate },
-    { "proxies", check_proxies },
-    { "origins", check_origins },
-    { "fetch", check_fetch },
-    { "grants", check_grants },
-    { NULL, NULL },
 };
 
 static void look(struct cli_doctor *d, const struct cli_check *check)
@@ -250,14 +195,30 @@ static enum nst_err look_into(struct cli_doctor *d)
     return cli_review_openmrs(d, d->o->source);
 }
 
-static int doctor(struct cli_options *o, struct cli_site *site)
+/* What the settings and the machine show is told although the store cannot be opened. */
+static void look_at_all(struct cli_doctor *d)
 {
-    struct cli_doctor d = { .o = o, .site = site };
+    struct cli_site site;
+    look(d, cli_settings_checks);
+    look(d, cli_machine_checks);
+    look(d, (const struct cli_check[]){ { "certificate", cli_check_certificate }, { NULL, NULL } });
+    d->check = "store";
+    if (!cli_site_open(&site, d->o, &cli_doctor, false)) {
+        cli_found(d,
+                  "the database cannot be looked at; what stands above on standard error says why");
+        return;
+    }
+    d->site = &site;
+    if (look_into(d) != NST_OK)
+        cli_found(d, "the database cannot be read; what stands above on standard error says why");
+    cli_site_close(&site);
+}
+
+static int doctor(struct cli_options *o)
+{
+    struct cli_doctor d = { .o = o };
     nst_buf_init(&d.findings, o->arena, FINDINGS_MAX);
-    if (look_into(&d) != NST_OK)
-        return cli_fail(&cli_doctor, "the database cannot be read; the log line above says why");
-    look(&d, cli_machine_checks);
-    look(&d, of_settings);
+    look_at_all(&d);
     struct nst_str findings = nst_buf_str(&d.findings);
     if (o->json)
         printf("{\"faults\":%u,\"findings\":[%.*s]}\n", d.faults, NST_FMT(findings));
@@ -269,14 +230,7 @@ static int doctor(struct cli_options *o, struct cli_site *site)
 static int doctor_run(int argc, char **argv)
 {
     struct cli_options o;
-    struct cli_site site;
-    int status = EXIT_FAILED;
-    if (!cli_options_parse(&o, &cli_doctor, argc, argv)) {
-        status = o.status;
-    } else if (cli_site_open(&site, &o, &cli_doctor, false)) {
-        status = doctor(&o, &site);
-        cli_site_close(&site);
-    }
+    int status = cli_options_parse(&o, &cli_doctor, argc, argv) ? doctor(&o) : o.status;
     nst_arena_free(o.arena);
     return status;
 }

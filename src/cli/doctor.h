@@ -10,7 +10,7 @@
 /* One visit. Findings are printed as they are met or, with --json, gathered. */
 struct cli_doctor {
     struct cli_options *o;
-    struct cli_site *site;
+    struct cli_site *site;   /* NULL before the store is open */
     const char *check;       /* which one looks: "disk" */
     struct nst_buf findings; /* elements of the JSON array */
     unsigned faults;         /* warnings */
@@ -22,12 +22,15 @@ struct cli_check {
     void (*look)(struct cli_doctor *d);
 };
 
-/* Of the machine and the files of the installation (doctor_machine.c), ended by one without a name.
- */
-extern const struct cli_check cli_machine_checks[];
+/* Of the machine and the files of the installation (doctor_machine.c), and of the settings
+ * (doctor_settings.c), ended by one without a name. */
+extern const struct cli_check cli_machine_checks[], cli_settings_checks[];
 
 /* Look at the certificate that http.public_url shows; asks that address, up to 10 seconds. */
 void cli_check_certificate(struct cli_doctor *d);
+
+/* "13 days", "7 hours" (the last two days); in the arena of the options. */
+struct nst_str cli_doctor_left(const struct cli_doctor *d, int64_t time);
 
 /* Tell a fault, a sentence with what to do about it. */
 __attribute__((format(printf, 2, 3))) void cli_found(struct cli_doctor *d, const char *format, ...);

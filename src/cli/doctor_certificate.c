@@ -37,8 +37,8 @@ static void judge(struct cli_doctor *d, CURL *curl, CURLcode outcome, const char
     if (end_of(curl) >= 0 && left < 0)
         cli_found(d, "the certificate of %s has ended; renew it", url);
     else if (end_of(curl) >= 0 && left < CLI_SOON / NST_SECOND)
-        cli_found(d, "the certificate of %s ends in %lld days; renew it", url,
-                  (long long)(left / (CLI_DAY / NST_SECOND)));
+        cli_found(d, "the certificate of %s ends in %s; renew it", url,
+                  cli_doctor_left(d, left * NST_SECOND).p);
     else if (outcome == CURLE_PEER_FAILED_VERIFICATION)
         cli_found(d, "the certificate of %s is not for that name; clients refuse it", url);
     else if (outcome != CURLE_OK)

@@ -7,10 +7,14 @@
 #include "nestor/json.h"
 #include "rest/figure.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define MIB          (INT64_C(1) << 20)
 #define ROOM_MIN     (256 * MIB)   /* free on the disk, at least, or a tenth of it */
@@ -24,26 +28,48 @@
 #define GROWTH_STEPS (14 * 86400 / NST_HISTORY_COARSE)
 #define GROWTH_MIN   (86400 / NST_HISTORY_COARSE) /* steps that growth is worked out of, at least */
 
-static bool look_at(struct stat *st, const struct cli_doctor *d, const char *name)
+/* The file that the database is; null: PostgreSQL has it. */
+static struct nst_str file_of(const struct cli_doctor *d)
 {
-    return stat(nst_strf(d->o->arena, "%s/%s", d->o->data, name).p, st) == 0;
+    struct nst_str database = cli_database(d->o);
+    return nst_dialect_of(database) == NST_SQLITE ? database : (struct nst_str){ 0 };
 }
 
-static bool measure(struct statvfs *fs, int64_t *room, const struct cli_doctor *d)
+/* The folder that a file is in. */
+static const char *folder_of(const struct cli_doctor *d, struct nst_str file)
 {
-    if (statvfs(d->o->data, fs) != 0)
+    while (file.n > 0 && file.p[file.n - 1] != '/')
+        file.n--;
+    return file.n > 0 ? nst_str_to_z(d->o->arena, file) : ".";
+}
+
+/* ---- Room ---- */
+
+static bool measure(struct statvfs *fs, int64_t *room, const char *folder)
+{
+    if (statvfs(folder, fs) != 0)
         return false;
     *room = (int64_t)fs->f_bavail * (int64_t)fs->f_frsize;
     return true;
 }
 
-static void check_disk(struct cli_doctor *d)
+static void check_room(struct cli_doctor *d, const char *folder)
 {
     struct statvfs fs;
     int64_t room;
-    if (measure(&fs, &room, d) && room < ROOM_MIN && fs.f_bavail < fs.f_blocks / 10)
-        cli_found(d, "the disk of %s has %lld MiB left; make room, or writes are refused",
-                  d->o->data, (long long)(room / MIB));
+    if (measure(&fs, &room, folder) && room < ROOM_MIN && fs.f_bavail < fs.f_blocks / 10)
+        cli_found(d, "the disk of %s has %lld MiB left; make room, or writes are refused", folder,
+                  (long long)(room / MIB));
+}
+
+static void check_disk(struct cli_doctor *d)
+{
+    struct stat here, there;
+    const char *folder = folder_of(d, file_of(d));
+    check_room(d, d->o->data);
+    if (file_of(d).p != NULL && stat(d->o->data, &here) == 0 && stat(folder, &there) == 0 &&
+        here.st_dev != there.st_dev)
+        check_room(d, folder);
 }
 
 /* Bytes a day that the database grew by, from the first sample that is known to the last; 0: it did
@@ -68,8 +94,9 @@ static void check_growth(struct cli_doctor *d)
     struct statvfs fs;
     int64_t room;
     struct nst_str path = nst_strf(d->o->arena, "%s/" CLI_SAMPLES, d->o->data);
+    const char *folder = folder_of(d, file_of(d));
     double *size = NST_NEW_ARRAY(d->o->arena, double, GROWTH_STEPS);
-    if (nst_store_dialect(d->site->store) != NST_SQLITE || !measure(&fs, &room, d) ||
+    if (file_of(d).p == NULL || !measure(&fs, &room, folder) ||
         !nst_history_read(size, GROWTH_STEPS, path, "database", nst_now()))
         return;
     double each = growth(size);
@@ -78,7 +105,7 @@ static void check_growth(struct cli_doctor *d)
             d,
             "the database grows by %.0f MiB a day, and the disk of %s has %lld MiB left: full "
             "in %.0f days; make room",
-            each / (double)MIB, d->o->data, (long long)(room / MIB), (double)room / each);
+            each / (double)MIB, folder, (long long)(room / MIB), (double)room / each);
 }
 
 /* "MemAvailable:    123456 kB", in bytes; -1: there is no such line. */
@@ -116,18 +143,36 @@ static void check_files(struct cli_doctor *d)
                   (long long)limit.rlim_max, (long long)wanted);
 }
 
+/* ---- Backups, the log and the clock ---- */
+
+/* When the last one was made. Returns why that is not known; NULL: it is. */
+static const char *read_last(int64_t *made, struct nst_arena *a, const char *path)
+{
+    struct nst_json *last = NULL;
+    struct nst_str text = cli_read_file(a, path, BACKUP_MAX);
+    if (text.p == NULL)
+        return strerror(errno);
+    if (nst_json_read(&last, NULL, a, text, NULL) != NST_OK)
+        return "it is damaged; remove it";
+    const struct nst_json *time = nst_json_get(last, NST_STR("time"));
+    return nst_json_is_text(time) && nst_time_parse(made, time->text) ? NULL
+                                                                      : "it is damaged; remove it";
+}
+
 /* Who has never made one with this program has them made by something else. */
 static void check_backup(struct cli_doctor *d)
 {
-    struct nst_arena *a = d->o->arena;
-    const char *path = nst_strf(a, "%s/" CLI_BACKUP_LAST, d->o->data).p;
-    struct nst_str text = cli_read_file(a, path, BACKUP_MAX);
-    struct nst_json *last;
-    int64_t made;
-    if (text.p == NULL || nst_json_read(&last, NULL, a, text, NULL) != NST_OK)
+    const char *path = nst_strf(d->o->arena, "%s/" CLI_BACKUP_LAST, d->o->data).p;
+    int64_t made = 0;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
         return;
-    const struct nst_json *time = nst_json_get(last, NST_STR("time"));
-    if (nst_json_is_text(time) && nst_time_parse(&made, time->text) && nst_now() - made > STALE)
+    const char *fault = read_last(&made, d->o->arena, path);
+    if (fault != NULL)
+        cli_found(d, "%s cannot be read, so nobody knows how old the last backup is: %s", path,
+                  fault);
+    else if (made - nst_now() > CLOCK_OFF * NST_SECOND)
+        cli_found(d, "the last `nestor backup` is of a time to come; set the clock");
+    else if (nst_now() - made > STALE)
         cli_found(d, "the last `nestor backup` is %lld days old; look at what should make them",
                   (long long)((nst_now() - made) / CLI_DAY));
 }
@@ -135,31 +180,70 @@ static void check_backup(struct cli_doctor *d)
 static void check_sqlite_log(struct cli_doctor *d)
 {
     struct stat st;
-    if (look_at(&st, d, "nestor.db-wal") && st.st_size > LOG_MAX)
+    struct nst_str file = file_of(d);
+    if (file.p != NULL && stat(nst_strf(d->o->arena, "%.*s-wal", NST_FMT(file)).p, &st) == 0 &&
+        st.st_size > LOG_MAX)
         cli_found(
             d,
-            "nestor.db-wal has %lld MiB; something reads the database without end: look who has "
-            "it open",
-            (long long)(st.st_size / MIB));
+            "%.*s-wal has %lld MiB; something reads the database without end: look who has it "
+            "open",
+            NST_FMT(file), (long long)(st.st_size / MIB));
 }
 
 static void check_clock(struct cli_doctor *d)
 {
     struct stat st;
-    if (look_at(&st, d, "nestor.db") && st.st_mtime > nst_now() / NST_SECOND + CLOCK_OFF)
-        cli_found(d, "nestor.db was written after what the clock says is now; set the clock");
+    struct nst_str file = file_of(d);
+    if (file.p != NULL && stat(nst_str_to_z(d->o->arena, file), &st) == 0 &&
+        st.st_mtime > nst_now() / NST_SECOND + CLOCK_OFF)
+        cli_found(d, "%.*s was written after what the clock says is now; set the clock",
+                  NST_FMT(file));
+}
+
+/* ---- Who can read what ---- */
+
+static void judge_mode(struct cli_doctor *d, const char *path, mode_t others)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || (st.st_mode & others) == 0)
+        return;
+    cli_found(d, "%s can be %s by others; `chmod %s` it", path,
+              (st.st_mode & others & 022) != 0 ? "written" : "read",
+              S_ISDIR(st.st_mode) ? "700" : "600");
+}
+
+/* A URL of PostgreSQL may have a password; else settings are no secret. */
+static bool has_password(struct nst_str database)
+{
+    struct nst_str rest = database;
+    nst_str_cut(&rest, '@');
+    return nst_dialect_of(database) == NST_POSTGRESQL &&
+           (rest.p != NULL || memmem(database.p, database.n, "password=", 9) != NULL);
+}
+
+static void judge_tokens(struct cli_doctor *d)
+{
+    DIR *folder = opendir(d->o->data);
+    for (const struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;)
+        if (nst_str_ends(nst_str_z(e->d_name), NST_STR(".token")))
+            judge_mode(d, nst_strf(d->o->arena, "%s/%s", d->o->data, e->d_name).p, 077);
+    if (folder != NULL)
+        closedir(folder);
 }
 
 static void check_modes(struct cli_doctor *d)
 {
-    static const char *const name[] = { "secret.key", "nestor.db", "nestor.conf" };
-    struct stat st;
-    for (size_t i = 0; i < NST_COUNT(name); i++) {
-        mode_t others = i < 2 ? 077 : 022;
-        if (look_at(&st, d, name[i]) && (st.st_mode & others) != 0)
-            cli_found(d, "%s can be %s by others; `chmod 600` it", name[i],
-                      i < 2 ? "read" : "written");
-    }
+    struct nst_arena *a = d->o->arena;
+    struct nst_str file = file_of(d), database = cli_text(&d->o->config, "database");
+    judge_mode(d, d->o->data, 022);
+    judge_mode(d, nst_strf(a, "%s/secret.key", d->o->data).p, 077);
+    judge_mode(d, nst_strf(a, "%s/nestor.conf", d->o->data).p, has_password(database) ? 027 : 022);
+    judge_mode(d, cli_task_folder(d->o).p, 077);
+    judge_tokens(d);
+    if (file.p != NULL)
+        judge_mode(d, nst_str_to_z(a, file), 077);
+    if (file.p != NULL && database.n > 0)
+        judge_mode(d, folder_of(d, file), 022);
 }
 
 static void check_jwt_secret(struct cli_doctor *d)

@@ -192,7 +192,7 @@ int64_t cli_newest_step(void)
     return nestor_migrations[nestor_migration_count - 1].number;
 }
 
-static struct nst_str database_of(struct cli_options *o)
+struct nst_str cli_database(struct cli_options *o)
 {
     struct nst_str url = cli_text(&o->config, "database");
     return url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
@@ -262,7 +262,7 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
 {
     struct nst_store *store = NULL;
     bool is_own = how.url.p == NULL;
-    struct nst_str url = is_own ? database_of(o) : how.url;
+    struct nst_str url = is_own ? cli_database(o) : how.url;
     const char *fault = is_own && is_file(url) ? fault_of_file(o, url) : NULL;
     struct nst_store_options options = store_options(&o->config, url, false);
     options.pool = 1;
@@ -299,7 +299,7 @@ static const char *fault_of_restore(struct cli_options *o)
 static bool open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                        bool may_create)
 {
-    struct nst_str url = database_of(o);
+    struct nst_str url = cli_database(o);
     const char *fault = fault_of_restore(o);
     if (fault == NULL && is_file(url) && !may_create)
         fault = fault_of_file(o, url);

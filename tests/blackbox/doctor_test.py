@@ -54,6 +54,48 @@ def as_json(site):
     assert p.returncode == 0 and json.loads(p.stdout)["faults"] == 0, p.stdout
 
 
+def without_its_store(site):
+    """What needs no database is looked at although it cannot be opened."""
+    told = findings(site, "--database", "postgresql://127.0.0.1:9/none", "--set",
+                    "tasks.fetch=any")
+    assert set(told) == {"store", "fetch"}, told
+
+
+def at_risk(site):
+    """Files that others can read or write, and settings; each is found, and alone."""
+    os.makedirs(site.path("elsewhere"), mode=0o700, exist_ok=True)
+    tasks = os.path.join(site.data, "tasks")
+    os.makedirs(tasks, mode=0o700, exist_ok=True)
+    last = os.path.join(site.data, "last-backup.json")
+    for path, mode, wrong in ((site.data, 0o700, 0o777), (tasks, 0o700, 0o755),
+                              (site.path("data/ada.token"), 0o600, 0o644)):
+        with contextlib.suppress(IsADirectoryError):
+            open(path, "a", encoding="ascii").close()
+        os.chmod(path, wrong)
+        told = findings(site)
+        assert set(told) == {"modes"} and path in told["modes"], told
+        os.chmod(path, mode)
+    assert findings(site) == {}
+    for text, words in (("{}", "is damaged"), ("", "is damaged"),
+                        ('{"time":"2999-01-01T00:00:00Z"}', "a time to come")):
+        site.write("data/last-backup.json", text)
+        assert words in findings(site).get("backup", ""), (text, findings(site))
+    os.unlink(last)
+    for setting, check in (("http.trusted_proxies=10.0.0.0/8 fc00::/7", None),
+                           ("http.trusted_proxies=0.0.0.0/1 128.0.0.0/1", "proxies"),
+                           ("http.trusted_proxies=::/1", "proxies"),
+                           ("metrics.listen=0.0.0.0:9464", "metrics"),
+                           ("metrics.listen=127.0.0.1:9464", None),
+                           ("auth.jwt.secret_file=/nowhere/x", "keys"),
+                           ("auth.jwt.jwks=/nowhere/x", "keys")):
+        assert set(findings(site, "--set", setting)) == ({check} if check else set()), setting
+    site.write("data/nestor.conf", "database = postgresql://u:secret@127.0.0.1:9/x\n")
+    os.chmod(site.path("data/nestor.conf"), 0o644)
+    if not site.database:
+        assert set(findings(site)) == {"modes", "store"}
+    os.unlink(site.path("data/nestor.conf"))
+
+
 # ---- The disk ----
 
 def checksum(data):
@@ -178,7 +220,7 @@ def main():
     for engine, cluster in engines():
         with Site(nestor, cluster) as site:
             site.init()
-            cases = [as_json, certificates]
+            cases = [as_json, certificates, without_its_store, at_risk]
             cases += [clock_of_database] if cluster else [growth]
             cases += [memory] if os.geteuid() == 0 and not cluster else []
             for case in cases:
