@@ -185,6 +185,10 @@ struct nst_http_options {
 /* What is wrong with such a list of proxies: the end of a sentence; NULL when nothing is. */
 const char *nst_http_proxies_fault(struct nst_str proxies);
 
+/* What is wrong with an address to listen on (the forms of nst_http_options); NULL: nothing. Whether it
+ * can be had shows at the start. */
+const char *nst_http_listen_fault(struct nst_str listen);
+
 /* Bind and start the loops. Ignores SIGPIPE in the whole process and raises the
  * soft limit of open files. Sockets that systemd hands over (LISTEN_FDS) take the
  * place of o->listen.

@@ -50,7 +50,7 @@ const char *cli_nearest(const char *word, struct cli_names names);
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */
@@ -118,8 +118,8 @@ struct cli_options {
 bool cli_options_again(struct cli_config *config, struct nst_arena *a,
                        const struct cli_options *o);
 
-/* Have the log obey log.level. */
-void cli_log_level(const struct cli_config *config);
+/* Have the log obey log.level; before it serves, why it fails is told in any case. */
+void cli_log_level(const struct cli_config *config, bool is_serving);
 
 /* Where the verb stands in argv, behind options with their values: argc when there is
  * none. */

@@ -253,11 +253,11 @@ static bool read_option(struct reading *r, int *i, int argc, char **argv)
     return take_value(r, option, equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL);
 }
 
-void cli_log_level(const struct cli_config *config)
+void cli_log_level(const struct cli_config *config, bool is_serving)
 {
     enum nst_log_level level = NST_LOG_INFO;
     nst_log_level_parse(&level, cli_text(config, "log.level"));
-    nst_log_set_level(level);
+    nst_log_set_level(level == NST_LOG_OFF && !is_serving ? NST_LOG_ERROR : level);
 }
 
 /* https://no-color.org: set, and not to nothing. */
@@ -271,7 +271,7 @@ static void configure_log(const struct cli_config *config)
 {
     struct nst_str format = cli_text(config, "log.format");
     bool is_terminal = isatty(STDERR_FILENO) != 0;
-    cli_log_level(config);
+    cli_log_level(config, false);
     nst_log_set_text(nst_str_eq(format, NST_STR("text")) ||
                      (nst_str_eq(format, NST_STR("auto")) && is_terminal));
     nst_log_set_colour(is_terminal && wants_colour());

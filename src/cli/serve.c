@@ -55,9 +55,8 @@ static struct nst_server_options server_options(const struct cli_options *o,
         .cors_origins = cli_text(c, "http.cors_origins"),
         .metrics_listen = cli_text(c, "metrics.listen"),
         .metrics = metric_sources,
-        .history = cli_is_on(c, "metrics.samples")
-                       ? nst_strf(o->arena, "%s/" CLI_SAMPLES, o->data)
-                       : (struct nst_str){ 0 },
+        .history = cli_is_on(c, "metrics.samples") ? nst_strf(o->arena, "%s/" CLI_SAMPLES, o->data)
+                                                   : (struct nst_str){ 0 },
         .store = site->store,
         .registry = site->registry,
     };
@@ -126,7 +125,7 @@ static void warn_of_restart(const struct cli_config *before, const struct cli_co
 static void take_over(const struct cli_config *now, const struct cli_config *before,
                       struct nst_server *server)
 {
-    cli_log_level(now);
+    cli_log_level(now, true);
     nst_server_set_access_log(server, cli_is_on(now, "log.access"));
     nst_log(NST_LOG_INFO, "settings read again",
             NST_LOG_STR("log.level", cli_text(now, "log.level")),
@@ -199,13 +198,13 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     if (e != NST_OK)
         nst_workers_stop(workers);
     if (e != NST_OK)
-        return cli_fail(&cli_serve, "cannot serve on %.*s; the log line above says why",
-                        NST_FMT(options.http.listen));
+        return cli_fail(&cli_serve, "cannot serve; the log line above says why");
     nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
             NST_LOG_INT("port", nst_server_port(server)),
             NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
     nst_notify(NST_STR("READY=1\nSTATUS=Serving"));
     warn_of_undeclared_proxy(&o->config);
+    cli_log_level(&o->config, true);
     while ((signal = next_signal(signals, server, site)) == SIGHUP)
         reload(o, server);
     nst_notify(NST_STR("STOPPING=1\nSTATUS=Answering what is in flight"));

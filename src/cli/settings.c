@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 const struct cli_setting cli_settings[] = {
-    { "listen", CLI_TEXT, "127.0.0.1:8000",
+    { "listen", CLI_LISTENER, "127.0.0.1:8000",
       .doc = "Where to serve: ADDRESS:PORT, localhost:PORT, :PORT for every IPv4 address of "
              "this machine, or unix:PATH." },
     { "database", CLI_TEXT, "",
@@ -25,14 +25,17 @@ const struct cli_setting cli_settings[] = {
     { "ocl.upgrade_url", CLI_TEXT, "",
       .doc = "Where somebody gets an account, as that refusal tells; empty: not told." },
     { "log.level", CLI_CHOICE, "info", .choices = "debug|info|warn|error|off",
-      .doc = "What is logged on standard error; read again on SIGHUP.", .is_live = true },
+      .doc =
+          "What is logged on standard error; off: only why a verb or a start fails. Read again on "
+          "SIGHUP.",
+      .is_live = true },
     { "log.format", CLI_CHOICE, "auto", .choices = "auto|json|text",
       .doc =
           "A line of the log: a JSON object, or for people; auto: for people on a terminal, where "
           "it has colours unless NO_COLOR is set." },
     { "log.access", CLI_SWITCH, "true", .doc = "Log a line for each request; read again on SIGHUP.",
       .is_live = true },
-    { "metrics.listen", CLI_TEXT, "",
+    { "metrics.listen", CLI_LISTENER, "",
       .doc =
           "Where metrics are told to whoever asks: ADDRESS:PORT, :PORT or unix:PATH; nothing but "
           "/metrics, /metrics/history, /healthz and /readyz is answered there. Empty: beside the "
@@ -189,6 +192,23 @@ bool cli_is_choice(const char *choices, struct nst_str value)
     return false;
 }
 
+/* http://HOST or https://HOST, perhaps with a path: it is printed, so it names nobody. */
+static bool is_address(struct nst_str value)
+{
+    bool is_http =
+        nst_str_starts(value, NST_STR("http://")) || nst_str_starts(value, NST_STR("https://"));
+    return is_http && nst_str_is_uri(value) && nst_str_find(value, '@') == value.n;
+}
+
+/* What is wrong with a value that has a grammar of its own, as the end of a sentence; NULL:
+ * nothing. */
+static const char *fault_of(const struct cli_setting *s, struct nst_str value)
+{
+    if (s->kind == CLI_LISTENER)
+        return value.n == 0 && s->fallback[0] == '\0' ? NULL : nst_http_listen_fault(value);
+    return s->kind == CLI_PROXIES ? nst_http_proxies_fault(value) : nst_origins_fault(value);
+}
+
 static bool fits(const struct cli_setting *s, struct nst_str value)
 {
     int64_t n;
@@ -200,12 +220,11 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_CHOICE:
         return cli_is_choice(s->choices, value);
     case CLI_URL:
-        return value.n == 0 || nst_str_starts(value, NST_STR("http://")) ||
-               nst_str_starts(value, NST_STR("https://"));
+        return value.n == 0 || is_address(value);
     case CLI_ORIGINS:
-        return nst_origins_fault(value) == NULL;
     case CLI_PROXIES:
-        return nst_http_proxies_fault(value) == NULL;
+    case CLI_LISTENER:
+        return fault_of(s, value) == NULL;
     case CLI_TEXT:
         return true;
     }
@@ -222,9 +241,10 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     case CLI_CHOICE:
         return nst_strf(a, "one of %s", s->choices).p;
     case CLI_URL:
-        return "an address that begins with http:// or https://";
+        return "an address that begins with http:// or https://, without a name or password";
     case CLI_ORIGINS:
     case CLI_PROXIES:
+    case CLI_LISTENER:
     case CLI_TEXT:
         return NULL;
     }
@@ -239,8 +259,7 @@ static void report_unfit(const struct cli_config *c, const char *origin,
     if (values != NULL)
         fprintf(told(c), "not %s\n", values);
     else
-        fprintf(told(c), "%s\n",
-                s->kind == CLI_PROXIES ? nst_http_proxies_fault(value) : nst_origins_fault(value));
+        fprintf(told(c), "%s\n", fault_of(s, value));
 }
 
 static bool assign(struct cli_config *c, const char *origin, struct nst_str name,
@@ -363,6 +382,44 @@ static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
     return good;
 }
 
+/* ---- Settings that contradict each other ---- */
+
+/* Of two numbers the first must be smaller than the second, or as large. A default gives way. */
+static const struct {
+    const char *name, *limit;
+    bool may_be_equal;
+} ordered[] = {
+    { "db.readers", "db.pool", false },
+    { "http.per_address", "http.connections", true },
+    { "http.target_bytes", "http.header_bytes", true },
+};
+
+static bool is_said(const struct cli_config *c, const char *name)
+{
+    return strcmp(c->value[find(nst_str_z(name)) - cli_settings].origin, "default") != 0;
+}
+
+static bool fit_together(const struct cli_config *c)
+{
+    bool good = true;
+    struct nst_str metrics = cli_text(c, "metrics.listen");
+    for (size_t i = 0; i < NST_COUNT(ordered); i++) {
+        int64_t n = cli_number(c, ordered[i].name), limit = cli_number(c, ordered[i].limit);
+        if (!is_said(c, ordered[i].name) || n < limit || (ordered[i].may_be_equal && n == limit))
+            continue;
+        fprintf(told(c), "nestor: %s is %lld, which does not go with %s, %lld: make it smaller\n",
+                ordered[i].name, (long long)n, ordered[i].limit, (long long)limit);
+        good = false;
+    }
+    if (metrics.n > 0 && nst_str_eq(metrics, cli_text(c, "listen")) &&
+        !nst_str_ends(metrics, NST_STR(":0"))) {
+        fprintf(told(c), "nestor: metrics.listen is %.*s, and so is listen: name another port\n",
+                NST_FMT(metrics));
+        good = false;
+    }
+    return good;
+}
+
 bool cli_config_load(struct cli_config *c, struct nst_arena *a, const char *file,
                      char *const *flags, size_t flag_count)
 {
@@ -372,7 +429,8 @@ bool cli_config_load(struct cli_config *c, struct nst_arena *a, const char *file
         c->value[i] = (struct cli_value){ nst_str_z(cli_settings[i].fallback), "default" };
     bool good = file == NULL || from_file(c, file);
     good &= from_environment(c);
-    return from_flags(c, flags, flag_count) && good;
+    good &= from_flags(c, flags, flag_count);
+    return good && fit_together(c);
 }
 
 struct nst_str cli_text(const struct cli_config *c, const char *name)

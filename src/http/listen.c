@@ -66,6 +66,14 @@ static bool parse_address(struct address *a, struct nst_str s)
     return colon > 0 && parse_tcp(a, nst_str_slice(s, 0, colon - 1), nst_str_slice(s, colon, s.n));
 }
 
+const char *nst_http_listen_fault(struct nst_str listen)
+{
+    struct address a;
+    return parse_address(&a, listen) ? NULL
+                                     : "which is no ADDRESS:PORT, localhost:PORT, :PORT or unix:PATH "
+                                       "(IPv6 as [::1]:8000)";
+}
+
 static bool set_flag(int fd, int level, int flag)
 {
     int on = 1;

@@ -225,7 +225,7 @@ def an_old_one_is_noticed(site):
     assert p.returncode == 1 and "days old" in p.stdout, p.stdout
     with open(last, "w", encoding="utf-8") as f:
         f.write("{")
-    assert "backup" not in site.run("doctor").stdout
+    assert "is damaged" in site.run("doctor").stdout
 
 
 def no_room(site):

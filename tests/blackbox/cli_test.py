@@ -848,9 +848,39 @@ class Cases:
             site.init()
             port = taken.getsockname()[1]
             p = refused(site.run("serve", "--listen", f"127.0.0.1:{port}"), 1,
-                        f"cannot serve on 127.0.0.1:{port}")
+                        f'"address":"127.0.0.1:{port}"', "cannot serve")
             assert "\"listening\"" not in p.stderr
-            refused(site.run("serve", "--listen", "nonsense"), 1, "nonsense")
+            refused(site.run("serve", "--listen", f"127.0.0.1:{port}", "--set", "log.level=off"), 1,
+                    f'"address":"127.0.0.1:{port}"')
+            refused(site.run("serve --listen 127.0.0.1:0", "--set",
+                             f"metrics.listen=127.0.0.1:{port}"), 1,
+                    f'"address":"127.0.0.1:{port}"', "cannot serve")
+
+    def test_settings_that_cannot_work_are_refused(self):
+        """2, so that no service manager tries them again and again; each by its name."""
+        with self.site() as site:
+            site.init()
+            for settings, words in (
+                    (["listen=nonsense"], ["listen is", "ADDRESS:PORT"]),
+                    (["listen="], ["listen is"]),
+                    (["listen=127.0.0.1:99999"], ["listen is"]),
+                    (["listen=127.evil:8000"], ["listen is"]),
+                    (["listen=unix:"], ["listen is"]),
+                    (["metrics.listen=bogus"], ["metrics.listen is", "ADDRESS:PORT"]),
+                    (["listen=127.0.0.1:8000", "metrics.listen=127.0.0.1:8000"],
+                     ["metrics.listen is", "so is listen"]),
+                    (["http.public_url=http://u:p@h/"], ["http.public_url"]),
+                    (["http.public_url=http://h/ x"], ["http.public_url"]),
+                    (["db.pool=2", "db.readers=2"], ["db.readers is 2", "db.pool, 2"]),
+                    (["http.connections=10", "http.per_address=11"], ["http.per_address is 11"]),
+                    (["http.header_bytes=4096", "http.target_bytes=4097"],
+                     ["http.target_bytes is 4097"])):
+                flags = [word for s in settings for word in ("--set", s)]
+                refused(site.run("serve", *flags), 2, *words)
+            for settings in (["db.pool=2"], ["http.header_bytes=4096"],
+                             ["http.connections=10", "http.per_address=10"],
+                             ["listen=[::1]:8000"], ["listen=:8000"], ["metrics.listen="]):
+                good(site.run("config", *[word for s in settings for word in ("--set", s)]))
 
     def test_sigterm_lets_requests_finish(self):
         body = json.dumps({"id": "LATE", "name": "Late"}).encode()
