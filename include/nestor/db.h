@@ -261,6 +261,10 @@ void nst_store_close(struct nst_store *store);
  * path of a file. */
 enum nst_dialect nst_dialect_of(struct nst_str url);
 
+/* What is wrong with how a URL or path is written, as the end of a sentence that shows no part of it, since that
+ * may be a password; NULL: nothing that can be seen without connecting. */
+const char *nst_url_fault(struct nst_str url);
+
 /* The engine behind a store. */
 enum nst_dialect nst_store_dialect(const struct nst_store *store);
 

@@ -50,7 +50,7 @@ const char *cli_nearest(const char *word, struct cli_names names);
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER, CLI_DATABASE };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */
@@ -193,6 +193,9 @@ int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_op
 
 /* The database that the settings name: a URL, or the path of a file; owned by o->arena. */
 struct nst_str cli_database(struct cli_options *o);
+
+/* A URL as it may be shown: *** stands for the password in it. In a. */
+struct nst_str cli_shown_url(struct nst_arena *a, struct nst_str url);
 
 /* Run work in one transaction and wait. */
 enum nst_err cli_run(struct cli_site *site, nst_work *work, void *arg);

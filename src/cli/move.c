@@ -25,8 +25,8 @@ static const char *fault_of_target(struct cli_options *o)
     struct nst_str to = nst_str_z(o->rest[0]);
     enum nst_copy_state state = NST_COPY_EMPTY;
     struct stat file;
-    if (nst_dialect_of(to) == NST_POSTGRESQL)
-        return NULL;
+    if (nst_url_fault(to) != NULL || nst_dialect_of(to) == NST_POSTGRESQL)
+        return nst_url_fault(to);
     if (nst_str_starts(to, NST_STR("file:")) || nst_str_find(to, '=') < to.n)
         return "is no path of a file, and no postgresql:// address";
     if (stat(o->rest[0], &file) != 0 || file.st_size == 0)
@@ -46,7 +46,9 @@ static int move(struct cli_options *o)
     int status = EXIT_FAILED;
     const char *fault = fault_of_target(o);
     if (fault != NULL)
-        return cli_fail(&cli_move, "%s %s", o->rest[0], fault);
+        return cli_fail(&cli_move, "%s %s",
+                        nst_url_fault(nst_str_z(o->rest[0])) != NULL ? "the target" : o->rest[0],
+                        fault);
     cli_stop_on_signals();
     c.from = cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
     if (c.from == NULL)

@@ -15,7 +15,7 @@ const struct cli_setting cli_settings[] = {
     { "listen", CLI_LISTENER, "127.0.0.1:8000",
       .doc = "Where to serve: ADDRESS:PORT, localhost:PORT, :PORT for every IPv4 address of "
              "this machine, or unix:PATH." },
-    { "database", CLI_TEXT, "",
+    { "database", CLI_DATABASE, "",
       .doc = "postgresql://... or a file; empty: nestor.db in the data "
              "folder." },
     { "ocl.root", CLI_CHOICE, "guide", .choices = "guide|v2",
@@ -204,6 +204,8 @@ static bool is_address(struct nst_str value)
  * nothing. */
 static const char *fault_of(const struct cli_setting *s, struct nst_str value)
 {
+    if (s->kind == CLI_DATABASE)
+        return nst_url_fault(value);
     if (s->kind == CLI_LISTENER)
         return value.n == 0 && s->fallback[0] == '\0' ? NULL : nst_http_listen_fault(value);
     return s->kind == CLI_PROXIES ? nst_http_proxies_fault(value) : nst_origins_fault(value);
@@ -224,6 +226,7 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_ORIGINS:
     case CLI_PROXIES:
     case CLI_LISTENER:
+    case CLI_DATABASE:
         return fault_of(s, value) == NULL;
     case CLI_TEXT:
         return true;
@@ -245,6 +248,7 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     case CLI_ORIGINS:
     case CLI_PROXIES:
     case CLI_LISTENER:
+    case CLI_DATABASE:
     case CLI_TEXT:
         return NULL;
     }
@@ -255,6 +259,10 @@ static void report_unfit(const struct cli_config *c, const char *origin,
                          const struct cli_setting *s, struct nst_str value)
 {
     const char *values = cli_values_of(c->arena, s);
+    if (s->kind == CLI_DATABASE) { /* which may have a password */
+        fprintf(told(c), "nestor: %s: %s %s\n", origin, s->name, fault_of(s, value));
+        return;
+    }
     fprintf(told(c), "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
     if (values != NULL)
         fprintf(told(c), "not %s\n", values);

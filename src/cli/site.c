@@ -198,6 +198,27 @@ struct nst_str cli_database(struct cli_options *o)
     return url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
 }
 
+/* The password of postgresql://NAME:PASSWORD@HOST/... and of ...?password=PASSWORD&... */
+struct nst_str cli_shown_url(struct nst_arena *a, struct nst_str url)
+{
+    struct nst_str rest = url, after, head = nst_str_cut(&rest, '@');
+    const char *scheme = memmem(head.p, head.n, "://", 3);
+    if (rest.p != NULL && scheme != NULL) {
+        struct nst_str name = nst_str_slice(head, (size_t)(scheme - head.p) + 3, head.n);
+        struct nst_str password = name, user = nst_str_cut(&password, ':');
+        if (password.p != NULL)
+            url = nst_strf(a, "%.*s:***@%.*s", (int)(user.p + user.n - head.p), head.p,
+                           NST_FMT(rest));
+    }
+    const char *said = memmem(url.p, url.n, "password=", 9);
+    if (said == NULL)
+        return url;
+    size_t at = (size_t)(said - url.p) + 9;
+    after = nst_str_slice(url, at, url.n);
+    nst_str_cut(&after, '&');
+    return nst_strf(a, "%.*s***%s%.*s", (int)at, url.p, after.p != NULL ? "&" : "", NST_FMT(after));
+}
+
 static bool is_file(struct nst_str url)
 {
     return nst_dialect_of(url) == NST_SQLITE;
@@ -270,11 +291,12 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     options.is_filled = how.is_filled;
     options.is_read_only = how.is_read_only;
     enum nst_err e = fault == NULL ? nst_store_open(&store, &options) : NST_OK;
+    struct nst_str shown = cli_shown_url(o->arena, url);
     if (fault != NULL)
-        cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
+        cli_fail(verb, "the database %.*s %s", NST_FMT(shown), fault);
     else if (e == NST_E_BUSY)
         cli_fail(verb, "the database %.*s is in use: stop the server and other verbs first",
-                 NST_FMT(url));
+                 NST_FMT(shown));
     else if (e != NST_OK)
         cli_fail(verb, "the database cannot be opened; the log line above says why");
     return store;
@@ -299,14 +321,14 @@ static const char *fault_of_restore(struct cli_options *o)
 static bool open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                        bool may_create)
 {
-    struct nst_str url = cli_database(o);
+    struct nst_str url = cli_database(o), shown = cli_shown_url(o->arena, url);
     const char *fault = fault_of_restore(o);
     if (fault == NULL && is_file(url) && !may_create)
         fault = fault_of_file(o, url);
     if (fault == NULL && is_file(url) && !may_create && !verb->only_reads)
         fault = fault_of_place(o->arena, url);
     if (fault != NULL) {
-        cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
+        cli_fail(verb, "the database %.*s %s", NST_FMT(shown), fault);
         return false;
     }
     struct nst_store_options options = store_options(&o->config, url, verb == &cli_serve);
@@ -317,7 +339,7 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
     }
     fault = may_create ? NULL : fault_of_content(site->store);
     if (fault != NULL) {
-        cli_fail(verb, "the database %.*s %s", NST_FMT(url), fault);
+        cli_fail(verb, "the database %.*s %s", NST_FMT(shown), fault);
         nst_store_close(site->store);
         return false;
     }

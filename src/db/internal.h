@@ -264,6 +264,9 @@ enum nst_err nst_pg_load(struct nst_db *db, const char *sql, struct nst_str rows
 /* Check that the server answers. */
 enum nst_err nst_pg_connect(struct nst_db *db);
 
+/* nst_url_fault of an address of PostgreSQL. */
+const char *nst_pg_url_fault(const char *url);
+
 /* Bytes of the database, as the server says. */
 enum nst_err nst_pg_size(int64_t *bytes, struct nst_db *db);
 

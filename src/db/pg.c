@@ -454,6 +454,33 @@ static void ignore_notice(void *arg, const PGresult *result)
     (void)result;
 }
 
+static const char *option_of(const PQconninfoOption *options, const char *name)
+{
+    for (; options->keyword != NULL; options++)
+        if (strcmp(options->keyword, name) == 0)
+            return options->val != NULL ? options->val : "";
+    return "";
+}
+
+/* A password with an @ or a / that was not encoded ends up in host and port, and these in libpq's
+ * words, which are logged. */
+const char *nst_pg_url_fault(const char *url)
+{
+    static const char fault[] =
+        "is no address of PostgreSQL: in a name or password @ is written as "
+        "%40, / as %2F, : as %3A, % as %25";
+    char *reason = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &reason);
+    PQfreemem(reason);
+    if (options == NULL)
+        return fault;
+    const char *host = option_of(options, "host"), *port = option_of(options, "port");
+    bool good = strchr(host[0] == '@' ? host + 1 : host, '@') == NULL &&
+                strspn(port, "0123456789,") == strlen(port);
+    PQconninfoFree(options);
+    return good ? NULL : fault;
+}
+
 /* What the URL says counts more than the limit that comes first. */
 static PGconn *connect_handle(const struct nst_store_options *o)
 {

@@ -435,6 +435,20 @@ enum nst_dialect nst_dialect_of(struct nst_str url)
     return is_remote ? NST_POSTGRESQL : NST_SQLITE;
 }
 
+const char *nst_url_fault(struct nst_str url)
+{
+    if (memchr(url.p, '\0', url.n) != NULL)
+        return "has a NUL";
+    if (nst_dialect_of(url) == NST_SQLITE)
+        return memmem(url.p, url.n, "://", 3) == NULL
+                   ? NULL
+                   : "is neither postgresql://... nor the path of a file";
+    char *z = copy_z(url.p, url.n);
+    const char *fault = nst_pg_url_fault(z);
+    free(z);
+    return fault;
+}
+
 enum nst_dialect nst_store_dialect(const struct nst_store *store)
 {
     return store->dialect;

@@ -877,6 +877,22 @@ class Cases:
                      ["http.target_bytes is 4097"])):
                 flags = [word for s in settings for word in ("--set", s)]
                 refused(site.run("serve", *flags), 2, *words)
+            for url in ("postgresql://u:sec%zzret@127.0.0.1:9/x", "postgresql://u:sec@ret@h/x",
+                        "postgresql://u:sec/ret@h/x", "mysql://u:secret@h/x"):
+                p = refused(site.run("user list", "--database", url), 2, "database is ")
+                assert "sec" not in p.stderr and "ret" not in p.stderr, p.stderr
+                p = refused(site.run("move", url), 1, "the target is ")
+                assert "sec" not in p.stderr and "ret" not in p.stderr, p.stderr
+            for url, shown in (("postgresql://u:secret@h/x", "postgresql://u:***@h/x"),
+                               ("postgresql://h/x?password=secret&user=u",
+                                "postgresql://h/x?password=***&user=u"),
+                               ("postgresql://u@h/x", "postgresql://u@h/x")):
+                for words in ((), ("--json",)):
+                    p = good(site.run("config", *words, "--set", f"database={url}", where=False))
+                    assert shown in p.stdout and "secret@" not in p.stdout, p.stdout
+                p = refused(site.run("user list", "--database", url.replace("@h", "@127.0.0.1:9")
+                                     .replace("//h", "//127.0.0.1:9")), 1)
+                assert "secret" not in p.stderr.replace("secret.key", ""), p.stderr
             for settings in (["db.pool=2"], ["http.header_bytes=4096"],
                              ["http.connections=10", "http.per_address=10"],
                              ["listen=[::1]:8000"], ["listen=:8000"], ["metrics.listen="]):
