@@ -47,6 +47,14 @@ static struct cli_answer ask(struct top *t, const char *path)
     return cli_http_send(t->http, t->scratch, &r);
 }
 
+/* A terminal obeys what it is sent: of what a server says nothing but plain text gets there. */
+static void make_plain(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+}
+
 /* What is between `before` and the next `end`; null where that is not in text. */
 static struct nst_str find(struct nst_str text, const char *before, char end)
 {
@@ -67,6 +75,7 @@ static bool read_about(struct top *t, struct nst_str text)
     struct nst_str started = find(text, "\nnestor_process_start_time_seconds ", '.');
     snprintf(t->about, sizeof(t->about), "%.*s %.*s, %.*s", NST_FMT(program), NST_FMT(version),
              NST_FMT(database));
+    make_plain(t->about);
     if (!nst_str_int(&t->started, started))
         t->started = 0;
     return build.n > 0;

@@ -87,6 +87,7 @@ static bool is_good(const PGresult *result)
 /* ---- Waiting for the server ---- */
 
 #define GRACE_MS 2000 /* for the answer that a limit of the server's own has passed */
+#define PROBE_MS 3000 /* for what the clock asks: whoever waits for /readyz gives up soon */
 
 /* False when the server has said nothing until then (nst_ticks; 0: no limit). */
 static bool wait_until(PGconn *handle, int64_t deadline, bool must_send)
@@ -97,11 +98,17 @@ static bool wait_until(PGconn *handle, int64_t deadline, bool must_send)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
+static unsigned limit_of(const struct nst_db *db)
+{
+    unsigned limit = db->store->options.statement_ms;
+    return db->is_probe && (limit == 0 || limit > PROBE_MS) ? PROBE_MS : limit;
+}
+
 /* The next result of what was sent, NULL after the last. A server that is silent for
  * longer than any statement may take hangs: its connection is given up. */
 static PGresult *next_result(struct nst_db *db)
 {
-    unsigned limit = db->is_patient ? 0 : db->store->options.statement_ms;
+    unsigned limit = db->is_patient ? 0 : limit_of(db);
     int64_t deadline = limit > 0 ? nst_ticks() + (limit + GRACE_MS) * INT64_C(1000) : 0;
     int unsent;
     while ((unsent = PQflush(db->handle)) > 0 || (unsent == 0 && PQisBusy(db->handle))) {

@@ -10,6 +10,8 @@
 #include "nestor/base/time.h"
 
 #define LOOPS_MAX            256
+#define FILES_LEAST          32               /* without which nothing can be served */
+#define FILES_LOOP           8                /* the same, of each loop */
 #define FILES_EXTRA          256              /* for the store, the log and the loops */
 #define LINGER               (2 * NST_SECOND) /* for a client to see that we have closed */
 #define OR(value, otherwise) ((value) != 0 ? (value) : (otherwise))
@@ -48,6 +50,18 @@ static void fit_to_files(struct nst_http_options *o)
     nst_log(NST_LOG_WARN, "fewer connections than wanted: raise the limit of open files",
             NST_LOG_INT("connections", o->connections),
             NST_LOG_INT("files", (int64_t)limit.rlim_cur));
+}
+
+/* With fewer it would start, and abort when it first needs another. */
+static bool has_files(const struct nst_http *h)
+{
+    struct rlimit limit;
+    rlim_t least = FILES_LEAST + (rlim_t)h->options.loops * FILES_LOOP;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= least)
+        return true;
+    nst_log(NST_LOG_ERROR, "too few files may be open: raise the limit",
+            NST_LOG_INT("files", (int64_t)limit.rlim_cur), NST_LOG_INT("least", (int64_t)least));
+    return false;
 }
 
 static struct nst_http *server_new(const struct nst_http_options *o, const struct nst_http_app *app)
@@ -92,7 +106,7 @@ enum nst_err nst_http_start(struct nst_http **out, const struct nst_http_options
     }
     signal(SIGPIPE, SIG_IGN);
     struct nst_http *h = server_new(o, app);
-    enum nst_err err = nst_http_listen(h);
+    enum nst_err err = has_files(h) ? nst_http_listen(h) : NST_E_INVALID;
     if (err == NST_OK)
         err = start_loops(h);
     if (err != NST_OK)

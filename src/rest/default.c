@@ -195,5 +195,5 @@ enum nst_err nst_is_authenticated(struct nst_req *rq)
 enum nst_err nst_is_staff(struct nst_req *rq)
 {
     NST_TRY(nst_is_authenticated(rq));
-    return rq->caller.is_staff ? NST_OK : NST_E_FORBIDDEN;
+    return rq->caller.is_staff || rq->caller.is_superuser ? NST_OK : NST_E_FORBIDDEN;
 }

@@ -38,7 +38,8 @@ static const struct {
 
 struct nst_history {
     struct nst_arena *home;
-    int fd;
+    const char *path;
+    int fd; /* -1: the file was removed, and cannot be made again for now */
     bool is_failing; /* the last write was no good */
 };
 
@@ -122,22 +123,33 @@ static bool prepare(int fd, struct nst_str path)
     return make_anew(fd);
 }
 
+/* -1, with errno: it cannot be used. */
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0 || prepare(fd, nst_str_z(path)))
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
 struct nst_history *nst_history_open(struct nst_str path)
 {
     struct nst_arena *home = nst_arena_new(1024);
-    int fd = open(nst_str_to_z(home, path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                  0600);
-    if (fd < 0 || !prepare(fd, path)) {
+    const char *name = nst_str_to_z(home, path);
+    int fd = open_file(name);
+    if (fd < 0) {
         nst_log(NST_LOG_WARN, "no samples are kept", NST_LOG_STR("file", path),
                 NST_LOG_STR("reason", nst_str_z(errno == EWOULDBLOCK ? "another server keeps them"
                                                                      : strerrordesc_np(errno))));
-        if (fd >= 0)
-            close(fd);
         nst_arena_free(home);
         return NULL;
     }
     struct nst_history *h = NST_NEW(home, struct nst_history);
     h->home = home;
+    h->path = name;
     h->fd = fd;
     return h;
 }
@@ -146,7 +158,8 @@ void nst_history_close(struct nst_history *h)
 {
     if (h == NULL)
         return;
-    close(h->fd);
+    if (h->fd >= 0)
+        close(h->fd);
     nst_arena_free(h->home);
 }
 
@@ -209,12 +222,27 @@ static void read_slots(struct slot *out, unsigned count, const struct nst_histor
     }
 }
 
+/* What goes into a file that somebody removed is gone with this process. */
+static void follow_path(struct nst_history *h)
+{
+    struct stat file;
+    if (h->fd >= 0 && (fstat(h->fd, &file) != 0 || file.st_nlink > 0))
+        return;
+    if (h->fd >= 0) {
+        nst_log(NST_LOG_WARN, "samples begun anew: the file was removed",
+                NST_LOG_STR("file", nst_str_z(h->path)));
+        close(h->fd);
+    }
+    h->fd = open_file(h->path);
+}
+
 void nst_history_add(struct nst_history *h, int64_t at, const double value[NST_FIGURES])
 {
     enum { EACH = NST_HISTORY_COARSE / NST_HISTORY_STEP };
     struct slot fine[EACH], s = { .at = at / NST_SECOND };
     if (h == NULL)
         return;
+    follow_path(h);
     s.at -= s.at % NST_HISTORY_STEP;
     read_slots(fine, 1, h, 0, s.at);
     if (fine[0].at != 0) /* of before a restart, or a clock that was set back: it knew rates */

@@ -5,6 +5,7 @@ the server keeps of itself; `nestor top`; the dashboard and the page of metrics.
 Usage: metrics_test.py --nestor PATH. Ends with the totals.
 """
 # rows: G162
+import contextlib
 import json
 import os
 import pty
@@ -241,6 +242,12 @@ def staff_only(site, server):
         assert (a.status, a.body) == (200, b"")
         for c in (nobody, bob, admin):
             c.close()
+    site.run("user", "grant", "admin", "--superuser")
+    site.execute("UPDATE account SET is_staff = false WHERE username = 'admin'")
+    superuser = Client(server.port, site.token)
+    superuser.expect(200, "GET", "/metrics")
+    superuser.close()
+    site.execute("UPDATE account SET is_staff = true WHERE username = 'admin'")
     wrong = Client(server.port, "not-a-token")
     wrong.expect(401, "GET", "/metrics")
     wrong.close()
@@ -254,7 +261,8 @@ def silent_database(site, port):
         return broken_database(site, port)
     holder = subprocess.Popen([PSQL, site.database.url, "-qXt"], stdin=subprocess.PIPE, text=True,
                               stdout=subprocess.PIPE)
-    holder.stdin.write("BEGIN; LOCK TABLE task IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n")
+    holder.stdin.write("BEGIN; LOCK TABLE task, nst_migration IN ACCESS EXCLUSIVE MODE; "
+                       "SELECT 'held';\n")
     holder.stdin.flush()
     assert "held" in holder.stdout.readline()
     try:
@@ -264,11 +272,15 @@ def silent_database(site, port):
         again = time.monotonic()
         scrape(port)
         took_again = time.monotonic() - again
+        again = time.monotonic()
+        with contextlib.closing(Client(port, None)) as c:
+            c.expect(503, "GET", "/readyz")
+        took_ready = time.monotonic() - again
     finally:
         holder.communicate("ROLLBACK;\n", PATIENCE)
     assert m.value("nestor_database_up") == 0 and "nestor_tasks_waiting" not in m.text
     assert "nestor_http_requests_total" in m.text
-    assert took < 8 and took_again < 1.5, (took, took_again)
+    assert took < 8 and took_again < 1.5 and took_ready < 25, (took, took_again, took_ready)
     until(lambda: scrape(port).value("nestor_database_up") == 1)
     return None
 
@@ -382,6 +394,11 @@ def begin_anew(site):
             assert "samples begun anew" in server.text(), (name, server.text())
             assert os.stat(path).st_size == HISTORY_BYTES, name
             until(lambda s=server: last_known(watch_port(s), "resident"))
+    with serve_watched(site) as server:  # a file that somebody removes is made again
+        os.remove(path)
+        server.wait_for("the file was removed")
+        until(lambda: os.path.exists(path) and os.stat(path).st_size == HISTORY_BYTES)
+        until(lambda: last_known(watch_port(server), "resident"))
     with open(path, "r+b") as f:  # one sample is damaged: it is none, the others stay
         f.seek(64)
         f.write(os.urandom(HISTORY_BYTES - 64))
@@ -511,10 +528,10 @@ def on_a_socket(site):
 def cannot_listen(site):
     """An address that is taken or none stops the start, with a line that names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        for address in (f"127.0.0.1:{taken.getsockname()[1]}", "nowhere"):
+        for address, status in ((f"127.0.0.1:{taken.getsockname()[1]}", 1), ("nowhere", 2)):
             server = site.serve("--set", f"metrics.listen={address}")
             assert not server.is_up() and address in server.text(), server.text()
-            assert server.process.returncode == 1, server.process.returncode
+            assert server.process.returncode == status, server.process.returncode
 
 
 # ---- The page of metrics ----

@@ -218,6 +218,17 @@ class Cases:
                 assert not lost, lost
             assert site.run("doctor").returncode == 0
 
+    def test_a_start_without_files_says_so(self):
+        """A limit of open files with which it could only abort later."""
+        with Site(self.nestor) as site:
+            site.init()
+            for files in (20, 24, 30):
+                p = subprocess.run(["prlimit", f"--nofile={files}", self.nestor, "serve",
+                                    *site.where(), "--listen", "127.0.0.1:0", "--set",
+                                    "http.loops=1"], capture_output=True, text=True, timeout=60,
+                                   check=False)
+                assert p.returncode == 1 and "files" in p.stderr, (files, p)
+
     @needs("root", IS_ROOT)
     def test_a_start_without_room_says_so(self):
         with Site(self.nestor) as site, self.on_disk(site) as disk:
