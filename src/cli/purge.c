@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "ocl/admin/purge.h"
+#include "ocl/export/export.h"
 #include "stop.h"
 
 #include <stdio.h>
@@ -91,6 +92,8 @@ static int purge(struct purge *p)
     enum nst_err e =
         p->o->dry_run ? nst_store_run(site.store, NST_MODE_READ, look, p) : run_steps(p, &site);
     nst_arena_free(p->step);
+    if (!p->o->dry_run)
+        ocl_export_sweep(cli_task_folder(p->o), site.store);
     cli_site_close(&site);
     print_counts(p);
     if (e != NST_OK)

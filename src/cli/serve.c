@@ -82,6 +82,7 @@ static struct nst_worker_options worker_options(const struct cli_options *o,
         .fetch = fetch_of(cli_text(c, "tasks.fetch")),
         .keep_days = cli_number(c, "tasks.keep_days"),
         .tend = ocl_subscriptions_tend,
+        .kept = ocl_kept_files,
     };
 }
 
@@ -190,8 +191,6 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before tasks use it, on threads of their own */
     if (nst_workers_start(&workers, &work) != NST_OK)
         return cli_fail(&cli_serve, "cannot run tasks; the log line above says why");
-    ocl_export_sweep(work.folder, site->store);
-    ocl_copies_sweep(work.folder, site->store);
     enum nst_err e = cli_run(site, ocl_subscriptions_settle, NULL);
     if (e == NST_OK)
         e = nst_server_start(&server, &options);

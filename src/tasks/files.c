@@ -127,13 +127,25 @@ static enum nst_err ask_kept(struct nst_db *db, void *arg)
     return e;
 }
 
+static void go_on(void *arg)
+{
+    (void)arg;
+}
+
 void nst_files_sweep(struct nst_str folder, struct nst_store *store,
                      const struct nst_file_kind *kind)
+{
+    nst_kept_files_sweep(folder, store, kind, go_on, NULL);
+}
+
+void nst_kept_files_sweep(struct nst_str folder, struct nst_store *store,
+                          const struct nst_file_kind *kind, void (*between)(void *), void *arg)
 {
     DIR *dir = open_folder(folder);
     const struct dirent *file;
     while (dir != NULL && (file = readdir(dir)) != NULL) {
         struct kept k = { .kind = kind, .name = nst_str_z(file->d_name) };
+        between(arg);
         if (!nst_str_starts(k.name, nst_str_z(kind->prefix)))
             continue;
         bool is_old = kind->keep_seconds != 0 && is_older(dir, file->d_name, kind->keep_seconds);

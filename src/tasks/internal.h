@@ -78,6 +78,10 @@ void nst_task_files_remove(struct nst_str folder, struct nst_str uuid);
 void nst_task_files_sweep(struct nst_str folder, struct nst_store *store, void (*between)(void *),
                           void *arg);
 
+/* nst_files_sweep that calls between(arg) before each file. */
+void nst_kept_files_sweep(struct nst_str folder, struct nst_store *store,
+                          const struct nst_file_kind *kind, void (*between)(void *), void *arg);
+
 /* ---- The workers of this process ---- */
 
 /* A thread that takes tasks and carries them on. */

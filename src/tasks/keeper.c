@@ -101,6 +101,14 @@ static bool wait_a_while(struct nst_workers *w, int64_t time)
     return is_asked;
 }
 
+static void sweep(struct nst_workers *w)
+{
+    const struct nst_file_kind *const *kept = w->options.kept;
+    nst_task_files_sweep(w->options.folder, w->options.store, hold_leases, w);
+    for (; kept != NULL && *kept != NULL; kept++)
+        nst_kept_files_sweep(w->options.folder, w->options.store, *kept, hold_leases, w);
+}
+
 void *nst_keeper(void *arg)
 {
     struct nst_workers *w = arg;
@@ -113,7 +121,7 @@ void *nst_keeper(void *arg)
             tidied_at = nst_ticks();
         }
         if (is_asked)
-            nst_task_files_sweep(w->options.folder, w->options.store, hold_leases, w);
+            sweep(w);
         has_old = has_old && forget_some(w);
         if (w->options.tend != NULL && w->options.slots > 0)
             w->options.tend(w->options.store);

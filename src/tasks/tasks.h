@@ -155,6 +155,9 @@ struct nst_worker_options {
     /* Asked every few seconds, beside the tasks, where any are run: add those whose time has come.
      * May block on the store; what goes wrong is logged there. NULL: there are none. */
     void (*tend)(struct nst_store *store);
+    /* Files in the folder that outlive their tasks: swept at the start, every few minutes, and when
+     * files of tasks are. NULL-terminated; NULL: there are none. */
+    const struct nst_file_kind *const *kept;
 };
 
 /* Tasks that wait, run and have ended, for struct nst_server_options: while workers are there. */

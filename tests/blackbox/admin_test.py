@@ -6,7 +6,10 @@ and the audit log, which nobody edits and without which nothing is done.
 Usage: admin_test.py --nestor PATH
 """
 import getpass
+import glob
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -363,6 +366,36 @@ def purges(site, server):
         "/users/ada/", "/users/gina/"]
 
 
+def purge_is_cut(site, server):
+    """Killed at any time it leaves no damage, nothing of the source can be seen, and the same
+    command goes on; the exports of what is gone are gone."""
+    client = server.client()
+    client.expect(201, "POST", "/v2/orgs/WHO/sources/S/versions/", {"id": "v1", "released": True})
+    until("an export", lambda: client.ask("GET", "/v2/orgs/WHO/sources/S/v1/export/").status == 200)
+    exports = os.path.join(site.data, "tasks", "export*")
+    before = len(glob.glob(exports))
+    client.expect(204, "DELETE", "/v2/orgs/WHO/sources/S/")
+    assert before > 0 and len(site.query("SELECT id FROM concept_version")) > CONCEPTS
+    command = [site.nestor, "purge", *site.where(), "--older-than", "0d"]
+    rows, cut, wait, status = [], 0, 0.05, 1
+    while status != 0:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as p:
+            try:
+                status = p.wait(wait)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                status = p.wait()
+        cut += status != 0
+        wait += 0.01
+        rows.append(site.query("SELECT count(*) FROM concept_version"))
+        if rows[-1:] != rows[-2:-1]:
+            site.verify()
+            client.expect(404, "GET", "/v2/orgs/WHO/sources/S/")
+    assert cut > 0
+    assert site.query("SELECT id FROM repo WHERE mnemonic = 'S' AND owner_url = '/orgs/WHO/'") == []
+    assert len(glob.glob(exports)) == before - 1, glob.glob(exports)
+
+
 def purge_refuses(site):
     for words, what in (((), "--older-than"), (("--older-than", "90"), "--older-than"),
                         (("--older-than", "-1d"), "--older-than"),
@@ -389,6 +422,7 @@ def run(tally, nestor, engine, cluster):
             tally.run(f"{engine}: tasks wait, and go on", tasks_wait, site, server)
             tally.run(f"{engine}: what was deleted is purged, and nothing else", purges, site,
                       server)
+            tally.run(f"{engine}: a purge that is cut is no damage", purge_is_cut, site, server)
             tally.run(f"{engine}: wrong words purge nothing", purge_refuses, site)
             tally.run(f"{engine}: nothing happens without its row", nothing_without_a_row, site,
                       server)

@@ -2,6 +2,7 @@
 #include "purge.h"
 
 #include "ocl/export/export.h"
+#include "ocl/source/source.h"
 
 #define STEP_ROWS 1000
 
@@ -71,7 +72,7 @@ static void put_which(struct nst_sql *q, const struct ocl_purge *p, const struct
         nst_sql_bind(q, NST_INT(p->before));
         return;
     }
-    nst_sql_add(q, " WHERE repo.kind = 'source' AND (");
+    nst_sql_add(q, " WHERE (repo.kind = '" OCL_KIND_PURGED "' OR repo.kind = 'source') AND (");
     for (int i = 0; i < OCL_PURGE_KINDS; i++) {
         if (!is_wanted(p, (enum ocl_purged)i))
             continue;
@@ -154,11 +155,12 @@ static enum nst_err find_next(struct victim *v, const struct ocl_purge *p, struc
     return nst_rows_end(rows);
 }
 
-/* A source that is begun does not come back with its owner. */
+/* A source that is begun does not come back with its owner, and is no damage until it is gone. */
 static enum nst_err close_source(struct nst_req *rq, int64_t id)
 {
     return nst_exec_with(NULL, rq->db,
-                         "UPDATE repo SET is_active = FALSE WHERE id = $1 AND is_active",
+                         "UPDATE repo SET is_active = FALSE, kind = '" OCL_KIND_PURGED
+                         "' WHERE id = $1 AND kind = 'source'",
                          NST_INT(id));
 }
 

@@ -61,9 +61,17 @@ static enum nst_err step(struct nst_task *t, struct nst_db *db)
     return NST_OK;
 }
 
+/* Exports of what is gone are gone with it. */
+static void release(struct nst_task *t)
+{
+    (void)t;
+    nst_workers_tidy();
+}
+
 const struct nst_task_kind ocl_purge_task = { .name = "purge",
                                               .mode = NST_MODE_WRITE,
-                                              .step = step };
+                                              .step = step,
+                                              .release = release };
 
 /* ---- Asking ---- */
 

@@ -158,6 +158,9 @@ struct nst_str ocl_export_file_name(struct nst_arena *a, int64_t id, struct nst_
  * Returns -1 where this server has none that is whole. */
 int ocl_export_file_open(struct nst_arena *a, const struct ocl_export *x);
 
+/* Those files, as the keeper of the workers looks for them. */
+extern const struct nst_file_kind ocl_export_files;
+
 /* Remove files that no export has and no task is about to give one, and differences of exports that
  * are gone. Blocks on the database.
  *   folder  of the workers */

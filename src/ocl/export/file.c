@@ -114,10 +114,10 @@ static enum nst_err is_needed(bool *out, struct nst_arena *a, struct nst_db *db,
     return NST_OK;
 }
 
-static const struct nst_file_kind export_files = { .prefix = PREFIX, .is_needed = is_needed };
+const struct nst_file_kind ocl_export_files = { .prefix = PREFIX, .is_needed = is_needed };
 
 void ocl_export_sweep(struct nst_str folder, struct nst_store *store)
 {
-    nst_files_sweep(folder, store, &export_files);
+    nst_files_sweep(folder, store, &ocl_export_files);
     nst_files_sweep(folder, store, &ocl_difference_files);
 }

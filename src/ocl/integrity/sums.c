@@ -181,7 +181,7 @@ static enum nst_err find_moments(struct recount *r, struct nst_db *db)
                            "SELECT r.rev, v.rev, r.owner_url || 'sources/' || r.mnemonic || '/' "
                            "FROM repo r LEFT JOIN (SELECT DISTINCT repo_id, rev FROM repo_version "
                            "WHERE is_active AND rev > 0) v ON v.repo_id = r.id AND v.rev < r.rev "
-                           "WHERE r.id = $1",
+                           "WHERE r.id = $1 AND r.kind = 'source'",
                            NST_INT(r->repo)));
     while (nst_rows_step(rows)) {
         now.rev = nst_rows_int(rows, 0);
@@ -195,7 +195,8 @@ static enum nst_err find_moments(struct recount *r, struct nst_db *db)
         if (!nst_rows_is_null(rows, 1))
             r->moment[r->moments++].rev = nst_rows_int(rows, 1);
     }
-    r->moment[r->moments++] = now;
+    if (r->address.p != NULL)
+        r->moment[r->moments++] = now;
     return nst_rows_end(rows);
 }
 
@@ -326,6 +327,8 @@ static enum nst_err look_at_tallies(struct ocl_integrity *v, struct nst_db *db)
     if (v->inside == NULL)
         NST_TRY(begin_recount(v, db));
     struct recount *r = v->inside;
+    if (r->moments == 0)
+        return NST_OK; /* it is being purged */
     r->found = (struct ocl_tallies){ .arena = v->step };
     r->is_stale = false;
     if (r->kind < NST_COUNT(told)) {

@@ -1,6 +1,8 @@
 /* A run through the checks, step by step. */
 #include "integrity.h"
 
+#include "ocl/source/source.h"
+
 const struct ocl_check *const ocl_content_checks[] = { ocl_reference_checks, ocl_interval_checks,
                                                        ocl_count_checks, ocl_sum_checks, NULL };
 
@@ -68,11 +70,33 @@ static enum nst_err find_range(struct ocl_integrity *v, struct nst_db *db)
     return NST_OK;
 }
 
+/* Which of their columns has the source. */
+static const struct {
+    const char *table, *column;
+} of_source[] = {
+    { "repo", "id" },
+    { "repo_version", "repo_id" },
+    { "concept_version", "repo_id" },
+    { "mapping_version", "repo_id" },
+};
+
+/* What is being purged is in pieces, and rightly so. */
+static void put_kept(struct nst_sql *q, const struct ocl_check *c)
+{
+    for (size_t i = 0; i < NST_COUNT(of_source); i++)
+        if (strcmp(of_source[i].table, c->table) == 0)
+            nst_sql_addf(q,
+                         " AND NOT EXISTS (SELECT 1 FROM repo purged WHERE purged.id = %s.%s AND "
+                         "purged.kind = '" OCL_KIND_PURGED "')",
+                         c->table, of_source[i].column);
+}
+
 /* " WHERE ...": the rows of the step where it is so. */
 static void put_rows(struct nst_sql *q, const struct ocl_integrity *v)
 {
     const struct ocl_check *c = check_of(v);
     nst_sql_addf(q, " WHERE (%s)", c->where);
+    put_kept(q, c);
     if (c->key == NULL)
         return;
     nst_sql_addf(q, " AND %s.%s > ", c->table, c->key);

@@ -104,6 +104,10 @@ struct ocl_source {
  * and the condition that it is the one whose address follows. */
 #define OCL_IS_SOURCE(repo) \
     repo ".kind = 'source' AND " repo ".is_active AND " repo ".owner_is_active"
+
+/* repo.kind of a source that a purge has begun to erase: nobody finds it any more, and its content is
+ * no measure of what is kept of it. */
+#define OCL_KIND_PURGED "purged"
 #define OCL_ADDRESS(repo) "(" repo ".owner_url || 'sources/' || " repo ".mnemonic || '/')"
 #define OCL_AT(repo)      OCL_IS_SOURCE(repo) " AND " OCL_ADDRESS(repo) " = "
 

@@ -106,11 +106,11 @@ static enum nst_err is_needed(bool *out, struct nst_arena *a, struct nst_db *db,
     return NST_OK;
 }
 
-static const struct nst_file_kind copied_files = { .prefix = PREFIX, .is_needed = is_needed };
+const struct nst_file_kind ocl_copied_files = { .prefix = PREFIX, .is_needed = is_needed };
 
 void ocl_copies_sweep(struct nst_str folder, struct nst_store *store)
 {
-    nst_files_sweep(folder, store, &copied_files);
+    nst_files_sweep(folder, store, &ocl_copied_files);
 }
 
 void ocl_copy_sweep(struct nst_str folder, struct nst_store *store, int64_t id)

@@ -143,6 +143,7 @@ struct nst_str ocl_copy_token(struct nst_arena *a, int64_t id);
 struct nst_str ocl_copy_digest(struct nst_arena *a, const char *path, const struct nst_task *t);
 
 /* Remove files that no row needs: all of them, or those of one row. Blocks on the database. */
+extern const struct nst_file_kind ocl_copied_files;
 void ocl_copies_sweep(struct nst_str folder, struct nst_store *store);
 void ocl_copy_sweep(struct nst_str folder, struct nst_store *store, int64_t id);
 

@@ -6,6 +6,7 @@
 #include "ocl/admin/purge.h"
 #include "ocl/bulk_import/undo.h"
 #include "ocl/export/difference.h"
+#include "ocl/export/export.h"
 #include "ocl/integrity/tasks.h"
 #include "ocl/subscription/subscription.h"
 
@@ -16,6 +17,9 @@ const struct nst_task_kind *const ocl_task_kinds[] = {
     &ocl_repair_task,      &ocl_subscription_task,
     &ocl_purge_task,       NULL,
 };
+
+const struct nst_file_kind *const ocl_kept_files[] = { &ocl_export_files, &ocl_difference_files,
+                                                       &ocl_copied_files, NULL };
 
 /* ---- What is shown ---- */
 

@@ -18,6 +18,9 @@ struct ocl_task {
 /* All kinds of this program, NULL-terminated: for nst_workers_start. */
 extern const struct nst_task_kind *const ocl_task_kinds[];
 
+/* Which files outlive their tasks, for nst_worker_options. */
+extern const struct nst_file_kind *const ocl_kept_files[];
+
 /* Sets of tasks that other views list: of OCL_IMPORTS. */
 #define OCL_IMPORTS 0
 extern const struct nst_set ocl_task_sets[];
