@@ -129,6 +129,22 @@ static enum nst_err check_server(struct nst_db *db, void *arg)
     return NST_OK;
 }
 
+/* ---- Replicas ---- */
+
+static void tell_of_replica(void *arg, struct nst_str host, const char *complaint)
+{
+    if (host.p == NULL)
+        found(arg, "the setting db.replica %s", complaint);
+    else if (complaint != NULL)
+        found(arg, "the replica %.*s %s", NST_FMT(host), complaint);
+}
+
+static enum nst_err check_replicas(struct doctor *d)
+{
+    struct nst_str url = cli_text(&d->o->config, "db.replica");
+    return url.n > 0 ? nst_replica_examine(d->site->store, url, tell_of_replica, d) : NST_OK;
+}
+
 /* ---- The machine ---- */
 
 static bool look_at(struct stat *st, const struct doctor *d, const char *name)
@@ -274,6 +290,8 @@ static int doctor(struct cli_options *o, struct cli_site *site)
     enum nst_err e = NST_OK;
     for (size_t i = 0; e == NST_OK && i < NST_COUNT(of_store); i++)
         e = nst_store_run(site->store, NST_MODE_READ, of_store[i], &d);
+    if (e == NST_OK)
+        e = check_replicas(&d);
     if (e == NST_OK)
         e = cli_review_openmrs(&d.faults, site, o->source);
     if (e != NST_OK)

@@ -51,7 +51,9 @@ static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03",
 static enum nst_err log_failure(struct nst_db *db, const PGresult *result, const char *state)
 {
     const char *reason = result != NULL ? PQresultErrorMessage(result) : PQerrorMessage(db->handle);
-    nst_log(NST_LOG_ERROR, "database error", NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
+    /* What a replica cannot do is done by the primary, which tells. */
+    bool is_told = db->standby == NULL || is_state(state, given_up);
+    nst_log(is_told ? NST_LOG_ERROR : NST_LOG_DEBUG, "database error", NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
             NST_LOG_STR("state", nst_str_z(state)));
     return NST_E_DB;
 }
@@ -88,26 +90,44 @@ static bool is_good(const PGresult *result)
 
 #define GRACE_MS 2000 /* for the answer that a limit of the server's own has passed */
 
+#define LOOK_MS 100 /* how often somebody who waits for a replica looks whether it is silent */
+
 /* False when the server has said nothing until then (nst_ticks; 0: no limit). */
-static bool wait_until(PGconn *handle, int64_t deadline, bool must_send)
+static bool wait_until(const struct nst_db *db, int64_t deadline, bool must_send)
 {
-    struct pollfd p = { .fd = PQsocket(handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
-    int64_t left = (deadline - nst_ticks()) / 1000;
-    int n = deadline == 0 ? poll(&p, 1, -1) : left > 0 ? poll(&p, 1, (int)left) : 0;
-    return n > 0 || (n < 0 && errno == EINTR);
+    struct pollfd p = { .fd = PQsocket(db->handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
+    for (;;) {
+        int64_t left = (deadline - nst_ticks()) / 1000;
+        int ms = deadline == 0 ? -1 : left > 0 ? (int)left : 0;
+        bool is_last = db->standby == NULL || (ms >= 0 && ms <= LOOK_MS);
+        int n = poll(&p, 1, is_last ? ms : LOOK_MS);
+        if (n != 0)
+            return n > 0 || errno == EINTR;
+        if (is_last || db->standby->is_silent)
+            return false;
+    }
+}
+
+/* Milliseconds; 0: as long as it takes. */
+static unsigned patience_with(const struct nst_db *db)
+{
+    unsigned limit = db->is_patient ? 0 : db->store->options.statement_ms;
+    if (db->wait_ms > 0)
+        return db->wait_ms;
+    return limit > 0 ? limit + GRACE_MS : 0;
 }
 
 /* The next result of what was sent, NULL after the last. A server that is silent for
  * longer than any statement may take hangs: its connection is given up. */
 static PGresult *next_result(struct nst_db *db)
 {
-    unsigned limit = db->is_patient ? 0 : db->store->options.statement_ms;
-    int64_t deadline = limit > 0 ? nst_ticks() + (limit + GRACE_MS) * INT64_C(1000) : 0;
+    unsigned limit = patience_with(db);
+    int64_t deadline = limit > 0 ? nst_ticks() + limit * INT64_C(1000) : 0;
     int unsent;
     while ((unsent = PQflush(db->handle)) > 0 || (unsent == 0 && PQisBusy(db->handle))) {
-        if (!wait_until(db->handle, deadline, unsent > 0)) {
-            nst_log(NST_LOG_ERROR, "the database server does not answer",
-                    NST_LOG_INT("ms", limit + GRACE_MS));
+        if (!wait_until(db, deadline, unsent > 0)) {
+            nst_log(db->standby == NULL ? NST_LOG_ERROR : NST_LOG_DEBUG,
+                    "the database server does not answer", NST_LOG_INT("ms", limit));
             db->is_hung = true;
             db->is_usable = false;
             return NULL;
@@ -212,7 +232,7 @@ static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst
             check(db, await(db, PQsendPrepare(db->handle, name, nst_str_to_z(db->scratch, sql),
                                               (int)count, types)));
         if (err != NST_OK) {
-            if (err != NST_E_RETRY)
+            if (err != NST_E_RETRY && db->standby == NULL)
                 nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
             return err;
         }
@@ -410,7 +430,7 @@ enum nst_err nst_pg_load(struct nst_db *db, const char *sql, struct nst_str rows
 /* ---- Connections ---- */
 
 /* Closing first spares the server one DEALLOCATE a statement. */
-static void disconnect(struct nst_db *db)
+void nst_pg_disconnect(struct nst_db *db)
 {
     PQfinish(db->handle);
     db->handle = NULL;
@@ -420,7 +440,7 @@ static void disconnect(struct nst_db *db)
 static void close_connection(struct nst_db *db)
 {
     nst_db_tidy(db);
-    disconnect(db);
+    nst_pg_disconnect(db);
     nst_db_free(db);
 }
 
@@ -478,11 +498,16 @@ enum nst_err nst_pg_connect(struct nst_db *db)
 {
     if (db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK)
         return NST_OK;
-    disconnect(db);
-    db->handle = connect_handle(&db->store->options);
+    nst_pg_disconnect(db);
+    return nst_pg_take_over(db, connect_handle(&db->store->options));
+}
+
+enum nst_err nst_pg_take_over(struct nst_db *db, void *handle)
+{
+    db->handle = handle;
     if (PQstatus(db->handle) != CONNECTION_OK) {
         log_failure(db, NULL, "connect");
-        disconnect(db);
+        nst_pg_disconnect(db);
         return NST_E_RETRY;
     }
     PQsetNoticeReceiver(db->handle, ignore_notice, NULL);
@@ -490,4 +515,10 @@ enum nst_err nst_pg_connect(struct nst_db *db)
     db->is_usable = true;
     db->is_hung = false;
     return set_limits(db);
+}
+
+bool nst_pg_is_idle(const struct nst_db *db)
+{
+    return db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK &&
+           PQtransactionStatus(db->handle) == PQTRANS_IDLE;
 }
