@@ -243,6 +243,7 @@ struct nst_store_options {
     unsigned statement_ms;    /* a statement may take; 0: no limit. A server that is silent for
                                  some seconds longer is given up */
     unsigned connect_seconds; /* connecting may take; 0 means 5 */
+    bool is_pooled;           /* each transaction may have another session of the server */
 };
 
 /* Open the database (SQLite: make the file when it is missing, mode 0600) and

@@ -83,6 +83,9 @@ const struct cli_setting cli_settings[] = {
     { "db.readers", CLI_NUMBER, "2", 0, 1000,
       .doc = "Of these, connections that writes never take, so that reads go on when writers wait "
              "for each other." },
+    { "db.pooler", CLI_SWITCH, "false",
+      .doc = "Between here and PostgreSQL is a pooler that has another session for each "
+             "transaction (PgBouncer, pool_mode=transaction): statements are not prepared." },
     { "db.replica", CLI_TEXT, "",
       .doc = "PostgreSQL servers that follow the one of `database`: postgresql://... or "
              "key=value, several hosts separated by commas. What a GET shows is read there once "

@@ -264,6 +264,9 @@ struct nst_db *nst_pg_new(struct nst_store *store);
  * Errors: NST_E_RETRY when it is none; logged but for a replica's. */
 enum nst_err nst_pg_take_over(struct nst_db *db, void *handle);
 
+/* Begin a transaction by that BEGIN, with the limits of time. Errors: those of nst_query. */
+enum nst_err nst_pg_begin(struct nst_db *db, const char *sql);
+
 /* Close its connection, if it has one. */
 void nst_pg_disconnect(struct nst_db *db);
 

@@ -53,7 +53,8 @@ static enum nst_err log_failure(struct nst_db *db, const PGresult *result, const
     const char *reason = result != NULL ? PQresultErrorMessage(result) : PQerrorMessage(db->handle);
     /* What a replica cannot do is done by the primary, which tells. */
     bool is_told = db->standby == NULL || is_state(state, given_up);
-    nst_log(is_told ? NST_LOG_ERROR : NST_LOG_DEBUG, "database error", NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
+    nst_log(is_told ? NST_LOG_ERROR : NST_LOG_DEBUG, "database error",
+            NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
             NST_LOG_STR("state", nst_str_z(state)));
     return NST_E_DB;
 }
@@ -169,7 +170,7 @@ static enum nst_err check(struct nst_db *db, PGresult *result)
 static void drop_statement(struct nst_stmt *stmt, void *arg)
 {
     struct nst_db *db = arg;
-    if (db->handle == NULL || PQstatus(db->handle) != CONNECTION_OK ||
+    if (db->store->options.is_pooled || db->handle == NULL || PQstatus(db->handle) != CONNECTION_OK ||
         PQtransactionStatus(db->handle) == PQTRANS_INERROR)
         return;
     char sql[48];
@@ -216,21 +217,34 @@ struct nst_str nst_pg_types(struct nst_arena *a, struct nst_str letters)
     return nst_buf_str(&b);
 }
 
+static Oid *types_of(struct nst_db *db, const struct nst_value *values, unsigned count)
+{
+    Oid *types = NST_NEW_ARRAY(db->scratch, Oid, count + 1);
+    for (unsigned i = 0; i < count; i++)
+        types[i] = oid_of(&values[i]);
+    return types;
+}
+
+/* A pooler has another session for the next transaction, without what was prepared. */
+static enum nst_err prepare_on_server(struct nst_db *db, unsigned number, struct nst_str sql,
+                                      const struct nst_value *values, unsigned count)
+{
+    char name[24];
+    if (db->store->options.is_pooled)
+        return NST_OK;
+    snprintf(name, sizeof(name), "nst_%u", number);
+    return check(db, await(db, PQsendPrepare(db->handle, name, nst_str_to_z(db->scratch, sql),
+                                             (int)count, types_of(db, values, count))));
+}
+
 static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst_str sql,
                             const struct nst_value *values, unsigned count)
 {
     struct nst_str key = key_of(db, sql, values, count);
     struct nst_stmt *stmt = nst_cache_take(&db->cache, key);
     if (stmt == NULL) {
-        Oid *types = NST_NEW_ARRAY(db->scratch, Oid, count + 1);
-        for (unsigned i = 0; i < count; i++)
-            types[i] = oid_of(&values[i]);
         unsigned number = ++db->names;
-        char name[24];
-        snprintf(name, sizeof(name), "nst_%u", number);
-        enum nst_err err =
-            check(db, await(db, PQsendPrepare(db->handle, name, nst_str_to_z(db->scratch, sql),
-                                              (int)count, types)));
+        enum nst_err err = prepare_on_server(db, number, sql, values, count);
         if (err != NST_OK) {
             if (err != NST_E_RETRY && db->standby == NULL)
                 nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
@@ -273,8 +287,11 @@ static enum nst_err run_prepared(struct nst_rows *rows, struct nst_str sql,
     NST_TRY(prepare(&rows->stmt, db, sql, values, count));
     char name[24];
     snprintf(name, sizeof(name), "nst_%u", rows->stmt->name);
-    PGresult *result =
-        await(db, PQsendQueryPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0));
+    int is_sent = db->store->options.is_pooled
+                      ? PQsendQueryParams(db->handle, nst_str_to_z(db->scratch, sql), (int)count,
+                                          types_of(db, values, count), texts, NULL, NULL, 0)
+                      : PQsendQueryPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0);
+    PGresult *result = await(db, is_sent);
     rows->result = result;
     rows->row = -1;
     rows->row_count = PQntuples(result);
@@ -486,12 +503,19 @@ static PGconn *connect_handle(const struct nst_store_options *o)
 
 /* Limits of the session; a transaction may lift them for itself. Plans are not compiled: what is
  * estimated high here is stopped early by a LIMIT, and compiling takes longer than running. */
-static enum nst_err set_limits(struct nst_db *db)
+static enum nst_err set_limits(struct nst_db *db, const char *scope)
 {
-    char sql[96];
-    snprintf(sql, sizeof(sql), "SET jit = off; SET lock_timeout = %u; SET statement_timeout = %u",
-             db->store->options.lock_ms, db->store->options.statement_ms);
+    char sql[128];
+    snprintf(sql, sizeof(sql),
+             "SET %s jit = off; SET %s lock_timeout = %u; SET %s statement_timeout = %u", scope,
+             scope, db->store->options.lock_ms, scope, db->store->options.statement_ms);
     return db->engine->script(db, sql);
+}
+
+enum nst_err nst_pg_begin(struct nst_db *db, const char *sql)
+{
+    NST_TRY(db->engine->script(db, sql));
+    return db->store->options.is_pooled ? set_limits(db, "LOCAL") : NST_OK;
 }
 
 enum nst_err nst_pg_connect(struct nst_db *db)
@@ -514,7 +538,7 @@ enum nst_err nst_pg_take_over(struct nst_db *db, void *handle)
     PQsetnonblocking(db->handle, 1);
     db->is_usable = true;
     db->is_hung = false;
-    return set_limits(db);
+    return db->store->options.is_pooled ? NST_OK : set_limits(db, "");
 }
 
 bool nst_pg_is_idle(const struct nst_db *db)

@@ -171,7 +171,7 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
     db->lost = NST_OK;
     db->is_struck = false;
     NST_TRY(nst_pg_connect(db));
-    NST_TRY(db->engine->script(db, begin[how]));
+    NST_TRY(nst_pg_begin(db, begin[how]));
     enum nst_err err = nst_job_work(job, db);
     nst_db_tidy(db);
     bool is_alive = db->is_usable && PQstatus(db->handle) == CONNECTION_OK;

@@ -150,7 +150,7 @@ static enum nst_readiness begin(struct nst_db *db, const struct nst_log_place *p
     if (state != NST_READY)
         return state;
     db->lost = NST_OK;
-    if (db->engine->script(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != NST_OK ||
+    if (nst_pg_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != NST_OK ||
         nst_exists_with(&is_replica, db,
                         "SELECT 1 FROM nst_timeline WHERE mark = $1 AND pg_is_in_recovery()",
                         NST_TEXT(nst_str_z(place->mark))) != NST_OK)
