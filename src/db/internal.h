@@ -304,7 +304,6 @@ struct nst_standby {
     bool has_thread;
     enum nst_readiness state;
     _Atomic bool is_silent;       /* nobody needs to wait for its answers */
-    struct nst_log_place wanted;  /* when it is behind, or a stranger: what it lacked */
     struct nst_db *idle;
     unsigned connections;
     _Atomic int64_t backlog;      /* bytes of the log that it has and has not replayed */
@@ -345,6 +344,10 @@ void nst_standby_close_idle(struct nst_standby *s);
 
 /* replica.c: write the primary's timeline down, if that is due. Blocks; on no thread of a pool. */
 void nst_replica_note(struct nst_replica *r);
+
+/* Has the server behind db, or in the time that a request has, what the primary has now? Blocks as
+ * that. */
+enum nst_readiness nst_replica_try(struct nst_db *db);
 
 /* Its connections and their backlog; NULL: it has none. */
 void nst_replica_count(struct nst_store_counts *out, struct nst_replica *r);

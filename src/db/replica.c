@@ -117,13 +117,10 @@ static void give_back(struct nst_db *db)
 }
 
 /* Others need not try: its thread looks at it from now on. */
-static void report(struct nst_standby *s, enum nst_readiness state,
-                   const struct nst_log_place *place)
+static void report(struct nst_standby *s, enum nst_readiness state)
 {
     pthread_mutex_lock(&s->replica->lock);
     s->state = state;
-    if (place != NULL)
-        s->wanted = *place;
     pthread_cond_broadcast(&s->replica->changed);
     pthread_mutex_unlock(&s->replica->lock);
 }
@@ -139,6 +136,28 @@ static enum nst_readiness wait_for(struct nst_db *db, const struct nst_log_place
         nap = nap * 2 < NAP_MAX_US ? nap * 2 : NAP_MAX_US;
     }
     return state;
+}
+
+struct question {
+    struct nst_log_place place;
+    bool is_known;
+};
+
+static enum nst_err ask_in_read(struct nst_db *db, void *arg)
+{
+    struct question *x = arg;
+    return ask_primary(&x->is_known, &x->place, db);
+}
+
+enum nst_readiness nst_replica_try(struct nst_db *db)
+{
+    struct nst_store *store = db->store;
+    struct question q = { 0 };
+    if (nst_store_run(store, NST_MODE_READ, ask_in_read, &q) != NST_OK)
+        return NST_BEHIND;
+    if (!q.is_known)
+        store->replica->must_note = true;
+    return q.is_known ? wait_for(db, &q.place) : NST_BEHIND;
 }
 
 /* What it has is asked first, so that the snapshot is later. That it still was a replica is asked
@@ -196,7 +215,7 @@ enum nst_err nst_replica_enter(struct nst_db **out, struct nst_db *db)
     if (e == NST_OK && !is_known)
         want_note(r);
     else if (e == NST_OK)
-        report(other->standby, state, &place);
+        report(other->standby, state);
     count(db, state == NST_BEHIND ? NST_ELSEWHERE_BEHIND : NST_ELSEWHERE_AWAY);
     (void)end(other, false);
     give_back(other);
@@ -211,7 +230,7 @@ enum nst_err nst_replica_leave(struct nst_db *replica, enum nst_err err)
     bool is_good = err == NST_OK && replica->lost == NST_OK;
     is_good = end(replica, is_good);
     if (!nst_pg_is_idle(replica))
-        report(s, NST_SILENT, NULL);
+        report(s, NST_SILENT);
     count(replica, is_good || is_late ? NST_ELSEWHERE_REPLICA : NST_ELSEWHERE_FAILED);
     give_back(replica);
     return is_good ? NST_OK : is_late ? NST_E_BUSY : NST_E_RETRY;
@@ -280,18 +299,7 @@ enum nst_err nst_replica_start(const char **fault, struct nst_store *store, stru
 
 #define CATCH_UP_FOR_PEOPLE 20 /* times what a request waits */
 
-struct examination {
-    struct nst_log_place place;
-    bool is_known;
-};
-
-static enum nst_err examine_primary(struct nst_db *db, void *arg)
-{
-    struct examination *x = arg;
-    return ask_primary(&x->is_known, &x->place, db);
-}
-
-static const char *say_behind(struct nst_db *db, const struct examination *x)
+static const char *say_behind(struct nst_db *db, const struct question *x)
 {
     struct nst_rows *rows;
     int64_t bytes = 0;
@@ -323,7 +331,7 @@ static const char *say_timeline(struct nst_db *db)
                      : NULL;
 }
 
-static const char *examine_standby(struct nst_standby *s, const struct examination *x)
+static const char *examine_standby(struct nst_standby *s, const struct question *x)
 {
     struct nst_db *db = nst_standby_db(s);
     const char *complaint = "does not answer; start it, or take it out";
@@ -345,13 +353,13 @@ enum nst_err nst_replica_examine(struct nst_store *store, struct nst_str url,
                                  nst_replica_told *tell, void *arg)
 {
     struct nst_replica *r = new_replica(store);
-    struct examination x = { 0 };
+    struct question x = { 0 };
     enum nst_err e = NST_OK;
     const char *fault = store->dialect == NST_SQLITE ? FOR_POSTGRESQL : nst_standbys_read(r, url);
     if (fault != NULL)
         tell(arg, (struct nst_str){ 0 }, fault);
     else
-        e = nst_store_run(store, NST_MODE_READ, examine_primary, &x);
+        e = nst_store_run(store, NST_MODE_READ, ask_in_read, &x);
     for (unsigned i = 0; fault == NULL && e == NST_OK && i < r->count; i++)
         tell(arg, r->standby[i].name, examine_standby(&r->standby[i], &x));
     nst_replica_free(r);

@@ -189,16 +189,18 @@ static void connect_all(struct nst_standby *s)
     }
 }
 
+/* One that was well until now is only asked whether it lives and is a replica; another has to do
+ * what a request would ask of it. */
 static enum nst_readiness look_at(struct nst_standby *s, struct nst_db *own)
 {
-    struct nst_log_place wanted;
     pthread_mutex_lock(&s->replica->lock);
-    wanted = s->wanted;
+    bool was_ready = s->state == NST_READY;
     pthread_mutex_unlock(&s->replica->lock);
     if (!nst_pg_is_idle(own) && !nst_standby_connect(own))
         return NST_SILENT;
     own->wait_ms = PING_MS;
-    return nst_standby_ask(own, wanted.lsn[0] != '\0' ? &wanted : NULL);
+    enum nst_readiness state = nst_standby_ask(own, NULL);
+    return was_ready || state != NST_READY ? state : nst_replica_try(own);
 }
 
 static void look(struct nst_standby *s, struct nst_db *own)
