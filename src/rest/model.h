@@ -297,7 +297,8 @@ nst_phase *const *nst_phases_of(const struct nst_face *face);
  * have been given. Errors: those of both phases. */
 NST_CHECKED enum nst_err nst_judge(struct nst_req *rq);
 
-/* May what its view shows come from a replica? What writes, and what a write asks, may not. */
+/* May what its view shows come from a replica? Lists may, but for what a write asks: anything else
+ * costs the primary more to ask than to answer. */
 bool nst_may_read_elsewhere(const struct nst_req *rq);
 const struct nst_list_grammar *nst_lists_of(const struct nst_face *face);
 void nst_fail_as_face(struct nst_req *rq, enum nst_err err);

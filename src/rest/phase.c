@@ -306,7 +306,8 @@ enum nst_err nst_judge(struct nst_req *rq)
 bool nst_may_read_elsewhere(const struct nst_req *rq)
 {
     return rq->method == NST_GET && !rq->is_internal && !rq->is_gathering &&
-           (rq->action->flags & NST_RECORDS) == 0;
+           (rq->action->flags & NST_RECORDS) == 0 &&
+           (is_list(rq) || (rq->action->flags & NST_LISTS) != 0);
 }
 
 static void forget_answer(struct nst_req *rq, unsigned headers)
