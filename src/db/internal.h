@@ -292,8 +292,9 @@ struct nst_log_place {
     char lsn[24], timeline[16], mark[40];
 };
 
-/* STRANGER: it is no replica, or one of another server, or of another time of this one. */
-enum nst_readiness { NST_READY, NST_BEHIND, NST_STRANGER, NST_SILENT };
+/* STRANGER: it is no replica, or one of another server, or of another time of this one. PRIMARY: it
+ * is the store's own server, which may be one of several hosts. */
+enum nst_readiness { NST_READY, NST_BEHIND, NST_STRANGER, NST_SILENT, NST_PRIMARY };
 
 /* One host of db.replica. What is not said otherwise is for the lock of its replica. */
 struct nst_standby {
@@ -351,6 +352,9 @@ enum nst_readiness nst_replica_try(struct nst_db *db);
 
 /* Its connections and their backlog; NULL: it has none. */
 void nst_replica_count(struct nst_store_counts *out, struct nst_replica *r);
+
+/* Is the server behind db, which is a replica's, the store's own? Blocks as any read. */
+bool nst_replica_is_primary(struct nst_db *db);
 
 /* Stop its threads, close its connections, free it; NULL: there is none. */
 void nst_replica_free(struct nst_replica *r);

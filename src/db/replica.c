@@ -104,7 +104,7 @@ static void give_back(struct nst_db *db)
     struct nst_standby *s = db->standby;
     bool is_good = nst_pg_is_idle(db);
     pthread_mutex_lock(&s->replica->lock);
-    is_good = is_good && s->state != NST_SILENT;
+    is_good = is_good && (s->state == NST_READY || s->state == NST_BEHIND);
     if (is_good) {
         db->next_idle = s->idle;
         s->idle = db;
@@ -251,19 +251,22 @@ static enum nst_err read_start(struct nst_db *db, void *arg)
     return nst_rows_end(rows);
 }
 
-/* Of several hosts one may be the primary, today. */
-static enum nst_err refuse_primary(const char **fault, struct nst_replica *r)
+bool nst_replica_is_primary(struct nst_db *db)
 {
     int64_t primary = 0, other = 0;
+    if (read_start(db, &other) != NST_OK || other == 0)
+        return false;
+    enum nst_err e = nst_store_run(db->store, NST_MODE_READ, read_start, &primary);
+    return e == NST_OK && other == primary;
+}
+
+/* Of several hosts one may be the primary, today. */
+static const char *refuse_primary(struct nst_replica *r)
+{
     struct nst_db *db = nst_standby_db(&r->standby[0]);
-    if (r->count == 1 && nst_standby_connect(db) && read_start(db, &other) != NST_OK)
-        other = 0;
+    bool is = r->count == 1 && nst_standby_connect(db) && nst_replica_is_primary(db);
     db->engine->close(db);
-    if (other != 0)
-        NST_TRY(nst_store_run(r->store, NST_MODE_READ, read_start, &primary));
-    *fault =
-        other != 0 && other == primary ? "is the primary itself, which `database` names" : NULL;
-    return *fault == NULL ? NST_OK : NST_E_INVALID;
+    return is ? "is the primary itself, which `database` names" : NULL;
 }
 
 static struct nst_replica *new_replica(struct nst_store *store)
@@ -287,9 +290,10 @@ enum nst_err nst_replica_start(const char **fault, struct nst_store *store, stru
     }
     struct nst_replica *r = store->replica = new_replica(store);
     *fault = nst_standbys_read(r, url);
+    if (*fault == NULL)
+        *fault = refuse_primary(r);
     if (*fault != NULL)
         return NST_E_INVALID;
-    NST_TRY(refuse_primary(fault, r));
     for (unsigned i = 0; i < r->count; i++)
         NST_TRY(nst_standby_start(&r->standby[i]));
     return NST_OK;
@@ -331,6 +335,12 @@ static const char *say_timeline(struct nst_db *db)
                      : NULL;
 }
 
+/* One of several hosts is the primary today, another one tomorrow. */
+static bool is_allowed(struct nst_db *db, enum nst_readiness state)
+{
+    return state == NST_STRANGER && db->standby->replica->count > 1 && nst_replica_is_primary(db);
+}
+
 static const char *examine_standby(struct nst_standby *s, const struct question *x)
 {
     struct nst_db *db = nst_standby_db(s);
@@ -341,6 +351,7 @@ static const char *examine_standby(struct nst_standby *s, const struct question 
             state = wait_for(db, x->is_known ? &x->place : NULL);
         complaint = state == NST_READY      ? say_timeline(db)
                     : state == NST_BEHIND   ? say_behind(db, x)
+                    : is_allowed(db, state) ? NULL
                     : state == NST_STRANGER ? "does not follow the server that `database` names; it "
                                               "is not read"
                                             : complaint;

@@ -200,6 +200,8 @@ static enum nst_readiness look_at(struct nst_standby *s, struct nst_db *own)
         return NST_SILENT;
     own->wait_ms = PING_MS;
     enum nst_readiness state = nst_standby_ask(own, NULL);
+    if (state == NST_STRANGER && nst_replica_is_primary(own))
+        return NST_PRIMARY;
     return was_ready || state != NST_READY ? state : nst_replica_try(own);
 }
 
@@ -207,10 +209,10 @@ static void look(struct nst_standby *s, struct nst_db *own)
 {
     enum nst_readiness state = look_at(s, own);
     s->is_silent = state == NST_SILENT;
-    if (state == NST_SILENT) {
+    if (state == NST_SILENT)
         nst_pg_disconnect(own);
+    if (state != NST_READY && state != NST_BEHIND)
         nst_standby_close_idle(s);
-    }
     if (state == NST_READY)
         connect_all(s);
     pthread_mutex_lock(&s->replica->lock);
@@ -233,11 +235,13 @@ static void tell(struct nst_standby *s, enum nst_readiness state)
         s->since = now;
         return;
     }
-    if (s->is_told && (state == NST_BEHIND || !is_away) && now - s->since < TOLD_AFTER)
+    if ((state == NST_BEHIND || (s->is_told && !is_away)) && now - s->since < TOLD_AFTER)
         return;
     s->is_told = true;
     s->is_away_told = is_away;
     s->since = now;
+    if (state == NST_PRIMARY)
+        return;
     if (is_away)
         nst_log(NST_LOG_WARN, "a replica is away, the primary is read instead",
                 NST_LOG_STR("replica", s->name),

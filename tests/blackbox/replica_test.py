@@ -426,6 +426,18 @@ class Cases:
             assert p.returncode == 1 and "of the log behind" in p.stdout, p.stdout
             w.replicas[0].pause(False)
 
+    def test_the_primary_may_be_one_of_several_hosts(self):
+        """As all are named that may become it: it is left alone, and nobody complains."""
+        with World(self.nestor) as w:
+            url = w.url([w.primary, *w.replicas])
+            w.serve(url=url)
+            w.wait_until_read()
+            check_seen(w, "SEVERAL", 50)
+            assert w.reads()["replica"] > 25, w.reads()
+            told = [line for line in w.server.log if "a replica is away" in line]
+            assert not told, told
+            assert "replica" not in w.site.run("doctor", "--set", "db.replica=" + url).stdout
+
 
 def main():
     chosen = arguments(__doc__.splitlines()[0], only="")
