@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import university
 from postgres import BIN, Node, until
 from support import PATIENCE, Site, Tally, arguments
 
@@ -140,6 +141,39 @@ class Cases:
             assert reads["replica"] > 450, reads
             w.client.expect(200, "GET", "/v2/orgs/WHO/sources/S/")
             assert w.reads() == reads, (reads, w.reads())
+
+    def test_a_list_in_pieces_comes_from_a_replica(self):
+        """Each piece, and those that follow when it dies from the primary."""
+        with World(self.nestor) as w:
+            w.serve()
+            w.wait_until_read()
+            for i in range(350):
+                w.add_org(f"PIECE-{i:03}")
+            w.replicas[0].has(w.primary)
+            w.wait_until_read()
+            before = w.reads()["replica"]
+
+            def rows():
+                lines = w.client.ask("GET", "/v2/orgs/?format=csv").body.decode().splitlines()
+                return sum("PIECE-" in line for line in lines), len(lines)
+            pieces = rows()
+            assert pieces[0] == 350 and w.reads()["replica"] - before >= 4, w.reads()
+            w.replicas[0].fall()
+            assert rows() == pieces and rows() == pieces, w.reads()
+
+    def test_pages_of_enrolments_come_from_a_replica(self):
+        with World(self.nestor) as w:
+            university.seed(w.site, 1, 0)
+            w.serve()
+            w.wait_until_read()
+            caller = university.client(w.server)
+            before = w.reads()["replica"]
+            for i in range(100):
+                caller.expect(201, "POST", university.p_path(1), [university.p_record(f"k{i}")])
+                there = [row["student_key"] for row in university.pages(caller,
+                                                                        university.p_path(1))]
+                assert there == [f"k{n}" for n in range(i + 1)], i
+            assert w.reads()["replica"] - before > 25, w.reads()
 
     def test_a_write_is_seen_at_once(self):
         """A thousand times; the replica is as fast as it is."""
