@@ -243,6 +243,7 @@ struct nst_store_options {
     unsigned statement_ms;    /* a statement may take; 0: no limit. A server that is silent for
                                  some seconds longer is given up */
     unsigned connect_seconds; /* connecting may take; 0 means 5 */
+    bool is_pooled;           /* each transaction may have another session of the server */
 };
 
 /* Open the database (SQLite: make the file when it is missing, mode 0600) and
@@ -323,6 +324,37 @@ void nst_scratch_close(struct nst_store *store, struct nst_str path);
  * Errors: those of nst_query. */
 NST_CHECKED enum nst_err nst_scratch_begin(struct nst_db *db, const char *const *own);
 
+/* ---- Replicas: PostgreSQL only ---- */
+
+/* From now on reads may ask for a replica (nst_replica_enter). It may be away; it is looked for in
+ * the background, and the log tells when it goes and comes. Once, after nst_migrate, whose steps
+ * have made the table nst_timeline.
+ *   url    a libpq URL or key=value string; several hosts are several replicas
+ *   fault  set when it is no such thing: what is wrong, to be put behind a name of the setting;
+ *          lives as long as the store. Else NULL.
+ * Blocks on the database. Errors: NST_E_INVALID with a fault, else NST_E_DB, logged. */
+NST_CHECKED enum nst_err nst_replica_start(const char **fault, struct nst_store *store,
+                                           struct nst_str url);
+
+/* In a read: a connection to a replica that has everything the primary has flushed by now, hence
+ * every write that was answered, in a read transaction of its own.
+ *   out  followed by nst_replica_leave on the same thread; NULL when there is none: it is away, or
+ *        has not come so far within 50 ms. The read goes on with db then.
+ * Errors: those of nst_query, of db. */
+NST_CHECKED enum nst_err nst_replica_enter(struct nst_db **out, struct nst_db *db);
+
+/* End what was read there with the outcome err. Returns NST_OK when it holds, NST_E_BUSY when a
+ * limit of time was reached, and otherwise NST_E_RETRY: it is to be read from the primary. */
+NST_CHECKED enum nst_err nst_replica_leave(struct nst_db *replica, enum nst_err err);
+
+/* Ask now how each replica of `url` is, for people. Blocks for some seconds each.
+ *   tell  called with its host, and what is wrong with it, or NULL when it is well; with a null
+ *         host where the URL itself is wrong
+ * Errors: those of nst_query on the primary. */
+typedef void nst_replica_told(void *arg, struct nst_str host, const char *complaint);
+NST_CHECKED enum nst_err nst_replica_examine(struct nst_store *store, struct nst_str url,
+                                             nst_replica_told *tell, void *arg);
+
 /* ---- Readers: SQLite only, for event loops ---- */
 
 /* True when reads are fast enough to run on the caller's thread (SQLite). */
@@ -349,6 +381,15 @@ void nst_reader_leave(struct nst_db *db);
 
 /* ---- How it goes ---- */
 
+/* Where reads went that may go to a replica, and why not there. */
+enum nst_elsewhere {
+    NST_ELSEWHERE_REPLICA,
+    NST_ELSEWHERE_BEHIND, /* it had not come so far */
+    NST_ELSEWHERE_AWAY,   /* there was none, or none was free */
+    NST_ELSEWHERE_FAILED, /* it began there and was cut: read again */
+    NST_ELSEWHERE_COUNT
+};
+
 /* What a store has counted since it was opened, and what it holds now. */
 struct nst_store_counts {
     int64_t writes_waiting, reads_waiting, computations_waiting; /* in queues; on PostgreSQL the
@@ -358,6 +399,11 @@ struct nst_store_counts {
     int64_t repeated, given_up;       /* PostgreSQL: transactions that ran again; in vain */
     int64_t page_hits, page_misses;   /* SQLite: pages that readers found in their caches, or did
                                          not; those that are mapped count as neither */
+    int64_t elsewhere[NST_ELSEWHERE_COUNT]; /* reads that may go to a replica, if one is set */
+    int64_t replica_connections;            /* to replicas that are well */
+    int64_t replica_backlog;                /* bytes of the log that one of them has still to
+                                               replay, at most; -1: none is well */
+    bool has_replica;
     struct nst_histogram_sum batch;   /* SQLite: writes to a commit */
     struct nst_histogram_sum commit;  /* microseconds that commits took until they were durable */
 };

@@ -229,6 +229,7 @@ enum nst_action_flag {
     NST_SPOOLS = 1 << 4,        /* its body is not bound but goes into a file: nst_upload_take */
     NST_IN_MAINTENANCE = 1 << 5, /* it is answered in maintenance, too: what ends that */
     NST_RECORDS = 1 << 6,        /* a GET that writes down who read it (nst_audit) */
+    NST_LISTS = 1 << 7,          /* a GET that reads many rows, as nst_list does: from a replica */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

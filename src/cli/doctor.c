@@ -166,6 +166,22 @@ static enum nst_err check_server(struct nst_db *db, void *arg)
     return NST_OK;
 }
 
+/* ---- Replicas ---- */
+
+static void tell_of_replica(void *arg, struct nst_str host, const char *complaint)
+{
+    if (host.p == NULL)
+        cli_found(arg, "the setting db.replica %s", complaint);
+    else if (complaint != NULL)
+        cli_found(arg, "the replica %.*s %s", NST_FMT(host), complaint);
+}
+
+static enum nst_err check_replicas(struct cli_doctor *d)
+{
+    struct nst_str url = cli_text(&d->o->config, "db.replica");
+    return url.n > 0 ? nst_replica_examine(d->site->store, url, tell_of_replica, d) : NST_OK;
+}
+
 /* ---- All of it ---- */
 
 static const struct {
@@ -191,6 +207,8 @@ static enum nst_err look_into(struct cli_doctor *d)
         d->check = of_store[i].name;
         NST_TRY(nst_store_run(d->site->store, NST_MODE_READ, of_store[i].look, d));
     }
+    d->check = "replicas";
+    NST_TRY(check_replicas(d));
     d->check = "openmrs";
     return cli_review_openmrs(d, d->o->source);
 }

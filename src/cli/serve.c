@@ -229,6 +229,19 @@ static void warn_of_second(struct cli_options *o)
     close(fd);
 }
 
+static bool open_replica(struct cli_options *o, struct cli_site *site)
+{
+    struct nst_str url = cli_text(&o->config, "db.replica");
+    const char *fault = NULL;
+    if (url.n == 0 || nst_replica_start(&fault, site->store, url) == NST_OK)
+        return true;
+    if (fault != NULL)
+        cli_fail(&cli_serve, "the setting db.replica %s", fault);
+    else
+        cli_fail(&cli_serve, "the database cannot be used; the log line above says why");
+    return false;
+}
+
 static int serve_data(struct cli_options *o, const sigset_t *signals)
 {
     struct cli_site site;
@@ -239,7 +252,7 @@ static int serve_data(struct cli_options *o, const sigset_t *signals)
     if (site.applied > 0)
         nst_log(NST_LOG_INFO, "database upgraded", NST_LOG_INT("steps", site.applied),
                 NST_LOG_INT("newest", cli_newest_step()));
-    int status = serve_site(o, &site, signals);
+    int status = open_replica(o, &site) ? serve_site(o, &site, signals) : EXIT_FAILED;
     cli_site_close(&site);
     return status;
 }

@@ -86,6 +86,13 @@ const struct cli_setting cli_settings[] = {
     { "db.readers", CLI_NUMBER, "2", 0, 1000,
       .doc = "Of these, connections that writes never take, so that reads go on when writers wait "
              "for each other." },
+    { "db.pooler", CLI_SWITCH, "false",
+      .doc = "Between here and PostgreSQL is a pooler that has another session for each "
+             "transaction (PgBouncer, pool_mode=transaction): statements are not prepared." },
+    { "db.replica", CLI_DATABASE, "",
+      .doc = "PostgreSQL servers that follow the one of `database`: postgresql://... or "
+             "key=value, several hosts separated by commas. Lists are read there once they have "
+             "everything that was answered; empty: from `database`." },
     { "db.batch", CLI_NUMBER, "256", 1, 10000, .doc = "Writes to a SQLite commit at most." },
     { "db.queue", CLI_NUMBER, "10000", 1, 1000000, .doc = "Writes waiting at most." },
     { "db.map_mib", CLI_NUMBER, "1024", 0, 1048576,

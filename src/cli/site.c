@@ -275,6 +275,7 @@ static struct nst_store_options store_options(const struct cli_config *c, struct
         .lock_ms = is_server ? busy : 0,
         .statement_ms = is_server ? statement : 0,
         .connect_seconds = (unsigned)cli_number(c, "db.connect_seconds"),
+        .is_pooled = cli_is_on(c, "db.pooler"),
     };
 }
 

@@ -108,6 +108,9 @@ struct nst_db {
     unsigned attempt; /* PostgreSQL: how often the present work has run before */
     bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
+    struct nst_standby *standby; /* of a replica: whose; NULL: of the store's own server */
+    struct nst_db *next_idle;    /* of a replica: another one that nobody uses */
+    unsigned wait_ms;            /* of a replica: an answer may take so long; 0: as any other */
 };
 
 /* Make and free the part of a connection that both drivers share. */
@@ -182,6 +185,7 @@ struct nst_store_tally {
     alignas(64) struct nst_counter repeated, given_up;
     _Atomic unsigned in_use;
     alignas(64) struct nst_histogram batch, commit; /* by threads that write */
+    alignas(64) struct nst_counter elsewhere[NST_ELSEWHERE_COUNT]; /* by threads of the pool */
 };
 
 /* When a text that is slow was explained last. */
@@ -217,6 +221,7 @@ struct nst_store {
     uint64_t *logged; /* hashes of the texts written there */
     size_t logged_count;
     struct nst_plan_turn plan[256]; /* for log_lock, too */
+    struct nst_replica *replica;    /* NULL: none is set */
 };
 
 /* Write sql to the statement log unless this store has before. */
@@ -255,6 +260,19 @@ void nst_store_read_begins(struct nst_db *db);
 /* A connection object; it connects on first use. */
 struct nst_db *nst_pg_new(struct nst_store *store);
 
+/* Begin the session of a connection that libpq has made (a PGconn), whose owner db becomes.
+ * Errors: NST_E_RETRY when it is none; logged but for a replica's. */
+enum nst_err nst_pg_take_over(struct nst_db *db, void *handle);
+
+/* Begin a transaction by that BEGIN, with the limits of time. Errors: those of nst_query. */
+enum nst_err nst_pg_begin(struct nst_db *db, const char *sql);
+
+/* Close its connection, if it has one. */
+void nst_pg_disconnect(struct nst_db *db);
+
+/* Is it connected, as far as is known, and in no transaction? */
+bool nst_pg_is_idle(const struct nst_db *db);
+
 /* What a connection calls itself, whatever its URL says: others are told by it. */
 #define NST_APPLICATION "nestor"
 
@@ -269,6 +287,80 @@ const char *nst_pg_url_fault(const char *url);
 
 /* Bytes of the database, as the server says. */
 enum nst_err nst_pg_size(int64_t *bytes, struct nst_db *db);
+
+/* ---- Replicas ---- */
+
+/* Where the log of the primary was when it was asked. */
+struct nst_log_place {
+    char lsn[24], timeline[16], mark[40];
+};
+
+/* STRANGER: it is no replica, or one of another server, or of another time of this one. PRIMARY: it
+ * is the store's own server, which may be one of several hosts. */
+enum nst_readiness { NST_READY, NST_BEHIND, NST_STRANGER, NST_SILENT, NST_PRIMARY };
+
+/* One host of db.replica. What is not said otherwise is for the lock of its replica. */
+struct nst_standby {
+    struct nst_replica *replica;
+    const char **names, **values; /* what libpq connects it with */
+    struct nst_str name;          /* for the log */
+    pthread_t thread;             /* looks after it */
+    bool has_thread;
+    enum nst_readiness state;
+    _Atomic bool is_silent;       /* nobody needs to wait for its answers */
+    struct nst_db *idle;
+    unsigned connections;
+    _Atomic int64_t backlog;      /* bytes of the log that it has and has not replayed */
+    bool is_told, is_away_told;   /* for its thread alone: what the log says of it */
+    int64_t since;                /* the same: when that was last so */
+};
+
+#define NST_STANDBYS_MAX 8
+
+struct nst_replica {
+    struct nst_store *store;
+    struct nst_arena *arena;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct nst_standby standby[NST_STANDBYS_MAX];
+    unsigned count, turn;
+    bool is_closed;
+    _Atomic bool must_note; /* the row of nst_timeline is of another start, or timeline */
+};
+
+/* standby.c: hosts out of a URL or a string of key=value; what is wrong with it, or NULL. */
+const char *nst_standbys_read(struct nst_replica *r, struct nst_str url);
+
+/* A connection object of s, which is not connected; connect it. Blocks for some seconds at most. */
+struct nst_db *nst_standby_db(struct nst_standby *s);
+bool nst_standby_connect(struct nst_db *db);
+
+/* Has the server behind db everything up to `place`, of this primary? NULL: is it a replica at
+ * all? Blocks for db->wait_ms. */
+enum nst_readiness nst_standby_ask(struct nst_db *db, const struct nst_log_place *place);
+
+/* Start the thread that looks after s; end it, which the replica's is_closed asks for before. */
+enum nst_err nst_standby_start(struct nst_standby *s);
+void nst_standby_stop(struct nst_standby *s);
+
+/* Close those that nobody uses; the replica's lock is not held. */
+void nst_standby_close_idle(struct nst_standby *s);
+
+/* replica.c: write the primary's timeline down, if that is due. Blocks; on no thread of a pool. */
+void nst_replica_note(struct nst_replica *r);
+
+/* Has the server behind db, or in the time that a request has, what the primary has now? Blocks as
+ * that. */
+enum nst_readiness nst_replica_try(struct nst_db *db);
+
+/* Its connections and their backlog; NULL: it has none. */
+void nst_replica_count(struct nst_store_counts *out, struct nst_replica *r);
+
+/* Is the server behind db, which is a replica's, the store's own? Blocks as any read. */
+bool nst_replica_is_primary(struct nst_db *db);
+
+/* Stop its threads, close its connections, free it; NULL: there is none. */
+void nst_replica_free(struct nst_replica *r);
 
 /* ---- Migrations of a copy ---- */
 

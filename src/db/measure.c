@@ -26,6 +26,9 @@ void nst_store_count(struct nst_store_counts *out, const struct nst_store *store
     };
     nst_histogram_add(&out->batch, &tally->batch);
     nst_histogram_add(&out->commit, &tally->commit);
+    for (unsigned i = 0; i < NST_ELSEWHERE_COUNT; i++)
+        out->elsewhere[i] = nst_counted(&tally->elsewhere[i]);
+    nst_replica_count(out, store->replica);
     for (unsigned i = 0; i <= NST_BUCKETS_MAX; i++)
         out->commits += out->commit.bucket[i];
 }

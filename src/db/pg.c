@@ -51,7 +51,10 @@ static const char *const disconnecting[] = { "25006", "57P01", "57P02", "57P03",
 static enum nst_err log_failure(struct nst_db *db, const PGresult *result, const char *state)
 {
     const char *reason = result != NULL ? PQresultErrorMessage(result) : PQerrorMessage(db->handle);
-    nst_log(NST_LOG_ERROR, "database error", NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
+    /* What a replica cannot do is done by the primary, which tells. */
+    bool is_told = db->standby == NULL || is_state(state, given_up);
+    nst_log(is_told ? NST_LOG_ERROR : NST_LOG_DEBUG, "database error",
+            NST_LOG_STR("reason", nst_str_trim(nst_str_z(reason))),
             NST_LOG_STR("state", nst_str_z(state)));
     return NST_E_DB;
 }
@@ -89,32 +92,46 @@ static bool is_good(const PGresult *result)
 #define GRACE_MS 2000 /* for the answer that a limit of the server's own has passed */
 #define PROBE_MS 3000 /* for what the clock asks: whoever waits for /readyz gives up soon */
 
+#define LOOK_MS 100 /* how often somebody who waits for a replica looks whether it is silent */
+
 /* False when the server has said nothing until then (nst_ticks; 0: no limit). */
-static bool wait_until(PGconn *handle, int64_t deadline, bool must_send)
+static bool wait_until(const struct nst_db *db, int64_t deadline, bool must_send)
 {
-    struct pollfd p = { .fd = PQsocket(handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
-    int64_t left = (deadline - nst_ticks()) / 1000;
-    int n = deadline == 0 ? poll(&p, 1, -1) : left > 0 ? poll(&p, 1, (int)left) : 0;
-    return n > 0 || (n < 0 && errno == EINTR);
+    struct pollfd p = { .fd = PQsocket(db->handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
+    for (;;) {
+        int64_t left = (deadline - nst_ticks()) / 1000;
+        int ms = deadline == 0 ? -1 : left > 0 ? (int)left : 0;
+        bool is_last = db->standby == NULL || (ms >= 0 && ms <= LOOK_MS);
+        int n = poll(&p, 1, is_last ? ms : LOOK_MS);
+        if (n != 0)
+            return n > 0 || errno == EINTR;
+        if (is_last || db->standby->is_silent)
+            return false;
+    }
 }
 
-static unsigned limit_of(const struct nst_db *db)
+/* Milliseconds; 0: as long as it takes. */
+static unsigned patience_with(const struct nst_db *db)
 {
-    unsigned limit = db->store->options.statement_ms;
-    return db->is_probe && (limit == 0 || limit > PROBE_MS) ? PROBE_MS : limit;
+    unsigned limit = db->is_patient ? 0 : db->store->options.statement_ms;
+    if (db->wait_ms > 0)
+        return db->wait_ms;
+    if (db->is_probe && (limit == 0 || limit > PROBE_MS))
+        limit = PROBE_MS;
+    return limit > 0 ? limit + GRACE_MS : 0;
 }
 
 /* The next result of what was sent, NULL after the last. A server that is silent for
  * longer than any statement may take hangs: its connection is given up. */
 static PGresult *next_result(struct nst_db *db)
 {
-    unsigned limit = db->is_patient ? 0 : limit_of(db);
-    int64_t deadline = limit > 0 ? nst_ticks() + (limit + GRACE_MS) * INT64_C(1000) : 0;
+    unsigned limit = patience_with(db);
+    int64_t deadline = limit > 0 ? nst_ticks() + limit * INT64_C(1000) : 0;
     int unsent;
     while ((unsent = PQflush(db->handle)) > 0 || (unsent == 0 && PQisBusy(db->handle))) {
-        if (!wait_until(db->handle, deadline, unsent > 0)) {
-            nst_log(NST_LOG_ERROR, "the database server does not answer",
-                    NST_LOG_INT("ms", limit + GRACE_MS));
+        if (!wait_until(db, deadline, unsent > 0)) {
+            nst_log(db->standby == NULL ? NST_LOG_ERROR : NST_LOG_DEBUG,
+                    "the database server does not answer", NST_LOG_INT("ms", limit));
             db->is_hung = true;
             db->is_usable = false;
             return NULL;
@@ -156,8 +173,8 @@ static enum nst_err check(struct nst_db *db, PGresult *result)
 static void drop_statement(struct nst_stmt *stmt, void *arg)
 {
     struct nst_db *db = arg;
-    if (db->handle == NULL || PQstatus(db->handle) != CONNECTION_OK ||
-        PQtransactionStatus(db->handle) == PQTRANS_INERROR)
+    if (db->store->options.is_pooled || db->handle == NULL ||
+        PQstatus(db->handle) != CONNECTION_OK || PQtransactionStatus(db->handle) == PQTRANS_INERROR)
         return;
     char sql[48];
     snprintf(sql, sizeof(sql), "DEALLOCATE nst_%u", stmt->name);
@@ -203,23 +220,36 @@ struct nst_str nst_pg_types(struct nst_arena *a, struct nst_str letters)
     return nst_buf_str(&b);
 }
 
+static Oid *types_of(struct nst_db *db, const struct nst_value *values, unsigned count)
+{
+    Oid *types = NST_NEW_ARRAY(db->scratch, Oid, count + 1);
+    for (unsigned i = 0; i < count; i++)
+        types[i] = oid_of(&values[i]);
+    return types;
+}
+
+/* A pooler has another session for the next transaction, without what was prepared. */
+static enum nst_err prepare_on_server(struct nst_db *db, unsigned number, struct nst_str sql,
+                                      const struct nst_value *values, unsigned count)
+{
+    char name[24];
+    if (db->store->options.is_pooled)
+        return NST_OK;
+    snprintf(name, sizeof(name), "nst_%u", number);
+    return check(db, await(db, PQsendPrepare(db->handle, name, nst_str_to_z(db->scratch, sql),
+                                             (int)count, types_of(db, values, count))));
+}
+
 static enum nst_err prepare(struct nst_stmt **out, struct nst_db *db, struct nst_str sql,
                             const struct nst_value *values, unsigned count)
 {
     struct nst_str key = key_of(db, sql, values, count);
     struct nst_stmt *stmt = nst_cache_take(&db->cache, key);
     if (stmt == NULL) {
-        Oid *types = NST_NEW_ARRAY(db->scratch, Oid, count + 1);
-        for (unsigned i = 0; i < count; i++)
-            types[i] = oid_of(&values[i]);
         unsigned number = ++db->names;
-        char name[24];
-        snprintf(name, sizeof(name), "nst_%u", number);
-        enum nst_err err =
-            check(db, await(db, PQsendPrepare(db->handle, name, nst_str_to_z(db->scratch, sql),
-                                              (int)count, types)));
+        enum nst_err err = prepare_on_server(db, number, sql, values, count);
         if (err != NST_OK) {
-            if (err != NST_E_RETRY)
+            if (err != NST_E_RETRY && db->standby == NULL)
                 nst_log(NST_LOG_ERROR, "statement refused", NST_LOG_STR("sql", sql));
             return err;
         }
@@ -260,8 +290,11 @@ static enum nst_err run_prepared(struct nst_rows *rows, struct nst_str sql,
     NST_TRY(prepare(&rows->stmt, db, sql, values, count));
     char name[24];
     snprintf(name, sizeof(name), "nst_%u", rows->stmt->name);
-    PGresult *result =
-        await(db, PQsendQueryPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0));
+    int is_sent = db->store->options.is_pooled
+                      ? PQsendQueryParams(db->handle, nst_str_to_z(db->scratch, sql), (int)count,
+                                          types_of(db, values, count), texts, NULL, NULL, 0)
+                      : PQsendQueryPrepared(db->handle, name, (int)count, texts, NULL, NULL, 0);
+    PGresult *result = await(db, is_sent);
     rows->result = result;
     rows->row = -1;
     rows->row_count = PQntuples(result);
@@ -417,7 +450,7 @@ enum nst_err nst_pg_load(struct nst_db *db, const char *sql, struct nst_str rows
 /* ---- Connections ---- */
 
 /* Closing first spares the server one DEALLOCATE a statement. */
-static void disconnect(struct nst_db *db)
+void nst_pg_disconnect(struct nst_db *db)
 {
     PQfinish(db->handle);
     db->handle = NULL;
@@ -427,7 +460,7 @@ static void disconnect(struct nst_db *db)
 static void close_connection(struct nst_db *db)
 {
     nst_db_tidy(db);
-    disconnect(db);
+    nst_pg_disconnect(db);
     nst_db_free(db);
 }
 
@@ -500,28 +533,46 @@ static PGconn *connect_handle(const struct nst_store_options *o)
 
 /* Limits of the session; a transaction may lift them for itself. Plans are not compiled: what is
  * estimated high here is stopped early by a LIMIT, and compiling takes longer than running. */
-static enum nst_err set_limits(struct nst_db *db)
+static enum nst_err set_limits(struct nst_db *db, const char *scope)
 {
-    char sql[96];
-    snprintf(sql, sizeof(sql), "SET jit = off; SET lock_timeout = %u; SET statement_timeout = %u",
-             db->store->options.lock_ms, db->store->options.statement_ms);
+    char sql[128];
+    snprintf(sql, sizeof(sql),
+             "SET %s jit = off; SET %s lock_timeout = %u; SET %s statement_timeout = %u", scope,
+             scope, db->store->options.lock_ms, scope, db->store->options.statement_ms);
     return db->engine->script(db, sql);
+}
+
+enum nst_err nst_pg_begin(struct nst_db *db, const char *sql)
+{
+    NST_TRY(db->engine->script(db, sql));
+    return db->store->options.is_pooled ? set_limits(db, "LOCAL") : NST_OK;
 }
 
 enum nst_err nst_pg_connect(struct nst_db *db)
 {
     if (db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK)
         return NST_OK;
-    disconnect(db);
-    db->handle = connect_handle(&db->store->options);
+    nst_pg_disconnect(db);
+    return nst_pg_take_over(db, connect_handle(&db->store->options));
+}
+
+enum nst_err nst_pg_take_over(struct nst_db *db, void *handle)
+{
+    db->handle = handle;
     if (PQstatus(db->handle) != CONNECTION_OK) {
         log_failure(db, NULL, "connect");
-        disconnect(db);
+        nst_pg_disconnect(db);
         return NST_E_RETRY;
     }
     PQsetNoticeReceiver(db->handle, ignore_notice, NULL);
     PQsetnonblocking(db->handle, 1);
     db->is_usable = true;
     db->is_hung = false;
-    return set_limits(db);
+    return db->store->options.is_pooled ? NST_OK : set_limits(db, "");
+}
+
+bool nst_pg_is_idle(const struct nst_db *db)
+{
+    return db->handle != NULL && db->is_usable && PQstatus(db->handle) == CONNECTION_OK &&
+           PQtransactionStatus(db->handle) == PQTRANS_IDLE;
 }

@@ -26,17 +26,18 @@ static void roll_back(struct nst_db *db)
         db->is_usable = false;
 }
 
+static enum nst_err may_commit(struct nst_db *db)
+{
+    if (!nst_db_fails(db) && PQtransactionStatus(db->handle) != PQTRANS_INERROR)
+        return NST_OK;
+    roll_back(db);
+    return NST_E_DB;
+}
+
 /* A commit whose answer never came may have happened: it is not run again. */
 static enum nst_err commit(struct nst_db *db)
 {
-    if (nst_db_fails(db)) {
-        roll_back(db);
-        return NST_E_DB;
-    }
-    if (PQtransactionStatus(db->handle) == PQTRANS_INERROR) {
-        roll_back(db);
-        return NST_E_DB;
-    }
+    NST_TRY(may_commit(db));
     enum nst_err err = db->engine->script(db, "COMMIT");
     if (err != NST_OK && (!db->is_usable || PQstatus(db->handle) != CONNECTION_OK)) {
         db->lost = NST_OK;
@@ -145,9 +146,11 @@ static enum nst_err commit_among_others(struct nst_db *db)
 
 enum begin { BEGIN_READ, BEGIN_ALONE, BEGIN_AMONG_OTHERS };
 
+/* What was read is read again when the answer to its commit never came. */
 static enum nst_err end_read(struct nst_db *db)
 {
-    NST_TRY(commit(db));
+    NST_TRY(may_commit(db));
+    NST_TRY(db->engine->script(db, "COMMIT"));
     wait_for_flights(&db->store->syncs);
     return NST_OK;
 }
@@ -171,7 +174,7 @@ static enum nst_err run_once(struct nst_db *db, struct nst_job *job, enum begin 
     db->lost = NST_OK;
     db->is_struck = false;
     NST_TRY(nst_pg_connect(db));
-    NST_TRY(db->engine->script(db, begin[how]));
+    NST_TRY(nst_pg_begin(db, begin[how]));
     enum nst_err err = nst_job_work(job, db);
     nst_db_tidy(db);
     bool is_alive = db->is_usable && PQstatus(db->handle) == CONNECTION_OK;

@@ -412,6 +412,7 @@ void nst_store_close(struct nst_store *store)
     queue_close(&store->probes);
     for (unsigned i = 0; i < store->thread_count; i++)
         pthread_join(store->thread[i], NULL);
+    nst_replica_free(store->replica);
     if (store->writer != NULL)
         store->writer->engine->close(store->writer);
     queue_release(&store->writes);

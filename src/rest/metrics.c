@@ -36,6 +36,9 @@ enum family {
     POOL_IN_USE,
     REPEATED,
     GIVEN_UP,
+    ELSEWHERE,
+    REPLICA_CONNECTIONS,
+    REPLICA_BACKLOG,
     GATHERING,
     FAMILIES
 };
@@ -105,6 +108,15 @@ static const struct nst_metric family[FAMILIES] = {
                            "connection." },
     [GIVEN_UP] = { "nestor_database_given_up_total", NST_COUNTER,
                    .help = "PostgreSQL: transactions that did not come through in ten tries." },
+    [ELSEWHERE] = { "nestor_replica_reads_total", NST_COUNTER, .label = { "place" },
+                    .help = "Reads that may come from a replica (db.replica), by where they were "
+                            "read: replica; or the primary, since the replica was behind, away, or "
+                            "failed meanwhile." },
+    [REPLICA_CONNECTIONS] = { "nestor_replica_connections", NST_GAUGE,
+                              .help = "Connections to replicas that are well." },
+    [REPLICA_BACKLOG] = { "nestor_replica_backlog_bytes", NST_GAUGE,
+                          .help = "Log that a replica has received and not replayed, of the one "
+                                  "with most of it." },
     [GATHERING] = { "nestor_metrics_gathering_seconds", NST_GAUGE, true,
                     .help = "How long gathering these metrics took." },
 };
@@ -223,6 +235,25 @@ static void tell_store(struct nst_buf *out, const struct nst_store *store)
     tell(out, GIVEN_UP, c.given_up);
 }
 
+static void tell_replicas(struct nst_buf *out, const struct nst_store *store)
+{
+    static const char *const place[] = { [NST_ELSEWHERE_REPLICA] = "replica",
+                                         [NST_ELSEWHERE_BEHIND] = "primary, behind",
+                                         [NST_ELSEWHERE_AWAY] = "primary, away",
+                                         [NST_ELSEWHERE_FAILED] = "primary, failed" };
+    struct nst_store_counts c;
+    nst_store_count(&c, store);
+    nst_metric_begin(out, &family[ELSEWHERE]);
+    for (unsigned i = 0; c.has_replica && i < NST_ELSEWHERE_COUNT; i++) {
+        const struct nst_str label = nst_str_z(place[i]);
+        nst_metric_put(out, &family[ELSEWHERE], &label, c.elsewhere[i]);
+    }
+    tell(out, REPLICA_CONNECTIONS, c.replica_connections);
+    nst_metric_begin(out, &family[REPLICA_BACKLOG]);
+    if (c.replica_backlog >= 0)
+        nst_metric_put(out, &family[REPLICA_BACKLOG], NULL, c.replica_backlog);
+}
+
 void nst_metrics_tell(struct nst_buf *out, const struct nst_telling *t)
 {
     int64_t since = nst_ticks();
@@ -230,6 +261,7 @@ void nst_metrics_tell(struct nst_buf *out, const struct nst_telling *t)
     tell_process(out, t);
     tell_http(out, t->http);
     tell_store(out, t->store);
+    tell_replicas(out, t->store);
     nst_traffic_tell(out, t->traffic);
     tell(out, GATHERING, t->gathered + (nst_ticks() - since));
 }

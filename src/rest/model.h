@@ -292,6 +292,14 @@ enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path);
 
 /* What a face uses: its own, or the default. */
 nst_phase *const *nst_phases_of(const struct nst_face *face);
+
+/* Load the rows of the path anew, and ask once more whether the request is permitted. An answer may
+ * have been given. Errors: those of both phases. */
+NST_CHECKED enum nst_err nst_judge(struct nst_req *rq);
+
+/* May what its view shows come from a replica? Lists may, but for what a write asks: anything else
+ * costs the primary more to ask than to answer. */
+bool nst_may_read_elsewhere(const struct nst_req *rq);
 const struct nst_list_grammar *nst_lists_of(const struct nst_face *face);
 void nst_fail_as_face(struct nst_req *rq, enum nst_err err);
 void nst_paginate_as_face(struct nst_req *rq, const struct nst_page *page);

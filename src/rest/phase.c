@@ -287,11 +287,73 @@ enum nst_err nst_phase_bind(struct nst_req *rq)
                                   NST_FMT(shown)));
 }
 
+/* ---- The view ---- */
+
+/* A right may be lost meanwhile, and a row that the path names be another. */
+enum nst_err nst_judge(struct nst_req *rq)
+{
+    enum nst_err e = NST_OK;
+    nst_phase *const *phase = nst_phases_of(rq->face);
+    for (; e == NST_OK && *phase != NULL; phase++) {
+        if (*phase == nst_phase_parents)
+            rq->depth = 0;
+        if (*phase == nst_phase_parents || *phase == nst_phase_permit)
+            e = (*phase)(rq);
+    }
+    return e;
+}
+
+bool nst_may_read_elsewhere(const struct nst_req *rq)
+{
+    return rq->method == NST_GET && !rq->is_internal && !rq->is_gathering &&
+           (rq->action->flags & NST_RECORDS) == 0 &&
+           (is_list(rq) || (rq->action->flags & NST_LISTS) != 0);
+}
+
+static void forget_answer(struct nst_req *rq, unsigned headers)
+{
+    rq->x->status = 0;
+    rq->x->out.n = 0;
+    rq->x->headers = headers;
+    rq->x->content_type = (struct nst_str){ 0 };
+    rq->x->made_at = 0;
+}
+
+/* The rows of the path are read there once more: what is shown is of one moment. Whatever else
+ * than an answer comes of it is left to the primary.
+ *   is_answered  nothing is left to do */
+static enum nst_err view_elsewhere(bool *is_answered, struct nst_req *rq)
+{
+    const struct nst_req before = *rq;
+    unsigned headers = rq->x->headers;
+    struct nst_db *replica;
+    *is_answered = false;
+    NST_TRY(nst_replica_enter(&replica, rq->db));
+    if (replica == NULL)
+        return NST_OK;
+    rq->db = replica;
+    enum nst_err e = nst_judge(rq);
+    if (e == NST_OK && rq->x->status == before.x->status)
+        e = rq->action->view(rq);
+    e = nst_replica_leave(replica, e);
+    rq->db = before.db;
+    *is_answered = e == NST_OK;
+    if (e == NST_OK)
+        return NST_OK;
+    *rq = before;
+    forget_answer(rq, headers);
+    return e == NST_E_BUSY ? e : NST_OK;
+}
+
 enum nst_err nst_phase_view(struct nst_req *rq)
 {
+    bool is_answered = false;
     if (rq->is_gathering)
         return rq->action->gather != NULL ? rq->action->gather(rq) : NST_OK;
-    NST_TRY(rq->action->view(rq));
+    if (nst_may_read_elsewhere(rq))
+        NST_TRY(view_elsewhere(&is_answered, rq));
+    if (!is_answered)
+        NST_TRY(rq->action->view(rq));
     return rq->is_unmet ? NST_E_PRECONDITION : NST_OK;
 }
 

@@ -62,26 +62,38 @@ static enum nst_err pack(struct nst_stream *s)
     return nst_zip_body(&s->rq.x->out, &s->zip_trial, s->is_last) ? NST_OK : NST_E_INTERNAL;
 }
 
-static bool judges(nst_phase *phase)
-{
-    return phase == nst_phase_parents || phase == nst_phase_permit;
-}
-
 /* A right may be lost while an answer leaves: each piece is judged as the first was. What the
  * path names stays what it was then; a word such as `latest` may stand for another by now. */
 static enum nst_err judge(const struct nst_stream *s)
 {
     struct nst_req rq = s->rq;
     unsigned status = rq.x->status;
-    enum nst_err e = NST_OK;
-    rq.depth = 0;
-    for (nst_phase *const *phase = nst_phases_of(rq.face); e == NST_OK && *phase != NULL; phase++)
-        if (judges(*phase))
-            e = (*phase)(&rq);
+    enum nst_err e = nst_judge(&rq);
     bool is_refused = rq.x->status != status; /* by an answer of its own */
     rq.x->status = status;
     rq.x->out.n = 0;
     return is_refused ? NST_E_FORBIDDEN : e;
+}
+
+static enum nst_err try_piece(struct nst_stream *s, struct nst_db *db)
+{
+    nst_buf_init(&s->rq.x->out, s->scratch, NST_PIECE_MAX);
+    memcpy(s->trial, s->state, s->size);
+    s->is_last = false;
+    s->rq.problem = NULL;
+    s->rq.db = db;
+    return s->piece(&s->is_last, &s->rq, s->trial);
+}
+
+static enum nst_err read_piece(struct nst_stream *s, struct nst_db *db)
+{
+    struct nst_db *replica = NULL;
+    if (nst_may_read_elsewhere(&s->rq))
+        NST_TRY(nst_replica_enter(&replica, db));
+    if (replica == NULL)
+        return try_piece(s, db);
+    enum nst_err e = nst_replica_leave(replica, try_piece(s, replica));
+    return e == NST_OK || e == NST_E_BUSY ? e : try_piece(s, db);
 }
 
 static enum nst_err make_piece(struct nst_db *db, void *arg)
@@ -89,11 +101,9 @@ static enum nst_err make_piece(struct nst_db *db, void *arg)
     struct nst_stream *s = arg;
     nst_arena_reset(s->scratch);
     nst_buf_init(&s->rq.x->out, s->scratch, NST_PIECE_MAX);
-    memcpy(s->trial, s->state, s->size);
-    s->is_last = false;
     s->rq.db = db;
     NST_TRY(judge(s));
-    NST_TRY(s->piece(&s->is_last, &s->rq, s->trial));
+    NST_TRY(read_piece(s, db));
     return s->zip != NULL ? pack(s) : NST_OK;
 }
 

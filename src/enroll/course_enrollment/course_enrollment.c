@@ -243,15 +243,16 @@ static enum nst_err list(struct nst_req *rq)
     return enroll_answer_page(rq, &page);
 }
 
-#define VIEW(view, what) \
+#define VIEW(view, what, flags) \
     { \
-        view, enroll_is_permitted, .arg = &enroll_course_described, \
-                                   .describe = &enroll_##what##_description \
+        view, enroll_is_permitted, flags, .arg = &enroll_course_described, \
+                                          .describe = &enroll_##what##_description \
     }
 
 static const struct nst_route routes[] = {
-    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/", .get = VIEW(list, page),
-      .post = VIEW(create, course), .patch = VIEW(change, course),
+    { &enroll_face, "/programs/:program?/courses/:course?/enrollments/",
+      .get = VIEW(list, page, NST_LISTS),
+      .post = VIEW(create, course, 0), .patch = VIEW(change, course, 0),
       .doc = "Learners of a program in one of its course runs. GET: a page of them, as of the "
              "program, with status active or inactive. POST: enrol up to 25, PATCH: change their "
              "status; a list of student_key and status. The answer maps every key to its status, "

@@ -307,15 +307,15 @@ static enum nst_err list(struct nst_req *rq)
     return enroll_answer_page(rq, &page);
 }
 
-#define VIEW(view, what) \
+#define VIEW(view, what, flags) \
     { \
-        view, enroll_is_permitted, .arg = &enroll_program_described, \
-                                   .describe = &enroll_##what##_description \
+        view, enroll_is_permitted, flags, .arg = &enroll_program_described, \
+                                          .describe = &enroll_##what##_description \
     }
 
 static const struct nst_route routes[] = {
-    { &enroll_face, "/programs/:program?/enrollments/", .get = VIEW(list, page),
-      .post = VIEW(create, program),
+    { &enroll_face, "/programs/:program?/enrollments/", .get = VIEW(list, page, NST_LISTS),
+      .post = VIEW(create, program, 0),
       .doc = "Learners of a program. GET: a page of them (`page_size`, 100 by default, and "
              "`cursor`), each with student_key, status, account_exists and curriculum_uuid. POST: "
              "enrol up to 25, a list of external_user_key, status (enrolled, pending, suspended, "

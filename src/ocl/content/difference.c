@@ -366,10 +366,12 @@ static const struct list of_v2[] = { CONCEPTS,
 
 static const struct nst_route difference_route[] = {
     { V2, S "$difference/",
-      .get = { difference_view, ocl_any_caller, .arg = of_v2, .describe = &description },
+      .get = { difference_view, ocl_any_caller, NST_LISTS, .arg = of_v2,
+               .describe = &description },
       .doc = "Which concepts and mappings of a source changed between two points." },
     { GUIDE, S "$difference/",
-      .get = { difference_view, ocl_any_token, .arg = of_guide, .describe = &description },
+      .get = { difference_view, ocl_any_token, NST_LISTS, .arg = of_guide,
+               .describe = &description },
       .doc = "Which concepts of a source changed between two points." },
 };
 
