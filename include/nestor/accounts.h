@@ -237,6 +237,8 @@ struct nst_str nst_jwt_own_secret(struct nst_arena *a);
 /* What a good token says. */
 struct nst_jwt {
     struct nst_str username;
+    struct nst_str id; /* of a token that this server gave a client: it is good while the store has
+                          it (nst_web_token_hash); null: somebody else's, good until it expires */
     bool is_restricted;
     int64_t expires; /* microseconds, leeway included */
 };
