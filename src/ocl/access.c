@@ -262,6 +262,19 @@ static const struct nst_object *owner_around(struct nst_req *rq)
     return org != NULL ? org : nst_ancestor(rq, "user");
 }
 
+/* What a superuser has opens what staff may not open (X81): staff leaves it alone. */
+static bool is_beyond(const struct nst_req *rq, const struct nst_object *o)
+{
+    return nst_is(o, &ocl_user) && o->row != NULL &&
+           ((const struct ocl_user *)o->row)->is_superuser && !rq->caller.is_superuser;
+}
+
+enum nst_err ocl_may_change_user(struct nst_req *rq)
+{
+    NST_TRY(ocl_has_ownership(rq));
+    return grant_if(rq, !is_beyond(rq, nst_object(rq)));
+}
+
 enum nst_err ocl_owner_or_staff(struct nst_req *rq)
 {
     const struct nst_object *owner = owner_around(rq);
@@ -388,14 +401,16 @@ bool ocl_wants_purge(struct nst_req *rq)
 
 static enum nst_err may_delete(struct nst_req *rq, nst_permission *otherwise)
 {
+    const struct nst_object *o = nst_object(rq);
     if (ocl_wants_purge(rq)) {
-        const struct nst_object *o = nst_object(rq);
         NST_TRY(ocl_staff_only(rq));
+        NST_TRY(grant_if(rq, !is_beyond(rq, o)));
         return nst_is(o, &ocl_source) ? keep_copy(rq, o->row) : NST_OK;
     }
-    if (nst_object(rq)->row == NULL)
+    if (o->row == NULL)
         return NST_E_NOT_FOUND;
-    return otherwise(rq);
+    NST_TRY(otherwise(rq));
+    return grant_if(rq, !is_beyond(rq, o));
 }
 
 enum nst_err ocl_may_delete_owner(struct nst_req *rq)

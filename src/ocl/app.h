@@ -120,6 +120,9 @@ nst_permission ocl_staff_only, ocl_superuser_only;
 /* HasOwnership (G29) of the organisation or user that the path named last. */
 nst_permission ocl_has_ownership;
 
+/* As ocl_has_ownership, on an account: staff leaves that of a superuser alone. */
+nst_permission ocl_may_change_user;
+
 /* The same of the owner that the path leads through, whatever it names last; staff where it leads
  * through none. */
 nst_permission ocl_owner_or_staff;
@@ -191,6 +194,11 @@ void ocl_hidden_repos(struct nst_sql *q, struct nst_req *rq);
 NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t org, int64_t user);
 
 /* ---- Deleting ---- */
+
+/* Let a flag of an account be so, for a request: nst_account_set_flag, and nobody takes the own
+ * rights away. Errors: those of that, with what is said of them. */
+NST_CHECKED enum nst_err ocl_set_flag(struct nst_req *rq, const struct nst_account_shown *account,
+                                      enum nst_flag flag, bool value);
 
 /* Write down an administrative act on what the path names (nst_audit). */
 NST_CHECKED enum nst_err ocl_audit_act(struct nst_req *rq, const char *act);

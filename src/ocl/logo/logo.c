@@ -216,7 +216,7 @@ static const struct nst_description changing_source = CHANGING("source");
     }
 
 static const struct nst_route logo_route[] = {
-    LOGO("/(users/:user|user~user)/", ocl_has_ownership, changing_user),
+    LOGO("/(users/:user|user~user)/", ocl_may_change_user, changing_user),
     LOGO("/orgs/:org/", ocl_has_ownership, changing_org),
     LOGO(S, ocl_may_edit, changing_source),
 };
