@@ -38,6 +38,9 @@ struct nst_accounts_settings {
 };
 void nst_accounts_configure(const struct nst_accounts_settings *settings);
 
+/* Who runs the verb: the account of the operating system; null where a server runs. */
+struct nst_str nst_operator(void);
+
 /* The configured minimum of a password, in code points. */
 int64_t nst_password_minimum(void);
 
@@ -76,7 +79,7 @@ struct nst_act {
 /* Write it down, in the transaction of the act: who, from where and with which request is what
  * rq says (its caller and exchange), or the operator of the verb that runs. rq needs no more than
  * arena and db. When this fails, the act must not happen.
- * Errors: those of nst_query. */
+ * Errors: NST_E_INVALID when a text is not UTF-8, which would spoil the log; those of nst_query. */
 NST_CHECKED enum nst_err nst_audit(struct nst_req *rq, const struct nst_act *act);
 
 /* For before and after: {"name":"text"} (null: null), {"name":true}. Texts in a. */
@@ -154,8 +157,13 @@ struct nst_token {
     int64_t expires;     /* microseconds; 0: never */
 };
 
+#define NST_TOKEN_NAME_MAX 255 /* code points */
+
+/* May a token be called so? One line of text that can be printed. */
+bool nst_token_name_is_good(struct nst_str name);
+
 /* Remember a token's hash.
- * Errors: NST_E_CONFLICT when the same token is known already, or the account has a
+ * Errors: NST_E_INVALID when its name is none; NST_E_CONFLICT when the same token is known already, or the account has a
  * machine's or carried one of the same name. */
 NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now);
 

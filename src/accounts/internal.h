@@ -9,9 +9,6 @@
 /* What applications keep of accounts; NULL-terminated, or NULL. */
 const struct nst_belongings *const *nst_belongings(void);
 
-/* Who runs the verb, for the audit log; null where a server runs. */
-struct nst_str nst_operator(void);
-
 /* Hex SHA-256 of a secret, as it is stored. */
 struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str secret);
 

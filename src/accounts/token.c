@@ -94,8 +94,16 @@ enum nst_err nst_token_store_hash(struct nst_db *db, const struct nst_token *t,
                          NST_INT(now), t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
 }
 
+bool nst_token_name_is_good(struct nst_str name)
+{
+    return nst_utf8_is_plain(name) && !nst_utf8_is_blank(name) &&
+           nst_utf8_length(name) <= NST_TOKEN_NAME_MAX;
+}
+
 enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now)
 {
+    if (t->name.p != NULL && !nst_token_name_is_good(t->name))
+        return NST_E_INVALID;
     struct nst_arena *a = nst_arena_new(1024);
     enum nst_err e = nst_token_store_hash(db, t, nst_secret_hash(a, t->token), now);
     nst_arena_free(a);
