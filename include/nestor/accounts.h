@@ -94,6 +94,14 @@ enum nst_flag { NST_FLAG_STAFF, NST_FLAG_SUPERUSER, NST_FLAG_ENABLED, NST_FLAG_C
 /* "is_staff", "is_superuser", "is_enabled". */
 const char *nst_flag_name(enum nst_flag flag);
 
+/* The act of letting a flag of an account be so, where it was not; texts in a. */
+struct nst_act nst_flag_act(struct nst_arena *a, struct nst_str username, enum nst_flag flag,
+                            bool value);
+
+/* What ends where an account is switched off: what would open the faces of edX still, which let such
+ * accounts in. Its row was changed before, in this transaction. */
+NST_CHECKED enum nst_err nst_account_shut_out(struct nst_db *db, int64_t account);
+
 /* An account as administrators see it; texts in the arena of the request. */
 struct nst_account_shown {
     int64_t id;
@@ -365,14 +373,17 @@ struct nst_session_given {
 };
 NST_CHECKED enum nst_err nst_session_put(enum nst_put *out, struct nst_db *db,
                                          const struct nst_session_given *given);
-NST_CHECKED enum nst_err nst_session_end(bool *was_there, struct nst_db *db,
+/*   account  whose it was; 0: there was none */
+NST_CHECKED enum nst_err nst_session_end(int64_t *account, struct nst_db *db,
                                          struct nst_str session);
 
-/* Register a client or change it.
+/* Register a client or change it; tokens that it fetched by another secret, or for another account,
+ * end.
+ *   rotated  set: is the secret another than before?
  *   client  a null secret keeps the one there is; a new client without one cannot
  *           fetch tokens
  *   restricts  is_restricted counts; else a client that is there stays as it is */
-NST_CHECKED enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db,
+NST_CHECKED enum nst_err nst_client_put(enum nst_put *out, bool *rotated, struct nst_db *db,
                                         const struct nst_client *client, bool restricts);
 
 /* Give the account a password in clear text: some 40 ms and 19 MiB.

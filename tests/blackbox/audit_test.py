@@ -7,6 +7,7 @@ each other.
 Usage: audit_test.py --nestor PATH
 """
 import getpass
+import hashlib
 import json
 import sys
 
@@ -147,6 +148,121 @@ def maintenance_is_told_alike(site, server):
         ("maintenance.off", "maintenance", {"reason": None}, {"reason": None})], told
 
 
+# ---- Documents ----
+
+def whoami(server, header):
+    client = server.client("")
+    return client.raw("GET", "/accounts/whoami/", None, header).status
+
+
+def documents_write_rows(site, server):
+    """What a document over HTTP does to accounts and clients is written as the verbs write it; what
+    was opened before ends as it ends by them; and who sends it keeps their rights."""
+    root = server.client()
+    secret = "a secret of the client"
+
+    def put(status, **document):
+        seen = len(audit(site))
+        answer = root.expect(status, "POST", CATALOG + "load/", document)
+        return answer, [(r["act"], r["object"], r["before"], r["after"])
+                        for r in audit(site)[seen:]]
+
+    def flag(act, name, value):
+        return (f"user.{act}", "/users/dee/", {name: not value}, {name: value})
+
+    dee, client = {"username": "dee"}, {"client_id": "doc", "username": "dee",
+                                        "client_secret": secret}
+    new = ("user.add", "/users/dee/", None, {"username": "dee", "email": ""})
+    walk = [
+        ({"users": [{**dee, "is_staff": True, "is_superuser": True,
+                     "password": "evil-evil-evil-evil-1"}]},
+         [new, flag("staff", "is_staff", True), flag("superuser", "is_superuser", True)]),
+        ({"users": [{**dee, "is_staff": False, "is_superuser": False}]},
+         [flag("staff", "is_staff", False), flag("superuser", "is_superuser", False)]),
+        ({"users": [{**dee, "email": "d@example.org"}]},
+         [("user.change", "/users/dee/", {"email": ""}, {"email": "d@example.org"})]),
+        ({"users": [{**dee, "email": "d@example.org", "is_active": True}]}, []),
+        ({"users": [{**dee, "password": "correct horse battery"}]},
+         [("user.password", "/users/dee/", None, None)]),
+        ({"users": [{**dee, "token": "a bearer token of dee"}]},
+         [("token.add", "/users/dee/", None, {"bearers": 1})]),
+        ({"users": [{**dee, "tokens": []}]}, []),
+        ({"oauth2_clients": [client]},
+         [("client.add", "/clients/doc/", None, {"user": "dee", "is_restricted": False})]),
+        ({"oauth2_clients": [client]}, []),
+        ({"sessions": [{"username": "dee", "sessionid": "s" * 32, "csrftoken": "c" * 32}]},
+         [("session.add", "/users/dee/", None, None)]),
+    ]
+    for document, rows in walk:
+        assert put(200, **document)[1] == rows, document
+
+    def fetched(given=secret):
+        answer = server.client("").raw(
+            "POST", "/oauth2/access_token", f"grant_type=client_credentials&client_id=doc&"
+            f"client_secret={given}&token_type=jwt".replace(" ", "+").encode(),
+            {"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status == 200, str(answer)
+        return {"Authorization": "JWT " + answer.json()["access_token"]}
+
+    token, other = fetched(), "another secret of it"
+    assert whoami(server, token) == 200
+    assert put(200, oauth2_clients=[{**client, "client_secret": other}])[1] == [
+        ("client.rotate", "/clients/doc/", None, None)]
+    assert whoami(server, token) == 401
+    token = fetched(other)
+    assert put(200, oauth2_clients=[{**client, "client_secret": other, "is_restricted": True}])[1] == [
+        ("client.change", "/clients/doc/", {"user": "dee", "is_restricted": False},
+         {"user": "dee", "is_restricted": True})]
+    assert whoami(server, token) == 200
+    assert put(200, oauth2_clients=[{"client_id": "doc", "username": "admin",
+                                     "is_restricted": True}])[1] == [
+        ("client.change", "/clients/doc/", {"user": "dee", "is_restricted": True},
+         {"user": "admin", "is_restricted": True})]
+    assert whoami(server, token) == 401, "it spoke for dee"
+    put(200, oauth2_clients=[{**client, "client_secret": other}])
+    put(200, users=[{**dee, "token": "a-bearer-token-of-dee"}])
+    every = [fetched(other), {"Authorization": "Bearer a-bearer-token-of-dee"},
+             {"Cookie": "sessionid=" + "s" * 32}]
+    assert [whoami(server, header) for header in every] == [200] * 3
+    assert put(200, users=[{**dee, "is_active": False}])[1] == [
+        flag("enabled", "is_enabled", False)]
+    assert [whoami(server, header) for header in every] == [401] * 3
+    assert put(200, users=[{**dee, "is_active": True}])[1] == [flag("enabled", "is_enabled", True)]
+    assert [whoami(server, header) for header in every] == [401] * 3
+    put(200, sessions=[{"username": "dee", "sessionid": "s" * 32, "csrftoken": "c" * 32}])
+    assert put(200, absent={"sessions": [{"sessionid": "s" * 32}]})[1] == [
+        ("session.end", "/users/dee/", None, None)]
+    seen = len(audit(site))
+    root.expect(204, "DELETE", CATALOG + "oauth2_clients/doc/")
+    root.expect(204, "DELETE", CATALOG + "users/dee/")
+    assert [(r["act"], r["object"], r["who"], r["via"]) for r in audit(site)[seen:]] == [
+        ("client.remove", "/clients/doc/", "admin", "api"),
+        ("user.remove", "/users/dee/", "admin", "api")]
+    done(site, "user add", "second", "--superuser")
+    for change in ({"is_superuser": False}, {"is_active": False}, {"is_staff": False}):
+        answer, rows = put(400, users=[{"username": "admin", **change}])
+        assert b"nobody takes this away" in answer.body and not rows, str(answer)
+    answer, rows = put(400, absent={"users": [{"username": "admin"}]})
+    assert b"nobody removes themselves" in answer.body and not rows, str(answer)
+    assert secret not in json.dumps(audit(site)) and other not in json.dumps(audit(site))
+    done(site, "user remove", "second")
+
+
+def loads_write_one_row(site, _server):
+    text = json.dumps({"users": [{"username": "lou", "is_staff": True}, {"username": "liz"}]})
+    place = site.write("document.json", text)
+    rows = []
+    for words in (["--dry-run"], [], []):
+        seen = len(audit(site))
+        done(site, "load", *words, place)
+        rows.append(audit(site)[seen:])
+    assert [len(r) for r in rows] == [0, 1, 0], rows
+    row = rows[1][0]
+    assert (row["act"], row["object"], row["via"]) == (
+        "document.load", "sha256:" + hashlib.sha256(text.encode()).hexdigest(), "command line"), row
+    assert row["after"] == {"users": {"made": 2, "changed": 0, "unchanged": 0, "removed": 0}}, row
+
+
 # ---- All of it ----
 
 def run(tally, nestor, engine, cluster):
@@ -154,7 +270,8 @@ def run(tally, nestor, engine, cluster):
         site.init()
         with site.serve() as server:
             for case in (superusers_are_beyond, own_rights_stay, texts_are_text,
-                         closed_accounts_are_erased, maintenance_is_told_alike):
+                         closed_accounts_are_erased, maintenance_is_told_alike, documents_write_rows,
+                         loads_write_one_row):
                 tally.run(f"{engine}: {case.__name__}", case, site, server)
         site.verify()
 
