@@ -394,6 +394,19 @@ enum nst_err ocl_audit_act(struct nst_req *rq, const char *act)
     return nst_audit(rq, &(struct nst_act){ .name = act, .on = address_of(rq) });
 }
 
+enum nst_err ocl_audit_others(struct nst_req *rq, const char *act, const struct nst_object *owner,
+                              struct nst_str on)
+{
+    int64_t id = ((const struct nst_row *)owner->row)->id;
+    bool is_own = nst_is(owner, &ocl_user) && id == rq->caller.id;
+    if (nst_is(owner, &ocl_org))
+        NST_TRY(ocl_is_member(&is_own, rq, id, rq->caller.id));
+    if (is_own)
+        return NST_OK;
+    return nst_audit(
+        rq, &(struct nst_act){ .name = act, .on = on.p != NULL ? on : address_of(rq) });
+}
+
 bool ocl_wants_purge(struct nst_req *rq)
 {
     return nst_query_is_true(rq, "hardDelete");

@@ -203,6 +203,12 @@ NST_CHECKED enum nst_err ocl_set_flag(struct nst_req *rq, const struct nst_accou
 /* Write down an administrative act on what the path names (nst_audit). */
 NST_CHECKED enum nst_err ocl_audit_act(struct nst_req *rq, const char *act);
 
+/* The same of an act on what is that organisation's or that user's, or on itself, where the caller
+ * does it by the right of staff alone: who is a member or that user administers nothing.
+ *   on  its address; null: what the path names */
+NST_CHECKED enum nst_err ocl_audit_others(struct nst_req *rq, const char *act,
+                                          const struct nst_object *owner, struct nst_str on);
+
 /* True when the query asks for `hardDelete` (G149, V106). */
 bool ocl_wants_purge(struct nst_req *rq);
 

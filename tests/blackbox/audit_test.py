@@ -263,6 +263,99 @@ def loads_write_one_row(site, _server):
     assert row["after"] == {"users": {"made": 2, "changed": 0, "unchanged": 0, "removed": 0}}, row
 
 
+# ---- Requests of staff on what is others' ----
+
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def acts_on_others(_site):
+    """(method, path, body, the row: act and object); in this order. None: no administrative act."""
+    yield "POST", "/v2/users/", {"username": "una", "name": "Una", "email": "u@example.org"}, \
+        ("user.add", "/users/una/")
+    yield "PUT", "/v2/users/una/", {"company": "Una & Co"}, ("user.change", "/users/una/")
+    yield "PUT", "/v2/users/una/", {"company": "Una & Co"}, None
+    yield "PUT", "/v2/users/una/", {"name": "Una U", "extras": {"a": 1}}, \
+        ("user.change", "/users/una/")
+    yield "PUT", "/v2/users/una/extras/a/", {"a": 2}, ("user.change", "/users/una/")
+    yield "PATCH", "/v2/users/una/", {"password": "correct horse battery"}, \
+        ("user.password", "/users/una/")
+    yield "PATCH", "/v2/users/una/", {"auth_groups": ["graphql_api"]}, \
+        ("user.change", "/users/una/")
+    yield "PATCH", "/v2/users/sid/", {"auth_groups": ["graphql_api"]}, \
+        ("user.change", "/users/sid/")
+    yield "PATCH", "/v2/users/sid/", {"auth_groups": ["graphql_api"]}, None
+    yield "PATCH", "/v2/users/sid/", {"auth_groups": []}, None
+    yield "PATCH", "/v2/users/sid/", {"company": "own"}, None
+    yield "POST", "/v2/users/una/logo/", {"base64": PICTURE}, ("user.logo", "/users/una/logo/")
+    yield "POST", "/v2/users/sid/logo/", {"base64": PICTURE}, None
+    yield "POST", "/v2/users/una/sources/", {"id": "S", "name": "S"}, \
+        ("source.add", "/users/una/sources/S/")
+    yield "POST", "/v2/users/sid/sources/", {"id": "S", "name": "S"}, None
+    yield "DELETE", "/v2/users/sid/sources/S/", None, None
+    yield "DELETE", "/v2/users/una/sources/S/", None, ("source.remove", "/users/una/sources/S/")
+    yield "PUT", "/v2/orgs/Theirs/members/una/", None, ("member.add", "/orgs/Theirs/members/una/")
+    yield "PUT", "/v2/orgs/Theirs/members/una/", None, None
+    yield "DELETE", "/guide/orgs/Theirs/members/una/", None, \
+        ("member.remove", "/orgs/Theirs/members/una/")
+    yield "DELETE", "/v2/orgs/Theirs/members/una/", None, None
+    yield "POST", "/v2/orgs/Theirs/logo/", {"base64": PICTURE}, \
+        ("organization.logo", "/orgs/Theirs/logo/")
+    yield "POST", "/v2/orgs/", {"id": "Own", "name": "Own"}, None
+    yield "PUT", "/v2/orgs/Own/members/una/", None, None
+    yield "POST", "/v2/orgs/Own/sources/", {"id": "S", "name": "S"}, None
+    yield "DELETE", "/v2/orgs/Own/members/una/", None, None
+    yield "DELETE", "/v2/orgs/Own/", None, None
+    yield "DELETE", "/v2/orgs/Theirs/", None, ("organization.remove", "/orgs/Theirs/")
+    yield "DELETE", "/v2/orgs/Theirs/?hardDelete=true", None, ("content.erase", "/orgs/Theirs/")
+    yield "POST", "/v2/feedback/", {"description": "Thanks"}, None
+    yield "DELETE", "/v2/admin/feedback/1/", None, ("feedback.remove", "/admin/feedback/1/")
+    yield "GET", "/guide/admin/tokens/una/", None, ("token.read", "/users/una/")
+    yield "GET", "/v2/admin/users/una/", None, None
+    yield "GET", "/v2/admin/users/una/sessions/", None, None
+    yield "DELETE", "/v2/admin/users/una/sessions/", None, ("session.end", "/users/una/")
+    yield "DELETE", "/v2/admin/users/una/token/", None, ("token.renew", "/users/una/")
+    yield "DELETE", "/v2/users/una/", None, ("user.remove", "/users/una/")
+    yield "PUT", "/v2/users/una/reactivate/", None, ("user.reactivate", "/users/una/")
+    yield "DELETE", "/v2/users/una/?hardDelete=true", None, ("user.erase", "/users/una/")
+
+
+def staff_writes_rows(site, server):
+    """One row for each act on what is others', none for what is one's own or changes nothing."""
+    done(site, "user add", "sid", "--staff")
+    staff = client_of(site, server, "sid")
+    server.client().expect(201, "POST", "/v2/orgs/", {"id": "Theirs", "name": "Theirs"})
+    seen = len(audit(site))
+    for method, path, body, row in acts_on_others(site):
+        answer = staff.ask(method, path, body)
+        assert answer.status in (200, 201, 204), f"{method} {path}: {answer}"
+        rows = audit(site)[seen:]
+        seen += len(rows)
+        assert [(r["act"], r["object"]) for r in rows] == ([row] if row else []), \
+            f"{method} {path} {body}: {rows}"
+        assert all((r["who"], r["via"], r["address"]) == ("sid", "api", "127.0.0.1")
+                   for r in rows), rows
+
+
+def repairs_write_a_row(site, _server):
+    """`nestor verify --repair` that repaired something; not one that had nothing to repair."""
+    def rows_of(*words):
+        seen = len(audit(site))
+        done(site, "verify", "--quiet", *words)
+        return [r["act"] for r in audit(site)[seen:]]
+
+    assert rows_of("--repair") == []
+    done(site, "import", "--user", "admin", site.write("lines.jsonl", "".join(
+        json.dumps(line) + "\n" for line in (
+            {"type": "Organization", "id": "ORG", "name": "O"},
+            {"type": "Source", "owner": "ORG", "id": "SRC", "name": "S"},
+            {"type": "Concept", "owner": "ORG", "source": "SRC", "id": "C", "concept_class": "Misc",
+             "names": [{"name": "n", "locale": "en"}]}))))
+    site.execute("UPDATE repo SET active_concepts = active_concepts + 7 WHERE mnemonic = 'SRC'")
+    assert site.run("verify", "--quiet").returncode == 1, "the damage is seen"
+    assert rows_of("--repair") == ["integrity.repair"]
+    assert rows_of("--repair") == []
+
+
 # ---- All of it ----
 
 def run(tally, nestor, engine, cluster):
@@ -271,7 +364,7 @@ def run(tally, nestor, engine, cluster):
         with site.serve() as server:
             for case in (superusers_are_beyond, own_rights_stay, texts_are_text,
                          closed_accounts_are_erased, maintenance_is_told_alike, documents_write_rows,
-                         loads_write_one_row):
+                         loads_write_one_row, staff_writes_rows, repairs_write_a_row):
                 tally.run(f"{engine}: {case.__name__}", case, site, server)
         site.verify()
 
