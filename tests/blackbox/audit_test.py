@@ -9,11 +9,13 @@ Usage: audit_test.py --nestor PATH
 import getpass
 import hashlib
 import json
+import os
 import sys
 
 from support import Site, Tally, arguments, engines
 
 CATALOG = "/api/catalog/v1/"
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def done(site, verb, *words):
@@ -146,6 +148,41 @@ def maintenance_is_told_alike(site, server):
         ("maintenance.on", "maintenance", {"reason": None}, {"reason": "one"}),
         ("maintenance.on", "maintenance", {"reason": "one"}, {"reason": None}),
         ("maintenance.off", "maintenance", {"reason": None}, {"reason": None})], told
+
+
+def nothing_is_ignored(site, server):
+    """What is misspelt or means nothing is refused by name; what an answer showed is taken back."""
+    root = server.client()
+    done(site, "user add", "joe")
+    before = site.dump()
+    for face in ("/v2", "/guide"):
+        admin = face + "/admin/"
+        for method, path, body, name in (
+                ("PATCH", admin + "users/joe/", {"is_staf": True}, "is_staf"),
+                ("PATCH", admin + "users/joe/", {"is_staff": True, "password": "abc"}, "password"),
+                ("POST", admin + "clients/", {"id": "c", "user": "joe", "secret": "s"}, "secret"),
+                ("PUT", admin + "maintenance/", {"is_on": True, "reasn": "x"}, "reasn"),
+                ("POST", admin + "purge/", {"older_than_days": 36500, "dry_run": True}, "dry_run"),
+                ("GET", admin + "purge/?olderThanDays=", None, "olderThanDays"),
+                ("GET", admin + "purge/?older_than_days=1", None, "older_than_days")):
+            answer = root.expect(400, method, path, body)
+            assert name in answer.body.decode(), f"{method} {path}: {answer}"
+    answer = root.expect(400, "PUT", "/guide/users/joe/", {"password": "correct horse battery"})
+    assert "password" in answer.json(), str(answer)
+    assert site.dump() == before
+    for place in ("/v2/admin/users/joe/", "/guide/admin/users/joe/"):
+        shown = root.expect(200, "GET", place).json()
+        assert root.expect(200, "PATCH", place, shown).json() == shown
+    shown = root.expect(200, "GET", "/v2/admin/maintenance/").json()
+    root.expect(200, "PUT", "/v2/admin/maintenance/", shown)
+    p = site.run("audit", "--only", "nosuchact")
+    assert p.returncode == 2 and "nosuchact" in p.stderr and "user.add" in p.stderr, p
+    with open(os.path.join(ROOT, "docs", "operations.md"), encoding="utf-8") as f:
+        page = f.read()
+    for act in {r["act"] for r in audit(site)} | set(
+            p.stderr.partition("they are ")[2].split("\n")[0].strip(". ").split("|")):
+        assert f"`{act}`" in page, f"docs/operations.md does not tell of {act}"
+        done(site, "audit", "--only", act)
 
 
 # ---- Documents ----
@@ -364,7 +401,8 @@ def run(tally, nestor, engine, cluster):
         with site.serve() as server:
             for case in (superusers_are_beyond, own_rights_stay, texts_are_text,
                          closed_accounts_are_erased, maintenance_is_told_alike, documents_write_rows,
-                         loads_write_one_row, staff_writes_rows, repairs_write_a_row):
+                         loads_write_one_row, staff_writes_rows, repairs_write_a_row,
+                         nothing_is_ignored):
                 tally.run(f"{engine}: {case.__name__}", case, site, server)
         site.verify()
 

@@ -149,10 +149,11 @@ static const struct nst_field wish_field[] = {
 };
 
 #define FLAGS "is_staff is_superuser is_enabled"
+#define SHOWN "username sessions tokens last_login"
 
 static const struct nst_serializer wish_serializer[] = {
-    { V2, NST_UPDATE, FLAGS },
-    { GUIDE, NST_UPDATE, FLAGS },
+    { V2, NST_UPDATE, FLAGS, .but = SHOWN },
+    { GUIDE, NST_UPDATE, FLAGS, .but = SHOWN },
 };
 
 #define FLAG_SCHEMA  "{\"type\":\"boolean\"}"
