@@ -98,8 +98,8 @@ const char *nst_flag_name(enum nst_flag flag);
 struct nst_act nst_flag_act(struct nst_arena *a, struct nst_str username, enum nst_flag flag,
                             bool value);
 
-/* What ends where an account is switched off: what would open the faces of edX still, which let such
- * accounts in. Its row was changed before, in this transaction. */
+/* What ends where an account is switched off: what would open the faces of edX still, which let
+ * such accounts in. Its row was changed before, in this transaction. */
 NST_CHECKED enum nst_err nst_account_shut_out(struct nst_db *db, int64_t account);
 
 /* An account as administrators see it; texts in the arena of the request. */
@@ -171,8 +171,8 @@ struct nst_token {
 bool nst_token_name_is_good(struct nst_str name);
 
 /* Remember a token's hash.
- * Errors: NST_E_INVALID when its name is none; NST_E_CONFLICT when the same token is known already, or the account has a
- * machine's or carried one of the same name. */
+ * Errors: NST_E_INVALID when its name is none; NST_E_CONFLICT when the same token is known already,
+ * or the account has a machine's or carried one of the same name. */
 NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now);
 
 /* Give the account a fresh derived token under the next serial; the former stops

@@ -177,15 +177,16 @@ static enum nst_err compare_client(struct putting *p, struct nst_arena *a, struc
 static enum nst_err write_client(struct putting *p, struct nst_db *db)
 {
     const struct nst_client *c = &p->client;
-    NST_TRY(nst_exec_with(
-        NULL, db,
-        "INSERT INTO oauth_client (client_id, secret_hash, account_id, "
-        "is_restricted, created_at) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (client_id) DO UPDATE SET "
-        "secret_hash = coalesce(CAST($6 AS text), oauth_client.secret_hash), "
-        "account_id = excluded.account_id, is_restricted = excluded.is_restricted",
-        NST_TEXT(c->id), NST_TEXT(p->hash.p != NULL ? p->hash : NO_SECRET), NST_INT(c->account),
-        NST_BOOL(c->is_restricted), NST_INT(c->created), NST_TEXT(p->hash)));
+    NST_TRY(
+        nst_exec_with(NULL, db,
+                      "INSERT INTO oauth_client (client_id, secret_hash, account_id, "
+                      "is_restricted, created_at) VALUES ($1, $2, $3, $4, $5) "
+                      "ON CONFLICT (client_id) DO UPDATE SET "
+                      "secret_hash = coalesce(CAST($6 AS text), oauth_client.secret_hash), "
+                      "account_id = excluded.account_id, is_restricted = excluded.is_restricted",
+                      NST_TEXT(c->id), NST_TEXT(p->hash.p != NULL ? p->hash : NO_SECRET),
+                      NST_INT(c->account), NST_BOOL(c->is_restricted), NST_INT(c->created),
+                      NST_TEXT(p->hash)));
     return p->is_rotated || p->is_moved ? nst_client_end_tokens(db, c->id) : NST_OK;
 }
 

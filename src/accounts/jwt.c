@@ -11,7 +11,7 @@
 #define VERSION_MAJOR 1 /* of the claims; greater ones are refused */
 #define VERSION       "1.2.0"
 #define RSA_BITS_MIN  2048
-#define OWN_CLAIM     "nestor" /* the id of a token that this server gave a client */
+#define OWN_CLAIM     "nestor"           /* the id of a token that this server gave a client */
 #define TIME_MAX      (INT64_C(1) << 40) /* seconds: beyond is no date */
 
 static const struct nst_json_limits limits = { .depth = 16, .nodes = 1000 };

@@ -84,8 +84,8 @@ struct nst_str nst_web_token_hash(struct nst_arena *a, struct nst_str id)
     return nst_secret_hash(a, nst_strf(a, "web token %.*s", NST_FMT(id)));
 }
 
-enum nst_err nst_token_store_hash(struct nst_db *db, const struct nst_token *t,
-                                  struct nst_str hash, int64_t now)
+enum nst_err nst_token_store_hash(struct nst_db *db, const struct nst_token *t, struct nst_str hash,
+                                  int64_t now)
 {
     return nst_exec_with(NULL, db,
                          "INSERT INTO token (hash, account_id, kind, name, created_at, "

@@ -85,8 +85,9 @@ static bool read_since(struct task *t)
 
 /* Every act there is; docs/operations.md says what they are. */
 #define ACTS \
-    "user.add|user.change|user.password|user.logo|user.staff|user.superuser|user.enabled|user.link|" \
-    "user.remove|user.erase|user.reactivate|user.purge|session.add|session.end|token.read|" \
+    "user.add|user.change|user.password|user.logo|user.staff|user.superuser|user.enabled|" \
+    "user.link|user.remove|user.erase|user.reactivate|user.purge|session.add|session.end|token." \
+    "read|" \
     "token.add|token.renew|token.end|client.add|client.change|client.rotate|client.remove|" \
     "member.add|member.remove|organization.logo|organization.remove|organization.purge|" \
     "source.add|source.remove|source.purge|content.erase|feedback.remove|task.cancel|" \

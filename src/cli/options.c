@@ -225,8 +225,8 @@ static bool is_text(const struct cli_option *option, const char *value)
 static bool take_value(struct reading *r, const struct cli_option *option, char *value)
 {
     if (value != NULL && !is_text(option, value)) {
-        r->o->status = cli_misuse(r->verb, "%s wants UTF-8 text without control characters",
-                                  option->name);
+        r->o->status =
+            cli_misuse(r->verb, "%s wants UTF-8 text without control characters", option->name);
         return false;
     }
     if (value == NULL || !fits(option, value)) {

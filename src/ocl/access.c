@@ -403,8 +403,8 @@ enum nst_err ocl_audit_others(struct nst_req *rq, const char *act, const struct 
         NST_TRY(ocl_is_member(&is_own, rq, id, rq->caller.id));
     if (is_own)
         return NST_OK;
-    return nst_audit(
-        rq, &(struct nst_act){ .name = act, .on = on.p != NULL ? on : address_of(rq) });
+    return nst_audit(rq,
+                     &(struct nst_act){ .name = act, .on = on.p != NULL ? on : address_of(rq) });
 }
 
 bool ocl_wants_purge(struct nst_req *rq)

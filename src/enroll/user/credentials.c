@@ -39,10 +39,9 @@ static enum nst_err tell_session(struct enroll_load *l, const char *act, int64_t
     if (nst_rows_step(rows))
         name = nst_str_copy(enroll_load_scratch(l), nst_rows_text(rows, 0));
     NST_TRY(nst_rows_end(rows));
-    return enroll_load_act(
-        l, &(struct nst_act){
-               .name = act,
-               .on = nst_strf(enroll_load_scratch(l), "/users/%.*s/", NST_FMT(name)) });
+    return enroll_load_act(l, &(struct nst_act){ .name = act,
+                                                 .on = nst_strf(enroll_load_scratch(l),
+                                                                "/users/%.*s/", NST_FMT(name)) });
 }
 
 static enum nst_err session_apply(enum enroll_change *change, struct enroll_load *l,

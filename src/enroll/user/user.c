@@ -69,7 +69,8 @@ static enum nst_err tell_address(struct enroll_load *l, struct enroll_item *item
     return tell(l, item,
                 (struct nst_act){ .name = "user.change",
                                   .before = nst_audit_member(a, "email", was),
-                                  .after = nst_audit_member(a, "email", enroll_text(item, EMAIL)) });
+                                  .after =
+                                      nst_audit_member(a, "email", enroll_text(item, EMAIL)) });
 }
 
 /* ---- Flags ---- */

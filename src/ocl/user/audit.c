@@ -80,12 +80,12 @@ static enum nst_err audit_group(struct nst_req *rq, const struct ocl_user *u)
     const struct ocl_user *was = u->former;
     if (nst_str_eq(u->auth_groups, was->auth_groups) || nst_str_eq(u->auth_groups, NST_STR("[]")))
         return NST_OK;
-    return nst_audit(
-        rq, &(struct nst_act){
-                .name = "user.change",
-                .on = url_of(rq, was->username),
-                .before = nst_strf(rq->arena, "{\"auth_groups\":%.*s}", NST_FMT(was->auth_groups)),
-                .after = nst_strf(rq->arena, "{\"auth_groups\":%.*s}", NST_FMT(u->auth_groups)) });
+    return nst_audit(rq, &(struct nst_act){ .name = "user.change",
+                                            .on = url_of(rq, was->username),
+                                            .before = nst_strf(rq->arena, "{\"auth_groups\":%.*s}",
+                                                               NST_FMT(was->auth_groups)),
+                                            .after = nst_strf(rq->arena, "{\"auth_groups\":%.*s}",
+                                                              NST_FMT(u->auth_groups)) });
 }
 
 enum nst_err ocl_user_audit_change(struct nst_req *rq, const struct ocl_user *u)

@@ -126,7 +126,7 @@ static const struct nst_serializer user_serializer[] = {
       "username* name* email* company location preferred_locale password", .rules = guide_rule,
       .duplicate = TAKEN },
     { GUIDE, NST_UPDATE, "username name email company location preferred_locale", /* G99 */
-      .not_yet = "password", .rules = guide_rule, .duplicate = TAKEN },
+      .rules = guide_rule, .duplicate = TAKEN },
     { V2, NST_LIST, "username name url logo_url type company" }, /* V213 */
     { V2, NST_BRIEF,                                             /* V214 */
       "username name url logo_url orgs public_collections public_sources sources collections "

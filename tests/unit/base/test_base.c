@@ -70,8 +70,8 @@ static void test_str__int_refuses_overflow_and_tails(void **state)
 static void test_str__plain_text_has_no_controls(void **state)
 {
     static const char *const plain[] = { "", "a b", "\xC3\xA4~", "\xC2\xA0", "\xF0\x9F\x98\x80" };
-    static const char *const other[] = { "\x1b[2J",  "a\tb",         "a\n",          "\x7F",
-                                         "\xC2\x85", "\xC2\x9B[2J", "x\xC2\x80",    "\xFF\xFE",
+    static const char *const other[] = { "\x1b[2J",  "a\tb",        "a\n",         "\x7F",
+                                         "\xC2\x85", "\xC2\x9B[2J", "x\xC2\x80",   "\xFF\xFE",
                                          "\xC2",     "\xC0\xAF",    "\xED\xA0\x80" };
     (void)state;
     for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
