@@ -38,6 +38,9 @@ struct nst_accounts_settings {
 };
 void nst_accounts_configure(const struct nst_accounts_settings *settings);
 
+/* Who runs the verb: the account of the operating system; null where a server runs. */
+struct nst_str nst_operator(void);
+
 /* The configured minimum of a password, in code points. */
 int64_t nst_password_minimum(void);
 
@@ -76,7 +79,7 @@ struct nst_act {
 /* Write it down, in the transaction of the act: who, from where and with which request is what
  * rq says (its caller and exchange), or the operator of the verb that runs. rq needs no more than
  * arena and db. When this fails, the act must not happen.
- * Errors: those of nst_query. */
+ * Errors: NST_E_INVALID when a text is not UTF-8, which would spoil the log; those of nst_query. */
 NST_CHECKED enum nst_err nst_audit(struct nst_req *rq, const struct nst_act *act);
 
 /* For before and after: {"name":"text"} (null: null), {"name":true}. Texts in a. */
@@ -90,6 +93,14 @@ enum nst_flag { NST_FLAG_STAFF, NST_FLAG_SUPERUSER, NST_FLAG_ENABLED, NST_FLAG_C
 
 /* "is_staff", "is_superuser", "is_enabled". */
 const char *nst_flag_name(enum nst_flag flag);
+
+/* The act of letting a flag of an account be so, where it was not; texts in a. */
+struct nst_act nst_flag_act(struct nst_arena *a, struct nst_str username, enum nst_flag flag,
+                            bool value);
+
+/* What ends where an account is switched off: what would open the faces of edX still, which let
+ * such accounts in. Its row was changed before, in this transaction. */
+NST_CHECKED enum nst_err nst_account_shut_out(struct nst_db *db, int64_t account);
 
 /* An account as administrators see it; texts in the arena of the request. */
 struct nst_account_shown {
@@ -154,9 +165,14 @@ struct nst_token {
     int64_t expires;     /* microseconds; 0: never */
 };
 
+#define NST_TOKEN_NAME_MAX 255 /* code points */
+
+/* May a token be called so? One line of text that can be printed. */
+bool nst_token_name_is_good(struct nst_str name);
+
 /* Remember a token's hash.
- * Errors: NST_E_CONFLICT when the same token is known already, or the account has a
- * machine's or carried one of the same name. */
+ * Errors: NST_E_INVALID when its name is none; NST_E_CONFLICT when the same token is known already,
+ * or the account has a machine's or carried one of the same name. */
 NST_CHECKED enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now);
 
 /* Give the account a fresh derived token under the next serial; the former stops
@@ -237,6 +253,8 @@ struct nst_str nst_jwt_own_secret(struct nst_arena *a);
 /* What a good token says. */
 struct nst_jwt {
     struct nst_str username;
+    struct nst_str id; /* of a token that this server gave a client: it is good while the store has
+                          it (nst_web_token_hash); null: somebody else's, good until it expires */
     bool is_restricted;
     int64_t expires; /* microseconds, leeway included */
 };
@@ -355,14 +373,17 @@ struct nst_session_given {
 };
 NST_CHECKED enum nst_err nst_session_put(enum nst_put *out, struct nst_db *db,
                                          const struct nst_session_given *given);
-NST_CHECKED enum nst_err nst_session_end(bool *was_there, struct nst_db *db,
+/*   account  whose it was; 0: there was none */
+NST_CHECKED enum nst_err nst_session_end(int64_t *account, struct nst_db *db,
                                          struct nst_str session);
 
-/* Register a client or change it.
+/* Register a client or change it; tokens that it fetched by another secret, or for another account,
+ * end.
+ *   rotated  set: is the secret another than before?
  *   client  a null secret keeps the one there is; a new client without one cannot
  *           fetch tokens
  *   restricts  is_restricted counts; else a client that is there stays as it is */
-NST_CHECKED enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db,
+NST_CHECKED enum nst_err nst_client_put(enum nst_put *out, bool *rotated, struct nst_db *db,
                                         const struct nst_client *client, bool restricts);
 
 /* Give the account a password in clear text: some 40 ms and 19 MiB.

@@ -166,6 +166,9 @@ struct nst_serializer {
     /* Input that the contract knows and nothing keeps yet, names separated by blanks:
      * given, it is refused by name, so that nothing is dropped in silence. */
     const char *not_yet;
+    /* Input: names that an answer shows and may be sent back, separated by blanks. Any other that
+     * is no field of the serializer is refused by name. NULL: what is unknown is ignored. */
+    const char *but;
 };
 
 /* ---- Descriptions: what OpenAPI says beyond what the tables imply ---- */

@@ -70,8 +70,16 @@ enum nst_err nst_account_show(struct nst_account_shown *out, struct nst_req *rq,
 
 /* ---- Flags ---- */
 
-/* What would open the faces of edX still, which let such accounts in. */
-static enum nst_err shut_out(struct nst_req *rq, int64_t account)
+struct nst_act nst_flag_act(struct nst_arena *a, struct nst_str username, enum nst_flag flag,
+                            bool value)
+{
+    return (struct nst_act){ .name = flags[flag].act,
+                             .on = nst_strf(a, "/users/%.*s/", NST_FMT(username)),
+                             .before = nst_audit_flag(a, flags[flag].name, !value),
+                             .after = nst_audit_flag(a, flags[flag].name, value) };
+}
+
+enum nst_err nst_account_shut_out(struct nst_db *db, int64_t account)
 {
     static const char *const forget[] = {
         "DELETE FROM token WHERE account_id = $1 AND kind = 3",
@@ -79,7 +87,7 @@ static enum nst_err shut_out(struct nst_req *rq, int64_t account)
         "DELETE FROM sign_in WHERE account_id = $1",
         NULL,
     };
-    return nst_exec_each(rq->db, forget, account);
+    return nst_exec_each(db, forget, account);
 }
 
 static enum nst_err write_flag(struct nst_req *rq, int64_t account, enum nst_flag flag, bool value)
@@ -101,12 +109,9 @@ enum nst_err nst_account_set_flag(struct nst_req *rq, const struct nst_account_s
         return NST_OK;
     NST_TRY(write_flag(rq, account->id, flag, value));
     if (!value && flag == NST_FLAG_ENABLED)
-        NST_TRY(shut_out(rq, account->id));
-    NST_TRY(nst_audit(rq, &(struct nst_act){
-                              .name = flags[flag].act,
-                              .on = url_of(rq, account),
-                              .before = nst_audit_flag(rq->arena, flags[flag].name, !value),
-                              .after = nst_audit_flag(rq->arena, flags[flag].name, value) }));
+        NST_TRY(nst_account_shut_out(rq->db, account->id));
+    const struct nst_act act = nst_flag_act(rq->arena, account->username, flag, value);
+    NST_TRY(nst_audit(rq, &act));
     if (!value && account->flag[NST_FLAG_SUPERUSER])
         NST_TRY(nst_has_superuser(&stays, rq->db, true));
     return stays ? NST_OK : NST_E_CONFLICT;

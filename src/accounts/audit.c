@@ -27,6 +27,8 @@ enum nst_err nst_audit(struct nst_req *rq, const struct nst_act *act)
 {
     const struct origin from = origin_of(rq);
     int64_t id;
+    if (!nst_utf8_valid(act->on) || !nst_utf8_valid(act->before) || !nst_utf8_valid(act->after))
+        return NST_E_INVALID;
     NST_TRY(nst_next_id(&id, rq->db, "audit", 1));
     return nst_exec_with(NULL, rq->db,
                          "INSERT INTO audit (id, at, who, via, address, request, act, object, "
@@ -41,7 +43,7 @@ enum nst_err nst_audit(struct nst_req *rq, const struct nst_act *act)
 struct nst_str nst_audit_member(struct nst_arena *a, const char *name, struct nst_str text)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, 65536);
+    nst_buf_init(&b, a, SIZE_MAX);
     nst_putf(&b, "{\"%s\":", name);
     nst_json_put_str_or_null(&b, text);
     nst_put_char(&b, '}');

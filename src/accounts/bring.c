@@ -123,13 +123,16 @@ enum nst_err nst_session_put(enum nst_put *out, struct nst_db *db,
     return e;
 }
 
-enum nst_err nst_session_end(bool *was_there, struct nst_db *db, struct nst_str session)
+enum nst_err nst_session_end(int64_t *account, struct nst_db *db, struct nst_str session)
 {
     struct nst_arena *a = nst_arena_new(1024);
-    int64_t changed = 0;
-    enum nst_err e = nst_exec_with(&changed, db, "DELETE FROM session WHERE hash = $1",
-                                   NST_TEXT(nst_secret_hash(a, session)));
-    *was_there = changed > 0;
+    struct nst_sql q;
+    *account = 0;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "DELETE FROM session WHERE hash = ");
+    nst_sql_bind(&q, NST_TEXT(nst_secret_hash(a, session)));
+    nst_sql_add(&q, " RETURNING account_id");
+    enum nst_err e = nst_sql_int(account, NULL, db, &q);
     nst_arena_free(a);
     return e;
 }
@@ -139,44 +142,66 @@ enum nst_err nst_session_end(bool *was_there, struct nst_db *db, struct nst_str 
 /* What never is a hash: no secret fits. */
 #define NO_SECRET NST_STR("-")
 
-static enum nst_err write_client(enum nst_put *out, struct nst_db *db, struct nst_client c,
-                                 bool restricts, struct nst_str hash)
+/* A client on its way into the store, beside the one that is there. */
+struct putting {
+    struct nst_client client;
+    bool restricts;      /* is_restricted counts */
+    struct nst_str hash; /* of the secret; null: it stays */
+    enum nst_put put;
+    bool is_rotated, is_moved; /* another secret; another account */
+};
+
+static enum nst_err compare_client(struct putting *p, struct nst_arena *a, struct nst_db *db)
 {
+    struct nst_sql q;
     struct nst_rows *rows;
-    bool same = false;
-    NST_TRY(nst_query_with(&rows, db,
-                           "SELECT secret_hash, account_id, is_restricted FROM oauth_client "
-                           "WHERE client_id = $1",
-                           NST_TEXT(c.id)));
-    bool has_row = nst_rows_step(rows);
-    if (has_row) {
-        c.is_restricted = restricts ? c.is_restricted : nst_rows_bool(rows, 2);
-        same = (hash.p == NULL || nst_str_eq(nst_rows_text(rows, 0), hash)) &&
-               nst_rows_int(rows, 1) == c.account && nst_rows_bool(rows, 2) == c.is_restricted;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT secret_hash, account_id, is_restricted FROM oauth_client "
+                    "WHERE client_id = ");
+    nst_sql_bind(&q, NST_TEXT(p->client.id));
+    nst_sql_hold(&q, db, "oauth_client");
+    NST_TRY(nst_sql_query(&rows, db, &q));
+    p->put = NST_PUT_MADE;
+    if (nst_rows_step(rows)) {
+        bool was_restricted = nst_rows_bool(rows, 2);
+        p->client.is_restricted = p->restricts ? p->client.is_restricted : was_restricted;
+        p->is_rotated = p->hash.p != NULL && !nst_str_eq(nst_rows_text(rows, 0), p->hash);
+        p->is_moved = nst_rows_int(rows, 1) != p->client.account;
+        p->put = p->is_rotated || p->is_moved || was_restricted != p->client.is_restricted
+                     ? NST_PUT_CHANGED
+                     : NST_PUT_SAME;
     }
-    enum nst_err e = nst_rows_end(rows);
-    *out = same ? NST_PUT_SAME : has_row ? NST_PUT_CHANGED : NST_PUT_MADE;
-    if (e != NST_OK || same)
-        return e;
-    return nst_exec_with(NULL, db,
-                         "INSERT INTO oauth_client (client_id, secret_hash, account_id, "
-                         "is_restricted, created_at) VALUES ($1, $2, $3, $4, $5) "
-                         "ON CONFLICT (client_id) DO UPDATE SET "
-                         "secret_hash = coalesce(CAST($6 AS text), oauth_client.secret_hash), "
-                         "account_id = excluded.account_id, is_restricted = excluded.is_restricted",
-                         NST_TEXT(c.id), NST_TEXT(hash.p != NULL ? hash : NO_SECRET),
-                         NST_INT(c.account), NST_BOOL(c.is_restricted), NST_INT(c.created),
-                         NST_TEXT(hash));
+    return nst_rows_end(rows);
 }
 
-enum nst_err nst_client_put(enum nst_put *out, struct nst_db *db, const struct nst_client *client,
-                            bool restricts)
+static enum nst_err write_client(struct putting *p, struct nst_db *db)
+{
+    const struct nst_client *c = &p->client;
+    NST_TRY(
+        nst_exec_with(NULL, db,
+                      "INSERT INTO oauth_client (client_id, secret_hash, account_id, "
+                      "is_restricted, created_at) VALUES ($1, $2, $3, $4, $5) "
+                      "ON CONFLICT (client_id) DO UPDATE SET "
+                      "secret_hash = coalesce(CAST($6 AS text), oauth_client.secret_hash), "
+                      "account_id = excluded.account_id, is_restricted = excluded.is_restricted",
+                      NST_TEXT(c->id), NST_TEXT(p->hash.p != NULL ? p->hash : NO_SECRET),
+                      NST_INT(c->account), NST_BOOL(c->is_restricted), NST_INT(c->created),
+                      NST_TEXT(p->hash)));
+    return p->is_rotated || p->is_moved ? nst_client_end_tokens(db, c->id) : NST_OK;
+}
+
+enum nst_err nst_client_put(enum nst_put *out, bool *rotated, struct nst_db *db,
+                            const struct nst_client *client, bool restricts)
 {
     struct nst_arena *a = nst_arena_new(1024);
-    struct nst_str hash = { 0 };
+    struct putting p = { .client = *client, .restricts = restricts };
     if (client->secret.p != NULL)
-        hash = nst_secret_hash(a, client->secret);
-    enum nst_err e = write_client(out, db, *client, restricts, hash);
+        p.hash = nst_secret_hash(a, client->secret);
+    enum nst_err e = compare_client(&p, a, db);
+    if (e == NST_OK && p.put != NST_PUT_SAME)
+        e = write_client(&p, db);
+    *out = p.put;
+    *rotated = p.is_rotated;
     nst_arena_free(a);
     return e;
 }

@@ -31,15 +31,25 @@ static enum nst_err refuse(struct nst_req *rq, const char *text)
 /* ---- JWT ---- */
 
 /* Deleted accounts are not there; those that are switched off are accepted by all
- * three classes, as in the original. */
+ * three classes, as in the original. What was signed here is good for the account that it was
+ * signed for, whoever has its name by now, and ends as bearer tokens do. */
 static enum nst_err find_account(struct nst_known *k, bool *found, struct nst_req *rq,
-                                 struct nst_str name)
+                                 const struct nst_jwt *jwt)
 {
     struct nst_rows *rows;
-    NST_TRY(nst_query_with(&rows, rq->db,
-                           "SELECT " NST_KNOWN_COLUMNS " FROM account "
-                           "WHERE account.username = $1 AND account.is_active",
-                           NST_TEXT(name)));
+    if (jwt->id.p == NULL)
+        NST_TRY(nst_query_with(&rows, rq->db,
+                               "SELECT " NST_KNOWN_COLUMNS " FROM account "
+                               "WHERE account.username = $1 AND account.is_active",
+                               NST_TEXT(jwt->username)));
+    else
+        NST_TRY(nst_query_with(&rows, rq->db,
+                               "SELECT " NST_KNOWN_COLUMNS " FROM token "
+                               "JOIN account ON account.id = token.account_id "
+                               "WHERE token.hash = $1 AND token.kind = $2 "
+                               "AND account.username = $3 AND account.is_active",
+                               NST_TEXT(nst_web_token_hash(rq->arena, jwt->id)),
+                               NST_INT(NST_TOKEN_BEARER), NST_TEXT(jwt->username)));
     *found = nst_rows_step(rows);
     if (*found)
         nst_known_read(k, rows);
@@ -63,7 +73,9 @@ static enum nst_err learn_jwt(struct nst_known *k, struct nst_req *rq, struct ns
     enum nst_jwt_verdict verdict = nst_jwt_read(&jwt, rq->arena, token, rq->now);
     if (verdict != NST_JWT_GOOD)
         return refuse_jwt(rq, verdict);
-    NST_TRY(find_account(k, &found, rq, jwt.username));
+    NST_TRY(find_account(k, &found, rq, &jwt));
+    if (!found && jwt.id.p != NULL)
+        return refuse_jwt(rq, NST_JWT_WRONG);
     if (!found)
         return nst_fail_bare(rq, NST_E_FORBIDDEN, "developer_message",
                              nst_str_z(nst_err_message(NST_E_FORBIDDEN)));

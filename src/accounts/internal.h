@@ -9,11 +9,19 @@
 /* What applications keep of accounts; NULL-terminated, or NULL. */
 const struct nst_belongings *const *nst_belongings(void);
 
-/* Who runs the verb, for the audit log; null where a server runs. */
-struct nst_str nst_operator(void);
-
 /* Hex SHA-256 of a secret, as it is stored. */
 struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str secret);
+
+/* The same of a web token that this server signed, by its id. No bearer token has such a hash: a
+ * blank is in what is hashed, which no header can show. */
+struct nst_str nst_web_token_hash(struct nst_arena *a, struct nst_str id);
+
+/* nst_token_store by the hash; t->token is not looked at. */
+NST_CHECKED enum nst_err nst_token_store_hash(struct nst_db *db, const struct nst_token *t,
+                                              struct nst_str hash, int64_t now);
+
+/* End the tokens that the client fetched, of either kind. */
+NST_CHECKED enum nst_err nst_client_end_tokens(struct nst_db *db, struct nst_str id);
 
 #define NST_SEEN_BYTES 17
 

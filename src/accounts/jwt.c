@@ -11,6 +11,7 @@
 #define VERSION_MAJOR 1 /* of the claims; greater ones are refused */
 #define VERSION       "1.2.0"
 #define RSA_BITS_MIN  2048
+#define OWN_CLAIM     "nestor"           /* the id of a token that this server gave a client */
 #define TIME_MAX      (INT64_C(1) << 40) /* seconds: beyond is no date */
 
 static const struct nst_json_limits limits = { .depth = 16, .nodes = 1000 };
@@ -338,6 +339,19 @@ static enum nst_jwt_verdict read_name(struct nst_str *out, const struct nst_json
     return NST_JWT_GOOD;
 }
 
+/* Who else signs with our secret may mean anything by the claim: it counts in tokens of our own. */
+static bool read_id(struct nst_str *out, const struct nst_json *claims)
+{
+    struct nst_str issuers = nst_str_trim(believed_settings()->issuers);
+    const struct nst_json *id = nst_json_get(claims, NST_STR(OWN_CLAIM));
+    if (id == NULL || !nst_str_eq(text_of(claims, "iss"), nst_str_cut(&issuers, ' ')))
+        return true;
+    if (id->kind != NST_JSON_STRING)
+        return false;
+    *out = id->text;
+    return true;
+}
+
 /* Whatever is not plainly `false` restricts. */
 static bool is_restricted(const struct nst_json *claims)
 {
@@ -367,6 +381,8 @@ enum nst_jwt_verdict nst_jwt_read(struct nst_jwt *out, struct nst_arena *a, stru
     enum nst_jwt_verdict verdict = judge(&out->expires, claims, now / NST_SECOND);
     if (verdict == NST_JWT_GOOD)
         verdict = read_name(&out->username, claims);
+    if (verdict == NST_JWT_GOOD && !read_id(&out->id, claims))
+        verdict = NST_JWT_WRONG;
     out->is_restricted = is_restricted(claims);
     return verdict;
 }
@@ -395,7 +411,12 @@ struct nst_str nst_jwt_claims(struct nst_arena *a, const struct nst_jwt *of, int
     nst_json_put_str(&b, of->username);
     nst_putf(&b, ",\"version\":\"" VERSION "\",\"is_restricted\":%s,\"filters\":[],\"scopes\":[",
              of->is_restricted ? "true" : "false");
-    nst_put_lit(&b, "\"read\",\"write\"]}");
+    nst_put_lit(&b, "\"read\",\"write\"]");
+    if (of->id.p != NULL) {
+        nst_put_lit(&b, ",\"" OWN_CLAIM "\":");
+        nst_json_put_str(&b, of->id);
+    }
+    nst_put_char(&b, '}');
     return nst_buf_str(&b);
 }
 

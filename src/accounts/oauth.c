@@ -30,13 +30,19 @@ enum nst_err nst_client_add(struct nst_db *db, const struct nst_client *client)
     return e;
 }
 
+/* After the client's row was changed, for which who fetches one meanwhile has been waited. */
+enum nst_err nst_client_end_tokens(struct nst_db *db, struct nst_str id)
+{
+    return nst_exec_with(NULL, db, "DELETE FROM token WHERE kind = $1 AND name = $2",
+                         NST_INT(NST_TOKEN_BEARER), NST_TEXT(id));
+}
+
 enum nst_err nst_client_remove(struct nst_db *db, struct nst_str id)
 {
     int64_t changed = 0;
-    NST_TRY(nst_exec_with(NULL, db, "DELETE FROM token WHERE kind = $1 AND name = $2",
-                          NST_INT(NST_TOKEN_BEARER), NST_TEXT(id)));
     NST_TRY(
         nst_exec_with(&changed, db, "DELETE FROM oauth_client WHERE client_id = $1", NST_TEXT(id)));
+    NST_TRY(nst_client_end_tokens(db, id));
     return changed > 0 ? NST_OK : NST_E_NOT_FOUND;
 }
 
@@ -49,8 +55,7 @@ enum nst_err nst_client_rotate(struct nst_db *db, struct nst_str id, struct nst_
                       NST_TEXT(nst_secret_hash(a, secret)), NST_TEXT(id));
     nst_arena_free(a);
     NST_TRY(e);
-    NST_TRY(nst_exec_with(NULL, db, "DELETE FROM token WHERE kind = $1 AND name = $2",
-                          NST_INT(NST_TOKEN_BEARER), NST_TEXT(id)));
+    NST_TRY(nst_client_end_tokens(db, id));
     return changed > 0 ? NST_OK : NST_E_NOT_FOUND;
 }
 
@@ -146,51 +151,76 @@ static enum nst_err refuse_client(struct nst_req *rq)
     return refuse(rq, NST_E_UNAUTHENTICATED, "invalid_client");
 }
 
-static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
+/* Account and client are held: who switches off, rotates or removes waits until the token is
+ * there, and ends it; or comes first, and is seen here. */
+static enum nst_err load_client(struct speaker *s, struct nst_str *hash, struct nst_req *rq)
 {
+    struct nst_sql q;
     struct nst_rows *rows;
-    bool found = false, is_right = false;
-    struct nst_str secret;
-    read_credential(&s->id, &secret, rq);
-    if (s->id.p == NULL || secret.p == NULL)
-        return refuse_client(rq);
-    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_CLIENT, s->id));
-    struct nst_str given = nst_secret_hash(rq->arena, secret);
-    NST_TRY(nst_query_with(&rows, rq->db,
-                           "SELECT oauth_client.secret_hash, oauth_client.is_restricted, "
-                           "account.id, account.username FROM oauth_client "
-                           "JOIN account ON account.id = oauth_client.account_id "
-                           "WHERE oauth_client.client_id = $1 AND account.is_active",
-                           NST_TEXT(s->id)));
-    found = nst_rows_step(rows);
-    if (found) {
-        is_right = nst_same_secret(given, nst_rows_text(rows, 0));
+    nst_sql_init(&q, rq->arena);
+    nst_sql_add(&q, "SELECT oauth_client.secret_hash, oauth_client.is_restricted, "
+                    "account.id, account.username FROM account "
+                    "JOIN oauth_client ON account.id = oauth_client.account_id "
+                    "WHERE account.is_active AND account.is_enabled "
+                    "AND oauth_client.client_id = ");
+    nst_sql_bind(&q, NST_TEXT(s->id));
+    nst_sql_hold(&q, rq->db, "account");
+    nst_sql_hold(&q, rq->db, "oauth_client");
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    if (nst_rows_step(rows)) {
+        *hash = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
         s->jwt.is_restricted = nst_rows_bool(rows, 1);
         s->account = nst_rows_int(rows, 2);
         s->jwt.username = nst_str_copy(rq->arena, nst_rows_text(rows, 3));
     }
-    enum nst_err e = nst_rows_end(rows);
-    if (e == NST_OK && !is_right)
-        return refuse_client(rq);
-    if (e == NST_OK)
-        nst_attempt_was_right(rq, NST_ATTEMPT_CLIENT, s->id);
-    return e;
+    return nst_rows_end(rows);
 }
 
-static enum nst_err make_bearer(struct nst_str *out, struct nst_req *rq, const struct speaker *s)
+static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
 {
-    *out = nst_random_hex(rq->arena, BEARER_BYTES);
+    struct nst_str secret, hash = { 0 };
+    read_credential(&s->id, &secret, rq);
+    if (s->id.p == NULL || secret.p == NULL)
+        return refuse_client(rq);
+    NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_CLIENT, s->id));
+    NST_TRY(load_client(s, &hash, rq));
+    if (!nst_same_secret(nst_secret_hash(rq->arena, secret), hash))
+        return refuse_client(rq);
+    nst_attempt_was_right(rq, NST_ATTEMPT_CLIENT, s->id);
+    return NST_OK;
+}
+
+/* Both kinds leave a row, by which they end: a web token that of its id. */
+static enum nst_err store(struct nst_req *rq, const struct speaker *s, struct nst_str hash,
+                          int64_t life)
+{
     NST_TRY(nst_exec_with(
         NULL, rq->db, "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND expires_at < $3",
         NST_INT(s->account), NST_INT(NST_TOKEN_BEARER), NST_INT(rq->now - KEPT * NST_SECOND)));
     const struct nst_token t = {
         .account = s->account,
-        .token = *out,
         .kind = NST_TOKEN_BEARER,
         .name = s->id,
-        .expires = rq->now + BEARER_LIFE * NST_SECOND,
+        .expires = rq->now + life * NST_SECOND,
     };
-    return nst_token_store(rq->db, &t, rq->now);
+    return nst_token_store_hash(rq->db, &t, hash, rq->now);
+}
+
+static enum nst_err make_bearer(struct nst_str *out, struct nst_req *rq, const struct speaker *s)
+{
+    *out = nst_random_hex(rq->arena, BEARER_BYTES);
+    return store(rq, s, nst_secret_hash(rq->arena, *out), BEARER_LIFE);
+}
+
+static enum nst_err make_jwt(struct nst_str *out, struct nst_req *rq, struct speaker *s)
+{
+    s->jwt.id = nst_random_hex(rq->arena, BEARER_BYTES / 2);
+    *out = nst_jwt_sign(rq->arena, nst_jwt_claims(rq->arena, &s->jwt, rq->now, JWT_LIFE));
+    if (out->p != NULL)
+        return store(rq, s, nst_web_token_hash(rq->arena, s->jwt.id), JWT_LIFE);
+    nst_add_problem(rq, NST_STR("error"), NST_STR("invalid_request"), false);
+    return nst_fail_bare(rq, NST_E_INVALID, "error_description",
+                         NST_STR("This server has no secret to sign web tokens with."));
 }
 
 static enum nst_err answer(struct nst_req *rq, struct nst_str token, bool is_jwt)
@@ -213,16 +243,8 @@ enum nst_err nst_access_token_view(struct nst_req *rq)
     if (!nst_str_eq(nst_body_text(rq, "grant_type"), NST_STR("client_credentials")))
         return refuse(rq, NST_E_INVALID, "unsupported_grant_type");
     NST_TRY(find_client(&speaker, rq));
-    if (!is_jwt) {
-        NST_TRY(make_bearer(&token, rq, &speaker));
-        return answer(rq, token, false);
-    }
-    token = nst_jwt_sign(rq->arena, nst_jwt_claims(rq->arena, &speaker.jwt, rq->now, JWT_LIFE));
-    if (token.p != NULL)
-        return answer(rq, token, true);
-    nst_add_problem(rq, NST_STR("error"), NST_STR("invalid_request"), false);
-    return nst_fail_bare(rq, NST_E_INVALID, "error_description",
-                         NST_STR("This server has no secret to sign web tokens with."));
+    NST_TRY(is_jwt ? make_jwt(&token, rq, &speaker) : make_bearer(&token, rq, &speaker));
+    return answer(rq, token, is_jwt);
 }
 
 /* ---- Faces ---- */

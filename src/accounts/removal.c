@@ -28,6 +28,22 @@ static enum nst_err tell(struct nst_db *db, int64_t account, int64_t now, enum t
     return NST_OK;
 }
 
+/* Who writes what names the account comes before this, or finds it gone. */
+static enum nst_err hold(struct nst_db *db, int64_t account,
+                         void (*how)(struct nst_sql *q, const struct nst_db *db, const char *table))
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    struct nst_sql q;
+    int64_t id;
+    nst_sql_init(&q, a);
+    nst_sql_add(&q, "SELECT id FROM account WHERE id = ");
+    nst_sql_bind(&q, NST_INT(account));
+    how(&q, db, "account");
+    enum nst_err e = nst_sql_int(&id, NULL, db, &q);
+    nst_arena_free(a);
+    return e;
+}
+
 /* The account's own token stays, good for nothing: who shows it is told that the user is
  * deleted (G137). */
 enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)
@@ -39,6 +55,7 @@ enum nst_err nst_account_close(struct nst_db *db, int64_t account, int64_t now)
         "DELETE FROM oauth_client WHERE account_id = $1",
         NULL,
     };
+    NST_TRY(hold(db, account, nst_sql_hold));
     NST_TRY(tell(db, account, now, CLOSED));
     NST_TRY(nst_exec_each(db, forget, account));
     return nst_exec_with(NULL, db,
@@ -56,21 +73,6 @@ enum nst_err nst_account_reopen(struct nst_db *db, int64_t account, int64_t now)
     return tell(db, account, now, REOPENED);
 }
 
-/* Who writes what names the account comes before this, or finds it gone. */
-static enum nst_err hold_alone(struct nst_db *db, int64_t account)
-{
-    struct nst_arena *a = nst_arena_new(1024);
-    struct nst_sql q;
-    int64_t id;
-    nst_sql_init(&q, a);
-    nst_sql_add(&q, "SELECT id FROM account WHERE id = ");
-    nst_sql_bind(&q, NST_INT(account));
-    nst_sql_hold_alone(&q, db, "account");
-    enum nst_err e = nst_sql_int(&id, NULL, db, &q);
-    nst_arena_free(a);
-    return e;
-}
-
 enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now)
 {
     static const char *const forget[] = {
@@ -81,7 +83,7 @@ enum nst_err nst_account_erase(struct nst_db *db, int64_t account, int64_t now)
         "DELETE FROM account WHERE id = $1",
         NULL,
     };
-    NST_TRY(hold_alone(db, account));
+    NST_TRY(hold(db, account, nst_sql_hold_alone));
     NST_TRY(tell(db, account, now, ERASED));
     return nst_exec_each(db, forget, account);
 }

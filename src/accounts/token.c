@@ -79,16 +79,33 @@ struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str token)
     return nst_buf_str(&b);
 }
 
+struct nst_str nst_web_token_hash(struct nst_arena *a, struct nst_str id)
+{
+    return nst_secret_hash(a, nst_strf(a, "web token %.*s", NST_FMT(id)));
+}
+
+enum nst_err nst_token_store_hash(struct nst_db *db, const struct nst_token *t, struct nst_str hash,
+                                  int64_t now)
+{
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO token (hash, account_id, kind, name, created_at, "
+                         "expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+                         NST_TEXT(hash), NST_INT(t->account), NST_INT(t->kind), NST_TEXT(t->name),
+                         NST_INT(now), t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
+}
+
+bool nst_token_name_is_good(struct nst_str name)
+{
+    return nst_utf8_is_plain(name) && !nst_utf8_is_blank(name) &&
+           nst_utf8_length(name) <= NST_TOKEN_NAME_MAX;
+}
+
 enum nst_err nst_token_store(struct nst_db *db, const struct nst_token *t, int64_t now)
 {
+    if (t->name.p != NULL && !nst_token_name_is_good(t->name))
+        return NST_E_INVALID;
     struct nst_arena *a = nst_arena_new(1024);
-    enum nst_err e =
-        nst_exec_with(NULL, db,
-                      "INSERT INTO token (hash, account_id, kind, name, created_at, expires_at) "
-                      "VALUES ($1, $2, $3, $4, $5, $6)",
-                      NST_TEXT(nst_secret_hash(a, t->token)), NST_INT(t->account), NST_INT(t->kind),
-                      NST_TEXT(t->name), NST_INT(now),
-                      t->expires > 0 ? NST_INT(t->expires) : NST_NULL);
+    enum nst_err e = nst_token_store_hash(db, t, nst_secret_hash(a, t->token), now);
     nst_arena_free(a);
     return e;
 }

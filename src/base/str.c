@@ -198,6 +198,15 @@ bool nst_utf8_valid(struct nst_str s)
     return true;
 }
 
+bool nst_utf8_is_plain(struct nst_str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    for (size_t i = 0; i < s.n; i++)
+        if (p[i] < ' ' || p[i] == 0x7F || (p[i] == 0xC2 && i + 1 < s.n && p[i + 1] < 0xA0))
+            return false;
+    return nst_utf8_valid(s);
+}
+
 size_t nst_utf8_length(struct nst_str s)
 {
     size_t count = 0;

@@ -83,6 +83,8 @@ static int run_action(const struct cli_verb *verb, struct cli_options *o)
     if (wanted(action, o) != NULL)
         return cli_misuse(verb, "%s wants %s", action->name, wanted(action, o));
     task.name = (action->needs & CLI_NEEDS_WORD) != 0 ? o->rest[1] : o->user;
+    if (task.name != NULL && !nst_utf8_is_plain(nst_str_z(task.name)))
+        return cli_misuse(verb, "the user's name is no UTF-8 text without control characters");
     if (!cli_site_open(&site, o, verb, false))
         return EXIT_FAILED;
     int status = action->run(&task);

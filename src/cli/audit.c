@@ -1,6 +1,6 @@
 /* nestor audit: what administrators did, the oldest first, so that the last stands at the prompt.
  */
-#include "cli.h"
+#include "grammar.h"
 
 #include <stdio.h>
 
@@ -83,12 +83,24 @@ static bool read_since(struct task *t)
            nst_time_parse(&t->since, nst_strf(t->o->arena, "%.*sT00:00:00Z", NST_FMT(text)));
 }
 
+/* Every act there is; docs/operations.md says what they are. */
+#define ACTS \
+    "user.add|user.change|user.password|user.logo|user.staff|user.superuser|user.enabled|" \
+    "user.link|user.remove|user.erase|user.reactivate|user.purge|session.add|session.end|token." \
+    "read|" \
+    "token.add|token.renew|token.end|client.add|client.change|client.rotate|client.remove|" \
+    "member.add|member.remove|organization.logo|organization.remove|organization.purge|" \
+    "source.add|source.remove|source.purge|content.erase|feedback.remove|task.cancel|" \
+    "integrity.repair|maintenance.on|maintenance.off|purge|document.load"
+
 static int print_log(struct cli_options *o, struct task *t)
 {
     struct cli_site site;
     if (!read_since(t))
         return cli_misuse(&cli_audit,
                           "--since wants a time such as 2030-01-01T00:00:00Z, or a day");
+    if (o->only != NULL && !cli_is_choice(ACTS, nst_str_z(o->only)))
+        return cli_misuse(&cli_audit, "--only: there is no act \"%s\"; they are %s", o->only, ACTS);
     if (!cli_site_open_store(&site, o, &cli_audit))
         return EXIT_FAILED;
     enum nst_err e = nst_store_run(site.store, NST_MODE_READ, print_rows, t);

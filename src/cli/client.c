@@ -154,17 +154,19 @@ const struct cli_verb cli_client = {
     .actions = CLI_NAMES(actions),
     .usage = "client add ID --user NAME [--restricted] | list | remove ID | rotate ID [--data DIR]",
     .summary = "register programs that fetch access tokens",
-    .help = "add     register a client that speaks for a user; its secret is printed once\n"
-            "list    show the clients\n"
-            "remove  remove a client and its access tokens\n"
-            "rotate  print a new secret; the former, and tokens fetched by it, end at once\n\n"
-            "A client posts grant_type=client_credentials, client_id and client_secret to\n"
-            "/oauth2/access_token.\n\n"
-            "Examples:\n"
-            "  nestor client add registrar --user ada\n"
-            "  nestor client add dashboard --user ada --restricted\n"
-            "  nestor client rotate registrar\n"
-            "  nestor client remove registrar\n",
+    .help =
+        "add     register a client that speaks for a user; its secret is printed once\n"
+        "list    show the clients\n"
+        "remove  remove a client and its access tokens\n"
+        "rotate  print a new secret; the former, and tokens fetched by it (web tokens, too), end\n"
+        "        at once\n\n"
+        "A client posts grant_type=client_credentials, client_id and client_secret to\n"
+        "/oauth2/access_token.\n\n"
+        "Examples:\n"
+        "  nestor client add registrar --user ada\n"
+        "  nestor client add dashboard --user ada --restricted\n"
+        "  nestor client rotate registrar\n"
+        "  nestor client remove registrar\n",
     .words = 2,
     .run = client_run,
 };

@@ -3,6 +3,8 @@
 #include "cli.h"
 
 #include "enroll/fixture/fixture.h"
+#include "nestor/accounts.h"
+#include "nestor/base/digest.h"
 #include "output.h"
 #include "progress.h"
 
@@ -14,6 +16,15 @@
 
 #define DOCUMENT_MAX ((size_t)2 << 30)
 #define NODES_MAX    ((size_t)200 << 20)
+
+struct load {
+    struct cli_options *o;
+    const char *path;
+    struct nst_json *document;
+    struct nst_str digest;   /* SHA-256 of its text, in hex */
+    struct nst_arena *arena; /* of one run of the work */
+    struct enroll_report report;
+};
 
 /* ---- Reading the document ---- */
 
@@ -34,7 +45,15 @@ static bool read_file(struct nst_buf *out, const char *path)
     return good;
 }
 
-static bool read_document(struct nst_json **out, struct nst_arena *a, const char *path)
+static struct nst_str digest_of(struct nst_arena *a, struct nst_str text)
+{
+    struct nst_sha256 digest;
+    nst_sha256_init(&digest);
+    nst_sha256_add(&digest, text);
+    return nst_sha256_end(&digest, a);
+}
+
+static bool read_document(struct load *load, struct nst_arena *a, const char *path)
 {
     const struct nst_json_limits limits = { .depth = NST_JSON_DEPTH, .nodes = NODES_MAX };
     struct nst_json_fault fault;
@@ -42,7 +61,8 @@ static bool read_document(struct nst_json **out, struct nst_arena *a, const char
     nst_buf_init(&text, a, DOCUMENT_MAX);
     if (!read_file(&text, path))
         return false;
-    if (nst_json_read(out, &fault, a, nst_buf_str(&text), &limits) == NST_OK)
+    load->digest = digest_of(a, nst_buf_str(&text));
+    if (nst_json_read(&load->document, &fault, a, nst_buf_str(&text), &limits) == NST_OK)
         return true;
     fprintf(stderr, "%s: line %zu, column %zu: %s\n", path, fault.line, fault.column, fault.reason);
     return false;
@@ -50,19 +70,32 @@ static bool read_document(struct nst_json **out, struct nst_arena *a, const char
 
 /* ---- Load ---- */
 
-struct load {
-    struct cli_options *o;
-    const char *path;
-    struct nst_json *document;
-    struct nst_arena *arena; /* of one run of the work */
-    struct enroll_report report;
-};
-
 static void show(size_t items, void *arg)
 {
     struct cli_progress *progress = arg;
     progress->count = items;
     cli_progress_show(progress, false);
+}
+
+/* One act, whatever it did: who has the document knows the rest. Nothing where nothing changed. */
+static enum nst_err record(struct load *load, struct nst_db *db)
+{
+    struct nst_req rq = { .arena = load->arena, .db = db };
+    struct nst_buf b;
+    int64_t changes = 0;
+    for (size_t i = 0; i < ENROLL_ENTITIES; i++)
+        for (int k = 0; k < ENROLL_CHANGES; k++)
+            changes += k != ENROLL_UNCHANGED ? load->report.tally[i].count[k] : 0;
+    if (changes == 0)
+        return NST_OK;
+    nst_buf_init(&b, load->arena, NST_HTTP_ANSWER_MAX);
+    nst_put_char(&b, '{');
+    enroll_put_tallies(&b, &load->report);
+    nst_put_char(&b, '}');
+    return nst_audit(&rq, &(struct nst_act){
+                              .name = "document.load",
+                              .on = nst_strf(load->arena, "sha256:%.*s", NST_FMT(load->digest)),
+                              .after = nst_buf_str(&b) });
 }
 
 /* May run again: what an earlier run built goes first. */
@@ -77,6 +110,8 @@ static enum nst_err load_work(struct nst_db *db, void *arg)
     enum nst_err e = enroll_load(&load->report, db, load->arena, load->document, &options);
     if (shows)
         fputs("\r", stderr);
+    if (e == NST_OK)
+        e = record(load, db);
     /* Rolled back, like any failure. */
     return e == NST_OK && load->o->dry_run ? NST_E_PRECONDITION : e;
 }
@@ -166,7 +201,7 @@ static int load_run(int argc, char **argv)
     } else {
         struct load load = { .o = &o, .path = o.rest[0] };
         /* The document first: a mistake in it makes no installation. */
-        if (read_document(&load.document, o.arena, load.path))
+        if (read_document(&load, o.arena, load.path))
             status = load_site(&load);
     }
     nst_arena_free(o.arena);

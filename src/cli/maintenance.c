@@ -13,13 +13,15 @@ struct task {
     struct nst_maintenance state;
 };
 
-static enum nst_err record(struct task *t, struct nst_db *db, const char *name, bool is_on)
+static enum nst_err record(struct task *t, struct nst_db *db, const char *name,
+                           struct nst_str reason)
 {
     struct nst_req rq = { .arena = t->o->arena, .db = db };
-    struct nst_str reason = nst_audit_member(rq.arena, "reason", t->state.reason);
-    struct nst_act act = { .name = name, .on = NST_STR("maintenance") };
-    *(is_on ? &act.after : &act.before) = reason;
-    return nst_audit(&rq, &act);
+    return nst_audit(&rq, &(struct nst_act){
+                              .name = name,
+                              .on = NST_STR("maintenance"),
+                              .before = nst_audit_member(rq.arena, "reason", t->state.reason),
+                              .after = nst_audit_member(rq.arena, "reason", reason) });
 }
 
 static enum nst_err read_state(struct nst_db *db, void *arg)
@@ -31,19 +33,24 @@ static enum nst_err read_state(struct nst_db *db, void *arg)
 static enum nst_err switch_on(struct nst_db *db, void *arg)
 {
     struct task *t = arg;
-    t->state = (struct nst_maintenance){ .since = nst_now(),
-                                         .who = NST_STR("command line"),
-                                         .reason = nst_str_z(t->o->reason) };
-    NST_TRY(nst_maintenance_begin(db, &t->state));
-    return record(t, db, "maintenance.on", true);
+    const struct nst_maintenance m = { .since = nst_now(),
+                                       .who = nst_operator(),
+                                       .reason = nst_str_z(t->o->reason) };
+    NST_TRY(read_state(db, t));
+    if (t->state.is_on && nst_str_eq(t->state.reason, m.reason))
+        return NST_OK;
+    NST_TRY(nst_maintenance_begin(db, &m));
+    return record(t, db, "maintenance.on", m.reason);
 }
 
 static enum nst_err switch_off(struct nst_db *db, void *arg)
 {
     struct task *t = arg;
     NST_TRY(read_state(db, t));
+    if (!t->state.is_on)
+        return NST_OK;
     NST_TRY(nst_maintenance_end(db));
-    return record(t, db, "maintenance.off", false);
+    return record(t, db, "maintenance.off", (struct nst_str){ 0 });
 }
 
 /* ---- What is printed ---- */
@@ -123,8 +130,7 @@ static const char *fault_of(const struct cli_options *o, const struct action *ac
         return "--reason is for `nestor maintenance on`";
     if (o->json && action->run != run_status)
         return "--json is for `nestor maintenance status`";
-    if (o->reason != NULL &&
-        (!nst_utf8_valid(reason) || nst_utf8_length(reason) > NST_MAINTENANCE_REASON_MAX))
+    if (o->reason != NULL && nst_utf8_length(reason) > NST_MAINTENANCE_REASON_MAX)
         return "--reason wants text of at most " NST_DIGITS(
             NST_MAINTENANCE_REASON_MAX) " characters";
     return NULL;

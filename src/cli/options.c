@@ -214,8 +214,21 @@ static bool fits(const struct cli_option *option, const char *value)
     return strchr(option->value, '|') == NULL || cli_is_choice(option->value, nst_str_z(value));
 }
 
+/* Files may be called anything; what else is stored or looked for is text. */
+static bool is_text(const struct cli_option *option, const char *value)
+{
+    bool may_be_bytes = option->offset == CLI_NOWHERE || option->setting != NULL ||
+                        cli_is_choice("DIR|FILE|PLACE", nst_str_z(option->value));
+    return may_be_bytes || nst_utf8_is_plain(nst_str_z(value));
+}
+
 static bool take_value(struct reading *r, const struct cli_option *option, char *value)
 {
+    if (value != NULL && !is_text(option, value)) {
+        r->o->status =
+            cli_misuse(r->verb, "%s wants UTF-8 text without control characters", option->name);
+        return false;
+    }
     if (value == NULL || !fits(option, value)) {
         r->o->status = value == NULL ? cli_misuse(r->verb, "%s wants a value", option->name)
                                      : cli_misuse(r->verb, "%s is \"%s\", not one of %s",

@@ -141,7 +141,8 @@ static bool make_secret(struct nst_arena *a, const char *path)
 static struct nst_str operator_name(struct nst_arena *a)
 {
     const struct passwd *me = getpwuid(getuid());
-    return me != NULL ? nst_strf(a, "%s", me->pw_name) : nst_strf(a, "%u", (unsigned)getuid());
+    bool has_name = me != NULL && nst_utf8_is_plain(nst_str_z(me->pw_name));
+    return has_name ? nst_strf(a, "%s", me->pw_name) : nst_strf(a, "%u", (unsigned)getuid());
 }
 
 static bool configure_accounts(struct cli_site *site, struct cli_options *o,

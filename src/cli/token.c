@@ -35,6 +35,14 @@ static enum nst_err token_renew(struct nst_db *db, void *arg)
     return cli_account_record(t, db, "token.renew");
 }
 
+static const char *name_fault(const struct cli_account *t)
+{
+    return t->o->name == NULL || nst_token_name_is_good(nst_str_z(t->o->name))
+               ? NULL
+               : "--name wants a name that can be seen, of at most " NST_DIGITS(
+                     NST_TOKEN_NAME_MAX) " characters";
+}
+
 static enum nst_err token_store(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
@@ -88,6 +96,7 @@ static const char *read_expiry(struct cli_account *t, int64_t otherwise)
 static int token_add(struct cli_account *t)
 {
     const char *fault = read_expiry(t, 0);
+    fault = fault != NULL ? fault : name_fault(t);
     if (fault != NULL)
         return cli_misuse(&cli_token, "%s", fault);
     t->token = cli_read_file(t->o->arena, t->o->from_file, TOKEN_FILE_MAX);
@@ -107,6 +116,7 @@ static int token_add(struct cli_account *t)
 static int token_create(struct cli_account *t)
 {
     const char *fault = read_expiry(t, nst_now() + TOKEN_LIFE);
+    fault = fault != NULL ? fault : name_fault(t);
     if (fault != NULL)
         return cli_misuse(&cli_token, "%s", fault);
     t->token = nst_random_hex(t->o->arena, 32);

@@ -49,20 +49,19 @@ static enum nst_err user_set_password(struct nst_db *db, void *arg)
     return cli_account_record(t, db, "user.password");
 }
 
-/* By the request that an administrator would send. */
+/* By the request that an administrator would send. What is erased may be closed already. */
 static enum nst_err user_remove(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
     struct nst_req rq = { .arena = t->o->arena, .registry = t->site->registry };
-    struct ocl_user *user;
     struct nst_buf path;
-    NST_TRY(cli_account_find(&user, t, db));
     nst_buf_init(&path, rq.arena, 4096);
     nst_put_lit(&path, "/users/");
     nst_put_percent(&path, nst_str_z(t->name), "");
     nst_put_z(&path, t->o->erase ? "/?hardDelete=true" : "/");
     rq.caller = (struct nst_caller){ true, true, true, 0, NST_STR("nestor") };
     enum nst_err e = cli_call(&rq, db, NST_DELETE, nst_buf_str(&path), NULL);
+    t->is_missing = e == NST_E_NOT_FOUND;
     if (e != NST_OK)
         t->problem = nst_buf_str(&rq.x->out);
     return e;
@@ -215,8 +214,8 @@ const struct cli_verb cli_user = {
         "  nestor user revoke ada --superuser --staff\n"
         "  nestor user sessions ada\n"
         "  nestor user sign-out ada  (ends them all)\n"
-        "  nestor user remove ada    (closes the account, as DELETE does; with --erase it and\n"
-        "                            all that it owns are gone for good)\n\n"
+        "  nestor user remove ada    (closes the account, as DELETE does; with --erase it, closed\n"
+        "                            or not, and all that it owns are gone for good)\n\n"
         "The last superuser who may sign in is neither removed, switched off nor revoked.\n",
     .words = 2,
     .run = user_run,

@@ -1,6 +1,7 @@
 /* nestor verify: is what is stored what should be stored, and what can be repaired (G158)? */
 #include "verify.h"
 
+#include "nestor/accounts.h"
 #include "progress.h"
 #include "stop.h"
 
@@ -16,6 +17,7 @@ struct verify {
     struct cli_site *site;
     struct ocl_integrity *run;
     struct cli_progress progress;
+    bool is_told; /* the audit log has that something was repaired */
 };
 
 static enum nst_err look(struct nst_db *db, void *arg)
@@ -23,9 +25,16 @@ static enum nst_err look(struct nst_db *db, void *arg)
     return ocl_integrity_look(arg, db);
 }
 
+/* One row for all repairs of a run, with the first of them. */
 static enum nst_err repair(struct nst_db *db, void *arg)
 {
-    return ocl_integrity_repair(arg, db);
+    struct verify *v = arg;
+    struct nst_req rq = { .arena = v->o->arena, .db = db };
+    NST_TRY(ocl_integrity_repair(v->run, db));
+    if (v->is_told || v->run->found.mended == 0)
+        return NST_OK;
+    return nst_audit(&rq, &(struct nst_act){ .name = "integrity.repair",
+                                             .on = NST_STR("/manage/brokenreferences/") });
 }
 
 /* What is read by a damaged index is not to be written down. */
@@ -39,8 +48,10 @@ static enum nst_err walk(struct verify *v)
 {
     while (!ocl_integrity_is_over(v->run) && !cli_is_stopped()) {
         NST_TRY(nst_store_run(v->site->store, NST_MODE_READ, look, v->run));
-        if (may_repair(v) && ocl_integrity_wants_repair(v->run))
-            NST_TRY(nst_store_run(v->site->store, NST_MODE_WRITE, repair, v->run));
+        if (may_repair(v) && ocl_integrity_wants_repair(v->run)) {
+            NST_TRY(nst_store_run(v->site->store, NST_MODE_WRITE, repair, v));
+            v->is_told |= v->run->found.mended > 0;
+        }
         ocl_integrity_take(v->run);
         v->progress.count = v->run->at;
         v->progress.bytes = (int64_t)v->run->at;

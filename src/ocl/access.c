@@ -262,6 +262,19 @@ static const struct nst_object *owner_around(struct nst_req *rq)
     return org != NULL ? org : nst_ancestor(rq, "user");
 }
 
+/* What a superuser has opens what staff may not open (X81): staff leaves it alone. */
+static bool is_beyond(const struct nst_req *rq, const struct nst_object *o)
+{
+    return nst_is(o, &ocl_user) && o->row != NULL &&
+           ((const struct ocl_user *)o->row)->is_superuser && !rq->caller.is_superuser;
+}
+
+enum nst_err ocl_may_change_user(struct nst_req *rq)
+{
+    NST_TRY(ocl_has_ownership(rq));
+    return grant_if(rq, !is_beyond(rq, nst_object(rq)));
+}
+
 enum nst_err ocl_owner_or_staff(struct nst_req *rq)
 {
     const struct nst_object *owner = owner_around(rq);
@@ -381,6 +394,19 @@ enum nst_err ocl_audit_act(struct nst_req *rq, const char *act)
     return nst_audit(rq, &(struct nst_act){ .name = act, .on = address_of(rq) });
 }
 
+enum nst_err ocl_audit_others(struct nst_req *rq, const char *act, const struct nst_object *owner,
+                              struct nst_str on)
+{
+    int64_t id = ((const struct nst_row *)owner->row)->id;
+    bool is_own = nst_is(owner, &ocl_user) && id == rq->caller.id;
+    if (nst_is(owner, &ocl_org))
+        NST_TRY(ocl_is_member(&is_own, rq, id, rq->caller.id));
+    if (is_own)
+        return NST_OK;
+    return nst_audit(rq,
+                     &(struct nst_act){ .name = act, .on = on.p != NULL ? on : address_of(rq) });
+}
+
 bool ocl_wants_purge(struct nst_req *rq)
 {
     return nst_query_is_true(rq, "hardDelete");
@@ -388,14 +414,16 @@ bool ocl_wants_purge(struct nst_req *rq)
 
 static enum nst_err may_delete(struct nst_req *rq, nst_permission *otherwise)
 {
+    const struct nst_object *o = nst_object(rq);
     if (ocl_wants_purge(rq)) {
-        const struct nst_object *o = nst_object(rq);
         NST_TRY(ocl_staff_only(rq));
+        NST_TRY(grant_if(rq, !is_beyond(rq, o)));
         return nst_is(o, &ocl_source) ? keep_copy(rq, o->row) : NST_OK;
     }
-    if (nst_object(rq)->row == NULL)
+    if (o->row == NULL)
         return NST_E_NOT_FOUND;
-    return otherwise(rq);
+    NST_TRY(otherwise(rq));
+    return grant_if(rq, !is_beyond(rq, o));
 }
 
 enum nst_err ocl_may_delete_owner(struct nst_req *rq)

@@ -120,6 +120,9 @@ nst_permission ocl_staff_only, ocl_superuser_only;
 /* HasOwnership (G29) of the organisation or user that the path named last. */
 nst_permission ocl_has_ownership;
 
+/* As ocl_has_ownership, on an account: staff leaves that of a superuser alone. */
+nst_permission ocl_may_change_user;
+
 /* The same of the owner that the path leads through, whatever it names last; staff where it leads
  * through none. */
 nst_permission ocl_owner_or_staff;
@@ -192,8 +195,19 @@ NST_CHECKED enum nst_err ocl_is_member(bool *out, struct nst_req *rq, int64_t or
 
 /* ---- Deleting ---- */
 
+/* Let a flag of an account be so, for a request: nst_account_set_flag, and nobody takes the own
+ * rights away. Errors: those of that, with what is said of them. */
+NST_CHECKED enum nst_err ocl_set_flag(struct nst_req *rq, const struct nst_account_shown *account,
+                                      enum nst_flag flag, bool value);
+
 /* Write down an administrative act on what the path names (nst_audit). */
 NST_CHECKED enum nst_err ocl_audit_act(struct nst_req *rq, const char *act);
+
+/* The same of an act on what is that organisation's or that user's, or on itself, where the caller
+ * does it by the right of staff alone: who is a member or that user administers nothing.
+ *   on  its address; null: what the path names */
+NST_CHECKED enum nst_err ocl_audit_others(struct nst_req *rq, const char *act,
+                                          const struct nst_object *owner, struct nst_str on);
 
 /* True when the query asks for `hardDelete` (G149, V106). */
 bool ocl_wants_purge(struct nst_req *rq);

@@ -298,6 +298,31 @@ static void refuse_what_is_not_kept(struct nst_req *rq, const char *names)
     }
 }
 
+static bool is_alias(const struct nst_slot *slot, struct nst_str name)
+{
+    return slot->rule != NULL && slot->rule->alias != NULL &&
+           nst_str_eq(nst_str_z(slot->rule->alias), name);
+}
+
+static bool is_read(const struct nst_shape *shape, struct nst_str name)
+{
+    struct nst_str rest = nst_str_z(shape->serializer->but);
+    for (size_t i = 0; i < shape->count; i++)
+        if (is_named(&shape->slot[i], name) || is_alias(&shape->slot[i], name))
+            return true;
+    while (rest.p != NULL)
+        if (nst_str_eq(nst_str_cut(&rest, ' '), name))
+            return true;
+    return false;
+}
+
+static void refuse_what_is_unknown(struct nst_req *rq, const struct nst_shape *shape)
+{
+    for (const struct nst_json *v = rq->body->first; v != NULL; v = v->next)
+        if (!is_read(shape, v->name))
+            nst_add_problem(rq, v->name, NST_STR("Nothing is called that here."), true);
+}
+
 /* JSON that came under the name of a form, as some clients send it unless told. */
 static void explain_form(struct nst_req *rq)
 {
@@ -323,6 +348,8 @@ enum nst_err nst_bind(void *row, struct nst_req *rq, const struct nst_resource *
         bind_slot(rq, &shape->slot[i], row);
     if (shape->serializer->not_yet != NULL)
         refuse_what_is_not_kept(rq, shape->serializer->not_yet);
+    if (shape->serializer->but != NULL)
+        refuse_what_is_unknown(rq, shape);
     if (rq->problem == NULL)
         return NST_OK;
     explain_form(rq);

@@ -296,6 +296,117 @@ def test_clients(b, _, site):
     assert b.fetch_token(**restricted) == refused
 
 
+def fetched(b, client, secret, **more):
+    """Both kinds of tokens of a client, as headers; None where it is refused."""
+    given = [b.fetch_token(grant_type="client_credentials", client_id=client,
+                           client_secret=secret, token_type=kind, **more)
+             for kind in ("bearer", "jwt")]
+    if [status for status, _ in given] == [401, 401]:
+        return None
+    assert [status for status, _ in given] == [200, 200], given
+    return [f"{kind} {body['access_token']}" for kind, (_, body) in zip(("Bearer", "JWT"), given)]
+
+
+def test_what_ends(b, _, site):
+    """Tokens that a client fetched, web tokens too, end with its secret, itself and its account."""
+    def run(verb, *words):
+        p = site.run(verb, *words)
+        assert p.returncode == 0, p.stderr
+        return p.stdout.strip()
+
+    def are_good(tokens):
+        got = [b.whoami(t)[0] for t in tokens]
+        assert got in ([200, 200], [401, 401]), got
+        return got[0] == 200
+
+    def begun(client="turns"):
+        tokens = fetched(b, client, secret)
+        assert are_good(tokens) and are_good(tokens)
+        return tokens
+
+    def ask(method, path, body=None):
+        status, said_ = b.ask(method, path, body, Authorization="Token " + site.token)
+        assert status < 300, (method, path, said_)
+        return said_
+
+    for by_http in (False, True):
+        run("user add", "zed", "--email", "zed@example.org")
+        secret = run("client add", "turns", "--user", "zed")
+        tokens = begun()
+        secret = ask("POST", "/v2/admin/clients/turns/secret/")["secret"] if by_http else \
+            run("client rotate", "turns")
+        assert not are_good(tokens)
+        tokens = begun()
+        run("user disable", "zed") if not by_http else \
+            ask("PATCH", "/v2/admin/users/zed/", {"is_enabled": False})
+        assert not are_good(tokens) and fetched(b, "turns", secret) is None
+        run("user enable", "zed")
+        assert not are_good(tokens)
+        tokens = begun()
+        run("client remove", "turns") if not by_http else ask("DELETE", "/v2/admin/clients/turns/")
+        assert not are_good(tokens)
+        secret = run("client add", "turns", "--user", "zed")
+        assert not are_good(tokens)
+        tokens = begun()
+        ask("PUT", "/v2/users/zed/", {"username": "zoe"})
+        assert b.whoami(tokens[1]) == WRONG  # another may be zed by now
+        ask("PUT", "/v2/users/zoe/", {"username": "zed"})
+        run("user remove", "zed", *(["--erase"] if by_http else []))
+        assert not are_good(tokens)
+        run("user add", "zed", "--email", "other@example.org")
+        assert not are_good(tokens), "the next one of the name"
+        run("user remove", "zed", "--erase")
+    inside = json.loads(base64.urlsafe_b64decode(tokens[1].split(".")[1] + "=="))
+    assert b.whoami("Bearer " + inside["nestor"])[0] == 401
+    assert b.whoami("JWT " + token(claims(nestor="of their own"))) == ADA
+    assert b.whoami("JWT " + token(claims(iss="other", nestor="unknown"))) == WRONG
+    assert b.whoami("JWT " + token(claims(iss="other", nestor=1))) == WRONG
+
+
+def test_fetched_meanwhile(b, _, site):
+    """What is fetched while a secret changes, a client goes or its user is switched off, ends with
+    that."""
+    administrator = {"Authorization": "Token " + site.token}
+    site.run("user add", "yan", "--email", "yan@example.org")
+
+    def again():
+        b.ask("PATCH", "/v2/admin/users/yan/", {"is_enabled": True}, **administrator)
+        b.ask("DELETE", "/v2/admin/clients/meanwhile/", **administrator)
+        status, said_ = b.ask("POST", "/v2/admin/clients/", {"id": "meanwhile", "user": "yan"},
+                              **administrator)
+        assert status == 201, said_
+        return said_["secret"]
+
+    acts = [("POST", "/v2/admin/clients/meanwhile/secret/", None),
+            ("DELETE", "/v2/admin/clients/meanwhile/", None),
+            ("PATCH", "/v2/admin/users/yan/", {"is_enabled": False}),
+            ("DELETE", "/api/catalog/v1/oauth2_clients/meanwhile/", None)]
+    for turn in range(40):
+        secret, got, ready = again(), [], threading.Barrier(7)
+
+        def fetch():
+            one = Browser(b)
+            ready.wait()
+            for kind in ("bearer", "jwt"):
+                status, body = one.fetch_token(
+                    grant_type="client_credentials", client_id="meanwhile",
+                    client_secret=secret, token_type=kind)
+                if status == 200:
+                    got.append(f"{'JWT' if kind == 'jwt' else 'Bearer'} {body['access_token']}")
+
+        fetchers = [threading.Thread(target=fetch) for _ in range(6)]
+        for f in fetchers:
+            f.start()
+        ready.wait()
+        method, path, body = acts[turn % len(acts)]
+        status, said_ = b.ask(method, path, body, **administrator)
+        assert status in (200, 204), (method, path, said_)
+        for f in fetchers:
+            f.join()
+        alive = [t for t in got if b.whoami(t)[0] == 200]
+        assert not alive, f"{method} {path}, turn {turn}: {len(alive)} of {len(got)} are alive"
+
+
 # rows: A14-A16
 def test_session(b, _):
     """Signing in and out."""
@@ -561,7 +672,8 @@ def main():
                              test_cached_token_expires, test_session, test_session_over_tls,
                              test_permission, test_permission_of_learners):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys)
-                for case in (test_clients, test_switched_off):
+                for case in (test_clients, test_what_ends, test_fetched_meanwhile,
+                             test_switched_off):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys, site)
             with site.serve(*settings(site), "--set", "auth.jwt.enforce_restricted=true", "--set",
                             "enroll.username_param_grants=true") as server:

@@ -295,7 +295,7 @@ GET    {f}/admin/maintenance/        X 200 G168
 PUT    {f}/admin/maintenance/        R 400 G168
 DELETE {f}/admin/maintenance/        N 405 G168
 GET    {f}/admin/users/target/       X 200 G86
-PATCH  {f}/admin/users/target/       R 200 G86
+PATCH  {f}/admin/users/target/       R 400 G86
 GET    {f}/admin/users/target/sessions/ X 200 G86
 DELETE {f}/admin/users/nobody/sessions/ X 404 G86
 DELETE {f}/admin/users/target/sessions/nope/ X 404 G86

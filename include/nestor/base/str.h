@@ -108,6 +108,10 @@ size_t nst_utf8_length(struct nst_str s);
  * blanks, controls and marks without width alone, of any script. */
 bool nst_utf8_is_blank(struct nst_str s);
 
+/* True when s is well-formed UTF-8 without control characters (of ASCII, DEL, U+0080 to U+009F):
+ * what may be stored as a name, and printed to a terminal as it is. */
+bool nst_utf8_is_plain(struct nst_str s);
+
 /* True for a URI: a scheme, a colon, then anything without blanks and controls (RFC 3986,
  * section 3; characters beyond ASCII may stand as they are, as in RFC 3987). */
 bool nst_str_is_uri(struct nst_str s);

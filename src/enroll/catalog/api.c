@@ -140,7 +140,7 @@ static void put_texts(struct nst_buf *out, const struct nst_str *list, size_t co
 /* 400 with every fault and its place, and nothing is written; or what was done. */
 static enum nst_err apply(struct nst_req *rq, const struct nst_json *document)
 {
-    const struct enroll_load_options options = { .passwords = PASSWORDS_MAX };
+    const struct enroll_load_options options = { .passwords = PASSWORDS_MAX, .rq = rq };
     struct enroll_report *r = NST_NEW(rq->arena, struct enroll_report);
     struct nst_buf *out = &rq->x->out, faults;
     enum nst_err e = enroll_load(r, rq->db, rq->arena, document, &options);

@@ -30,6 +30,20 @@ static const struct enroll_member session_member[] = {
     [S_EXPIRES] = { "expires", ENROLL_TIME },
 };
 
+static enum nst_err tell_session(struct enroll_load *l, const char *act, int64_t account)
+{
+    struct nst_str name = { 0 };
+    struct nst_rows *rows;
+    NST_TRY(nst_query_with(&rows, enroll_load_db(l), "SELECT username FROM account WHERE id = $1",
+                           NST_INT(account)));
+    if (nst_rows_step(rows))
+        name = nst_str_copy(enroll_load_scratch(l), nst_rows_text(rows, 0));
+    NST_TRY(nst_rows_end(rows));
+    return enroll_load_act(l, &(struct nst_act){ .name = act,
+                                                 .on = nst_strf(enroll_load_scratch(l),
+                                                                "/users/%.*s/", NST_FMT(name)) });
+}
+
 static enum nst_err session_apply(enum enroll_change *change, struct enroll_load *l,
                                   struct enroll_item *item)
 {
@@ -45,12 +59,15 @@ static enum nst_err session_apply(enum enroll_change *change, struct enroll_load
         return NST_OK;
     NST_TRY(nst_session_put(&put, enroll_load_db(l), &given));
     *change = change_of(put);
-    return NST_OK;
+    return put != NST_PUT_SAME ? tell_session(l, "session.add", given.account) : NST_OK;
 }
 
 static enum nst_err session_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
 {
-    return nst_session_end(is_gone, enroll_load_db(l), enroll_text(item, S_SESSIONID));
+    int64_t account = 0;
+    NST_TRY(nst_session_end(&account, enroll_load_db(l), enroll_text(item, S_SESSIONID)));
+    *is_gone = account != 0;
+    return *is_gone ? tell_session(l, "session.end", account) : NST_OK;
 }
 
 const struct enroll_entity enroll_entity_session = {
@@ -88,6 +105,43 @@ static enum nst_err client_resolve(struct enroll_load *l, struct enroll_item *it
     return NST_OK;
 }
 
+/* How a client is told of in the audit log: whom it speaks for, and how. */
+struct telling {
+    struct nst_arena *a;
+    struct nst_str text; /* null: there is none */
+};
+
+static void put_client(void *arg, const struct nst_client_shown *c)
+{
+    struct telling *t = arg;
+    struct nst_buf b;
+    nst_buf_init(&b, t->a, SIZE_MAX);
+    nst_put_lit(&b, "{\"user\":");
+    nst_json_put_str(&b, c->username);
+    nst_putf(&b, ",\"is_restricted\":%s}", c->is_restricted ? "true" : "false");
+    t->text = nst_buf_str(&b);
+}
+
+static enum nst_err tell_client(struct enroll_load *l, struct nst_act act, struct nst_str id)
+{
+    act.on = nst_strf(enroll_load_scratch(l), "/clients/%.*s/", NST_FMT(id));
+    return enroll_load_act(l, &act);
+}
+
+/*   was, is  of one client, which is there now */
+static enum nst_err tell_change(struct enroll_load *l, struct nst_str id, bool is_rotated,
+                                const struct telling *was, const struct telling *is)
+{
+    if (was->text.p == NULL)
+        return tell_client(l, (struct nst_act){ .name = "client.add", .after = is->text }, id);
+    if (is_rotated)
+        NST_TRY(tell_client(l, (struct nst_act){ .name = "client.rotate" }, id));
+    if (nst_str_eq(was->text, is->text))
+        return NST_OK;
+    return tell_client(
+        l, (struct nst_act){ .name = "client.change", .before = was->text, .after = is->text }, id);
+}
+
 static enum nst_err client_apply(enum enroll_change *change, struct enroll_load *l,
                                  struct enroll_item *item)
 {
@@ -98,12 +152,17 @@ static enum nst_err client_apply(enum enroll_change *change, struct enroll_load 
         .is_restricted = enroll_number(item, C_IS_RESTRICTED) != 0,
         .created = enroll_load_now(l),
     };
+    struct nst_db *db = enroll_load_db(l);
+    struct telling was = { .a = enroll_load_scratch(l) }, is = was;
     enum nst_put put;
+    bool is_rotated;
     item->id = number_of(client.id);
     if (item->is_absent)
         return NST_OK;
-    NST_TRY(
-        nst_client_put(&put, enroll_load_db(l), &client, enroll_is_given(item, C_IS_RESTRICTED)));
+    NST_TRY(nst_clients_each(db, client.id, put_client, &was));
+    NST_TRY(nst_client_put(&put, &is_rotated, db, &client, enroll_is_given(item, C_IS_RESTRICTED)));
+    NST_TRY(nst_clients_each(db, client.id, put_client, &is));
+    NST_TRY(tell_change(l, client.id, is_rotated, &was, &is));
     *change = change_of(put);
     if (put == NST_PUT_MADE && client.secret.p == NULL)
         enroll_warn(l, item, "made without a secret: it cannot fetch tokens until it is given one");
@@ -112,9 +171,12 @@ static enum nst_err client_apply(enum enroll_change *change, struct enroll_load 
 
 static enum nst_err client_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
 {
-    enum nst_err e = nst_client_remove(enroll_load_db(l), enroll_text(item, C_CLIENT_ID));
+    struct nst_str id = enroll_text(item, C_CLIENT_ID);
+    enum nst_err e = nst_client_remove(enroll_load_db(l), id);
     *is_gone = e == NST_OK;
-    return e == NST_E_NOT_FOUND ? NST_OK : e;
+    if (e == NST_E_NOT_FOUND)
+        return NST_OK;
+    return e == NST_OK ? tell_client(l, (struct nst_act){ .name = "client.remove" }, id) : e;
 }
 
 const struct enroll_entity enroll_entity_client = {

@@ -63,20 +63,25 @@ static enum nst_err check_self(struct nst_req *rq, const struct nst_account_show
                          NST_STR("Nobody takes this away from themselves."));
 }
 
+enum nst_err ocl_set_flag(struct nst_req *rq, const struct nst_account_shown *account,
+                          enum nst_flag flag, bool value)
+{
+    NST_TRY(check_self(rq, account, flag, value));
+    enum nst_err e = nst_account_set_flag(rq, account, flag, value);
+    return e == NST_E_CONFLICT
+               ? nst_fail_bare(rq, e, "detail",
+                               NST_STR("There must be a superuser who may sign in."))
+               : e;
+}
+
 static enum nst_err set_flags(struct nst_req *rq, const struct nst_account_shown *a,
                               const struct wish *wish)
 {
     const bool value[] = { wish->is_staff, wish->is_superuser, wish->is_enabled };
     for (int i = 0; i < NST_FLAG_COUNT; i++) {
         enum nst_flag flag = (enum nst_flag)i;
-        if (!nst_is_set(&ocl_admin_users, wish, nst_flag_name(flag)))
-            continue;
-        NST_TRY(check_self(rq, a, flag, value[i]));
-        enum nst_err e = nst_account_set_flag(rq, a, flag, value[i]);
-        if (e == NST_E_CONFLICT)
-            return nst_fail_bare(rq, e, "detail",
-                                 NST_STR("There must be a superuser who may sign in."));
-        NST_TRY(e);
+        if (nst_is_set(&ocl_admin_users, wish, nst_flag_name(flag)))
+            NST_TRY(ocl_set_flag(rq, a, flag, value[i]));
     }
     return NST_OK;
 }
@@ -144,10 +149,11 @@ static const struct nst_field wish_field[] = {
 };
 
 #define FLAGS "is_staff is_superuser is_enabled"
+#define SHOWN "username sessions tokens last_login"
 
 static const struct nst_serializer wish_serializer[] = {
-    { V2, NST_UPDATE, FLAGS },
-    { GUIDE, NST_UPDATE, FLAGS },
+    { V2, NST_UPDATE, FLAGS, .but = SHOWN },
+    { GUIDE, NST_UPDATE, FLAGS, .but = SHOWN },
 };
 
 #define FLAG_SCHEMA  "{\"type\":\"boolean\"}"

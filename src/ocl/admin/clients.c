@@ -132,8 +132,8 @@ static const struct nst_field wish_field[] = {
 };
 
 static const struct nst_serializer wish_serializer[] = {
-    { V2, NST_CREATE, "id* user* is_restricted" },
-    { GUIDE, NST_CREATE, "id* user* is_restricted" },
+    { V2, NST_CREATE, "id* user* is_restricted", .but = "" },
+    { GUIDE, NST_CREATE, "id* user* is_restricted", .but = "" },
 };
 
 #define STRING "{\"type\":\"string\"}"

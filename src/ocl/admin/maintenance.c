@@ -90,8 +90,8 @@ static const struct nst_field maintenance_field[] = {
 };
 
 static const struct nst_serializer maintenance_serializer[] = {
-    { V2, NST_CREATE, "is_on* reason" },
-    { GUIDE, NST_CREATE, "is_on* reason" },
+    { V2, NST_CREATE, "is_on* reason", .but = "since who" },
+    { GUIDE, NST_CREATE, "is_on* reason", .but = "since who" },
 };
 
 #define TEXT_OR_NULL "{\"type\":[\"string\",\"null\"]}"

@@ -97,7 +97,7 @@ static enum nst_err look(struct nst_req *rq)
     struct ocl_purge p = { 0 };
     int64_t days = 0;
     struct nst_str kind = nst_query_value(rq, "kind"), text = nst_query_value(rq, "olderThanDays");
-    if (text.n > 0 && !nst_str_int(&days, text))
+    if (text.p != NULL && !nst_str_int(&days, text))
         days = -1;
     NST_TRY(take_days(&p, rq, "olderThanDays", days));
     NST_TRY(take_kind(&p, rq, kind.n > 0 ? kind : (struct nst_str){ 0 }));
@@ -148,8 +148,8 @@ static const struct nst_field wish_field[] = {
 #define SETTABLE "older_than_days* kind"
 
 static const struct nst_serializer wish_serializer[] = {
-    { V2, NST_CREATE, SETTABLE },
-    { GUIDE, NST_CREATE, SETTABLE },
+    { V2, NST_CREATE, SETTABLE, .but = "" },
+    { GUIDE, NST_CREATE, SETTABLE, .but = "" },
 };
 
 #define DAYS  "{\"type\":\"integer\",\"minimum\":0,\"maximum\":" NST_DIGITS(DAYS_MAX) "}"

@@ -68,6 +68,12 @@ static enum nst_err staff_scope(struct nst_sql *q, struct nst_req *rq,
     return ocl_staff_only(rq);
 }
 
+static enum nst_err take_away(struct nst_req *rq)
+{
+    NST_TRY(ocl_audit_act(rq, "feedback.remove"));
+    return ocl_erase(rq);
+}
+
 /* ---- Tables ---- */
 
 static const struct nst_field feedback_field[] = {
@@ -117,7 +123,7 @@ static const struct nst_route feedback_route[] = {
     { V2, "/admin/feedback/", .get = { nst_list, ocl_staff_only },
       .doc = "What callers had to say." },
     { V2, "/admin/feedback/:feedback/", .get = { nst_retrieve, ocl_staff_only },
-      .delete = { ocl_erase, ocl_staff_only, .describe = &nst_answers_nothing },
+      .delete = { take_away, ocl_staff_only, .describe = &nst_answers_nothing },
       .doc = "One of it, until it is taken away." },
 };
 

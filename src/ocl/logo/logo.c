@@ -93,7 +93,10 @@ static enum nst_err read_picture(struct picture *p, struct nst_req *rq)
 static const struct owner {
     const struct nst_resource *resource;
     const char *column;
-} owners[] = { { &ocl_user, "user_id" }, { &ocl_org, "org_id" }, { &ocl_source, "repo_id" } };
+    const char *act; /* where staff does it to others; NULL: it is content */
+} owners[] = { { &ocl_user, "user_id", "user.logo" },
+               { &ocl_org, "org_id", "organization.logo" },
+               { &ocl_source, "repo_id", NULL } };
 
 static const struct owner *owner_of(struct nst_req *rq)
 {
@@ -171,6 +174,8 @@ static enum nst_err change(struct nst_req *rq)
     NST_TRY(read_picture(&p, rq));
     NST_TRY(store(rq, o, &p));
     NST_TRY(touch(rq, o));
+    if (o->act != NULL)
+        NST_TRY(ocl_audit_others(rq, o->act, nst_object(rq), (struct nst_str){ 0 }));
     return nst_answer_row(rq, o->resource, id_of(rq), 200);
 }
 
@@ -216,7 +221,7 @@ static const struct nst_description changing_source = CHANGING("source");
     }
 
 static const struct nst_route logo_route[] = {
-    LOGO("/(users/:user|user~user)/", ocl_has_ownership, changing_user),
+    LOGO("/(users/:user|user~user)/", ocl_may_change_user, changing_user),
     LOGO("/orgs/:org/", ocl_has_ownership, changing_org),
     LOGO(S, ocl_may_edit, changing_source),
 };

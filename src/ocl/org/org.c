@@ -134,8 +134,10 @@ static enum nst_err org_destroy(struct nst_req *rq)
 {
     struct nst_str name = rq->var[0];
     NST_TRY(ocl_keep_copies(rq, nst_strf(rq->arena, "/orgs/%.*s/", NST_FMT(name))));
-    if (!ocl_wants_purge(rq))
+    if (!ocl_wants_purge(rq)) {
+        NST_TRY(ocl_audit_others(rq, "organization.remove", nst_object(rq), (struct nst_str){ 0 }));
         return nst_destroy(rq);
+    }
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT id FROM org WHERE mnemonic = ");

@@ -430,11 +430,17 @@ static enum nst_err record(struct nst_req *rq, const char *type, const struct oc
     return ocl_record(rq, &(struct ocl_event){ .type = type, .thing.repo_id = s->row.id });
 }
 
+static struct nst_str address_of(struct nst_req *rq, const struct ocl_source *s)
+{
+    return nst_strf(rq->arena, "%.*ssources/%.*s/", NST_FMT(s->owner_url), NST_FMT(s->id));
+}
+
 /* G110: a released, empty version INITIAL from the start. */
 static enum nst_err source_after_create(struct nst_req *rq, void *row)
 {
     NST_TRY(restart_numbers(rq, row, true));
     NST_TRY(ocl_version_make_initial(rq, row));
+    NST_TRY(ocl_audit_others(rq, "source.add", nst_object(rq), address_of(rq, row)));
     return record(rq, OCL_CREATED, row);
 }
 
@@ -481,8 +487,10 @@ static enum nst_err source_before_update(struct nst_req *rq, void *row)
 
 static enum nst_err source_destroy(struct nst_req *rq)
 {
-    if (!ocl_wants_purge(rq))
+    if (!ocl_wants_purge(rq)) {
+        NST_TRY(ocl_audit_others(rq, "source.remove", nst_parent(rq), (struct nst_str){ 0 }));
         return nst_destroy(rq);
+    }
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT repo.id FROM repo WHERE repo.kind = 'source'");

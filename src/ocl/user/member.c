@@ -2,6 +2,7 @@
 #include "user.h"
 #include "views.h"
 
+#include "ocl/app.h"
 #include "ocl/event/event.h"
 
 static enum nst_err load_member(struct ocl_user **user, struct nst_req *rq)
@@ -38,6 +39,8 @@ enum nst_err ocl_member_add(struct nst_req *rq)
                           "ON CONFLICT (org_id, user_id) DO NOTHING",
                           NST_INT(org_id(rq)), NST_INT(user->row.id), NST_INT(rq->now)));
     if (added > 0)
+        NST_TRY(ocl_audit_others(rq, "member.add", nst_ancestor(rq, "org"), (struct nst_str){ 0 }));
+    if (added > 0)
         NST_TRY(ocl_record(rq, &(struct ocl_event){ .type = OCL_JOINED,
                                                     .user = user->row.id,
                                                     .thing.org_id = org_id(rq) }));
@@ -47,8 +50,12 @@ enum nst_err ocl_member_add(struct nst_req *rq)
 enum nst_err ocl_member_remove(struct nst_req *rq)
 {
     struct ocl_user *user;
+    int64_t removed = 0;
     NST_TRY(load_member(&user, rq));
-    NST_TRY(nst_exec_with(NULL, rq->db, "DELETE FROM member WHERE org_id = $1 AND user_id = $2",
+    NST_TRY(nst_exec_with(&removed, rq->db, "DELETE FROM member WHERE org_id = $1 AND user_id = $2",
                           NST_INT(org_id(rq)), NST_INT(user->row.id)));
+    if (removed > 0 && user->row.id != rq->caller.id)
+        NST_TRY(
+            ocl_audit_others(rq, "member.remove", nst_ancestor(rq, "org"), (struct nst_str){ 0 }));
     return nst_answer_empty(rq, 204);
 }

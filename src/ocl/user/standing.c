@@ -5,16 +5,24 @@
 #include "nestor/accounts.h"
 #include "ocl/app.h"
 
-/* The account of the name that was closed last; *id stays 0 where there is none. */
+/* The account of the name that was closed last; *id stays 0 where there is none.
+ * Errors: NST_E_FORBIDDEN where that is a superuser's, and the caller none. */
 static enum nst_err find_closed(int64_t *id, struct nst_req *rq)
 {
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
-    nst_sql_add(&q, "SELECT id FROM account WHERE NOT is_active AND username = ");
+    nst_sql_add(&q, "SELECT id, is_superuser FROM account WHERE NOT is_active AND username = ");
     nst_sql_bind(&q, NST_TEXT(rq->var[0]));
     nst_sql_add(&q, " ORDER BY updated_at DESC, id DESC LIMIT 1");
     nst_sql_hold(&q, rq->db, "account");
-    return nst_sql_int(id, NULL, rq->db, &q);
+    struct nst_rows *rows;
+    NST_TRY(nst_sql_query(&rows, rq->db, &q));
+    if (nst_rows_step(rows)) {
+        *id = nst_rows_int(rows, 0);
+        if (nst_rows_bool(rows, 1) && !rq->caller.is_superuser)
+            nst_rows_fail(rows, NST_E_FORBIDDEN);
+    }
+    return nst_rows_end(rows);
 }
 
 static enum nst_err refuse_name(struct nst_req *rq)
@@ -61,14 +69,8 @@ enum nst_err ocl_user_reactivate(struct nst_req *rq)
 enum nst_err ocl_user_toggle_staff(struct nst_req *rq)
 {
     const struct ocl_user *u = nst_object(rq)->row;
-    NST_TRY(nst_exec_with(NULL, rq->db,
-                          "UPDATE account SET is_staff = NOT is_staff, updated_by = $1, "
-                          "updated_at = " NST_SQL_LATER("updated_at", "$2") " WHERE id = $3",
-                          NST_INT(rq->caller.id), NST_INT(rq->now), NST_INT(u->row.id)));
-    NST_TRY(nst_audit(rq, &(struct nst_act){
-                              .name = "user.staff",
-                              .on = nst_strf(rq->arena, "/users/%.*s/", NST_FMT(u->username)),
-                              .before = nst_audit_flag(rq->arena, "is_staff", u->is_staff),
-                              .after = nst_audit_flag(rq->arena, "is_staff", !u->is_staff) }));
+    struct nst_account_shown a;
+    NST_TRY(nst_account_show(&a, rq, u->username, true));
+    NST_TRY(ocl_set_flag(rq, &a, NST_FLAG_STAFF, !a.flag[NST_FLAG_STAFF]));
     return nst_answer_empty(rq, 204);
 }

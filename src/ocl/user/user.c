@@ -54,7 +54,7 @@ static const struct nst_field user_field[] = {
     NST_FIELD("is_staff", ocl_user, is_staff, &nst_bool, .fallback = "false",
               .doc = "May administer."),
     NST_FIELD("is_superuser", ocl_user, is_superuser, &nst_bool, .fallback = "false",
-              .doc = "May do everything."),
+              .flags = NST_CORE, .doc = "May do everything."),
     NST_FIELD("is_active", ocl_user, is_active, &nst_bool, .fallback = "true",
               .doc = "False once deleted."),
     NST_FIELD("last_login", ocl_user, last_login, &nst_datetime, .doc = "Last password sign-in."),
@@ -273,6 +273,13 @@ static enum nst_err everybody(struct nst_req *rq)
 /* Every account of the name, the living one and those that are closed. */
 static enum nst_err erase(struct nst_req *rq)
 {
+    bool is_beyond = false;
+    if (!rq->caller.is_superuser)
+        NST_TRY(nst_exists_with(&is_beyond, rq->db,
+                                "SELECT 1 FROM account WHERE username = $1 AND is_superuser",
+                                NST_TEXT(rq->var[0])));
+    if (is_beyond)
+        return NST_E_FORBIDDEN;
     for (bool found = true, any = false;; any = true) {
         struct nst_sql q;
         int64_t id = 0;
@@ -376,11 +383,11 @@ static const struct nst_description users_description = { .as = nst_list,
 
 #define SELF \
     { \
-        nst_update, ocl_has_ownership \
+        nst_update, ocl_may_change_user \
     }
 #define V2_SELF \
     { \
-        nst_update, ocl_has_ownership, 0, ocl_user_gather, ocl_user_prepare \
+        nst_update, ocl_may_change_user, 0, ocl_user_gather, ocl_user_prepare \
     }
 
 /* G65, G66: what strangers get has no body. */
@@ -482,7 +489,7 @@ static const struct nst_route user_route[] = {
       .put = { ocl_user_toggle_staff, ocl_superuser_only, .describe = &nst_answers_nothing },
       .doc = "Whether a user is staff is turned round." },
     /* V216 */
-    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_has_ownership),
+    OCL_EXTRAS("/(users/:user|user~user)/", ocl_any_token, ocl_may_change_user),
     { V2, "/(users/:user|user~user)/content-summary/",
       .get = { ocl_user_content, ocl_any_token, .describe = &ocl_user_content_description },
       .doc = "How much a user owns." },

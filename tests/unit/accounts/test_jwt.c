@@ -438,6 +438,24 @@ static void what_is_signed_here_is_good_here(void **state)
     assert_int_equal(read_at(&jwt, text, JWT_NOW), NST_JWT_WRONG);
 }
 
+static void the_id_is_read_of_tokens_of_our_own_alone(void **state)
+{
+    const struct nst_jwt who = { .username = NST_STR("ada"), .id = NST_STR("a1") };
+    struct nst_jwt jwt = { 0 };
+    (void)state;
+    struct nst_str claims = nst_jwt_claims(arena, &who, JWT_NOW * NST_SECOND, 60);
+    struct nst_str text = nst_jwt_sign(arena, claims);
+    configure((struct nst_jwt_settings){ .secret = NST_STR(JWT_SECRET) });
+    assert_int_equal(read_at(&jwt, text, JWT_NOW), NST_JWT_GOOD);
+    assert_true(nst_str_eq(jwt.id, who.id));
+    const struct nst_jwt_settings elsewhere = { .issuers = NST_STR("another https://other.example"),
+                                                .secret = NST_STR(JWT_SECRET) };
+    assert_null(nst_jwt_configure(&elsewhere, arena));
+    jwt = (struct nst_jwt){ 0 };
+    assert_int_equal(read_at(&jwt, text, JWT_NOW), NST_JWT_GOOD);
+    assert_null(jwt.id.p);
+}
+
 /* ---- Keys ---- */
 
 static void faults_of_keys_are_told(void **state)
@@ -489,6 +507,7 @@ int main(void)
         CASE(a_name_is_needed),
         CASE(all_but_false_restricts),
         CASE(what_is_signed_here_is_good_here),
+        CASE(the_id_is_read_of_tokens_of_our_own_alone),
         CASE(faults_of_keys_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,20 @@ static void test_str__int_refuses_overflow_and_tails(void **state)
     assert_true(n == INT64_MAX);
 }
 
+static void test_str__plain_text_has_no_controls(void **state)
+{
+    static const char *const plain[] = { "", "a b", "\xC3\xA4~", "\xC2\xA0", "\xF0\x9F\x98\x80" };
+    static const char *const other[] = { "\x1b[2J",  "a\tb",        "a\n",         "\x7F",
+                                         "\xC2\x85", "\xC2\x9B[2J", "x\xC2\x80",   "\xFF\xFE",
+                                         "\xC2",     "\xC0\xAF",    "\xED\xA0\x80" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+        assert_true(nst_utf8_is_plain(nst_str_z(plain[i])));
+    for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+        assert_false(nst_utf8_is_plain(nst_str_z(other[i])));
+    assert_false(nst_utf8_is_plain(NST_STR("a\0b")));
+}
+
 static void test_str__what_cannot_be_seen_is_blank(void **state)
 {
     static const char *const blank[] = {
@@ -291,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_str__cut_gives_every_piece),
         cmocka_unit_test(test_str__int_refuses_overflow_and_tails),
         cmocka_unit_test(test_str__utf8_bounds),
+        cmocka_unit_test(test_str__plain_text_has_no_controls),
         cmocka_unit_test(test_str__what_cannot_be_seen_is_blank),
         cmocka_unit_test(test_str__mail_addresses),
         cmocka_unit_test(test_arena__rewind_frees_only_what_came_after),
