@@ -852,6 +852,18 @@ class Cases:
             assert "\"listening\"" not in p.stderr
             refused(site.run("serve", "--listen", "nonsense"), 1, "nonsense")
 
+    def test_a_wrong_host_is_not_repeated(self):
+        """Neither in a header nor in the body: it may be anything that somebody talked a client into."""
+        with self.site() as site:
+            site.init()
+            with site.serve() as server:
+                for hosts in (b"Host: zyx a\r\n", b"Host: zyx<a>\r\n", b"Host: a\r\nHost: zyx\r\n"):
+                    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as s:
+                        s.sendall(b"GET /v2/orgs/ HTTP/1.1\r\n" + hosts + b"\r\n")
+                        answer = b"".join(iter(lambda s=s: s.recv(65536), b""))
+                    assert answer.startswith(b"HTTP/1.1 400 "), answer
+                    assert b"zyx" not in answer, answer
+
     def test_sigterm_lets_requests_finish(self):
         body = json.dumps({"id": "LATE", "name": "Late"}).encode()
         with self.site() as site:
