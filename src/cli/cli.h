@@ -118,6 +118,10 @@ struct cli_options {
 bool cli_options_again(struct cli_config *config, struct nst_arena *a,
                        const struct cli_options *o);
 
+/* Whether the address names a user: addresses are told in messages, and seen in the list of
+ * processes. */
+bool cli_has_credentials(struct nst_str url);
+
 /* Have the log obey log.level. */
 void cli_log_level(const struct cli_config *config);
 

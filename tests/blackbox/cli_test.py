@@ -132,6 +132,13 @@ class Cases:
             refused(site.run("token show"), 2, "--user")
             refused(site.run("user frobnicate"), 2, "usage: nestor user")
             refused(site.run("serve", "--listen"), 2, "--listen wants a value")
+            for words in (("health", "--server", "http://ada:hushed@127.0.0.1:1"),
+                          ("top", "https://hushed@127.0.0.1:1/")):
+                p = site.run(*words, where=False)
+                refused(p, 2, "no user and no password in the address")
+                assert "hushed" not in p.stderr + p.stdout, p
+            refused(site.run("health", "--server", "http://127.0.0.1:1/@", where=False), 1,
+                    "does not answer")
 
     def test_help_explains_each_option(self):
         """X68: -h, `help VERB`, and a line for every option that the usage names."""
