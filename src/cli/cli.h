@@ -160,6 +160,7 @@ struct cli_site {
     struct nst_store *store;
     struct nst_registry *registry;
     unsigned applied; /* steps that have brought the database to this program's version */
+    struct nst_str secret; /* a new one that is still to be written; else null */
 };
 
 /* The number of the newest step that this program has. */

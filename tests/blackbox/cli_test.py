@@ -290,6 +290,30 @@ class Cases:
         answer = server.client(token).ask("GET", "/guide/user/")
         return answer.json()["username"] if answer.status == 200 else answer.status
 
+    def test_an_installation_that_did_not_fit_is_none(self):
+        """A disk that is full before init has come to its end: nothing serves the half, and init
+        makes the rest."""
+        cut = 0
+        for limit in (1024, 16384, 65536, 262144, 1048576):
+            with self.site() as site:
+                if site.database:
+                    return
+                p = subprocess.run(["prlimit", f"--fsize={limit}", self.nestor, "init", *site.where()],
+                                   capture_output=True, text=True, timeout=60, check=False,
+                                   env=environment())
+                if p.returncode == 0:
+                    continue
+                cut += 1
+                assert not os.path.exists(site.path("data/secret.key")), (limit, p)
+                refused(site.run("serve", "--listen", "127.0.0.1:0"), 1, "nestor init")
+                p = site.run("init")
+                assert p.returncode == 0 and "has no users" in p.stdout, (limit, p)
+                site.init()
+                with site.serve() as server:
+                    assert server.client().ask("GET", "/v2/orgs/OCL/").status == 200
+                site.verify()
+        assert cut > 0
+
     def test_tokens_are_shown_created_added_renewed(self):
         with self.site() as site:
             site.init()
