@@ -222,6 +222,10 @@ void nst_http_set_access_log(struct nst_http *h, bool is_on);
 /* The port in use; 0 for a Unix socket. */
 unsigned nst_http_port(const struct nst_http *h);
 
+/* Where it listens: the option, or the last of the sockets that the service manager has handed
+ * over, in the same form. Good until it is stopped. */
+struct nst_str nst_http_address(const struct nst_http *h);
+
 /* Whether every loop has finished a round since the call before; asks them to finish
  * another. One thread; does not block. */
 bool nst_http_pulse(struct nst_http *h);
@@ -230,5 +234,12 @@ bool nst_http_pulse(struct nst_http *h);
  * sockets are shut; an exchange left for LATER is waited for even then, so that
  * its threads must still run. Blocks. */
 void nst_http_stop(struct nst_http *h);
+
+/* Only that much of it: the loops have ended, the server is still to be stopped. Blocks. */
+void nst_http_drain(struct nst_http *h);
+
+/* Have the drain behave as if drain_seconds were over. Any thread, between nst_http_start and
+ * nst_http_stop; does not block. */
+void nst_http_hurry(struct nst_http *h);
 
 #endif

@@ -502,12 +502,19 @@ NST_CHECKED enum nst_err nst_server_start(struct nst_server **out,
 /* Write a line for each request from now on, or none. Any thread. */
 void nst_server_set_access_log(struct nst_server *s, bool is_on);
 unsigned nst_server_port(const struct nst_server *s);
+/* As nst_http_address. */
+struct nst_str nst_server_address(const struct nst_server *s);
 
 /* Whether every loop has finished a round since the call before, as nst_http_pulse. */
 bool nst_server_pulse(struct nst_server *s);
 
 /* Drain and stop. Blocks. The store stays open. */
 void nst_server_stop(struct nst_server *s);
+
+/* The two parts of it for more than one thread: as nst_http_drain and nst_http_hurry. The server is
+ * stopped afterwards. */
+void nst_server_drain(struct nst_server *s);
+void nst_server_hurry(struct nst_server *s);
 
 /* ---- A cache ---- */
 

@@ -6,11 +6,13 @@
  * secret. Time is that of a clock that nobody sets. */
 #include "internal.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 
 #define PLACES       4096
 #define ATTEMPTS_MAX 20
 #define WINDOW       (INT64_C(60) * NST_SECOND)
+#define NETWORK      8 /* bytes of an IPv6 address that are not of the host */
 
 struct place {
     unsigned char pair[NST_SEEN_BYTES];
@@ -29,6 +31,18 @@ static unsigned place_of_kind(enum nst_attempt kind)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct place table[PLACES];
 
+/* The other end, as far as it cannot choose: of an IPv6 address the first half. */
+static struct nst_str other_end(struct nst_req *rq)
+{
+    struct in6_addr six;
+    if (inet_pton(AF_INET6, nst_str_to_z(rq->arena, rq->x->peer), &six) != 1)
+        return rq->x->peer;
+    memset(six.s6_addr + NETWORK, 0, sizeof(six) - NETWORK);
+    char *text = nst_alloc_text(rq->arena, INET6_ADDRSTRLEN);
+    inet_ntop(AF_INET6, &six, text, INET6_ADDRSTRLEN);
+    return nst_str_z(text);
+}
+
 /* The place of a name and the other end's address; held by the caller's lock. */
 static struct place *place_of(struct nst_req *rq, enum nst_attempt kind, struct nst_str name)
 {
@@ -36,7 +50,7 @@ static struct place *place_of(struct nst_req *rq, enum nst_attempt kind, struct 
     uint16_t number;
     int64_t now = nst_ticks();
     nst_seen_as(digest, (char)kind,
-                nst_strf(rq->arena, "%.*s %.*s", NST_FMT(rq->x->peer), NST_FMT(name)));
+                nst_strf(rq->arena, "%.*s %.*s", NST_FMT(other_end(rq)), NST_FMT(name)));
     memcpy(&number, digest, sizeof(number));
     struct place *p = &table[number % PLACES];
     if (memcmp(p->pair, digest, sizeof(digest)) != 0 || p->since + WINDOW <= now) {

@@ -1,15 +1,28 @@
-/* Lines on standard error, JSON or for people; see log.h. A line is built on the stack
- * and written by one call, so that the log needs no lock and no memory. */
+/* Lines on standard error, JSON or for people; see log.h. A line is built on the stack, small
+ * enough for a pipe to take it whole, and written under a lock: only who has it knows that there is
+ * room, so that nobody waits for long who writes to a pipe that is not read. */
 #include "nestor/base/log.h"
 #include "nestor/base/time.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 65536
-#define EVENT_WIDTH    15 /* on a terminal: longer ones push their items to the right */
+#define VALUE_MAX   4096              /* bytes of a text */
+#define EVENT_WIDTH 15                /* on a terminal: longer ones push their items to the right */
+#define PATIENCE    NST_SECOND        /* for a reader that takes nothing, */
+#define IMPATIENCE  (10 * NST_SECOND) /* and how long there is none after it */
+
+/* What is written of a line: texts have at most so many bytes, and lost all others. */
+struct line {
+    struct nst_buf b;
+    size_t value_max, lost;
+};
 
 static _Atomic enum nst_log_level threshold = NST_LOG_INFO;
 static _Atomic bool is_for_people, has_colours;
@@ -84,8 +97,19 @@ static void put_quoted(struct nst_buf *b, struct nst_str s)
     nst_put_char(b, '"');
 }
 
-static void put_item(struct nst_buf *b, const struct nst_log_item *item)
+/* The text as far as it may go, up to the end of a character. */
+static struct nst_str cut(struct line *l, struct nst_str s)
 {
+    size_t n = s.n < l->value_max ? s.n : l->value_max;
+    for (unsigned back = 0; back < 3 && n > 0 && n < s.n && (s.p[n] & 0xC0) == 0x80; back++)
+        n--;
+    l->lost += s.n - n;
+    return nst_str_slice(s, 0, n);
+}
+
+static void put_item(struct line *l, const struct nst_log_item *item)
+{
+    struct nst_buf *b = &l->b;
     nst_put_char(b, ',');
     put_quoted(b, nst_str_z(item->key));
     nst_put_char(b, ':');
@@ -94,7 +118,7 @@ static void put_item(struct nst_buf *b, const struct nst_log_item *item)
     else if (item->text.p == NULL)
         nst_put_lit(b, "null");
     else
-        put_quoted(b, nst_str_slice(item->text, 0, 4096));
+        put_quoted(b, cut(l, item->text));
 }
 
 static bool says_request(const struct nst_log_item *items)
@@ -111,9 +135,10 @@ static struct nst_log_item request_item(const struct nst_log_item *items)
     return is_needed ? NST_LOG_STR("request", request_at_work) : (struct nst_log_item){ 0 };
 }
 
-static void put_json(struct nst_buf *b, enum nst_log_level level, const char *event,
+static void put_json(struct line *l, enum nst_log_level level, const char *event,
                      const struct nst_log_item *items)
 {
+    struct nst_buf *b = &l->b;
     const struct nst_log_item request = request_item(items);
     nst_put_lit(b, "{\"time\":\"");
     nst_put_time(b, nst_now(), NST_TIME_MICRO_Z);
@@ -121,11 +146,13 @@ static void put_json(struct nst_buf *b, enum nst_log_level level, const char *ev
     nst_put_z(b, level_name[level]);
     nst_put_lit(b, "\",\"event\":");
     put_quoted(b, nst_str_z(event));
-    for (; items->key != NULL && !b->is_full; items++)
-        put_item(b, items);
+    for (; items->key != NULL; items++)
+        put_item(l, items);
     if (request.key != NULL)
-        put_item(b, &request);
-    b->p[b->n++] = '}';
+        put_item(l, &request);
+    if (l->lost > 0)
+        put_item(l, &NST_LOG_INT("cut", (int64_t)l->lost));
+    nst_put_char(b, '}');
 }
 
 /* What a terminal would obey stays out: only what is plain goes without quotes, and
@@ -140,8 +167,11 @@ static void put_plain(struct nst_buf *b, struct nst_str s)
         return;
     }
     nst_put_char(b, '"');
-    for (size_t i = 0; i < s.n; i++)
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            nst_put_char(b, '\\');
         nst_put_char(b, s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
+    }
     nst_put_char(b, '"');
 }
 
@@ -160,20 +190,22 @@ static void put_coloured(struct nst_buf *b, const char *how, const char *text)
     nst_put_z(b, has_colour ? PLAIN : "");
 }
 
-static void put_item_for_people(struct nst_buf *b, const struct nst_log_item *item)
+static void put_item_for_people(struct line *l, const struct nst_log_item *item)
 {
+    struct nst_buf *b = &l->b;
     nst_put_char(b, ' ');
     put_coloured(b, DIM, item->key);
     nst_put_char(b, '=');
     if (item->is_text)
-        put_plain(b, item->text.p != NULL ? nst_str_slice(item->text, 0, 4096) : NST_STR("-"));
+        put_plain(b, item->text.p != NULL ? cut(l, item->text) : NST_STR("-"));
     else
         nst_put_int(b, item->number);
 }
 
-static void put_for_people(struct nst_buf *b, enum nst_log_level level, const char *event,
+static void put_for_people(struct line *l, enum nst_log_level level, const char *event,
                            const struct nst_log_item *items)
 {
+    struct nst_buf *b = &l->b;
     const struct nst_log_item request = request_item(items);
     char time[32], word[sizeof("error")];
     struct nst_buf t = { .p = time, .cap = sizeof(time), .max = sizeof(time) };
@@ -186,28 +218,86 @@ static void put_for_people(struct nst_buf *b, enum nst_log_level level, const ch
     put_coloured(b, BOLD, event);
     for (size_t n = strlen(event); n < EVENT_WIDTH; n++)
         nst_put_char(b, ' ');
-    for (; items->key != NULL && !b->is_full; items++)
-        put_item_for_people(b, items);
+    for (; items->key != NULL; items++)
+        put_item_for_people(l, items);
     if (request.key != NULL)
-        put_item_for_people(b, &request);
+        put_item_for_people(l, &request);
+    if (l->lost > 0)
+        put_item_for_people(l, &NST_LOG_INT("cut", (int64_t)l->lost));
+}
+
+/* In out, of PIPE_BUF bytes: with texts as long as they may be for all of it to fit. */
+static struct nst_str line_of(char *out, enum nst_log_level level, const char *event,
+                              const struct nst_log_item *items)
+{
+    struct line l;
+    size_t value_max = VALUE_MAX;
+    do {
+        /* Already as large as it may become, hence never grown through an arena. */
+        l = (struct line){ { .p = out, .cap = PIPE_BUF, .max = PIPE_BUF }, value_max, 0 };
+        if (atomic_load_explicit(&is_for_people, memory_order_relaxed))
+            put_for_people(&l, level, event, items);
+        else
+            put_json(&l, level, event, items);
+        nst_put_char(&l.b, '\n');
+        value_max /= 2;
+    } while (l.b.is_full && l.value_max > 0);
+    return nst_buf_str(&l.b);
+}
+
+/* ---- Writing ---- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+/* Of whoever has the gate: lines that could not be written and when the last one could not, and
+ * whether a piece of a line has been written. */
+static int64_t lost, lost_at;
+static bool is_within;
+
+/* Write all of it, if somebody takes it until then. */
+static bool is_written(struct nst_str text, int64_t until)
+{
+    struct pollfd end = { .fd = STDERR_FILENO, .events = POLLOUT };
+    while (text.n > 0) {
+        int64_t left = until - nst_ticks();
+        int ready = poll(&end, 1, left > 0 ? (int)(left / 1000) : 0);
+        ssize_t n = ready > 0 ? write(STDERR_FILENO, text.p, text.n) : -1;
+        bool may_wait = ready > 0 ? errno == EAGAIN || errno == EINTR : ready < 0;
+        if (n < 0 && (!may_wait || left <= 0))
+            return false;
+        text = nst_str_slice(text, n > 0 ? (size_t)n : 0, text.n);
+        is_within = n > 0 ? text.n > 0 : is_within;
+    }
+    return true;
+}
+
+/* What was lost is told before the next line that is not. Nothing joins a piece of a line. */
+static bool all_is_written(struct nst_str line, int64_t until)
+{
+    char told[PIPE_BUF];
+    if (is_within && !is_written(NST_STR("\n"), until))
+        return false;
+    if (lost > 0) {
+        const struct nst_log_item items[] = { NST_LOG_INT("lines", lost), { 0 } };
+        if (!is_written(line_of(told, NST_LOG_WARN, "lines of the log were lost", items), until))
+            return false;
+        lost = 0;
+    }
+    return is_written(line, until);
 }
 
 void nst_log_items(enum nst_log_level level, const char *event, const struct nst_log_item *items)
 {
+    char out[PIPE_BUF];
     if (!nst_log_is_on(level))
         return;
-    char line[LINE_MAX_BYTES];
-    /* Already as large as it may become, hence never grown through an arena. */
-    struct nst_buf b = { .p = line, .cap = sizeof(line) - 2, .max = sizeof(line) - 2 };
-    if (atomic_load_explicit(&is_for_people, memory_order_relaxed))
-        put_for_people(&b, level, event, items);
-    else
-        put_json(&b, level, event, items);
-    b.p[b.n++] = '\n';
-    for (size_t done = 0; done < b.n;) {
-        ssize_t n = write(STDERR_FILENO, b.p + done, b.n - done);
-        if (n <= 0)
-            break;
-        done += (size_t)n;
+    struct nst_str line = line_of(out, level, event, items);
+    pthread_mutex_lock(&gate);
+    int64_t now = nst_ticks();
+    bool is_patient = lost_at == 0 || now - lost_at > IMPATIENCE;
+    if (!all_is_written(line, is_patient ? now + PATIENCE : now)) {
+        lost++;
+        lost_at = nst_ticks();
     }
+    pthread_mutex_unlock(&gate);
 }

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define PATIENCE_SECONDS 5 /* with a manager that has messages waiting */
 
 /* A path, or with `@` a name that is no file. False when it is neither. */
 static bool address_of(struct sockaddr_un *a, socklen_t *n, struct nst_str name)
@@ -29,9 +32,11 @@ void nst_notify(struct nst_str state)
     socklen_t n;
     if (name == NULL || !address_of(&a, &n, nst_str_z(name)))
         return;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
+    const struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     (void)!sendto(fd, state.p, state.n, MSG_NOSIGNAL, (const struct sockaddr *)&a, n);
     close(fd);
 }

@@ -118,6 +118,10 @@ struct cli_options {
 bool cli_options_again(struct cli_config *config, struct nst_arena *a,
                        const struct cli_options *o);
 
+/* Whether the address names a user: addresses are told in messages, and seen in the list of
+ * processes. */
+bool cli_has_credentials(struct nst_str url);
+
 /* Have the log obey log.level; before it serves, why it fails is told in any case. */
 void cli_log_level(const struct cli_config *config, bool is_serving);
 
@@ -156,6 +160,7 @@ struct cli_site {
     struct nst_store *store;
     struct nst_registry *registry;
     unsigned applied; /* steps that have brought the database to this program's version */
+    struct nst_str secret; /* a new one that is still to be written; else null */
 };
 
 /* The number of the newest step that this program has. */

@@ -41,6 +41,15 @@ const char *cli_variable_of(struct nst_arena *a, const char *setting);
  * any text will do. */
 const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s);
 
+/* Set what is found at place ("data/nestor.conf:3"), which has that origin; false after reporting
+ * that there is no such setting or that its value does not fit. */
+bool cli_config_set(struct cli_config *config, const char *origin, const char *place,
+                    struct nst_str name, struct nst_str value);
+
+/* Set what stands in the settings file, which is a regular one of 1 MiB at most; false after
+ * reporting faults with their lines. */
+bool cli_config_read(struct cli_config *config, const char *path);
+
 /* Cut from *rest the words that fit into width bytes (one at least), without the blanks
  * around them; *rest is null behind the last. */
 struct nst_str cli_wrap(struct nst_str *rest, size_t width);

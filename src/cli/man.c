@@ -306,8 +306,11 @@ static const char settings_prose[] =
     "A setting is looked for in the flag --set NAME=VALUE (or --listen, --database), then in the "
     "environment, then in the file nestor.conf of the data folder, which the Debian package keeps "
     "as /etc/nestor/nestor.conf; else it has its default. A name that there is not, or a value "
-    "that does not fit, stops the program with a sentence. A change counts from the next start.\n\n"
-    "The file has one NAME = VALUE a line. Lines that begin with # or ; are comments. Names may "
+    "that does not fit, stops the program with a sentence. A change counts from the next start, "
+    "that of log.level and log.access from SIGHUP on.\n\n"
+    "The file has one NAME = VALUE a line, of any length; the value is all behind the =, without "
+    "the blanks around it: no quotes, no comment behind it, and no line that goes on with the one "
+    "before. Lines that begin with # or ; are comments. It is UTF-8, and 1 MiB at most. Names may "
     "be grouped by their first word in brackets.\n\n";
 
 static const char settings_example[] = "  listen = 127.0.0.1:9000\n"

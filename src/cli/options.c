@@ -317,6 +317,14 @@ bool cli_options_again(struct cli_config *config, struct nst_arena *a, const str
     return cli_config_load(config, a, file, o->flags, o->flag_count);
 }
 
+bool cli_has_credentials(struct nst_str url)
+{
+    size_t at = nst_str_find(url, '/') + 2; /* behind the scheme */
+    struct nst_str host = nst_str_slice(url, at, url.n);
+    return !nst_str_starts(url, NST_STR("unix:")) &&
+           nst_str_find(host, '@') < nst_str_find(host, '/');
+}
+
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv)
 {
     struct reading r = { .o = o, .verb = verb };
@@ -326,6 +334,10 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
     o->rest = NST_NEW_ARRAY(o->arena, char *, (size_t)argc + 1);
     if (!read_words(&r, argc, argv))
         return false;
+    if (o->server != NULL && cli_has_credentials(nst_str_z(o->server))) {
+        o->status = cli_misuse(verb, "--server takes no user and no password in the address");
+        return false;
+    }
     o->flag_count = r.flags;
     o->flags = NST_NEW_ARRAY(o->arena, char *, r.flags + 1);
     memcpy(o->flags, r.flag, r.flags * sizeof(r.flag[0]));

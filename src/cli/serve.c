@@ -5,6 +5,7 @@
 #include "nestor/base/log.h"
 #include "nestor/base/notify.h"
 #include "nestor/base/time.h"
+#include "nestor/ending.h"
 #include "nestor/maintenance.h"
 #include "ocl/app.h"
 #include "ocl/export/export.h"
@@ -20,7 +21,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define TURN (NST_SECOND / 2) /* between looks whether maintenance was switched */
+#define TURN             (NST_SECOND / 2) /* between looks whether maintenance was switched */
+#define FAREWELL_SECONDS 60               /* of a stop: statements, tasks and the database */
 
 static const struct nst_metric_source *const metric_sources[] = {
     &nst_task_metrics,
@@ -169,13 +171,22 @@ static void reload(struct cli_options *o, struct nst_server *server)
 }
 
 /* The addresses in the log, and who is throttled, are the proxy's then. */
-static void warn_of_undeclared_proxy(const struct cli_config *c)
+static void warn_of_undeclared_proxy(const struct cli_config *c, struct nst_str listen)
 {
-    if (!cli_is_local(cli_text(c, "listen")) && cli_text(c, "http.trusted_proxies").n == 0)
+    if (!cli_is_local(listen) && cli_text(c, "http.trusted_proxies").n == 0)
         nst_log(NST_LOG_WARN,
                 "it listens beyond this machine and knows of no proxy: name it in "
                 "http.trusted_proxies",
-                NST_LOG_STR("listen", cli_text(c, "listen")));
+                NST_LOG_STR("listen", listen));
+}
+
+/* The service manager's patience has to be longer than ours; the unit does not know the setting. */
+static void tell_stopping(const struct cli_options *o)
+{
+    int64_t most = (cli_number(&o->config, "http.drain_seconds") + FAREWELL_SECONDS) * NST_SECOND;
+    nst_notify(nst_strf(o->arena,
+                        "STOPPING=1\nSTATUS=Answering what is in flight\nEXTEND_TIMEOUT_USEC=%lld",
+                        (long long)most));
 }
 
 static int serve_site(struct cli_options *o, struct cli_site *site, const sigset_t *signals)
@@ -198,17 +209,18 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
         nst_workers_stop(workers);
     if (e != NST_OK)
         return cli_fail(&cli_serve, "cannot serve; the log line above says why");
-    nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", options.http.listen),
+    struct nst_str address = nst_server_address(server);
+    nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", address),
             NST_LOG_INT("port", nst_server_port(server)),
-            NST_LOG_STR("url", url_of(o->arena, options.http.listen, nst_server_port(server))));
+            NST_LOG_STR("url", url_of(o->arena, address, nst_server_port(server))));
     nst_notify(NST_STR("READY=1\nSTATUS=Serving"));
-    warn_of_undeclared_proxy(&o->config);
+    warn_of_undeclared_proxy(&o->config, address);
     cli_log_level(&o->config, true);
     while ((signal = next_signal(signals, server, site)) == SIGHUP)
         reload(o, server);
-    nst_notify(NST_STR("STOPPING=1\nSTATUS=Answering what is in flight"));
+    tell_stopping(o);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
-    nst_server_stop(server);
+    nst_server_end(server, signals);
     nst_workers_stop(workers);
     return EXIT_DONE;
 }
@@ -280,7 +292,8 @@ const struct cli_verb cli_serve = {
     .usage = "serve [--data DIR] [--listen ADDRESS:PORT] [--database URL] [--set NAME=VALUE]",
     .summary = "answer requests",
     .help = "Opens the installation in DIR (default: ./data) and serves it until SIGTERM or\n"
-            "SIGINT; requests in flight are answered first. The log goes to standard error.\n"
+            "SIGINT; requests in flight are answered first, unless there is a second signal. The\n"
+            "log goes to standard error.\n"
             "SIGHUP makes it read the keys of web tokens, and log.level and log.access, again.\n\n"
             "Examples:\n"
             "  nestor serve --data ./data\n"

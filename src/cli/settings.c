@@ -4,8 +4,6 @@
 
 #include "nestor/base/log.h"
 
-#include <errno.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,24 +164,24 @@ static FILE *told(const struct cli_config *c)
     return c->told != NULL ? c->told : stderr;
 }
 
-static bool report_former(const struct cli_config *c, const char *origin, const char *name)
+static bool report_former(const struct cli_config *c, const char *place, const char *name)
 {
     for (size_t i = 0; i < NST_COUNT(former); i++) {
         if (strcmp(former[i].name, name) != 0)
             continue;
-        fprintf(told(c), "nestor: %s: the setting \"%s\" is no more; %s\n", origin, name,
+        fprintf(told(c), "nestor: %s: the setting \"%s\" is no more; %s\n", place, name,
                 former[i].instead);
         return true;
     }
     return false;
 }
 
-static void report_unknown(const struct cli_config *c, const char *origin, const char *name)
+static void report_unknown(const struct cli_config *c, const char *place, const char *name)
 {
-    if (report_former(c, origin, name))
+    if (report_former(c, place, name))
         return;
     const char *nearest = nearest_setting(name);
-    fprintf(told(c), "nestor: %s: there is no setting \"%s\"", origin, name);
+    fprintf(told(c), "nestor: %s: there is no setting \"%s\"", place, name);
     if (nearest != NULL)
         fprintf(told(c), "; did you mean \"%s\"?\n", nearest);
     else
@@ -262,31 +260,35 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     return NULL;
 }
 
-static void report_unfit(const struct cli_config *c, const char *origin,
-                         const struct cli_setting *s, struct nst_str value)
+static void report_unfit(const struct cli_config *c, const char *place, const struct cli_setting *s,
+                         struct nst_str value)
 {
     const char *values = cli_values_of(c->arena, s);
     if (s->kind == CLI_DATABASE) { /* which may have a password */
-        fprintf(told(c), "nestor: %s: %s %s\n", origin, s->name, fault_of(s, value));
+        fprintf(told(c), "nestor: %s: %s %s\n", place, s->name, fault_of(s, value));
         return;
     }
-    fprintf(told(c), "nestor: %s: %s is \"%.*s\", ", origin, s->name, NST_FMT(value));
+    fprintf(told(c), "nestor: %s: %s is \"%.*s\", ", place, s->name, NST_FMT(value));
     if (values != NULL)
         fprintf(told(c), "not %s\n", values);
     else
         fprintf(told(c), "%s\n", fault_of(s, value));
 }
 
-static bool assign(struct cli_config *c, const char *origin, struct nst_str name,
-                   struct nst_str value)
+bool cli_config_set(struct cli_config *c, const char *origin, const char *place,
+                    struct nst_str name, struct nst_str value)
 {
     const struct cli_setting *s = find(name);
     if (s == NULL) {
-        report_unknown(c, origin, nst_str_to_z(c->arena, name));
+        report_unknown(c, place, nst_str_to_z(c->arena, name));
+        return false;
+    }
+    if (!nst_utf8_valid(value)) {
+        fprintf(told(c), "nestor: %s: %s is no UTF-8\n", place, s->name);
         return false;
     }
     if (!fits(s, value)) {
-        report_unfit(c, origin, s, value);
+        report_unfit(c, place, s, value);
         return false;
     }
     c->value[s - cli_settings] = (struct cli_value){ nst_str_copy(c->arena, value), origin };
@@ -311,7 +313,8 @@ static bool from_environment(struct cli_config *c)
         const char *name = cli_settings[i].name;
         const char *value = getenv(cli_variable_of(c->arena, name));
         if (value != NULL)
-            good &= assign(c, "environment", nst_str_z(name), nst_str_z(value));
+            good &=
+                cli_config_set(c, "environment", "environment", nst_str_z(name), nst_str_z(value));
     }
     for (size_t i = 0; i < NST_COUNT(former); i++)
         if (getenv(cli_variable_of(c->arena, former[i].name)) != NULL)
@@ -354,34 +357,6 @@ void cli_config_warn(const struct cli_config *c)
     }
 }
 
-struct file_reading {
-    struct cli_config *config;
-    bool good;
-};
-
-static int file_line(void *user, const char *section, const char *name, const char *value)
-{
-    struct file_reading *reading = user;
-    struct nst_arena *a = reading->config->arena;
-    struct nst_str whole =
-        section[0] != '\0' ? nst_strf(a, "%s.%s", section, name) : nst_str_copy(a, nst_str_z(name));
-    reading->good &= assign(reading->config, "file", whole, nst_str_z(value));
-    return 1;
-}
-
-static bool from_file(struct cli_config *c, const char *file)
-{
-    struct file_reading reading = { c, true };
-    int fault = ini_parse(file, file_line, &reading);
-    if (fault > 0)
-        fprintf(told(c), "nestor: %s: line %d is no NAME = VALUE\n", file, fault);
-    if (fault < 0)
-        fprintf(told(c), "nestor: %s cannot be read: %s\n", file, strerror(errno));
-    if (!reading.good)
-        fprintf(told(c), "nestor: %s has settings that cannot be used\n", file);
-    return fault == 0 && reading.good;
-}
-
 static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
 {
     bool good = true;
@@ -392,7 +367,7 @@ static bool from_flags(struct cli_config *c, char *const *flags, size_t count)
             good = false;
             continue;
         }
-        good &= assign(c, "flag", name, value);
+        good &= cli_config_set(c, "flag", "flag", name, value);
     }
     return good;
 }
@@ -442,7 +417,7 @@ bool cli_config_load(struct cli_config *c, struct nst_arena *a, const char *file
     c->value = NST_NEW_ARRAY(a, struct cli_value, cli_setting_count);
     for (size_t i = 0; i < cli_setting_count; i++)
         c->value[i] = (struct cli_value){ nst_str_z(cli_settings[i].fallback), "default" };
-    bool good = file == NULL || from_file(c, file);
+    bool good = file == NULL || cli_config_read(c, file);
     good &= from_environment(c);
     good &= from_flags(c, flags, flag_count);
     return good && fit_together(c);

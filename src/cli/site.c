@@ -92,7 +92,12 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
         return false;
     bool good = fchmod(fd, 0600) == 0 && write(fd, text.p, text.n) == (ssize_t)text.n &&
                 write(fd, "\n", 1) == 1 && fsync(fd) == 0;
-    return close(fd) == 0 && good;
+    good = close(fd) == 0 && good;
+    int why = errno;
+    if (!good && !may_replace)
+        unlink(path); /* else the next run would take a piece for the whole */
+    errno = why;
+    return good;
 }
 
 bool cli_read_stream(struct nst_buf *out, FILE *in)
@@ -132,9 +137,19 @@ struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max)
 
 /* ---- The secret that tokens are derived with ---- */
 
-static bool make_secret(struct nst_arena *a, const char *path)
+static const char *secret_path(const struct cli_options *o)
 {
-    return cli_write_secret(path, nst_random_hex(a, NST_SECRET_BYTES), false);
+    return nst_strf(o->arena, "%s/secret.key", o->data).p;
+}
+
+/* Written when all else is there: services start where they find it. */
+static bool write_secret(const struct cli_site *site, const struct cli_options *o,
+                         const struct cli_verb *verb)
+{
+    if (site->secret.p == NULL || cli_write_secret(secret_path(o), site->secret, false))
+        return true;
+    cli_fail(verb, "%s cannot be made: %s", secret_path(o), strerror(errno));
+    return false;
 }
 
 /* Who runs the verb: the account of the operating system, by its number where it has no name. */
@@ -150,12 +165,11 @@ static bool configure_accounts(struct cli_site *site, struct cli_options *o,
 {
     struct nst_accounts_settings settings = { 0 };
     size_t bytes = 0;
-    const char *path = nst_strf(o->arena, "%s/secret.key", o->data).p;
-    if (may_create && access(path, F_OK) != 0 && !make_secret(o->arena, path)) {
-        cli_fail(verb, "%s cannot be made: %s", path, strerror(errno));
-        return false;
-    }
-    struct nst_str text = cli_read_file(o->arena, path, SECRET_FILE_MAX);
+    const char *path = secret_path(o);
+    if (may_create && access(path, F_OK) != 0)
+        site->secret = nst_random_hex(o->arena, NST_SECRET_BYTES);
+    struct nst_str text =
+        site->secret.p != NULL ? site->secret : cli_read_file(o->arena, path, SECRET_FILE_MAX);
     if (text.p == NULL) {
         cli_fail(verb, "%s cannot be read: %s. `nestor init` makes an installation.", path,
                  strerror(errno));
@@ -372,10 +386,12 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
     }
     if (!configure_accounts(site, o, verb, may_create) || !open_store(site, o, verb, may_create))
         return false;
-    if (verb->only_reads || (ocl_fill_checksums(site->store, site->registry) == NST_OK &&
-                             ocl_fill_vocabularies(site->store, site->registry) == NST_OK))
+    bool good = verb->only_reads || (ocl_fill_checksums(site->store, site->registry) == NST_OK &&
+                                     ocl_fill_vocabularies(site->store, site->registry) == NST_OK);
+    if (!good)
+        cli_fail(verb, "the database cannot be upgraded; the log line above says why");
+    else if (write_secret(site, o, verb))
         return true;
-    cli_fail(verb, "the database cannot be upgraded; the log line above says why");
     nst_store_close(site->store);
     return false;
 }

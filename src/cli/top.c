@@ -374,6 +374,8 @@ static int check_words(struct top *t)
     if (!is_address(t->server))
         return cli_misuse(&cli_top,
                           "%s is no address: it begins with http://, https:// or unix:", t->server);
+    if (cli_has_credentials(nst_str_z(t->server)))
+        return cli_misuse(&cli_top, "URL takes no user and no password in the address");
     if (o->every != NULL && o->once)
         return cli_misuse(&cli_top, "--every is for more than --once");
     if (o->every != NULL && (!cli_every_read(&t->period, o->every) || t->period == 0))

@@ -22,6 +22,7 @@
 #define HTTP_OUT_MAX       6                  /* parts of an answer that one call sends */
 #define NST_HTTP_ADDRESS   16                 /* bytes of an address; IPv4 as IPv6 maps it */
 #define HTTP_LISTENERS_MAX 16                 /* of a loop; systemd may hand over several */
+#define HTTP_PLACE_MAX     128                /* "unix:" and the path of a socket */
 
 /* The system calls that meet the network, for tests to replace. */
 struct nst_http_calls {
@@ -143,11 +144,12 @@ struct nst_http {
     struct nst_http_trust *trust;  /* made from the options */
     int64_t patience[CONN_STATES]; /* microseconds that a state may last; 0: for ever */
     unsigned port;
-    bool has_file;    /* of a Unix socket, to be removed */
-    unsigned started; /* loops whose thread runs */
-    atomic_bool is_stopping;
-    atomic_uint pulse;           /* counts the questions whether the loops live */
-    atomic_bool logs_access; /* a line for each request */
+    char place[HTTP_PLACE_MAX]; /* what `listen` would be for a socket that was handed over */
+    bool has_file;              /* of a Unix socket, to be removed */
+    unsigned started;           /* loops whose thread runs */
+    atomic_bool is_stopping, is_hurried;
+    atomic_uint pulse;          /* counts the questions whether the loops live */
+    atomic_bool logs_access;    /* a line for each request */
     pthread_mutex_t peers_lock; /* for the two that follow; see peers.c */
     unsigned connections;
     void *peers;

@@ -3,6 +3,7 @@
  * only one of is shared by all. */
 #include "internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -173,9 +174,26 @@ static unsigned passed(void)
     return n <= HTTP_LISTENERS_MAX ? (unsigned)n : HTTP_LISTENERS_MAX + 1;
 }
 
+/* What is true of it is not what the settings say. */
+static void take_place(struct nst_http *h, const struct address *a)
+{
+    const struct sockaddr *any = &a->to.any;
+    char host[INET6_ADDRSTRLEN] = "";
+    if (any->sa_family == AF_UNIX)
+        snprintf(h->place, sizeof(h->place), "unix:%.*s", (int)sizeof(a->to.un.sun_path),
+                 a->to.un.sun_path);
+    else if (any->sa_family == AF_INET6)
+        snprintf(h->place, sizeof(h->place), "[%s]:%u",
+                 inet_ntop(AF_INET6, &a->to.v6.sin6_addr, host, sizeof(host)), h->port);
+    else
+        snprintf(h->place, sizeof(h->place), "%s:%u",
+                 inet_ntop(AF_INET, &a->to.v4.sin_addr, host, sizeof(host)), h->port);
+    h->options.listen = nst_str_z(h->place);
+}
+
 static enum nst_err listen_passed(struct nst_http *h, unsigned count)
 {
-    struct address a;
+    struct address a = { 0 };
     for (unsigned i = 0; i < count; i++) {
         int fd = 3 + (int)i; /* sd_listen_fds(3) */
         a.n = sizeof(a.to);
@@ -188,6 +206,7 @@ static enum nst_err listen_passed(struct nst_http *h, unsigned count)
             (void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
             h->port = ntohs(a.to.v4.sin_port);
         }
+        take_place(h, &a);
         NST_TRY(share(h, fd));
     }
     unsetenv("LISTEN_FDS"); /* they are taken */

@@ -204,7 +204,8 @@ static bool is_drained(struct nst_http_loop *l)
         return is_alone || l->now >= l->close_until;
     }
     l->close_until = 0; /* when one has come late, the farewell begins anew after it */
-    if (l->drain_until != 0 && l->now >= l->drain_until) {
+    bool is_late = l->now >= l->drain_until || atomic_load(&l->server->is_hurried);
+    if (l->drain_until != 0 && is_late) {
         nst_log(NST_LOG_WARN, "stopping with requests in flight", NST_LOG_INT("count", l->busy));
         cut_all(l);
         l->drain_until = 0;

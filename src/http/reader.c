@@ -281,10 +281,11 @@ static bool connection_says(const struct nst_http_head *h, const char *token)
 
 static bool judge(struct nst_http_head *h)
 {
-    if (h->host.count > 1 || (h->host.count == 0 && !h->is_http_1_0))
-        return malformed(h, "A request needs exactly one Host.");
-    if (!is_all(h->host.value, C_HOST))
-        return malformed(h, "Host is malformed.");
+    bool is_one = h->host.count == 1 || (h->host.count == 0 && h->is_http_1_0);
+    if (!is_one || !is_all(h->host.value, C_HOST)) {
+        h->host.value = (struct nst_str){ 0 }; /* no answer shall repeat it */
+        return malformed(h, is_one ? "Host is malformed." : "A request needs exactly one Host.");
+    }
     if (!judge_framing(h))
         return false;
     if (h->authority.p != NULL) /* RFC 9112, 3.2.2 */

@@ -153,6 +153,11 @@ unsigned nst_http_port(const struct nst_http *h)
     return h->port;
 }
 
+struct nst_str nst_http_address(const struct nst_http *h)
+{
+    return h->options.listen;
+}
+
 bool nst_http_pulse(struct nst_http *h)
 {
     unsigned asked = atomic_load(&h->pulse);
@@ -165,14 +170,27 @@ bool nst_http_pulse(struct nst_http *h)
     return is_alive;
 }
 
-void nst_http_stop(struct nst_http *h)
+void nst_http_drain(struct nst_http *h)
 {
-    atomic_store(&h->is_stopping, true);
+    if (atomic_exchange(&h->is_stopping, true))
+        return; /* the socket's file may be that of another server by now */
     nst_http_unlisten(h);
     for (unsigned i = 0; i < h->started; i++)
         nst_http_loop_wake(&h->loop[i]);
-    for (unsigned i = 0; i < h->started; i++)
-        pthread_join(h->loop[i].thread, NULL);
+    while (h->started > 0)
+        pthread_join(h->loop[--h->started].thread, NULL);
+}
+
+void nst_http_hurry(struct nst_http *h)
+{
+    atomic_store(&h->is_hurried, true);
+    for (unsigned i = 0; i < h->options.loops; i++)
+        nst_http_loop_wake(&h->loop[i]);
+}
+
+void nst_http_stop(struct nst_http *h)
+{
+    nst_http_drain(h);
     for (unsigned i = 0; i < h->options.loops; i++) {
         while (atomic_load(&h->loop[i].resuming) > 0)
             sched_yield();

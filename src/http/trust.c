@@ -172,20 +172,29 @@ static bool is_port(struct nst_str s)
     return is_good;
 }
 
+/* A link-local address has a zone, which is the proxy's name of the link: fe80::1%eth0. */
+static bool parse_six(unsigned char out[NST_HTTP_ADDRESS], struct nst_str text)
+{
+    struct nst_str zone = text, address = nst_str_cut(&zone, '%');
+    return parse_address(out, address) &&
+           (zone.p == NULL || (zone.n > 0 && out[0] == 0xFE && (out[1] & 0xC0) == 0x80));
+}
+
 /* Some proxies write the port, too: 192.0.2.1:5000, [2001:db8::1]:5000. */
 static bool parse_hop(unsigned char out[NST_HTTP_ADDRESS], struct nst_str hop)
 {
     struct nst_str port = hop, host = nst_str_cut(&port, ':');
     if (hop.n > 0 && hop.p[0] == '[') {
         size_t end = nst_str_find(hop, ']');
-        struct nst_str behind = nst_str_slice(hop, end + 1, hop.n);
-        return end < hop.n && parse_address(out, nst_str_slice(hop, 1, end)) && !is_v4(out) &&
+        struct nst_str behind = nst_str_slice(hop, end + 1, hop.n),
+                       six = nst_str_slice(hop, 1, end);
+        return end < hop.n && nst_str_find(six, ':') < six.n && parse_six(out, six) &&
                (behind.n == 0 ||
                 (behind.p[0] == ':' && is_port(nst_str_slice(behind, 1, behind.n))));
     }
     if (is_port(port) && parse_address(out, host) && is_v4(out))
         return true;
-    return parse_address(out, hop);
+    return parse_six(out, hop);
 }
 
 static struct nst_str cut_last(struct nst_str *rest, char sep)

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include "nestor/base/log.h"
+#include "nestor/ending.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -132,10 +133,11 @@ static void put_usage(FILE *out, const struct nst_app *app, const struct whole *
 static void put_help(const struct nst_app *app, const struct whole *w)
 {
     put_usage(stdout, app, w);
-    printf("\nServes on %s, or where --listen says, until SIGTERM or SIGINT. DATABASE is a file\n"
-           "for SQLite or an address postgresql://...; it is made or brought up to date.\n"
-           "The log goes to standard error.\n",
-           LISTEN_DEFAULT);
+    printf(
+        "\nServes on %s, or where --listen says, until SIGTERM or SIGINT (twice: without waiting\n"
+        "for requests in flight). DATABASE is a file for SQLite or an address postgresql://...;\n"
+        "it is made or brought up to date. The log goes to standard error.\n",
+        LISTEN_DEFAULT);
     for (size_t i = 0; i < w->commands; i++)
         printf("\n  %s\n      %s\n", w->command[i]->usage, w->command[i]->doc);
 }
@@ -162,11 +164,11 @@ static int serve(const struct nst_server_options *o, const sigset_t *signals)
     int signal = 0;
     if (nst_server_start(&server, o) != NST_OK)
         return FAILED;
-    nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", o->http.listen),
+    nst_log(NST_LOG_INFO, "listening", NST_LOG_STR("address", nst_server_address(server)),
             NST_LOG_INT("port", nst_server_port(server)));
     sigwait(signals, &signal);
     nst_log(NST_LOG_INFO, "stopping", NST_LOG_INT("signal", signal));
-    nst_server_stop(server);
+    nst_server_end(server, signals);
     return DONE;
 }
 

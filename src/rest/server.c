@@ -699,9 +699,24 @@ unsigned nst_server_port(const struct nst_server *s)
     return nst_http_port(s->http);
 }
 
+struct nst_str nst_server_address(const struct nst_server *s)
+{
+    return nst_http_address(s->http);
+}
+
 bool nst_server_pulse(struct nst_server *s)
 {
     return nst_http_pulse(s->http);
+}
+
+void nst_server_drain(struct nst_server *s)
+{
+    nst_http_drain(s->http);
+}
+
+void nst_server_hurry(struct nst_server *s)
+{
+    nst_http_hurry(s->http);
 }
 
 void nst_server_stop(struct nst_server *s)

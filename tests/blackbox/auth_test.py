@@ -549,6 +549,17 @@ def test_guessing(b, _):
     assert sign_in("bob", "wrong") == 400
 
 
+def test_guessing_by_network(b, _):
+    """A client of IPv6 chooses half of its address: the other half counts."""
+    def sign_in(address):
+        return b.ask("POST", "/accounts/sign-in/", {"username": "six", "password": "wrong"},
+                     X_Forwarded_For=address)[0]
+
+    assert [sign_in(f"2001:db8::{n:x}") for n in range(21)] == [400] * 20 + [429]
+    assert sign_in("2001:db8::ffff:0:0:1") == 429
+    assert [sign_in(a) for a in ("2001:db8:0:1::1", "192.0.2.1", "::1")] == [400] * 3
+
+
 def wait_until(holds, what):
     """Asks until it holds, as long as a server is waited for."""
     end = time.monotonic() + PATIENCE
@@ -670,7 +681,8 @@ def main():
                 for case in (test_good_tokens, test_restricted_and_administrator,
                              test_wrong_tokens, test_expired_and_nameless,
                              test_cached_token_expires, test_session, test_session_over_tls,
-                             test_permission, test_permission_of_learners):
+                             test_permission, test_permission_of_learners,
+                             test_guessing_by_network):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys)
                 for case in (test_clients, test_what_ends, test_fetched_meanwhile,
                              test_switched_off):

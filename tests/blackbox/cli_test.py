@@ -132,6 +132,13 @@ class Cases:
             refused(site.run("token show"), 2, "--user")
             refused(site.run("user frobnicate"), 2, "usage: nestor user")
             refused(site.run("serve", "--listen"), 2, "--listen wants a value")
+            for words in (("health", "--server", "http://ada:hushed@127.0.0.1:1"),
+                          ("top", "https://hushed@127.0.0.1:1/")):
+                p = site.run(*words, where=False)
+                refused(p, 2, "no user and no password in the address")
+                assert "hushed" not in p.stderr + p.stdout, p
+            refused(site.run("health", "--server", "http://127.0.0.1:1/@", where=False), 1,
+                    "does not answer")
 
     def test_help_explains_each_option(self):
         """X68: -h, `help VERB`, and a line for every option that the usage names."""
@@ -282,6 +289,30 @@ class Cases:
     def who(self, server, token):
         answer = server.client(token).ask("GET", "/guide/user/")
         return answer.json()["username"] if answer.status == 200 else answer.status
+
+    def test_an_installation_that_did_not_fit_is_none(self):
+        """A disk that is full before init has come to its end: nothing serves the half, and init
+        makes the rest."""
+        cut = 0
+        for limit in (1024, 16384, 65536, 262144, 1048576):
+            with self.site() as site:
+                if site.database:
+                    return
+                p = subprocess.run(["prlimit", f"--fsize={limit}", self.nestor, "init", *site.where()],
+                                   capture_output=True, text=True, timeout=60, check=False,
+                                   env=environment())
+                if p.returncode == 0:
+                    continue
+                cut += 1
+                assert not os.path.exists(site.path("data/secret.key")), (limit, p)
+                refused(site.run("serve", "--listen", "127.0.0.1:0"), 1, "nestor init")
+                p = site.run("init")
+                assert p.returncode == 0 and "has no users" in p.stdout, (limit, p)
+                site.init()
+                with site.serve() as server:
+                    assert server.client().ask("GET", "/v2/orgs/OCL/").status == 200
+                site.verify()
+        assert cut > 0
 
     def test_tokens_are_shown_created_added_renewed(self):
         with self.site() as site:
@@ -897,6 +928,18 @@ class Cases:
                              ["http.connections=10", "http.per_address=10"],
                              ["listen=[::1]:8000"], ["listen=:8000"], ["metrics.listen="]):
                 good(site.run("config", *[word for s in settings for word in ("--set", s)]))
+
+    def test_a_wrong_host_is_not_repeated(self):
+        """Neither in a header nor in the body: it may be anything that somebody talked a client into."""
+        with self.site() as site:
+            site.init()
+            with site.serve() as server:
+                for hosts in (b"Host: zyx a\r\n", b"Host: zyx<a>\r\n", b"Host: a\r\nHost: zyx\r\n"):
+                    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as s:
+                        s.sendall(b"GET /v2/orgs/ HTTP/1.1\r\n" + hosts + b"\r\n")
+                        answer = b"".join(iter(lambda s=s: s.recv(65536), b""))
+                    assert answer.startswith(b"HTTP/1.1 400 "), answer
+                    assert b"zyx" not in answer, answer
 
     def test_sigterm_lets_requests_finish(self):
         body = json.dumps({"id": "LATE", "name": "Late"}).encode()

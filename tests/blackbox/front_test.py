@@ -80,7 +80,7 @@ def make_certificate(folder, number):
 class Front:
     """One of the proxies in front of a backend that need not run yet."""
 
-    def __init__(self, name, folder, backend):
+    def __init__(self, name, folder, backend, changes=None):
         file, (main, around), start, self.again = PROXIES[name]
         self.name, self.work = name, os.path.join(folder, name)
         os.makedirs(self.work)
@@ -89,7 +89,7 @@ class Front:
         words = {"work": self.work, "plain": plain, "user": "user root;" if os.getuid() == 0 else ""}
         around = around.format(**words)
         with open(os.path.join(PLACE, file), encoding="utf-8") as f:
-            text = self.moved(f.read(), backend)
+            text = self.moved(f.read(), backend, changes or {})
         with open(os.path.join(self.work, file), "w", encoding="utf-8") as f:
             f.write(text if main else around + text)
         if main:
@@ -105,14 +105,14 @@ class Front:
                                         stdin=subprocess.DEVNULL, stdout=self.said,
                                         stderr=self.said, env=self.environment)
 
-    def moved(self, text, backend):
+    def moved(self, text, backend, changes):
         """The example with the ports and folders of this test; each of these is in it."""
         own = {"nginx": {"listen 443 ": f"listen 127.0.0.1:{self.port} ",
                          "/var/cache/nginx/nestor": self.work + "/cache"},
                "haproxy": {"bind :443 ": f"bind 127.0.0.1:{self.port} ", "inter 2s": "inter 100ms"},
                "caddy": {HOST + " {": f"{HOST}:{self.port} {{",
                          "health_interval 2s": "health_interval 100ms"}}[self.name]
-        for old, new in {**own, "127.0.0.1:8000": f"127.0.0.1:{backend}",
+        for old, new in {**own, **changes, "127.0.0.1:8000": f"127.0.0.1:{backend}",
                          "/etc/ssl/nestor": self.work}.items():
             assert old in text, f"{self.name}: the example has no {old}"
             text = text.replace(old, new)
@@ -390,12 +390,31 @@ def private_ones_are_not_kept(front, _, server):
         assert b"Disease" not in body
 
 
+def private_ones_leave_the_cache(site, start):
+    """When their time is over, whether Nestor is there or not."""
+    place = SOURCE.replace("ICD", "Withdrawn")
+    path = place + "v1/concepts/"
+    with start() as server, Front("nginx", site.path("short"), server.port,
+                                  {"proxy_cache_valid 200 10m": "proxy_cache_valid 200 1s"}) as front:
+        assert b"Disease" in front.ask(path)[2]
+        server.client().expect(200, "PUT", place, {"public_access": "None"})
+        end = time.monotonic() + PATIENCE
+        while front.ask(path)[0] == 200:
+            assert time.monotonic() < end, "it is shown for ever"
+            time.sleep(0.05)
+        assert front.ask(path)[0] in (401, 403, 404)
+        server.stop()
+        for _ in range(3):
+            status, headers, body = front.ask(path)
+            assert status == 502 and b"Disease" not in body, (status, headers["X-Cache"])
+
+
 CASES = (http2_and_links, addresses_and_ids, throttled_by_client, connections_are_kept,
          uploads_pass_through, answers_pass_through, certificate_is_exchanged)
 
 
 def fill(site, client):
-    for name, access in (("ICD", "View"), ("Hidden", "None")):
+    for name, access in (("ICD", "View"), ("Hidden", "None"), ("Withdrawn", "View")):
         place = f"/v2/orgs/WHO/sources/{name}/"
         if name == "ICD":
             client.expect(201, "POST", "/v2/orgs/", {"id": "WHO", "name": "WHO"})
@@ -440,6 +459,9 @@ def main():
         for name in PROXIES:
             began = time.monotonic()
             run_behind(tally, site, name, start)
+            if name == "nginx":
+                tally.run(f"{name}: {private_ones_leave_the_cache.__name__}",
+                          private_ones_leave_the_cache, site, start)
             print(f"   {name}: {time.monotonic() - began:.1f} s", flush=True)
     return tally.finish()
 

@@ -12,6 +12,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from stream_test import NUMBERS, TOKEN, UUID
@@ -201,6 +202,83 @@ def for_people(site):
     assert "\x1b" not in site.run("serve --set log.format=text --listen x").stderr
 
 
+class Pipe:
+    """A server whose log goes into a pipe, which is read by whoever has this."""
+
+    def __init__(self, site, *words):
+        self.out, end = os.pipe()
+        self.process = subprocess.Popen(
+            [site.nestor, "serve", *site.where(), "--listen", "127.0.0.1:0", *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end, env=environment())
+        os.close(end)
+        self.text = b""
+        while b'"listening"' not in self.text:
+            assert self.read(), self.text
+        self.port = int(re.search(rb'"port":(\d+)', self.text)[1])
+
+    def read(self, n=65536):
+        """Whether something came."""
+        piece = os.read(self.out, n) if select.select([self.out], [], [], PATIENCE)[0] else b""
+        self.text += piece
+        return bool(piece)
+
+    def ask(self, count, path="/healthz"):
+        client = Client(self.port, "")
+        for _ in range(count):
+            client.ask("GET", path)
+        client.close()
+
+    def lines(self):
+        return [json.loads(line) for line in self.text.rpartition(b"\n")[0].splitlines()]
+
+    def end(self):
+        self.process.terminate()
+        assert self.process.wait(PATIENCE) == 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.out)
+
+
+def lines_are_whole_in_a_pipe(site):
+    """Of several loops that fill it, with paths that are longer than it takes at a time."""
+    askers = 8
+    with Pipe(site, "--set", "http.loops=4") as server:
+        threads = [threading.Thread(target=server.ask, args=(30, f"/v2/{chr(97 + n) * 5000}/"))
+                   for n in range(askers)]
+        for t in threads:
+            t.start()
+        while server.text.count(b'"status":404') < 30 * askers:
+            assert server.read(3000), server.text[-5000:]
+        for t in threads:
+            t.join(PATIENCE)
+        server.end()
+    told = [line for line in server.lines() if line["event"] == "request"]
+    assert len(told) == 30 * askers and all(len(set(x["path"][4:])) == 1 for x in told), told[0]
+    assert all(len(x["path"]) + x["cut"] == 5000 + len("/v2//") for x in told), told[0]
+    assert max(map(len, server.text.splitlines(True))) <= select.PIPE_BUF
+
+
+def a_log_that_nobody_reads_stops_nothing(site):
+    """Requests go on, what is lost is counted, and so does the end."""
+    count = 3000
+    with Pipe(site) as server:
+        server.ask(count)
+        while b'"lines":' not in server.text:
+            assert server.read()
+            server.ask(1)
+            count += 1
+        lost = [x["lines"] for x in server.lines() if "lines" in x]
+        told = server.text.count(b'"event":"request"')
+        assert told + sum(lost) <= count and sum(lost) > 0, (lost, told, count)
+        server.ask(3000)
+        server.end()
+
+
 def run(tally, nestor, engine, cluster):
     with Site(nestor, cluster) as site:
         site.init()
@@ -215,7 +293,8 @@ def run(tally, nestor, engine, cluster):
         with start() as server:
             tally.run(f"{engine}: {changes_while_it_runs.__name__}", changes_while_it_runs, site,
                       server)
-        for case in (for_people, slow_statements_are_told):
+        for case in (for_people, slow_statements_are_told, lines_are_whole_in_a_pipe,
+                     a_log_that_nobody_reads_stops_nothing):
             tally.run(f"{engine}: {case.__name__}", case, site)
 
 

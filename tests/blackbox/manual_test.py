@@ -241,6 +241,65 @@ def settings_that_cannot_be_read_stop_the_program(program):
     assert p.returncode == 2 and "closed/nestor.conf cannot be read: Permission denied" in p.stderr, p
 
 
+ORIGINS = " ".join(f"https://host{n}.example.org" for n in range(200))
+LONG = "postgresql:///" + "d" * 9000
+
+# The text of the file, and what it sets: a value of a name.
+FILES_THAT_SET = (
+    ("# " + "x" * 197 + "listen = :80\n", "listen", "127.0.0.1:8000"),
+    ("# " + "x" * 70000 + " listen = :80\n", "listen", "127.0.0.1:8000"),
+    (f"http.cors_origins = {ORIGINS}\n", "http.cors_origins", ORIGINS),
+    (f"[http]\n\t cors_origins={ORIGINS}", "http.cors_origins", ORIGINS),
+    (f"database = {LONG}\n", "database", LONG),
+    ("listen = 127.0.0.1:9000\n db.pool = 4\n", "listen", "127.0.0.1:9000"),
+    ("listen = 127.0.0.1:9000\n db.pool = 4\n", "db.pool", "4"),
+    ("auth.jwt.issuer = a ; b # c\n", "auth.jwt.issuer", "a ; b # c"),
+    ('auth.jwt.issuer = "a=b"\r\n', "auth.jwt.issuer", '"a=b"'),
+    ("\ufeffdb.pool = 5\n; db.pool = 6\n\n", "db.pool", "5"),
+    ("[ db ]\npool =7\n[]\nlog.level=warn\n", "log.level", "warn"),
+    ("auth.jwt.issuer =\n", "auth.jwt.issuer", ""),
+    ("auth.jwt.issuer = Zürich\n", "auth.jwt.issuer", "Zürich"),
+    ("#" * 1048575 + "\n", "db.pool", "8"),
+)
+# What is refused, and why.
+FILES_THAT_FAIL = (
+    (b"db.pool = 8\n\nlisten\n", "odd/nestor.conf:3: the line is no NAME = VALUE"),
+    (b" = 3\n", "odd/nestor.conf:1: the line is no NAME = VALUE"),
+    (b"[http\nper_address = 3\n", "odd/nestor.conf:1: the line is no NAME = VALUE"),
+    (b"listen: x\n", "odd/nestor.conf:1: the line is no NAME = VALUE"),
+    (b"# a\n[db]\npool = 0\n", "odd/nestor.conf:3: db.pool is \"0\", not a number"),
+    (b"# a\n[db]\npol = 1\n", 'odd/nestor.conf:3: there is no setting "db.pol"'),
+    (b"auth.jwt.issuer = a\0b\n", "odd/nestor.conf cannot be read: it has a NUL byte"),
+    (b"auth.jwt.issuer = \xff\n", "odd/nestor.conf cannot be read: it is no UTF-8"),
+    (b"#" * 1048576 + b"\n", "odd/nestor.conf cannot be read: it is larger than 1 MiB"),
+)
+
+
+def a_line_of_the_settings_file_is_one_whatever_its_length(program):
+    os.makedirs(program.path("odd"), exist_ok=True)
+    for text, name, value in FILES_THAT_SET:
+        program.write("odd/nestor.conf", text)
+        found = json.loads(program.say("config", "--json", "--data", "odd"))
+        assert found[name]["value"] == value, (text[:200], found[name])
+    for data, why in FILES_THAT_FAIL:
+        with open(program.path("odd/nestor.conf"), "wb") as f:
+            f.write(data)
+        said = program.run(program.nestor, "config", "--data", "odd", status=2).stderr
+        assert why in said, (data[:200], said[:500])
+
+
+def settings_are_read_from_files_alone_and_are_text(program):
+    for name, make in (("folder", os.mkdir), ("pipe", os.mkfifo)):
+        os.makedirs(program.path(name), exist_ok=True)
+        make(program.path(name + "/nestor.conf"))
+        said = program.run(program.nestor, "config", "--data", name, status=2).stderr
+        assert f"{name}/nestor.conf cannot be read: it is no file" in said, said
+    for words, env in ((("--set", b"auth.jwt.issuer=\xff"), {}),
+                       ((), {"NESTOR_AUTH_JWT_ISSUER": b"\xff"})):
+        said = program.run(program.nestor, "config", *words, env=env, status=2).stderr
+        assert "auth.jwt.issuer is no UTF-8" in said, said
+
+
 def options_take_what_their_table_says(program):
     for words, text in ((("enrollments", "export", "--format", "xml"),
                          '--format is "xml", not one of csv|jsonl'),
@@ -258,7 +317,8 @@ def main():
                  pages_are_the_same_each_time, bash_completes, shells_complete_as_typed,
                  zsh_knows_every_option, fish_completes, an_unknown_shell_is_refused,
                  the_example_is_a_settings_file, settings_that_cannot_be_read_stop_the_program,
-                 options_take_what_their_table_says):
+                 a_line_of_the_settings_file_is_one_whatever_its_length,
+                 settings_are_read_from_files_alone_and_are_text, options_take_what_their_table_says):
         tally.run(case.__name__.replace("_", " "), case, program)
     program.folder.cleanup()
     return tally.finish()

@@ -6,17 +6,31 @@ Usage: notify_test.py --nestor PATH
 """
 # Any build
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from support import PATIENCE, Site, Tally, arguments  # noqa: E402
 from http_server import REPORTS, environment  # noqa: E402
 
+# Fills the queue of NOTIFY_SOCKET, then starts the server.
+FULL = """python3 -c '
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.setblocking(False)
+try:
+    while True:
+        s.sendto(b"FULL=1", os.environ["NOTIFY_SOCKET"])
+except BlockingIOError:
+    pass
+' && exec "$@"
+"""
 WATCHDOG = 400_000  # microseconds: a quarter of it between two signs of life
 
 
@@ -90,6 +104,19 @@ def it_is_ready_in_an_abstract_socket(site):
     it_is_ready_when_it_answers(site, f"@nestor-test-{os.getpid()}")
 
 
+def it_is_ready_for_a_manager_that_is_busy(site):
+    """What it says is not lost while the manager's queue is full."""
+    name = site.path("busy")
+    manager = Manager(site, name, "--listen", "127.0.0.1:0", script=FULL)
+    end = time.monotonic() + PATIENCE
+    while '"listening"' not in open(manager.log.name, encoding="utf-8").read():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    ready, before = manager.hear_until("READY")
+    assert len(before) >= 10 and all("FULL" in m for m in before), before
+    manager.end()
+
+
 def it_gives_signs_of_life(site):
     manager = Manager(site, site.path("alive"), "--listen", "127.0.0.1:0",
                       env={"WATCHDOG_USEC": str(WATCHDOG)})
@@ -125,6 +152,37 @@ def it_tells_of_reading_again(site):
     manager.end()
 
 
+def uploading(port, token):
+    """A connection with a request in flight that never ends: it has begun, as the server says."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    client.sendall(f"POST /v2/orgs/ HTTP/1.1\r\nHost: x\r\nAuthorization: Token {token}\r\n"
+                   "Content-Type: application/json\r\nContent-Length: 10\r\n"
+                   "Expect: 100-continue\r\n\r\n".encode())
+    assert client.recv(4096).startswith(b"HTTP/1.1 100 "), "no upload"
+    return client
+
+
+def a_second_signal_waits_for_nobody(site):
+    """And the manager hears how long the stop may take without one."""
+    for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM),
+                          (signal.SIGTERM, signal.SIGINT)):
+        with tempfile.TemporaryDirectory() as folder:
+            manager = Manager(site, folder + "/n", "--listen", "127.0.0.1:0", "--set",
+                              "http.drain_seconds=3600", "--set", "http.request_seconds=3600")
+            manager.hear_until("READY")
+            with uploading(manager.address(), site.token) as client:
+                manager.process.send_signal(first)
+                stopping, _ = manager.hear_until("STOPPING")
+                assert int(stopping["EXTEND_TIMEOUT_USEC"]) > 3600e6, stopping
+                manager.process.send_signal(signal.SIGHUP)  # is no matter
+                assert manager.process.poll() is None
+                manager.end(second)
+                try:
+                    assert client.recv(1) == b""
+                except ConnectionResetError:
+                    pass
+
+
 def sockets_of_the_manager_are_served(site):
     with socket.socket() as mine:
         mine.bind(("127.0.0.1", 0))
@@ -138,6 +196,10 @@ def sockets_of_the_manager_are_served(site):
                           fds=(mine.fileno(),))
         manager.hear_until("READY")
         assert get(early) == 200
+        told = next(line for line in map(json.loads, open(manager.log.name, encoding="utf-8"))
+                    if line["event"] == "listening")
+        assert told["address"] == f"127.0.0.1:{port}" and told["port"] == port, told
+        assert told["url"] == f"http://127.0.0.1:{port}", told
         manager.end()
         # The socket stays the manager's: whoever comes between two servers waits.
         between = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
@@ -160,7 +222,9 @@ def main():
     tally = Tally()
     with Site(options.nestor).init() as site:
         for case in (it_is_ready_in_a_file, it_is_ready_in_an_abstract_socket,
-                     it_gives_signs_of_life, others_get_no_signs_of_life, it_tells_of_reading_again,
+                     it_is_ready_for_a_manager_that_is_busy, it_gives_signs_of_life,
+                     others_get_no_signs_of_life, it_tells_of_reading_again,
+                     a_second_signal_waits_for_nobody,
                      sockets_of_the_manager_are_served, nonsense_in_the_environment_is_no_matter):
             tally.run(case.__name__.replace("_", " "), case, site)
     return tally.finish()

@@ -2,7 +2,7 @@
  *
  * Every line has `time`, `level`, `event`; request lines add `request`. Nothing
  * that authenticates (tokens, passwords, cookies) may be passed here. Lines are
- * written whole, so that threads do not mix them. */
+ * written whole, so that threads do not mix them; what nobody reads within a second is lost. */
 #ifndef NESTOR_BASE_LOG_H
 #define NESTOR_BASE_LOG_H
 
@@ -47,7 +47,10 @@ bool nst_log_level_parse(enum nst_log_level *out, struct nst_str word);
 #define nst_log(level, event, ...) \
     nst_log_items((level), (event), (const struct nst_log_item[]){ __VA_ARGS__, { 0 } })
 
-/* items ends with an all-zero item. At most 64 KiB a line; longer ones are cut. */
+/* items ends with an all-zero item. A line has at most PIPE_BUF bytes (4096), which a pipe takes
+ * whole: longer texts are cut, and `cut` tells the bytes that were left out. Blocks for a second at
+ * most when nobody reads standard error, and then for 10 seconds not at all: such lines are
+ * lost, and the next one is led by a line that tells how many. */
 void nst_log_items(enum nst_log_level level, const char *event, const struct nst_log_item *items);
 
 #endif

@@ -6,8 +6,8 @@
 #include "nestor/base/str.h"
 
 /* Tell it `state`: lines such as "READY=1", "STATUS=What it does now", "STOPPING=1",
- * "WATCHDOG=1". May be lost, which changes nothing for the process. Any thread; does not
- * block. */
+ * "WATCHDOG=1". Any thread; blocks for five seconds at most when the manager does not keep up, and
+ * is lost then, which changes nothing for the process. */
 void nst_notify(struct nst_str state);
 
 /* How long the manager waits for a WATCHDOG=1 before it takes the process for dead, in

@@ -1,0 +1,88 @@
+/* The settings file. A line is NAME = VALUE, [SECTION], a comment or blank; it ends where it ends,
+ * however long it is, and none goes on with the one before. A library that reads such files cuts
+ * long lines, and what it cuts from a comment is a setting. */
+#include "grammar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX ((size_t)1 << 20)
+
+static FILE *told(const struct cli_config *c)
+{
+    return c->told != NULL ? c->told : stderr;
+}
+
+/* NULL, or why this is none that could have settings. Never waits: a pipe that nobody writes to
+ * would hold up a server that reads its settings again. */
+static const char *read_whole(struct nst_str *out, struct nst_arena *a, const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return strerror(errno);
+    const char *fault = fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) ? "it is no file" : NULL;
+    struct nst_buf text;
+    nst_buf_init(&text, a, FILE_MAX + 1);
+    for (ssize_t n = 1; fault == NULL && n != 0;) {
+        if (!nst_buf_reserve(&text, 1))
+            fault = "it is larger than 1 MiB";
+        else if ((n = read(fd, text.p + text.n, text.cap - text.n)) >= 0)
+            text.n += (size_t)n;
+        else if (errno != EINTR)
+            fault = strerror(errno);
+    }
+    close(fd);
+    *out = nst_buf_str(&text);
+    return fault;
+}
+
+/* What is between the brackets of the line. */
+static bool is_section(struct nst_str *section, struct nst_str line)
+{
+    if (!nst_str_starts(line, NST_STR("[")) || !nst_str_ends(line, NST_STR("]")))
+        return false;
+    *section = nst_str_trim(nst_str_slice(line, 1, line.n - 1));
+    return true;
+}
+
+static bool take_line(struct cli_config *c, struct nst_str *section, struct nst_str line,
+                      const char *path, unsigned number)
+{
+    line = nst_str_trim(line);
+    if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';' || is_section(section, line))
+        return true;
+    const char *place = nst_strf(c->arena, "%s:%u", path, number).p;
+    struct nst_str value = line, name = nst_str_trim(nst_str_cut(&value, '='));
+    if (value.p == NULL || name.n == 0) {
+        fprintf(told(c), "nestor: %s: the line is no NAME = VALUE\n", place);
+        return false;
+    }
+    if (section->n > 0)
+        name = nst_strf(c->arena, "%.*s.%.*s", NST_FMT(*section), NST_FMT(name));
+    return cli_config_set(c, "file", place, name, nst_str_trim(value));
+}
+
+bool cli_config_read(struct cli_config *c, const char *path)
+{
+    struct nst_str rest = { 0 }, section = { 0 };
+    const char *fault = read_whole(&rest, c->arena, path);
+    if (fault == NULL && nst_str_find(rest, '\0') < rest.n)
+        fault = "it has a NUL byte";
+    if (fault == NULL && !nst_utf8_valid(rest))
+        fault = "it is no UTF-8";
+    if (fault != NULL) {
+        fprintf(told(c), "nestor: %s cannot be read: %s\n", path, fault);
+        return false;
+    }
+    if (nst_str_starts(rest, NST_STR("\xEF\xBB\xBF")))
+        rest = nst_str_slice(rest, 3, rest.n);
+    bool good = true;
+    for (unsigned n = 1; rest.p != NULL; n++)
+        good &= take_line(c, &section, nst_str_cut(&rest, '\n'), path, n);
+    return good;
+}
