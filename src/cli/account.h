@@ -64,11 +64,13 @@ struct nst_str cli_account_time(struct nst_arena *a, int64_t time);
  * Errors: NST_E_CONFLICT for the last superuser; those of cli_account_find. */
 NST_CHECKED enum nst_err cli_user_give(struct cli_account *t, struct nst_db *db, bool value);
 
-int cli_user_enable(struct cli_account *t);
-int cli_user_disable(struct cli_account *t);
-int cli_user_grant(struct cli_account *t);
-int cli_user_revoke(struct cli_account *t);
-int cli_user_sessions(struct cli_account *t);
-int cli_user_sign_out(struct cli_account *t);
+/* Let the user in again, or no more. Each returns an exit code, after saying why not. */
+int cli_user_enable(struct cli_account *t), cli_user_disable(struct cli_account *t);
+
+/* Give or take the rights that the options name. Each returns an exit code, after saying why not. */
+int cli_user_grant(struct cli_account *t), cli_user_revoke(struct cli_account *t);
+
+/* Print the sessions that are open, or end them all. Each returns an exit code. */
+int cli_user_sessions(struct cli_account *t), cli_user_sign_out(struct cli_account *t);
 
 #endif

@@ -91,7 +91,8 @@ static bool read_since(struct task *t)
     "token.add|token.renew|token.end|client.add|client.change|client.rotate|client.remove|" \
     "member.add|member.remove|organization.logo|organization.remove|organization.purge|" \
     "source.add|source.remove|source.purge|content.erase|feedback.remove|task.cancel|" \
-    "integrity.repair|maintenance.on|maintenance.off|purge|document.load"
+    "subscription.add|subscription.move|subscription.remove|enrollments.retire|" \
+    "enrollments.expire|integrity.repair|maintenance.on|maintenance.off|purge|document.load"
 
 static int print_log(struct cli_options *o, struct task *t)
 {

@@ -3,6 +3,7 @@
 #include "enrollments.h"
 
 #include "enroll/upkeep.h"
+#include "nestor/accounts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,8 +28,13 @@ static enum nst_err retire(struct nst_db *db, void *arg)
     nst_sql_add(&q, "SELECT id FROM account WHERE username = ");
     nst_sql_bind(&q, NST_TEXT(nst_str_z(r->o->rest[1])));
     NST_TRY(nst_sql_int(&account, &found, db, &q));
-    return found ? enroll_retire(&r->rows, db, r->o->arena, account, r->author.id)
-                 : NST_E_NOT_FOUND;
+    if (!found)
+        return NST_E_NOT_FOUND;
+    NST_TRY(enroll_retire(&r->rows, db, r->o->arena, account, r->author.id));
+    struct nst_req rq = { .arena = r->o->arena, .db = db };
+    return nst_audit(&rq,
+                     &(struct nst_act){ .name = "enrollments.retire",
+                                        .on = nst_strf(rq.arena, "/users/%s/", r->o->rest[1]) });
 }
 
 static int run_retire(struct cli_site *site, struct cli_options *o)
@@ -51,13 +57,21 @@ static int run_retire(struct cli_site *site, struct cli_options *o)
 struct expiring {
     struct enroll_expiry now, next;
     struct nst_arena *arena;
+    int64_t days;
 };
 
 static enum nst_err expire_some(struct nst_db *db, void *arg)
 {
     struct expiring *x = arg;
     nst_arena_reset(x->arena);
-    return enroll_expire(&x->next, db, x->arena, &x->now);
+    NST_TRY(enroll_expire(&x->next, db, x->arena, &x->now));
+    if (x->now.removed > 0 || x->next.removed == 0)
+        return NST_OK; /* the first step that removes some tells of the act */
+    struct nst_req rq = { .arena = x->arena, .db = db };
+    return nst_audit(&rq, &(struct nst_act){
+                              .name = "enrollments.expire",
+                              .on = NST_STR("/"),
+                              .after = nst_strf(x->arena, "{\"days\":%lld}", (long long)x->days) });
 }
 
 static enum nst_err count_expired(struct nst_db *db, void *arg)
@@ -81,6 +95,7 @@ static int run_expire(struct cli_site *site, struct cli_options *o)
     int64_t days = 0;
     enum nst_err e = NST_E_INVALID;
     if (nst_str_int(&days, nst_str_z(o->days))) {
+        x.days = days;
         x.now.before = nst_now() - days * 24 * 3600 * NST_SECOND;
         e = o->dry_run ? nst_store_run(site->store, NST_MODE_READ, count_expired, &x)
                        : expire_all(site, &x);

@@ -92,6 +92,16 @@ static enum nst_err refuse_taken(struct cli_subscribing *g, struct nst_db *db)
                               NST_FMT(url)));
 }
 
+/* What copies there are is for administrators; rounds are not. */
+static enum nst_err record(struct cli_subscribing *g, struct nst_db *db, const char *act)
+{
+    struct nst_req rq = { .arena = g->o->arena, .db = db };
+    return nst_audit(&rq, &(struct nst_act){
+                              .name = act,
+                              .on = ocl_subscription_url(rq.arena, &g->s),
+                              .after = nst_audit_member(rq.arena, "remote", g->s.remote) });
+}
+
 static enum nst_err add(struct cli_subscribing *g, struct nst_db *db)
 {
     NST_TRY(have_owner(g, db));
@@ -99,7 +109,10 @@ static enum nst_err add(struct cli_subscribing *g, struct nst_db *db)
     g->s.user = g->caller.id;
     g->s.host = nst_worker_host();
     enum nst_err e = ocl_subscription_add(&g->s, g->o->arena, db, nst_now() + TOKEN_TIME);
-    return e == NST_E_CONFLICT ? refuse_taken(g, db) : e;
+    if (e == NST_E_CONFLICT)
+        return refuse_taken(g, db);
+    NST_TRY(e);
+    return record(g, db, "subscription.add");
 }
 
 static enum nst_err find(struct cli_subscribing *g, struct nst_db *db)
@@ -136,7 +149,9 @@ static enum nst_err move(struct cli_subscribing *g, struct nst_db *db)
         return refuse(g, nst_strf(g->o->arena, "there is no copy at %.*s that could have moved",
                                   NST_FMT(url)));
     NST_TRY(keep_to_owner(g));
-    return ocl_subscription_move(db, g->s.id, g->given.remote);
+    NST_TRY(ocl_subscription_move(db, g->s.id, g->given.remote));
+    g->s.remote = g->given.remote;
+    return record(g, db, "subscription.move");
 }
 
 static enum nst_err add_or_find(struct nst_db *db, void *arg)
@@ -337,7 +352,8 @@ static enum nst_err end(struct nst_db *db, void *arg)
         return refuse(g, NST_STR(NO_COPY));
     if (g->s.parent != 0)
         return refuse(g, NST_STR("it is one of all sources of an owner: end that one"));
-    return ocl_subscription_remove(g->o->arena, db, &g->s, g->o->erase);
+    NST_TRY(ocl_subscription_remove(g->o->arena, db, &g->s, g->o->erase));
+    return record(g, db, "subscription.remove");
 }
 
 static int remove_it(struct cli_subscribing *g)

@@ -625,6 +625,9 @@ class Cases:
             assert r.site.query("SELECT * FROM program_enrollment WHERE user_id IS NULL") == others
             assert r.site.query("SELECT count(*) FROM program_enrollment_history "
                                 "WHERE external_user_key IS NOT NULL") == [("2",)]
+            acts = [json.loads(line) for line in r.site.run(
+                "audit --json --only enrollments.retire").stdout.splitlines()]
+            assert [a["object"] for a in acts] == ["/users/admin/"], acts
             again = r.site.run("enrollments retire admin")
             assert again.returncode == 0 and "0 enrolments" in again.stdout, again.stdout
             assert r.site.run("enrollments retire nobody").returncode == 1
@@ -662,6 +665,9 @@ class Cases:
             assert run.returncode == 0 and "231 enrolments" in run.stdout and \
                 "1 course rows" in run.stdout, run.stdout
             assert counts(r) == [2, 1, 4, 1] and r.keys() == ["1001", "young"], counts(r)
+            acts = [json.loads(line) for line in r.site.run(
+                "audit --json --only enrollments.expire").stdout.splitlines()]
+            assert [a["after"] for a in acts] == [{"days": 9}], acts
             for words in ("", "--days 0", "--days x", "--days 9 more"):
                 assert r.site.run("enrollments expire " + words).returncode == 2, words
             r.expect(0, "program", HEAD + p("b"))

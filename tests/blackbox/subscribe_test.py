@@ -333,6 +333,10 @@ def a_kill_leaves_nothing(world, nestor, cluster, kills, url):
                      url.replace("/sources/S/", "/sources/NONE/"))
         assert p.returncode == 1 and "no source at that address" in p.stderr, p.stderr
         assert site.run("subscribe", "--remove", url.replace("/S/", "/NONE/")).returncode == 0
+        acts = map(json.loads, site.run("audit", "--json").stdout.splitlines())
+        assert [(a["act"], a["after"]) for a in acts if a["act"].startswith("subscription.")] == [
+            (act, {"remote": url.replace("/S/", "/NONE/")})
+            for act in ("subscription.add", "subscription.remove")]
         first = subprocess.Popen([nestor, "subscribe", *site.where(), "--token-file",
                                   site.path("token"), "--every", "never", url],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
