@@ -44,14 +44,20 @@ static bool may_repair(const struct verify *v)
     return v->o->repair && !v->o->dry_run && engine->count == 0;
 }
 
+static enum nst_err look_and_repair(struct verify *v)
+{
+    NST_TRY(nst_store_run(v->site->store, NST_MODE_READ, look, v->run));
+    if (!may_repair(v) || !ocl_integrity_wants_repair(v->run))
+        return NST_OK;
+    NST_TRY(nst_store_run(v->site->store, NST_MODE_WRITE, repair, v));
+    v->is_told |= v->run->found.mended > 0;
+    return NST_OK;
+}
+
 static enum nst_err walk(struct verify *v)
 {
     while (!ocl_integrity_is_over(v->run) && !cli_is_stopped()) {
-        NST_TRY(nst_store_run(v->site->store, NST_MODE_READ, look, v->run));
-        if (may_repair(v) && ocl_integrity_wants_repair(v->run)) {
-            NST_TRY(nst_store_run(v->site->store, NST_MODE_WRITE, repair, v));
-            v->is_told |= v->run->found.mended > 0;
-        }
+        NST_TRY(look_and_repair(v));
         ocl_integrity_take(v->run);
         v->progress.count = v->run->at;
         v->progress.bytes = (int64_t)v->run->at;

@@ -20,7 +20,8 @@
 #define NAP_MAX_US  8000
 #define MARK_BYTES  16
 
-#define FOR_POSTGRESQL "is for PostgreSQL, and `database` is SQLite"
+#define DOES_NOT_ANSWER "does not answer; start it, or take it out"
+#define FOR_POSTGRESQL  "is for PostgreSQL, and `database` is SQLite"
 
 /* ---- The primary ---- */
 
@@ -338,27 +339,30 @@ static const char *say_timeline(struct nst_db *db)
 }
 
 /* One of several hosts is the primary today, another one tomorrow. */
-static bool is_allowed(struct nst_db *db, enum nst_readiness state)
+static bool is_allowed(struct nst_db *db)
 {
-    return state == NST_STRANGER && db->standby->replica->count > 1 && nst_replica_is_primary(db);
+    return db->standby->replica->count > 1 && nst_replica_is_primary(db);
+}
+
+static const char *judge_standby(struct nst_db *db, const struct question *x)
+{
+    enum nst_readiness state = NST_BEHIND;
+    for (unsigned i = 0; state == NST_BEHIND && i < CATCH_UP_FOR_PEOPLE; i++)
+        state = wait_for(db, x->is_known ? &x->place : NULL);
+    if (state == NST_READY)
+        return say_timeline(db);
+    if (state == NST_BEHIND)
+        return say_behind(db, x);
+    if (state != NST_STRANGER)
+        return DOES_NOT_ANSWER;
+    return is_allowed(db) ? NULL
+                          : "does not follow the server that `database` names; it is not read";
 }
 
 static const char *examine_standby(struct nst_standby *s, const struct question *x)
 {
     struct nst_db *db = nst_standby_db(s);
-    const char *complaint = "does not answer; start it, or take it out";
-    if (nst_standby_connect(db)) {
-        enum nst_readiness state = NST_BEHIND;
-        for (unsigned i = 0; state == NST_BEHIND && i < CATCH_UP_FOR_PEOPLE; i++)
-            state = wait_for(db, x->is_known ? &x->place : NULL);
-        complaint = state == NST_READY      ? say_timeline(db)
-                    : state == NST_BEHIND   ? say_behind(db, x)
-                    : is_allowed(db, state) ? NULL
-                    : state == NST_STRANGER
-                        ? "does not follow the server that `database` names; it "
-                          "is not read"
-                        : complaint;
-    }
+    const char *complaint = nst_standby_connect(db) ? judge_standby(db, x) : DOES_NOT_ANSWER;
     db->engine->close(db);
     return complaint;
 }

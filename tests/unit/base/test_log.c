@@ -164,7 +164,7 @@ static void a_full_disk_joins_no_lines(void **state)
     (void)state;
     char path[] = "/tmp/nestor-log-XXXXXX";
     int fd = mkstemp(path);
-    struct rlimit limit, low;
+    struct rlimit limit = { 0 }, low;
     assert_true(fd >= 0 && unlink(path) == 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0);
     low = limit;
     low.rlim_cur = 2500; /* in the middle of the third line */
