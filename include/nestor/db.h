@@ -300,6 +300,11 @@ void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_do
 NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mode, nst_work *work,
                                        void *arg);
 
+/* In a read: what it does from here on is seen outside, such as what it prints, so it must not be run
+ * again. A connection that is lost behind this ends it with NST_E_DB, logged; one that is lost when
+ * all was read loses nothing. Does not block. */
+void nst_db_run_once(struct nst_db *db);
+
 /* ---- Stores that keep nothing (scratch.c) ---- */
 
 /* Open a store on what `of` has now, in which a write can be tried: on SQLite a copy of the file,

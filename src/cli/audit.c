@@ -61,6 +61,7 @@ static enum nst_err print_rows(struct nst_db *db, void *arg)
 {
     struct task *t = arg;
     struct nst_rows *rows;
+    nst_db_run_once(db);
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT at, who, via, address, request, act, object, before, after "
                            "FROM audit WHERE at >= $1 AND (CAST($2 AS text) IS NULL OR who = $2) "

@@ -56,6 +56,7 @@ static void print_client(void *arg, const struct nst_client_shown *c)
 
 static enum nst_err list(struct nst_db *db, void *arg)
 {
+    nst_db_run_once(db);
     return nst_clients_each(db, (struct nst_str){ 0 }, print_client, arg);
 }
 

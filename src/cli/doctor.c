@@ -201,11 +201,24 @@ static void look(struct cli_doctor *d, const struct cli_check *check)
     }
 }
 
+struct visit {
+    struct cli_doctor *doctor;
+    nst_work *look;
+};
+
+static enum nst_err visit(struct nst_db *db, void *arg)
+{
+    const struct visit *v = arg;
+    nst_db_run_once(db);
+    return v->look(db, v->doctor);
+}
+
 static enum nst_err look_into(struct cli_doctor *d)
 {
     for (size_t i = 0; i < NST_COUNT(of_store); i++) {
+        struct visit v = { d, of_store[i].look };
         d->check = of_store[i].name;
-        NST_TRY(nst_store_run(d->site->store, NST_MODE_READ, of_store[i].look, d));
+        NST_TRY(nst_store_run(d->site->store, NST_MODE_READ, visit, &v));
     }
     d->check = "replicas";
     NST_TRY(check_replicas(d));

@@ -88,6 +88,7 @@ static enum nst_err review_all(struct nst_db *db, void *arg)
     struct nst_rows *rows;
     bool is_found = s->address == NULL;
     struct nst_str address = nst_str_z(s->address != NULL ? s->address : "");
+    nst_db_run_once(db);
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT id, owner_url || 'sources/' || mnemonic || '/' FROM repo WHERE "
                            "kind = 'source' AND is_active AND owner_is_active AND "

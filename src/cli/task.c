@@ -98,6 +98,7 @@ static enum nst_err print_all(struct nst_db *db, void *arg)
     struct look *l = arg;
     struct nst_rows *rows;
     const char *name = l->o->user;
+    nst_db_run_once(db);
     NST_TRY(nst_query_with(&rows, db,
                            SHOWN "WHERE ($1 OR " UNFINISHED ") AND (CAST($2 AS text) IS NULL OR "
                                  "username = $2) ORDER BY id",
@@ -131,6 +132,7 @@ static enum nst_err print_one(struct nst_db *db, void *arg)
 {
     struct look *l = arg;
     struct nst_rows *rows;
+    nst_db_run_once(db);
     NST_TRY(find(db, l));
     NST_TRY(nst_query_with(&rows, db, SHOWN "WHERE id = $1", NST_INT(l->id)));
     while (nst_rows_step(rows))

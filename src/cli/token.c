@@ -142,6 +142,7 @@ static enum nst_err token_list(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
     struct ocl_user *user = NULL;
+    nst_db_run_once(db);
     if (t->name != NULL)
         NST_TRY(cli_account_find(&user, t, db));
     return nst_tokens_each(db, user != NULL ? user->row.id : 0, print_named, t);

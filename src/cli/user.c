@@ -71,6 +71,7 @@ static enum nst_err user_list(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
     (void)arg;
+    nst_db_run_once(db);
     NST_TRY(nst_query(&rows, db,
                       NST_STR("SELECT username, name, email, is_staff, is_superuser, is_enabled "
                               "FROM account "

@@ -64,6 +64,7 @@ static enum nst_err user_sessions(struct nst_db *db, void *arg)
     struct cli_account *t = arg;
     struct nst_req rq = { .arena = t->o->arena, .db = db };
     struct nst_account_shown a;
+    nst_db_run_once(db);
     NST_TRY(find_account(&a, &rq, t, false));
     return nst_sessions_each(&rq, a.id, print_session, t);
 }

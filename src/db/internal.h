@@ -107,6 +107,7 @@ struct nst_db {
     bool is_probe;    /* it is asked by the clock, not by requests: no fault is injected there */
     unsigned attempt; /* PostgreSQL: how often the present work has run before */
     bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
+    bool runs_once;   /* nst_db_run_once */
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
     struct nst_standby *standby; /* of a replica: whose; NULL: of the store's own server */
     struct nst_db *next_idle;    /* of a replica: another one that nobody uses */

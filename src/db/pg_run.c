@@ -150,7 +150,9 @@ enum begin { BEGIN_READ, BEGIN_ALONE, BEGIN_AMONG_OTHERS };
 static enum nst_err end_read(struct nst_db *db)
 {
     NST_TRY(may_commit(db));
-    NST_TRY(db->engine->script(db, "COMMIT"));
+    enum nst_err e = db->engine->script(db, "COMMIT");
+    if (e != NST_OK && !db->runs_once)
+        return e;
     wait_for_flights(&db->store->syncs);
     return NST_OK;
 }
@@ -224,6 +226,11 @@ enum nst_err nst_db_be_patient(struct nst_db *db)
     return db->engine->script(db, "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0");
 }
 
+void nst_db_run_once(struct nst_db *db)
+{
+    db->runs_once = true;
+}
+
 /* A server that lets one attempt to connect wait for long does so with the next one. */
 static bool is_hopeless(const struct nst_db *db, const struct nst_job *job)
 {
@@ -238,10 +245,16 @@ void nst_pg_run(struct nst_db *db, struct nst_job *job)
             nst_count(&db->store->tally.repeated, 1);
             back_off(db->attempt);
         }
-        db->is_patient = false;
+        db->is_patient = db->runs_once = false;
         job->err = run_counted(db, job);
         if (job->err != NST_E_RETRY)
             return;
+        if (db->runs_once) {
+            nst_log(NST_LOG_ERROR, "connection lost in the middle of what is told",
+                    NST_LOG_INT("statements", (int64_t)db->statements));
+            job->err = NST_E_DB;
+            return;
+        }
     }
     nst_count(&db->store->tally.given_up, 1);
     nst_log(NST_LOG_ERROR, "transaction given up", NST_LOG_INT("attempts", db->attempt));

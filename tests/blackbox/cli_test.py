@@ -4,6 +4,7 @@ server serves.
 
 Usage: cli_test.py --nestor PATH
 """
+import contextlib
 import gzip
 import http.client
 import json
@@ -17,12 +18,51 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
+import urllib.parse
 
 from crash_test import HALVES
 from support import Site, Tally, arguments, engines, environment
 
 PASSWORD = "correct-horse-battery-7"
+
+
+@contextlib.contextmanager
+def cut_line(url, cut_at):
+    """An address of the database behind a line that is cut for good once the statement goes over
+    it that lists users, or the COMMIT behind that."""
+    target = urllib.parse.urlsplit(url)
+    folder = urllib.parse.parse_qs(target.query)["host"][0]
+    port = urllib.parse.parse_qs(target.query).get("port", ["5432"])[0]
+    seen = []
+
+    def pump(source, to):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if b"username, name, email" in data:
+                    seen.append(data)
+                if seen and cut_at in data:
+                    break
+                to.sendall(data)
+        for end in (source, to):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def serve(listener):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(f"{folder}/.s.PGSQL.{port}")
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        name = urllib.parse.parse_qs(target.query).get("user", [target.username or "postgres"])[0]
+        yield (f"postgresql://{name}@127.0.0.1:{listener.getsockname()[1]}{target.path}"
+               "?sslmode=disable&gssencmode=disable")
 
 
 # What an import leaves, without the times.
@@ -492,6 +532,21 @@ class Cases:
         allowed = {m.strip().lower() for m in (allow or "").split(",")} - {"head", "options"}
         offered = set(operations) - {"parameters", "summary", "description"}
         assert offered == allowed, f"{path}: document {offered}, Allow {allow}"
+
+    def test_what_is_printed_is_printed_once(self):
+        """A connection that is lost in the middle, or when the answer to the last word is awaited."""
+        if not self.cluster:
+            return
+        with self.site() as site:
+            site.init()
+            for i in range(3):
+                good(site.run("user add", f"user{i}"))
+            whole = good(site.run("user list")).stdout
+            for cut_at in (b"COMMIT", b"username, name, email"):
+                with cut_line(site.database.url, cut_at) as url:
+                    p = site.run("user list", "--data", site.data, "--database", url, where=False)
+                assert p.returncode == (cut_at != b"COMMIT"), p
+                assert p.stdout == ("" if p.returncode else whole), p.stdout
 
     # ---- doctor, migrate ----
 
