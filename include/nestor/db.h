@@ -266,6 +266,10 @@ enum nst_dialect nst_dialect_of(struct nst_str url);
  * may be a password; NULL: nothing that can be seen without connecting. */
 const char *nst_url_fault(struct nst_str url);
 
+/* What tells PostgreSQL where to connect (a URL, or key=value), as it may be shown: key=value with
+ * *** for what is secret, all of it where it cannot be read. In a. */
+struct nst_str nst_conninfo_shown(struct nst_arena *a, struct nst_str conninfo);
+
 /* The engine behind a store. */
 enum nst_dialect nst_store_dialect(const struct nst_store *store);
 

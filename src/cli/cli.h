@@ -50,7 +50,8 @@ const char *cli_nearest(const char *word, struct cli_names names);
 
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
-enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER, CLI_DATABASE };
+enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER, CLI_DATABASE,
+                        CLI_REPLICA };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */
@@ -117,6 +118,9 @@ struct cli_options {
  * owns, and whose `told` is set. Returns false after reporting faults. */
 bool cli_options_again(struct cli_config *config, struct nst_arena *a,
                        const struct cli_options *o);
+
+/* A value as it may be shown, in c->arena. */
+struct nst_str cli_shown(const struct cli_config *c, size_t setting);
 
 /* Whether the address names a user: addresses are told in messages, and seen in the list of
  * processes. */
@@ -199,7 +203,7 @@ int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_op
 /* The database that the settings name: a URL, or the path of a file; owned by o->arena. */
 struct nst_str cli_database(struct cli_options *o);
 
-/* A URL as it may be shown: *** stands for the password in it. In a. */
+/* A database as it may be shown: *** stands for what is secret of it. In a. */
 struct nst_str cli_shown_url(struct nst_arena *a, struct nst_str url);
 
 /* Run work in one transaction and wait. */

@@ -6,12 +6,6 @@
 
 #define EXAMPLE_WIDTH 96
 
-static struct nst_str shown(const struct cli_config *c, size_t i)
-{
-    return cli_settings[i].kind == CLI_DATABASE ? cli_shown_url(c->arena, c->value[i].text)
-                                                : c->value[i].text;
-}
-
 static void print_json(const struct cli_config *c)
 {
     struct nst_buf b;
@@ -20,7 +14,7 @@ static void print_json(const struct cli_config *c)
         nst_put_z(&b, i == 0 ? "{" : ",");
         nst_json_put_str(&b, nst_str_z(cli_settings[i].name));
         nst_put_lit(&b, ":{\"value\":");
-        nst_json_put_str(&b, shown(c, i));
+        nst_json_put_str(&b, cli_shown(c, i));
         nst_putf(&b, ",\"origin\":\"%s\",\"default\":", c->value[i].origin);
         nst_json_put_str(&b, nst_str_z(cli_settings[i].fallback));
         nst_put_lit(&b, ",\"doc\":");
@@ -77,7 +71,7 @@ static void print_example(struct nst_arena *a)
 static void print_text(const struct cli_config *c)
 {
     for (size_t i = 0; i < cli_setting_count; i++) {
-        struct nst_str value = shown(c, i);
+        struct nst_str value = cli_shown(c, i);
         printf("%s = %.*s   (%s)\n    %s\n", cli_settings[i].name, NST_FMT(value),
                c->value[i].origin, cli_settings[i].doc);
     }

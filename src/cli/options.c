@@ -319,7 +319,8 @@ bool cli_options_again(struct cli_config *config, struct nst_arena *a, const str
 
 bool cli_has_credentials(struct nst_str url)
 {
-    size_t at = nst_str_find(url, '/') + 2; /* behind the scheme */
+    const char *scheme = memmem(url.p, url.n, "://", 3);
+    size_t at = scheme != NULL ? (size_t)(scheme - url.p) + 3 : 0;
     struct nst_str host = nst_str_slice(url, at, url.n);
     return !nst_str_starts(url, NST_STR("unix:")) &&
            nst_str_find(host, '@') < nst_str_find(host, '/');

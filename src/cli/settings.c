@@ -87,7 +87,7 @@ const struct cli_setting cli_settings[] = {
     { "db.pooler", CLI_SWITCH, "false",
       .doc = "Between here and PostgreSQL is a pooler that has another session for each "
              "transaction (PgBouncer, pool_mode=transaction): statements are not prepared." },
-    { "db.replica", CLI_DATABASE, "",
+    { "db.replica", CLI_REPLICA, "",
       .doc = "PostgreSQL servers that follow the one of `database`: postgresql://... or "
              "key=value, several hosts separated by commas. Lists are read there once they have "
              "everything that was answered; empty: from `database`." },
@@ -233,6 +233,7 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_LISTENER:
     case CLI_DATABASE:
         return fault_of(s, value) == NULL;
+    case CLI_REPLICA:
     case CLI_TEXT:
         return true;
     }
@@ -254,6 +255,7 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     case CLI_PROXIES:
     case CLI_LISTENER:
     case CLI_DATABASE:
+    case CLI_REPLICA:
     case CLI_TEXT:
         return NULL;
     }
@@ -421,6 +423,14 @@ bool cli_config_load(struct cli_config *c, struct nst_arena *a, const char *file
     good &= from_environment(c);
     good &= from_flags(c, flags, flag_count);
     return good && fit_together(c);
+}
+
+struct nst_str cli_shown(const struct cli_config *c, size_t setting)
+{
+    struct nst_str value = c->value[setting].text;
+    if (cli_settings[setting].kind == CLI_REPLICA && value.n > 0)
+        return nst_conninfo_shown(c->arena, value);
+    return cli_settings[setting].kind == CLI_DATABASE ? cli_shown_url(c->arena, value) : value;
 }
 
 struct nst_str cli_text(const struct cli_config *c, const char *name)

@@ -213,25 +213,9 @@ struct nst_str cli_database(struct cli_options *o)
     return url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
 }
 
-/* The password of postgresql://NAME:PASSWORD@HOST/... and of ...?password=PASSWORD&... */
 struct nst_str cli_shown_url(struct nst_arena *a, struct nst_str url)
 {
-    struct nst_str rest = url, after, head = nst_str_cut(&rest, '@');
-    const char *scheme = memmem(head.p, head.n, "://", 3);
-    if (rest.p != NULL && scheme != NULL) {
-        struct nst_str name = nst_str_slice(head, (size_t)(scheme - head.p) + 3, head.n);
-        struct nst_str password = name, user = nst_str_cut(&password, ':');
-        if (password.p != NULL)
-            url = nst_strf(a, "%.*s:***@%.*s", (int)(user.p + user.n - head.p), head.p,
-                           NST_FMT(rest));
-    }
-    const char *said = memmem(url.p, url.n, "password=", 9);
-    if (said == NULL)
-        return url;
-    size_t at = (size_t)(said - url.p) + 9;
-    after = nst_str_slice(url, at, url.n);
-    nst_str_cut(&after, '&');
-    return nst_strf(a, "%.*s***%s%.*s", (int)at, url.p, after.p != NULL ? "&" : "", NST_FMT(after));
+    return nst_dialect_of(url) == NST_POSTGRESQL ? nst_conninfo_shown(a, url) : url;
 }
 
 static bool is_file(struct nst_str url)

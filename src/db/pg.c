@@ -521,6 +521,21 @@ const char *nst_pg_url_fault(const char *url)
     return good ? NULL : fault;
 }
 
+struct nst_str nst_conninfo_shown(struct nst_arena *a, struct nst_str conninfo)
+{
+    struct nst_buf b;
+    char *reason = NULL;
+    PQconninfoOption *options = PQconninfoParse(nst_str_to_z(a, conninfo), &reason);
+    PQfreemem(reason);
+    nst_buf_init(&b, a, 65536);
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+        if (o->val != NULL)
+            nst_putf(&b, "%s%s=%s", b.n > 0 ? " " : "", o->keyword,
+                     o->dispchar[0] == '*' ? "***" : o->val);
+    PQconninfoFree(options);
+    return options != NULL ? nst_buf_str(&b) : NST_STR("***");
+}
+
 /* What the URL says counts more than the limit that comes first. */
 static PGconn *connect_handle(const struct nst_store_options *o)
 {

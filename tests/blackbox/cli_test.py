@@ -969,16 +969,22 @@ class Cases:
                 assert "sec" not in p.stderr and "ret" not in p.stderr, p.stderr
                 p = refused(site.run("move", url), 1, "the target is ")
                 assert "sec" not in p.stderr and "ret" not in p.stderr, p.stderr
-            for url, shown in (("postgresql://u:secret@h/x", "postgresql://u:***@h/x"),
-                               ("postgresql://h/x?password=secret&user=u",
-                                "postgresql://h/x?password=***&user=u"),
-                               ("postgresql://u@h/x", "postgresql://u@h/x")):
+            for url in ("postgresql://u:hidden5@h/x", "postgresql://h/x?password=hidden5&user=u",
+                        "postgresql://h/x?user=u&sslpassword=hidden5&password=hidden5",
+                        "postgresql://u@h/x"):
                 for words in ((), ("--json",)):
                     p = good(site.run("config", *words, "--set", f"database={url}", where=False))
-                    assert shown in p.stdout and "secret@" not in p.stdout, p.stdout
+                    assert "user=u" in p.stdout and "host=h" in p.stdout, p.stdout
+                    assert "hidden5" not in p.stdout, p.stdout
                 p = refused(site.run("user list", "--database", url.replace("@h", "@127.0.0.1:9")
                                      .replace("//h", "//127.0.0.1:9")), 1)
-                assert "secret" not in p.stderr.replace("secret.key", ""), p.stderr
+                assert "hidden5" not in p.stderr, p.stderr
+            for replica in ("host=h password = hidden5", "host=h password=hidden5&x",
+                            "host=h password='hidden5 x' user=u", "host=h password=a hidden5"):
+                p = good(site.run("config", "--set", f"db.replica={replica}", where=False))
+                assert "***" in p.stdout and "hidden5" not in p.stdout, p.stdout
+            p = refused(site.run("health", "--server", "user:hidden5@localhost:1", where=False), 2)
+            assert "hidden5" not in p.stderr, p.stderr
             for settings in (["db.pool=2"], ["http.header_bytes=4096"],
                              ["http.connections=10", "http.per_address=10"],
                              ["listen=[::1]:8000"], ["listen=:8000"], ["metrics.listen="]):
