@@ -156,6 +156,11 @@ enum nst_token_kind {
 /* The account's derived token, as text in a. */
 struct nst_str nst_token_derive(struct nst_arena *a, int64_t account, int64_t serial);
 
+/* Whether the tokens that accounts have were derived with the secret of this process: false for a
+ * database of another installation. True where no account has one.
+ * Errors: those of nst_query. */
+NST_CHECKED enum nst_err nst_secret_fits(bool *fits, struct nst_arena *a, struct nst_db *db);
+
 /* A token on its way into the store. */
 struct nst_token {
     int64_t account;

@@ -139,6 +139,22 @@ enum nst_err nst_token_renew(struct nst_str *token, struct nst_db *db, struct ns
     return nst_token_store(db, &t, now);
 }
 
+enum nst_err nst_secret_fits(bool *fits, struct nst_arena *a, struct nst_db *db)
+{
+    struct nst_rows *rows;
+    *fits = true;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT account.id, account.token_serial, token.hash FROM token "
+                           "JOIN account ON account.id = token.account_id WHERE token.kind = $1 "
+                           "ORDER BY account.id LIMIT 1",
+                           NST_INT(NST_TOKEN_ACCOUNT)));
+    if (nst_rows_step(rows)) {
+        struct nst_str token = nst_token_derive(a, nst_rows_int(rows, 0), nst_rows_int(rows, 1));
+        *fits = nst_str_eq(nst_secret_hash(a, token), nst_rows_text(rows, 2));
+    }
+    return nst_rows_end(rows);
+}
+
 /* ---- The authentication class ---- */
 
 void nst_known_read(struct nst_known *k, struct nst_rows *rows)

@@ -2,6 +2,7 @@
  * it looks at is a table; a finding is a line with what to do about it. */
 #include "doctor.h"
 
+#include "nestor/accounts.h"
 #include "nestor/base/time.h"
 #include "nestor/json.h"
 #include "ocl/content/content.h"
@@ -115,7 +116,8 @@ static enum nst_err check_tokens(struct nst_db *db, void *arg)
         &rows, db,
         "SELECT account.username, token.name, token.expires_at FROM token "
         "JOIN account ON account.id = token.account_id "
-        "WHERE token.name IS NOT NULL AND token.expires_at > $1 AND token.expires_at < $2 "
+        "WHERE token.kind IN (1, 2) AND token.name IS NOT NULL AND token.expires_at > $1 AND "
+        "token.expires_at < $2 "
         "ORDER BY token.expires_at LIMIT 20",
         NST_INT(now), NST_INT(now + CLI_SOON)));
     while (nst_rows_step(rows)) {
@@ -148,6 +150,17 @@ static enum nst_err check_clocks(struct nst_db *db, void *arg)
                   "a time server",
                   (long long)((off < 0 ? -off : off) / NST_SECOND),
                   off < 0 ? "behind" : "ahead of");
+    return NST_OK;
+}
+
+static enum nst_err check_secret(struct nst_db *db, void *arg)
+{
+    struct cli_doctor *d = arg;
+    bool fits;
+    NST_TRY(nst_secret_fits(&fits, d->o->arena, db));
+    if (!fits)
+        cli_found(d, "the tokens in the database were made with another secret than that in "
+                     "secret.key; copy that of the server that it belongs to");
     return NST_OK;
 }
 
@@ -190,7 +203,8 @@ static const struct {
 } of_store[] = {
     { "pages", check_pages },           { "superusers", check_superusers },
     { "addresses", print_unreachable }, { "tokens", check_tokens },
-    { "server", check_server },         { "clocks", check_clocks },
+    { "secret", check_secret },         { "server", check_server },
+    { "clocks", check_clocks },
 };
 
 static void look(struct cli_doctor *d, const struct cli_check *check)

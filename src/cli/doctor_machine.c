@@ -159,13 +159,17 @@ static const char *read_last(int64_t *made, struct nst_arena *a, const char *pat
                                                                       : "it is damaged; remove it";
 }
 
-/* Who has never made one with this program has them made by something else. */
+/* Who has never made one with this program may have them made by something else. */
 static void check_backup(struct cli_doctor *d)
 {
     const char *path = nst_strf(d->o->arena, "%s/" CLI_BACKUP_LAST, d->o->data).p;
     int64_t made = 0;
-    if (access(path, F_OK) != 0 && errno == ENOENT)
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        cli_noted(d,
+                  "`nestor backup` was never run here; if nothing else makes backups, have a timer "
+                  "do it");
         return;
+    }
     const char *fault = read_last(&made, d->o->arena, path);
     if (fault != NULL)
         cli_found(d, "%s cannot be read, so nobody knows how old the last backup is: %s", path,
@@ -209,16 +213,28 @@ static void judge_mode(struct cli_doctor *d, const char *path, mode_t others)
         return;
     cli_found(d, "%s can be %s by others; `chmod %s` it", path,
               (st.st_mode & others & 022) != 0 ? "written" : "read",
-              S_ISDIR(st.st_mode) ? "700" : "600");
+              S_ISDIR(st.st_mode)   ? "700"
+              : (others & 040) == 0 ? "640"
+                                    : "600");
 }
 
-/* A URL of PostgreSQL may have a password; else settings are no secret. */
-static bool has_password(struct nst_str database)
+/* What is not shown whole is secret. */
+static bool has_secrets(const struct cli_config *c)
 {
-    struct nst_str rest = database;
-    nst_str_cut(&rest, '@');
-    return nst_dialect_of(database) == NST_POSTGRESQL &&
-           (rest.p != NULL || memmem(database.p, database.n, "password=", 9) != NULL);
+    for (size_t i = 0; i < cli_setting_count; i++)
+        if (!nst_str_eq(cli_shown(c, i), c->value[i].text) &&
+            memmem(cli_shown(c, i).p, cli_shown(c, i).n, "***", 3) != NULL)
+            return true;
+    return false;
+}
+
+/* A restore or a move by root leaves what the service cannot open. */
+static void judge_owner(struct cli_doctor *d, const char *path)
+{
+    struct stat folder, st;
+    if (stat(d->o->data, &folder) == 0 && stat(path, &st) == 0 && st.st_uid != folder.st_uid)
+        cli_found(d, "%s belongs to another user than %s; `chown --reference %s %s`", path,
+                  d->o->data, d->o->data, path);
 }
 
 static void judge_tokens(struct cli_doctor *d)
@@ -237,9 +253,14 @@ static void check_modes(struct cli_doctor *d)
     struct nst_str file = file_of(d), database = cli_text(&d->o->config, "database");
     judge_mode(d, d->o->data, 022);
     judge_mode(d, nst_strf(a, "%s/secret.key", d->o->data).p, 077);
-    judge_mode(d, nst_strf(a, "%s/nestor.conf", d->o->data).p, has_password(database) ? 027 : 022);
+    judge_mode(d, nst_strf(a, "%s/nestor.conf", d->o->data).p,
+               has_secrets(&d->o->config) ? 027 : 022);
     judge_mode(d, cli_task_folder(d->o).p, 077);
     judge_tokens(d);
+    judge_owner(d, nst_strf(a, "%s/secret.key", d->o->data).p);
+    judge_owner(d, cli_task_folder(d->o).p);
+    if (file.p != NULL)
+        judge_owner(d, nst_str_to_z(a, file));
     if (file.p != NULL)
         judge_mode(d, nst_str_to_z(a, file), 077);
     if (file.p != NULL && database.n > 0)
@@ -257,6 +278,6 @@ static void check_jwt_secret(struct cli_doctor *d)
 const struct cli_check cli_machine_checks[] = {
     { "disk", check_disk },   { "growth", check_growth }, { "memory", check_memory },
     { "files", check_files }, { "backup", check_backup }, { "log", check_sqlite_log },
-    { "clock", check_clock }, { "modes", check_modes },   { "secret", check_jwt_secret },
+    { "clock", check_clock }, { "modes", check_modes },   { "jwt", check_jwt_secret },
     { NULL, NULL },
 };

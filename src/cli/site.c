@@ -352,6 +352,33 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
     return true;
 }
 
+struct fitting {
+    struct cli_options *o;
+    bool fits;
+};
+
+static enum nst_err look_for_fit(struct nst_db *db, void *arg)
+{
+    struct fitting *f = arg;
+    return nst_secret_fits(&f->fits, f->o->arena, db);
+}
+
+/* With another secret nobody's token would be known, and new ones would be known to this program
+ * alone. */
+static bool secret_fits(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb)
+{
+    struct fitting f = { .o = o };
+    if (nst_store_run(site->store, NST_MODE_READ, look_for_fit, &f) != NST_OK)
+        cli_fail(verb, "the database cannot be read; the log line above says why");
+    else if (!f.fits)
+        cli_fail(
+            verb,
+            "the tokens in this database were made with another secret: copy secret.key of the "
+            "server that it belongs to into %s",
+            o->data);
+    return f.fits;
+}
+
 bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,
                    bool may_create)
 {
@@ -374,7 +401,7 @@ bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cl
                                      ocl_fill_vocabularies(site->store, site->registry) == NST_OK);
     if (!good)
         cli_fail(verb, "the database cannot be upgraded; the log line above says why");
-    else if (write_secret(site, o, verb))
+    else if ((verb->only_reads || secret_fits(site, o, verb)) && write_secret(site, o, verb))
         return true;
     nst_store_close(site->store);
     return false;
