@@ -214,7 +214,7 @@ static enum nst_err make_bearer(struct nst_str *out, struct nst_req *rq, const s
 
 static enum nst_err make_jwt(struct nst_str *out, struct nst_req *rq, struct speaker *s)
 {
-    s->jwt.id = nst_random_hex(rq->arena, BEARER_BYTES / 2);
+    s->jwt.id = nst_random_hex(rq->arena, NST_WEB_TOKEN_ID / 2);
     *out = nst_jwt_sign(rq->arena, nst_jwt_claims(rq->arena, &s->jwt, rq->now, JWT_LIFE));
     if (out->p != NULL)
         return store(rq, s, nst_web_token_hash(rq->arena, s->jwt.id), JWT_LIFE);

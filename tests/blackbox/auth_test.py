@@ -407,6 +407,43 @@ def test_fetched_meanwhile(b, _, site):
         assert not alive, f"{method} {path}, turn {turn}: {len(alive)} of {len(got)} are alive"
 
 
+def test_issuer_has_another_name(site):
+    """A web token ends with its client, too, when it was given before its issuer had the name that
+    tokens are given under now; what others write under the claim is theirs."""
+    site.run("user add", "kim", "--email", "kim@example.org")
+    secret = site.run("client add", "former", "--user", "kim").stdout.strip()
+    fetch = {"grant_type": "client_credentials", "client_id": "former", "client_secret": secret,
+             "token_type": "jwt"}
+    names = {"auth.jwt.audience": ""}
+    with site.serve(*settings(site, **{**names, "auth.jwt.issuer": "former"})) as server:
+        given = "JWT " + Browser(server).fetch_token(**fetch)[1]["access_token"]
+        assert Browser(server).whoami(given)[0] == 200
+    with site.serve(*settings(site, **{**names, "auth.jwt.issuer": "latter former"})) as server:
+        b = Browser(server)
+        assert b.whoami(given)[0] == 200
+        assert site.run("client remove", "former").returncode == 0
+        assert b.whoami(given) == WRONG
+        for theirs in ("of their own", "F" * 32, 1, {"a": 1}, None):
+            assert b.whoami("JWT " + token(claims(iss="former", nestor=theirs))) == ADA, theirs
+        assert b.whoami("JWT " + token(claims(iss="former", nestor="0" * 32))) == WRONG
+
+
+def test_restricted_later(b, _, site):
+    """Who restricts a client restricts what it fetched before, web tokens too."""
+    root = {"Authorization": "Token " + site.token}
+    site.run("user add", "lee", "--email", "lee@example.org")
+    secret = site.run("client add", "later", "--user", "lee").stdout.strip()
+    tokens = fetched(b, "later", secret)
+    for restricted in (False, True, False):
+        document = {"oauth2_clients": [{"client_id": "later", "username": "lee",
+                                        "is_restricted": restricted}]}
+        status, said_ = b.ask("POST", "/api/catalog/v1/load/", document, **root)
+        assert status == 200, said_
+        for t in tokens * 2:
+            assert b.whoami(t) == (200, {"username": "lee", "is_staff": False,
+                                         "is_restricted": restricted}), t
+
+
 # rows: A14-A16
 def test_session(b, _):
     """Signing in and out."""
@@ -685,8 +722,9 @@ def main():
                              test_guessing_by_network):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys)
                 for case in (test_clients, test_what_ends, test_fetched_meanwhile,
-                             test_switched_off):
+                             test_restricted_later, test_switched_off):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys, site)
+            tally.run(f"test_issuer_has_another_name[{engine}]", test_issuer_has_another_name, site)
             with site.serve(*settings(site), "--set", "auth.jwt.enforce_restricted=true", "--set",
                             "enroll.username_param_grants=true") as server:
                 tally.run(f"test_guessing[{engine}]", test_guessing, Browser(server), keys)
