@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.parse
 
-from support import PATIENCE, Clock, Site, Tally, arguments, engines
+from support import PATIENCE, Clock, Holder, Site, Tally, arguments, engines
 
 SECRET = "a shared secret of more than 32 bytes"
 ISSUER = "https://lms.example/oauth2"
@@ -444,6 +444,18 @@ def test_restricted_later(b, _, site):
                                          "is_restricted": restricted}), t
 
 
+def test_wrong_secrets_wait_for_nobody(b, _, site):
+    """Who does not know the secret is refused while client and account are held, and holds them
+    no more than that."""
+    site.run("user add", "moe", "--email", "moe@example.org")
+    secret = site.run("client add", "held", "--user", "moe").stdout.strip()
+    with Holder(site, "SELECT 'held' FROM oauth_client JOIN account ON account.id = account_id "
+                      "WHERE client_id = 'held' FOR UPDATE"):
+        assert b.fetch_token(grant_type="client_credentials", client_id="held",
+                             client_secret="wrong") == (401, {"error": "invalid_client"})
+    assert fetched(b, "held", secret)
+
+
 # rows: A14-A16
 def test_session(b, _):
     """Signing in and out."""
@@ -724,6 +736,9 @@ def main():
                 for case in (test_clients, test_what_ends, test_fetched_meanwhile,
                              test_restricted_later, test_switched_off):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys, site)
+                if cluster:  # SQLite holds no rows
+                    tally.run(f"test_wrong_secrets_wait_for_nobody[{engine}]",
+                              test_wrong_secrets_wait_for_nobody, Browser(server), keys, site)
             tally.run(f"test_issuer_has_another_name[{engine}]", test_issuer_has_another_name, site)
             with site.serve(*settings(site), "--set", "auth.jwt.enforce_restricted=true", "--set",
                             "enroll.username_param_grants=true") as server:
