@@ -57,8 +57,8 @@ static void *hear_on(void *unused)
     while (sigwait(&last, &number) != 0)
         continue;
     give_up(number);
-    while (true)
-        pause();
+    while (pause() < 0)
+        continue;
     return unused;
 }
 

@@ -307,7 +307,7 @@ def fetched(b, client, secret, **more):
     return [f"{kind} {body['access_token']}" for kind, (_, body) in zip(("Bearer", "JWT"), given)]
 
 
-def test_what_ends(b, _, site):
+def test_what_ends(b, keys, site):
     """Tokens that a client fetched, web tokens too, end with its secret, itself and its account."""
     def run(verb, *words):
         p = site.run(verb, *words)
@@ -361,6 +361,7 @@ def test_what_ends(b, _, site):
     assert b.whoami("JWT " + token(claims(nestor="of their own"))) == ADA
     assert b.whoami("JWT " + token(claims(iss="other", nestor="unknown"))) == WRONG
     assert b.whoami("JWT " + token(claims(iss="other", nestor=1))) == WRONG
+    assert b.whoami("JWT " + signed(keys[0], claims(iss="other", nestor=1))) == ADA  # not by us
 
 
 def test_fetched_meanwhile(b, _, site):
