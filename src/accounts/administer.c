@@ -92,11 +92,12 @@ enum nst_err nst_account_shut_out(struct nst_db *db, int64_t account)
 
 static enum nst_err write_flag(struct nst_req *rq, int64_t account, enum nst_flag flag, bool value)
 {
-    struct nst_value values[] = { NST_BOOL(value), NST_INT(nst_now()), NST_INT(account) };
+    struct nst_value values[] = { NST_BOOL(value), NST_INT(nst_now()), NST_INT(account),
+                                  rq->caller.is_known ? NST_INT(rq->caller.id) : NST_NULL };
     struct nst_str statement =
         nst_strf(rq->arena,
-                 "UPDATE account SET %s, updated_at = " NST_SQL_LATER("updated_at",
-                                                                      "$2") " WHERE id = $3",
+                 "UPDATE account SET %s, updated_by = coalesce(CAST($4 AS bigint), updated_by), "
+                 "updated_at = " NST_SQL_LATER("updated_at", "$2") " WHERE id = $3",
                  flags[flag].set);
     return nst_exec(NULL, rq->db, statement, values, NST_COUNT(values));
 }

@@ -28,31 +28,41 @@ static enum nst_err refuse(struct nst_req *rq, const char *text)
     return nst_fail_bare(rq, NST_E_UNAUTHENTICATED, "developer_message", nst_str_z(text));
 }
 
+/* ---- Clients' tokens ---- */
+
+/* A client that is removed takes its tokens along; a token of a client that is not
+ * there all the same counts as restricted, one that no client asked for does not. */
+#define RESTRICTS "(token.name IS NOT NULL AND coalesce(oauth_client.is_restricted, TRUE))"
+#define OF_CLIENT "LEFT JOIN oauth_client ON oauth_client.client_id = token.name "
+
 /* ---- JWT ---- */
 
 /* Deleted accounts are not there; those that are switched off are accepted by all
  * three classes, as in the original. What was signed here is good for the account that it was
- * signed for, whoever has its name by now, and ends as bearer tokens do. */
+ * signed for, whoever has its name by now; it ends as bearer tokens do, and is restricted with its
+ * client. */
 static enum nst_err find_account(struct nst_known *k, bool *found, struct nst_req *rq,
                                  const struct nst_jwt *jwt)
 {
     struct nst_rows *rows;
     if (jwt->id.p == NULL)
         NST_TRY(nst_query_with(&rows, rq->db,
-                               "SELECT " NST_KNOWN_COLUMNS " FROM account "
+                               "SELECT " NST_KNOWN_COLUMNS ", FALSE FROM account "
                                "WHERE account.username = $1 AND account.is_active",
                                NST_TEXT(jwt->username)));
     else
         NST_TRY(nst_query_with(&rows, rq->db,
-                               "SELECT " NST_KNOWN_COLUMNS " FROM token "
-                               "JOIN account ON account.id = token.account_id "
+                               "SELECT " NST_KNOWN_COLUMNS ", " RESTRICTS " FROM token "
+                               "JOIN account ON account.id = token.account_id " OF_CLIENT
                                "WHERE token.hash = $1 AND token.kind = $2 "
                                "AND account.username = $3 AND account.is_active",
                                NST_TEXT(nst_web_token_hash(rq->arena, jwt->id)),
                                NST_INT(NST_TOKEN_BEARER), NST_TEXT(jwt->username)));
     *found = nst_rows_step(rows);
-    if (*found)
+    if (*found) {
         nst_known_read(k, rows);
+        k->caller.is_restricted = jwt->is_restricted || nst_rows_bool(rows, NST_KNOWN_COUNT);
+    }
     return nst_rows_end(rows);
 }
 
@@ -80,7 +90,6 @@ static enum nst_err learn_jwt(struct nst_known *k, struct nst_req *rq, struct ns
         return nst_fail_bare(rq, NST_E_FORBIDDEN, "developer_message",
                              nst_str_z(nst_err_message(NST_E_FORBIDDEN)));
     k->expires = jwt.expires;
-    k->caller.is_restricted = jwt.is_restricted;
     return NST_OK;
 }
 
@@ -116,21 +125,16 @@ static enum nst_err authenticate_jwt(struct nst_req *rq, const struct credential
     nst_fail_bare((rq), NST_E_UNAUTHENTICATED, "developer_message_json", \
                   NST_STR("{\"error_code\":\"" code "\",\"developer_message\":\"" text "\"}"))
 
-/* A client that is removed takes its tokens along; a token of a client that is not
- * there all the same counts as restricted, one that no client asked for does not. */
 static enum nst_err find_bearer(struct nst_known *k, bool *found, struct nst_req *rq,
                                 struct nst_str token)
 {
     struct nst_rows *rows;
-    NST_TRY(
-        nst_query_with(&rows, rq->db,
-                       "SELECT " NST_KNOWN_COLUMNS ", token.expires_at, "
-                       "(token.name IS NOT NULL AND coalesce(oauth_client.is_restricted, TRUE)) "
-                       "FROM token "
-                       "JOIN account ON account.id = token.account_id "
-                       "LEFT JOIN oauth_client ON oauth_client.client_id = token.name "
-                       "WHERE token.hash = $1 AND token.kind = $2 AND account.is_active",
-                       NST_TEXT(nst_secret_hash(rq->arena, token)), NST_INT(NST_TOKEN_BEARER)));
+    NST_TRY(nst_query_with(&rows, rq->db,
+                           "SELECT " NST_KNOWN_COLUMNS ", token.expires_at, " RESTRICTS
+                           " FROM token "
+                           "JOIN account ON account.id = token.account_id " OF_CLIENT
+                           "WHERE token.hash = $1 AND token.kind = $2 AND account.is_active",
+                           NST_TEXT(nst_secret_hash(rq->arena, token)), NST_INT(NST_TOKEN_BEARER)));
     *found = nst_rows_step(rows);
     if (*found) {
         nst_known_read(k, rows);

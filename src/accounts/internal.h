@@ -12,6 +12,8 @@ const struct nst_belongings *const *nst_belongings(void);
 /* Hex SHA-256 of a secret, as it is stored. */
 struct nst_str nst_secret_hash(struct nst_arena *a, struct nst_str secret);
 
+#define NST_WEB_TOKEN_ID 32 /* digits of the id of a web token, hexadecimal */
+
 /* The same of a web token that this server signed, by its id. No bearer token has such a hash: a
  * blank is in what is hashed, which no header can show. */
 struct nst_str nst_web_token_hash(struct nst_arena *a, struct nst_str id);

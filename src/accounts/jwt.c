@@ -339,12 +339,31 @@ static enum nst_jwt_verdict read_name(struct nst_str *out, const struct nst_json
     return NST_JWT_GOOD;
 }
 
-/* Who else signs with our secret may mean anything by the claim: it counts in tokens of our own. */
-static bool read_id(struct nst_str *out, const struct nst_json *claims)
+static bool is_own_name(struct nst_str issuer)
 {
     struct nst_str issuers = nst_str_trim(believed_settings()->issuers);
+    return nst_str_eq(issuer, nst_str_cut(&issuers, ' '));
+}
+
+static bool has_form_of_id(struct nst_str text)
+{
+    bool is_hex = text.n == NST_WEB_TOKEN_ID;
+    for (size_t i = 0; is_hex && i < text.n; i++)
+        is_hex = (text.p[i] >= '0' && text.p[i] <= '9') || (text.p[i] >= 'a' && text.p[i] <= 'f');
+    return is_hex;
+}
+
+/* Any issuer of the list may be a former name of ours, and a secret of the key set a former secret.
+ * Who else signs with a secret of ours may mean anything by the claim: under another name than our
+ * present one it counts where it has the form of our ids. That shuts out nobody who could come in
+ * by it: who has the secret may leave the claim away. */
+static bool read_id(struct nst_str *out, const struct nst_json *header,
+                    const struct nst_json *claims)
+{
     const struct nst_json *id = nst_json_get(claims, NST_STR(OWN_CLAIM));
-    if (id == NULL || !nst_str_eq(text_of(claims, "iss"), nst_str_cut(&issuers, ' ')))
+    bool is_shared = nst_str_eq(text_of(header, "alg"), NST_STR("HS256"));
+    if (id == NULL || !is_shared ||
+        !(is_own_name(text_of(claims, "iss")) || has_form_of_id(text_of(claims, OWN_CLAIM))))
         return true;
     if (id->kind != NST_JSON_STRING)
         return false;
@@ -381,7 +400,7 @@ enum nst_jwt_verdict nst_jwt_read(struct nst_jwt *out, struct nst_arena *a, stru
     enum nst_jwt_verdict verdict = judge(&out->expires, claims, now / NST_SECOND);
     if (verdict == NST_JWT_GOOD)
         verdict = read_name(&out->username, claims);
-    if (verdict == NST_JWT_GOOD && !read_id(&out->id, claims))
+    if (verdict == NST_JWT_GOOD && !read_id(&out->id, header, claims))
         verdict = NST_JWT_WRONG;
     out->is_restricted = is_restricted(claims);
     return verdict;

@@ -151,9 +151,8 @@ static enum nst_err refuse_client(struct nst_req *rq)
     return refuse(rq, NST_E_UNAUTHENTICATED, "invalid_client");
 }
 
-/* Account and client are held: who switches off, rotates or removes waits until the token is
- * there, and ends it; or comes first, and is seen here. */
-static enum nst_err load_client(struct speaker *s, struct nst_str *hash, struct nst_req *rq)
+static enum nst_err load_client(struct speaker *s, struct nst_str *hash, struct nst_req *rq,
+                                bool is_held)
 {
     struct nst_sql q;
     struct nst_rows *rows;
@@ -164,8 +163,10 @@ static enum nst_err load_client(struct speaker *s, struct nst_str *hash, struct 
                     "WHERE account.is_active AND account.is_enabled "
                     "AND oauth_client.client_id = ");
     nst_sql_bind(&q, NST_TEXT(s->id));
-    nst_sql_hold(&q, rq->db, "account");
-    nst_sql_hold(&q, rq->db, "oauth_client");
+    if (is_held) {
+        nst_sql_hold(&q, rq->db, "account");
+        nst_sql_hold(&q, rq->db, "oauth_client");
+    }
     NST_TRY(nst_sql_query(&rows, rq->db, &q));
     if (nst_rows_step(rows)) {
         *hash = nst_str_copy(rq->arena, nst_rows_text(rows, 0));
@@ -176,16 +177,27 @@ static enum nst_err load_client(struct speaker *s, struct nst_str *hash, struct 
     return nst_rows_end(rows);
 }
 
+static enum nst_err compare(struct speaker *s, struct nst_req *rq, struct nst_str secret,
+                            bool is_held)
+{
+    struct nst_str hash = { 0 };
+    NST_TRY(load_client(s, &hash, rq, is_held));
+    return nst_same_secret(secret, hash) ? NST_OK : refuse_client(rq);
+}
+
+/* Who does not know the secret holds nothing. Who does holds account and client: who switches off,
+ * rotates or removes waits until the token is there, and ends it; or comes first, and is seen by
+ * the second look. */
 static enum nst_err find_client(struct speaker *s, struct nst_req *rq)
 {
-    struct nst_str secret, hash = { 0 };
+    struct nst_str secret;
     read_credential(&s->id, &secret, rq);
     if (s->id.p == NULL || secret.p == NULL)
         return refuse_client(rq);
     NST_TRY(nst_attempt_begin(rq, NST_ATTEMPT_CLIENT, s->id));
-    NST_TRY(load_client(s, &hash, rq));
-    if (!nst_same_secret(nst_secret_hash(rq->arena, secret), hash))
-        return refuse_client(rq);
+    secret = nst_secret_hash(rq->arena, secret);
+    NST_TRY(compare(s, rq, secret, false));
+    NST_TRY(compare(s, rq, secret, true));
     nst_attempt_was_right(rq, NST_ATTEMPT_CLIENT, s->id);
     return NST_OK;
 }
@@ -214,7 +226,7 @@ static enum nst_err make_bearer(struct nst_str *out, struct nst_req *rq, const s
 
 static enum nst_err make_jwt(struct nst_str *out, struct nst_req *rq, struct speaker *s)
 {
-    s->jwt.id = nst_random_hex(rq->arena, BEARER_BYTES / 2);
+    s->jwt.id = nst_random_hex(rq->arena, NST_WEB_TOKEN_ID / 2);
     *out = nst_jwt_sign(rq->arena, nst_jwt_claims(rq->arena, &s->jwt, rq->now, JWT_LIFE));
     if (out->p != NULL)
         return store(rq, s, nst_web_token_hash(rq->arena, s->jwt.id), JWT_LIFE);

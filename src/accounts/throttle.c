@@ -31,11 +31,13 @@ static unsigned place_of_kind(enum nst_attempt kind)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct place table[PLACES];
 
-/* The other end, as far as it cannot choose: of an IPv6 address the first half. */
+/* The other end, as far as it cannot choose: of an IPv6 address the first half, unless an IPv4
+ * address is in the other. */
 static struct nst_str other_end(struct nst_req *rq)
 {
     struct in6_addr six;
-    if (inet_pton(AF_INET6, nst_str_to_z(rq->arena, rq->x->peer), &six) != 1)
+    if (inet_pton(AF_INET6, nst_str_to_z(rq->arena, rq->x->peer), &six) != 1 ||
+        IN6_IS_ADDR_V4MAPPED(&six))
         return rq->x->peer;
     memset(six.s6_addr + NETWORK, 0, sizeof(six) - NETWORK);
     char *text = nst_alloc_text(rq->arena, INET6_ADDRSTRLEN);

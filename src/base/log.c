@@ -279,7 +279,10 @@ static bool all_is_written(struct nst_str line, int64_t until)
         return false;
     if (lost > 0) {
         const struct nst_log_item items[] = { NST_LOG_INT("lines", lost), { 0 } };
-        if (!is_written(line_of(told, NST_LOG_WARN, "lines of the log were lost", items), until))
+        struct nst_str request = nst_log_for((struct nst_str){ 0 }); /* they were of any */
+        struct nst_str warning = line_of(told, NST_LOG_WARN, "lines of the log were lost", items);
+        nst_log_for(request);
+        if (!is_written(warning, until))
             return false;
         lost = 0;
     }

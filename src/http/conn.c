@@ -35,6 +35,22 @@ void nst_http_conn_enter(struct conn *c, enum conn_state state)
     c->taken = 0;
 }
 
+/* A socket for both families maps the addresses of the old one: they are written as elsewhere. */
+static void name_peer(struct conn *c, const struct sockaddr *peer)
+{
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+    struct sockaddr_in four = { .sin_family = AF_INET };
+    if (peer->sa_family == AF_UNIX)
+        return;
+    if (peer->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six)) {
+        memcpy(&four.sin_addr, six->s6_addr + sizeof(*six) - sizeof(four.sin_addr),
+               sizeof(four.sin_addr));
+        peer = (const struct sockaddr *)&four;
+    }
+    (void)getnameinfo(peer, peer->sa_family == AF_INET ? sizeof(four) : sizeof(struct sockaddr_in6),
+                      c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST);
+}
+
 void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *peer,
                         struct http_peer *counted)
 {
@@ -45,9 +61,7 @@ void nst_http_conn_open(struct nst_http_loop *l, int fd, const struct sockaddr *
         .loop = l, .fd = fd, .counted = counted, .watched = EPOLLIN, .since = l->now, .peer = "unix"
     };
     c->is_trusted = nst_http_trusts(l->server->trust, peer);
-    if (peer->sa_family != AF_UNIX)
-        (void)getnameinfo(peer, sizeof(struct sockaddr_in6), c->peer, sizeof(c->peer), NULL, 0,
-                          NI_NUMERICHOST);
+    name_peer(c, peer);
     TAILQ_INSERT_TAIL(&l->conns[CONN_WAITING], c, link);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
     if (epoll_ctl(l->poll, EPOLL_CTL_ADD, fd, &event) != 0)

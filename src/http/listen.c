@@ -185,6 +185,8 @@ static void take_place(struct nst_http *h, const struct address *a)
     else if (any->sa_family == AF_INET6)
         snprintf(h->place, sizeof(h->place), "[%s]:%u",
                  inet_ntop(AF_INET6, &a->to.v6.sin6_addr, host, sizeof(host)), h->port);
+    else if (any->sa_family != AF_INET)
+        snprintf(h->place, sizeof(h->place), "family %d", any->sa_family);
     else
         snprintf(h->place, sizeof(h->place), "%s:%u",
                  inet_ntop(AF_INET, &a->to.v4.sin_addr, host, sizeof(host)), h->port);
@@ -202,7 +204,7 @@ static enum nst_err listen_passed(struct nst_http *h, unsigned count)
             fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || listen(fd, HTTP_BACKLOG) != 0 ||
             getsockname(fd, &a.to.any, &a.n) != 0)
             return failure(NST_STR("LISTEN_FDS"));
-        if (a.to.any.sa_family != AF_UNIX) {
+        if (a.to.any.sa_family == AF_INET || a.to.any.sa_family == AF_INET6) {
             (void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
             h->port = ntohs(a.to.v4.sin_port);
         }

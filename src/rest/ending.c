@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 /* What the thread says when it is over: a signal that does nothing to who does not wait for it. */
 #define OVER SIGURG
@@ -27,18 +28,45 @@ static void *drain(void *arg)
     return NULL;
 }
 
-/* From now on either ends the process, as it does where nobody takes it. */
-static void give_up(sigset_t *wait)
+static void put_last(sigset_t *last)
+{
+    sigemptyset(last);
+    sigaddset(last, SIGINT);
+    sigaddset(last, SIGTERM);
+}
+
+/* The second signal has come: from now on either ends the process, as it does where nobody takes
+ * it. */
+static void give_up(int number)
 {
     sigset_t last;
-    sigemptyset(&last);
-    sigaddset(&last, SIGINT);
-    sigaddset(&last, SIGTERM);
-    sigdelset(wait, SIGINT);
-    sigdelset(wait, SIGTERM);
+    put_last(&last);
+    nst_log(NST_LOG_WARN, "stopping at once", NST_LOG_INT("signal", number));
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     pthread_sigmask(SIG_UNBLOCK, &last, NULL);
+}
+
+/* The drain was over before a second signal came: whatever else the process waits for, it hears
+ * of that one and of the third. */
+static void *hear_on(void *unused)
+{
+    sigset_t last;
+    int number = 0;
+    put_last(&last);
+    while (sigwait(&last, &number) != 0)
+        continue;
+    give_up(number);
+    while (pause() < 0)
+        continue;
+    return unused;
+}
+
+static void leave_a_listener(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, hear_on, NULL) == 0)
+        pthread_detach(thread);
 }
 
 void nst_server_end(struct nst_server *s, const sigset_t *signals)
@@ -51,15 +79,19 @@ void nst_server_end(struct nst_server *s, const sigset_t *signals)
     sigaddset(&over, OVER);
     sigaddset(&wait, OVER);
     pthread_sigmask(SIG_BLOCK, &over, NULL);
-    bool is_alone = pthread_create(&thread, NULL, drain, &e) != 0;
+    bool is_heard = false, is_alone = pthread_create(&thread, NULL, drain, &e) != 0;
     while (!is_alone && !atomic_load(&e.is_over)) {
         if (sigwait(&wait, &number) != 0 || (number != SIGINT && number != SIGTERM))
             continue;
-        nst_log(NST_LOG_WARN, "stopping at once", NST_LOG_INT("signal", number));
-        give_up(&wait);
+        sigdelset(&wait, SIGINT);
+        sigdelset(&wait, SIGTERM);
+        give_up(number);
         nst_server_hurry(s);
+        is_heard = true;
     }
     if (!is_alone)
         pthread_join(thread, NULL);
+    if (!is_heard)
+        leave_a_listener();
     nst_server_stop(s);
 }

@@ -712,11 +712,15 @@ bool nst_server_pulse(struct nst_server *s)
 void nst_server_drain(struct nst_server *s)
 {
     nst_http_drain(s->http);
+    if (s->watch != NULL)
+        nst_http_drain(s->watch);
 }
 
 void nst_server_hurry(struct nst_server *s)
 {
     nst_http_hurry(s->http);
+    if (s->watch != NULL)
+        nst_http_hurry(s->watch);
 }
 
 void nst_server_stop(struct nst_server *s)

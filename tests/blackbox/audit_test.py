@@ -266,13 +266,15 @@ def documents_write_rows(site, server):
     assert [whoami(server, header) for header in every] == [401] * 3
     put(200, sessions=[{"username": "dee", "sessionid": "s" * 32, "csrftoken": "c" * 32}])
     assert put(200, absent={"sessions": [{"sessionid": "s" * 32}]})[1] == [
-        ("session.end", "/users/dee/", None, None)]
+        ("session.end", "/users/dee/", {"sessions": 1}, None)]
     seen = len(audit(site))
     root.expect(204, "DELETE", CATALOG + "oauth2_clients/doc/")
     root.expect(204, "DELETE", CATALOG + "users/dee/")
-    assert [(r["act"], r["object"], r["who"], r["via"]) for r in audit(site)[seen:]] == [
+    rows = audit(site)[seen:]
+    assert [(r["act"], r["object"], r["who"], r["via"]) for r in rows] == [
         ("client.remove", "/clients/doc/", "admin", "api"),
         ("user.remove", "/users/dee/", "admin", "api")]
+    assert rows[0]["before"] == {"user": "dee", "is_restricted": True}, rows
     done(site, "user add", "second", "--superuser")
     for change in ({"is_superuser": False}, {"is_active": False}, {"is_staff": False}):
         answer, rows = put(400, users=[{"username": "admin", **change}])

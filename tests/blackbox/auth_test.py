@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.parse
 
-from support import PATIENCE, Clock, Site, Tally, arguments, engines
+from support import PATIENCE, Clock, Holder, Site, Tally, arguments, engines
 
 SECRET = "a shared secret of more than 32 bytes"
 ISSUER = "https://lms.example/oauth2"
@@ -307,7 +307,7 @@ def fetched(b, client, secret, **more):
     return [f"{kind} {body['access_token']}" for kind, (_, body) in zip(("Bearer", "JWT"), given)]
 
 
-def test_what_ends(b, _, site):
+def test_what_ends(b, keys, site):
     """Tokens that a client fetched, web tokens too, end with its secret, itself and its account."""
     def run(verb, *words):
         p = site.run(verb, *words)
@@ -361,6 +361,7 @@ def test_what_ends(b, _, site):
     assert b.whoami("JWT " + token(claims(nestor="of their own"))) == ADA
     assert b.whoami("JWT " + token(claims(iss="other", nestor="unknown"))) == WRONG
     assert b.whoami("JWT " + token(claims(iss="other", nestor=1))) == WRONG
+    assert b.whoami("JWT " + signed(keys[0], claims(iss="other", nestor=1))) == ADA  # not by us
 
 
 def test_fetched_meanwhile(b, _, site):
@@ -405,6 +406,55 @@ def test_fetched_meanwhile(b, _, site):
             f.join()
         alive = [t for t in got if b.whoami(t)[0] == 200]
         assert not alive, f"{method} {path}, turn {turn}: {len(alive)} of {len(got)} are alive"
+
+
+def test_issuer_has_another_name(site):
+    """A web token ends with its client, too, when it was given before its issuer had the name that
+    tokens are given under now; what others write under the claim is theirs."""
+    site.run("user add", "kim", "--email", "kim@example.org")
+    secret = site.run("client add", "former", "--user", "kim").stdout.strip()
+    fetch = {"grant_type": "client_credentials", "client_id": "former", "client_secret": secret,
+             "token_type": "jwt"}
+    names = {"auth.jwt.audience": ""}
+    with site.serve(*settings(site, **{**names, "auth.jwt.issuer": "former"})) as server:
+        given = "JWT " + Browser(server).fetch_token(**fetch)[1]["access_token"]
+        assert Browser(server).whoami(given)[0] == 200
+    with site.serve(*settings(site, **{**names, "auth.jwt.issuer": "latter former"})) as server:
+        b = Browser(server)
+        assert b.whoami(given)[0] == 200
+        assert site.run("client remove", "former").returncode == 0
+        assert b.whoami(given) == WRONG
+        for theirs in ("of their own", "F" * 32, 1, {"a": 1}, None):
+            assert b.whoami("JWT " + token(claims(iss="former", nestor=theirs))) == ADA, theirs
+        assert b.whoami("JWT " + token(claims(iss="former", nestor="0" * 32))) == WRONG
+
+
+def test_restricted_later(b, _, site):
+    """Who restricts a client restricts what it fetched before, web tokens too."""
+    root = {"Authorization": "Token " + site.token}
+    site.run("user add", "lee", "--email", "lee@example.org")
+    secret = site.run("client add", "later", "--user", "lee").stdout.strip()
+    tokens = fetched(b, "later", secret)
+    for restricted in (False, True, False):
+        document = {"oauth2_clients": [{"client_id": "later", "username": "lee",
+                                        "is_restricted": restricted}]}
+        status, said_ = b.ask("POST", "/api/catalog/v1/load/", document, **root)
+        assert status == 200, said_
+        for t in tokens * 2:
+            assert b.whoami(t) == (200, {"username": "lee", "is_staff": False,
+                                         "is_restricted": restricted}), t
+
+
+def test_wrong_secrets_wait_for_nobody(b, _, site):
+    """Who does not know the secret is refused while client and account are held, and holds them
+    no more than that."""
+    site.run("user add", "moe", "--email", "moe@example.org")
+    secret = site.run("client add", "held", "--user", "moe").stdout.strip()
+    with Holder(site, "SELECT 'held' FROM oauth_client JOIN account ON account.id = account_id "
+                      "WHERE client_id = 'held' FOR UPDATE"):
+        assert b.fetch_token(grant_type="client_credentials", client_id="held",
+                             client_secret="wrong") == (401, {"error": "invalid_client"})
+    assert fetched(b, "held", secret)
 
 
 # rows: A14-A16
@@ -685,8 +735,12 @@ def main():
                              test_guessing_by_network):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys)
                 for case in (test_clients, test_what_ends, test_fetched_meanwhile,
-                             test_switched_off):
+                             test_restricted_later, test_switched_off):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), keys, site)
+                if cluster:  # SQLite holds no rows
+                    tally.run(f"test_wrong_secrets_wait_for_nobody[{engine}]",
+                              test_wrong_secrets_wait_for_nobody, Browser(server), keys, site)
+            tally.run(f"test_issuer_has_another_name[{engine}]", test_issuer_has_another_name, site)
             with site.serve(*settings(site), "--set", "auth.jwt.enforce_restricted=true", "--set",
                             "enroll.username_param_grants=true") as server:
                 tally.run(f"test_guessing[{engine}]", test_guessing, Browser(server), keys)

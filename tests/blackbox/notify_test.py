@@ -210,6 +210,44 @@ def sockets_of_the_manager_are_served(site):
         manager.end()
 
 
+def sign_in(port, address):
+    """The status of a wrong password from the address."""
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(address, 0))
+    c.request("POST", "/accounts/sign-in/", '{"username":"somebody","password":"wrong"}',
+              {"Content-Type": "application/json"})
+    return c.getresponse().status
+
+
+def clients_of_a_socket_for_both_families_are_several(site):
+    """Who guesses from one address of the old family locks out that one; the log has it as others
+    write it."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        script = f"LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&{both.fileno()}"
+        manager = Manager(site, site.path("both"), script=script, fds=(both.fileno(),))
+        manager.hear_until("READY")
+        port = both.getsockname()[1]
+        assert [sign_in(port, "127.0.0.1") for _ in range(21)] == [400] * 20 + [429]
+        assert sign_in(port, "127.0.0.2") == 400
+        peers = [line["peer"] for line in map(json.loads, open(manager.log.name, encoding="utf-8"))
+                 if line["event"] == "request"]
+        assert peers == ["127.0.0.1"] * 21 + ["127.0.0.2"], peers
+        manager.end()
+
+
+def sockets_of_other_kinds_are_named_after_none(site):
+    """A socket that is neither TCP nor a file is not told of as an address of TCP."""
+    with socket.socket(socket.AF_VSOCK) as other:
+        other.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
+        other.listen(1)
+        script = f"LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&{other.fileno()}"
+        manager = Manager(site, site.path("vsock"), script=script, fds=(other.fileno(),))
+        manager.hear_until("READY")
+        told = next(line for line in map(json.loads, open(manager.log.name, encoding="utf-8"))
+                    if line["event"] == "listening")
+        assert told["address"] == f"family {int(socket.AF_VSOCK)}" and told["port"] == 0, told
+        manager.end()
+
+
 def nonsense_in_the_environment_is_no_matter(site):
     for name, value in (("NOTIFY_SOCKET", "nowhere"), ("NOTIFY_SOCKET", "/" + "x" * 200),
                         ("WATCHDOG_USEC", "soon"), ("WATCHDOG_USEC", "-5")):
@@ -225,7 +263,10 @@ def main():
                      it_is_ready_for_a_manager_that_is_busy, it_gives_signs_of_life,
                      others_get_no_signs_of_life, it_tells_of_reading_again,
                      a_second_signal_waits_for_nobody,
-                     sockets_of_the_manager_are_served, nonsense_in_the_environment_is_no_matter):
+                     sockets_of_the_manager_are_served,
+                     clients_of_a_socket_for_both_families_are_several,
+                     sockets_of_other_kinds_are_named_after_none,
+                     nonsense_in_the_environment_is_no_matter):
             tally.run(case.__name__.replace("_", " "), case, site)
     return tally.finish()
 

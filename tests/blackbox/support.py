@@ -208,6 +208,23 @@ class Clock:
         self.site.write("clock", ahead)
 
 
+class Holder:
+    """A session of PostgreSQL that holds what its statements take; the last one says 'held'."""
+
+    def __init__(self, site, statements):
+        self.session = subprocess.Popen([PSQL, site.database.url, "-qXtA"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.session.stdin.write(f"BEGIN; {statements};\n")
+        self.session.stdin.flush()
+
+    def __enter__(self):
+        assert self.session.stdout.readline() == "held\n"
+        return self
+
+    def __exit__(self, *_):
+        self.session.communicate("ROLLBACK;\n", PATIENCE)
+
+
 class Server:
     """A running `nestor serve`; its log is read as it comes."""
 

@@ -20,8 +20,9 @@ import threading
 import time
 import zipfile
 
-from support import PATIENCE, Site, Tally, arguments, engines
+from support import PATIENCE, Holder, Site, Tally, arguments, engines
 
+OF_POSTGRESQL = "test_two_servers", "test_signals_while_a_task_waits"
 IMPORT = "/v2/importers/bulk-import/"
 
 
@@ -158,6 +159,13 @@ class Elsewhere:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
+
+
+def until(holds, what):
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
 
 
 class Cases:
@@ -823,6 +831,21 @@ class Cases:
                     assert task["state"] == "SUCCESS" and task["summary"]["created"] == 50, task
                 assert site.query("SELECT count(*) FROM concept_version") == [("1200",)]
 
+    def test_signals_while_a_task_waits(self):
+        """The second and the third count after the drain, too: for tasks that wait for the store."""
+        with self.site() as site:
+            server = site.init().serve("--set", "http.loops=4", "--set", "db.statement_seconds=3600")
+            threads = f"/proc/{server.process.pid}/task"
+            with Holder(site, "LOCK TABLE task IN ACCESS EXCLUSIVE MODE; SELECT 'held'"):
+                until(lambda: site.query("SELECT count(*) FROM pg_stat_activity WHERE "
+                                         "wait_event_type = 'Lock'") != [("0",)], "no task waits")
+                begun = len(os.listdir(threads))
+                server.process.send_signal(signal.SIGTERM)
+                until(lambda: len(os.listdir(threads)) <= begun - 3, "the drain is not over")
+                server.process.send_signal(signal.SIGTERM)
+                server.wait_for("stopping at once")
+                assert server.end(signal.SIGTERM) == -signal.SIGTERM
+
 
 def main():
     options = arguments("tasks and bulk imports", kills=25, seed=1, only="")
@@ -830,7 +853,7 @@ def main():
     for engine, cluster in engines():
         cases = Cases(options, cluster)
         for name in sorted(dir(cases)):
-            if name.startswith("test_") and options.only in name and (cluster or name != "test_two_servers"):
+            if name.startswith("test_") and options.only in name and (cluster or name not in OF_POSTGRESQL):
                 words = name[5:].replace("_", " ")
                 tally.run(f"{engine}: {words}", getattr(cases, name))
     return tally.finish()

@@ -30,18 +30,19 @@ static const struct enroll_member session_member[] = {
     [S_EXPIRES] = { "expires", ENROLL_TIME },
 };
 
-static enum nst_err tell_session(struct enroll_load *l, const char *act, int64_t account)
+static enum nst_err tell_session(struct enroll_load *l, struct nst_act act, int64_t account)
 {
     struct nst_str name = { 0 };
     struct nst_rows *rows;
+    if (!enroll_load_tells(l))
+        return NST_OK;
     NST_TRY(nst_query_with(&rows, enroll_load_db(l), "SELECT username FROM account WHERE id = $1",
                            NST_INT(account)));
     if (nst_rows_step(rows))
         name = nst_str_copy(enroll_load_scratch(l), nst_rows_text(rows, 0));
     NST_TRY(nst_rows_end(rows));
-    return enroll_load_act(l, &(struct nst_act){ .name = act,
-                                                 .on = nst_strf(enroll_load_scratch(l),
-                                                                "/users/%.*s/", NST_FMT(name)) });
+    act.on = nst_strf(enroll_load_scratch(l), "/users/%.*s/", NST_FMT(name));
+    return enroll_load_act(l, &act);
 }
 
 static enum nst_err session_apply(enum enroll_change *change, struct enroll_load *l,
@@ -59,7 +60,9 @@ static enum nst_err session_apply(enum enroll_change *change, struct enroll_load
         return NST_OK;
     NST_TRY(nst_session_put(&put, enroll_load_db(l), &given));
     *change = change_of(put);
-    return put != NST_PUT_SAME ? tell_session(l, "session.add", given.account) : NST_OK;
+    if (put == NST_PUT_SAME)
+        return NST_OK;
+    return tell_session(l, (struct nst_act){ .name = "session.add" }, given.account);
 }
 
 static enum nst_err session_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
@@ -67,7 +70,12 @@ static enum nst_err session_remove(bool *is_gone, struct enroll_load *l, struct 
     int64_t account = 0;
     NST_TRY(nst_session_end(&account, enroll_load_db(l), enroll_text(item, S_SESSIONID)));
     *is_gone = account != 0;
-    return *is_gone ? tell_session(l, "session.end", account) : NST_OK;
+    if (!*is_gone)
+        return NST_OK;
+    return tell_session(l,
+                        (struct nst_act){ .name = "session.end",
+                                          .before = NST_STR("{\"sessions\":1}") },
+                        account);
 }
 
 const struct enroll_entity enroll_entity_session = {
@@ -122,6 +130,13 @@ static void put_client(void *arg, const struct nst_client_shown *c)
     t->text = nst_buf_str(&b);
 }
 
+/* Unless nobody is told. */
+static enum nst_err see_client(struct telling *t, struct enroll_load *l, struct nst_str id)
+{
+    *t = (struct telling){ .a = enroll_load_scratch(l) };
+    return enroll_load_tells(l) ? nst_clients_each(enroll_load_db(l), id, put_client, t) : NST_OK;
+}
+
 static enum nst_err tell_client(struct enroll_load *l, struct nst_act act, struct nst_str id)
 {
     act.on = nst_strf(enroll_load_scratch(l), "/clients/%.*s/", NST_FMT(id));
@@ -152,16 +167,16 @@ static enum nst_err client_apply(enum enroll_change *change, struct enroll_load 
         .is_restricted = enroll_number(item, C_IS_RESTRICTED) != 0,
         .created = enroll_load_now(l),
     };
-    struct nst_db *db = enroll_load_db(l);
-    struct telling was = { .a = enroll_load_scratch(l) }, is = was;
+    struct telling was, is;
     enum nst_put put;
     bool is_rotated;
     item->id = number_of(client.id);
     if (item->is_absent)
         return NST_OK;
-    NST_TRY(nst_clients_each(db, client.id, put_client, &was));
-    NST_TRY(nst_client_put(&put, &is_rotated, db, &client, enroll_is_given(item, C_IS_RESTRICTED)));
-    NST_TRY(nst_clients_each(db, client.id, put_client, &is));
+    NST_TRY(see_client(&was, l, client.id));
+    NST_TRY(nst_client_put(&put, &is_rotated, enroll_load_db(l), &client,
+                           enroll_is_given(item, C_IS_RESTRICTED)));
+    NST_TRY(see_client(&is, l, client.id));
     NST_TRY(tell_change(l, client.id, is_rotated, &was, &is));
     *change = change_of(put);
     if (put == NST_PUT_MADE && client.secret.p == NULL)
@@ -172,11 +187,14 @@ static enum nst_err client_apply(enum enroll_change *change, struct enroll_load 
 static enum nst_err client_remove(bool *is_gone, struct enroll_load *l, struct enroll_item *item)
 {
     struct nst_str id = enroll_text(item, C_CLIENT_ID);
+    struct telling was;
+    NST_TRY(see_client(&was, l, id));
     enum nst_err e = nst_client_remove(enroll_load_db(l), id);
     *is_gone = e == NST_OK;
     if (e == NST_E_NOT_FOUND)
         return NST_OK;
-    return e == NST_OK ? tell_client(l, (struct nst_act){ .name = "client.remove" }, id) : e;
+    NST_TRY(e);
+    return tell_client(l, (struct nst_act){ .name = "client.remove", .before = was.text }, id);
 }
 
 const struct enroll_entity enroll_entity_client = {

@@ -59,7 +59,7 @@ static enum nst_err tell_address(struct enroll_load *l, struct enroll_item *item
     struct nst_arena *a = enroll_load_scratch(l);
     struct nst_str was = { 0 };
     struct nst_rows *rows;
-    if (item->id == 0 || (item->changed >> EMAIL & 1) == 0)
+    if (!enroll_load_tells(l) || item->id == 0 || (item->changed >> EMAIL & 1) == 0)
         return NST_OK;
     NST_TRY(nst_query_with(&rows, enroll_load_db(l), "SELECT email FROM account WHERE id = $1",
                            NST_INT(item->id)));
