@@ -232,6 +232,11 @@ bool cli_is_local(struct nst_str listen);
  * unless `may_replace`. Returns false with errno set. */
 bool cli_write_secret(const char *path, struct nst_str text, bool may_replace);
 
+/* What root made at `path` (a file, or a folder with all in it) belongs to whom the folder `like` does from
+ * then on: a service runs as somebody else. Others than root change nothing. Returns false with
+ * errno set. */
+bool cli_give_away(const char *path, const char *like);
+
 /* Read a file of at most `max` bytes, blanks at its ends cut off. Null when it
  * cannot be read (errno is set). */
 struct nst_str cli_read_file(struct nst_arena *a, const char *path, size_t max);

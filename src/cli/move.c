@@ -2,18 +2,35 @@
 #include "copy.h"
 #include "stop.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+
+/* A file belongs to whom its folder does. */
+static int give_away(const struct cli_options *o)
+{
+    struct nst_str folder = nst_str_z(o->rest[0]);
+    while (folder.n > 0 && folder.p[folder.n - 1] != '/')
+        folder.n--;
+    const char *like = folder.n > 0 ? nst_str_to_z(o->arena, folder) : ".";
+    if (nst_dialect_of(nst_str_z(o->rest[0])) == NST_POSTGRESQL || cli_give_away(o->rest[0], like))
+        return EXIT_DONE;
+    return cli_fail(&cli_move, "%s cannot be given to the owner of its folder: %s", o->rest[0],
+                    strerror(errno));
+}
 
 static int report(const struct nst_copy *c, const struct cli_options *o)
 {
     if (o->json)
         printf("{\"rows\":%lld,\"tables\":%lld}\n", (long long)c->rows, (long long)c->tables);
     else
-        printf("%lld rows of %lld tables were moved, and compared by count and checksum.\n"
-               "From now on serve the new database alone: set `database` in %s/nestor.conf.\n"
-               "The former one is as it was; it is yours to keep or to remove.\n",
-               (long long)c->rows, (long long)c->tables, o->data);
+        printf(
+            "%lld rows of %lld tables were moved, and compared by count and checksum.\n"
+            "From now on serve the new database alone: let `database` in %s/nestor.conf name it\n"
+            "(no such line: nestor.db in that folder).\n"
+            "The former one is as it was; it is yours to keep or to remove.\n",
+            (long long)c->rows, (long long)c->tables, o->data);
     return EXIT_DONE;
 }
 
@@ -60,6 +77,8 @@ static int move(struct cli_options *o)
         status = cli_copy_rows(&c, o, &cli_move, "; the same command goes on with it");
     nst_store_close(c.to);
     nst_store_close(c.from);
+    if (status == EXIT_DONE)
+        status = give_away(o);
     return status == EXIT_DONE ? report(&c, o) : status;
 }
 

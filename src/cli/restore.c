@@ -300,6 +300,8 @@ static int finish(const struct restoring *r)
     if (access(settings, F_OK) == 0 &&
         !nst_rename_durably(settings, cli_path(a, r->data, NST_STR(SETTINGS)), r->o->data))
         return complain(settings);
+    if (!cli_give_away(r->o->data, r->o->data))
+        return complain(r->o->data);
     if (!cli_remove_folder(unpacked) || unlink(mark) != 0 || !nst_sync_folder(r->o->data))
         return complain(mark);
     if (!r->o->quiet)
@@ -391,7 +393,8 @@ const struct cli_verb cli_restore = {
         "program or of another one is refused; so is a place that has something. One that was cut\n"
         "is begun anew by the same command, and until it is whole nothing serves it. Settings "
         "come\n"
-        "along but for where database and tasks were. --dry-run only looks whether it would do.\n\n"
+        "along but for where database and tasks were. --dry-run only looks whether it would do.\n"
+        "What root restores belongs to whom DIR does.\n\n"
         "Examples:\n"
         "  nestor restore --data ./new /backups/nestor-20261129T151500Z\n"
         "  nestor restore --data ./new all.tar.gz\n"

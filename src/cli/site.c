@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -98,6 +99,21 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
         unlink(path); /* else the next run would take a piece for the whole */
     errno = why;
     return good;
+}
+
+static struct stat heir; /* nftw hands nothing through to what it calls */
+
+static int give_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st, (void)kind, (void)where;
+    return lchown(path, heir.st_uid, heir.st_gid);
+}
+
+bool cli_give_away(const char *path, const char *like)
+{
+    if (geteuid() != 0)
+        return true;
+    return stat(like, &heir) == 0 && nftw(path, give_one, 16, FTW_PHYS) == 0;
 }
 
 bool cli_read_stream(struct nst_buf *out, FILE *in)
