@@ -120,7 +120,7 @@ void nst_db_free(struct nst_db *db);
 /* End rows and forget savepoints that a work function left open. */
 void nst_db_tidy(struct nst_db *db);
 
-/* True once when the injected fault is due. */
+/* True once when the injected fault is due, which is never a replica's. */
 bool nst_db_fails(struct nst_db *db);
 
 /* ---- The store ---- */

@@ -94,14 +94,15 @@ static bool is_good(const PGresult *result)
 
 #define LOOK_MS 100 /* how often somebody who waits for a replica looks whether it is silent */
 
-/* False when the server has said nothing until then (nst_ticks; 0: no limit). */
+/* False when the server has said nothing until then (nst_ticks; 0: no limit). A question with a
+ * limit of its own is let go on: its answer may be what ends the silence. */
 static bool wait_until(const struct nst_db *db, int64_t deadline, bool must_send)
 {
     struct pollfd p = { .fd = PQsocket(db->handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
     for (;;) {
         int64_t left = (deadline - nst_ticks()) / 1000;
         int ms = deadline == 0 ? -1 : left > 0 ? (int)left : 0;
-        bool is_last = db->standby == NULL || (ms >= 0 && ms <= LOOK_MS);
+        bool is_last = db->standby == NULL || db->wait_ms > 0 || (ms >= 0 && ms <= LOOK_MS);
         int n = poll(&p, 1, is_last ? ms : LOOK_MS);
         if (n != 0)
             return n > 0 || errno == EINTR;

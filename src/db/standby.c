@@ -102,7 +102,6 @@ struct nst_db *nst_standby_db(struct nst_standby *s)
 {
     struct nst_db *db = nst_pg_new(s->replica->store);
     db->standby = s;
-    db->is_probe = true; /* an injected fault is the primary's */
     return db;
 }
 
