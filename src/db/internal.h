@@ -105,6 +105,7 @@ struct nst_db {
     bool is_usable;   /* PostgreSQL: the server can serve on this connection */
     bool is_struck;   /* a fault was injected into its present transaction */
     bool is_probe;    /* it is asked by the clock, not by requests: no fault is injected there */
+    char state[6];    /* PostgreSQL: SQLSTATE of the last error, or empty */
     unsigned attempt; /* PostgreSQL: how often the present work has run before */
     bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
@@ -184,7 +185,7 @@ struct nst_store_tally {
     alignas(64) struct nst_counter page_hits, page_misses; /* by threads that read */
     alignas(64) struct nst_counter repeated, given_up;
     _Atomic unsigned in_use;
-    alignas(64) struct nst_histogram batch, commit; /* by threads that write */
+    alignas(64) struct nst_histogram batch, commit;                /* by threads that write */
     alignas(64) struct nst_counter elsewhere[NST_ELSEWHERE_COUNT]; /* by threads of the pool */
 };
 
@@ -295,9 +296,20 @@ struct nst_log_place {
     char lsn[24], timeline[16], mark[40];
 };
 
-/* STRANGER: it is no replica, or one of another server, or of another time of this one. PRIMARY: it
- * is the store's own server, which may be one of several hosts. */
-enum nst_readiness { NST_READY, NST_BEHIND, NST_STRANGER, NST_SILENT, NST_PRIMARY };
+/* UNKNOWN: the primary does not say what it must have. STRANGER: it is no replica, or one of
+ * another server, or of another time of this one. FORBIDDEN: its user may not ask. REFUSING: it
+ * answers with an error. PRIMARY: it is the store's own server, which may be one of several hosts.
+ * Those up to UNKNOWN keep their connections. */
+enum nst_readiness {
+    NST_READY,
+    NST_BEHIND,
+    NST_UNKNOWN,
+    NST_STRANGER,
+    NST_FORBIDDEN,
+    NST_REFUSING,
+    NST_SILENT,
+    NST_PRIMARY
+};
 
 /* One host of db.replica. What is not said otherwise is for the lock of its replica. */
 struct nst_standby {
@@ -307,12 +319,13 @@ struct nst_standby {
     pthread_t thread;             /* looks after it */
     bool has_thread;
     enum nst_readiness state;
-    _Atomic bool is_silent;       /* nobody needs to wait for its answers */
+    _Atomic bool is_silent; /* nobody needs to wait for its answers */
     struct nst_db *idle;
     unsigned connections;
-    _Atomic int64_t backlog;      /* bytes of the log that it has and has not replayed */
-    bool is_told, is_away_told;   /* for its thread alone: what the log says of it */
-    int64_t since;                /* the same: when that was last so */
+    _Atomic int64_t backlog; /* bytes of the log that it has and has not replayed */
+    bool is_told;            /* for its thread alone: the log has said something of it, */
+    enum nst_readiness told; /* which was this, */
+    int64_t since;           /* and was so last then */
 };
 
 #define NST_STANDBYS_MAX 8
@@ -356,8 +369,9 @@ enum nst_readiness nst_replica_try(struct nst_db *db);
 /* Its connections and their backlog; NULL: it has none. */
 void nst_replica_count(struct nst_store_counts *out, struct nst_replica *r);
 
-/* Is the server behind db, which is a replica's, the store's own? Blocks as any read. */
-bool nst_replica_is_primary(struct nst_db *db);
+/* Is the server behind db, a STRANGER, the store's own? Blocks as any read. Returns PRIMARY,
+ * STRANGER, or UNKNOWN when the primary does not answer. */
+enum nst_readiness nst_replica_recognise(struct nst_db *db);
 
 /* Stop its threads, close its connections, free it; NULL: there is none. */
 void nst_replica_free(struct nst_replica *r);

@@ -63,6 +63,7 @@ static enum nst_err failure(struct nst_db *db, const PGresult *result)
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     state = state != NULL ? state : "";
+    snprintf(db->state, sizeof(db->state), "%s", state);
     if (is_state(state, conflicting))
         return NST_E_CONFLICT;
     if (db->is_hung)

@@ -105,7 +105,7 @@ static void give_back(struct nst_db *db)
     struct nst_standby *s = db->standby;
     bool is_good = nst_pg_is_idle(db);
     pthread_mutex_lock(&s->replica->lock);
-    is_good = is_good && (s->state == NST_READY || s->state == NST_BEHIND);
+    is_good = is_good && s->state <= NST_UNKNOWN;
     if (is_good) {
         db->next_idle = s->idle;
         s->idle = db;
@@ -155,10 +155,10 @@ enum nst_readiness nst_replica_try(struct nst_db *db)
     struct nst_store *store = db->store;
     struct question q = { 0 };
     if (nst_store_run(store, NST_MODE_READ, ask_in_read, &q) != NST_OK)
-        return NST_BEHIND;
+        return NST_UNKNOWN;
     if (!q.is_known)
         store->replica->must_note = true;
-    return q.is_known ? wait_for(db, &q.place) : NST_BEHIND;
+    return q.is_known ? wait_for(db, &q.place) : NST_UNKNOWN;
 }
 
 /* What it has is asked first, so that the snapshot is later. That it still was a replica is asked
@@ -253,20 +253,22 @@ static enum nst_err read_start(struct nst_db *db, void *arg)
     return nst_rows_end(rows);
 }
 
-bool nst_replica_is_primary(struct nst_db *db)
+enum nst_readiness nst_replica_recognise(struct nst_db *db)
 {
     int64_t primary = 0, other = 0;
     if (read_start(db, &other) != NST_OK || other == 0)
-        return false;
+        return NST_STRANGER;
     enum nst_err e = nst_store_run(db->store, NST_MODE_READ, read_start, &primary);
-    return e == NST_OK && other == primary;
+    if (e != NST_OK || primary == 0)
+        return NST_UNKNOWN;
+    return other == primary ? NST_PRIMARY : NST_STRANGER;
 }
 
 /* Of several hosts one may be the primary, today. */
 static const char *refuse_primary(struct nst_replica *r)
 {
     struct nst_db *db = nst_standby_db(&r->standby[0]);
-    bool is = r->count == 1 && nst_standby_connect(db) && nst_replica_is_primary(db);
+    bool is = r->count == 1 && nst_standby_connect(db) && nst_replica_recognise(db) == NST_PRIMARY;
     db->engine->close(db);
     return is ? "is the primary itself, which `database` names" : NULL;
 }
@@ -341,7 +343,13 @@ static const char *say_timeline(struct nst_db *db)
 /* One of several hosts is the primary today, another one tomorrow. */
 static bool is_allowed(struct nst_db *db)
 {
-    return db->standby->replica->count > 1 && nst_replica_is_primary(db);
+    return db->standby->replica->count > 1 && nst_replica_recognise(db) == NST_PRIMARY;
+}
+
+static const char *say_stranger(struct nst_db *db)
+{
+    return is_allowed(db) ? NULL
+                          : "does not follow the server that `database` names; it is not read";
 }
 
 static const char *judge_standby(struct nst_db *db, const struct question *x)
@@ -353,10 +361,11 @@ static const char *judge_standby(struct nst_db *db, const struct question *x)
         return say_timeline(db);
     if (state == NST_BEHIND)
         return say_behind(db, x);
-    if (state != NST_STRANGER)
-        return DOES_NOT_ANSWER;
-    return is_allowed(db) ? NULL
-                          : "does not follow the server that `database` names; it is not read";
+    if (state == NST_STRANGER)
+        return say_stranger(db);
+    if (state == NST_FORBIDDEN)
+        return "does not let the user of db.replica read; GRANT SELECT on all tables";
+    return state == NST_REFUSING ? "refuses what it is asked; its log says why" : DOES_NOT_ANSWER;
 }
 
 static const char *examine_standby(struct nst_standby *s, const struct question *x)

@@ -141,6 +141,15 @@ void nst_standby_close_idle(struct nst_standby *s)
     "COALESCE(CAST(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), " \
     "pg_last_wal_replay_lsn()) AS bigint), 0)"
 
+static enum nst_readiness refused(const struct nst_db *db)
+{
+    if (!nst_pg_is_idle(db))
+        return NST_SILENT;
+    if (strcmp(db->state, "42P01") == 0) /* it has no such table */
+        return NST_STRANGER;
+    return strcmp(db->state, "42501") == 0 ? NST_FORBIDDEN : NST_REFUSING;
+}
+
 enum nst_readiness nst_standby_ask(struct nst_db *db, const struct nst_log_place *place)
 {
     static const struct nst_log_place start = { .lsn = "0/0" };
@@ -150,7 +159,7 @@ enum nst_readiness nst_standby_ask(struct nst_db *db, const struct nst_log_place
     db->lost = NST_OK;
     if (nst_query_with(&rows, db, QUESTION, NST_TEXT(nst_str_z(p->lsn)),
                        NST_TEXT(nst_str_z(p->timeline)), NST_TEXT(nst_str_z(p->mark))) != NST_OK)
-        return nst_pg_is_idle(db) ? NST_STRANGER : NST_SILENT; /* it has no such table */
+        return refused(db);
     if (nst_rows_step(rows) && nst_rows_bool(rows, 0))
         answer = !nst_rows_bool(rows, 1)                   ? NST_BEHIND
                  : place == NULL || nst_rows_bool(rows, 2) ? NST_READY
@@ -199,8 +208,8 @@ static enum nst_readiness look_at(struct nst_standby *s, struct nst_db *own)
         return NST_SILENT;
     own->wait_ms = PING_MS;
     enum nst_readiness state = nst_standby_ask(own, NULL);
-    if (state == NST_STRANGER && nst_replica_is_primary(own))
-        return NST_PRIMARY;
+    if (state == NST_STRANGER)
+        return nst_replica_recognise(own);
     return was_ready || state != NST_READY ? state : nst_replica_try(own);
 }
 
@@ -210,7 +219,7 @@ static void look(struct nst_standby *s, struct nst_db *own)
     s->is_silent = state == NST_SILENT;
     if (state == NST_SILENT)
         nst_pg_disconnect(own);
-    if (state != NST_READY && state != NST_BEHIND)
+    if (state > NST_UNKNOWN)
         nst_standby_close_idle(s);
     if (state == NST_READY)
         connect_all(s);
@@ -222,30 +231,41 @@ static void look(struct nst_standby *s, struct nst_db *own)
 static const char *const complaint[] = {
     [NST_BEHIND] = "it is behind",
     [NST_STRANGER] = "it does not follow this primary",
+    [NST_FORBIDDEN] = "its user may not read there",
+    [NST_REFUSING] = "it refuses what it is asked",
     [NST_SILENT] = "it does not answer",
 };
 
-/* One that is behind now and then is nothing to tell of: writes come in bursts. */
+static bool is_away(enum nst_readiness state)
+{
+    return state != NST_READY && state != NST_PRIMARY;
+}
+
+static bool has_told(const struct nst_standby *s, enum nst_readiness state)
+{
+    return s->is_told && (s->told == state || (is_away(s->told) && is_away(state)));
+}
+
+/* One that is behind now and then is nothing to tell of: writes come in bursts. Nor is one that
+ * is the primary by now, but for its loss. */
 static void tell(struct nst_standby *s, enum nst_readiness state)
 {
-    bool is_away = state != NST_READY;
     int64_t now = nst_ticks();
-    if (is_away == s->is_away_told && s->is_told) {
+    if (state == NST_UNKNOWN || has_told(s, state)) {
         s->since = now;
         return;
     }
-    if ((state == NST_BEHIND || (s->is_told && !is_away)) && now - s->since < TOLD_AFTER)
+    bool must_last = state == NST_BEHIND || (state == NST_READY && s->is_told);
+    if (must_last && now - s->since < TOLD_AFTER)
         return;
     s->is_told = true;
-    s->is_away_told = is_away;
+    s->told = state;
     s->since = now;
-    if (state == NST_PRIMARY)
-        return;
-    if (is_away)
+    if (is_away(state))
         nst_log(NST_LOG_WARN, "a replica is away, the primary is read instead",
                 NST_LOG_STR("replica", s->name),
                 NST_LOG_STR("reason", nst_str_z(complaint[state])));
-    else
+    else if (state == NST_READY)
         nst_log(NST_LOG_INFO, "a replica is read", NST_LOG_STR("replica", s->name));
 }
 
