@@ -330,8 +330,8 @@ NST_CHECKED enum nst_err nst_scratch_begin(struct nst_db *db, const char *const 
  * the background, and the log tells when it goes and comes. Once, after nst_migrate, whose steps
  * have made the table nst_timeline.
  *   url    a libpq URL or key=value string; several hosts are several replicas
- *   fault  set when it is no such thing: what is wrong, to be put behind a name of the setting;
- *          lives as long as the store. Else NULL.
+ *   fault  set when it is no such thing: what is wrong, to be put behind a name of the setting.
+ *          Else NULL.
  * Blocks on the database. Errors: NST_E_INVALID with a fault, else NST_E_DB, logged. */
 NST_CHECKED enum nst_err nst_replica_start(const char **fault, struct nst_store *store,
                                            struct nst_str url);

@@ -341,7 +341,8 @@ struct nst_replica {
     _Atomic bool must_note; /* the row of nst_timeline is of another start, or timeline */
 };
 
-/* standby.c: hosts out of a URL or a string of key=value; what is wrong with it, or NULL. */
+/* standby.c: hosts out of a URL or a string of key=value; what is wrong with it, which is
+ * static and names no secret, or NULL. */
 const char *nst_standbys_read(struct nst_replica *r, struct nst_str url);
 
 /* A connection object of s, which is not connected; connect it. Blocks for some seconds at most. */

@@ -504,8 +504,8 @@ static const char *option_of(const PQconninfoOption *options, const char *name)
     return "";
 }
 
-/* A password with an @ or a / that was not encoded ends up in host and port, and these in libpq's
- * words, which are logged. */
+/* A password with an @ or a / that was not encoded ends up in host, port or database, and these
+ * in libpq's words, which are logged. */
 const char *nst_pg_url_fault(const char *url)
 {
     static const char fault[] =
@@ -518,6 +518,7 @@ const char *nst_pg_url_fault(const char *url)
         return fault;
     const char *host = option_of(options, "host"), *port = option_of(options, "port");
     bool good = strchr(host[0] == '@' ? host + 1 : host, '@') == NULL &&
+                strchr(option_of(options, "dbname"), '@') == NULL &&
                 strspn(port, "0123456789,") == strlen(port);
     PQconninfoFree(options);
     return good ? NULL : fault;

@@ -296,11 +296,14 @@ enum nst_err nst_replica_start(const char **fault, struct nst_store *store, stru
     *fault = nst_standbys_read(r, url);
     if (*fault == NULL)
         *fault = refuse_primary(r);
-    if (*fault != NULL)
-        return NST_E_INVALID;
-    for (unsigned i = 0; i < r->count; i++)
-        NST_TRY(nst_standby_start(&r->standby[i]));
-    return NST_OK;
+    enum nst_err e = *fault == NULL ? NST_OK : NST_E_INVALID;
+    for (unsigned i = 0; e == NST_OK && i < r->count; i++)
+        e = nst_standby_start(&r->standby[i]);
+    if (e != NST_OK) {
+        nst_replica_free(r);
+        store->replica = NULL;
+    }
+    return e;
 }
 
 /* ---- For people ---- */

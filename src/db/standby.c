@@ -41,6 +41,12 @@ static bool is_list(const char *keyword)
            strcmp(keyword, "port") == 0;
 }
 
+/* What kind of server a host is, the question finds out: `database` may ask for the primary. */
+static bool is_left_out(const PQconninfoOption *o)
+{
+    return o->val == NULL || strcmp(o->keyword, "target_session_attrs") == 0;
+}
+
 /* What the URL says counts more than what comes first. */
 static void read_standby(struct nst_standby *s, struct nst_arena *a, const PQconninfoOption *option,
                          unsigned number)
@@ -56,7 +62,7 @@ static void read_standby(struct nst_standby *s, struct nst_arena *a, const PQcon
     s->names[1] = "application_name";
     s->values[1] = NST_APPLICATION;
     for (const PQconninfoOption *o = option; o->keyword != NULL; o++) {
-        if (o->val == NULL)
+        if (is_left_out(o))
             continue;
         struct nst_str value = is_list(o->keyword) ? nth(o->val, number) : nst_str_z(o->val);
         s->names[at] = nst_str_to_z(a, nst_str_z(o->keyword));
@@ -83,14 +89,10 @@ static void read_standbys(struct nst_replica *r, const PQconninfoOption *option)
 
 const char *nst_standbys_read(struct nst_replica *r, struct nst_str url)
 {
-    char *why = NULL;
-    PQconninfoOption *option = PQconninfoParse(nst_str_to_z(r->arena, url), &why);
-    if (option == NULL) {
-        struct nst_str said = nst_str_trim(nst_str_z(why != NULL ? why : "no memory"));
-        const char *fault = nst_strf(r->arena, "cannot be read: %.*s", NST_FMT(said)).p;
-        PQfreemem(why);
-        return fault;
-    }
+    PQconninfoOption *option = PQconninfoParse(nst_str_to_z(r->arena, url), NULL);
+    if (option == NULL) /* libpq's words may have a piece of the password in them */
+        return "cannot be read: it is postgresql://..., or key=value with values that have blanks "
+               "between quotes";
     read_standbys(r, option);
     PQconninfoFree(option);
     return r->count <= NST_STANDBYS_MAX ? NULL : "names more than eight hosts";
