@@ -386,7 +386,7 @@ enum nst_elsewhere {
     NST_ELSEWHERE_REPLICA,
     NST_ELSEWHERE_BEHIND, /* it had not come so far */
     NST_ELSEWHERE_AWAY,   /* there was none, or none was free */
-    NST_ELSEWHERE_FAILED, /* it began there and was cut: read again */
+    NST_ELSEWHERE_FAILED, /* it gave no answer, or was cut: read again */
     NST_ELSEWHERE_COUNT
 };
 

@@ -111,7 +111,8 @@ struct nst_db {
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
     struct nst_standby *standby; /* of a replica: whose; NULL: of the store's own server */
     struct nst_db *next_idle;    /* of a replica: another one that nobody uses */
-    unsigned wait_ms;            /* of a replica: an answer may take so long; 0: as any other */
+    int64_t server_start; /* of a replica: when the server began that answered the question */
+    unsigned wait_ms;     /* of a replica: an answer may take so long; 0: as any other */
 };
 
 /* Make and free the part of a connection that both drivers share. */
@@ -340,6 +341,9 @@ struct nst_replica {
     bool is_closed;
     _Atomic bool must_note; /* the row of nst_timeline is of another start, or timeline */
 };
+
+/* When the server began, in microseconds: no two have that in common. */
+#define NST_SERVER_START "CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS bigint)"
 
 /* standby.c: hosts out of a URL or a string of key=value; what is wrong with it, which is
  * static and names no secret, or NULL. */

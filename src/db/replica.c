@@ -161,22 +161,34 @@ enum nst_readiness nst_replica_try(struct nst_db *db)
     return q.is_known ? wait_for(db, &q.place) : NST_UNKNOWN;
 }
 
-/* What it has is asked first, so that the snapshot is later. That it still was a replica is asked
- * inside: what it replays after a promotion is its own. */
+/* Inside of the snapshot: what it replays after a promotion is its own, and a pooler with several
+ * servers may have asked another one what it has. */
+static enum nst_readiness check_inside(struct nst_db *db, const struct nst_log_place *place)
+{
+    enum nst_readiness answer = NST_STRANGER;
+    struct nst_rows *rows;
+    if (nst_query_with(&rows, db,
+                       "SELECT " NST_SERVER_START " = $2 FROM nst_timeline "
+                       "WHERE mark = $1 AND pg_is_in_recovery()",
+                       NST_TEXT(nst_str_z(place->mark)), NST_INT(db->server_start)) != NST_OK)
+        return NST_SILENT;
+    if (nst_rows_step(rows))
+        answer = nst_rows_bool(rows, 0) ? NST_READY : NST_BEHIND;
+    return nst_rows_end(rows) == NST_OK ? answer : NST_SILENT;
+}
+
+/* What it has is asked first, so that the snapshot is later. */
 static enum nst_readiness begin(struct nst_db *db, const struct nst_log_place *place)
 {
-    bool is_replica = false;
     enum nst_readiness state = wait_for(db, place);
     if (state != NST_READY)
         return state;
     db->lost = NST_OK;
-    if (nst_pg_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != NST_OK ||
-        nst_exists_with(&is_replica, db,
-                        "SELECT 1 FROM nst_timeline WHERE mark = $1 AND pg_is_in_recovery()",
-                        NST_TEXT(nst_str_z(place->mark))) != NST_OK)
+    if (nst_pg_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != NST_OK)
         return NST_SILENT;
+    state = check_inside(db, place);
     db->wait_ms = 0;
-    return is_replica ? NST_READY : NST_STRANGER;
+    return state;
 }
 
 /* End its transaction, if it is in one. False: what was read does not hold. */
@@ -217,7 +229,9 @@ enum nst_err nst_replica_enter(struct nst_db **out, struct nst_db *db)
         want_note(r);
     else if (e == NST_OK)
         report(other->standby, state);
-    count(db, state == NST_BEHIND ? NST_ELSEWHERE_BEHIND : NST_ELSEWHERE_AWAY);
+    count(db, state == NST_BEHIND   ? NST_ELSEWHERE_BEHIND
+              : state == NST_SILENT ? NST_ELSEWHERE_FAILED
+                                    : NST_ELSEWHERE_AWAY);
     (void)end(other, false);
     give_back(other);
     return e;
@@ -244,10 +258,7 @@ static enum nst_err read_start(struct nst_db *db, void *arg)
     int64_t *microseconds = arg;
     struct nst_rows *rows;
     NST_TRY(
-        nst_query(&rows, db,
-                  NST_STR("SELECT CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 "
-                          "AS bigint), pg_is_in_recovery()"),
-                  NULL, 0));
+        nst_query(&rows, db, NST_STR("SELECT " NST_SERVER_START ", pg_is_in_recovery()"), NULL, 0));
     if (nst_rows_step(rows) && !nst_rows_bool(rows, 1))
         *microseconds = nst_rows_int(rows, 0);
     return nst_rows_end(rows);

@@ -141,7 +141,7 @@ void nst_standby_close_idle(struct nst_standby *s)
     "FROM pg_stat_wal_receiver), $2) = $2 " \
     "AND EXISTS (SELECT 1 FROM nst_timeline WHERE timeline = $2 AND mark = $3), " \
     "COALESCE(CAST(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), " \
-    "pg_last_wal_replay_lsn()) AS bigint), 0)"
+    "pg_last_wal_replay_lsn()) AS bigint), 0), " NST_SERVER_START
 
 static enum nst_readiness refused(const struct nst_db *db)
 {
@@ -168,6 +168,7 @@ enum nst_readiness nst_standby_ask(struct nst_db *db, const struct nst_log_place
                                                            : NST_STRANGER;
     else
         answer = NST_STRANGER;
+    db->server_start = answer == NST_STRANGER ? 0 : nst_rows_int(rows, 4);
     db->standby->backlog = answer != NST_STRANGER ? nst_rows_int(rows, 3) : 0;
     return nst_rows_end(rows) == NST_OK ? answer : NST_SILENT;
 }
