@@ -318,6 +318,7 @@ struct nst_standby {
     const char **names, **values; /* what libpq connects it with */
     struct nst_str name;          /* for the log */
     pthread_t thread;             /* looks after it */
+    pthread_cond_t changed;       /* wakes it */
     bool has_thread;
     enum nst_readiness state;
     _Atomic bool is_silent; /* nobody needs to wait for its answers */
@@ -335,11 +336,12 @@ struct nst_replica {
     struct nst_store *store;
     struct nst_arena *arena;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
     struct nst_standby standby[NST_STANDBYS_MAX];
     unsigned count, turn;
     bool is_closed;
-    _Atomic bool must_note; /* the row of nst_timeline is of another start, or timeline */
+    bool must_note; /* the row of nst_timeline is of another start, or timeline */
+    bool is_noting; /* a thread writes it, */
+    int64_t noted;  /* and has tried to then */
 };
 
 /* When the server began, in microseconds: no two have that in common. */
@@ -364,7 +366,8 @@ void nst_standby_stop(struct nst_standby *s);
 /* Close those that nobody uses; the replica's lock is not held. */
 void nst_standby_close_idle(struct nst_standby *s);
 
-/* replica.c: write the primary's timeline down, if that is due. Blocks; on no thread of a pool. */
+/* replica.c: write the primary's timeline down, if that is due: not within a second of the last
+ * time. Blocks; on no thread of a pool. */
 void nst_replica_note(struct nst_replica *r);
 
 /* Has the server behind db, or in the time that a request has, what the primary has now? Blocks as

@@ -18,6 +18,7 @@
 #define CATCH_UP_US 50000 /* how long it may take to come as far as the primary was */
 #define NAP_US      500   /* before it is asked again; then twice as long */
 #define NAP_MAX_US  8000
+#define NOTE_PAUSE  NST_SECOND /* between two tries to write the timeline down */
 #define MARK_BYTES  16
 
 #define DOES_NOT_ANSWER "does not answer; start it, or take it out"
@@ -69,17 +70,42 @@ static enum nst_err write_note(struct nst_db *db, void *arg)
     return e;
 }
 
-void nst_replica_note(struct nst_replica *r)
+static bool begin_note(struct nst_replica *r)
 {
-    if (atomic_exchange(&r->must_note, false) &&
-        nst_store_run(r->store, NST_MODE_WRITE, write_note, NULL) != NST_OK)
-        r->must_note = true;
+    pthread_mutex_lock(&r->lock);
+    bool is_due = r->must_note && !r->is_noting && nst_ticks() - r->noted >= NOTE_PAUSE;
+    r->is_noting = r->is_noting || is_due;
+    pthread_mutex_unlock(&r->lock);
+    return is_due;
 }
 
+void nst_replica_note(struct nst_replica *r)
+{
+    if (!begin_note(r))
+        return;
+    enum nst_err e = nst_store_run(r->store, NST_MODE_WRITE, write_note, NULL);
+    pthread_mutex_lock(&r->lock);
+    r->must_note = e != NST_OK;
+    r->is_noting = false;
+    r->noted = nst_ticks();
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* The lock is held. */
+static void wake_all(struct nst_replica *r)
+{
+    for (unsigned i = 0; i < r->count && i < NST_STANDBYS_MAX; i++)
+        pthread_cond_signal(&r->standby[i].changed);
+}
+
+/* The first that wants it wakes who writes it; until it is written they try by themselves. */
 static void want_note(struct nst_replica *r)
 {
+    pthread_mutex_lock(&r->lock);
+    if (!r->must_note)
+        wake_all(r);
     r->must_note = true;
-    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
 }
 
 /* ---- One of the replicas ---- */
@@ -121,8 +147,10 @@ static void give_back(struct nst_db *db)
 static void report(struct nst_standby *s, enum nst_readiness state)
 {
     pthread_mutex_lock(&s->replica->lock);
-    s->state = state;
-    pthread_cond_broadcast(&s->replica->changed);
+    if (s->state == NST_READY) {
+        s->state = state;
+        pthread_cond_signal(&s->changed);
+    }
     pthread_mutex_unlock(&s->replica->lock);
 }
 
@@ -157,7 +185,7 @@ enum nst_readiness nst_replica_try(struct nst_db *db)
     if (nst_store_run(store, NST_MODE_READ, ask_in_read, &q) != NST_OK)
         return NST_UNKNOWN;
     if (!q.is_known)
-        store->replica->must_note = true;
+        want_note(store->replica);
     return q.is_known ? wait_for(db, &q.place) : NST_UNKNOWN;
 }
 
@@ -292,7 +320,8 @@ static struct nst_replica *new_replica(struct nst_store *store)
     r->store = store;
     r->must_note = true;
     pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->changed, NULL);
+    for (unsigned i = 0; i < NST_STANDBYS_MAX; i++)
+        pthread_cond_init(&r->standby[i].changed, NULL);
     return r;
 }
 
@@ -413,12 +442,13 @@ void nst_replica_free(struct nst_replica *r)
         return;
     pthread_mutex_lock(&r->lock);
     r->is_closed = true;
-    pthread_cond_broadcast(&r->changed);
+    wake_all(r);
     pthread_mutex_unlock(&r->lock);
     for (unsigned i = 0; i < r->count && i < NST_STANDBYS_MAX; i++)
         nst_standby_stop(&r->standby[i]);
     pthread_mutex_destroy(&r->lock);
-    pthread_cond_destroy(&r->changed);
+    for (unsigned i = 0; i < NST_STANDBYS_MAX; i++)
+        pthread_cond_destroy(&r->standby[i].changed);
     nst_arena_free(r->arena);
 }
 

@@ -82,7 +82,8 @@ static void read_standbys(struct nst_replica *r, const PQconninfoOption *option)
             r->count = parts_of(o->val);
     r->count = r->count == 0 ? 1 : r->count;
     for (unsigned i = 0; i < r->count && i < NST_STANDBYS_MAX; i++) {
-        r->standby[i] = (struct nst_standby){ .replica = r, .state = NST_SILENT, .is_told = true };
+        r->standby[i].replica = r;
+        r->standby[i].state = NST_SILENT;
         read_standby(&r->standby[i], r->arena, option, i);
     }
 }
@@ -272,7 +273,7 @@ static void tell(struct nst_standby *s, enum nst_readiness state)
         nst_log(NST_LOG_INFO, "a replica is read", NST_LOG_STR("replica", s->name));
 }
 
-static void wait_ms(struct nst_replica *r, int64_t ms)
+static void wait_ms(struct nst_standby *s, int64_t ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -282,7 +283,14 @@ static void wait_ms(struct nst_replica *r, int64_t ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    pthread_cond_timedwait(&r->changed, &r->lock, &until);
+    pthread_cond_timedwait(&s->changed, &s->replica->lock, &until);
+}
+
+/* Until the timeline is written down, a try of that is soon due, too. */
+static int64_t pause_of(const struct nst_replica *r, enum nst_readiness state, int64_t pause)
+{
+    bool is_usual = state == NST_READY || (r->must_note && pause > PAUSE_WELL_MS);
+    return is_usual ? PAUSE_WELL_MS : pause;
 }
 
 /* The first look of one that was well comes at once, those that follow take their time. */
@@ -299,7 +307,7 @@ static void *look_after(void *arg)
         pthread_mutex_lock(&r->lock);
         enum nst_readiness state = s->state;
         if (!r->is_closed)
-            wait_ms(r, state == NST_READY ? PAUSE_WELL_MS : pause);
+            wait_ms(s, pause_of(r, state, pause));
         bool was_well = state == NST_READY && s->state == NST_READY;
         pause = was_well ? PAUSE_FIRST_MS : pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
         is_over = r->is_closed;
