@@ -339,8 +339,8 @@ NST_CHECKED enum nst_err nst_scratch_begin(struct nst_db *db, const char *const 
  * the background, and the log tells when it goes and comes. Once, after nst_migrate, whose steps
  * have made the table nst_timeline.
  *   url    a libpq URL or key=value string; several hosts are several replicas
- *   fault  set when it is no such thing: what is wrong, to be put behind a name of the setting;
- *          lives as long as the store. Else NULL.
+ *   fault  set when it is no such thing: what is wrong, to be put behind a name of the setting.
+ *          Else NULL.
  * Blocks on the database. Errors: NST_E_INVALID with a fault, else NST_E_DB, logged. */
 NST_CHECKED enum nst_err nst_replica_start(const char **fault, struct nst_store *store,
                                            struct nst_str url);
@@ -395,7 +395,7 @@ enum nst_elsewhere {
     NST_ELSEWHERE_REPLICA,
     NST_ELSEWHERE_BEHIND, /* it had not come so far */
     NST_ELSEWHERE_AWAY,   /* there was none, or none was free */
-    NST_ELSEWHERE_FAILED, /* it began there and was cut: read again */
+    NST_ELSEWHERE_FAILED, /* it gave no answer, or was cut: read again */
     NST_ELSEWHERE_COUNT
 };
 

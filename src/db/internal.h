@@ -105,13 +105,15 @@ struct nst_db {
     bool is_usable;   /* PostgreSQL: the server can serve on this connection */
     bool is_struck;   /* a fault was injected into its present transaction */
     bool is_probe;    /* it is asked by the clock, not by requests: no fault is injected there */
+    char state[6];    /* PostgreSQL: SQLSTATE of the last error, or empty */
     unsigned attempt; /* PostgreSQL: how often the present work has run before */
     bool is_hung;     /* PostgreSQL: the server does not answer on it any more */
     bool runs_once;   /* nst_db_run_once */
     bool is_patient;  /* PostgreSQL: this work may take as long as it takes */
     struct nst_standby *standby; /* of a replica: whose; NULL: of the store's own server */
     struct nst_db *next_idle;    /* of a replica: another one that nobody uses */
-    unsigned wait_ms;            /* of a replica: an answer may take so long; 0: as any other */
+    int64_t server_start; /* of a replica: when the server began that answered the question */
+    unsigned wait_ms;     /* of a replica: an answer may take so long; 0: as any other */
 };
 
 /* Make and free the part of a connection that both drivers share. */
@@ -121,7 +123,7 @@ void nst_db_free(struct nst_db *db);
 /* End rows and forget savepoints that a work function left open. */
 void nst_db_tidy(struct nst_db *db);
 
-/* True once when the injected fault is due. */
+/* True once when the injected fault is due, which is never a replica's. */
 bool nst_db_fails(struct nst_db *db);
 
 /* ---- The store ---- */
@@ -185,7 +187,7 @@ struct nst_store_tally {
     alignas(64) struct nst_counter page_hits, page_misses; /* by threads that read */
     alignas(64) struct nst_counter repeated, given_up;
     _Atomic unsigned in_use;
-    alignas(64) struct nst_histogram batch, commit; /* by threads that write */
+    alignas(64) struct nst_histogram batch, commit;                /* by threads that write */
     alignas(64) struct nst_counter elsewhere[NST_ELSEWHERE_COUNT]; /* by threads of the pool */
 };
 
@@ -296,9 +298,20 @@ struct nst_log_place {
     char lsn[24], timeline[16], mark[40];
 };
 
-/* STRANGER: it is no replica, or one of another server, or of another time of this one. PRIMARY: it
- * is the store's own server, which may be one of several hosts. */
-enum nst_readiness { NST_READY, NST_BEHIND, NST_STRANGER, NST_SILENT, NST_PRIMARY };
+/* UNKNOWN: the primary does not say what it must have. STRANGER: it is no replica, or one of
+ * another server, or of another time of this one. FORBIDDEN: its user may not ask. REFUSING: it
+ * answers with an error. PRIMARY: it is the store's own server, which may be one of several hosts.
+ * Those up to UNKNOWN keep their connections. */
+enum nst_readiness {
+    NST_READY,
+    NST_BEHIND,
+    NST_UNKNOWN,
+    NST_STRANGER,
+    NST_FORBIDDEN,
+    NST_REFUSING,
+    NST_SILENT,
+    NST_PRIMARY
+};
 
 /* One host of db.replica. What is not said otherwise is for the lock of its replica. */
 struct nst_standby {
@@ -306,14 +319,16 @@ struct nst_standby {
     const char **names, **values; /* what libpq connects it with */
     struct nst_str name;          /* for the log */
     pthread_t thread;             /* looks after it */
+    pthread_cond_t changed;       /* wakes it */
     bool has_thread;
     enum nst_readiness state;
-    _Atomic bool is_silent;       /* nobody needs to wait for its answers */
+    _Atomic bool is_silent; /* nobody needs to wait for its answers */
     struct nst_db *idle;
     unsigned connections;
-    _Atomic int64_t backlog;      /* bytes of the log that it has and has not replayed */
-    bool is_told, is_away_told;   /* for its thread alone: what the log says of it */
-    int64_t since;                /* the same: when that was last so */
+    _Atomic int64_t backlog; /* bytes of the log that it has and has not replayed */
+    bool is_told;            /* for its thread alone: the log has said something of it, */
+    enum nst_readiness told; /* which was this, */
+    int64_t since;           /* and was so last then */
 };
 
 #define NST_STANDBYS_MAX 8
@@ -322,14 +337,19 @@ struct nst_replica {
     struct nst_store *store;
     struct nst_arena *arena;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
     struct nst_standby standby[NST_STANDBYS_MAX];
     unsigned count, turn;
     bool is_closed;
-    _Atomic bool must_note; /* the row of nst_timeline is of another start, or timeline */
+    bool must_note; /* the row of nst_timeline is of another start, or timeline */
+    bool is_noting; /* a thread writes it, */
+    int64_t noted;  /* and has tried to then */
 };
 
-/* standby.c: hosts out of a URL or a string of key=value; what is wrong with it, or NULL. */
+/* When the server began, in microseconds: no two have that in common. */
+#define NST_SERVER_START "CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS bigint)"
+
+/* standby.c: hosts out of a URL or a string of key=value; what is wrong with it, which is
+ * static and names no secret, or NULL. */
 const char *nst_standbys_read(struct nst_replica *r, struct nst_str url);
 
 /* A connection object of s, which is not connected; connect it. Blocks for some seconds at most. */
@@ -347,7 +367,8 @@ void nst_standby_stop(struct nst_standby *s);
 /* Close those that nobody uses; the replica's lock is not held. */
 void nst_standby_close_idle(struct nst_standby *s);
 
-/* replica.c: write the primary's timeline down, if that is due. Blocks; on no thread of a pool. */
+/* replica.c: write the primary's timeline down, if that is due: not within a second of the last
+ * time. Blocks; on no thread of a pool. */
 void nst_replica_note(struct nst_replica *r);
 
 /* Has the server behind db, or in the time that a request has, what the primary has now? Blocks as
@@ -357,8 +378,9 @@ enum nst_readiness nst_replica_try(struct nst_db *db);
 /* Its connections and their backlog; NULL: it has none. */
 void nst_replica_count(struct nst_store_counts *out, struct nst_replica *r);
 
-/* Is the server behind db, which is a replica's, the store's own? Blocks as any read. */
-bool nst_replica_is_primary(struct nst_db *db);
+/* Is the server behind db, a STRANGER, the store's own? Blocks as any read. Returns PRIMARY,
+ * STRANGER, or UNKNOWN when the primary does not answer. */
+enum nst_readiness nst_replica_recognise(struct nst_db *db);
 
 /* Stop its threads, close its connections, free it; NULL: there is none. */
 void nst_replica_free(struct nst_replica *r);

@@ -63,6 +63,7 @@ static enum nst_err failure(struct nst_db *db, const PGresult *result)
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     state = state != NULL ? state : "";
+    snprintf(db->state, sizeof(db->state), "%s", state);
     if (is_state(state, conflicting))
         return NST_E_CONFLICT;
     if (db->is_hung)
@@ -94,14 +95,15 @@ static bool is_good(const PGresult *result)
 
 #define LOOK_MS 100 /* how often somebody who waits for a replica looks whether it is silent */
 
-/* False when the server has said nothing until then (nst_ticks; 0: no limit). */
+/* False when the server has said nothing until then (nst_ticks; 0: no limit). A question with a
+ * limit of its own is let go on: its answer may be what ends the silence. */
 static bool wait_until(const struct nst_db *db, int64_t deadline, bool must_send)
 {
     struct pollfd p = { .fd = PQsocket(db->handle), .events = POLLIN | (must_send ? POLLOUT : 0) };
     for (;;) {
         int64_t left = (deadline - nst_ticks()) / 1000;
         int ms = deadline == 0 ? -1 : left > 0 ? (int)left : 0;
-        bool is_last = db->standby == NULL || (ms >= 0 && ms <= LOOK_MS);
+        bool is_last = db->standby == NULL || db->wait_ms > 0 || (ms >= 0 && ms <= LOOK_MS);
         int n = poll(&p, 1, is_last ? ms : LOOK_MS);
         if (n != 0)
             return n > 0 || errno == EINTR;
@@ -502,8 +504,8 @@ static const char *option_of(const PQconninfoOption *options, const char *name)
     return "";
 }
 
-/* A password with an @ or a / that was not encoded ends up in host and port, and these in libpq's
- * words, which are logged. */
+/* A password with an @ or a / that was not encoded ends up in host, port or database, and these
+ * in libpq's words, which are logged. */
 const char *nst_pg_url_fault(const char *url)
 {
     static const char fault[] =
@@ -516,6 +518,7 @@ const char *nst_pg_url_fault(const char *url)
         return fault;
     const char *host = option_of(options, "host"), *port = option_of(options, "port");
     bool good = strchr(host[0] == '@' ? host + 1 : host, '@') == NULL &&
+                strchr(option_of(options, "dbname"), '@') == NULL &&
                 strspn(port, "0123456789,") == strlen(port);
     PQconninfoFree(options);
     return good ? NULL : fault;

@@ -18,6 +18,7 @@
 #define CATCH_UP_US 50000 /* how long it may take to come as far as the primary was */
 #define NAP_US      500   /* before it is asked again; then twice as long */
 #define NAP_MAX_US  8000
+#define NOTE_PAUSE  NST_SECOND /* between two tries to write the timeline down */
 #define MARK_BYTES  16
 
 #define DOES_NOT_ANSWER "does not answer; start it, or take it out"
@@ -69,17 +70,42 @@ static enum nst_err write_note(struct nst_db *db, void *arg)
     return e;
 }
 
-void nst_replica_note(struct nst_replica *r)
+static bool begin_note(struct nst_replica *r)
 {
-    if (atomic_exchange(&r->must_note, false) &&
-        nst_store_run(r->store, NST_MODE_WRITE, write_note, NULL) != NST_OK)
-        r->must_note = true;
+    pthread_mutex_lock(&r->lock);
+    bool is_due = r->must_note && !r->is_noting && nst_ticks() - r->noted >= NOTE_PAUSE;
+    r->is_noting = r->is_noting || is_due;
+    pthread_mutex_unlock(&r->lock);
+    return is_due;
 }
 
+void nst_replica_note(struct nst_replica *r)
+{
+    if (!begin_note(r))
+        return;
+    enum nst_err e = nst_store_run(r->store, NST_MODE_WRITE, write_note, NULL);
+    pthread_mutex_lock(&r->lock);
+    r->must_note = e != NST_OK;
+    r->is_noting = false;
+    r->noted = nst_ticks();
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* The lock is held. */
+static void wake_all(struct nst_replica *r)
+{
+    for (unsigned i = 0; i < r->count && i < NST_STANDBYS_MAX; i++)
+        pthread_cond_signal(&r->standby[i].changed);
+}
+
+/* The first that wants it wakes who writes it; until it is written they try by themselves. */
 static void want_note(struct nst_replica *r)
 {
+    pthread_mutex_lock(&r->lock);
+    if (!r->must_note)
+        wake_all(r);
     r->must_note = true;
-    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
 }
 
 /* ---- One of the replicas ---- */
@@ -105,7 +131,7 @@ static void give_back(struct nst_db *db)
     struct nst_standby *s = db->standby;
     bool is_good = nst_pg_is_idle(db);
     pthread_mutex_lock(&s->replica->lock);
-    is_good = is_good && (s->state == NST_READY || s->state == NST_BEHIND);
+    is_good = is_good && s->state <= NST_UNKNOWN;
     if (is_good) {
         db->next_idle = s->idle;
         s->idle = db;
@@ -121,8 +147,10 @@ static void give_back(struct nst_db *db)
 static void report(struct nst_standby *s, enum nst_readiness state)
 {
     pthread_mutex_lock(&s->replica->lock);
-    s->state = state;
-    pthread_cond_broadcast(&s->replica->changed);
+    if (s->state == NST_READY) {
+        s->state = state;
+        pthread_cond_signal(&s->changed);
+    }
     pthread_mutex_unlock(&s->replica->lock);
 }
 
@@ -155,28 +183,40 @@ enum nst_readiness nst_replica_try(struct nst_db *db)
     struct nst_store *store = db->store;
     struct question q = { 0 };
     if (nst_store_run(store, NST_MODE_READ, ask_in_read, &q) != NST_OK)
-        return NST_BEHIND;
+        return NST_UNKNOWN;
     if (!q.is_known)
-        store->replica->must_note = true;
-    return q.is_known ? wait_for(db, &q.place) : NST_BEHIND;
+        want_note(store->replica);
+    return q.is_known ? wait_for(db, &q.place) : NST_UNKNOWN;
 }
 
-/* What it has is asked first, so that the snapshot is later. That it still was a replica is asked
- * inside: what it replays after a promotion is its own. */
+/* Inside of the snapshot: what it replays after a promotion is its own, and a pooler with several
+ * servers may have asked another one what it has. */
+static enum nst_readiness check_inside(struct nst_db *db, const struct nst_log_place *place)
+{
+    enum nst_readiness answer = NST_STRANGER;
+    struct nst_rows *rows;
+    if (nst_query_with(&rows, db,
+                       "SELECT " NST_SERVER_START " = $2 FROM nst_timeline "
+                       "WHERE mark = $1 AND pg_is_in_recovery()",
+                       NST_TEXT(nst_str_z(place->mark)), NST_INT(db->server_start)) != NST_OK)
+        return NST_SILENT;
+    if (nst_rows_step(rows))
+        answer = nst_rows_bool(rows, 0) ? NST_READY : NST_BEHIND;
+    return nst_rows_end(rows) == NST_OK ? answer : NST_SILENT;
+}
+
+/* What it has is asked first, so that the snapshot is later. */
 static enum nst_readiness begin(struct nst_db *db, const struct nst_log_place *place)
 {
-    bool is_replica = false;
     enum nst_readiness state = wait_for(db, place);
     if (state != NST_READY)
         return state;
     db->lost = NST_OK;
-    if (nst_pg_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != NST_OK ||
-        nst_exists_with(&is_replica, db,
-                        "SELECT 1 FROM nst_timeline WHERE mark = $1 AND pg_is_in_recovery()",
-                        NST_TEXT(nst_str_z(place->mark))) != NST_OK)
+    if (nst_pg_begin(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != NST_OK)
         return NST_SILENT;
+    state = check_inside(db, place);
     db->wait_ms = 0;
-    return is_replica ? NST_READY : NST_STRANGER;
+    return state;
 }
 
 /* End its transaction, if it is in one. False: what was read does not hold. */
@@ -217,7 +257,9 @@ enum nst_err nst_replica_enter(struct nst_db **out, struct nst_db *db)
         want_note(r);
     else if (e == NST_OK)
         report(other->standby, state);
-    count(db, state == NST_BEHIND ? NST_ELSEWHERE_BEHIND : NST_ELSEWHERE_AWAY);
+    count(db, state == NST_BEHIND   ? NST_ELSEWHERE_BEHIND
+              : state == NST_SILENT ? NST_ELSEWHERE_FAILED
+                                    : NST_ELSEWHERE_AWAY);
     (void)end(other, false);
     give_back(other);
     return e;
@@ -244,29 +286,28 @@ static enum nst_err read_start(struct nst_db *db, void *arg)
     int64_t *microseconds = arg;
     struct nst_rows *rows;
     NST_TRY(
-        nst_query(&rows, db,
-                  NST_STR("SELECT CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 "
-                          "AS bigint), pg_is_in_recovery()"),
-                  NULL, 0));
+        nst_query(&rows, db, NST_STR("SELECT " NST_SERVER_START ", pg_is_in_recovery()"), NULL, 0));
     if (nst_rows_step(rows) && !nst_rows_bool(rows, 1))
         *microseconds = nst_rows_int(rows, 0);
     return nst_rows_end(rows);
 }
 
-bool nst_replica_is_primary(struct nst_db *db)
+enum nst_readiness nst_replica_recognise(struct nst_db *db)
 {
     int64_t primary = 0, other = 0;
     if (read_start(db, &other) != NST_OK || other == 0)
-        return false;
+        return NST_STRANGER;
     enum nst_err e = nst_store_run(db->store, NST_MODE_READ, read_start, &primary);
-    return e == NST_OK && other == primary;
+    if (e != NST_OK || primary == 0)
+        return NST_UNKNOWN;
+    return other == primary ? NST_PRIMARY : NST_STRANGER;
 }
 
 /* Of several hosts one may be the primary, today. */
 static const char *refuse_primary(struct nst_replica *r)
 {
     struct nst_db *db = nst_standby_db(&r->standby[0]);
-    bool is = r->count == 1 && nst_standby_connect(db) && nst_replica_is_primary(db);
+    bool is = r->count == 1 && nst_standby_connect(db) && nst_replica_recognise(db) == NST_PRIMARY;
     db->engine->close(db);
     return is ? "is the primary itself, which `database` names" : NULL;
 }
@@ -279,7 +320,8 @@ static struct nst_replica *new_replica(struct nst_store *store)
     r->store = store;
     r->must_note = true;
     pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->changed, NULL);
+    for (unsigned i = 0; i < NST_STANDBYS_MAX; i++)
+        pthread_cond_init(&r->standby[i].changed, NULL);
     return r;
 }
 
@@ -294,11 +336,14 @@ enum nst_err nst_replica_start(const char **fault, struct nst_store *store, stru
     *fault = nst_standbys_read(r, url);
     if (*fault == NULL)
         *fault = refuse_primary(r);
-    if (*fault != NULL)
-        return NST_E_INVALID;
-    for (unsigned i = 0; i < r->count; i++)
-        NST_TRY(nst_standby_start(&r->standby[i]));
-    return NST_OK;
+    enum nst_err e = *fault == NULL ? NST_OK : NST_E_INVALID;
+    for (unsigned i = 0; e == NST_OK && i < r->count; i++)
+        e = nst_standby_start(&r->standby[i]);
+    if (e != NST_OK) {
+        nst_replica_free(r);
+        store->replica = NULL;
+    }
+    return e;
 }
 
 /* ---- For people ---- */
@@ -341,7 +386,13 @@ static const char *say_timeline(struct nst_db *db)
 /* One of several hosts is the primary today, another one tomorrow. */
 static bool is_allowed(struct nst_db *db)
 {
-    return db->standby->replica->count > 1 && nst_replica_is_primary(db);
+    return db->standby->replica->count > 1 && nst_replica_recognise(db) == NST_PRIMARY;
+}
+
+static const char *say_stranger(struct nst_db *db)
+{
+    return is_allowed(db) ? NULL
+                          : "does not follow the server that `database` names; it is not read";
 }
 
 static const char *judge_standby(struct nst_db *db, const struct question *x)
@@ -353,10 +404,11 @@ static const char *judge_standby(struct nst_db *db, const struct question *x)
         return say_timeline(db);
     if (state == NST_BEHIND)
         return say_behind(db, x);
-    if (state != NST_STRANGER)
-        return DOES_NOT_ANSWER;
-    return is_allowed(db) ? NULL
-                          : "does not follow the server that `database` names; it is not read";
+    if (state == NST_STRANGER)
+        return say_stranger(db);
+    if (state == NST_FORBIDDEN)
+        return "does not let the user of db.replica read; GRANT SELECT on all tables";
+    return state == NST_REFUSING ? "refuses what it is asked; its log says why" : DOES_NOT_ANSWER;
 }
 
 static const char *examine_standby(struct nst_standby *s, const struct question *x)
@@ -390,12 +442,13 @@ void nst_replica_free(struct nst_replica *r)
         return;
     pthread_mutex_lock(&r->lock);
     r->is_closed = true;
-    pthread_cond_broadcast(&r->changed);
+    wake_all(r);
     pthread_mutex_unlock(&r->lock);
     for (unsigned i = 0; i < r->count && i < NST_STANDBYS_MAX; i++)
         nst_standby_stop(&r->standby[i]);
     pthread_mutex_destroy(&r->lock);
-    pthread_cond_destroy(&r->changed);
+    for (unsigned i = 0; i < NST_STANDBYS_MAX; i++)
+        pthread_cond_destroy(&r->standby[i].changed);
     nst_arena_free(r->arena);
 }
 

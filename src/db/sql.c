@@ -179,7 +179,8 @@ void nst_db_free(struct nst_db *db)
 bool nst_db_fails(struct nst_db *db)
 {
     struct nst_store *store = db->store;
-    if (db->is_struck || db->is_probe || atomic_load_explicit(&store->fail_in, memory_order_relaxed) <= 0 ||
+    if (db->is_struck || db->is_probe || db->standby != NULL ||
+        atomic_load_explicit(&store->fail_in, memory_order_relaxed) <= 0 ||
         atomic_fetch_sub(&store->fail_in, 1) != 1)
         return false;
     db->is_struck = true;

@@ -41,6 +41,12 @@ static bool is_list(const char *keyword)
            strcmp(keyword, "port") == 0;
 }
 
+/* What kind of server a host is, the question finds out: `database` may ask for the primary. */
+static bool is_left_out(const PQconninfoOption *o)
+{
+    return o->val == NULL || strcmp(o->keyword, "target_session_attrs") == 0;
+}
+
 /* What the URL says counts more than what comes first. */
 static void read_standby(struct nst_standby *s, struct nst_arena *a, const PQconninfoOption *option,
                          unsigned number)
@@ -56,7 +62,7 @@ static void read_standby(struct nst_standby *s, struct nst_arena *a, const PQcon
     s->names[1] = "application_name";
     s->values[1] = NST_APPLICATION;
     for (const PQconninfoOption *o = option; o->keyword != NULL; o++) {
-        if (o->val == NULL)
+        if (is_left_out(o))
             continue;
         struct nst_str value = is_list(o->keyword) ? nth(o->val, number) : nst_str_z(o->val);
         s->names[at] = nst_str_to_z(a, nst_str_z(o->keyword));
@@ -76,21 +82,18 @@ static void read_standbys(struct nst_replica *r, const PQconninfoOption *option)
             r->count = parts_of(o->val);
     r->count = r->count == 0 ? 1 : r->count;
     for (unsigned i = 0; i < r->count && i < NST_STANDBYS_MAX; i++) {
-        r->standby[i] = (struct nst_standby){ .replica = r, .state = NST_SILENT, .is_told = true };
+        r->standby[i].replica = r;
+        r->standby[i].state = NST_SILENT;
         read_standby(&r->standby[i], r->arena, option, i);
     }
 }
 
 const char *nst_standbys_read(struct nst_replica *r, struct nst_str url)
 {
-    char *why = NULL;
-    PQconninfoOption *option = PQconninfoParse(nst_str_to_z(r->arena, url), &why);
-    if (option == NULL) {
-        struct nst_str said = nst_str_trim(nst_str_z(why != NULL ? why : "no memory"));
-        const char *fault = nst_strf(r->arena, "cannot be read: %.*s", NST_FMT(said)).p;
-        PQfreemem(why);
-        return fault;
-    }
+    PQconninfoOption *option = PQconninfoParse(nst_str_to_z(r->arena, url), NULL);
+    if (option == NULL) /* libpq's words may have a piece of the password in them */
+        return "cannot be read: it is postgresql://..., or key=value with values that have blanks "
+               "between quotes";
     read_standbys(r, option);
     PQconninfoFree(option);
     return r->count <= NST_STANDBYS_MAX ? NULL : "names more than eight hosts";
@@ -102,7 +105,6 @@ struct nst_db *nst_standby_db(struct nst_standby *s)
 {
     struct nst_db *db = nst_pg_new(s->replica->store);
     db->standby = s;
-    db->is_probe = true; /* an injected fault is the primary's */
     return db;
 }
 
@@ -140,7 +142,16 @@ void nst_standby_close_idle(struct nst_standby *s)
     "FROM pg_stat_wal_receiver), $2) = $2 " \
     "AND EXISTS (SELECT 1 FROM nst_timeline WHERE timeline = $2 AND mark = $3), " \
     "COALESCE(CAST(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), " \
-    "pg_last_wal_replay_lsn()) AS bigint), 0)"
+    "pg_last_wal_replay_lsn()) AS bigint), 0), " NST_SERVER_START
+
+static enum nst_readiness refused(const struct nst_db *db)
+{
+    if (!nst_pg_is_idle(db))
+        return NST_SILENT;
+    if (strcmp(db->state, "42P01") == 0) /* it has no such table */
+        return NST_STRANGER;
+    return strcmp(db->state, "42501") == 0 ? NST_FORBIDDEN : NST_REFUSING;
+}
 
 enum nst_readiness nst_standby_ask(struct nst_db *db, const struct nst_log_place *place)
 {
@@ -151,13 +162,14 @@ enum nst_readiness nst_standby_ask(struct nst_db *db, const struct nst_log_place
     db->lost = NST_OK;
     if (nst_query_with(&rows, db, QUESTION, NST_TEXT(nst_str_z(p->lsn)),
                        NST_TEXT(nst_str_z(p->timeline)), NST_TEXT(nst_str_z(p->mark))) != NST_OK)
-        return nst_pg_is_idle(db) ? NST_STRANGER : NST_SILENT; /* it has no such table */
+        return refused(db);
     if (nst_rows_step(rows) && nst_rows_bool(rows, 0))
         answer = !nst_rows_bool(rows, 1)                   ? NST_BEHIND
                  : place == NULL || nst_rows_bool(rows, 2) ? NST_READY
                                                            : NST_STRANGER;
     else
         answer = NST_STRANGER;
+    db->server_start = answer == NST_STRANGER ? 0 : nst_rows_int(rows, 4);
     db->standby->backlog = answer != NST_STRANGER ? nst_rows_int(rows, 3) : 0;
     return nst_rows_end(rows) == NST_OK ? answer : NST_SILENT;
 }
@@ -200,8 +212,8 @@ static enum nst_readiness look_at(struct nst_standby *s, struct nst_db *own)
         return NST_SILENT;
     own->wait_ms = PING_MS;
     enum nst_readiness state = nst_standby_ask(own, NULL);
-    if (state == NST_STRANGER && nst_replica_is_primary(own))
-        return NST_PRIMARY;
+    if (state == NST_STRANGER)
+        return nst_replica_recognise(own);
     return was_ready || state != NST_READY ? state : nst_replica_try(own);
 }
 
@@ -211,7 +223,7 @@ static void look(struct nst_standby *s, struct nst_db *own)
     s->is_silent = state == NST_SILENT;
     if (state == NST_SILENT)
         nst_pg_disconnect(own);
-    if (state != NST_READY && state != NST_BEHIND)
+    if (state > NST_UNKNOWN)
         nst_standby_close_idle(s);
     if (state == NST_READY)
         connect_all(s);
@@ -223,34 +235,45 @@ static void look(struct nst_standby *s, struct nst_db *own)
 static const char *const complaint[] = {
     [NST_BEHIND] = "it is behind",
     [NST_STRANGER] = "it does not follow this primary",
+    [NST_FORBIDDEN] = "its user may not read there",
+    [NST_REFUSING] = "it refuses what it is asked",
     [NST_SILENT] = "it does not answer",
 };
 
-/* One that is behind now and then is nothing to tell of: writes come in bursts. */
+static bool is_away(enum nst_readiness state)
+{
+    return state != NST_READY && state != NST_PRIMARY;
+}
+
+static bool has_told(const struct nst_standby *s, enum nst_readiness state)
+{
+    return s->is_told && (s->told == state || (is_away(s->told) && is_away(state)));
+}
+
+/* One that is behind now and then is nothing to tell of: writes come in bursts. Nor is one that
+ * is the primary by now, but for its loss. */
 static void tell(struct nst_standby *s, enum nst_readiness state)
 {
-    bool is_away = state != NST_READY;
     int64_t now = nst_ticks();
-    if (is_away == s->is_away_told && s->is_told) {
+    if (state == NST_UNKNOWN || has_told(s, state)) {
         s->since = now;
         return;
     }
-    if ((state == NST_BEHIND || (s->is_told && !is_away)) && now - s->since < TOLD_AFTER)
+    bool must_last = state == NST_BEHIND || (state == NST_READY && s->is_told);
+    if (must_last && now - s->since < TOLD_AFTER)
         return;
     s->is_told = true;
-    s->is_away_told = is_away;
+    s->told = state;
     s->since = now;
-    if (state == NST_PRIMARY)
-        return;
-    if (is_away)
+    if (is_away(state))
         nst_log(NST_LOG_WARN, "a replica is away, the primary is read instead",
                 NST_LOG_STR("replica", s->name),
                 NST_LOG_STR("reason", nst_str_z(complaint[state])));
-    else
+    else if (state == NST_READY)
         nst_log(NST_LOG_INFO, "a replica is read", NST_LOG_STR("replica", s->name));
 }
 
-static void wait_ms(struct nst_replica *r, int64_t ms)
+static void wait_ms(struct nst_standby *s, int64_t ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -260,7 +283,14 @@ static void wait_ms(struct nst_replica *r, int64_t ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    pthread_cond_timedwait(&r->changed, &r->lock, &until);
+    pthread_cond_timedwait(&s->changed, &s->replica->lock, &until);
+}
+
+/* Until the timeline is written down, a try of that is soon due, too. */
+static int64_t pause_of(const struct nst_replica *r, enum nst_readiness state, int64_t pause)
+{
+    bool is_usual = state == NST_READY || (r->must_note && pause > PAUSE_WELL_MS);
+    return is_usual ? PAUSE_WELL_MS : pause;
 }
 
 /* The first look of one that was well comes at once, those that follow take their time. */
@@ -277,7 +307,7 @@ static void *look_after(void *arg)
         pthread_mutex_lock(&r->lock);
         enum nst_readiness state = s->state;
         if (!r->is_closed)
-            wait_ms(r, state == NST_READY ? PAUSE_WELL_MS : pause);
+            wait_ms(s, pause_of(r, state, pause));
         bool was_well = state == NST_READY && s->state == NST_READY;
         pause = was_well ? PAUSE_FIRST_MS : pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
         is_over = r->is_closed;

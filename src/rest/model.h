@@ -293,8 +293,9 @@ enum nst_err nst_route_find(struct nst_req *rq, struct nst_str path);
 /* What a face uses: its own, or the default. */
 nst_phase *const *nst_phases_of(const struct nst_face *face);
 
-/* Load the rows of the path anew, and ask once more whether the request is permitted. An answer may
- * have been given. Errors: those of both phases. */
+/* Load the rows of the path anew, and ask once more whether the request is permitted.
+ * Errors: those of both phases; NST_E_FORBIDDEN when one has answered by itself, which is left in
+ * rq->x. */
 NST_CHECKED enum nst_err nst_judge(struct nst_req *rq);
 
 /* May what its view shows come from a replica? Lists may, but for what a write asks: anything else

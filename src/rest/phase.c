@@ -292,6 +292,7 @@ enum nst_err nst_phase_bind(struct nst_req *rq)
 /* A right may be lost meanwhile, and a row that the path names be another. */
 enum nst_err nst_judge(struct nst_req *rq)
 {
+    const unsigned status = rq->x->status;
     enum nst_err e = NST_OK;
     nst_phase *const *phase = nst_phases_of(rq->face);
     for (; e == NST_OK && *phase != NULL; phase++) {
@@ -299,6 +300,8 @@ enum nst_err nst_judge(struct nst_req *rq)
             rq->depth = 0;
         if (*phase == nst_phase_parents || *phase == nst_phase_permit)
             e = (*phase)(rq);
+        if (e == NST_OK && rq->x->status != status)
+            e = NST_E_FORBIDDEN;
     }
     return e;
 }
@@ -333,7 +336,7 @@ static enum nst_err view_elsewhere(bool *is_answered, struct nst_req *rq)
         return NST_OK;
     rq->db = replica;
     enum nst_err e = nst_judge(rq);
-    if (e == NST_OK && rq->x->status == before.x->status)
+    if (e == NST_OK)
         e = rq->action->view(rq);
     e = nst_replica_leave(replica, e);
     rq->db = before.db;

@@ -964,7 +964,8 @@ class Cases:
                 flags = [word for s in settings for word in ("--set", s)]
                 refused(site.run("serve", *flags), 2, *words)
             for url in ("postgresql://u:sec%zzret@127.0.0.1:9/x", "postgresql://u:sec@ret@h/x",
-                        "postgresql://u:sec/ret@h/x", "mysql://u:secret@h/x"):
+                        "postgresql://u:sec/ret@h/x", "postgresql://u:12/secret@h/x",
+                        "mysql://u:secret@h/x"):
                 p = refused(site.run("user list", "--database", url), 2, "database is ")
                 assert "sec" not in p.stderr and "ret" not in p.stderr, p.stderr
                 p = refused(site.run("move", url), 1, "the target is ")

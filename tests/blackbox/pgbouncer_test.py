@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 
 from postgres import BIN, Node, as_postgres, until
 from replica_test import PgSite, names
@@ -34,9 +33,10 @@ logfile = {folder}/pooler.log
 class Pooler:
     """PgBouncer before a server."""
 
-    def __init__(self, node, mode, pool=POOL):
+    def __init__(self, node, mode, pool=POOL, *others):
         self.folder = os.path.join(node.work, f"pooler-{mode}-{pool}")
-        self.text = CONFIG.format(host=node.work, folder=self.folder, mode=mode, pool=pool)
+        hosts = ",".join(n.work for n in (node, *others))
+        self.text = CONFIG.format(host=hosts, folder=self.folder, mode=mode, pool=pool)
         self.url = f"postgresql:///postgres?host={self.folder}&port=6432&user=postgres"
         self.process = None
 
@@ -136,7 +136,8 @@ class Cases:
         with self.world("transaction", 10) as (node, _, site):
             on = ("--set", "db.pooler=true")
             site.init("--no-vocabularies", *on)
-            with site.serve(*on, "--set", "db.busy_ms=300") as server:
+            with site.serve(*on, "--set", "db.busy_ms=300",
+                            "--set", "db.statement_seconds=600") as server:
                 client = server.client()
                 client.expect(201, "POST", "/v2/orgs/", {"id": "HELD", "name": "x"})
                 holder = subprocess.Popen(
@@ -146,13 +147,11 @@ class Cases:
                                    + site.path("held") + "\n")
                 holder.stdin.flush()
                 until(lambda: os.path.exists(site.path("held")), "the row")
-                began = time.monotonic()
                 answer = client.ask("PUT", "/v2/orgs/HELD/", {"name": "y"})
-                took = time.monotonic() - began
                 holder.stdin.write("ROLLBACK;\n")
                 holder.stdin.close()
                 holder.wait()
-                assert answer.status == 503 and took < 20, (answer, took)
+                assert answer.status == 503, answer
                 client.expect(200, "PUT", "/v2/orgs/HELD/", {"name": "y"})
 
     def test_a_replica_behind_a_pooler(self):
@@ -171,6 +170,30 @@ class Cases:
                 for i in range(100):
                     client.expect(201, "POST", "/v2/orgs/", {"id": f"P-{i}", "name": "x"})
                     assert f"P-{i}" in names(client), i
+
+    def test_one_pooler_before_two_replicas(self):
+        """Who has answered is not who is read, now and then: nothing stale is shown."""
+        with self.world("transaction") as (node, _, site), Node(of=node) as one, \
+                Node(of=node) as two, Pooler(one, "transaction", 4, two) as both:
+            on = ("--set", "db.pooler=true", "--set", "db.replica=" + both.url)
+            site.init("--no-vocabularies", "--set", "db.pooler=true")
+            two.has(node)
+            with site.serve(*on) as server:
+                two.pause()
+                stale, seen = [], []
+
+                def run(number):
+                    client = server.client()
+                    for i in range(100):
+                        name = f"TWO-{number}-{i}"
+                        client.expect(201, "POST", "/v2/orgs/", {"id": name, "name": "x"})
+                        (seen if name in names(client) else stale).append(name)
+                workers = [threading.Thread(target=run, args=(n,)) for n in range(6)]
+                for w in workers:
+                    w.start()
+                for w in workers:
+                    w.join()
+                assert len(seen) == 600, stale[:5]
 
 
 def main():
