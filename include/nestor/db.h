@@ -304,6 +304,10 @@ void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_do
 NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mode, nst_work *work,
                                        void *arg);
 
+/* Whether writes still have a place: false where the file of a SQLite store was removed or replaced, though
+ * reads go on in the one that is open. */
+bool nst_db_is_there(const struct nst_db *db);
+
 /* In a read: what it does from here on is seen outside, such as what it prints, so it must not be run
  * again. A connection that is lost behind this ends it with NST_E_DB, logged; one that is lost when
  * all was read loses nothing. Does not block. */

@@ -543,10 +543,21 @@ static void run_alone(struct nst_db *db, struct nst_job *job)
 
 /* Is the file that was opened still the one of this name? One that was unlinked or
  * replaced takes all writes and shows them to nobody after the next start. */
-static enum nst_err check_file(const struct nst_store *store)
+static bool is_same_file(const struct nst_store *store)
 {
     struct stat file;
-    if (stat(store->url, &file) == 0 && file.st_dev == store->device && file.st_ino == store->inode)
+    return stat(store->url, &file) == 0 && file.st_dev == store->device &&
+           file.st_ino == store->inode;
+}
+
+bool nst_db_is_there(const struct nst_db *db)
+{
+    return db->store->dialect != NST_SQLITE || is_same_file(db->store);
+}
+
+static enum nst_err check_file(const struct nst_store *store)
+{
+    if (is_same_file(store))
         return NST_OK;
     nst_log(NST_LOG_ERROR,
             "the database file was removed or replaced while the program runs; nothing is written "

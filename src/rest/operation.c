@@ -53,6 +53,8 @@ static enum nst_err probe_store(struct nst_db *db, void *arg)
 {
     struct nst_rows *rows;
     (void)arg;
+    if (!nst_db_is_there(db))
+        return NST_E_DB;
     NST_TRY(nst_query(&rows, db, NST_STR("SELECT max(number) FROM nst_migration"), NULL, 0));
     return nst_rows_end(rows);
 }

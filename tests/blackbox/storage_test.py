@@ -90,6 +90,8 @@ class Cases:
                         answer = client.ask("POST", "/guide/orgs/", org(name))
                         assert answer.status == 500, answer
                     assert "removed or replaced" in server.text(), server.text()
+                    client.expect(200, "GET", "/guide/orgs/BEFORE/")
+                    client.expect(503, "GET", "/readyz")
 
     def test_a_second_server_is_warned(self):
         """X75: it may be meant, for an upgrade; it says so."""
