@@ -159,15 +159,24 @@ static const char *read_last(int64_t *made, struct nst_arena *a, const char *pat
                                                                       : "it is damaged; remove it";
 }
 
-/* Who has never made one with this program may have them made by something else. */
+/* An installation that has been there for a while should have one; but something else may make
+ * them. */
+static void miss_backup(struct cli_doctor *d)
+{
+    struct stat st;
+    const char *secret = nst_strf(d->o->arena, "%s/secret.key", d->o->data).p;
+    if (stat(secret, &st) == 0 && nst_now() - st.st_mtime * NST_SECOND > STALE)
+        cli_noted(d,
+                  "`nestor backup` was never run here; if nothing else makes backups, have a timer "
+                  "do it");
+}
+
 static void check_backup(struct cli_doctor *d)
 {
     const char *path = nst_strf(d->o->arena, "%s/" CLI_BACKUP_LAST, d->o->data).p;
     int64_t made = 0;
     if (access(path, F_OK) != 0 && errno == ENOENT) {
-        cli_noted(d,
-                  "`nestor backup` was never run here; if nothing else makes backups, have a timer "
-                  "do it");
+        miss_backup(d);
         return;
     }
     const char *fault = read_last(&made, d->o->arena, path);

@@ -384,7 +384,8 @@ static enum nst_err look_for_fit(struct nst_db *db, void *arg)
 static bool secret_fits(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb)
 {
     struct fitting f = { .o = o };
-    if (nst_store_run(site->store, NST_MODE_READ, look_for_fit, &f) != NST_OK)
+    bool is_read = nst_store_run(site->store, NST_MODE_READ, look_for_fit, &f) == NST_OK;
+    if (!is_read)
         cli_fail(verb, "the database cannot be read; the log line above says why");
     else if (!f.fits)
         cli_fail(
@@ -392,7 +393,7 @@ static bool secret_fits(struct cli_site *site, struct cli_options *o, const stru
             "the tokens in this database were made with another secret: copy secret.key of the "
             "server that it belongs to into %s",
             o->data);
-    return f.fits;
+    return is_read && f.fits;
 }
 
 bool cli_site_open(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb,

@@ -228,8 +228,12 @@ def clients_of_a_socket_for_both_families_are_several(site):
         port = both.getsockname()[1]
         assert [sign_in(port, "127.0.0.1") for _ in range(21)] == [400] * 20 + [429]
         assert sign_in(port, "127.0.0.2") == 400
-        peers = [line["peer"] for line in map(json.loads, open(manager.log.name, encoding="utf-8"))
-                 if line["event"] == "request"]
+        end = time.monotonic() + PATIENCE  # a line is written behind its answer
+        peers = []
+        while len(peers) < 22 and time.monotonic() < end:
+            with open(manager.log.name, encoding="utf-8") as f:
+                peers = [json.loads(line)["peer"] for line in f
+                         if line.endswith("}\n") and '"request"' in line]
         assert peers == ["127.0.0.1"] * 21 + ["127.0.0.2"], peers
         manager.end()
 
