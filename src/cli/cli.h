@@ -232,6 +232,9 @@ bool cli_is_local(struct nst_str listen);
  * unless `may_replace`. Returns false with errno set. */
 bool cli_write_secret(const char *path, struct nst_str text, bool may_replace);
 
+/* The folder that a file is in: "/var/lib/", or "." for a bare name. In a. */
+const char *cli_folder_of(struct nst_arena *a, struct nst_str file);
+
 /* What root made at `path` (a file, or a folder with all in it) belongs to whom the folder `like` does from
  * then on: a service runs as somebody else. Others than root change nothing. Returns false with
  * errno set. */

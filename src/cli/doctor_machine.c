@@ -35,14 +35,6 @@ static struct nst_str file_of(const struct cli_doctor *d)
     return nst_dialect_of(database) == NST_SQLITE ? database : (struct nst_str){ 0 };
 }
 
-/* The folder that a file is in. */
-static const char *folder_of(const struct cli_doctor *d, struct nst_str file)
-{
-    while (file.n > 0 && file.p[file.n - 1] != '/')
-        file.n--;
-    return file.n > 0 ? nst_str_to_z(d->o->arena, file) : ".";
-}
-
 /* ---- Room ---- */
 
 static bool measure(struct statvfs *fs, int64_t *room, const char *folder)
@@ -65,7 +57,7 @@ static void check_room(struct cli_doctor *d, const char *folder)
 static void check_disk(struct cli_doctor *d)
 {
     struct stat here, there;
-    const char *folder = folder_of(d, file_of(d));
+    const char *folder = cli_folder_of(d->o->arena, file_of(d));
     check_room(d, d->o->data);
     if (file_of(d).p != NULL && stat(d->o->data, &here) == 0 && stat(folder, &there) == 0 &&
         here.st_dev != there.st_dev)
@@ -94,7 +86,7 @@ static void check_growth(struct cli_doctor *d)
     struct statvfs fs;
     int64_t room;
     struct nst_str path = nst_strf(d->o->arena, "%s/" CLI_SAMPLES, d->o->data);
-    const char *folder = folder_of(d, file_of(d));
+    const char *folder = cli_folder_of(d->o->arena, file_of(d));
     double *size = NST_NEW_ARRAY(d->o->arena, double, GROWTH_STEPS);
     if (file_of(d).p == NULL || !measure(&fs, &room, folder) ||
         !nst_history_read(size, GROWTH_STEPS, path, "database", nst_now()))
@@ -230,10 +222,11 @@ static void judge_mode(struct cli_doctor *d, const char *path, mode_t others)
 /* What is not shown whole is secret. */
 static bool has_secrets(const struct cli_config *c)
 {
-    for (size_t i = 0; i < cli_setting_count; i++)
-        if (!nst_str_eq(cli_shown(c, i), c->value[i].text) &&
-            memmem(cli_shown(c, i).p, cli_shown(c, i).n, "***", 3) != NULL)
+    for (size_t i = 0; i < cli_setting_count; i++) {
+        struct nst_str shown = cli_shown(c, i);
+        if (!nst_str_eq(shown, c->value[i].text) && memmem(shown.p, shown.n, "***", 3) != NULL)
             return true;
+    }
     return false;
 }
 
@@ -268,12 +261,12 @@ static void check_modes(struct cli_doctor *d)
     judge_tokens(d);
     judge_owner(d, nst_strf(a, "%s/secret.key", d->o->data).p);
     judge_owner(d, cli_task_folder(d->o).p);
-    if (file.p != NULL)
-        judge_owner(d, nst_str_to_z(a, file));
-    if (file.p != NULL)
-        judge_mode(d, nst_str_to_z(a, file), 077);
-    if (file.p != NULL && database.n > 0)
-        judge_mode(d, folder_of(d, file), 022);
+    if (file.p == NULL)
+        return;
+    judge_owner(d, nst_str_to_z(a, file));
+    judge_mode(d, nst_str_to_z(a, file), 077);
+    if (database.n > 0)
+        judge_mode(d, cli_folder_of(d->o->arena, file), 022);
 }
 
 static void check_jwt_secret(struct cli_doctor *d)

@@ -10,11 +10,9 @@
 /* A file belongs to whom its folder does. */
 static int give_away(const struct cli_options *o)
 {
-    struct nst_str folder = nst_str_z(o->rest[0]);
-    while (folder.n > 0 && folder.p[folder.n - 1] != '/')
-        folder.n--;
-    const char *like = folder.n > 0 ? nst_str_to_z(o->arena, folder) : ".";
-    if (nst_dialect_of(nst_str_z(o->rest[0])) == NST_POSTGRESQL || cli_give_away(o->rest[0], like))
+    struct nst_str to = nst_str_z(o->rest[0]);
+    if (nst_dialect_of(to) == NST_POSTGRESQL ||
+        cli_give_away(o->rest[0], cli_folder_of(o->arena, to)))
         return EXIT_DONE;
     return cli_fail(&cli_move, "%s cannot be given to the owner of its folder: %s", o->rest[0],
                     strerror(errno));

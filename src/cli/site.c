@@ -101,6 +101,13 @@ bool cli_write_secret(const char *path, struct nst_str text, bool may_replace)
     return good;
 }
 
+const char *cli_folder_of(struct nst_arena *a, struct nst_str file)
+{
+    while (file.n > 0 && file.p[file.n - 1] != '/')
+        file.n--;
+    return file.n > 0 ? nst_str_to_z(a, file) : ".";
+}
+
 static struct stat heir; /* nftw hands nothing through to what it calls */
 
 static int give_one(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -255,11 +262,7 @@ static const char *fault_of_file(struct cli_options *o, struct nst_str url)
 /* Of verbs that only read: they work on a snapshot, too. */
 static bool is_frozen(struct nst_arena *a, struct nst_str url)
 {
-    struct nst_str folder = url;
-    while (folder.n > 0 && folder.p[folder.n - 1] != '/')
-        folder.n--;
-    return access(nst_str_to_z(a, url), W_OK) != 0 ||
-           access(folder.n > 0 ? nst_str_to_z(a, folder) : ".", W_OK) != 0;
+    return access(nst_str_to_z(a, url), W_OK) != 0 || access(cli_folder_of(a, url), W_OK) != 0;
 }
 
 /* SQLite says only that it cannot open it. */
