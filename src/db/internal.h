@@ -218,6 +218,7 @@ struct nst_store {
     _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
     struct nst_store_tally tally;
     _Atomic int64_t fail_in;
+    bool fails_requests;        /* calls that are made for no request do not count */
     _Atomic int64_t fail_again; /* the same after a fault, then one more each time; or 0 */
     pthread_mutex_t log_lock;
     char *log_path;   /* NESTOR_SQL_LOG, or NULL */

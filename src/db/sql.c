@@ -180,6 +180,7 @@ bool nst_db_fails(struct nst_db *db)
 {
     struct nst_store *store = db->store;
     if (db->is_struck || db->is_probe || db->standby != NULL ||
+        (store->fails_requests && nst_log_request().n == 0) ||
         atomic_load_explicit(&store->fail_in, memory_order_relaxed) <= 0 ||
         atomic_fetch_sub(&store->fail_in, 1) != 1)
         return false;

@@ -189,10 +189,12 @@ static void *write_loop(void *arg)
 /* Whoever has waited too long for a connection is told so at once. */
 static void run_pooled(struct nst_db *db, struct nst_job *job)
 {
+    struct nst_str before = nst_log_for(job->request);
     if (nst_ticks() - job->since > db->store->options.busy_ms * INT64_C(1000))
         job->err = NST_E_BUSY;
     else
         nst_pg_run(db, job);
+    nst_log_for(before);
     nst_job_finish(job);
 }
 
@@ -221,9 +223,13 @@ static enum nst_err run_read(struct nst_db **db, struct nst_store *store, struct
 {
     if (*db == NULL)
         NST_TRY(nst_reader_open(db, store));
-    NST_TRY(nst_reader_enter(*db, NULL));
-    enum nst_err err = nst_job_work(job, *db);
-    nst_reader_leave(*db);
+    struct nst_str before = nst_log_for(job->request);
+    enum nst_err err = nst_reader_enter(*db, NULL);
+    if (err == NST_OK) {
+        err = nst_job_work(job, *db);
+        nst_reader_leave(*db);
+    }
+    nst_log_for(before);
     return err;
 }
 
@@ -329,9 +335,14 @@ static void set_defaults(struct nst_store_options *o)
     o->connect_seconds = o->connect_seconds == 0 ? CONNECT_DEFAULT : o->connect_seconds;
 }
 
-/* For tests: "5" is the fifth call, "5+" that, the second after it, the third after that ... */
+/* For tests: "5" is the fifth call, "5+" that, the second after it, the third after that ...;
+ * behind "requests:" only calls count that are made for requests. */
 static void read_faults(struct nst_store *store, struct nst_str calls)
 {
+    const struct nst_str requests = NST_STR("requests:");
+    store->fails_requests = nst_str_starts(calls, requests);
+    if (store->fails_requests)
+        calls = nst_str_slice(calls, requests.n, calls.n);
     bool is_repeated = nst_str_ends(calls, NST_STR("+"));
     calls.n -= is_repeated;
     int64_t n;

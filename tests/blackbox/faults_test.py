@@ -5,9 +5,10 @@ same request succeeds when it is repeated.
 Usage: faults_test.py --nestor PATH
 
 Each step of the script has a server of its own, on what the steps before it left.
-NESTOR_FAIL_DB_CALL=n+ has the n-th call fail that the process makes, which is the first
-of its first request, then the second of its second request, and so on, until the request
-succeeds and the log says that no fault struck.
+NESTOR_FAIL_DB_CALL=requests:1+ has the first call fail that is made for requests (what the
+server does by itself does not count), which is that of its first request, then the second
+of its second request, and so on, until the request succeeds and the log says that no fault
+struck. While a server starts, any call counts.
 """
 import sys
 
@@ -103,7 +104,6 @@ STEPS = [
 class Faults:
     def __init__(self, site):
         self.site = site
-        self.first = 1      # the first call that comes after the start
         self.struck = 0
 
     def serve(self, calls):
@@ -112,7 +112,7 @@ class Faults:
 
     def start(self):
         """A fault before the server listens ends it with status 1 and harms nothing."""
-        before = self.site.dump()
+        before, struck = self.site.dump(), 0
         for n in range(1, NEVER):
             server = self.serve(str(n))
             is_up, status, log = server.is_up(), server.end(), server.text()
@@ -122,8 +122,8 @@ class Faults:
             assert STRUCK in log, f"call {n}: no start and no fault: {log[-1000:]}"
             assert is_up or status == 1, f"call {n}: ended with {status}: {log[-1000:]}"
             assert self.site.dump() == before, f"call {n}: the start changed the data"
-            self.first = n + 1
-        assert self.first > 1, "no fault struck while starting"
+            struck = n
+        assert struck > 0, "no fault struck while starting"
 
     def step(self, step):
         """Repeat a request, which fails at each of its calls in turn, until it succeeds."""
@@ -140,13 +140,13 @@ class Faults:
         """(n, a server in which the n-th call of its next request fails). A loop remembers
         what it has read once, so that every read has a new server."""
         if method == "GET":
-            for n in range(NEVER):
-                with self.serve(str(self.first + n)) as server:
-                    yield n + 1, server
+            for n in range(1, NEVER):
+                with self.serve(f"requests:{n}") as server:
+                    yield n, server
         else:
-            with self.serve(f"{self.first}+") as server:
-                for n in range(NEVER):
-                    yield n + 1, server
+            with self.serve("requests:1+") as server:
+                for n in range(1, NEVER):
+                    yield n, server
 
     def is_struck(self, server, n, step, before):
         """True when the n-th call belonged to this request. Raises when it was not

@@ -332,10 +332,7 @@ def expect_reset(clients):
 def broken(site):
     """A failure of the database in the middle is seen as such by the client."""
     for n in range(1, 200):
-        server = site.serve(env={"NESTOR_FAIL_DB_CALL": str(n)})
-        if not server.is_up():
-            continue    # the failure struck at the start
-        with server:
+        with site.serve(env={"NESTOR_FAIL_DB_CALL": f"requests:{n}"}) as server:
             try:
                 Caller(server.port).ask("GET", P + ALL)
             except (OSError, http.client.HTTPException):
