@@ -141,6 +141,10 @@ enum nst_asks nst_asks(struct nst_req *rq, const char *name);
 /* Append " AND (...)": the column, a text, is one of these values. */
 void nst_put_asked(struct nst_sql *q, struct nst_req *rq, const char *name, const char *column);
 
+/* Append text to a pattern of `LIKE ... ESCAPE '\'`: some, which stands for any text, as `%`;
+ * whatever else LIKE would read is escaped. No text holds a NUL: '\0' stands for nothing. */
+void nst_put_like(struct nst_buf *out, struct nst_str text, char some);
+
 /* What a word says of a boolean, without case; false when it says nothing. */
 bool nst_query_flag(bool *out, struct nst_str word);
 

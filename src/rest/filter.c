@@ -172,17 +172,21 @@ struct nst_filtering *nst_filters_read(struct nst_req *rq, const struct nst_mode
 
 /* ---- Conditions ---- */
 
-/* The LIKE pattern of a word with `*`; `\` escapes what LIKE would read. */
+void nst_put_like(struct nst_buf *out, struct nst_str text, char some)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c != some && (c == '%' || c == '_' || c == '\\'))
+            nst_put_char(out, '\\');
+        nst_put_char(out, c == some ? '%' : c);
+    }
+}
+
 static struct nst_str like_pattern(const struct nst_filtering *f, struct nst_str word)
 {
     struct nst_buf b;
     nst_buf_init(&b, f->rq->arena, word.n * 2 + 1);
-    for (size_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
-        if (c != f->grammar->some && (c == '%' || c == '_' || c == '\\'))
-            nst_put_char(&b, '\\');
-        nst_put_char(&b, c == f->grammar->some ? '%' : c);
-    }
+    nst_put_like(&b, word, f->grammar->some);
     return nst_buf_str(&b);
 }
 

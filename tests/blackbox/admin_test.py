@@ -404,6 +404,39 @@ def purge_refuses(site):
         assert p.returncode == 2 and what in p.stderr and p.stdout == "", p.stderr
 
 
+# rows: G164
+def the_page_shows_text(site):
+    """What is found is text there, and links lead to where it is."""
+    with site.serve() as server:
+        client = server.client()
+        client.expect(201, "POST", "/v2/orgs/", {"id": "Bold", "name": "<b>Bold</b> & \"Co\""})
+        page = client.expect(200, "GET", "/guide/admin/search/page/?q=bold").body.decode()
+        assert ('<a href="/guide/orgs/Bold/"><code>Bold</code></a>' in page
+                and "1 found for <code>bold</code>" in page and "<b>" not in page), page
+        page = client.expect(200, "GET", "/v2/admin/search/page/?q=%3Cb%3E").body.decode()
+        assert ("<code>&lt;b&gt;</code>" in page and "<b>" not in page
+                and "&lt;b&gt;Bold&lt;/b&gt; &amp; &quot;Co&quot;" in page), page
+        client.close()
+
+
+def the_likeliest_are_looked_at(site):
+    """More rows than are looked at: what has the id comes first, and the cut is told."""
+    lines = [{"type": "Source", "owner": "Bold", "owner_type": "Organization", "id": "Many",
+              "name": "Many"}]
+    lines += [{"type": "Concept", "owner": "Bold", "owner_type": "Organization", "source": "Many",
+               "id": f"n{n}", "concept_class": "Misc", "names": [{"name": "n2100", "locale": "en"}]}
+              for n in range(2101)]
+    with site.serve() as server:
+        client = server.client()
+        for n in range(0, len(lines), 500):
+            client.expect(200, "POST", "/guide/importers/lines/", {"lines": lines[n:n + 500]})
+        found = client.expect(200, "GET", "/v2/admin/search/?q=n2100").json()
+        assert found["is_cut"] and found["found"] == 2000 and len(found["results"]) == 25, found
+        assert [r["match"] for r in found["results"][:2]] == ["id", "name"], found["results"]
+        assert found["results"][0]["id"] == "n2100", found["results"]
+        client.close()
+
+
 # ---- All of it ----
 
 def run(tally, nestor, engine, cluster):
@@ -426,6 +459,8 @@ def run(tally, nestor, engine, cluster):
             tally.run(f"{engine}: wrong words purge nothing", purge_refuses, site)
             tally.run(f"{engine}: nothing happens without its row", nothing_without_a_row, site,
                       server)
+        tally.run(f"{engine}: the page shows text", the_page_shows_text, site)
+        tally.run(f"{engine}: the likeliest are looked at", the_likeliest_are_looked_at, site)
         tally.run(f"{engine}: tasks are looked at and ended by a verb", tasks_by_verb, site)
         tally.run(f"{engine}: it is on after a restart", survives, site)
         site.verify()
