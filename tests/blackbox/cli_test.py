@@ -23,7 +23,7 @@ import time
 import urllib.parse
 
 from crash_test import HALVES
-from support import Site, Tally, arguments, engines, environment
+from support import Site, Tally, arguments, build_for, engines, environment
 
 PASSWORD = "correct-horse-battery-7"
 
@@ -1060,10 +1060,10 @@ def without_twins(pairs):
 
 
 def main():
-    chosen = arguments(__doc__.splitlines()[0], only="")
+    chosen = arguments(__doc__.splitlines()[0], only="", plain="")
     tally = Tally()
     for engine, cluster in engines():
-        cases = Cases(chosen.nestor, cluster)
+        cases = Cases(build_for(chosen, cluster), cluster)
         for name in [n for n in dir(cases) if n.startswith("test_") and chosen.only in n]:
             tally.run(f"{engine}: {name[5:].replace('_', ' ')}", getattr(cases, name))
     return tally.finish()

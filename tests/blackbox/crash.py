@@ -125,7 +125,7 @@ class Run:
 
 
 def main(run_class, what, description):
-    chosen = arguments(description, cycles=30, seed=1)
+    chosen = arguments(description, cycles=15, seed=1)
     tally = Tally()
     for engine, cluster in engines():
         with Site(chosen.nestor, cluster) as site:

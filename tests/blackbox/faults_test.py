@@ -12,7 +12,7 @@ struck. While a server starts, any call counts.
 """
 import sys
 
-from support import REPORTS, Site, Tally, arguments, engines
+from support import REPORTS, Site, Tally, arguments, build_for, engines
 
 STRUCK = '"injected database failure"'
 NEVER = 200   # calls that no step may need; ends a run that goes wrong
@@ -180,10 +180,10 @@ def check_failure(n, answer):
 
 
 def main():
-    chosen = arguments(__doc__.splitlines()[0])
+    chosen = arguments(__doc__.splitlines()[0], plain="")
     tally = Tally()
     for engine, cluster in engines():
-        with Site(chosen.nestor, cluster) as site:
+        with Site(build_for(chosen, cluster), cluster) as site:
             faults = Faults(site.init())
             tally.run(f"{engine}: start", faults.start)
             for step in STEPS:

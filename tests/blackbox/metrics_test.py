@@ -4,6 +4,7 @@ the server keeps of itself; `nestor top`; the dashboard and the page of metrics.
 
 Usage: metrics_test.py --nestor PATH. Ends with the totals.
 """
+# Waits
 # rows: G162
 import contextlib
 import json

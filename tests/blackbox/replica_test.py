@@ -1,4 +1,5 @@
 # Takes long
+# Waits
 """Reads from replicas (db.replica): what was answered is seen by whoever reads afterwards, whatever
 the replica does; and a replica that is of no use costs nothing.
 

@@ -4,6 +4,7 @@ and remotes that answer nonsense leave what is there.
 
 Usage: subscribe_test.py --nestor PATH [--rounds 3] [--kills 3] [--seed 1]
 # Takes long
+# Waits
 # rows: V620 V901 G155
 """
 import base64
@@ -25,7 +26,7 @@ import zipfile
 
 from bad_line import Proxy
 from export_test import fetch as export, until
-from support import Site, Tally, arguments, engines, environment
+from support import Site, Tally, arguments, build_for, engines, environment
 
 WHERE = "/v2/orgs/O/sources/S/"
 PATIENCE = 60
@@ -925,7 +926,7 @@ def ending_it_leaves_a_source(down, here, url):
 def run_on(tally, options, engine, cluster):
     def run(name, case, *args):
         tally.run(f"{engine}: {name}", case, *args)
-    nestor = options.nestor
+    nestor = build_for(options, cluster)
     with Site(nestor) as up, Site(nestor, cluster) as down:
         up.init()
         down.init()
@@ -975,7 +976,7 @@ def run_on(tally, options, engine, cluster):
 
 
 def main():
-    options = arguments(__doc__, rounds=3, kills=3, seed=1)
+    options = arguments(__doc__, rounds=3, kills=3, seed=1, plain="")
     tally = Tally()
     tally.run("what cannot be is refused in words", is_refused_in_words, options.nestor)
     tally.run("strangers are not believed", strangers_are_not_believed, options.nestor)

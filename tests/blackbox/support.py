@@ -74,16 +74,20 @@ class Tally:
         return 1 if self.failed or not self.passed else 0
 
 
+def build_for(options, cluster):
+    """Of a long test: on the second engine, where it asks the same once more, it takes the build
+    without sanitizers (--plain PATH), if there is one."""
+    return os.path.abspath(options.plain) if cluster and options.plain else options.nestor
+
+
 def run_on_engines(description, run, is_long=False):
-    """A test whose run(tally, nestor, engine, cluster) begins and ends a server. One that is long
-    takes the build without sanitizers (--plain PATH) on the second engine, where it asks the same
-    once more. Returns the exit status."""
+    """A test whose run(tally, nestor, engine, cluster) begins and ends a server. Returns the exit
+    status."""
     options = arguments(description, plain="")
-    plain = os.path.abspath(options.plain) if options.plain and is_long else options.nestor
     tally = Tally()
     for engine, cluster in engines():
         tally.run(f"{engine}: the server ends as it should", run, tally,
-                  plain if cluster else options.nestor, engine, cluster)
+                  build_for(options, cluster) if is_long else options.nestor, engine, cluster)
     return tally.finish()
 
 
@@ -156,9 +160,14 @@ class Site:
                                text=True, timeout=PATIENCE, check=True)
             rows = csv.reader(io.StringIO(p.stdout, newline=""))
             return [tuple(row) or ("",) for row in rows]
+        return self.query_each([sql], data)[0]
+
+    def query_each(self, statements, data=None):
+        """The same of several SELECTs to an SQLite file, over one connection: each reads the schema."""
         db = sqlite3.connect(os.path.join(data or self.data, "nestor.db"), timeout=PATIENCE)
         try:
-            return [tuple("\\N" if v is None else str(v) for v in row) for row in db.execute(sql)]
+            return [[tuple("\\N" if v is None else str(v) for v in row) for row in db.execute(sql)]
+                    for sql in statements]
         finally:
             db.close()
 
@@ -184,7 +193,8 @@ class Site:
         """Every row of every table, in an order of its own."""
         tables = self.tables(**where)
         if not self.database:
-            return {t: sorted(self.query(f"SELECT * FROM {t}", **where)) for t in tables}
+            each = self.query_each([f"SELECT * FROM {t}" for t in tables], where.get("data"))
+            return {t: sorted(rows) for t, rows in zip(tables, each)}
         rows = self.query(" UNION ALL ".join(f"SELECT '{t}', CAST({t}.* AS text) FROM {t}"
                                              for t in tables), **where)
         return {t: sorted(row for name, row in rows if name == t) for t in tables}

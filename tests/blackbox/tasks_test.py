@@ -20,7 +20,7 @@ import threading
 import time
 import zipfile
 
-from support import PATIENCE, Holder, Site, Tally, arguments, engines
+from support import PATIENCE, Holder, Site, Tally, arguments, build_for, engines
 
 OF_POSTGRESQL = "test_two_servers", "test_signals_while_a_task_waits"
 IMPORT = "/v2/importers/bulk-import/"
@@ -177,7 +177,7 @@ class Cases:
         self.random = random.Random(options.seed)
 
     def site(self):
-        return Site(self.options.nestor, self.cluster)
+        return Site(build_for(self.options, self.cluster), self.cluster)
 
     def test_uploads_in_every_wrapping(self):
         """V601: bare, as a file of a form whatever its size, as an object; V603: faults."""
@@ -848,7 +848,7 @@ class Cases:
 
 
 def main():
-    options = arguments("tasks and bulk imports", kills=25, seed=1, only="")
+    options = arguments("tasks and bulk imports", kills=12, seed=1, only="", plain="")
     tally = Tally()
     for engine, cluster in engines():
         cases = Cases(options, cluster)
