@@ -20,10 +20,11 @@ struct nst_str cli_account_url(const struct cli_account *t)
     return nst_strf(t->o->arena, "/users/%s/", t->name);
 }
 
-enum nst_err cli_account_record(const struct cli_account *t, struct nst_db *db, const char *act)
+enum nst_err cli_account_record(const struct cli_account *t, struct nst_db *db, struct nst_act act)
 {
     struct nst_req rq = { .arena = t->o->arena, .db = db };
-    return nst_audit(&rq, &(struct nst_act){ .name = act, .on = cli_account_url(t) });
+    act.on = cli_account_url(t);
+    return nst_audit(&rq, &act);
 }
 
 int cli_account_report(const struct cli_verb *verb, const struct cli_account *t, enum nst_err e)

@@ -48,9 +48,10 @@ NST_CHECKED enum nst_err cli_account_find(struct ocl_user **user, struct cli_acc
 /* "/users/ada/" */
 struct nst_str cli_account_url(const struct cli_account *t);
 
-/* Write an act on the user into the audit log. Errors: those of nst_query. */
+/* Write an act on the user, who need not be named in it, into the audit log. Errors: those of
+ * nst_query. */
 NST_CHECKED enum nst_err cli_account_record(const struct cli_account *t, struct nst_db *db,
-                                            const char *act);
+                                            struct nst_act act);
 
 /* Say why it was not done. Returns an exit code. */
 int cli_account_report(const struct cli_verb *verb, const struct cli_account *t, enum nst_err e);
@@ -67,7 +68,8 @@ NST_CHECKED enum nst_err cli_user_give(struct cli_account *t, struct nst_db *db,
 /* Let the user in again, or no more. Each returns an exit code, after saying why not. */
 int cli_user_enable(struct cli_account *t), cli_user_disable(struct cli_account *t);
 
-/* Give or take the rights that the options name. Each returns an exit code, after saying why not. */
+/* Give or take the rights that the options name. Each returns an exit code, after saying why not.
+ */
 int cli_user_grant(struct cli_account *t), cli_user_revoke(struct cli_account *t);
 
 /* Print the sessions that are open, or end them all. Each returns an exit code. */

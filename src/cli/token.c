@@ -8,13 +8,10 @@
 #define TOKEN_FILE_MAX 4096
 #define TOKEN_LIFE     (NST_SECOND * 86400 * 365) /* of a machine's, where nothing is said */
 
-static enum nst_err record_token(const struct cli_account *t, struct nst_db *db, const char *act)
+/* The token that --name says, for the audit log. */
+static struct nst_str name_member(const struct cli_account *t)
 {
-    struct nst_req rq = { .arena = t->o->arena, .db = db };
-    struct nst_str name = nst_audit_member(rq.arena, "name", nst_str_z(t->o->name));
-    struct nst_act it = { .name = act, .on = cli_account_url(t) };
-    *(strcmp(act, "token.add") == 0 ? &it.after : &it.before) = name;
-    return nst_audit(&rq, &it);
+    return nst_audit_member(t->o->arena, "name", nst_str_z(t->o->name));
 }
 
 static enum nst_err token_show(struct nst_db *db, void *arg)
@@ -23,7 +20,7 @@ static enum nst_err token_show(struct nst_db *db, void *arg)
     struct ocl_user *user;
     NST_TRY(cli_account_find(&user, t, db));
     t->token = nst_token_derive(t->o->arena, user->row.id, user->token_serial);
-    return cli_account_record(t, db, "token.read");
+    return cli_account_record(t, db, (struct nst_act){ .name = "token.read" });
 }
 
 static enum nst_err token_renew(struct nst_db *db, void *arg)
@@ -32,7 +29,7 @@ static enum nst_err token_renew(struct nst_db *db, void *arg)
     struct ocl_user *user;
     NST_TRY(cli_account_find(&user, t, db));
     NST_TRY(nst_token_renew(&t->token, db, t->o->arena, user->row.id, nst_now()));
-    return cli_account_record(t, db, "token.renew");
+    return cli_account_record(t, db, (struct nst_act){ .name = "token.renew" });
 }
 
 static const char *name_fault(const struct cli_account *t)
@@ -62,7 +59,8 @@ static enum nst_err token_store(struct nst_db *db, void *arg)
         .expires = t->expires,
     };
     NST_TRY(nst_token_store(db, &token, nst_now()));
-    return record_token(t, db, "token.add");
+    return cli_account_record(t, db,
+                              (struct nst_act){ .name = "token.add", .after = name_member(t) });
 }
 
 static bool is_token_text(struct nst_str text)
@@ -160,7 +158,8 @@ static enum nst_err token_end(struct nst_db *db, void *arg)
     struct ocl_user *user;
     NST_TRY(cli_account_find(&user, t, db));
     NST_TRY(nst_token_end(db, user->row.id, nst_str_z(t->o->name)));
-    return record_token(t, db, "token.end");
+    return cli_account_record(t, db,
+                              (struct nst_act){ .name = "token.end", .before = name_member(t) });
 }
 
 static int token_end_run(struct cli_account *t)

@@ -46,7 +46,7 @@ static enum nst_err user_set_password(struct nst_db *db, void *arg)
     struct ocl_user *user;
     NST_TRY(cli_account_find(&user, t, db));
     NST_TRY(nst_password_set(&t->ended, db, user->row.id, t->password));
-    return cli_account_record(t, db, "user.password");
+    return cli_account_record(t, db, (struct nst_act){ .name = "user.password" });
 }
 
 /* By the request that an administrator would send. What is erased may be closed already. */
@@ -94,7 +94,7 @@ static enum nst_err user_link(struct nst_db *db, void *arg)
     struct ocl_user *user;
     NST_TRY(cli_account_find(&user, t, db));
     NST_TRY(nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE));
-    return cli_account_record(t, db, "user.link");
+    return cli_account_record(t, db, (struct nst_act){ .name = "user.link" });
 }
 
 /* Where a browser reaches the server, without a slash at the end; null when that is up to

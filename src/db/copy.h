@@ -41,14 +41,14 @@ void nst_copy_count(struct nst_copy_table *t, const struct nst_value *value);
 NST_CHECKED enum nst_err nst_copy_sum(struct nst_copy_table *t, struct nst_db *db);
 
 /* Have the store, which is migrated and marked, take rows: empty, without indexes, foreign keys and
- * triggers; or, of a copy that was cut, read which of `tables` are done. Of `tables` those stay that
- * the store has, too: others are somebody else's, and logged.
- * Errors: NST_E_CONFLICT, logged, when one of its own is not there or has other columns; those of nst_store_run. */
+ * triggers; or, of a copy that was cut, read which of `tables` are done. Of `tables` those stay
+ * that the store has, too: others are somebody else's, and logged. Errors: NST_E_CONFLICT, logged,
+ * when one of its own is not there or has other columns; those of nst_store_run. */
 NST_CHECKED enum nst_err nst_copy_begin(struct nst_store *to, struct nst_copy_tables *tables);
 
-/* In each write to the store that is filled: is it still this run that fills it? Another one may have
- * begun meanwhile, and taken over. Held until the transaction ends.
- * Errors: NST_E_CONFLICT, logged, when it is not; those of nst_query. */
+/* In each write to the store that is filled: is it still this run that fills it? Another one may
+ * have begun meanwhile, and taken over. Held until the transaction ends. Errors: NST_E_CONFLICT,
+ * logged, when it is not; those of nst_query. */
 NST_CHECKED enum nst_err nst_copy_hold(struct nst_db *db, int64_t owner);
 
 /* A table that was done is to be copied again. Errors: those of nst_store_run. */
@@ -56,6 +56,7 @@ NST_CHECKED enum nst_err nst_copy_forget(struct nst_store *to, struct nst_copy_t
 
 /* Compare what is stored with rows and sums of `tables`, and make the store whole.
  * Errors: NST_E_CONFLICT, logged, when it differs; those of nst_store_run. */
-NST_CHECKED enum nst_err nst_copy_finish(struct nst_store *to, const struct nst_copy_tables *tables);
+NST_CHECKED enum nst_err nst_copy_finish(struct nst_store *to,
+                                         const struct nst_copy_tables *tables);
 
 #endif

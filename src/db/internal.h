@@ -123,7 +123,8 @@ void nst_db_free(struct nst_db *db);
 /* End rows and forget savepoints that a work function left open. */
 void nst_db_tidy(struct nst_db *db);
 
-/* True once when the injected fault is due, which is never a replica's. */
+/* True once when the injected fault is due, which is never a replica's. What is done for a request
+ * is known by nst_log_request: whoever runs a job says for whom by nst_log_for. */
 bool nst_db_fails(struct nst_db *db);
 
 /* ---- The store ---- */
@@ -218,8 +219,8 @@ struct nst_store {
     _Atomic uint64_t written; /* PostgreSQL: statements of writes so far */
     struct nst_store_tally tally;
     _Atomic int64_t fail_in;
-    bool fails_requests;        /* calls that are made for no request do not count */
     _Atomic int64_t fail_again; /* the same after a fault, then one more each time; or 0 */
+    bool fails_requests;        /* calls that are made for no request do not count */
     pthread_mutex_t log_lock;
     char *log_path;   /* NESTOR_SQL_LOG, or NULL */
     uint64_t *logged; /* hashes of the texts written there */

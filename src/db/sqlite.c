@@ -593,15 +593,16 @@ static void finish_all(struct nst_job *jobs, enum nst_err err)
 
 struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
 {
+    /* What is said of a transaction that several share is of none of them. */
     const struct nst_str nobody = { 0 };
-    struct nst_str before = nst_log_for(jobs->next == NULL ? jobs->request : nobody);
+    nst_log_for(jobs->next == NULL ? jobs->request : nobody);
     db->lost = NST_OK;
     db->is_struck = false;
     nst_store_write_begins(db);
     enum nst_err err = control(db, NST_STR("BEGIN IMMEDIATE"));
     if (err != NST_OK) {
         nst_store_write_ends(db);
-        nst_log_for(before);
+        nst_log_for(nobody);
         finish_all(jobs, err);
         return NULL;
     }
@@ -626,7 +627,7 @@ struct nst_job *nst_sqlite_group(struct nst_db *db, struct nst_job *jobs)
         control(db, NST_STR("ROLLBACK")) != NST_OK)
         log_failure(db, "rollback failed");
     nst_store_write_ends(db);
-    nst_log_for(before);
+    nst_log_for(nobody);
     finish_all(jobs, err);
     return unrun;
 }

@@ -117,6 +117,9 @@ nst_permission ocl_any_token;
 /* Staff (G33); superusers alone (V215). */
 nst_permission ocl_staff_only, ocl_superuser_only;
 
+/* The schema of an answer that says what is wrong, by its fields. */
+#define OCL_REASON "{\"type\":\"object\"}"
+
 /* HasOwnership (G29) of the organisation or user that the path named last. */
 nst_permission ocl_has_ownership;
 

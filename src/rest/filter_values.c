@@ -139,9 +139,8 @@ static void put_member(struct nst_filtering *f, struct nst_str word, bool is_pat
     nst_buf_init(&b, f->rq->arena, word.n * 2 + 64);
     nst_putf(&b, "%%%c%s", f->row.mark, f->row.begins != NULL ? f->row.begins : "");
     for (size_t i = 0; i < word.n; i++) {
-        bool is_some = is_pattern && word.p[i] == f->grammar->some;
-        nst_put_z(&b, !is_some && strchr("%_\\", word.p[i]) != NULL ? "\\" : "");
-        nst_put_char(&b, is_some ? '%' : nst_lower(word.p[i]));
+        const char c = nst_lower(word.p[i]);
+        nst_put_like(&b, (struct nst_str){ &c, 1 }, is_pattern ? f->grammar->some : '\0');
     }
     nst_putf(&b, "%c%%", f->row.mark);
     nst_filter_put_column(f);

@@ -552,7 +552,8 @@ static enum nst_http_next handle(struct nst_exchange *x)
     if ((x->body.n > 0 || x->body_file > 0) && is_coded(x))
         return refuse_coded(x);
     bool is_read = reads_only(&job->rq);
-    if (is_read && loop->reader != NULL)
+    bool is_slow = job->rq.action != NULL && (job->rq.action->flags & NST_SLOW) != 0;
+    if (is_read && !is_slow && loop->reader != NULL)
         return run_inline(job, loop);
     if (job->is_admitted)
         prepare(job);

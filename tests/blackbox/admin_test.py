@@ -405,14 +405,32 @@ def purge_refuses(site):
 
 
 # rows: G164
+def names_without_end(site):
+    """Of a concept with more names than are read, what the pattern finds is believed."""
+    with site.serve() as server:
+        client = server.client()
+        concept = {"id": "long", "concept_class": "Misc", "datatype": "N/A",
+                   "names": [{"name": f"name {n} of many" + " x" * 20, "locale": "en"}
+                             for n in range(500)]}
+        client.expect(201, "POST", "/v2/orgs/Bold/sources/Many/concepts/", concept)
+        found = client.expect(200, "GET", "/v2/admin/search/?q=499+of").json()
+        assert [(r["id"], r["match"]) for r in found["results"]] == [("long", "words")], found
+        assert client.expect(200, "GET", "/v2/admin/search/?q=499+nowhere").json()["found"] == 0
+        client.close()
+
+
 def the_page_shows_text(site):
-    """What is found is text there, and links lead to where it is."""
+    """What is found is text there, and links lead to where it is, or are none where it is not."""
     with site.serve() as server:
         client = server.client()
         client.expect(201, "POST", "/v2/orgs/", {"id": "Bold", "name": "<b>Bold</b> & \"Co\""})
         page = client.expect(200, "GET", "/guide/admin/search/page/?q=bold").body.decode()
         assert ('<a href="/guide/orgs/Bold/"><code>Bold</code></a>' in page
                 and "1 found for <code>bold</code>" in page and "<b>" not in page), page
+        client.expect(201, "POST", "/v2/orgs/", {"id": "Past", "name": "Past"})
+        client.expect(204, "DELETE", "/v2/orgs/Past/")
+        page = client.expect(200, "GET", "/v2/admin/search/page/?q=past").body.decode()
+        assert "<code>Past</code>" in page and "deleted" in page and "<a " not in page, page
         page = client.expect(200, "GET", "/v2/admin/search/page/?q=%3Cb%3E").body.decode()
         assert ("<code>&lt;b&gt;</code>" in page and "<b>" not in page
                 and "&lt;b&gt;Bold&lt;/b&gt; &amp; &quot;Co&quot;" in page), page
@@ -423,17 +441,28 @@ def the_likeliest_are_looked_at(site):
     """More rows than are looked at: what has the id comes first, and the cut is told."""
     lines = [{"type": "Source", "owner": "Bold", "owner_type": "Organization", "id": "Many",
               "name": "Many"}]
-    lines += [{"type": "Concept", "owner": "Bold", "owner_type": "Organization", "source": "Many",
-               "id": f"n{n}", "concept_class": "Misc", "names": [{"name": "n2100", "locale": "en"}]}
-              for n in range(2101)]
+    def concept(code, *names, **more):
+        return {"type": "Concept", "owner": "Bold", "owner_type": "Organization", "source": "Many",
+                "id": code, "concept_class": "Misc",
+                "names": [{"name": name, "locale": "en"} for name in names], **more}
+    # Behind all others by id: each is found by another text.
+    lines += [concept(f"a{n:04}", "some Kala azar here") for n in range(1996)]
+    lines += [concept("b", "Kala azar begins"), concept("c", "Other", "kala azar"),
+              concept("d", "Kala Azar"), concept("e", "Other", external_id="kala azar")]
     with site.serve() as server:
         client = server.client()
         for n in range(0, len(lines), 500):
             client.expect(200, "POST", "/guide/importers/lines/", {"lines": lines[n:n + 500]})
-        found = client.expect(200, "GET", "/v2/admin/search/?q=n2100").json()
+        found = client.expect(200, "GET", "/v2/admin/search/?q=kala++AZAR").json()
+        assert not found["is_cut"] and found["found"] == 2000, found
+        client.expect(200, "POST", "/guide/importers/lines/", {"lines": [concept("a", "akala azars")]})
+        found = client.expect(200, "GET", "/v2/admin/search/?q=kala+azar").json()
         assert found["is_cut"] and found["found"] == 2000 and len(found["results"]) == 25, found
-        assert [r["match"] for r in found["results"][:2]] == ["id", "name"], found["results"]
-        assert found["results"][0]["id"] == "n2100", found["results"]
+        first = [(r["id"], r["match"]) for r in found["results"][:5]]
+        assert first == [("e", "other"), ("c", "name"), ("d", "name"), ("b", "beginning"),
+                         ("a", "words")], first
+        page = client.expect(200, "GET", "/v2/admin/search/page/?q=kala+azar").body.decode()
+        assert "of which these are the likeliest 25; there may be more" in page, page[:2000]
         client.close()
 
 
@@ -461,6 +490,7 @@ def run(tally, nestor, engine, cluster):
                       server)
         tally.run(f"{engine}: the page shows text", the_page_shows_text, site)
         tally.run(f"{engine}: the likeliest are looked at", the_likeliest_are_looked_at, site)
+        tally.run(f"{engine}: names without end", names_without_end, site)
         tally.run(f"{engine}: tasks are looked at and ended by a verb", tasks_by_verb, site)
         tally.run(f"{engine}: it is on after a restart", survives, site)
         site.verify()

@@ -11,8 +11,9 @@ of its second request, and so on, until the request succeeds and the log says th
 struck. While a server starts, any call counts.
 """
 import sys
+import time
 
-from support import REPORTS, Site, Tally, arguments, build_for, engines
+from support import PATIENCE, REPORTS, Site, Tally, arguments, engines
 
 STRUCK = '"injected database failure"'
 NEVER = 200   # calls that no step may need; ends a run that goes wrong
@@ -124,6 +125,22 @@ class Faults:
             assert self.site.dump() == before, f"call {n}: the start changed the data"
             struck = n
         assert struck > 0, "no fault struck while starting"
+        self.own_faults(struck + 1)
+
+    def own_faults(self, first):
+        """What a server does by itself (it looks for tasks) may fail, over and over: it serves all
+        the same."""
+        server = self.site.serve(env={"NESTOR_FAIL_DB_CALL": f"{first}+"})
+        until = time.monotonic() + PATIENCE
+        client = server.client()
+        while STRUCK not in server.text():
+            assert time.monotonic() < until, "nothing that it does by itself failed"
+            time.sleep(0.05)
+        client.expect(200, "GET", "/healthz")
+        while client.ask("GET", "/guide/orgs/").status != 200:
+            assert time.monotonic() < until, "it never reads again"
+        client.close()
+        assert server.end() == 0, server.text()[-1000:]
 
     def step(self, step):
         """Repeat a request, which fails at each of its calls in turn, until it succeeds."""
@@ -180,10 +197,10 @@ def check_failure(n, answer):
 
 
 def main():
-    chosen = arguments(__doc__.splitlines()[0], plain="")
+    chosen = arguments(__doc__.splitlines()[0])
     tally = Tally()
     for engine, cluster in engines():
-        with Site(build_for(chosen, cluster), cluster) as site:
+        with Site(chosen.nestor, cluster) as site:
             faults = Faults(site.init())
             tally.run(f"{engine}: start", faults.start)
             for step in STEPS:

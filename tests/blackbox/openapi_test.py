@@ -91,18 +91,20 @@ def run_tester(folder, site, server, credentials, *words):
 SOME = ("--exclude-path-regex", ALIASES)
 EDGES = ("--phases", "coverage", *SOME)
 AT_RANDOM = ("--phases", "fuzzing", "--max-examples", "1", *SOME)
+OF_GUIDE = ("--include-path-regex", "/guide/(admin/tokens|importers)/")
 OF_USERS = ("--include-tag", "guide", "--include-tag", "v2")
 REMOVING = ("--include-tag", "guide", "--include-method", "DELETE")
 
 
 def test_document(folder, site, staff):
-    """All faces at random, and the edges of one face of each application: the guide's resources
-    are those of v2, and sweep_test removes everything in every way. What removes comes last."""
+    """All faces at random, and the edges of v2, of what the guide alone has, and of the enrolments;
+    what removes comes last, at random: sweep_test removes everything in every way."""
     token, bearer = f"Token {staff}", f"Bearer {university.TOKEN}"
     with site.serve() as server:
         failures = ""
         for who, *words in ((token, *AT_RANDOM, *OF_USERS, "--exclude-method", "DELETE"),
                             (token, *EDGES, "--include-tag", "v2", "--exclude-method", "DELETE"),
+                            (token, "--phases", "coverage", *OF_GUIDE, "--exclude-method", "DELETE"),
                             (bearer, *AT_RANDOM, "--include-tag", "enrollments"),
                             (bearer, *EDGES, "--include-tag", "enrollments"),
                             (token, *AT_RANDOM, *REMOVING)):

@@ -163,7 +163,7 @@ class Site:
         return self.query_each([sql], data)[0]
 
     def query_each(self, statements, data=None):
-        """The same of several SELECTs to an SQLite file, over one connection: each reads the schema."""
+        """The same of several SELECTs to an SQLite file; a connection reads its schema once."""
         db = sqlite3.connect(os.path.join(data or self.data, "nestor.db"), timeout=PATIENCE)
         try:
             return [[tuple("\\N" if v is None else str(v) for v in row) for row in db.execute(sql)]

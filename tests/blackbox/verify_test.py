@@ -384,7 +384,7 @@ def is_found(copies, name, statements, is_mended, also):
             assert name in found(verify(site, status=1))
 
 
-def is_social(name, statements, is_mended):
+def is_found_together(name, statements, is_mended):
     """Neither its repair nor that of others changes what they find: it is among many at once, and on
     PostgreSQL, where a copy of a database takes long, only there."""
     return (is_mended and "DELETE FROM repo" not in statements[0]
@@ -394,10 +394,14 @@ def is_social(name, statements, is_mended):
 def all_at_once(copies):
     """Repairs of many kinds do not get in one another's way."""
     with copies() as site:
-        each = [p for p in plants(site) if is_social(*p[:3])]
+        each = [p for p in plants(site) if is_found_together(*p[:3])]
         plant(site, *(s for p in each for s in p[1]))
-        damage = set(found(verify(site, status=1)))
-        assert {p[0] for p in each} <= damage, {p[0] for p in each} - damage
+        damage = found(verify(site, status=1))
+        planted = {p[0] for p in each}
+        assert planted <= set(damage), planted - set(damage)
+        more = set(damage) - planted.union(*(p[3] for p in each))
+        assert not more, f"found as well: {more}"
+        assert all(f["count"] > 0 and f["examples"] for f in damage.values()), damage
         verify(site, "--repair")
         is_sound(site)
 
@@ -500,7 +504,7 @@ def run_on(tally, nestor, engine, cluster):
         copies = Copies(site)
         only = os.environ.get("ONLY", "")
         for name, *rest in plants(site):
-            if only in name and not (site.database and is_social(name, *rest[:2])):
+            if only in name and not (site.database and is_found_together(name, *rest[:2])):
                 tally.run(f"{engine}: found: {name}", is_found, copies, name, *rest)
         for title, case in (("many at once", all_at_once), ("in words", says_it_in_words),
                             ("beside writers", beside_writers), ("over HTTP", over_http),

@@ -164,7 +164,6 @@ static const struct nst_serializer wish_serializer[] = {
     "\"type\":\"string\"},\"is_staff\":" FLAG_SCHEMA ",\"is_superuser\":" FLAG_SCHEMA \
     ",\"is_enabled\":" FLAG_SCHEMA ",\"sessions\":" COUNT_SCHEMA ",\"tokens\":" COUNT_SCHEMA \
     ",\"last_login\":{\"type\":[\"string\",\"null\"]}}}"
-#define REASON "{\"type\":\"object\"}"
 
 static const struct nst_response show_response[] = {
     { 200, "The account.", { .schema = ACCOUNT } },
@@ -172,8 +171,8 @@ static const struct nst_response show_response[] = {
 };
 static const struct nst_response change_response[] = {
     { 200, "The account as it is now.", { .schema = ACCOUNT } },
-    { 400, "A flag is no truth value.", { .schema = REASON } },
-    { 409, "It is the caller's own, or the last superuser's.", { .schema = REASON } },
+    { 400, "A flag is no truth value.", { .schema = OCL_REASON } },
+    { 409, "It is the caller's own, or the last superuser's.", { .schema = OCL_REASON } },
     { 0 },
 };
 static const struct nst_response sessions_response[] = {

@@ -143,7 +143,6 @@ static const struct nst_serializer wish_serializer[] = {
 #define SECRET \
     "{\"type\":\"object\",\"required\":[\"id\",\"secret\"],\"properties\":{\"id\":" STRING \
     ",\"secret\":" STRING "}}"
-#define REASON "{\"type\":\"object\"}"
 
 static const struct nst_response list_response[] = {
     { 200, "Clients.", { .schema = "{\"type\":\"array\",\"items\":" CLIENT "}" } },
@@ -155,8 +154,8 @@ static const struct nst_response show_response[] = {
 };
 static const struct nst_response add_response[] = {
     { 201, "Its secret, which is not shown again.", { .schema = SECRET } },
-    { 400, "The id is none, or nobody is called that.", { .schema = REASON } },
-    { 409, "The id is taken.", { .schema = REASON } },
+    { 400, "The id is none, or nobody is called that.", { .schema = OCL_REASON } },
+    { 409, "The id is taken.", { .schema = OCL_REASON } },
     { 0 },
 };
 static const struct nst_response rotate_response[] = {

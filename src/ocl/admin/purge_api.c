@@ -68,10 +68,9 @@ static void release(struct nst_task *t)
     nst_workers_tidy();
 }
 
-const struct nst_task_kind ocl_purge_task = { .name = "purge",
-                                              .mode = NST_MODE_WRITE,
-                                              .step = step,
-                                              .release = release };
+const struct nst_task_kind ocl_purge_task = {
+    .name = "purge", .mode = NST_MODE_WRITE, .step = step, .release = release
+};
 
 /* ---- Asking ---- */
 
@@ -163,7 +162,6 @@ static const struct nst_serializer wish_serializer[] = {
 #define TASK \
     "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"name\",\"queue\",\"username\"," \
     "\"task\"]}"
-#define REASON "{\"type\":\"object\"}"
 
 static const struct nst_parameter look_parameter[] = {
     { "olderThanDays", DAYS,
@@ -173,14 +171,14 @@ static const struct nst_parameter look_parameter[] = {
 };
 static const struct nst_response look_response[] = {
     { 200, "What a purge would erase now.", { .schema = COUNTS } },
-    { 400, "The days are none, or the kind is unknown.", { .schema = REASON } },
+    { 400, "The days are none, or the kind is unknown.", { .schema = OCL_REASON } },
     { 0 },
 };
 static const struct nst_response start_response[] = {
     { 202, "The task.", { .schema = TASK } },
-    { 400, "The days are missing or none, or the kind is unknown.", { .schema = REASON } },
-    { 409, "One is running.", { .schema = REASON } },
-    { 503, "This server runs no tasks.", { .schema = REASON } },
+    { 400, "The days are missing or none, or the kind is unknown.", { .schema = OCL_REASON } },
+    { 409, "One is running.", { .schema = OCL_REASON } },
+    { 503, "This server runs no tasks.", { .schema = OCL_REASON } },
     { 0 },
 };
 static const struct nst_description looking = { .parameter = look_parameter,
@@ -193,9 +191,10 @@ static const struct nst_description starting = {
 
 #define ROUTE(face) \
     { \
-        face, "/admin/purge/", .get = { look, ocl_superuser_only, .describe = &looking }, \
-                               .post = { start, ocl_superuser_only, .describe = &starting }, \
-                               .doc = "What was deleted, erased for good after some time." \
+        face, "/admin/purge/", \
+            .get = { look, ocl_superuser_only, NST_SLOW, .describe = &looking }, \
+            .post = { start, ocl_superuser_only, .describe = &starting }, \
+            .doc = "What was deleted, erased for good after some time." \
     }
 
 static const struct nst_route purge_route[] = { ROUTE(V2), ROUTE(GUIDE) };

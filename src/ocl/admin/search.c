@@ -5,12 +5,11 @@
 #include "ocl/app.h"
 #include "ocl/content/content.h"
 
-#define Q_MAX      200
-#define WORDS_MAX  8
-#define ROWS_MAX   2000 /* looked at, the likeliest first */
-#define SHOWN_MAX  100
-#define SHOWN      25
-#define NO_ADDRESS ((struct nst_str){ 0 })
+#define Q_MAX     200
+#define WORDS_MAX 8
+#define ROWS_MAX  2000 /* looked at, the likeliest first */
+#define SHOWN_MAX 100
+#define SHOWN     25
 
 /* How well a row fits, the best first. */
 enum fit { FIT_ID, FIT_OTHER, FIT_NAME, FIT_BEGINNING, FIT_WORDS, FIT_NONE };
@@ -29,7 +28,9 @@ struct hit {
 
 struct search {
     struct nst_req *rq;
-    struct nst_str q, word[WORDS_MAX];
+    struct nst_arena *scratch; /* of one row */
+    struct nst_str q;          /* the words, with a blank between two */
+    struct nst_str word[WORDS_MAX];
     size_t words;
     struct hit hit[SHOWN_MAX]; /* the best first, among equals as they came */
     size_t count;
@@ -38,230 +39,180 @@ struct search {
 
 /* ---- What is asked ---- */
 
-static enum nst_err refuse(struct nst_req *rq, const char *key, const char *why)
+static void refuse(struct nst_req *rq, const char *key, const char *why)
 {
-    return nst_fail(rq, NST_E_INVALID, key, nst_str_z(why));
+    nst_add_problem(rq, nst_str_z(key), nst_str_z(why), true);
 }
 
-static enum nst_err take_words(struct search *s)
+/* Cut at blanks of any kind. Returns how many words there are, of which s has WORDS_MAX. */
+static size_t cut_words(struct search *s, struct nst_str q)
+{
+    struct nst_buf b;
+    size_t count = 0;
+    nst_buf_init(&b, s->rq->arena, q.n + 1);
+    for (size_t i = 0; i < q.n; i++)
+        nst_put_char(&b, q.p[i] >= '\t' && q.p[i] <= '\r' ? ' ' : q.p[i]);
+    for (struct nst_str rest = nst_buf_str(&b); rest.p != NULL;) {
+        struct nst_str word = nst_str_cut(&rest, ' ');
+        if (word.n > 0 && count++ < WORDS_MAX)
+            s->word[s->words++] = word;
+    }
+    return count;
+}
+
+static void join_words(struct search *s, size_t size)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, s->rq->arena, size + 1);
+    for (size_t i = 0; i < s->words; i++) {
+        nst_put_z(&b, i > 0 ? " " : "");
+        nst_put(&b, s->word[i]);
+    }
+    s->q = nst_buf_str(&b);
+}
+
+static void take_words(struct search *s)
 {
     struct nst_str q = nst_query_value(s->rq, "q");
     if (q.p == NULL)
-        return refuse(s->rq, "q", "This field is required.");
-    s->q = nst_str_trim(q);
-    if (nst_utf8_is_blank(s->q))
-        return refuse(s->rq, "q", "This field may not be blank.");
-    if (nst_str_eq(q, NST_STR(NST_NO_TEXT)) || s->q.n > Q_MAX)
-        return refuse(s->rq, "q", "A text of at most " NST_DIGITS(Q_MAX) " bytes.");
-    for (struct nst_str rest = s->q; rest.p != NULL;) {
-        struct nst_str word = nst_str_cut(&rest, ' ');
-        if (word.n > 0 && s->words == WORDS_MAX)
-            return refuse(s->rq, "q", "At most " NST_DIGITS(WORDS_MAX) " words.");
-        if (word.n > 0)
-            s->word[s->words++] = word;
-    }
-    return NST_OK;
+        refuse(s->rq, "q", "This field is required.");
+    else if (nst_str_eq(q, NST_STR(NST_NO_TEXT)) || nst_utf8_length(q) > Q_MAX)
+        refuse(s->rq, "q", "A text of at most " NST_DIGITS(Q_MAX) " characters.");
+    else if (cut_words(s, q) > WORDS_MAX)
+        refuse(s->rq, "q", "At most " NST_DIGITS(WORDS_MAX) " words.");
+    else if (s->words == 0)
+        refuse(s->rq, "q", "This field may not be blank.");
+    else
+        join_words(s, q.n);
 }
 
-static enum nst_err take_limit(struct search *s)
+static void take_limit(struct search *s)
 {
     struct nst_str text = nst_query_value(s->rq, "limit");
     s->limit = SHOWN;
     if (text.p != NULL && (!nst_str_int(&s->limit, text) || s->limit < 1 || s->limit > SHOWN_MAX))
-        return refuse(s->rq, "limit", "A number from 1 to " NST_DIGITS(SHOWN_MAX) ".");
-    return NST_OK;
+        refuse(s->rq, "limit", "A number from 1 to " NST_DIGITS(SHOWN_MAX) ".");
 }
 
 /* ---- Rows that may fit ---- */
 
-enum column { TYPE, CODE, OTHER, LABEL, MORE, OWNER_URL, SOURCE, ACCESS, STATE };
+enum column {
+    COLUMN_TYPE,
+    COLUMN_CODE,
+    COLUMN_OTHER,
+    COLUMN_LABEL,
+    COLUMN_MORE,
+    COLUMN_OWNER_URL,
+    COLUMN_SOURCE,
+    COLUMN_ACCESS,
+    COLUMN_STATE
+};
 
-#define DELETED(is_there) "CASE WHEN NOT (" is_there ") THEN 'deleted' "
-#define OPEN              "9223372036854775807"
+/* By kind, small tables first: place, type, code, other, label, more, owner_url, source, access,
+ * state. `more` has further names: of a concept the array that it keeps, of others one. */
+static const char *const kinds[] = {
+    "SELECT 1 AS place, 'User' AS type, username AS code, email AS other, name AS label, "
+    "'' AS more, '' AS owner_url, '' AS source, '' AS access, "
+    "CASE WHEN NOT is_active THEN 'deleted' WHEN NOT is_enabled THEN 'disabled' ELSE 'active' END "
+    "AS state FROM account",
 
-/* `more` has the other names: of a concept the array that it keeps, of a source one. */
-static const char every_thing[] =
-    "SELECT 'User' AS type, username AS code, email AS other, name AS label, '' AS more, '' AS "
-    "owner_url, '' AS source, '' AS access, " DELETED(
-        "is_active") "WHEN NOT is_enabled THEN 'disabled' ELSE 'active' END AS state FROM "
-                     "account "
-                     "UNION ALL SELECT 'Organization', mnemonic, '', name, '', '', '', "
-                     "public_access, " DELETED(
-                         "is_active") "ELSE 'active' END FROM org "
-                                      "UNION ALL SELECT 'Source', mnemonic, external_id, name, "
-                                      "full_name, owner_url, '', "
-                                      "public_access, " DELETED(
-                                          "is_active AND owner_is_active") "ELSE 'active' END "
-                                                                           "FROM repo "
-                                                                           "WHERE kind = "
-                                                                           "'source' "
-                                                                           "UNION ALL SELECT "
-                                                                           "'Concept', "
-                                                                           "c.mnemonic, "
-                                                                           "c.external_id, "
-                                                                           "c.display_name, "
-                                                                           "c.names, "
-                                                                           "r.owner_url, "
-                                                                           "r.mnemonic, "
-                                                                           "r.public_access,"
-                                                                           " " DELETED(
-                                                                               "r.is_active "
-                                                                               "AND "
-                                                                               "r.owner_is_"
-                                                                               "active") "WHEN "
-                                                                                         "c."
-                                                                                         "retir"
-                                                                                         "ed "
-                                                                                         "THEN "
-                                                                                         "'reti"
-                                                                                         "red' "
-                                                                                         "ELSE "
-                                                                                         "'acti"
-                                                                                         "ve' "
-                                                                                         "END "
-                                                                                         "FROM "
-                                                                                         "conce"
-                                                                                         "pt_"
-                                                                                         "versi"
-                                                                                         "on c "
-                                                                                         "JOIN "
-                                                                                         "repo "
-                                                                                         "r ON "
-                                                                                         "r.id "
-                                                                                         "= "
-                                                                                         "c."
-                                                                                         "repo_"
-                                                                                         "id "
-                                                                                         "WHERE"
-                                                                                         " c."
-                                                                                         "rev_"
-                                                                                         "to "
-                                                                                         "="
-                                                                                         " " OPEN
-                                                                                         " "
-                                                                                         "UNION"
-                                                                                         " ALL "
-                                                                                         "SELEC"
-                                                                                         "T "
-                                                                                         "'Mapp"
-                                                                                         "ing',"
-                                                                                         " m."
-                                                                                         "mnemo"
-                                                                                         "nic, "
-                                                                                         "m."
-                                                                                         "exter"
-                                                                                         "nal_"
-                                                                                         "id, "
-                                                                                         "m.to_"
-                                                                                         "conce"
-                                                                                         "pt_"
-                                                                                         "code,"
-                                                                                         " m."
-                                                                                         "from_"
-                                                                                         "conce"
-                                                                                         "pt_"
-                                                                                         "code,"
-                                                                                         " "
-                                                                                         "r."
-                                                                                         "owner"
-                                                                                         "_url,"
-                                                                                         " r."
-                                                                                         "mnemo"
-                                                                                         "nic, "
-                                                                                         "r."
-                                                                                         "publi"
-                                                                                         "c_"
-                                                                                         "acces"
-                                                                                         "s,"
-                                                                                         " " DELETED(
-                                                                                             "r"
-                                                                                             "."
-                                                                                             "i"
-                                                                                             "s"
-                                                                                             "_"
-                                                                                             "a"
-                                                                                             "c"
-                                                                                             "t"
-                                                                                             "i"
-                                                                                             "v"
-                                                                                             "e"
-                                                                                             " "
-                                                                                             "A"
-                                                                                             "N"
-                                                                                             "D"
-                                                                                             " "
-                                                                                             "r"
-                                                                                             "."
-                                                                                             "o"
-                                                                                             "w"
-                                                                                             "n"
-                                                                                             "e"
-                                                                                             "r"
-                                                                                             "_"
-                                                                                             "i"
-                                                                                             "s"
-                                                                                             "_"
-                                                                                             "a"
-                                                                                             "c"
-                                                                                             "t"
-                                                                                             "i"
-                                                                                             "v"
-                                                                                             "e") "WHEN m.retired THEN 'retired' ELSE 'active' END FROM mapping_version m "
-                                                                                                  "JOIN repo r ON r.id = m.repo_id WHERE m.rev_to = " OPEN;
+    "SELECT 2, 'Organization', mnemonic, '', name, '', '', '', public_access, "
+    "CASE WHEN is_active THEN 'active' ELSE 'deleted' END FROM org",
 
-/* Bind the pattern of what has the word anywhere in it. */
-static void bind_word(struct nst_sql *q, struct nst_arena *a, struct nst_str word)
+    "SELECT 3, 'Source', mnemonic, external_id, name, full_name, owner_url, '', public_access, "
+    "CASE WHEN is_active AND owner_is_active THEN 'active' ELSE 'deleted' END FROM repo "
+    "WHERE kind = 'source'",
+
+    "SELECT 4, 'Concept', c.mnemonic, c.external_id, c.display_name, c.names, r.owner_url, "
+    "r.mnemonic, r.public_access, CASE WHEN NOT (r.is_active AND r.owner_is_active) THEN 'deleted' "
+    "WHEN c.retired THEN 'retired' ELSE 'active' END "
+    "FROM concept_version c JOIN repo r ON r.id = c.repo_id WHERE c.rev_to = " OCL_OPEN_SQL,
+
+    "SELECT 5, 'Mapping', m.mnemonic, m.external_id, m.to_concept_code, m.from_concept_code, "
+    "r.owner_url, r.mnemonic, r.public_access, "
+    "CASE WHEN NOT (r.is_active AND r.owner_is_active) THEN 'deleted' "
+    "WHEN m.retired THEN 'retired' ELSE 'active' END "
+    "FROM mapping_version m JOIN repo r ON r.id = m.repo_id WHERE m.rev_to = " OCL_OPEN_SQL,
+};
+
+/* Names of more than that are not read: what they hold is believed to the pattern. */
+#define MORE_MAX 16384
+
+/* Append " LIKE ...": it has the text anywhere, or begins so. */
+static void put_like(struct nst_sql *q, struct nst_arena *a, struct nst_str text, bool anywhere)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, 2 * word.n + 2);
+    nst_buf_init(&b, a, 2 * text.n + 2);
+    nst_put_z(&b, anywhere ? "%" : "");
+    nst_put_like(&b, text, '\0');
     nst_put_char(&b, '%');
-    nst_put_like(&b, word, '\0');
-    nst_put_char(&b, '%');
+    nst_sql_add(q, " LIKE lower(");
     nst_sql_bind(q, NST_TEXT(nst_buf_str(&b)));
+    nst_sql_add(q, ") ESCAPE '\\'");
 }
 
-/* The word as it stands in JSON, without the quotes. */
-static struct nst_str in_json(struct nst_arena *a, struct nst_str word)
+static struct nst_str in_json(struct nst_arena *a, struct nst_str text)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, 6 * word.n + 2);
-    nst_json_put_str(&b, word);
-    return nst_str_slice(nst_buf_str(&b), 1, b.n - 1);
+    nst_buf_init(&b, a, 6 * text.n + 2);
+    nst_json_put_str(&b, text);
+    return nst_buf_str(&b);
 }
 
 static void put_word(struct nst_sql *q, struct nst_arena *a, struct nst_str word)
 {
     static const char *const column[] = { "code", "other", "label" };
+    struct nst_str quoted = in_json(a, word);
     nst_sql_add(q, "(");
     for (size_t i = 0; i < NST_COUNT(column); i++) {
-        nst_sql_addf(q, "lower(%s) LIKE lower(", column[i]);
-        bind_word(q, a, word);
-        nst_sql_add(q, ") ESCAPE '\\' OR ");
+        nst_sql_addf(q, "lower(%s)", column[i]);
+        put_like(q, a, word, true);
+        nst_sql_add(q, " OR ");
     }
-    nst_sql_add(q, "lower(more) LIKE lower(");
-    bind_word(q, a, in_json(a, word));
-    nst_sql_add(q, ") ESCAPE '\\')");
+    nst_sql_add(q, "lower(more)");
+    put_like(q, a, nst_str_slice(quoted, 1, quoted.n - 1), true);
+    nst_sql_add(q, ")");
+}
+
+/* The likeliest first, as the judges below see it but for a name that begins so behind another. */
+static void put_order(struct nst_sql *q, const struct search *s)
+{
+    static const char *const whole[] = { "code", "other", "label" };
+    struct nst_arena *a = s->rq->arena;
+    nst_sql_add(q, " ORDER BY CASE");
+    for (size_t i = 0; i < NST_COUNT(whole); i++) {
+        nst_sql_addf(q, " WHEN lower(%s) = lower(", whole[i]);
+        nst_sql_bind(q, NST_TEXT(s->q));
+        nst_sql_addf(q, ") THEN %zu", i);
+    }
+    nst_sql_add(q, " WHEN lower(more) = lower(");
+    nst_sql_bind(q, NST_TEXT(s->q));
+    nst_sql_add(q, ") OR lower(more)");
+    put_like(q, a, in_json(a, s->q), true);
+    nst_sql_add(q, " THEN 2 WHEN lower(code)");
+    put_like(q, a, s->q, false);
+    nst_sql_add(q, " OR lower(label)");
+    put_like(q, a, s->q, false);
+    nst_sql_add(q, " THEN 3 ELSE 4 END, place, code, owner_url, source");
 }
 
 static enum nst_err query(struct nst_rows **rows, struct search *s)
 {
     struct nst_sql q;
     nst_sql_init(&q, s->rq->arena);
-    nst_sql_add(&q,
-                "SELECT type, code, other, label, more, owner_url, source, access, state FROM (");
-    nst_sql_add(&q, every_thing);
+    nst_sql_add(&q, "SELECT type, code, other, label, CASE WHEN length(more) > " NST_DIGITS(
+                        MORE_MAX) " THEN NULL ELSE coalesce(more, '') END, owner_url, source, "
+                                  "access, state FROM (");
+    for (size_t i = 0; i < NST_COUNT(kinds); i++) {
+        nst_sql_add(&q, i > 0 ? " UNION ALL " : "");
+        nst_sql_add(&q, kinds[i]);
+    }
     for (size_t i = 0; i < s->words; i++) {
         nst_sql_add(&q, i == 0 ? ") thing WHERE " : " AND ");
         put_word(&q, s->rq->arena, s->word[i]);
     }
-    nst_sql_add(&q, " ORDER BY CASE WHEN lower(code) = lower(");
-    nst_sql_bind(&q, NST_TEXT(s->q));
-    nst_sql_add(&q, ") THEN 0 WHEN lower(other) = lower(");
-    nst_sql_bind(&q, NST_TEXT(s->q));
-    nst_sql_add(&q, ") THEN 1 WHEN lower(label) = lower(");
-    nst_sql_bind(&q, NST_TEXT(s->q));
-    nst_sql_add(&q,
-                ") THEN 2 ELSE 3 END, type, code, owner_url, source LIMIT " NST_DIGITS(ROWS_MAX));
+    put_order(&q, s);
+    nst_sql_addf(&q, " LIMIT %d", ROWS_MAX + 1);
     return nst_sql_query(rows, s->rq->db, &q);
 }
 
@@ -306,16 +257,10 @@ static void judge(struct judgement *j, struct nst_str text, enum fit whole)
     }
 }
 
-/* Names of a concept stand in an array; one that cannot be read has none. */
-static void judge_more(struct judgement *j, struct nst_str type, struct nst_str more)
+static void judge_names(struct judgement *j, struct nst_str names)
 {
     struct nst_json *array = NULL;
-    if (!nst_str_eq(type, NST_STR("Concept"))) {
-        judge(j, more, FIT_NAME);
-        return;
-    }
-    if (nst_json_read(&array, NULL, j->search->rq->arena, more, NULL) != NST_OK ||
-        array->kind != NST_JSON_ARRAY)
+    if (nst_json_read(&array, NULL, j->search->scratch, names, NULL) != NST_OK)
         return;
     for (const struct nst_json *v = array->first; v != NULL; v = v->next) {
         const struct nst_json *name = nst_json_get(v, NST_STR("name"));
@@ -324,12 +269,24 @@ static void judge_more(struct judgement *j, struct nst_str type, struct nst_str 
     }
 }
 
+static void judge_more(struct judgement *j, struct nst_rows *row)
+{
+    if (nst_rows_is_null(row, COLUMN_MORE)) {
+        memset(j->has_word, true, sizeof(j->has_word));
+        j->fit = j->fit < FIT_WORDS ? j->fit : FIT_WORDS;
+    } else if (nst_str_eq(nst_rows_text(row, COLUMN_TYPE), NST_STR("Concept"))) {
+        judge_names(j, nst_rows_text(row, COLUMN_MORE));
+    } else {
+        judge(j, nst_rows_text(row, COLUMN_MORE), FIT_NAME);
+    }
+}
+
 static enum fit judge_row(struct judgement *j, struct nst_rows *row)
 {
-    judge(j, nst_rows_text(row, CODE), FIT_ID);
-    judge(j, nst_rows_text(row, OTHER), FIT_OTHER);
-    judge(j, nst_rows_text(row, LABEL), FIT_NAME);
-    judge_more(j, nst_rows_text(row, TYPE), nst_rows_text(row, MORE));
+    judge(j, nst_rows_text(row, COLUMN_CODE), FIT_ID);
+    judge(j, nst_rows_text(row, COLUMN_OTHER), FIT_OTHER);
+    judge(j, nst_rows_text(row, COLUMN_LABEL), FIT_NAME);
+    judge_more(j, row);
     for (size_t i = 0; i < j->search->words; i++)
         if (!j->has_word[i])
             return FIT_NONE;
@@ -340,21 +297,17 @@ static enum fit judge_row(struct judgement *j, struct nst_rows *row)
 
 static struct nst_str address_of(struct nst_arena *a, struct nst_rows *row)
 {
-    struct nst_str type = nst_rows_text(row, TYPE), code = nst_rows_text(row, CODE);
-    struct nst_str owner = nst_rows_text(row, OWNER_URL), source = nst_rows_text(row, SOURCE);
+    struct nst_str type = nst_rows_text(row, COLUMN_TYPE), code = nst_rows_text(row, COLUMN_CODE);
+    struct nst_str owner = nst_rows_text(row, COLUMN_OWNER_URL);
+    struct nst_str source = ocl_source_url(a, owner, nst_rows_text(row, COLUMN_SOURCE));
+    if (nst_str_eq(type, NST_STR("User")))
+        return nst_strf(a, "/users/%.*s/", NST_FMT(code));
+    if (nst_str_eq(type, NST_STR("Organization")))
+        return nst_strf(a, "/orgs/%.*s/", NST_FMT(code));
     if (nst_str_eq(type, NST_STR("Source")))
         return ocl_source_url(a, owner, code);
-    if (nst_str_eq(type, NST_STR("Concept")))
-        return ocl_concept_url(a, ocl_source_url(a, owner, source), code);
-    struct nst_buf b;
-    nst_buf_init(&b, a, 4096);
-    if (nst_str_eq(type, NST_STR("Mapping")))
-        nst_putf(&b, "%.*smappings/", NST_FMT(ocl_source_url(a, owner, source)));
-    else
-        nst_put_z(&b, nst_str_eq(type, NST_STR("User")) ? "/users/" : "/orgs/");
-    nst_put_percent(&b, code, "");
-    nst_put_char(&b, '/');
-    return nst_buf_str(&b);
+    return nst_str_eq(type, NST_STR("Concept")) ? ocl_concept_url(a, source, code)
+                                                : ocl_mapping_url(a, source, code);
 }
 
 static void keep(struct search *s, const struct judgement *j, struct nst_rows *row)
@@ -369,27 +322,40 @@ static void keep(struct search *s, const struct judgement *j, struct nst_rows *r
     memmove(&s->hit[at + 1], &s->hit[at], (s->count - 1 - at) * sizeof(struct hit));
     s->hit[at] = (struct hit){ .fit = j->fit,
                                .text = nst_str_copy(a, j->text),
-                               .type = nst_str_copy(a, nst_rows_text(row, TYPE)),
-                               .id = nst_str_copy(a, nst_rows_text(row, CODE)),
-                               .name = nst_str_copy(a, nst_rows_text(row, LABEL)),
+                               .type = nst_str_copy(a, nst_rows_text(row, COLUMN_TYPE)),
+                               .id = nst_str_copy(a, nst_rows_text(row, COLUMN_CODE)),
+                               .name = nst_str_copy(a, nst_rows_text(row, COLUMN_LABEL)),
                                .url = address_of(a, row),
-                               .access = nst_str_copy(a, nst_rows_text(row, ACCESS)),
-                               .state = nst_str_copy(a, nst_rows_text(row, STATE)) };
+                               .access = nst_str_copy(a, nst_rows_text(row, COLUMN_ACCESS)),
+                               .state = nst_str_copy(a, nst_rows_text(row, COLUMN_STATE)) };
+}
+
+static void take_row(struct search *s, struct nst_rows *row)
+{
+    struct judgement j = { .search = s, .fit = FIT_NONE };
+    struct nst_mark mark = nst_arena_mark(s->scratch);
+    if (judge_row(&j, row) != FIT_NONE) {
+        s->found++;
+        keep(s, &j, row);
+    }
+    nst_arena_rewind(s->scratch, mark);
 }
 
 static enum nst_err find(struct search *s)
 {
     struct nst_rows *rows;
     NST_TRY(query(&rows, s));
-    while (nst_rows_step(rows)) {
-        struct judgement j = { .search = s, .fit = FIT_NONE };
-        s->rows++;
-        if (judge_row(&j, rows) == FIT_NONE)
-            continue;
-        s->found++;
-        keep(s, &j, rows);
-    }
+    s->scratch = nst_arena_new(65536);
+    while (nst_rows_step(rows))
+        if (++s->rows <= ROWS_MAX)
+            take_row(s, rows);
+    nst_arena_free(s->scratch);
     return nst_rows_end(rows);
+}
+
+static bool is_cut(const struct search *s)
+{
+    return s->rows > ROWS_MAX;
 }
 
 /* ---- Answers ---- */
@@ -406,7 +372,7 @@ static void put_member(struct nst_buf *out, const char *name, struct nst_str tex
 static void put_json(struct nst_buf *out, const struct search *s)
 {
     nst_putf(out, "{\"found\":%lld,\"is_cut\":%s,\"results\":[", (long long)s->found,
-             s->rows == ROWS_MAX ? "true" : "false");
+             is_cut(s) ? "true" : "false");
     for (size_t i = 0; i < s->count; i++) {
         const struct hit *h = &s->hit[i];
         nst_putf(out, "%s{\"type\":\"%.*s\",\"id\":", i > 0 ? "," : "", NST_FMT(h->type));
@@ -422,18 +388,31 @@ static void put_json(struct nst_buf *out, const struct search *s)
     nst_put_lit(out, "]}");
 }
 
+/* Where something deleted was, another may be by now. */
+static void put_id(struct nst_buf *out, const struct nst_face *face, const struct hit *h)
+{
+    bool is_there = !nst_str_eq(h->state, NST_STR("deleted"));
+    if (is_there) {
+        nst_put_lit(out, "<a href=\"");
+        nst_put_html(out, nst_str_z(face->mount));
+        nst_put_html(out, h->url);
+        nst_put_lit(out, "\">");
+    }
+    nst_put_lit(out, "<code>");
+    nst_put_html(out, h->id);
+    nst_put_z(out, is_there ? "</code></a> " : "</code> ");
+}
+
 static void put_line(struct nst_buf *out, const struct nst_face *face, const struct hit *h)
 {
-    nst_put_lit(out, "<li><a href=\"");
-    nst_put_html(out, nst_str_z(face->mount));
-    nst_put_html(out, h->url);
-    nst_put_lit(out, "\"><code>");
-    nst_put_html(out, h->id);
-    nst_put_lit(out, "</code></a> ");
+    nst_put_lit(out, "<li>");
+    put_id(out, face, h);
     nst_put_html(out, h->text);
     nst_putf(out, " <small>%.*s, %.*s", NST_FMT(h->type), NST_FMT(h->state));
-    nst_put_html(out,
-                 h->access.n > 0 ? nst_strf(out->arena, ", %.*s", NST_FMT(h->access)) : NO_ADDRESS);
+    nst_put_z(out, h->access.n > 0 ? ", " : "");
+    nst_put_html(out, h->access);
+    nst_put_lit(out, "<br>");
+    nst_put_html(out, h->url);
     nst_put_lit(out, "</small></li>\n");
 }
 
@@ -442,8 +421,11 @@ static void put_html(struct nst_buf *out, const struct search *s)
     nst_page_begin(out, NST_STR("Search"));
     nst_putf(out, "<p>%lld found for <code>", (long long)s->found);
     nst_put_html(out, s->q);
-    nst_put_z(out, s->rows == ROWS_MAX ? "</code>, and maybe more: give more words.</p>\n<ul>\n"
-                                       : "</code>.</p>\n<ul>\n");
+    nst_put_lit(out, "</code>");
+    if (s->found > (int64_t)s->count)
+        nst_putf(out, ", of which these are the likeliest %zu", s->count);
+    nst_put_z(out, is_cut(s) ? "; there may be more: give more words" : "");
+    nst_put_lit(out, ".</p>\n<ul>\n");
     for (size_t i = 0; i < s->count; i++)
         put_line(out, s->rq->face, &s->hit[i]);
     nst_put_lit(out, "</ul>\n");
@@ -455,8 +437,10 @@ static enum nst_err search(struct nst_req *rq)
 {
     struct search *s = NST_NEW(rq->arena, struct search);
     s->rq = rq;
-    NST_TRY(take_words(s));
-    NST_TRY(take_limit(s));
+    take_words(s);
+    take_limit(s);
+    if (rq->problem != NULL)
+        return NST_E_INVALID;
     NST_TRY(find(s));
     nst_no_store(rq);
     if (rq->action->arg == as_page) {
@@ -471,20 +455,18 @@ static enum nst_err search(struct nst_req *rq)
 
 #define STRING "{\"type\":\"string\"}"
 #define MAYBE  "{\"type\":[\"string\",\"null\"]}"
+#define RESULT \
+    "{\"type\":\"object\",\"required\":[\"type\",\"id\",\"name\",\"url\",\"public_access\"," \
+    "\"state\",\"match\",\"text\"],\"properties\":{\"type\":{\"type\":\"string\",\"enum\":[" \
+    "\"User\",\"Organization\",\"Source\",\"Concept\",\"Mapping\"]},\"id\":" STRING \
+    ",\"name\":" MAYBE ",\"url\":" STRING ",\"public_access\":" MAYBE ",\"state\":{" \
+    "\"type\":\"string\",\"enum\":[\"active\",\"retired\",\"disabled\",\"deleted\"]}," \
+    "\"match\":{\"type\":\"string\",\"enum\":[\"id\",\"other\",\"name\",\"beginning\"," \
+    "\"words\"]},\"text\":" MAYBE "}}"
 #define RESULTS \
     "{\"type\":\"object\",\"required\":[\"found\",\"is_cut\",\"results\"],\"properties\":{" \
     "\"found\":{\"type\":\"integer\",\"minimum\":0},\"is_cut\":{\"type\":\"boolean\"}," \
-    "\"results\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\"," \
-    "\"id\"," \
-    "\"name\",\"url\",\"public_access\",\"state\",\"match\",\"text\"],\"properties\":{\"type\":{" \
-    "\"type\":\"string\",\"enum\":[\"User\",\"Organization\",\"Source\",\"Concept\",\"Mapping\"]}" \
-    "," \
-    "\"id\":" STRING ",\"name\":" MAYBE ",\"url\":" STRING ",\"public_access\":" MAYBE \
-    ",\"state\":{\"type\":\"string\",\"enum\":[\"active\",\"retired\",\"disabled\",\"deleted\"]}," \
-    "\"match\":{\"type\":\"string\",\"enum\":[\"id\",\"other\",\"name\",\"beginning\",\"words\"]}" \
-    "," \
-    "\"text\":" STRING "}}}}}"
-#define REASON "{\"type\":\"object\"}"
+    "\"results\":{\"type\":\"array\",\"items\":" RESULT "}}}"
 
 static const struct nst_parameter search_parameter[] = {
     { "q", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":" NST_DIGITS(Q_MAX) "}",
@@ -495,12 +477,12 @@ static const struct nst_parameter search_parameter[] = {
 };
 static const struct nst_response search_response[] = {
     { 200, "What fits, the best first.", { .schema = RESULTS } },
-    { 400, "There are no words, or too many, or the limit is none.", { .schema = REASON } },
+    { 400, "There are no words, or too many, or the limit is none.", { .schema = OCL_REASON } },
     { 0 },
 };
 static const struct nst_response page_response[] = {
     { 200, "A page.", { .media = "text/html", .schema = STRING } },
-    { 400, "There are no words, or too many, or the limit is none.", { .schema = REASON } },
+    { 400, "There are no words, or too many, or the limit is none.", { .schema = OCL_REASON } },
     { 0 },
 };
 static const struct nst_description searching = { .parameter = search_parameter,
@@ -509,11 +491,13 @@ static const struct nst_description paging = { .parameter = search_parameter,
                                                .response = page_response };
 
 #define ROUTES(face) \
-    { face, "/admin/search/", .get = { search, ocl_staff_only, .describe = &searching }, \
+    { face, "/admin/search/", \
+      .get = { search, ocl_staff_only, NST_SLOW | NST_LISTS, .describe = &searching }, \
       .doc = "Where something is: whatever has these words in its id or its names." }, \
     { \
         face, "/admin/search/page/", \
-            .get = { search, ocl_staff_only, .arg = as_page, .describe = &paging }, \
+            .get = { search, ocl_staff_only, NST_SLOW | NST_LISTS, .arg = as_page, \
+                     .describe = &paging }, \
             .doc = "The same as a page for people." \
     }
 

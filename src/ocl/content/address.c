@@ -57,13 +57,24 @@ struct nst_str ocl_home_url(struct nst_req *rq)
     return ocl_source_url(rq->arena, s->owner_url, s->id);
 }
 
-struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url, struct nst_str code)
+static struct nst_str content_url(struct nst_arena *a, struct nst_str source_url, const char *kind,
+                                  struct nst_str code)
 {
     struct nst_buf b;
     nst_buf_init(&b, a, 65536);
     nst_put(&b, source_url);
-    nst_put_lit(&b, "concepts/");
+    nst_put_z(&b, kind);
     nst_put_percent(&b, code, "");
     nst_put_char(&b, '/');
     return nst_buf_str(&b);
+}
+
+struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url, struct nst_str code)
+{
+    return content_url(a, source_url, "concepts/", code);
+}
+
+struct nst_str ocl_mapping_url(struct nst_arena *a, struct nst_str source_url, struct nst_str code)
+{
+    return content_url(a, source_url, "mappings/", code);
 }

@@ -33,6 +33,10 @@ bool ocl_read_address(struct ocl_address *out, struct nst_req *rq, struct nst_st
 struct nst_str ocl_concept_url(struct nst_arena *a, struct nst_str source_url,
                                struct nst_str code);
 
+/* The address of a mapping, in a. */
+struct nst_str ocl_mapping_url(struct nst_arena *a, struct nst_str source_url,
+                               struct nst_str code);
+
 /* Append the address of the concept that a source names as the topmost, as JSON. */
 void ocl_put_root_url(struct nst_buf *out, struct nst_str owner_url, struct nst_str source,
                       struct nst_str code);
