@@ -97,6 +97,7 @@ bool cli_is_on(const struct cli_config *config, const char *name);
 /* What nearly every verb takes; `rest` are the words that are no option. */
 struct cli_options {
     struct nst_arena *arena;
+    bool says_data; /* `data` is what --data says */
     const char *data, *database, *listen, *admin, *admin_token_file, *user, *from_file, *name;
     const char *server, *token_file, *errors, *password_file, *email, *expires;
     const char *client_id, *client_secret_file; /* instead of token_file */

@@ -1,7 +1,9 @@
 /* nestor health: asks a server whether it can serve, for whoever supervises it. */
 #include "client_http.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define LIMIT_SECONDS 5
 
@@ -18,6 +20,16 @@ static struct cli_http *find_near(struct cli_options *o)
     return c;
 }
 
+/* What a server says of itself while it is ready: {"status": ...}. */
+static bool is_in_maintenance(struct nst_arena *a, struct nst_str body)
+{
+    struct nst_json *v = NULL;
+    if (nst_json_read(&v, NULL, a, body, NULL) != NST_OK)
+        return false;
+    const struct nst_json *status = nst_json_get(v, NST_STR("status"));
+    return nst_json_is_text(status) && nst_str_eq(status->text, NST_STR("maintenance"));
+}
+
 static int ask(struct cli_http *c, const struct cli_options *o)
 {
     const struct cli_request request = {
@@ -30,12 +42,15 @@ static int ask(struct cli_http *c, const struct cli_options *o)
         return cli_fail(&cli_health, "%s is not ready: %ld %.*s", o->server, answer.status,
                         NST_FMT(nst_str_slice(answer.body, 0, CLI_ANSWER_SAID)));
     if (!o->quiet)
-        printf("%s is ready.\n", o->server);
+        printf("%s is ready%s.\n", o->server,
+               is_in_maintenance(o->arena, answer.body) ? ", and in maintenance" : "");
     return EXIT_DONE;
 }
 
 static int health(struct cli_options *o)
 {
+    if (o->server == NULL && o->says_data && access(o->data, F_OK) != 0)
+        return cli_misuse(&cli_health, "%s: %s", o->data, strerror(errno));
     struct cli_http *c = o->server != NULL ? cli_http_new(o->arena, o->server) : find_near(o);
     if (c == NULL)
         return cli_misuse(&cli_health, "`listen` has port 0: say --server URL");
@@ -57,11 +72,12 @@ const struct cli_verb cli_health = {
     .usage = "health [--data DIR | --server URL] [--listen ADDRESS:PORT] [--quiet]",
     .summary = "ask whether a server is ready to serve",
     .help = "Asks /readyz where the settings of DIR say that the server listens, a Unix socket\n"
-            "included, or the server at URL. Waits 5 seconds at most.\n\n"
+            "included, or the server at URL. Waits 5 seconds at most. A server in maintenance is\n"
+            "ready, and is said to be in maintenance.\n\n"
             "Examples:\n"
             "  nestor health --data /var/lib/nestor\n"
             "  nestor health --server http://127.0.0.1:8000 --quiet || systemctl restart nestor\n\n"
             "Exit codes: 0 ready; 1 it does not answer, or its database cannot be read; 2 wrong\n"
-            "usage.\n",
+            "usage, or there is no DIR.\n",
     .run = health_run,
 };

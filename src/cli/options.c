@@ -328,13 +328,15 @@ bool cli_has_credentials(struct nst_str url)
 
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv)
 {
+    static const char here[] = "data";
     struct reading r = { .o = o, .verb = verb };
     memset(o, 0, sizeof(*o));
     o->arena = nst_arena_new(65536);
-    o->data = "data";
+    o->data = here;
     o->rest = NST_NEW_ARRAY(o->arena, char *, (size_t)argc + 1);
     if (!read_words(&r, argc, argv))
         return false;
+    o->says_data = o->data != here;
     if (o->server != NULL && cli_has_credentials(nst_str_z(o->server))) {
         o->status = cli_misuse(verb, "--server takes no user and no password in the address");
         return false;

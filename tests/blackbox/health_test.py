@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from support import Site, arguments, engines, Tally  # noqa: E402
+from support import PATIENCE, Site, arguments, engines, Tally  # noqa: E402
 
 LIMIT = 5
 
@@ -31,10 +31,20 @@ def by_port(site):
         p = site.run("health", "--quiet", "--listen", f"localhost:{server.port}")
         told(p, 0)
         assert p.stdout == "", p.stdout
+        for word, says in (("on", " is ready, and in maintenance."), ("off", " is ready.")):
+            told(site.run("maintenance " + word), 0)
+            end = time.monotonic() + PATIENCE
+            while f"{url}{says}" not in site.run("health").stdout:  # it is seen within a second
+                assert time.monotonic() < end, f"never said: {says}"
         # A proxy of the environment has nothing to do with the own machine.
         told(site.run("health", env={"http_proxy": "http://127.0.0.1:9"}), 0)
     told(site.run("health"), 1, f"{url} does not answer: ")
     os.unlink(site.path("data/nestor.conf"))
+    with site.serve() as server:  # no folder is needed where the address is said
+        told(site.run("health", "--listen", f"127.0.0.1:{server.port}", where=False), 0)
+    nowhere = site.path("nowhere")
+    p = site.run("health", "--data", nowhere, where=False)
+    told(p, 2, f"{nowhere}: No such file or directory")
 
 
 def by_unix_socket(site):
