@@ -49,8 +49,9 @@ static int ask(struct cli_http *c, const struct cli_options *o)
 
 static int health(struct cli_options *o)
 {
-    if (o->server == NULL && o->says_data && access(o->data, F_OK) != 0)
-        return cli_misuse(&cli_health, "%s: %s", o->data, strerror(errno));
+    const char *secret = nst_strf(o->arena, "%s/secret.key", o->data).p;
+    if (o->server == NULL && o->says_data && access(secret, F_OK) != 0)
+        return cli_misuse(&cli_health, "%s: %s", secret, strerror(errno));
     struct cli_http *c = o->server != NULL ? cli_http_new(o->arena, o->server) : find_near(o);
     if (c == NULL)
         return cli_misuse(&cli_health, "`listen` has port 0: say --server URL");
@@ -78,6 +79,6 @@ const struct cli_verb cli_health = {
             "  nestor health --data /var/lib/nestor\n"
             "  nestor health --server http://127.0.0.1:8000 --quiet || systemctl restart nestor\n\n"
             "Exit codes: 0 ready; 1 it does not answer, or its database cannot be read; 2 wrong\n"
-            "usage, or there is no DIR.\n",
+            "usage, or DIR is no installation.\n",
     .run = health_run,
 };

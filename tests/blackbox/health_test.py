@@ -44,7 +44,9 @@ def by_port(site):
         told(site.run("health", "--listen", f"127.0.0.1:{server.port}", where=False), 0)
     nowhere = site.path("nowhere")
     p = site.run("health", "--data", nowhere, where=False)
-    told(p, 2, f"{nowhere}: No such file or directory")
+    told(p, 2, f"{nowhere}/secret.key: No such file or directory")
+    p = site.run("health", "--data", site.path("admin.token"), where=False)
+    told(p, 2, "admin.token/secret.key: Not a directory")
 
 
 def by_unix_socket(site):
