@@ -299,6 +299,11 @@ void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done
 void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_done *done,
                             void *arg);
 
+/* Queue a read that takes long: they run one at a time on a thread and connection of their own, so
+ * that nothing else waits for them. One that has waited for longer than busy_ms fails with
+ * NST_E_BUSY, as any does on a full queue. */
+void nst_store_submit_long(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg);
+
 /* Run work and wait for its durable outcome: for the command line and jobs.
  * Never call it on a thread of the store. */
 NST_CHECKED enum nst_err nst_store_run(struct nst_store *store, enum nst_mode mode, nst_work *work,

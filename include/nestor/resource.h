@@ -233,7 +233,7 @@ enum nst_action_flag {
     NST_IN_MAINTENANCE = 1 << 5, /* it is answered in maintenance, too: what ends that */
     NST_RECORDS = 1 << 6,        /* a GET that writes down who read it (nst_audit) */
     NST_LISTS = 1 << 7,          /* a GET that reads many rows, as nst_list does: from a replica */
-    NST_SLOW = 1 << 8,           /* a GET that takes long: no loop answers it by itself */
+    NST_SLOW = 1 << 8,           /* a GET that takes long: one at a time, and nobody waits for it */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

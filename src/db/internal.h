@@ -209,6 +209,7 @@ struct nst_store {
     struct nst_queue reads;        /* SQLite: those that no loop does */
     struct nst_queue computations; /* without a database */
     struct nst_queue probes;       /* reads that wait for nobody */
+    struct nst_queue long_reads;   /* one at a time, for which nobody else waits */
     struct nst_db *writer;         /* SQLite only */
     pthread_t *thread;
     unsigned thread_count;

@@ -1,6 +1,6 @@
 /* The store: options, queues and threads. On SQLite one thread writes in groups
- * and others read; on PostgreSQL a pool of threads runs transactions. Computations and
- * probes have queues and threads of their own, so that nothing waits for a password. */
+ * and others read; on PostgreSQL a pool of threads runs transactions. Computations, probes
+ * and long reads have queues and threads of their own, so that nothing waits for a password. */
 #include "internal.h"
 
 #include "nestor/base/time.h"
@@ -186,11 +186,16 @@ static void *write_loop(void *arg)
     return NULL;
 }
 
-/* Whoever has waited too long for a connection is told so at once. */
+/* Then it is told so at once. */
+static bool has_waited_too_long(const struct nst_store *store, const struct nst_job *job)
+{
+    return nst_ticks() - job->since > store->options.busy_ms * INT64_C(1000);
+}
+
 static void run_pooled(struct nst_db *db, struct nst_job *job)
 {
     struct nst_str before = nst_log_for(job->request);
-    if (nst_ticks() - job->since > db->store->options.busy_ms * INT64_C(1000))
+    if (has_waited_too_long(db->store, job))
         job->err = NST_E_BUSY;
     else
         nst_pg_run(db, job);
@@ -257,16 +262,18 @@ static void *compute_loop(void *arg)
     return NULL;
 }
 
-static void *probe_loop(void *arg)
+/* Reads of a queue by one thread, on a connection that nothing else uses. */
+static void serve_alone(struct nst_store *store, struct nst_queue *queue, bool is_probe)
 {
-    struct nst_store *store = arg;
     bool is_pool = store->dialect == NST_POSTGRESQL;
     struct nst_db *db = is_pool ? nst_pg_new(store) : NULL;
     struct nst_job *job;
-    while ((job = nst_queue_take(&store->probes, 1)) != NULL) {
+    while ((job = nst_queue_take(queue, 1)) != NULL) {
         if (db != NULL || nst_reader_open(&db, store) == NST_OK)
-            db->is_probe = true;
-        if (is_pool)
+            db->is_probe = is_probe;
+        if (!is_probe && has_waited_too_long(store, job))
+            job->err = NST_E_BUSY;
+        else if (is_pool)
             nst_pg_run(db, job);
         else
             job->err = run_read(&db, store, job);
@@ -276,6 +283,19 @@ static void *probe_loop(void *arg)
         db->engine->close(db);
     else
         nst_reader_close(db);
+}
+
+static void *probe_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    serve_alone(store, &store->probes, true);
+    return NULL;
+}
+
+static void *long_loop(void *arg)
+{
+    struct nst_store *store = arg;
+    serve_alone(store, &store->long_reads, false);
     return NULL;
 }
 
@@ -304,8 +324,9 @@ static enum nst_err start_threads(struct nst_store *store)
         { read_loop, is_pool ? 0 : cores },
         { compute_loop, cores },
         { probe_loop, 1 },
+        { long_loop, 1 },
     };
-    store->thread = must(calloc(store->options.pool + 2 * (size_t)cores + 2, sizeof(pthread_t)));
+    store->thread = must(calloc(store->options.pool + 2 * (size_t)cores + 3, sizeof(pthread_t)));
     for (size_t i = 0; i < sizeof(group) / sizeof(*group); i++)
         for (unsigned n = 0; n < group[i].threads; n++)
             NST_TRY(start(store, group[i].loop));
@@ -365,6 +386,7 @@ static struct nst_store *new_store(const struct nst_store_options *options)
     queue_init(&store->reads, store->options.queue, 0);
     queue_init(&store->computations, store->options.slow, 0);
     queue_init(&store->probes, store->options.queue, 0);
+    queue_init(&store->long_reads, store->options.queue, 0);
     pthread_mutex_init(&store->log_lock, NULL);
     pthread_mutex_init(&store->syncs.lock, NULL);
     pthread_cond_init(&store->syncs.ended, NULL);
@@ -421,6 +443,7 @@ void nst_store_close(struct nst_store *store)
     queue_close(&store->reads);
     queue_close(&store->computations);
     queue_close(&store->probes);
+    queue_close(&store->long_reads);
     for (unsigned i = 0; i < store->thread_count; i++)
         pthread_join(store->thread[i], NULL);
     nst_replica_free(store->replica);
@@ -430,6 +453,7 @@ void nst_store_close(struct nst_store *store)
     queue_release(&store->reads);
     queue_release(&store->computations);
     queue_release(&store->probes);
+    queue_release(&store->long_reads);
     pthread_mutex_destroy(&store->log_lock);
     pthread_mutex_destroy(&store->syncs.lock);
     pthread_cond_destroy(&store->syncs.ended);
@@ -494,6 +518,12 @@ void nst_store_submit_job(struct nst_store *store, nst_work *work, nst_work_done
 void nst_store_submit_probe(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg)
 {
     submit(&store->probes,
+           (struct nst_job){ .kind = NST_JOB_READ, .work = work, .done = done, .arg = arg });
+}
+
+void nst_store_submit_long(struct nst_store *store, nst_work *work, nst_work_done *done, void *arg)
+{
+    submit(&store->long_reads,
            (struct nst_job){ .kind = NST_JOB_READ, .work = work, .done = done, .arg = arg });
 }
 

@@ -114,6 +114,15 @@ static bool is_worth_it(struct nst_req *rq, struct nst_str key)
            nst_str_eq(rq->x->content_type, NST_STR("application/json"));
 }
 
+/* Nothing of it is kept anywhere. */
+static bool says_no_store(const struct nst_exchange *x)
+{
+    bool any = false;
+    for (unsigned i = 0; i < x->headers; i++)
+        any |= nst_str_eq(x->header[i].name, NST_STR("Cache-Control"));
+    return any;
+}
+
 static void remember(struct nst_req *rq, struct nst_str tag)
 {
     struct nst_str key = cache_key(rq), head = { 0 }, body = { 0 };
@@ -179,7 +188,7 @@ enum nst_err nst_phase_etag(struct nst_req *rq)
         return NST_OK;
     struct nst_str tag = tag_of(rq, nst_buf_str(&rq->x->out));
     struct nst_str wanted = nst_http_request_header(rq->x, "If-None-Match");
-    if (rq->cache != NULL && !rq->wants_zip)
+    if (rq->cache != NULL && !rq->wants_zip && !says_no_store(rq->x))
         remember(rq, tag);
     if (wanted.p != NULL && tag_matches(wanted, tag))
         return answer_unchanged(rq, tag);

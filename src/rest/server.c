@@ -261,6 +261,12 @@ static void submit(struct job *job, enum nst_mode mode)
     nst_store_submit(job->server->options.store, mode, run, finish, job);
 }
 
+static void submit_long(struct job *job)
+{
+    job->mark = nst_arena_mark(job->rq.arena);
+    nst_store_submit_long(job->server->options.store, run, finish, job);
+}
+
 /* Slow work: gathered and permitted (read), prepared (no database), then whole. */
 static enum nst_err run_prepare(struct nst_db *db, void *arg)
 {
@@ -552,10 +558,13 @@ static enum nst_http_next handle(struct nst_exchange *x)
     if ((x->body.n > 0 || x->body_file > 0) && is_coded(x))
         return refuse_coded(x);
     bool is_read = reads_only(&job->rq);
-    bool is_slow = job->rq.action != NULL && (job->rq.action->flags & NST_SLOW) != 0;
+    const struct nst_action *action = action_of(job);
+    bool is_slow = is_read && action != NULL && (action->flags & NST_SLOW) != 0;
     if (is_read && !is_slow && loop->reader != NULL)
         return run_inline(job, loop);
-    if (job->is_admitted)
+    if (is_slow)
+        submit_long(job);
+    else if (job->is_admitted)
         prepare(job);
     else if (wants_prepare(job))
         gather(job, after_gather);

@@ -7,7 +7,7 @@
 
 #define Q_MAX     200
 #define WORDS_MAX 8
-#define ROWS_MAX  2000 /* looked at, the likeliest first */
+#define PIECE     200 /* rows of one statement */
 #define SHOWN_MAX 100
 #define SHOWN     25
 
@@ -34,7 +34,7 @@ struct search {
     size_t words;
     struct hit hit[SHOWN_MAX]; /* the best first, among equals as they came */
     size_t count;
-    int64_t limit, found, rows;
+    int64_t limit, found;
 };
 
 /* ---- What is asked ---- */
@@ -76,7 +76,9 @@ static void take_words(struct search *s)
     struct nst_str q = nst_query_value(s->rq, "q");
     if (q.p == NULL)
         refuse(s->rq, "q", "This field is required.");
-    else if (nst_str_eq(q, NST_STR(NST_NO_TEXT)) || nst_utf8_length(q) > Q_MAX)
+    else if (nst_str_eq(q, NST_STR(NST_NO_TEXT)))
+        refuse(s->rq, "q", "Invalid value.");
+    else if (nst_utf8_length(q) > Q_MAX)
         refuse(s->rq, "q", "A text of at most " NST_DIGITS(Q_MAX) " characters.");
     else if (cut_words(s, q) > WORDS_MAX)
         refuse(s->rq, "q", "At most " NST_DIGITS(WORDS_MAX) " words.");
@@ -96,8 +98,43 @@ static void take_limit(struct search *s)
 
 /* ---- Rows that may fit ---- */
 
+/* A kind of things, by expressions of its rows. `more` has further names: of a concept the array
+ * that it keeps, of others one. */
+struct kind {
+    const char *type, *code, *other, *label, *more, *owner_url, *source, *access, *state;
+    const char *from;      /* with a WHERE */
+    const char *repo, *id; /* what its rows are walked by; repo NULL: id alone */
+};
+
+#define STATE_OF(t) \
+    "CASE WHEN NOT (r.is_active AND r.owner_is_active) THEN 'deleted' WHEN " t \
+    ".retired THEN 'retired' ELSE 'active' END"
+
+static const char concept_names[] = "c.names";
+
+static const struct kind kinds[] = {
+    { "User", "username", "email", "name", "''", "''", "''", "''",
+      "CASE WHEN NOT is_active THEN 'deleted' WHEN NOT is_enabled THEN 'disabled' ELSE 'active' "
+      "END",
+      "account WHERE TRUE", NULL, "id" },
+    { "Organization", "mnemonic", "''", "name", "''", "''", "''", "public_access",
+      "CASE WHEN is_active THEN 'active' ELSE 'deleted' END", "org WHERE TRUE", NULL, "id" },
+    { "Source", "mnemonic", "external_id", "name", "full_name", "owner_url", "''", "public_access",
+      "CASE WHEN is_active AND owner_is_active THEN 'active' ELSE 'deleted' END",
+      "repo WHERE kind = 'source'", NULL, "id" },
+    { "Concept", "c.mnemonic", "c.external_id", "c.display_name", concept_names, "r.owner_url",
+      "r.mnemonic", "r.public_access", STATE_OF("c"),
+      "concept_version c JOIN repo r ON r.id = c.repo_id WHERE c.rev_to = " OCL_OPEN_SQL,
+      "c.repo_id", "c.id" },
+    { "Mapping", "m.mnemonic", "m.external_id", "m.to_concept_code", "m.from_concept_code",
+      "r.owner_url", "r.mnemonic", "r.public_access", STATE_OF("m"),
+      "mapping_version m JOIN repo r ON r.id = m.repo_id WHERE m.rev_to = " OCL_OPEN_SQL,
+      "m.repo_id", "m.id" },
+};
+
 enum column {
-    COLUMN_TYPE,
+    COLUMN_REPO,
+    COLUMN_ID,
     COLUMN_CODE,
     COLUMN_OTHER,
     COLUMN_LABEL,
@@ -108,125 +145,98 @@ enum column {
     COLUMN_STATE
 };
 
-/* By kind, small tables first: place, type, code, other, label, more, owner_url, source, access,
- * state. `more` has further names: of a concept the array that it keeps, of others one. */
-static const char *const kinds[] = {
-    "SELECT 1 AS place, 'User' AS type, username AS code, email AS other, name AS label, "
-    "'' AS more, '' AS owner_url, '' AS source, '' AS access, "
-    "CASE WHEN NOT is_active THEN 'deleted' WHEN NOT is_enabled THEN 'disabled' ELSE 'active' END "
-    "AS state FROM account",
-
-    "SELECT 2, 'Organization', mnemonic, '', name, '', '', '', public_access, "
-    "CASE WHEN is_active THEN 'active' ELSE 'deleted' END FROM org",
-
-    "SELECT 3, 'Source', mnemonic, external_id, name, full_name, owner_url, '', public_access, "
-    "CASE WHEN is_active AND owner_is_active THEN 'active' ELSE 'deleted' END FROM repo "
-    "WHERE kind = 'source'",
-
-    "SELECT 4, 'Concept', c.mnemonic, c.external_id, c.display_name, c.names, r.owner_url, "
-    "r.mnemonic, r.public_access, CASE WHEN NOT (r.is_active AND r.owner_is_active) THEN 'deleted' "
-    "WHEN c.retired THEN 'retired' ELSE 'active' END "
-    "FROM concept_version c JOIN repo r ON r.id = c.repo_id WHERE c.rev_to = " OCL_OPEN_SQL,
-
-    "SELECT 5, 'Mapping', m.mnemonic, m.external_id, m.to_concept_code, m.from_concept_code, "
-    "r.owner_url, r.mnemonic, r.public_access, "
-    "CASE WHEN NOT (r.is_active AND r.owner_is_active) THEN 'deleted' "
-    "WHEN m.retired THEN 'retired' ELSE 'active' END "
-    "FROM mapping_version m JOIN repo r ON r.id = m.repo_id WHERE m.rev_to = " OCL_OPEN_SQL,
+/* Where a walk of a kind has come to: behind a row of a source, whose others come next, or behind
+ * all of that source. Two conditions, since no index of SQLite serves a pair. */
+struct place {
+    int64_t repo, id;
+    bool is_inside;
 };
 
-/* Names of more than that are not read: what they hold is believed to the pattern. */
-#define MORE_MAX 16384
-
-/* Append " LIKE ...": it has the text anywhere, or begins so. */
-static void put_like(struct nst_sql *q, struct nst_arena *a, struct nst_str text, bool anywhere)
+static void put_holds(struct nst_sql *q, const char *column, struct nst_str word)
 {
     struct nst_buf b;
-    nst_buf_init(&b, a, 2 * text.n + 2);
-    nst_put_z(&b, anywhere ? "%" : "");
-    nst_put_like(&b, text, '\0');
+    nst_buf_init(&b, q->text.arena, 2 * word.n + 2);
     nst_put_char(&b, '%');
-    nst_sql_add(q, " LIKE lower(");
+    nst_put_like(&b, word, '\0');
+    nst_put_char(&b, '%');
+    nst_sql_addf(q, "lower(%s) LIKE lower(", column);
     nst_sql_bind(q, NST_TEXT(nst_buf_str(&b)));
     nst_sql_add(q, ") ESCAPE '\\'");
 }
 
-static struct nst_str in_json(struct nst_arena *a, struct nst_str text)
+/* Rows that have the word anywhere, in what stands beside names, too: those are judged again. */
+static void put_word(struct nst_sql *q, const struct kind *kind, struct nst_str word)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, a, 6 * text.n + 2);
-    nst_json_put_str(&b, text);
-    return nst_buf_str(&b);
-}
-
-static void put_word(struct nst_sql *q, struct nst_arena *a, struct nst_str word)
-{
-    static const char *const column[] = { "code", "other", "label" };
-    struct nst_str quoted = in_json(a, word);
-    nst_sql_add(q, "(");
+    const char *const column[] = { kind->code, kind->other, kind->label };
+    struct nst_buf json;
+    nst_buf_init(&json, q->text.arena, 6 * word.n + 2);
+    nst_json_put_str(&json, word);
+    nst_sql_add(q, " AND (");
     for (size_t i = 0; i < NST_COUNT(column); i++) {
-        nst_sql_addf(q, "lower(%s)", column[i]);
-        put_like(q, a, word, true);
+        put_holds(q, column[i], word);
         nst_sql_add(q, " OR ");
     }
-    nst_sql_add(q, "lower(more)");
-    put_like(q, a, nst_str_slice(quoted, 1, quoted.n - 1), true);
+    put_holds(q, kind->more, nst_str_slice(nst_buf_str(&json), 1, json.n - 1));
     nst_sql_add(q, ")");
 }
 
-/* The likeliest first, as the judges below see it but for a name that begins so behind another. */
-static void put_order(struct nst_sql *q, const struct search *s)
+static void put_behind(struct nst_sql *q, const struct kind *kind, const struct place *at)
 {
-    static const char *const whole[] = { "code", "other", "label" };
-    struct nst_arena *a = s->rq->arena;
-    nst_sql_add(q, " ORDER BY CASE");
-    for (size_t i = 0; i < NST_COUNT(whole); i++) {
-        nst_sql_addf(q, " WHEN lower(%s) = lower(", whole[i]);
-        nst_sql_bind(q, NST_TEXT(s->q));
-        nst_sql_addf(q, ") THEN %zu", i);
+    bool by_repo = kind->repo != NULL;
+    if (by_repo) {
+        nst_sql_addf(q, " AND %s %s ", kind->repo, at->is_inside ? "=" : ">");
+        nst_sql_bind(q, NST_INT(at->repo));
     }
-    nst_sql_add(q, " WHEN lower(more) = lower(");
-    nst_sql_bind(q, NST_TEXT(s->q));
-    nst_sql_add(q, ") OR lower(more)");
-    put_like(q, a, in_json(a, s->q), true);
-    nst_sql_add(q, " THEN 2 WHEN lower(code)");
-    put_like(q, a, s->q, false);
-    nst_sql_add(q, " OR lower(label)");
-    put_like(q, a, s->q, false);
-    nst_sql_add(q, " THEN 3 ELSE 4 END, place, code, owner_url, source");
+    if (!by_repo || at->is_inside) {
+        nst_sql_addf(q, " AND %s > ", kind->id);
+        nst_sql_bind(q, NST_INT(at->id));
+    }
+    nst_sql_addf(q, " ORDER BY %s%s%s LIMIT " NST_DIGITS(PIECE), by_repo ? kind->repo : "",
+                 by_repo ? ", " : "", kind->id);
 }
 
-static enum nst_err query(struct nst_rows **rows, struct search *s)
+static enum nst_err query(struct nst_rows **rows, struct search *s, const struct kind *k,
+                          const struct place *at)
 {
     struct nst_sql q;
-    nst_sql_init(&q, s->rq->arena);
-    nst_sql_add(&q, "SELECT type, code, other, label, CASE WHEN length(more) > " NST_DIGITS(
-                        MORE_MAX) " THEN NULL ELSE coalesce(more, '') END, owner_url, source, "
-                                  "access, state FROM (");
-    for (size_t i = 0; i < NST_COUNT(kinds); i++) {
-        nst_sql_add(&q, i > 0 ? " UNION ALL " : "");
-        nst_sql_add(&q, kinds[i]);
-    }
-    for (size_t i = 0; i < s->words; i++) {
-        nst_sql_add(&q, i == 0 ? ") thing WHERE " : " AND ");
-        put_word(&q, s->rq->arena, s->word[i]);
-    }
-    put_order(&q, s);
-    nst_sql_addf(&q, " LIMIT %d", ROWS_MAX + 1);
+    nst_sql_init(&q, s->scratch);
+    nst_sql_addf(&q, "SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s",
+                 k->repo != NULL ? k->repo : "0", k->id, k->code, k->other, k->label, k->more,
+                 k->owner_url, k->source, k->access, k->state, k->from);
+    for (size_t i = 0; i < s->words; i++)
+        put_word(&q, k, s->word[i]);
+    put_behind(&q, k, at);
     return nst_sql_query(rows, s->rq->db, &q);
 }
 
 /* ---- How they fit ---- */
 
-static bool begins(struct nst_str text, struct nst_str with)
+static bool is_blank(char c)
 {
-    return text.n >= with.n && nst_str_eq_nocase(nst_str_slice(text, 0, with.n), with);
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* How many bytes of the text are those words, a blank for any blanks; 0: it does not begin so. */
+static size_t prefix(struct nst_str text, struct nst_str words)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < words.n; i++) {
+        size_t from = at;
+        while (words.p[i] == ' ' && at < text.n && is_blank(text.p[at]))
+            at++;
+        if (words.p[i] != ' ' && at < text.n && nst_lower(text.p[at]) == nst_lower(words.p[i]))
+            at++;
+        if (at == from)
+            return 0;
+    }
+    return at;
 }
 
 static bool holds(struct nst_str text, struct nst_str word)
 {
+    const char first = nst_lower(word.p[0]);
     for (size_t i = 0; i + word.n <= text.n; i++)
-        if (begins(nst_str_slice(text, i, text.n), word))
+        if (nst_lower(text.p[i]) == first && prefix(nst_str_slice(text, i, text.n), word) > 0)
             return true;
     return false;
 }
@@ -249,8 +259,9 @@ static void judge(struct judgement *j, struct nst_str text, enum fit whole)
         j->has_word[i] = true;
         fit = FIT_WORDS;
     }
-    if (begins(text, s->q))
-        fit = text.n == s->q.n ? whole : FIT_BEGINNING;
+    size_t length = prefix(nst_str_trim(text), s->q);
+    if (length > 0)
+        fit = length == nst_str_trim(text).n ? whole : FIT_BEGINNING;
     if (fit < j->fit) {
         j->fit = fit;
         j->text = text;
@@ -269,24 +280,16 @@ static void judge_names(struct judgement *j, struct nst_str names)
     }
 }
 
-static void judge_more(struct judgement *j, struct nst_rows *row)
+static enum fit judge_row(struct judgement *j, const struct kind *kind, struct nst_rows *row)
 {
-    if (nst_rows_is_null(row, COLUMN_MORE)) {
-        memset(j->has_word, true, sizeof(j->has_word));
-        j->fit = j->fit < FIT_WORDS ? j->fit : FIT_WORDS;
-    } else if (nst_str_eq(nst_rows_text(row, COLUMN_TYPE), NST_STR("Concept"))) {
-        judge_names(j, nst_rows_text(row, COLUMN_MORE));
-    } else {
-        judge(j, nst_rows_text(row, COLUMN_MORE), FIT_NAME);
-    }
-}
-
-static enum fit judge_row(struct judgement *j, struct nst_rows *row)
-{
+    struct nst_str more = nst_rows_text(row, COLUMN_MORE);
     judge(j, nst_rows_text(row, COLUMN_CODE), FIT_ID);
     judge(j, nst_rows_text(row, COLUMN_OTHER), FIT_OTHER);
     judge(j, nst_rows_text(row, COLUMN_LABEL), FIT_NAME);
-    judge_more(j, row);
+    if (kind->more == concept_names)
+        judge_names(j, more);
+    else
+        judge(j, more, FIT_NAME);
     for (size_t i = 0; i < j->search->words; i++)
         if (!j->has_word[i])
             return FIT_NONE;
@@ -295,9 +298,9 @@ static enum fit judge_row(struct judgement *j, struct nst_rows *row)
 
 /* ---- What is kept of them ---- */
 
-static struct nst_str address_of(struct nst_arena *a, struct nst_rows *row)
+static struct nst_str address_of(struct nst_arena *a, struct nst_str type, struct nst_rows *row)
 {
-    struct nst_str type = nst_rows_text(row, COLUMN_TYPE), code = nst_rows_text(row, COLUMN_CODE);
+    struct nst_str code = nst_rows_text(row, COLUMN_CODE);
     struct nst_str owner = nst_rows_text(row, COLUMN_OWNER_URL);
     struct nst_str source = ocl_source_url(a, owner, nst_rows_text(row, COLUMN_SOURCE));
     if (nst_str_eq(type, NST_STR("User")))
@@ -310,7 +313,8 @@ static struct nst_str address_of(struct nst_arena *a, struct nst_rows *row)
                                                 : ocl_mapping_url(a, source, code);
 }
 
-static void keep(struct search *s, const struct judgement *j, struct nst_rows *row)
+static void keep(struct search *s, const struct judgement *j, struct nst_str type,
+                 struct nst_rows *row)
 {
     struct nst_arena *a = s->rq->arena;
     size_t at = s->count;
@@ -322,40 +326,65 @@ static void keep(struct search *s, const struct judgement *j, struct nst_rows *r
     memmove(&s->hit[at + 1], &s->hit[at], (s->count - 1 - at) * sizeof(struct hit));
     s->hit[at] = (struct hit){ .fit = j->fit,
                                .text = nst_str_copy(a, j->text),
-                               .type = nst_str_copy(a, nst_rows_text(row, COLUMN_TYPE)),
+                               .type = type,
                                .id = nst_str_copy(a, nst_rows_text(row, COLUMN_CODE)),
                                .name = nst_str_copy(a, nst_rows_text(row, COLUMN_LABEL)),
-                               .url = address_of(a, row),
+                               .url = address_of(a, type, row),
                                .access = nst_str_copy(a, nst_rows_text(row, COLUMN_ACCESS)),
                                .state = nst_str_copy(a, nst_rows_text(row, COLUMN_STATE)) };
 }
 
-static void take_row(struct search *s, struct nst_rows *row)
+static void take_row(struct search *s, const struct kind *kind, struct nst_rows *row)
 {
     struct judgement j = { .search = s, .fit = FIT_NONE };
     struct nst_mark mark = nst_arena_mark(s->scratch);
-    if (judge_row(&j, row) != FIT_NONE) {
+    if (judge_row(&j, kind, row) != FIT_NONE) {
         s->found++;
-        keep(s, &j, row);
+        keep(s, &j, nst_str_z(kind->type), row);
     }
     nst_arena_rewind(s->scratch, mark);
 }
 
-static enum nst_err find(struct search *s)
+/* is_full: the statement had as many rows as it may have. */
+static enum nst_err take_piece(bool *is_full, struct search *s, const struct kind *kind,
+                               struct place *at)
 {
     struct nst_rows *rows;
-    NST_TRY(query(&rows, s));
-    s->scratch = nst_arena_new(65536);
-    while (nst_rows_step(rows))
-        if (++s->rows <= ROWS_MAX)
-            take_row(s, rows);
-    nst_arena_free(s->scratch);
+    int64_t count = 0;
+    NST_TRY(query(&rows, s, kind, at));
+    while (nst_rows_step(rows)) {
+        count++;
+        at->repo = nst_rows_int(rows, COLUMN_REPO);
+        at->id = nst_rows_int(rows, COLUMN_ID);
+        take_row(s, kind, rows);
+    }
+    *is_full = count == PIECE;
     return nst_rows_end(rows);
 }
 
-static bool is_cut(const struct search *s)
+/* In pieces, since PostgreSQL hands over all rows of a statement at once. */
+static enum nst_err find_kind(struct search *s, const struct kind *kind)
 {
-    return s->rows > ROWS_MAX;
+    struct place at = { 0 };
+    bool is_full = false, was_inside = false;
+    do {
+        struct nst_mark mark = nst_arena_mark(s->scratch);
+        was_inside = at.is_inside;
+        NST_TRY(take_piece(&is_full, s, kind, &at));
+        at.is_inside = kind->repo != NULL && is_full;
+        nst_arena_rewind(s->scratch, mark);
+    } while (is_full || was_inside);
+    return NST_OK;
+}
+
+static enum nst_err find(struct search *s)
+{
+    enum nst_err e = NST_OK;
+    s->scratch = nst_arena_new(65536);
+    for (size_t i = 0; i < NST_COUNT(kinds) && e == NST_OK; i++)
+        e = find_kind(s, &kinds[i]);
+    nst_arena_free(s->scratch);
+    return e;
 }
 
 /* ---- Answers ---- */
@@ -371,8 +400,7 @@ static void put_member(struct nst_buf *out, const char *name, struct nst_str tex
 
 static void put_json(struct nst_buf *out, const struct search *s)
 {
-    nst_putf(out, "{\"found\":%lld,\"is_cut\":%s,\"results\":[", (long long)s->found,
-             is_cut(s) ? "true" : "false");
+    nst_putf(out, "{\"found\":%lld,\"results\":[", (long long)s->found);
     for (size_t i = 0; i < s->count; i++) {
         const struct hit *h = &s->hit[i];
         nst_putf(out, "%s{\"type\":\"%.*s\",\"id\":", i > 0 ? "," : "", NST_FMT(h->type));
@@ -424,7 +452,6 @@ static void put_html(struct nst_buf *out, const struct search *s)
     nst_put_lit(out, "</code>");
     if (s->found > (int64_t)s->count)
         nst_putf(out, ", of which these are the likeliest %zu", s->count);
-    nst_put_z(out, is_cut(s) ? "; there may be more: give more words" : "");
     nst_put_lit(out, ".</p>\n<ul>\n");
     for (size_t i = 0; i < s->count; i++)
         put_line(out, s->rq->face, &s->hit[i]);
@@ -464,8 +491,8 @@ static enum nst_err search(struct nst_req *rq)
     "\"match\":{\"type\":\"string\",\"enum\":[\"id\",\"other\",\"name\",\"beginning\"," \
     "\"words\"]},\"text\":" MAYBE "}}"
 #define RESULTS \
-    "{\"type\":\"object\",\"required\":[\"found\",\"is_cut\",\"results\"],\"properties\":{" \
-    "\"found\":{\"type\":\"integer\",\"minimum\":0},\"is_cut\":{\"type\":\"boolean\"}," \
+    "{\"type\":\"object\",\"required\":[\"found\",\"results\"],\"properties\":{" \
+    "\"found\":{\"type\":\"integer\",\"minimum\":0}," \
     "\"results\":{\"type\":\"array\",\"items\":" RESULT "}}}"
 
 static const struct nst_parameter search_parameter[] = {
