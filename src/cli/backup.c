@@ -327,11 +327,28 @@ static int remove_old(const struct making *m)
     return EXIT_DONE;
 }
 
+/* What is lost with the installation is no backup of it. */
+static bool is_inside(const struct making *m)
+{
+    char data[PATH_MAX], place[PATH_MAX];
+    if (realpath(m->o->data, data) == NULL || realpath(m->place.p, place) == NULL)
+        return false;
+    size_t n = strlen(data);
+    return strncmp(place, data, n) == 0 && (place[n] == '/' || place[n] == '\0');
+}
+
 /* Two backups into one folder would remove each other's parts. */
 static int lock_place(struct making *m)
 {
-    if (mkdir(m->place.p, 0700) != 0 && errno != EEXIST)
+    bool is_new = mkdir(m->place.p, 0700) == 0;
+    if (!is_new && errno != EEXIST)
         return complain(m->place);
+    if (is_inside(m)) {
+        if (is_new)
+            rmdir(m->place.p);
+        return cli_fail(&cli_backup, "%.*s is inside the installation %s: say a place outside",
+                        NST_FMT(m->place), m->o->data);
+    }
     m->lock = open(m->place.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (m->lock < 0)
         return complain(m->place);
@@ -415,7 +432,8 @@ static int pack(struct making *m)
     return status;
 }
 
-/* Whoever makes a backup, the next one may be another's to note: it belongs to whom the folder does. */
+/* Whoever makes a backup, the next one may be another's to note: it belongs to whom the folder
+ * does. */
 static bool replace_last(const struct making *m, struct nst_str text)
 {
     struct stat folder;

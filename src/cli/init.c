@@ -6,14 +6,18 @@
 #include "ocl/openmrs/openmrs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct init {
     struct cli_options *o;
     struct cli_site *site;
     struct nst_str token;
-    bool is_used; /* the database has accounts already */
+    bool is_used;  /* the database has accounts already */
+    bool has_file; /* for the token, made by this run */
 };
 
 static struct nst_json *object(struct nst_arena *a, const char *const pairs[][2])
@@ -29,6 +33,8 @@ static struct nst_json *object(struct nst_arena *a, const char *const pairs[][2]
     }
     return o;
 }
+
+#define IS_USED "this installation has users already; nothing was changed"
 
 static enum nst_err look_for_users(struct nst_db *db, void *arg)
 {
@@ -69,7 +75,7 @@ static int init_without_users(struct cli_options *o, struct cli_site *site)
     if (nst_store_run(site->store, NST_MODE_READ, look_for_users, &init) != NST_OK)
         return cli_fail(&cli_init, "the database cannot be read; the log line above says why");
     if (init.is_used)
-        return cli_fail(&cli_init, "this installation has users already; nothing was changed");
+        return cli_fail(&cli_init, IS_USED);
     if (!o->quiet)
         printf("The installation in %s is ready and has no users. This makes the first one:\n"
                "  nestor init --data %s --admin NAME --admin-token-file FILE\n",
@@ -77,21 +83,52 @@ static int init_without_users(struct cli_options *o, struct cli_site *site)
     return EXIT_DONE;
 }
 
+/* The token's file comes before its user: whoever has no token could not sign in, and a file that
+ * is there may hold another. What is none (/dev/stdout) is written to as it is. */
+static bool reserve(struct init *init)
+{
+    struct stat there;
+    const char *path = init->o->admin_token_file;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+        return true;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    init->has_file = fd >= 0;
+    if (init->has_file)
+        close(fd);
+    return init->has_file;
+}
+
+static int make_administrator(struct init *init)
+{
+    struct cli_options *o = init->o;
+    enum nst_err e = cli_run(init->site, make_first, init);
+    if (e == NST_OK)
+        return EXIT_DONE;
+    if (init->has_file)
+        unlink(o->admin_token_file);
+    if (init->is_used)
+        return cli_fail(&cli_init, IS_USED);
+    return cli_fail(&cli_init, "the administrator \"%s\" could not be made: %s", o->admin,
+                    nst_err_message(e));
+}
+
 static int init_site(struct cli_options *o, struct cli_site *site)
 {
     struct init init = { .o = o, .site = site };
     if (o->admin == NULL)
         return init_without_users(o, site);
-    enum nst_err e = cli_run(site, make_first, &init);
-    if (init.is_used)
-        return cli_fail(&cli_init, "this installation has users already; nothing was changed");
-    if (e != NST_OK)
-        return cli_fail(&cli_init, "the administrator \"%s\" could not be made: %s", o->admin,
-                        nst_err_message(e));
+    if (nst_store_run(site->store, NST_MODE_READ, look_for_users, &init) == NST_OK && init.is_used)
+        return cli_fail(&cli_init, IS_USED);
+    if (!reserve(&init))
+        return cli_fail(&cli_init, "%s cannot be made for the token: %s; there is no user yet",
+                        o->admin_token_file, strerror(errno));
+    if (make_administrator(&init) != EXIT_DONE)
+        return EXIT_FAILED;
     if (!cli_write_secret(o->admin_token_file, init.token, true))
         return cli_fail(&cli_init,
-                        "%s cannot be written: %s (`nestor token show` prints the token)",
-                        o->admin_token_file, strerror(errno));
+                        "%s cannot be written: %s (`nestor token show --user %s --data %s` prints "
+                        "the token)",
+                        o->admin_token_file, strerror(errno), o->admin, o->data);
     if (!o->quiet)
         printf("The installation in %s is ready; the token of %s is in %s.\n", o->data, o->admin,
                o->admin_token_file);
@@ -126,7 +163,8 @@ const struct cli_verb cli_init = {
     .help =
         "Makes DIR with the database and the secret that tokens are derived with, a user NAME\n"
         "with all rights, and the organisation OCL with NAME as member. The token of NAME is\n"
-        "written to FILE (mode 0600). Asks nothing; refuses a database that has users.\n"
+        "written to FILE (mode 0600), which must not be there yet. Asks nothing; refuses a\n"
+        "database that has users.\n"
         "Without --admin nobody has rights yet: the same verb makes the administrator later.\n"
         "OCL owns the vocabularies that OpenMRS goes by: sources Classes, Datatypes, NameTypes,\n"
         "DescriptionTypes, Locales and MapTypes. --no-vocabularies leaves them out; a source with\n"

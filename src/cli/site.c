@@ -194,8 +194,9 @@ static bool configure_accounts(struct cli_site *site, struct cli_options *o,
     struct nst_str text =
         site->secret.p != NULL ? site->secret : cli_read_file(o->arena, path, SECRET_FILE_MAX);
     if (text.p == NULL) {
-        cli_fail(verb, "%s cannot be read: %s. `nestor init` makes an installation.", path,
-                 strerror(errno));
+        cli_fail(verb, "%s cannot be read: %s. %s", path, strerror(errno),
+                 errno == ENOENT ? "`nestor init` makes an installation."
+                                 : "Whom it belongs to may: say the verb as that user.");
         return false;
     }
     if (sodium_hex2bin(settings.secret, sizeof(settings.secret), text.p, text.n, NULL, &bytes,
@@ -251,11 +252,17 @@ static bool is_file(struct nst_str url)
 static const char nothing_there[] =
     "is empty: bring its backup back (docs/operations.md), or make a new one with `nestor init`";
 
+static const char gone[] =
+    "is not there, but the secret that belongs to it: is a disk missing? Bring its backup back "
+    "(docs/operations.md), or make a new one with `nestor init`";
+
 static const char *fault_of_file(struct cli_options *o, struct nst_str url)
 {
     struct stat file;
     if (stat(nst_str_to_z(o->arena, url), &file) != 0)
-        return errno == ENOENT ? "is not there. `nestor init` makes one" : strerror(errno);
+        return errno != ENOENT                     ? strerror(errno)
+               : access(secret_path(o), F_OK) == 0 ? gone
+                                                   : "is not there. `nestor init` makes one";
     return file.st_size > 0 ? NULL : nothing_there;
 }
 

@@ -197,6 +197,9 @@ def bad_words_are_refused(site):
         assert p.returncode == 2 and text in p.stderr, (words, p.stderr)
     is_refused(site.run("backup", "--to", "/proc/none"), "/proc/none")
     is_refused(site.run("backup", "--to", "/proc/none/x.tar"), "/proc/none")
+    for inside in ("", "/backups", "/tasks/../all.tar"):
+        is_refused(site.run("backup", "--to", site.data + inside), "is inside the installation")
+    assert not os.path.exists(site.data + "/backups")
     assert site.run("restore").returncode == 2 and site.run("move").returncode == 2
 
 

@@ -306,8 +306,16 @@ class Cases:
     def test_init_makes_a_private_installation_once(self):
         with self.site() as site:
             token = site.path("admin.token")
-            site.write("admin.token", "older and longer than a token, readable by all\n" * 3)
-            os.chmod(token, 0o644)
+            site.write("admin.token", "the token of another installation\n")
+            for path, why in ((token, "File exists"), (site.path("nowhere/token"), "No such file")):
+                p = site.run("init", "--admin", "admin", "--admin-token-file", path)
+                refused(p, 1, f"{path} cannot be made for the token: {why}", "no user yet")
+                assert site.query("SELECT count(*) FROM account") == [("0",)], "somebody was made"
+            with open(token, encoding="ascii") as f:
+                assert f.read() == "the token of another installation\n", "another token is lost"
+            os.unlink(token)
+            p = site.run("init", "--admin", "Ada Smith", "--admin-token-file", token)
+            assert p.returncode == 1 and not os.path.exists(token), p.stderr
             site.init()
             assert stat.S_IMODE(os.stat(token).st_mode) == 0o600, "the token can be read by others"
             assert len(site.token) == 40, f"{site.token!r} is no token"
@@ -323,6 +331,9 @@ class Cases:
             assert not os.path.exists(site.path("eve.token")), "the second init wrote a token"
             with open(token, encoding="ascii") as f:
                 assert f.read().strip() == site.token, "the second init changed the token"
+            if not site.database:
+                os.rename(os.path.join(site.data, "nestor.db"), site.path("lost.db"))
+                refused(site.run("user list"), 1, "is a disk missing? Bring its backup back")
 
     # ---- token ----
 

@@ -435,7 +435,12 @@ static void put_line(struct nst_buf *out, const struct nst_face *face, const str
 {
     nst_put_lit(out, "<li>");
     put_id(out, face, h);
-    nst_put_html(out, h->text);
+    nst_put_html(out, h->name);
+    if (!nst_str_eq(h->text, h->name) && !nst_str_eq(h->text, h->id)) {
+        nst_put_lit(out, " (");
+        nst_put_html(out, h->text);
+        nst_put_char(out, ')');
+    }
     nst_putf(out, " <small>%.*s, %.*s", NST_FMT(h->type), NST_FMT(h->state));
     nst_put_z(out, h->access.n > 0 ? ", " : "");
     nst_put_html(out, h->access);
