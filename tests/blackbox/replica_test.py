@@ -522,6 +522,7 @@ class Cases:
             w.primary.sql("CREATE DATABASE plain OWNER plain")
             w.site.url = f"postgresql:///plain?host={w.primary.work}&user=plain"
             os.rename(w.site.data, w.site.data + ".old")
+            os.unlink(w.site.path("admin.token"))
             w.site.init()
             w.serve(url=f"postgresql:///plain?host={w.replicas[0].work}&user=plain")
             w.wait_until_read()
