@@ -130,8 +130,12 @@ class Faults:
     def own_faults(self, first):
         """What a server does by itself (it looks for tasks) may fail, over and over: it serves all
         the same."""
-        server = self.site.serve(env={"NESTOR_FAIL_DB_CALL": f"{first}+"})
         until = time.monotonic() + PATIENCE
+        for n in range(first, NEVER):  # with tasks a start makes more calls
+            server = self.site.serve(env={"NESTOR_FAIL_DB_CALL": f"{n}+"})
+            if server.is_up():
+                break
+            assert server.end() == 1, server.text()[-1000:]
         client = server.client()
         while STRUCK not in server.text():
             assert time.monotonic() < until, "nothing that it does by itself failed"

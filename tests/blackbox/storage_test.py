@@ -38,6 +38,7 @@ class Cases:
                 p = site.run(verb)
                 assert p.returncode == 1 and "is empty" in p.stderr, (verb, p.stderr)
                 assert os.path.getsize(path) == 0, verb
+            os.unlink(site.path("admin.token"))
             site.init()
             assert site.run("doctor").returncode == 0
 
