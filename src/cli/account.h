@@ -68,8 +68,8 @@ NST_CHECKED enum nst_err cli_user_give(struct cli_account *t, struct nst_db *db,
 /* Let the user in again, or no more. Each returns an exit code, after saying why not. */
 int cli_user_enable(struct cli_account *t), cli_user_disable(struct cli_account *t);
 
-/* Give or take the rights that the options name. Each returns an exit code, after saying why not.
- */
+/* Give or take the rights that the options name. Each returns an exit code, after saying why
+ * not. */
 int cli_user_grant(struct cli_account *t), cli_user_revoke(struct cli_account *t);
 
 /* Print the sessions that are open, or end them all. Each returns an exit code. */

@@ -255,16 +255,20 @@ static void finish(enum nst_err err, void *arg)
     nst_http_resume(x);
 }
 
-static void submit(struct job *job, enum nst_mode mode)
+static bool is_slow(const struct job *job)
 {
-    job->mark = nst_arena_mark(job->rq.arena);
-    nst_store_submit(job->server->options.store, mode, run, finish, job);
+    const struct nst_action *action = action_of(job);
+    return action != NULL && (action->flags & NST_SLOW) != 0;
 }
 
-static void submit_long(struct job *job)
+static void submit(struct job *job, enum nst_mode mode)
 {
+    struct nst_store *store = job->server->options.store;
     job->mark = nst_arena_mark(job->rq.arena);
-    nst_store_submit_long(job->server->options.store, run, finish, job);
+    if (mode == NST_MODE_READ && is_slow(job))
+        nst_store_submit_long(store, run, finish, job);
+    else
+        nst_store_submit(store, mode, run, finish, job);
 }
 
 /* Slow work: gathered and permitted (read), prepared (no database), then whole. */
@@ -558,13 +562,9 @@ static enum nst_http_next handle(struct nst_exchange *x)
     if ((x->body.n > 0 || x->body_file > 0) && is_coded(x))
         return refuse_coded(x);
     bool is_read = reads_only(&job->rq);
-    const struct nst_action *action = action_of(job);
-    bool is_slow = is_read && action != NULL && (action->flags & NST_SLOW) != 0;
-    if (is_read && !is_slow && loop->reader != NULL)
+    if (is_read && !is_slow(job) && loop->reader != NULL)
         return run_inline(job, loop);
-    if (is_slow)
-        submit_long(job);
-    else if (job->is_admitted)
+    if (job->is_admitted)
         prepare(job);
     else if (wants_prepare(job))
         gather(job, after_gather);

@@ -460,7 +460,7 @@ def all_are_looked_at(site):
 
 def others_do_not_wait(site):
     """While many search, one after the other, others are answered: without the database and with
-    it. Whoever went away is not searched for, and a server ends."""
+    it."""
     def overtakes(client, port, path):
         searching = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
         for one in searching:

@@ -44,6 +44,11 @@ static void refuse(struct nst_req *rq, const char *key, const char *why)
     nst_add_problem(rq, nst_str_z(key), nst_str_z(why), true);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /* Cut at blanks of any kind. Returns how many words there are, of which s has WORDS_MAX. */
 static size_t cut_words(struct search *s, struct nst_str q)
 {
@@ -51,7 +56,7 @@ static size_t cut_words(struct search *s, struct nst_str q)
     size_t count = 0;
     nst_buf_init(&b, s->rq->arena, q.n + 1);
     for (size_t i = 0; i < q.n; i++)
-        nst_put_char(&b, q.p[i] >= '\t' && q.p[i] <= '\r' ? ' ' : q.p[i]);
+        nst_put_char(&b, is_blank(q.p[i]) ? ' ' : q.p[i]);
     for (struct nst_str rest = nst_buf_str(&b); rest.p != NULL;) {
         struct nst_str word = nst_str_cut(&rest, ' ');
         if (word.n > 0 && count++ < WORDS_MAX)
@@ -210,11 +215,6 @@ static enum nst_err query(struct nst_rows **rows, struct search *s, const struct
 }
 
 /* ---- How they fit ---- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 /* How many bytes of the text are those words, a blank for any blanks; 0: it does not begin so. */
 static size_t prefix(struct nst_str text, struct nst_str words)
