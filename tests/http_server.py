@@ -1,8 +1,10 @@
 """One Nestor on a database of its own: started for a .http file, asked over a
 plain socket so that bytes go out as written, stopped and looked over."""
+import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -41,6 +43,21 @@ def environment():
     kept.setdefault("ASAN_OPTIONS", "detect_leaks=1")
     kept.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
     return kept
+
+
+def free_ports(count):
+    """Ports that nobody has. They lie below those that the kernel gives to connections, so that
+    none of these takes one before the server that it is for."""
+    ports = set()
+    while len(ports) < count:
+        with contextlib.suppress(OSError), \
+                socket.create_server(("", random.randrange(10_000, 32_768))) as taken:
+            ports.add(taken.getsockname()[1])
+    return list(ports)
+
+
+def free_port():
+    return free_ports(1)[0]
 
 
 class Database:

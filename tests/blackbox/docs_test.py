@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 UNIVERSITY = os.path.join(ROOT, "examples", "university")
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 from http_match import match_body  # noqa: E402
-from http_server import Server, environment  # noqa: E402
+from http_server import Server, environment, free_port  # noqa: E402
 
 PATIENCE = 300  # seconds a page may take; the tutorial compiles twice
 FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.M | re.S)
@@ -34,12 +33,6 @@ PLACE = re.compile(r"`((?:src|include|tests|tools|docs|examples|fuzz|bench)/[\w.
 def read(path):
     with open(os.path.join(ROOT, path), encoding="utf-8") as f:
         return f.read()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Block:

@@ -20,7 +20,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ import urllib.request
 import university
 from postgres import BIN, IS_ROOT, as_postgres
 from replica_test import READS, PgSite
-from support import REPORTS, arguments
+from support import REPORTS, arguments, free_ports
 
 NODES = 3
 BOOT = 120      # seconds that a step of Patroni's may take
@@ -70,12 +69,6 @@ postgresql:
     replication: {{username: postgres, password: unused}}
     rewind: {{username: postgres, password: unused}}
 """
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [s.getsockname()[1] for s in taken]
 
 
 def wait_until(what, says, seconds=BOOT):

@@ -20,6 +20,8 @@ import threading
 import time
 from contextlib import contextmanager
 
+from support import free_port
+
 PROBE = None
 CASES = []
 PATIENCE = 10  # seconds; only a broken server makes anybody wait so long
@@ -1440,11 +1442,6 @@ def late_request_while_stopping():
 
 
 # ---- Where it listens ----
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
 
 @case
 def listen_by_name():

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import time
 
+from support import free_ports
+
 PATIENCE = 10
 
 NGINX = """
@@ -113,14 +115,6 @@ PROXIES = {
     "haproxy": ("haproxy", HAPROXY, ["-db", "-f", "{work}/conf"], "out"),
     "apache": ("apache2", APACHE, ["-D", "FOREGROUND", "-f", "{work}/conf"], "log"),
 }
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 def program(name):

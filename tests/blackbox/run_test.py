@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.request
 
-from support import PATIENCE, REPORTS, Tally, arguments, environment
+from support import PATIENCE, REPORTS, Tally, arguments, environment, free_port
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -34,11 +34,6 @@ def until(what, says):
     while not what():
         assert time.monotonic() < end, f"waited in vain: {says()}"
         time.sleep(0.01)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def answers(port):

@@ -23,7 +23,7 @@ import traceback
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from http_server import PATIENCE, PSQL, REPORTS, Database, environment  # noqa: E402
+from http_server import PATIENCE, PSQL, REPORTS, Database, environment, free_port, free_ports  # noqa: E402,F401
 
 
 def arguments(description, **more):
