@@ -34,8 +34,10 @@ int cli_account_report(const struct cli_verb *verb, const struct cli_account *t,
     if (t->is_missing)
         return cli_fail(verb, "there is no user \"%s\"", t->name);
     if (t->is_taken)
-        return cli_fail(verb, "%s has a token \"%s\" already; `nestor token end` ends it", t->name,
-                        t->o->name);
+        return cli_fail(verb,
+                        "%s has a token \"%s\" already; `nestor token end --user %s --name %s%s` "
+                        "ends it",
+                        t->name, t->o->name, t->name, t->o->name, cli_where(t->o));
     if (t->problem.n > 0)
         return cli_fail(verb, "refused: %.*s", NST_FMT(t->problem));
     return cli_fail(verb, "%s",

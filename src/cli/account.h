@@ -18,6 +18,7 @@ struct cli_account {
     int64_t ended;           /* sessions */
     bool is_missing;         /* there is no such user */
     bool is_taken;           /* the user has a token of this name */
+    bool is_off;             /* `nestor user disable` was said of the user */
     struct nst_str problem;  /* error body of a request */
 };
 

@@ -138,6 +138,11 @@ int cli_options_before_verb(int argc, char **argv);
  * with o->status. o->arena is to be freed by the caller in any case. */
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv);
 
+/* What a command that is told to the user has to end with, so that it means the same installation:
+ * " --data DIR --database URL" for a shell, what of these the options say; but no URL with a
+ * password. Ends with a NUL. In o's arena. */
+const char *cli_where(const struct cli_options *o);
+
 /* Read a time as --every has it: "90s", "15m", "2h", "1d"; "never" is 0. In microseconds.
  * Returns false for anything else, out unset or 0. */
 bool cli_every_read(int64_t *out, const char *text);

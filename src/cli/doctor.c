@@ -103,7 +103,8 @@ static enum nst_err check_superusers(struct nst_db *db, void *arg)
                             "SELECT 1 FROM account WHERE is_active AND is_superuser = $1",
                             NST_BOOL(true)));
     if (!has_one)
-        cli_found(arg, "there is no superuser; `nestor user add NAME --superuser` makes one");
+        cli_found(arg, "there is no superuser; `nestor user add NAME --superuser%s` makes one",
+                  cli_where(((struct cli_doctor *)arg)->o));
     return NST_OK;
 }
 

@@ -125,10 +125,10 @@ static int init_site(struct cli_options *o, struct cli_site *site)
     if (make_administrator(&init) != EXIT_DONE)
         return EXIT_FAILED;
     if (!cli_write_secret(o->admin_token_file, init.token, true))
-        return cli_fail(&cli_init,
-                        "%s cannot be written: %s (`nestor token show --user %s --data %s` prints "
-                        "the token)",
-                        o->admin_token_file, strerror(errno), o->admin, o->data);
+        return cli_fail(
+            &cli_init,
+            "%s cannot be written: %s (`nestor token show --user %s%s` prints the token)",
+            o->admin_token_file, strerror(errno), o->admin, cli_where(o));
     if (!o->quiet)
         printf("The installation in %s is ready; the token of %s is in %s.\n", o->data, o->admin,
                o->admin_token_file);

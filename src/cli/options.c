@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define FLAGS_MAX 64
+#define WHERE_MAX 65536
 
 #define OPTION(n, v, member, text) \
     { \
@@ -324,6 +325,39 @@ bool cli_has_credentials(struct nst_str url)
     struct nst_str host = nst_str_slice(url, at, url.n);
     return !nst_str_starts(url, NST_STR("unix:")) &&
            nst_str_find(host, '@') < nst_str_find(host, '/');
+}
+
+static void put_word(struct nst_buf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:@%+=,";
+    if (strspn(word, plain) == strlen(word) && *word != '\0') {
+        nst_put_z(out, word);
+        return;
+    }
+    nst_put_char(out, '\'');
+    for (; *word != '\0'; word++)
+        if (*word == '\'')
+            nst_put_lit(out, "'\\''");
+        else
+            nst_put_char(out, *word);
+    nst_put_char(out, '\'');
+}
+
+const char *cli_where(const struct cli_options *o)
+{
+    struct nst_buf out;
+    nst_buf_init(&out, o->arena, WHERE_MAX);
+    if (o->says_data) {
+        nst_put_lit(&out, " --data ");
+        put_word(&out, o->data);
+    }
+    if (o->database != NULL && !cli_has_credentials(nst_str_z(o->database)) &&
+        strstr(o->database, "password=") == NULL) {
+        nst_put_lit(&out, " --database ");
+        put_word(&out, o->database);
+    }
+    return nst_str_to_z(o->arena, nst_buf_str(&out));
 }
 
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv)

@@ -507,5 +507,6 @@ int cli_find_author(struct nst_caller *out, struct cli_site *site, struct cli_op
         return cli_fail(verb, "there is no user \"%s\"", o->user);
     return cli_fail(verb,
                     "there is no superuser to act as; --user NAME names somebody who is staff, "
-                    "`nestor user add NAME --superuser` makes one");
+                    "`nestor user add NAME --superuser%s` makes one",
+                    cli_where(o));
 }

@@ -160,8 +160,8 @@ static enum nst_err cancel(struct nst_db *db, void *arg)
 
 static int none(const struct look *l)
 {
-    return cli_fail(&cli_task, "there is no task \"%.*s\"; `nestor task list --all` shows them",
-                    NST_FMT(l->key));
+    return cli_fail(&cli_task, "there is no task \"%.*s\"; `nestor task list --all%s` shows them",
+                    NST_FMT(l->key), cli_where(l->o));
 }
 
 static int run_list(struct cli_site *site, struct look *l)
@@ -186,7 +186,8 @@ static int run_cancel(struct cli_site *site, struct look *l)
     if (l->id == 0)
         return none(l);
     if (!l->is_revoked)
-        return cli_fail(&cli_task, "it is over already; `nestor task show` tells how");
+        return cli_fail(&cli_task, "it is over already; `nestor task show %.*s%s` tells how",
+                        NST_FMT(l->key), cli_where(l->o));
     printf("The task %.*s is cancelled.\n", NST_FMT(l->key));
     return EXIT_DONE;
 }

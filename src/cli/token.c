@@ -14,11 +14,20 @@ static struct nst_str name_member(const struct cli_account *t)
     return nst_audit_member(t->o->arena, "name", nst_str_z(t->o->name));
 }
 
+/* The user whose token is made or shown. */
+static enum nst_err find_holder(struct ocl_user **user, struct cli_account *t, struct nst_db *db)
+{
+    NST_TRY(cli_account_find(user, t, db));
+    return nst_exists_with(&t->is_off, db,
+                           "SELECT 1 FROM account WHERE id = $1 AND is_enabled <> $2",
+                           NST_INT((*user)->row.id), NST_BOOL(true));
+}
+
 static enum nst_err token_show(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
     struct ocl_user *user;
-    NST_TRY(cli_account_find(&user, t, db));
+    NST_TRY(find_holder(&user, t, db));
     t->token = nst_token_derive(t->o->arena, user->row.id, user->token_serial);
     return cli_account_record(t, db, (struct nst_act){ .name = "token.read" });
 }
@@ -27,7 +36,7 @@ static enum nst_err token_renew(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
     struct ocl_user *user;
-    NST_TRY(cli_account_find(&user, t, db));
+    NST_TRY(find_holder(&user, t, db));
     NST_TRY(nst_token_renew(&t->token, db, t->o->arena, user->row.id, nst_now()));
     return cli_account_record(t, db, (struct nst_act){ .name = "token.renew" });
 }
@@ -45,7 +54,7 @@ static enum nst_err token_store(struct nst_db *db, void *arg)
     struct cli_account *t = arg;
     struct ocl_user *user;
     bool is_free = true;
-    NST_TRY(cli_account_find(&user, t, db));
+    NST_TRY(find_holder(&user, t, db));
     if (t->o->name != NULL)
         NST_TRY(nst_token_name_free(&is_free, db, user->row.id, nst_str_z(t->o->name), nst_now()));
     t->is_taken = !is_free;
@@ -71,11 +80,21 @@ static bool is_token_text(struct nst_str text)
     return text.n >= NST_CARRIED_TOKEN_MIN && text.n <= NST_CARRIED_TOKEN_MAX;
 }
 
+static void warn_of_disabled(const struct cli_account *t)
+{
+    if (t->is_off)
+        fprintf(stderr,
+                "nestor token: %s is disabled: it opens nothing before `nestor user enable %s%s`\n",
+                t->name, t->name, cli_where(t->o));
+}
+
 static int print_token(const struct cli_verb *verb, struct cli_account *t, nst_work *work)
 {
     int status = cli_account_report(verb, t, cli_run(t->site, work, t));
-    if (status == EXIT_DONE)
+    if (status == EXIT_DONE) {
         printf("%.*s\n", NST_FMT(t->token));
+        warn_of_disabled(t);
+    }
     return status;
 }
 
@@ -105,8 +124,10 @@ static int token_add(struct cli_account *t)
                         "%s does not hold a token of %d to %d printable characters without blanks",
                         t->o->from_file, NST_CARRIED_TOKEN_MIN, NST_CARRIED_TOKEN_MAX);
     int status = cli_account_report(&cli_token, t, cli_run(t->site, token_store, t));
-    if (status == EXIT_DONE)
+    if (status == EXIT_DONE) {
         printf("The token in %s is one of %s now.\n", t->o->from_file, t->name);
+        warn_of_disabled(t);
+    }
     return status;
 }
 
@@ -122,9 +143,10 @@ static int token_create(struct cli_account *t)
     if (status == EXIT_DONE)
         fprintf(
             stderr,
-            "It expires: %.*s (--expires says when). `nestor token end --user %s --name %s` ends "
+            "It expires: %.*s (--expires says when). `nestor token end --user %s --name %s%s` ends "
             "it at once.\n",
-            NST_FMT(cli_account_time(t->o->arena, t->expires)), t->name, t->o->name);
+            NST_FMT(cli_account_time(t->o->arena, t->expires)), t->name, t->o->name,
+            cli_where(t->o));
     return status;
 }
 

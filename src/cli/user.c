@@ -150,11 +150,12 @@ static int user_add_run(struct cli_account *t)
     if (status == EXIT_DONE)
         status = cli_account_report(&cli_user, t, cli_run(t->site, user_add, t));
     if (status == EXIT_DONE)
-        printf("%s is added, as %s; `nestor user link %s` makes a link to sign in with.\n", t->name,
+        printf("%s is added, as %s; `nestor user link %s%s` makes a link to sign in with.\n",
+               t->name,
                t->o->superuser ? "a superuser"
                : t->o->staff   ? "staff"
                                : "a user",
-               t->name);
+               t->name, cli_where(t->o));
     return status;
 }
 

@@ -96,8 +96,11 @@ static void print_end(const struct verify *v)
         puts("The database itself is damaged: nothing is repaired before it is whole again.");
     else
         printf("The store is damaged in %lld place%s; %s\n", (long long)left, left > 1 ? "s" : "",
-               mendable > mended ? "`nestor verify --repair` repairs what is safe to."
-                                 : "nothing of that is safe to repair without you.");
+               mendable > mended
+                   ? nst_strf(v->o->arena, "`nestor verify --repair%s` repairs what is safe to.",
+                              cli_where(v->o))
+                         .p
+                   : "nothing of that is safe to repair without you.");
 }
 
 static void print_json(const struct verify *v)

@@ -8,14 +8,16 @@ import http.client
 import json
 import os
 import select
+import shlex
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 
 from auth_test import Browser
-from support import Site, Tally, arguments, engines
+from support import Site, Tally, arguments, engines, environment
 
 
 def done(p):
@@ -521,6 +523,49 @@ def test_guessed_secrets(b, site):
     assert [fetch("other", other) for _ in range(60)] == [200] * 60
 
 
+def pasted(site, text):
+    """What the command prints that stands between backquotes in the text, run by a shell."""
+    line = text.partition("`nestor ")[2].partition("`")[0]
+    return done(subprocess.run(f"{shlex.quote(site.nestor)} {line}", shell=True, check=False,
+                               capture_output=True, text=True, cwd="/", env=environment()))
+
+
+def test_commands_that_are_told(_, site):
+    """They can be pasted, wherever one stands and whatever the folder is called."""
+    moved = site.path("my 'own' folder")
+    os.symlink(site.data, moved)
+    where = ["--data", moved, *site.where()[2:]]
+
+    def run(verb, *words):
+        return site.run(verb, *where, *words, where=False)
+
+    assert "/accounts/link/?code=" in pasted(site, done(run("user add", "paula")))
+    created = run("token create", "--user", "paula", "--name", "nightly")
+    taken = run("token create", "--user", "paula", "--name", "nightly")
+    assert taken.returncode == 1 and "already" in taken.stderr, taken.stderr
+    for text in (created.stderr, taken.stderr):
+        assert run("token list", "--user", "paula").stdout.startswith("paula\tnightly\t")
+        pasted(site, text)
+        assert run("token list", "--user", "paula").stdout == ""
+        done(run("token create", "--user", "paula", "--name", "nightly"))
+    assert "there is no task" in run("task show", "nothing").stderr
+    pasted(site, run("task show", "nothing").stderr)
+
+
+def test_token_of_the_disabled(_, site):
+    """Whoever makes or prints one is told that it opens nothing."""
+    done(site.run("user add", "ines"))
+    site.write("ines.token", "i" * 40)
+    done(site.run("user disable", "ines"))
+    told = [site.run("token " + words, "--user", "ines") for words in (
+        "show", "renew", "create --name n", "add --from-file " + site.path("ines.token"))]
+    for p in told:
+        assert done(p) and "ines is disabled" in p.stderr, p.stderr
+    pasted(site, told[0].stderr)
+    p = site.run("token show", "--user", "ines")
+    assert done(p) and p.stderr == "", p.stderr
+
+
 def main():
     options = arguments(__doc__)
     tally = Tally()
@@ -531,7 +576,8 @@ def main():
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,
                              test_guessed_secrets, test_link,
                              test_new_password, test_removal, test_erasure,
-                             test_named_tokens):
+                             test_named_tokens, test_commands_that_are_told,
+                             test_token_of_the_disabled):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
             for case in (test_log, test_password_meanwhile, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)

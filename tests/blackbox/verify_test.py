@@ -415,7 +415,7 @@ def says_it_in_words(copies):
         p = site.run("verify")
         assert p.returncode == 1 and "damage: source.concepts: 1. " in p.stdout, p.stdout
         assert "  /orgs/WHO/sources/H/: it says 77, and should say " in p.stdout, p.stdout
-        assert "The store is damaged in 1 place; `nestor verify --repair`" in p.stdout, p.stdout
+        assert "The store is damaged in 1 place; `nestor verify --repair --data " in p.stdout, p.stdout
         p = site.run("verify", "--repair", "--dry-run", "--quiet")
         assert p.returncode == 1 and "would be repaired: 1 of 1" in p.stdout, p.stdout
         assert p.stderr == "", p.stderr
