@@ -54,4 +54,18 @@ struct nst_copy {
  * is locked; those of nst_store_run. Blocks for as long as it takes. */
 NST_CHECKED enum nst_err nst_copy_run(struct nst_copy *copy);
 
+/* ---- What was copied, and is served elsewhere from now on ---- */
+
+/* Mark the store, whose rows have gone to `where`: nst_migrate refuses it, and names that.
+ * Errors: those of nst_store_run. */
+NST_CHECKED enum nst_err nst_copy_leave(struct nst_store *store, struct nst_str where);
+
+/* Where the rows of a marked store have gone; null: it has no mark. In a. Errors: those of
+ * nst_store_run. */
+NST_CHECKED enum nst_err nst_copy_left(struct nst_str *where, struct nst_arena *a,
+                                       struct nst_store *store);
+
+/* Take the mark away. Errors: those of nst_store_run. */
+NST_CHECKED enum nst_err nst_copy_stay(struct nst_store *store);
+
 #endif

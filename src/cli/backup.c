@@ -231,12 +231,17 @@ static int check_database(struct making *m, const char *path)
     return EXIT_DONE;
 }
 
-/* Half a copy is no installation: its backup would push a good one out. */
-static int refuse_state(struct nst_store *from)
+/* Half a copy is no installation, and what was moved is none any more: their backups would push
+ * good ones out. */
+static int refuse_state(const struct making *m, struct nst_store *from)
 {
     enum nst_copy_state state;
-    if (nst_copy_state(&state, from) != NST_OK)
+    struct nst_str left;
+    if (nst_copy_state(&state, from) != NST_OK || nst_copy_left(&left, m->o->arena, from) != NST_OK)
         return cli_fail(&cli_backup, "the database cannot be read; a log line above says why");
+    if (left.p != NULL)
+        return cli_fail(&cli_backup, "the database was moved to %.*s: let `database` name that one",
+                        NST_FMT(left));
     if (state == NST_COPY_TAKEN)
         return EXIT_DONE;
     return cli_fail(&cli_backup, state == NST_COPY_HALF
@@ -253,7 +258,7 @@ static int take_database(struct making *m)
         return EXIT_FAILED;
     bool is_file = nst_store_dialect(from) == NST_SQLITE;
     m->now.engine = is_file ? NST_STR("sqlite") : NST_STR("postgresql");
-    int status = refuse_state(from);
+    int status = refuse_state(m, from);
     if (status == EXIT_DONE)
         status = is_file ? take_pages(m, from, path) : take_rows(m, from, path);
     nst_store_close(from);

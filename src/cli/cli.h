@@ -106,7 +106,7 @@ struct cli_options {
     const char *only, *source, *output, *format, *program, *course, *curriculum, *outcomes, *days, *undo;
     bool json, dry_run, quiet, bare, staff, superuser, erase, restricted, resume, change, all,
         courses, force, repair, once, list, remove, moved, example,
-        reindex;
+        reindex, stay;
     struct cli_config config;
     char **flags; /* of --set and its like, as they came */
     size_t flag_count;

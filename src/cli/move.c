@@ -3,7 +3,9 @@
 #include "stop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -23,12 +25,11 @@ static int report(const struct nst_copy *c, const struct cli_options *o)
     if (o->json)
         printf("{\"rows\":%lld,\"tables\":%lld}\n", (long long)c->rows, (long long)c->tables);
     else
-        printf(
-            "%lld rows of %lld tables were moved, and compared by count and checksum.\n"
-            "From now on serve the new database alone: let `database` in %s/nestor.conf name it\n"
-            "(no such line: nestor.db in that folder).\n"
-            "The former one is as it was; it is yours to keep or to remove.\n",
-            (long long)c->rows, (long long)c->tables, o->data);
+        printf("%lld rows of %lld tables were moved, and compared by count and checksum.\n"
+               "From now on the new database is served: let `database` in %s/nestor.conf name it\n"
+               "(no such line: nestor.db in that folder). The former one has all its rows, and is\n"
+               "refused by `nestor serve`; it is yours to keep or to remove.\n",
+               (long long)c->rows, (long long)c->tables, o->data);
     return EXIT_DONE;
 }
 
@@ -55,29 +56,90 @@ static const char *fault_of_target(struct cli_options *o)
     return state == NST_COPY_TAKEN ? "is there already, and has something" : NULL;
 }
 
+static int refuse_target(struct cli_options *o)
+{
+    const char *fault = fault_of_target(o);
+    if (fault == NULL)
+        return EXIT_DONE;
+    return cli_fail(&cli_move, "%s %s",
+                    nst_url_fault(nst_str_z(o->rest[0])) != NULL ? "the target" : o->rest[0],
+                    fault);
+}
+
+static int refuse_left(struct cli_options *o, struct nst_store *from)
+{
+    struct nst_str left;
+    if (nst_copy_left(&left, o->arena, from) != NST_OK)
+        return cli_fail(&cli_move, "the database cannot be read; the log line above says why");
+    if (left.p == NULL)
+        return EXIT_DONE;
+    return cli_fail(&cli_move, "it was moved to %.*s; `nestor move --stay%s` has it served here",
+                    NST_FMT(left), cli_where(o));
+}
+
+/* The rows are there and whole: without the mark it is a move all the same. */
+static void leave(struct cli_options *o, struct nst_store *from)
+{
+    char path[PATH_MAX];
+    struct nst_str to = nst_str_z(realpath(o->rest[0], path) != NULL ? path : o->rest[0]);
+    if (nst_copy_leave(from, cli_shown_url(o->arena, to)) != NST_OK)
+        fputs("nestor move: the former database could not be marked: nothing but you keeps it from "
+              "being served\n",
+              stderr);
+}
+
+static int move_rows(struct nst_copy *c, struct cli_options *o)
+{
+    int status = refuse_left(o, c->from);
+    if (status == EXIT_DONE)
+        status = refuse_target(o);
+    if (status != EXIT_DONE)
+        return status;
+    c->to = cli_store_open(o, &cli_move,
+                           (struct nst_store_options){ .url = nst_str_z(o->rest[0]),
+                                                       .is_filled = true });
+    status = c->to != NULL ? cli_copy_rows(c, o, &cli_move, "; the same command goes on with it")
+                           : EXIT_FAILED;
+    nst_store_close(c->to);
+    if (status == EXIT_DONE)
+        leave(o, c->from);
+    return status;
+}
+
 static int move(struct cli_options *o)
 {
     struct nst_copy c = { .is_alone = true };
-    int status = EXIT_FAILED;
-    const char *fault = fault_of_target(o);
-    if (fault != NULL)
-        return cli_fail(&cli_move, "%s %s",
-                        nst_url_fault(nst_str_z(o->rest[0])) != NULL ? "the target" : o->rest[0],
-                        fault);
+    int status;
+    if (nst_url_fault(nst_str_z(o->rest[0])) != NULL)
+        return refuse_target(o);
     cli_stop_on_signals();
     c.from = cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
     if (c.from == NULL)
         return EXIT_FAILED;
-    c.to = cli_store_open(o, &cli_move,
-                          (struct nst_store_options){ .url = nst_str_z(o->rest[0]),
-                                                      .is_filled = true });
-    if (c.to != NULL)
-        status = cli_copy_rows(&c, o, &cli_move, "; the same command goes on with it");
-    nst_store_close(c.to);
+    status = move_rows(&c, o);
     nst_store_close(c.from);
     if (status == EXIT_DONE)
         status = give_away(o);
     return status == EXIT_DONE ? report(&c, o) : status;
+}
+
+static int stay(struct cli_options *o)
+{
+    struct nst_str left;
+    struct nst_store *here =
+        cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
+    if (here == NULL)
+        return EXIT_FAILED;
+    bool is_done = nst_copy_left(&left, o->arena, here) == NST_OK &&
+                   (left.p == NULL || nst_copy_stay(here) == NST_OK);
+    nst_store_close(here);
+    if (!is_done)
+        return cli_fail(&cli_move, "the database failed; the log line above says why");
+    if (left.p == NULL)
+        return cli_fail(&cli_move, "it was not moved");
+    printf("It is served here again; what was written to %.*s since is not in it.\n",
+           NST_FMT(left));
+    return EXIT_DONE;
 }
 
 static int move_run(int argc, char **argv)
@@ -86,6 +148,10 @@ static int move_run(int argc, char **argv)
     int status;
     if (!cli_options_parse(&o, &cli_move, argc, argv))
         status = o.status;
+    else if (o.stay && (o.rest_count > 0 || o.json))
+        status = cli_misuse(&cli_move, "--stay moves nothing, and prints no JSON");
+    else if (o.stay)
+        status = stay(&o);
     else if (o.rest_count != 1 || o.rest[0][0] == '\0')
         status = cli_misuse(&cli_move, "it wants the database to move to");
     else
@@ -96,17 +162,20 @@ static int move_run(int argc, char **argv)
 
 const struct cli_verb cli_move = {
     .name = "move",
-    .usage = "move [--data DIR] [--database URL] [--json] [--quiet] TO",
+    .usage = "move [--data DIR] [--database URL] [--json] [--quiet] TO | --stay",
     .summary = "carry all that is stored into another database",
     .help =
         "TO is an empty PostgreSQL database (postgresql://...) or a file that is not there yet.\n"
         "The server has to be stopped: what it wrote meanwhile would be lost. What is moved is\n"
-        "compared table by table, and the former database is left as it was. A move that was cut\n"
+        "compared table by table. The former database keeps all its rows, and is refused from "
+        "then\n"
+        "on, so that nobody writes to it by mistake: --stay takes that back. A move that was cut\n"
         "goes on with the table that it was at, by the same command; until it is whole nothing\n"
         "serves it. secret.key and the folder of tasks stay where they are.\n\n"
         "Examples:\n"
         "  nestor move --data ./data postgresql:///nestor\n"
-        "  nestor move --data ./data --database postgresql:///nestor ./data/nestor.db\n",
+        "  nestor move --data ./data --database postgresql:///nestor ./data/nestor.db\n"
+        "  nestor move --data ./data --stay\n",
     .words = 1,
     .run = move_run,
 };

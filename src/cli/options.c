@@ -84,6 +84,7 @@ const struct cli_option cli_option_list[] = {
     OPTION("--undo", "TASK", undo,
            "the import to take back: --undo 6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10-ada~default"),
     SWITCH("--dry-run", dry_run, "look only, store nothing"),
+    SWITCH("--stay", stay, "the database was moved, and is to be served here all the same"),
     SWITCH("--reindex", reindex, "make all indexes anew, too"),
     SWITCH("--repair", repair, "repair what is safe to repair"),
     SWITCH("--json", json, "print JSON"),

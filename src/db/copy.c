@@ -9,6 +9,7 @@
 
 #include "copy.h"
 #include "nestor/base/random.h"
+#include "nestor/base/time.h"
 
 #include <time.h>
 
@@ -83,6 +84,8 @@ static enum nst_err choose_steps(struct nst_migration **out, unsigned *count, st
             i++;
         if (number == NST_COPY_STEP)
             nst_rows_fail(rows, fail(c, "what is to be copied is half a copy itself"));
+        else if (number == NST_LEFT_STEP)
+            nst_rows_fail(rows, fail(c, "what is to be copied was moved, and is served elsewhere"));
         else if (i == c->step_count)
             nst_rows_fail(rows,
                           fail(c, "what is to be copied is of a newer version of this program"));
@@ -344,4 +347,63 @@ enum nst_err nst_copy_run(struct nst_copy *c)
     if (c->is_alone && c->from->dialect == NST_POSTGRESQL)
         NST_TRY(refuse_company(c));
     return nst_store_run(c->from, c->is_alone ? NST_MODE_WRITE : NST_MODE_READ, work, c);
+}
+
+/* ---- What is served elsewhere from now on ---- */
+
+static enum nst_err put_left(struct nst_db *db, void *arg)
+{
+    const struct nst_str *where = arg;
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3) "
+                         "ON CONFLICT (number) DO UPDATE SET name = $2, applied = $3",
+                         NST_INT(NST_LEFT_STEP), NST_TEXT(*where), NST_INT(nst_now()));
+}
+
+enum nst_err nst_copy_leave(struct nst_store *store, struct nst_str where)
+{
+    return nst_store_run(store, NST_MODE_WRITE, put_left, &where);
+}
+
+struct left {
+    struct nst_str where;
+    struct nst_arena *arena;
+};
+
+static enum nst_err read_left(struct nst_db *db, void *arg)
+{
+    struct left *l = arg;
+    struct nst_rows *rows;
+    int64_t tables = 0;
+    bool has_steps = false;
+    l->where = (struct nst_str){ 0 };
+    NST_TRY(count_tables(&tables, &has_steps, db));
+    if (!has_steps)
+        return NST_OK;
+    NST_TRY(nst_query_with(&rows, db, "SELECT name FROM nst_migration WHERE number = $1",
+                           NST_INT(NST_LEFT_STEP)));
+    if (nst_rows_step(rows))
+        l->where = nst_str_copy(l->arena, nst_rows_text(rows, 0));
+    return nst_rows_end(rows);
+}
+
+enum nst_err nst_copy_left(struct nst_str *where, struct nst_arena *a, struct nst_store *store)
+{
+    struct left l = { .arena = a };
+    enum nst_mode mode = store->options.is_alone ? NST_MODE_WRITE : NST_MODE_READ;
+    enum nst_err err = nst_store_run(store, mode, read_left, &l);
+    *where = l.where;
+    return err;
+}
+
+static enum nst_err remove_left(struct nst_db *db, void *arg)
+{
+    (void)arg;
+    return nst_exec_with(NULL, db, "DELETE FROM nst_migration WHERE number = $1",
+                         NST_INT(NST_LEFT_STEP));
+}
+
+enum nst_err nst_copy_stay(struct nst_store *store)
+{
+    return nst_store_run(store, NST_MODE_WRITE, remove_left, NULL);
 }

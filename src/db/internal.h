@@ -394,6 +394,9 @@ void nst_replica_free(struct nst_replica *r);
  * each refuses the store, those that know of no copies included. */
 #define NST_COPY_STEP INT64_C(1000000000)
 
+/* The step of a store whose rows are another's now, which is its name; refused likewise. */
+#define NST_LEFT_STEP (NST_COPY_STEP + 1)
+
 /* As nst_migrate, for a store that is empty or half a copy: the mark comes first. */
 enum nst_err nst_migrate_copy(struct nst_store *store, const struct nst_migration *steps,
                               unsigned count);

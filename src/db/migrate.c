@@ -146,6 +146,16 @@ static enum nst_err refuse_half(void)
     return NST_E_CONFLICT;
 }
 
+static enum nst_err refuse_left(struct nst_str where)
+{
+    nst_log(NST_LOG_ERROR,
+            "the database was moved, and what is written here would be missing there",
+            NST_LOG_STR("to", where),
+            NST_LOG_STR("remedy", NST_STR("serve that one; or this one after all, behind `nestor "
+                                          "move --stay`")));
+    return NST_E_CONFLICT;
+}
+
 static enum nst_err refuse_changed(const struct nst_migration *step)
 {
     nst_log(NST_LOG_ERROR,
@@ -177,10 +187,14 @@ static enum nst_err read_done(struct progress *p, struct nst_db *db)
     struct nst_rows *rows;
     memset(p->is_done, 0, p->count * sizeof(*p->is_done));
     NST_TRY(nst_query(&rows, db,
-                      NST_STR("SELECT number, checksum FROM nst_migration ORDER BY number DESC"),
+                      NST_STR("SELECT number, checksum, name FROM nst_migration "
+                              "ORDER BY number DESC"),
                       NULL, 0));
     while (nst_rows_step(rows)) {
-        nst_rows_fail(rows, note_done(p, db, nst_rows_int(rows, 0), nst_rows_text(rows, 1)));
+        int64_t number = nst_rows_int(rows, 0);
+        nst_rows_fail(rows, number == NST_LEFT_STEP
+                                ? refuse_left(nst_rows_text(rows, 2))
+                                : note_done(p, db, number, nst_rows_text(rows, 1)));
     }
     return nst_rows_end(rows);
 }

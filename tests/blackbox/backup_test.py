@@ -450,6 +450,11 @@ def kills_harm_nothing(site, before, kills):
     del before
 
 
+def has_moved(p):
+    """A run that was killed had come to its end, before the former database was marked or behind it."""
+    return "something" in p.stderr or "it was moved to" in p.stderr
+
+
 def moves(site, before, kills):
     """SQLite to PostgreSQL and back: the same rows and exports; killed at any time, the former
     database is unharmed and the new one whole or refused."""
@@ -458,6 +463,7 @@ def moves(site, before, kills):
     timed(site, "move", file)
     for _ in range(kills):
         os.unlink(file)
+        site.run("move", "--stay")
         while killed(site, "move", file):
             if random.random() < 0.5:
                 break
@@ -465,7 +471,7 @@ def moves(site, before, kills):
             p = other.run("user", "list", "--data", site.data, "--database", file, where=False)
             assert p.returncode == 1 or "admin" in p.stdout, p.stdout
         p = site.run("move", file)
-        assert p.returncode == 0 or "something" in p.stderr, p.stderr
+        assert p.returncode == 0 or has_moved(p), p.stderr
     assert rows(site) == there
     with Place(site, site.database) as target:
         shutil.copytree(site.data, target.data)
@@ -478,9 +484,10 @@ def moves(site, before, kills):
                 break
         p = site.run("move", target.database.url, "--data", site.data, "--database", file,
                      where=False)
-        assert p.returncode == 0 or "something" in p.stderr, p.stderr
+        assert p.returncode == 0 or has_moved(p), p.stderr
         serves(target, before)
         assert rows(target) == there, "the rows differ"
+    site.run("move", "--stay")  # a run above may have been killed behind the mark
 
 
 def two_into_one_database(site):
@@ -501,11 +508,30 @@ def two_into_one_database(site):
             assert rows(target) == there, "the rows differ"
 
 
+def the_former_is_left(site):
+    """Whoever forgets the line in nestor.conf writes nothing, and no backup, of the former one."""
+    where = site.path("new.db")
+    for verb, *words in (("serve", "--listen", "127.0.0.1:0"), ("user", "list"), ("verify",),
+                         ("backup", "--to", site.path("backups-left")),
+                         ("move", site.path("elsewhere.db"))):
+        p = site.run(verb, *words)
+        assert p.returncode == 1 and f"moved to {where}" in p.stderr or \
+            f'"to":"{where}"' in p.stderr, (verb, p.stderr)
+    assert not glob.glob(site.path("backups-left/*")) and not os.path.exists(site.path("elsewhere.db"))
+    p = site.run("move", "--stay")
+    assert p.returncode == 0 and where in p.stdout, p.stderr
+    is_refused(site.run("move", "--stay"), "was not moved")
+    for words in (("--stay", "x.db"), ("--stay", "--json")):
+        assert site.run("move", *words).returncode == 2
+    site.verify()
+
+
 def a_move_wants_to_be_alone(site):
     with site.serve():
         p = site.run("move", site.path("new.db"), "--set", "db.busy_ms=100")
         is_refused(p, "stop")
     assert site.run("move", site.path("new.db")).returncode == 0
+    the_former_is_left(site)
     is_refused(site.run("move", site.path("new.db")), "has something")
     letter = site.write("letter.db", "This is no database, and was never one.\n" * 50)
     is_refused(site.run("move", letter), "of something else")
