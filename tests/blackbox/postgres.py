@@ -36,7 +36,7 @@ class Node:
 
     def __init__(self, of=None, settings=()):
         self.of, self.settings = of, settings
-        self.work = tempfile.mkdtemp(prefix="nestor-pg-")
+        self.work = tempfile.mkdtemp(prefix="nestor-pg-", dir=os.environ.get("PG_PLACE"))
         self.data = os.path.join(self.work, "data")
         self.url = f"postgresql:///postgres?host={self.work}&user=postgres"
         self.process = None

@@ -308,6 +308,21 @@ class Server:
             self.end(signal.SIGKILL)
 
 
+def headers_of(fp, _class=http.client.HTTPMessage):
+    """In the place of http.client's, whose parser of mails takes a third of a request's time here:
+    a folded line or one without a colon is none that the server writes."""
+    headers = _class()
+    while (line := fp.readline()) not in (b"\r\n", b""):
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon or not line.endswith(b"\r\n") or name != name.strip():
+            raise http.client.HTTPException(f"the header {line!r}")
+        headers.set_raw(name, value.strip())
+    return headers
+
+
+http.client.parse_headers = headers_of
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
