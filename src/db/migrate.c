@@ -1,7 +1,7 @@
-/* Migrations: numbered steps, forward only, one transaction each. What the database
- * has run is read inside that transaction, behind a lock, so that several processes
- * may migrate at once. Steps are known by number, not by the highest one: a program
- * may get its steps from several places. */
+/* Migrations: numbered steps, forward only, one transaction each; a new database gets all of them
+ * in one, and is whole or empty. What the database has run is read inside that transaction, behind
+ * a lock, so that several processes may migrate at once. Steps are known by number, not by the
+ * highest one: a program may get its steps from several places. */
 #include "internal.h"
 
 #include "nestor/base/time.h"
@@ -15,7 +15,7 @@ struct progress {
     unsigned count;
     bool *is_done;        /* a step each: the store has run it */
     bool lacks_checksums; /* of a step that it has run */
-    bool has_run;         /* the last transaction ran a step */
+    unsigned run;         /* steps of the last transaction */
     bool is_copy;         /* into a store that is being filled, and has the mark */
 };
 
@@ -233,20 +233,28 @@ static enum nst_err run_step(struct nst_db *db, const struct nst_migration *step
     return err == NST_E_CONFLICT ? NST_E_DB : err;
 }
 
-static enum nst_err next_step(struct nst_db *db, void *arg)
+static unsigned count_done(const struct progress *p)
+{
+    unsigned done = 0;
+    for (unsigned i = 0; i < p->count; i++)
+        done += p->is_done[i];
+    return done;
+}
+
+static enum nst_err next_steps(struct nst_db *db, void *arg)
 {
     struct progress *p = arg;
-    unsigned next = 0;
-    p->has_run = false;
+    p->run = 0;
     NST_TRY(nst_db_be_patient(db));
     NST_TRY(lock(db));
     NST_TRY(read_done(p, db));
-    while (next < p->count && p->is_done[next])
-        next++;
-    if (next == p->count)
-        return NST_OK;
-    NST_TRY(run_step(db, &p->steps[next]));
-    p->has_run = true;
+    unsigned most = count_done(p) == 0 ? p->count : 1;
+    for (unsigned i = 0; i < p->count && p->run < most; i++) {
+        if (p->is_done[i])
+            continue;
+        NST_TRY(run_step(db, &p->steps[i]));
+        p->run++;
+    }
     return NST_OK;
 }
 
@@ -272,11 +280,11 @@ static enum nst_err run_steps(unsigned *run, struct nst_store *store, struct pro
     if (err == NST_E_CONFLICT)
         err = nst_store_run(store, NST_MODE_WRITE, create_table, p);
     do {
-        p->has_run = false;
+        p->run = 0;
         if (err == NST_OK)
-            err = nst_store_run(store, NST_MODE_WRITE, next_step, p);
-        *run += err == NST_OK && p->has_run;
-    } while (err == NST_OK && p->has_run);
+            err = nst_store_run(store, NST_MODE_WRITE, next_steps, p);
+        *run += err == NST_OK ? p->run : 0;
+    } while (err == NST_OK && p->run > 0);
     if (err == NST_OK && p->lacks_checksums)
         err = nst_store_run(store, NST_MODE_WRITE, add_checksums, p);
     return err;

@@ -816,6 +816,20 @@ static void test_migrate__fresh_again_broken_newer(void **state)
                      f->place.is_remote ? NST_OK : NST_E_DB);
 }
 
+/* A new database is whole or empty; what ran before stays when a later step fails. */
+static void test_migrate__a_new_one_whole(void **state)
+{
+    struct fixture *f = *state;
+    unsigned applied = 9;
+    assert_int_equal(nst_migrate(&applied, f->store, steps, 3), NST_E_DB);
+    assert_int_equal(applied, 0);
+    assert_int_equal(place_write(f->store, "INSERT INTO m VALUES (9, NULL)"), NST_E_DB);
+    assert_int_equal(nst_migrate(&applied, f->store, steps, 2), NST_OK);
+    assert_int_equal(applied, 2);
+    assert_int_equal(nst_migrate(&applied, f->store, steps, 3), NST_E_DB);
+    assert_int_equal(place_write(f->store, "INSERT INTO m VALUES (9, NULL)"), NST_OK);
+}
+
 /* X72: a step that another part of a program brings later runs, whatever its number;
  * one that is changed after it ran is noticed, its comments are not. */
 static void test_migrate__by_number_and_checksum(void **state)
@@ -986,6 +1000,7 @@ static int run_all(const char *name)
         TEST(test_pg__what_waits_too_long_is_busy),
         TEST(test_pg__growth_renews_statistics),
         TEST(test_migrate__fresh_again_broken_newer),
+        TEST(test_migrate__a_new_one_whole),
         TEST(test_migrate__by_number_and_checksum),
         TEST(test_migrate__checksums_are_added),
         TEST(test_migrate__two_at_once),
