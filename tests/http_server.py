@@ -1,6 +1,7 @@
 """One Nestor on a database of its own: started for a .http file, asked over a
 plain socket so that bytes go out as written, stopped and looked over."""
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -48,12 +49,20 @@ def environment():
 def free_ports(count):
     """Ports that nobody has. They lie below those that the kernel gives to connections, so that
     none of these takes one before the server that it is for."""
-    ports = set()
-    while len(ports) < count:
-        with contextlib.suppress(OSError), \
-                socket.create_server(("", random.randrange(10_000, 32_768))) as taken:
-            ports.add(taken.getsockname()[1])
-    return list(ports)
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        end = int(f.read().split()[0])
+    with contextlib.ExitStack() as taken:
+        ports = []
+        while len(ports) < count:
+            port = random.randrange(max(1024, end - 20_000), end)
+            try:
+                taken.enter_context(socket.create_server(("", port)))
+            except OSError as e:
+                if e.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                ports.append(port)
+        return ports
 
 
 def free_port():

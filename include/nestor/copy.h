@@ -38,6 +38,8 @@ struct nst_copy {
     unsigned step_count;
     bool is_alone; /* others are kept from writing to `from`, and there must be no server on it;
                       on SQLite it was opened with is_alone. Otherwise: what it has at one moment */
+    struct nst_str left_to; /* not null, of a copy that is_alone: `from` is marked with this text in
+                               the transaction that has read it, and nst_migrate refuses it */
     nst_copy_cut *is_cut; /* asked between two batches; NULL: never */
     void (*show)(void *arg, int64_t rows); /* copied so far, of all tables; NULL: not wanted */
     void *arg; /* of both */
@@ -47,8 +49,8 @@ struct nst_copy {
 
 /* Make `to` what `from` is: the same tables by the same migrations, with the same rows, compared
  * by count and checksum behind the copy, with indexes, foreign keys and triggers. `from` is only
- * read. Memory is constant. Tables that a copy before this one had finished are compared and, where
- * they are the same, left.
+ * read, but for the mark. Memory is constant. Tables that a copy before this one had finished are
+ * compared and, where they are the same, left.
  * Errors: NST_E_CONFLICT with `why` where `from` is of a newer program, half a copy itself or in use,
  * `to` is taken, or both differ behind the copy; NST_E_BUSY where it was broken off or something
  * is locked; those of nst_store_run. Blocks for as long as it takes. */
@@ -56,16 +58,13 @@ NST_CHECKED enum nst_err nst_copy_run(struct nst_copy *copy);
 
 /* ---- What was copied, and is served elsewhere from now on ---- */
 
-/* Mark the store, whose rows have gone to `where`: nst_migrate refuses it, and names that.
- * Errors: those of nst_store_run. */
-NST_CHECKED enum nst_err nst_copy_leave(struct nst_store *store, struct nst_str where);
-
-/* Where the rows of a marked store have gone; null: it has no mark. In a. Errors: those of
+/* Where the rows of a store have gone by a copy with left_to; null: nowhere. In a. Errors: those of
  * nst_store_run. */
 NST_CHECKED enum nst_err nst_copy_left(struct nst_str *where, struct nst_arena *a,
                                        struct nst_store *store);
 
-/* Take the mark away. Errors: those of nst_store_run. */
+/* Take that mark away. Errors: NST_E_BUSY when a server or a verb is at work on a PostgreSQL store;
+ * those of nst_store_run. Blocks for up to 2 seconds when connections have just ended. */
 NST_CHECKED enum nst_err nst_copy_stay(struct nst_store *store);
 
 #endif

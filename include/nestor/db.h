@@ -460,8 +460,9 @@ struct nst_migration {
 };
 
 /* Run the steps that the store has not run yet, in the order of the list, one
- * transaction a step; all in one in a store that has run none. Beside its number the store keeps a checksum of each step's
- * statements on its engine: comments and blanks at the ends of lines do not count.
+ * transaction a step; all in one in a store that has run none. Beside its number the
+ * store keeps a checksum of each step's statements on its engine: comments and blanks
+ * at the ends of lines do not count.
  *   applied  number of steps run now; may be NULL
  * Errors, each logged in a sentence: NST_E_CONFLICT when the database has a step that
  * the program does not know, NST_E_INTERNAL when two steps have one number or one

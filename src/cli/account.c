@@ -37,7 +37,8 @@ int cli_account_report(const struct cli_verb *verb, const struct cli_account *t,
         return cli_fail(verb,
                         "%s has a token \"%s\" already; `nestor token end --user %s --name %s%s` "
                         "ends it",
-                        t->name, t->o->name, t->name, t->o->name, cli_where(t->o));
+                        t->name, t->o->name, cli_word(t->o->arena, t->name),
+                        cli_word(t->o->arena, t->o->name), cli_where(t->o));
     if (t->problem.n > 0)
         return cli_fail(verb, "refused: %.*s", NST_FMT(t->problem));
     return cli_fail(verb, "%s",

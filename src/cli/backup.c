@@ -223,8 +223,10 @@ static int check_database(struct making *m, const char *path)
     enum nst_err e = nst_store_run(copy, NST_MODE_READ, look_at, m);
     nst_store_close(copy);
     if (e != NST_OK)
-        return cli_fail(&cli_backup, "the copy of the database is damaged, hence the database "
-                                     "probably, too: `nestor doctor` looks at it");
+        return cli_fail(&cli_backup,
+                        "the copy of the database is damaged, hence the database probably, too: "
+                        "`nestor doctor%s` looks at it",
+                        cli_where(m->o));
     if (!cli_backup_measure(&file, m->o->arena, path))
         return complain(nst_str_z(path));
     cli_backup_add(&m->now, &file);
@@ -240,8 +242,10 @@ static int refuse_state(const struct making *m, struct nst_store *from)
     if (nst_copy_state(&state, from) != NST_OK || nst_copy_left(&left, m->o->arena, from) != NST_OK)
         return cli_fail(&cli_backup, "the database cannot be read; a log line above says why");
     if (left.p != NULL)
-        return cli_fail(&cli_backup, "the database was moved to %.*s: let `database` name that one",
-                        NST_FMT(left));
+        return cli_fail(&cli_backup,
+                        "the database was moved to %.*s: let `database` name that one, or say "
+                        "`nestor move --stay%s`",
+                        NST_FMT(left), cli_where(m->o));
     if (state == NST_COPY_TAKEN)
         return EXIT_DONE;
     return cli_fail(&cli_backup, state == NST_COPY_HALF

@@ -87,6 +87,9 @@ bool cli_config_load(struct cli_config *config, struct nst_arena *a, const char 
 /* Log what the environment has of NESTOR_* that is no setting. */
 void cli_config_warn(const struct cli_config *config);
 
+/* Where the value of a setting that there is came from: see cli_value. */
+const char *cli_origin(const struct cli_config *config, const char *name);
+
 /* The value of a setting that there is, as its kind has it. */
 struct nst_str cli_text(const struct cli_config *config, const char *name);
 int64_t cli_number(const struct cli_config *config, const char *name);
@@ -138,9 +141,12 @@ int cli_options_before_verb(int argc, char **argv);
  * with o->status. o->arena is to be freed by the caller in any case. */
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv);
 
+/* The word as a shell takes it, quoted where it must be; itself or in a. */
+const char *cli_word(struct nst_arena *a, const char *word);
+
 /* What a command that is told to the user has to end with, so that it means the same installation:
- * " --data DIR --database URL" for a shell, what of these the options say; but no URL with a
- * password. Ends with a NUL. In o's arena. */
+ * " --data DIR --database URL" for a shell, what of these the options say. For a URL with a password
+ * stands the word URL. Ends with a NUL. In o's arena. */
 const char *cli_where(const struct cli_options *o);
 
 /* Read a time as --every has it: "90s", "15m", "2h", "1d"; "never" is 0. In microseconds.

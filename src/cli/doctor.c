@@ -111,6 +111,7 @@ static enum nst_err check_superusers(struct nst_db *db, void *arg)
 /* Those that machines use: whoever they belong to may not look. */
 static enum nst_err check_tokens(struct nst_db *db, void *arg)
 {
+    const struct cli_doctor *d = arg;
     struct nst_rows *rows;
     int64_t now = nst_now();
     NST_TRY(nst_query_with(
@@ -124,8 +125,10 @@ static enum nst_err check_tokens(struct nst_db *db, void *arg)
     while (nst_rows_step(rows)) {
         struct nst_str end = cli_doctor_left(arg, nst_rows_int(rows, 2) - now);
         cli_found(arg,
-                  "the token \"%.*s\" of %.*s ends in %.*s; `nestor token create` makes another",
-                  NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)), NST_FMT(end));
+                  "the token \"%.*s\" of %.*s ends in %.*s; `nestor token create%s` with --user "
+                  "and --name makes another",
+                  NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)), NST_FMT(end),
+                  cli_where(d->o));
     }
     return nst_rows_end(rows);
 }

@@ -128,7 +128,7 @@ static int init_site(struct cli_options *o, struct cli_site *site)
         return cli_fail(
             &cli_init,
             "%s cannot be written: %s (`nestor token show --user %s%s` prints the token)",
-            o->admin_token_file, strerror(errno), o->admin, cli_where(o));
+            o->admin_token_file, strerror(errno), cli_word(o->arena, o->admin), cli_where(o));
     if (!o->quiet)
         printf("The installation in %s is ready; the token of %s is in %s.\n", o->data, o->admin,
                o->admin_token_file);

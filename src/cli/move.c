@@ -28,7 +28,7 @@ static int report(const struct nst_copy *c, const struct cli_options *o)
         printf("%lld rows of %lld tables were moved, and compared by count and checksum.\n"
                "From now on the new database is served: let `database` in %s/nestor.conf name it\n"
                "(no such line: nestor.db in that folder). The former one has all its rows, and is\n"
-               "refused by `nestor serve`; it is yours to keep or to remove.\n",
+               "refused from now on; it is yours to keep or to remove.\n",
                (long long)c->rows, (long long)c->tables, o->data);
     return EXIT_DONE;
 }
@@ -53,7 +53,9 @@ static const char *fault_of_target(struct cli_options *o)
     nst_store_close(there);
     if (!is_read)
         return "is a file of something else";
-    return state == NST_COPY_TAKEN ? "is there already, and has something" : NULL;
+    return state == NST_COPY_TAKEN
+               ? "is there already, and has something; did a move that was cut come to its end?"
+               : NULL;
 }
 
 static int refuse_target(struct cli_options *o)
@@ -68,24 +70,33 @@ static int refuse_target(struct cli_options *o)
 
 static int refuse_left(struct cli_options *o, struct nst_store *from)
 {
-    struct nst_str left;
+    struct nst_str left, here = cli_shown_url(o->arena, cli_database(o));
     if (nst_copy_left(&left, o->arena, from) != NST_OK)
         return cli_fail(&cli_move, "the database cannot be read; the log line above says why");
     if (left.p == NULL)
         return EXIT_DONE;
-    return cli_fail(&cli_move, "it was moved to %.*s; `nestor move --stay%s` has it served here",
-                    NST_FMT(left), cli_where(o));
+    return cli_fail(
+        &cli_move,
+        "the database %.*s was moved to %.*s; `nestor move --stay%s` has it served again",
+        NST_FMT(here), NST_FMT(left), cli_where(o));
 }
 
-/* The rows are there and whole: without the mark it is a move all the same. */
-static void leave(struct cli_options *o, struct nst_store *from)
+/* How the mark names the target: by a path that holds in any folder. */
+static struct nst_str place_of_target(struct cli_options *o)
 {
     char path[PATH_MAX];
-    struct nst_str to = nst_str_z(realpath(o->rest[0], path) != NULL ? path : o->rest[0]);
-    if (nst_copy_leave(from, cli_shown_url(o->arena, to)) != NST_OK)
-        fputs("nestor move: the former database could not be marked: nothing but you keeps it from "
-              "being served\n",
-              stderr);
+    return realpath(o->rest[0], path) != NULL ? nst_str_copy(o->arena, nst_str_z(path))
+                                              : cli_shown_url(o->arena, nst_str_z(o->rest[0]));
+}
+
+/* The file is given away before it is whole: a run that is cut behind that has done all. */
+static int fill_target(struct nst_copy *c, struct cli_options *o)
+{
+    int status = give_away(o);
+    c->left_to = place_of_target(o);
+    return status == EXIT_DONE
+               ? cli_copy_rows(c, o, &cli_move, "; the same command goes on with it")
+               : status;
 }
 
 static int move_rows(struct nst_copy *c, struct cli_options *o)
@@ -98,11 +109,8 @@ static int move_rows(struct nst_copy *c, struct cli_options *o)
     c->to = cli_store_open(o, &cli_move,
                            (struct nst_store_options){ .url = nst_str_z(o->rest[0]),
                                                        .is_filled = true });
-    status = c->to != NULL ? cli_copy_rows(c, o, &cli_move, "; the same command goes on with it")
-                           : EXIT_FAILED;
+    status = c->to != NULL ? fill_target(c, o) : EXIT_FAILED;
     nst_store_close(c->to);
-    if (status == EXIT_DONE)
-        leave(o, c->from);
     return status;
 }
 
@@ -118,28 +126,36 @@ static int move(struct cli_options *o)
         return EXIT_FAILED;
     status = move_rows(&c, o);
     nst_store_close(c.from);
-    if (status == EXIT_DONE)
-        status = give_away(o);
     return status == EXIT_DONE ? report(&c, o) : status;
+}
+
+static int take_mark_away(struct cli_options *o, struct nst_store *here)
+{
+    struct nst_str left, shown = cli_shown_url(o->arena, cli_database(o));
+    enum nst_err e = nst_copy_left(&left, o->arena, here);
+    if (e == NST_OK && left.p == NULL)
+        return cli_fail(&cli_move, "the database %.*s was not moved", NST_FMT(shown));
+    if (e == NST_OK)
+        e = nst_copy_stay(here);
+    if (e == NST_E_BUSY)
+        return cli_fail(&cli_move, "a server or a verb is at work on %.*s: stop it first",
+                        NST_FMT(shown));
+    if (e != NST_OK)
+        return cli_fail(&cli_move, "the database failed; the log line above says why");
+    printf("%.*s may be served again; what was written to %.*s since is not in it.\n",
+           NST_FMT(shown), NST_FMT(left));
+    return EXIT_DONE;
 }
 
 static int stay(struct cli_options *o)
 {
-    struct nst_str left;
     struct nst_store *here =
         cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
     if (here == NULL)
         return EXIT_FAILED;
-    bool is_done = nst_copy_left(&left, o->arena, here) == NST_OK &&
-                   (left.p == NULL || nst_copy_stay(here) == NST_OK);
+    int status = take_mark_away(o, here);
     nst_store_close(here);
-    if (!is_done)
-        return cli_fail(&cli_move, "the database failed; the log line above says why");
-    if (left.p == NULL)
-        return cli_fail(&cli_move, "it was not moved");
-    printf("It is served here again; what was written to %.*s since is not in it.\n",
-           NST_FMT(left));
-    return EXIT_DONE;
+    return status;
 }
 
 static int move_run(int argc, char **argv)
@@ -167,11 +183,11 @@ const struct cli_verb cli_move = {
     .help =
         "TO is an empty PostgreSQL database (postgresql://...) or a file that is not there yet.\n"
         "The server has to be stopped: what it wrote meanwhile would be lost. What is moved is\n"
-        "compared table by table. The former database keeps all its rows, and is refused from "
-        "then\n"
-        "on, so that nobody writes to it by mistake: --stay takes that back. A move that was cut\n"
-        "goes on with the table that it was at, by the same command; until it is whole nothing\n"
-        "serves it. secret.key and the folder of tasks stay where they are.\n\n"
+        "compared table by table. The former database keeps all its rows, and is refused from\n"
+        "then on, so that nobody writes to it by mistake; --stay takes that back, of the one that\n"
+        "--database or nestor.conf names. A move that was cut goes on with the table that it was\n"
+        "at, by the same command; until it is whole nothing serves it. secret.key and the folder\n"
+        "of tasks stay where they are.\n\n"
         "Examples:\n"
         "  nestor move --data ./data postgresql:///nestor\n"
         "  nestor move --data ./data --database postgresql:///nestor ./data/nestor.db\n"

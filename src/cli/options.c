@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define FLAGS_MAX 64
-#define WHERE_MAX 65536
+#define WORD_MAX  65536
 
 #define OPTION(n, v, member, text) \
     { \
@@ -328,37 +328,38 @@ bool cli_has_credentials(struct nst_str url)
            nst_str_find(host, '@') < nst_str_find(host, '/');
 }
 
-static void put_word(struct nst_buf *out, const char *word)
+const char *cli_word(struct nst_arena *a, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-./:@%+=,";
-    if (strspn(word, plain) == strlen(word) && *word != '\0') {
-        nst_put_z(out, word);
-        return;
-    }
-    nst_put_char(out, '\'');
+    struct nst_buf out;
+    if (*word != '\0' && strspn(word, plain) == strlen(word))
+        return word;
+    nst_buf_init(&out, a, WORD_MAX);
+    nst_put_char(&out, '\'');
     for (; *word != '\0'; word++)
         if (*word == '\'')
-            nst_put_lit(out, "'\\''");
+            nst_put_lit(&out, "'\\''");
         else
-            nst_put_char(out, *word);
-    nst_put_char(out, '\'');
+            nst_put_char(&out, *word);
+    nst_put_char(&out, '\'');
+    return nst_str_to_z(a, nst_buf_str(&out));
+}
+
+/* A URL with a password is not told: the command is to fail rather than to mean another one. */
+static const char *database_word(const struct cli_options *o)
+{
+    struct nst_str url = cli_text(&o->config, "database"), shown = cli_shown_url(o->arena, url);
+    return nst_str_eq(url, shown) ? cli_word(o->arena, nst_str_to_z(o->arena, url)) : "URL";
 }
 
 const char *cli_where(const struct cli_options *o)
 {
-    struct nst_buf out;
-    nst_buf_init(&out, o->arena, WHERE_MAX);
-    if (o->says_data) {
-        nst_put_lit(&out, " --data ");
-        put_word(&out, o->data);
-    }
-    if (o->database != NULL && !cli_has_credentials(nst_str_z(o->database)) &&
-        strstr(o->database, "password=") == NULL) {
-        nst_put_lit(&out, " --database ");
-        put_word(&out, o->database);
-    }
-    return nst_str_to_z(o->arena, nst_buf_str(&out));
+    bool says_database = strcmp(cli_origin(&o->config, "database"), "flag") == 0;
+    return nst_strf(o->arena, "%s%s%s%s", o->says_data ? " --data " : "",
+                    o->says_data ? cli_word(o->arena, o->data) : "",
+                    says_database ? " --database " : "", says_database ? database_word(o) : "")
+        .p;
 }
 
 bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int argc, char **argv)

@@ -386,9 +386,14 @@ static const struct {
     { "http.target_bytes", "http.header_bytes", true },
 };
 
+const char *cli_origin(const struct cli_config *c, const char *name)
+{
+    return c->value[find(nst_str_z(name)) - cli_settings].origin;
+}
+
 static bool is_said(const struct cli_config *c, const char *name)
 {
-    return strcmp(c->value[find(nst_str_z(name)) - cli_settings].origin, "default") != 0;
+    return strcmp(cli_origin(c, name), "default") != 0;
 }
 
 static bool fit_together(const struct cli_config *c)

@@ -239,7 +239,8 @@ struct nst_str cli_database(struct cli_options *o)
 
 struct nst_str cli_shown_url(struct nst_arena *a, struct nst_str url)
 {
-    return nst_dialect_of(url) == NST_POSTGRESQL ? nst_conninfo_shown(a, url) : url;
+    struct nst_str shown = nst_dialect_of(url) == NST_POSTGRESQL ? nst_conninfo_shown(a, url) : url;
+    return memmem(shown.p, shown.n, "***", 3) != NULL ? shown : url;
 }
 
 static bool is_file(struct nst_str url)

@@ -85,7 +85,7 @@ static void warn_of_disabled(const struct cli_account *t)
     if (t->is_off)
         fprintf(stderr,
                 "nestor token: %s is disabled: it opens nothing before `nestor user enable %s%s`\n",
-                t->name, t->name, cli_where(t->o));
+                t->name, cli_word(t->o->arena, t->name), cli_where(t->o));
 }
 
 static int print_token(const struct cli_verb *verb, struct cli_account *t, nst_work *work)
@@ -145,8 +145,8 @@ static int token_create(struct cli_account *t)
             stderr,
             "It expires: %.*s (--expires says when). `nestor token end --user %s --name %s%s` ends "
             "it at once.\n",
-            NST_FMT(cli_account_time(t->o->arena, t->expires)), t->name, t->o->name,
-            cli_where(t->o));
+            NST_FMT(cli_account_time(t->o->arena, t->expires)), cli_word(t->o->arena, t->name),
+            cli_word(t->o->arena, t->o->name), cli_where(t->o));
     return status;
 }
 

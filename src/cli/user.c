@@ -155,7 +155,7 @@ static int user_add_run(struct cli_account *t)
                t->o->superuser ? "a superuser"
                : t->o->staff   ? "staff"
                                : "a user",
-               t->name, cli_where(t->o));
+               cli_word(t->o->arena, t->name), cli_where(t->o));
     return status;
 }
 

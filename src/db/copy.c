@@ -51,7 +51,11 @@ static enum nst_err read_state(struct nst_db *db, void *arg)
     if (has_steps)
         NST_TRY(nst_exists_with(&has_mark, db, "SELECT 1 FROM nst_migration WHERE number = $1",
                                 NST_INT(NST_COPY_STEP)));
-    *out = has_mark ? NST_COPY_HALF : tables > 0 || has_steps ? NST_COPY_TAKEN : NST_COPY_EMPTY;
+    /* The table alone, without a row, is of a first start that was cut. */
+    bool has_any = tables > 0 || has_steps;
+    if (has_steps && tables == 1)
+        NST_TRY(nst_exists(&has_any, db, NST_STR("SELECT 1 FROM nst_migration"), NULL, 0));
+    *out = has_mark ? NST_COPY_HALF : has_any ? NST_COPY_TAKEN : NST_COPY_EMPTY;
     return NST_OK;
 }
 
@@ -112,16 +116,25 @@ static enum nst_err find_company(struct nst_db *db, void *arg)
 #define FAREWELLS   20 /* of connections that have just been closed, our own among them */
 #define FAREWELL_MS 100
 
-static enum nst_err refuse_company(struct nst_copy *c)
+/* Whether others are at work on a PostgreSQL store; another process on SQLite's has kept it from
+ * being opened alone. */
+static enum nst_err has_company(bool *has, struct nst_store *store)
 {
     const struct timespec pause = { .tv_nsec = FAREWELL_MS * 1000000L };
-    bool has = true;
-    for (int i = 0; i < FAREWELLS && has; i++) {
+    *has = store->dialect == NST_POSTGRESQL;
+    for (int i = 0; i < FAREWELLS && *has; i++) {
         if (i > 0)
             nanosleep(&pause, NULL);
-        has = false;
-        NST_TRY(nst_store_run(c->from, NST_MODE_READ, find_company, &has));
+        *has = false;
+        NST_TRY(nst_store_run(store, NST_MODE_READ, find_company, has));
     }
+    return NST_OK;
+}
+
+static enum nst_err refuse_company(struct nst_copy *c)
+{
+    bool has;
+    NST_TRY(has_company(&has, c->from));
     return has ? fail(c, "a server or a verb is at work on it: stop it first") : NST_OK;
 }
 
@@ -308,6 +321,13 @@ static enum nst_err copy_tables(struct nst_copy *c, struct nst_db *db, struct ns
     return NST_OK;
 }
 
+static enum nst_err put_left(struct nst_db *db, struct nst_str where)
+{
+    return nst_exec_with(NULL, db,
+                         "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3)",
+                         NST_INT(NST_LEFT_STEP), NST_TEXT(where), NST_INT(nst_now()));
+}
+
 static enum nst_err work(struct nst_db *db, void *arg)
 {
     struct nst_copy *c = arg;
@@ -332,6 +352,8 @@ static enum nst_err work(struct nst_db *db, void *arg)
     if (c->is_alone && db->store->dialect == NST_POSTGRESQL)
         NST_TRY(lock_tables(c, db, &tables));
     NST_TRY(copy_tables(c, db, &tables));
+    if (c->left_to.p != NULL) /* who waits for this transaction is to find the mark behind it */
+        NST_TRY(put_left(db, c->left_to));
     err = nst_copy_finish(c->to, &tables);
     return err == NST_E_CONFLICT
                ? fail(c, "what was copied is not what is there: see the log line above")
@@ -344,26 +366,12 @@ enum nst_err nst_copy_run(struct nst_copy *c)
     NST_TRY(nst_copy_state(&state, c->to));
     if (state == NST_COPY_TAKEN)
         return fail(c, "there is something already where the copy is to be");
-    if (c->is_alone && c->from->dialect == NST_POSTGRESQL)
+    if (c->is_alone)
         NST_TRY(refuse_company(c));
     return nst_store_run(c->from, c->is_alone ? NST_MODE_WRITE : NST_MODE_READ, work, c);
 }
 
 /* ---- What is served elsewhere from now on ---- */
-
-static enum nst_err put_left(struct nst_db *db, void *arg)
-{
-    const struct nst_str *where = arg;
-    return nst_exec_with(NULL, db,
-                         "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3) "
-                         "ON CONFLICT (number) DO UPDATE SET name = $2, applied = $3",
-                         NST_INT(NST_LEFT_STEP), NST_TEXT(*where), NST_INT(nst_now()));
-}
-
-enum nst_err nst_copy_leave(struct nst_store *store, struct nst_str where)
-{
-    return nst_store_run(store, NST_MODE_WRITE, put_left, &where);
-}
 
 struct left {
     struct nst_str where;
@@ -405,5 +413,7 @@ static enum nst_err remove_left(struct nst_db *db, void *arg)
 
 enum nst_err nst_copy_stay(struct nst_store *store)
 {
-    return nst_store_run(store, NST_MODE_WRITE, remove_left, NULL);
+    bool has;
+    NST_TRY(has_company(&has, store));
+    return has ? NST_E_BUSY : nst_store_run(store, NST_MODE_WRITE, remove_left, NULL);
 }

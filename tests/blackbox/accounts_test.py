@@ -540,16 +540,21 @@ def test_commands_that_are_told(_, site):
         return site.run(verb, *where, *words, where=False)
 
     assert "/accounts/link/?code=" in pasted(site, done(run("user add", "paula")))
-    created = run("token create", "--user", "paula", "--name", "nightly")
-    taken = run("token create", "--user", "paula", "--name", "nightly")
+    name = "my 'own' laptop; exit 3"
+    created = run("token create", "--user", "paula", "--name", name)
+    taken = run("token create", "--user", "paula", "--name", name)
     assert taken.returncode == 1 and "already" in taken.stderr, taken.stderr
     for text in (created.stderr, taken.stderr):
-        assert run("token list", "--user", "paula").stdout.startswith("paula\tnightly\t")
+        assert run("token list", "--user", "paula").stdout.startswith(f"paula\t{name}\t")
         pasted(site, text)
         assert run("token list", "--user", "paula").stdout == ""
-        done(run("token create", "--user", "paula", "--name", "nightly"))
+        done(run("token create", "--user", "paula", "--name", name))
     assert "there is no task" in run("task show", "nothing").stderr
     pasted(site, run("task show", "nothing").stderr)
+    if site.database:  # what names a password is not told, and means no other database
+        url = site.database.url.replace("?", "?password=secret&")
+        told = site.run("user add", "--data", moved, "--set", f"database={url}", "petra", where=False)
+        assert done(told).endswith("--database URL` makes a link to sign in with."), told.stdout
 
 
 def test_token_of_the_disabled(_, site):

@@ -19,8 +19,8 @@ import threading
 import time
 
 from export_test import WHERE, concept, fetch, line, load, until
-from support import Site, Tally, arguments, engines
-from http_server import Database, environment
+from support import PATIENCE, Site, Tally, arguments, engines
+from http_server import PSQL, Database, environment
 
 CONCEPTS = 300
 
@@ -452,7 +452,7 @@ def kills_harm_nothing(site, before, kills):
 
 def has_moved(p):
     """A run that was killed had come to its end, before the former database was marked or behind it."""
-    return "something" in p.stderr or "it was moved to" in p.stderr
+    return "something" in p.stderr or "was moved to" in p.stderr
 
 
 def moves(site, before, kills):
@@ -463,7 +463,8 @@ def moves(site, before, kills):
     timed(site, "move", file)
     for _ in range(kills):
         os.unlink(file)
-        site.run("move", "--stay")
+        p = site.run("move", "--stay")
+        assert p.returncode == 0 or "was not moved" in p.stderr, p.stderr
         while killed(site, "move", file):
             if random.random() < 0.5:
                 break
@@ -482,12 +483,48 @@ def moves(site, before, kills):
             assert p.returncode == 1 or "admin" in p.stdout, p.stdout
             if p.returncode == 0:
                 break
-        p = site.run("move", target.database.url, "--data", site.data, "--database", file,
-                     where=False)
+        here = ("--data", site.data, "--database", file)
+        p = site.run("move", target.database.url, *here, where=False)
         assert p.returncode == 0 or has_moved(p), p.stderr
+        is_refused(site.run("move", site.path("third.db"), *here, where=False), "something"
+                   if "something" in p.stderr else f"was moved to {target.database.url}")
         serves(target, before)
         assert rows(target) == there, "the rows differ"
-    site.run("move", "--stay")  # a run above may have been killed behind the mark
+    a_server_that_starts_meanwhile(site)
+
+
+def until_locked(site, mode, is_granted=False):
+    """Somebody waits for, or has, a lock of that mode in the site's database."""
+    end = time.monotonic() + PATIENCE
+    while site.query("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE "
+                     f"datname = current_database() AND granted = {is_granted} AND "
+                     f"mode = '{mode}'") == [("0",)]:
+        assert time.monotonic() < end, f"nobody waits for {mode}, or has it"
+        time.sleep(0.02)
+
+
+def a_server_that_starts_meanwhile(site):
+    """It waits for the move, on PostgreSQL, and finds the mark: it serves nobody."""
+    site.run("move", "--stay")  # a run above may have been killed behind its end
+    command = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+               "text": True}
+    with Place(site, site.database) as target, \
+            subprocess.Popen([PSQL, site.database.url, "-qX"], stdin=subprocess.PIPE,
+                             text=True) as holder:
+        holder.stdin.write("BEGIN; UPDATE account SET name = name WHERE id = 0;\n")
+        holder.stdin.flush()
+        until_locked(site, "RowExclusiveLock", True)
+        move = subprocess.Popen([site.nestor, "move", *site.where(), target.database.url], **command)
+        until_locked(site, "ShareLock")
+        serve = subprocess.Popen([site.nestor, "serve", *site.where(), "--listen", "127.0.0.1:0"],
+                                 **command)
+        until_locked(site, "AccessExclusiveLock")
+        holder.communicate("COMMIT;\n")
+        said = move.communicate()
+        assert move.returncode == 0, said
+        said = serve.communicate()[1]
+        assert serve.returncode == 1 and f'"to":"{target.database.url}"' in said, said
+    assert site.run("move", "--stay").returncode == 0
 
 
 def two_into_one_database(site):
@@ -515,8 +552,8 @@ def the_former_is_left(site):
                          ("backup", "--to", site.path("backups-left")),
                          ("move", site.path("elsewhere.db"))):
         p = site.run(verb, *words)
-        assert p.returncode == 1 and f"moved to {where}" in p.stderr or \
-            f'"to":"{where}"' in p.stderr, (verb, p.stderr)
+        assert p.returncode == 1 and (f"moved to {where}" in p.stderr or
+                                      f'"to":"{where}"' in p.stderr), (verb, p.stderr)
     assert not glob.glob(site.path("backups-left/*")) and not os.path.exists(site.path("elsewhere.db"))
     p = site.run("move", "--stay")
     assert p.returncode == 0 and where in p.stdout, p.stderr

@@ -250,7 +250,7 @@ FILES_THAT_SET = (
     ("# " + "x" * 70000 + " listen = :80\n", "listen", "127.0.0.1:8000"),
     (f"http.cors_origins = {ORIGINS}\n", "http.cors_origins", ORIGINS),
     (f"[http]\n\t cors_origins={ORIGINS}", "http.cors_origins", ORIGINS),
-    (f"database = {LONG}\n", "database", "dbname=" + "d" * 9000),
+    (f"database = {LONG}\n", "database", LONG),
     ("listen = 127.0.0.1:9000\n db.pool = 4\n", "listen", "127.0.0.1:9000"),
     ("listen = 127.0.0.1:9000\n db.pool = 4\n", "db.pool", "4"),
     ("auth.jwt.issuer = a ; b # c\n", "auth.jwt.issuer", "a ; b # c"),
