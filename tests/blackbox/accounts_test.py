@@ -17,7 +17,7 @@ import threading
 import time
 
 from auth_test import Browser
-from support import Site, Tally, arguments, engines, environment
+from support import Site, Tally, arguments, build_for, engines, environment
 
 
 def done(p):
@@ -572,10 +572,10 @@ def test_token_of_the_disabled(_, site):
 
 
 def main():
-    options = arguments(__doc__)
+    options = arguments(__doc__, plain="")
     tally = Tally()
     for engine, cluster in engines():
-        with Site(options.nestor, cluster) as site:
+        with Site(build_for(options, cluster), cluster) as site:
             site.init()
             with site.serve() as server:
                 for case in (test_fresh_installation, test_superusers_token, test_guesses_at_once,

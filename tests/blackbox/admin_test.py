@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from support import PATIENCE, Client, Site, Tally, arguments, engines
+from support import PATIENCE, Client, Site, Tally, arguments, build_for, engines
 
 SHUT = b'{"detail":"The service is in maintenance mode."}'
 MAINTENANCE = "/v2/admin/maintenance/"
@@ -515,11 +515,11 @@ def run(tally, nestor, engine, cluster):
 
 
 def main():
-    options = arguments(__doc__.splitlines()[0])
+    options = arguments(__doc__.splitlines()[0], plain="")
     tally = Tally()
     for engine, cluster in engines():
-        tally.run(f"{engine}: what is stored is as it should be", run, tally, options.nestor,
-                  engine, cluster)
+        tally.run(f"{engine}: what is stored is as it should be", run, tally,
+                  build_for(options, cluster), engine, cluster)
     return tally.finish()
 
 

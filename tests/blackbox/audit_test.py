@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from support import Site, Tally, arguments, engines
+from support import Site, Tally, arguments, build_for, engines
 
 CATALOG = "/api/catalog/v1/"
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -408,11 +408,11 @@ def run(tally, nestor, engine, cluster):
 
 
 def main():
-    options = arguments(__doc__.splitlines()[0])
+    options = arguments(__doc__.splitlines()[0], plain="")
     tally = Tally()
     for engine, cluster in engines():
-        tally.run(f"{engine}: what is stored is as it should be", run, tally, options.nestor,
-                  engine, cluster)
+        tally.run(f"{engine}: what is stored is as it should be", run, tally,
+                  build_for(options, cluster), engine, cluster)
     return tally.finish()
 
 

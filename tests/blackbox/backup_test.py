@@ -19,7 +19,7 @@ import threading
 import time
 
 from export_test import WHERE, concept, fetch, line, load, until
-from support import PATIENCE, Site, Tally, arguments, engines
+from support import PATIENCE, Site, Tally, arguments, build_for, engines
 from http_server import PSQL, Database, environment
 
 CONCEPTS = 300
@@ -621,11 +621,11 @@ def run(tally, nestor, engine, cluster, kills):
 
 
 def main():
-    options = arguments(__doc__, kills=4)
+    options = arguments(__doc__, kills=4, plain="")
     tally = Tally()
     for engine, cluster in engines():
-        tally.run(f"{engine}: the server ends as it should", run, tally, options.nestor, engine,
-                  cluster, options.kills)
+        tally.run(f"{engine}: the server ends as it should", run, tally,
+                  build_for(options, cluster), engine, cluster, options.kills)
     return tally.finish()
 
 

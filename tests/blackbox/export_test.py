@@ -18,7 +18,7 @@ import time
 import zipfile
 
 from bad_line import Proxy
-from support import Site, Tally, arguments, engines
+from support import Site, Tally, arguments, build_for, engines
 
 CONCEPTS = 1200
 MAPPINGS = 700
@@ -419,10 +419,11 @@ def run(tally, nestor, engine, cluster, kills):
 
 
 def main():
-    options = arguments(__doc__, kills=5)
+    options = arguments(__doc__, kills=5, plain="")
     tally = Tally()
     for engine, cluster in engines():
-        tally.run(f"{engine}: the servers end as they should", run, tally, options.nestor, engine,
+        tally.run(f"{engine}: the servers end as they should", run, tally,
+                  build_for(options, cluster), engine,
                   cluster, options.kills)
     return tally.finish()
 

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-from support import Site, Tally, arguments, engines, environment
+from support import Site, Tally, arguments, build_for, engines, environment
 
 P1 = "6f1c1f9e-2f8a-4f43-8a4e-1f3c0d7b5a10"
 P2 = "6F1C1F9E-2f8a-4f43-8a4e-000000000002"
@@ -710,10 +710,10 @@ def failing(site):
 
 
 def main():
-    chosen = arguments(__doc__)
+    chosen = arguments(__doc__, plain="")
     tally = Tally()
     for name, cluster in engines():
-        with Site(chosen.nestor, cluster) as site:
+        with Site(build_for(chosen, cluster), cluster) as site:
             for title, case in [
                     ("a document is loaded and dumped as it was", made),
                     ("loading again changes nothing", again),
