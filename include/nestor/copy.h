@@ -39,7 +39,8 @@ struct nst_copy {
     bool is_alone; /* others are kept from writing to `from`, and there must be no server on it;
                       on SQLite it was opened with is_alone. Otherwise: what it has at one moment */
     struct nst_str left_to; /* not null, of a copy that is_alone: `from` is marked with this text in
-                               the transaction that has read it, and nst_migrate refuses it */
+                               the transaction that reads it, before `to` is whole, and nst_migrate
+                               refuses it; the same copy, cut behind that, may go on */
     nst_copy_cut *is_cut; /* asked between two batches; NULL: never */
     void (*show)(void *arg, int64_t rows); /* copied so far, of all tables; NULL: not wanted */
     void *arg; /* of both */
@@ -51,7 +52,7 @@ struct nst_copy {
  * by count and checksum behind the copy, with indexes, foreign keys and triggers. `from` is only
  * read, but for the mark. Memory is constant. Tables that a copy before this one had finished are
  * compared and, where they are the same, left.
- * Errors: NST_E_CONFLICT with `why` where `from` is of a newer program, half a copy itself or in use,
+ * Errors: NST_E_CONFLICT with `why` where `from` is of a newer program, half a copy itself, marked or in use,
  * `to` is taken, or both differ behind the copy; NST_E_BUSY where it was broken off or something
  * is locked; those of nst_store_run. Blocks for as long as it takes. */
 NST_CHECKED enum nst_err nst_copy_run(struct nst_copy *copy);

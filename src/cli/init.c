@@ -78,8 +78,8 @@ static int init_without_users(struct cli_options *o, struct cli_site *site)
         return cli_fail(&cli_init, IS_USED);
     if (!o->quiet)
         printf("The installation in %s is ready and has no users. This makes the first one:\n"
-               "  nestor init --data %s --admin NAME --admin-token-file FILE\n",
-               o->data, o->data);
+               "  nestor init%s --admin NAME --admin-token-file FILE\n",
+               o->data, cli_where(o));
     return EXIT_DONE;
 }
 
@@ -96,6 +96,15 @@ static bool reserve(struct init *init)
     if (init->has_file)
         close(fd);
     return init->has_file;
+}
+
+static bool is_empty(const char *path)
+{
+    struct stat there;
+    int kept = errno;
+    bool is = stat(path, &there) == 0 && S_ISREG(there.st_mode) && there.st_size == 0;
+    errno = kept;
+    return is;
 }
 
 static int make_administrator(struct init *init)
@@ -120,8 +129,11 @@ static int init_site(struct cli_options *o, struct cli_site *site)
     if (nst_store_run(site->store, NST_MODE_READ, look_for_users, &init) == NST_OK && init.is_used)
         return cli_fail(&cli_init, IS_USED);
     if (!reserve(&init))
-        return cli_fail(&cli_init, "%s cannot be made for the token: %s; there is no user yet",
-                        o->admin_token_file, strerror(errno));
+        return cli_fail(&cli_init, "%s cannot be made for the token: %s; there is no user yet%s",
+                        o->admin_token_file, strerror(errno),
+                        is_empty(o->admin_token_file)
+                            ? " (it is empty: remove it if a run that was cut left it)"
+                            : "");
     if (make_administrator(&init) != EXIT_DONE)
         return EXIT_FAILED;
     if (!cli_write_secret(o->admin_token_file, init.token, true))

@@ -33,6 +33,35 @@ static int report(const struct nst_copy *c, const struct cli_options *o)
     return EXIT_DONE;
 }
 
+/* Where the target is, or will be: links are followed, its folder is there. NULL: it is not. */
+static const char *real_target(struct cli_options *o)
+{
+    char found[PATH_MAX];
+    struct nst_str to = nst_str_z(o->rest[0]);
+    if (realpath(o->rest[0], found) != NULL)
+        return nst_str_to_z(o->arena, nst_str_z(found));
+    if (realpath(cli_folder_of(o->arena, to), found) == NULL)
+        return NULL;
+    const char *slash = strrchr(o->rest[0], '/');
+    return nst_strf(o->arena, "%s/%s", found, slash != NULL ? slash + 1 : o->rest[0]).p;
+}
+
+/* The source itself, or one of the files that SQLite keeps beside it. */
+static bool is_of_source(struct cli_options *o)
+{
+    static const char *const ends[] = { "", "-wal", "-shm", "-journal" };
+    char from[PATH_MAX];
+    const char *to = real_target(o);
+    struct nst_str url = cli_database(o);
+    if (nst_dialect_of(url) == NST_POSTGRESQL || to == NULL ||
+        realpath(nst_str_to_z(o->arena, url), from) == NULL)
+        return false;
+    for (size_t i = 0; i < NST_COUNT(ends); i++)
+        if (nst_str_eq(nst_strf(o->arena, "%s%s", from, ends[i]), nst_str_z(to)))
+            return true;
+    return false;
+}
+
 /* A file that has something is not opened for writing: SQLite would change it before it is refused.
  */
 static const char *fault_of_target(struct cli_options *o)
@@ -41,8 +70,12 @@ static const char *fault_of_target(struct cli_options *o)
     struct nst_str to = nst_str_z(o->rest[0]);
     enum nst_copy_state state = NST_COPY_EMPTY;
     struct stat file;
+    if (!nst_utf8_is_plain(to))
+        return "is no UTF-8 text without control characters";
     if (nst_url_fault(to) != NULL || nst_dialect_of(to) == NST_POSTGRESQL)
         return nst_url_fault(to);
+    if (is_of_source(o))
+        return "is a file of the database that is to be moved";
     if (nst_str_starts(to, NST_STR("file:")) || nst_str_find(to, '=') < to.n)
         return "is no path of a file, and no postgresql:// address";
     if (stat(o->rest[0], &file) != 0 || file.st_size == 0)
@@ -54,8 +87,14 @@ static const char *fault_of_target(struct cli_options *o)
     if (!is_read)
         return "is a file of something else";
     return state == NST_COPY_TAKEN
-               ? "is there already, and has something; did a move that was cut come to its end?"
+               ? "is there already, and has something (a move that was cut behind its end, too)"
                : NULL;
+}
+
+/* What would be told as it is: not a URL that may have a password, nor what no terminal shows. */
+static bool may_be_told(const char *target)
+{
+    return nst_url_fault(nst_str_z(target)) == NULL && nst_utf8_is_plain(nst_str_z(target));
 }
 
 static int refuse_target(struct cli_options *o)
@@ -63,9 +102,17 @@ static int refuse_target(struct cli_options *o)
     const char *fault = fault_of_target(o);
     if (fault == NULL)
         return EXIT_DONE;
-    return cli_fail(&cli_move, "%s %s",
-                    nst_url_fault(nst_str_z(o->rest[0])) != NULL ? "the target" : o->rest[0],
-                    fault);
+    return cli_fail(&cli_move, "%s %s", may_be_told(o->rest[0]) ? o->rest[0] : "the target", fault);
+}
+
+/* How the mark names the target: by a path that holds in any folder, as text. */
+static struct nst_str name_of_target(struct cli_options *o)
+{
+    struct nst_str to = nst_str_z(o->rest[0]);
+    if (nst_dialect_of(to) == NST_POSTGRESQL)
+        return cli_shown_url(o->arena, to);
+    const char *path = real_target(o);
+    return path != NULL && nst_utf8_is_plain(nst_str_z(path)) ? nst_str_z(path) : to;
 }
 
 static int refuse_left(struct cli_options *o, struct nst_store *from)
@@ -73,27 +120,19 @@ static int refuse_left(struct cli_options *o, struct nst_store *from)
     struct nst_str left, here = cli_shown_url(o->arena, cli_database(o));
     if (nst_copy_left(&left, o->arena, from) != NST_OK)
         return cli_fail(&cli_move, "the database cannot be read; the log line above says why");
-    if (left.p == NULL)
-        return EXIT_DONE;
+    if (left.p == NULL || nst_str_eq(left, name_of_target(o)))
+        return EXIT_DONE; /* of a run that was cut, unless the target is whole */
     return cli_fail(
         &cli_move,
         "the database %.*s was moved to %.*s; `nestor move --stay%s` has it served again",
         NST_FMT(here), NST_FMT(left), cli_where(o));
 }
 
-/* How the mark names the target: by a path that holds in any folder. */
-static struct nst_str place_of_target(struct cli_options *o)
-{
-    char path[PATH_MAX];
-    return realpath(o->rest[0], path) != NULL ? nst_str_copy(o->arena, nst_str_z(path))
-                                              : cli_shown_url(o->arena, nst_str_z(o->rest[0]));
-}
-
 /* The file is given away before it is whole: a run that is cut behind that has done all. */
 static int fill_target(struct nst_copy *c, struct cli_options *o)
 {
     int status = give_away(o);
-    c->left_to = place_of_target(o);
+    c->left_to = name_of_target(o);
     return status == EXIT_DONE
                ? cli_copy_rows(c, o, &cli_move, "; the same command goes on with it")
                : status;
@@ -118,7 +157,7 @@ static int move(struct cli_options *o)
 {
     struct nst_copy c = { .is_alone = true };
     int status;
-    if (nst_url_fault(nst_str_z(o->rest[0])) != NULL)
+    if (!may_be_told(o->rest[0]))
         return refuse_target(o);
     cli_stop_on_signals();
     c.from = cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
@@ -129,14 +168,28 @@ static int move(struct cli_options *o)
     return status == EXIT_DONE ? report(&c, o) : status;
 }
 
-static int take_mark_away(struct cli_options *o, struct nst_store *here)
+/* As it is: SQLite would change a file that is opened for writing, whosever it is. */
+static int read_mark(struct nst_str *left, struct cli_options *o)
 {
-    struct nst_str left, shown = cli_shown_url(o->arena, cli_database(o));
-    enum nst_err e = nst_copy_left(&left, o->arena, here);
-    if (e == NST_OK && left.p == NULL)
-        return cli_fail(&cli_move, "the database %.*s was not moved", NST_FMT(shown));
-    if (e == NST_OK)
-        e = nst_copy_stay(here);
+    struct nst_str url = cli_database(o), shown = cli_shown_url(o->arena, url);
+    struct nst_store *here =
+        cli_store_open(o, &cli_move,
+                       (struct nst_store_options){ .is_read_only =
+                                                       nst_dialect_of(url) == NST_SQLITE });
+    if (here == NULL)
+        return EXIT_FAILED;
+    enum nst_err e = nst_copy_left(left, o->arena, here);
+    nst_store_close(here);
+    if (e != NST_OK)
+        return cli_fail(&cli_move, "the database cannot be read; the log line above says why");
+    return left->p != NULL ? EXIT_DONE
+                           : cli_fail(&cli_move, "the database %.*s was not moved", NST_FMT(shown));
+}
+
+static int take_mark_away(struct cli_options *o, struct nst_store *here, struct nst_str left)
+{
+    struct nst_str shown = cli_shown_url(o->arena, cli_database(o));
+    enum nst_err e = nst_copy_stay(here);
     if (e == NST_E_BUSY)
         return cli_fail(&cli_move, "a server or a verb is at work on %.*s: stop it first",
                         NST_FMT(shown));
@@ -149,11 +202,15 @@ static int take_mark_away(struct cli_options *o, struct nst_store *here)
 
 static int stay(struct cli_options *o)
 {
-    struct nst_store *here =
-        cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
+    struct nst_str left;
+    struct nst_store *here;
+    int status = read_mark(&left, o);
+    if (status != EXIT_DONE)
+        return status;
+    here = cli_store_open(o, &cli_move, (struct nst_store_options){ .is_alone = true });
     if (here == NULL)
         return EXIT_FAILED;
-    int status = take_mark_away(o, here);
+    status = take_mark_away(o, here, left);
     nst_store_close(here);
     return status;
 }

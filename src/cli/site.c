@@ -312,6 +312,8 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     bool is_own = how.url.p == NULL;
     struct nst_str url = is_own ? cli_database(o) : how.url;
     const char *fault = is_own && is_file(url) ? fault_of_file(o, url) : NULL;
+    if (fault == NULL && is_own && is_file(url) && how.is_alone)
+        fault = fault_of_place(o->arena, url);
     struct nst_store_options options = store_options(&o->config, url, false);
     options.pool = 1;
     options.is_alone = how.is_alone;
@@ -329,11 +331,18 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     return store;
 }
 
-static const char *fault_of_content(struct nst_store *store)
+static const char *fault_of_content(const struct cli_options *o, struct nst_store *store)
 {
     enum nst_copy_state state = NST_COPY_TAKEN;
-    if (nst_copy_state(&state, store) != NST_OK)
+    struct nst_str left;
+    if (nst_copy_state(&state, store) != NST_OK || nst_copy_left(&left, o->arena, store) != NST_OK)
         return "cannot be read; the log line above says why";
+    if (left.p != NULL)
+        return nst_strf(o->arena,
+                        "was moved to %.*s: let `database` name that one, or have this one served "
+                        "again by `nestor move --stay%s`",
+                        NST_FMT(left), cli_where(o))
+            .p;
     return state == NST_COPY_EMPTY ? nothing_there : NULL;
 }
 
@@ -364,7 +373,7 @@ static bool open_store(struct cli_site *site, struct cli_options *o, const struc
         cli_fail(verb, "the database cannot be opened; the log line above says why");
         return false;
     }
-    fault = may_create ? NULL : fault_of_content(site->store);
+    fault = may_create ? NULL : fault_of_content(o, site->store);
     if (fault != NULL) {
         cli_fail(verb, "the database %.*s %s", NST_FMT(shown), fault);
         nst_store_close(site->store);

@@ -72,37 +72,6 @@ static enum nst_err refuse_foreign(struct nst_copy *c, struct nst_db *db)
     return is_own ? NST_OK : fail(c, "what is to be copied is no database of this program");
 }
 
-/* The steps that the source has run, of those that the program has. */
-static enum nst_err choose_steps(struct nst_migration **out, unsigned *count, struct nst_copy *c,
-                                 struct nst_db *db)
-{
-    struct nst_rows *rows;
-    *out = NST_NEW_ARRAY(c->arena, struct nst_migration, c->step_count + 1);
-    *count = 0;
-    NST_TRY(
-        nst_query(&rows, db, NST_STR("SELECT number FROM nst_migration ORDER BY number"), NULL, 0));
-    while (nst_rows_step(rows)) {
-        int64_t number = nst_rows_int(rows, 0);
-        unsigned i = 0;
-        while (i < c->step_count && c->steps[i].number != number)
-            i++;
-        if (number == NST_COPY_STEP)
-            nst_rows_fail(rows, fail(c, "what is to be copied is half a copy itself"));
-        else if (number == NST_LEFT_STEP)
-            nst_rows_fail(rows, fail(c, "what is to be copied was moved, and is served elsewhere"));
-        else if (i == c->step_count)
-            nst_rows_fail(rows,
-                          fail(c, "what is to be copied is of a newer version of this program"));
-        else
-            (*out)[i] = c->steps[i];
-    }
-    NST_TRY(nst_rows_end(rows));
-    for (unsigned i = 0; i < c->step_count; i++)
-        if ((*out)[i].sql != NULL)
-            (*out)[(*count)++] = (*out)[i];
-    return NST_OK;
-}
-
 /* ---- Nobody else ---- */
 
 static enum nst_err find_company(struct nst_db *db, void *arg)
@@ -321,40 +290,118 @@ static enum nst_err copy_tables(struct nst_copy *c, struct nst_db *db, struct ns
     return NST_OK;
 }
 
+/* Written before the rows are read, so that who may not write it is told at once. */
 static enum nst_err put_left(struct nst_db *db, struct nst_str where)
 {
+    if (where.p == NULL)
+        return NST_OK;
     return nst_exec_with(NULL, db,
-                         "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3)",
+                         "INSERT INTO nst_migration (number, name, applied) VALUES ($1, $2, $3) "
+                         "ON CONFLICT (number) DO NOTHING",
                          NST_INT(NST_LEFT_STEP), NST_TEXT(where), NST_INT(nst_now()));
+}
+
+static enum nst_err remove_left(struct nst_db *db, void *arg)
+{
+    (void)arg;
+    return nst_exec_with(NULL, db, "DELETE FROM nst_migration WHERE number = $1",
+                         NST_INT(NST_LEFT_STEP));
+}
+
+struct run {
+    struct nst_copy *copy;
+    struct nst_copy_tables tables;
+    enum nst_copy_state state; /* of the target, before */
+};
+
+/* Rows that this user may not see are an error; who waits for the target is not idle. */
+static const char pg_session[] =
+    "SET LOCAL row_security = off; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/* The mark of a source is that of a run which was cut before the same target was whole. */
+static enum nst_err goes_on(const struct run *r, struct nst_str where)
+{
+    return r->state == NST_COPY_HALF && nst_str_eq(where, r->copy->left_to)
+               ? NST_OK
+               : fail(r->copy, "what is to be copied was moved, and is served elsewhere");
+}
+
+/* The steps that the source has run, of those that the program has. */
+static enum nst_err choose_steps(struct nst_migration **out, unsigned *count, const struct run *r,
+                                 struct nst_db *db)
+{
+    struct nst_copy *c = r->copy;
+    struct nst_rows *rows;
+    *out = NST_NEW_ARRAY(c->arena, struct nst_migration, c->step_count + 1);
+    *count = 0;
+    NST_TRY(nst_query(&rows, db, NST_STR("SELECT number, name FROM nst_migration ORDER BY number"),
+                      NULL, 0));
+    while (nst_rows_step(rows)) {
+        int64_t number = nst_rows_int(rows, 0);
+        unsigned i = 0;
+        while (i < c->step_count && c->steps[i].number != number)
+            i++;
+        if (number == NST_COPY_STEP)
+            nst_rows_fail(rows, fail(c, "what is to be copied is half a copy itself"));
+        else if (number == NST_LEFT_STEP)
+            nst_rows_fail(rows, goes_on(r, nst_rows_text(rows, 1)));
+        else if (i == c->step_count)
+            nst_rows_fail(rows,
+                          fail(c, "what is to be copied is of a newer version of this program"));
+        else
+            (*out)[i] = c->steps[i];
+    }
+    NST_TRY(nst_rows_end(rows));
+    for (unsigned i = 0; i < c->step_count; i++)
+        if ((*out)[i].sql != NULL)
+            (*out)[(*count)++] = (*out)[i];
+    return NST_OK;
+}
+
+static enum nst_err begin_target(struct run *r, struct nst_db *db)
+{
+    struct nst_copy *c = r->copy;
+    struct nst_migration *steps;
+    unsigned count;
+    NST_TRY(choose_steps(&steps, &count, r, db));
+    NST_TRY(put_left(db, c->left_to));
+    NST_TRY(nst_copy_tables_read(&r->tables, c->arena, db));
+    nst_random(&r->tables.owner, sizeof(r->tables.owner));
+    NST_TRY(nst_migrate_copy(c->to, steps, count));
+    enum nst_err err = nst_copy_begin(c->to, &r->tables);
+    return err == NST_E_CONFLICT ? fail(c, "what is to be copied lacks what this program makes: "
+                                           "see the log line above")
+                                 : err;
 }
 
 static enum nst_err work(struct nst_db *db, void *arg)
 {
-    struct nst_copy *c = arg;
-    struct nst_copy_tables tables;
-    struct nst_migration *steps;
-    unsigned count;
+    struct run *r = arg;
+    struct nst_copy *c = r->copy;
     c->rows = 0;
     c->why = (struct nst_str){ 0 };
     NST_TRY(nst_db_be_patient(db));
-    if (db->store->dialect == NST_POSTGRESQL) /* rows that this user may not see are an error */
-        NST_TRY(db->engine->script(db, "SET LOCAL row_security = off"));
+    if (db->store->dialect == NST_POSTGRESQL)
+        NST_TRY(db->engine->script(db, pg_session));
     NST_TRY(refuse_foreign(c, db));
-    NST_TRY(choose_steps(&steps, &count, c, db));
-    NST_TRY(nst_copy_tables_read(&tables, c->arena, db));
-    nst_random(&tables.owner, sizeof(tables.owner));
-    NST_TRY(nst_migrate_copy(c->to, steps, count));
-    enum nst_err err = nst_copy_begin(c->to, &tables);
-    if (err == NST_E_CONFLICT)
-        return fail(c,
-                    "what is to be copied lacks what this program makes: see the log line above");
-    NST_TRY(err);
+    NST_TRY(begin_target(r, db));
     if (c->is_alone && db->store->dialect == NST_POSTGRESQL)
-        NST_TRY(lock_tables(c, db, &tables));
-    NST_TRY(copy_tables(c, db, &tables));
-    if (c->left_to.p != NULL) /* who waits for this transaction is to find the mark behind it */
-        NST_TRY(put_left(db, c->left_to));
-    err = nst_copy_finish(c->to, &tables);
+        NST_TRY(lock_tables(c, db, &r->tables));
+    return copy_tables(c, db, &r->tables);
+}
+
+/* The source is marked by now: at no time both are served. Where the target is known not to be
+ * whole, the source is served again. */
+static enum nst_err finish(struct run *r)
+{
+    struct nst_copy *c = r->copy;
+    enum nst_copy_state state;
+    enum nst_err err = nst_copy_finish(c->to, &r->tables);
+    if (err != NST_OK && c->left_to.p != NULL && nst_copy_state(&state, c->to) == NST_OK &&
+        state == NST_COPY_HALF &&
+        nst_store_run(c->from, NST_MODE_WRITE, remove_left, NULL) != NST_OK)
+        nst_log(NST_LOG_ERROR, "the former database stays marked",
+                NST_LOG_STR("remedy", NST_STR("the same `nestor move` again, or `--stay`")));
     return err == NST_E_CONFLICT
                ? fail(c, "what was copied is not what is there: see the log line above")
                : err;
@@ -362,13 +409,14 @@ static enum nst_err work(struct nst_db *db, void *arg)
 
 enum nst_err nst_copy_run(struct nst_copy *c)
 {
-    enum nst_copy_state state = NST_COPY_TAKEN;
-    NST_TRY(nst_copy_state(&state, c->to));
-    if (state == NST_COPY_TAKEN)
+    struct run r = { .copy = c, .state = NST_COPY_TAKEN };
+    NST_TRY(nst_copy_state(&r.state, c->to));
+    if (r.state == NST_COPY_TAKEN)
         return fail(c, "there is something already where the copy is to be");
     if (c->is_alone)
         NST_TRY(refuse_company(c));
-    return nst_store_run(c->from, c->is_alone ? NST_MODE_WRITE : NST_MODE_READ, work, c);
+    NST_TRY(nst_store_run(c->from, c->is_alone ? NST_MODE_WRITE : NST_MODE_READ, work, &r));
+    return finish(&r);
 }
 
 /* ---- What is served elsewhere from now on ---- */
@@ -402,13 +450,6 @@ enum nst_err nst_copy_left(struct nst_str *where, struct nst_arena *a, struct ns
     enum nst_err err = nst_store_run(store, mode, read_left, &l);
     *where = l.where;
     return err;
-}
-
-static enum nst_err remove_left(struct nst_db *db, void *arg)
-{
-    (void)arg;
-    return nst_exec_with(NULL, db, "DELETE FROM nst_migration WHERE number = $1",
-                         NST_INT(NST_LEFT_STEP));
 }
 
 enum nst_err nst_copy_stay(struct nst_store *store)
