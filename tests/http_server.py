@@ -47,10 +47,11 @@ def environment():
 
 
 def free_ports(count):
-    """Ports that nobody has. They lie below those that the kernel gives to connections, so that
-    none of these takes one before the server that it is for."""
+    """Ports that nobody has. They lie below those that the kernel gives to connections, if there
+    is room, so that none of these takes one before the server that it is for."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
-        end = int(f.read().split()[0])
+        first = int(f.read().split()[0])
+    end = first if first > 10_000 else 32_768
     with contextlib.ExitStack() as taken:
         ports = []
         while len(ports) < count:
