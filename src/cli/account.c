@@ -12,7 +12,11 @@ enum nst_err cli_account_find(struct ocl_user **user, struct cli_account *t, str
     nst_sql_bind(&q, NST_TEXT(nst_str_z(t->name)));
     NST_TRY(nst_load_where((void **)user, &rq, &ocl_user, NST_LOAD_ALL, &q));
     t->is_missing = *user == NULL;
-    return *user != NULL ? NST_OK : NST_E_NOT_FOUND;
+    if (t->is_missing)
+        return NST_E_NOT_FOUND;
+    return nst_exists_with(&t->is_off, db,
+                           "SELECT 1 FROM account WHERE id = $1 AND is_enabled <> $2",
+                           NST_INT((*user)->row.id), NST_BOOL(true));
 }
 
 struct nst_str cli_account_url(const struct cli_account *t)
@@ -57,24 +61,44 @@ struct nst_str cli_account_time(struct nst_arena *a, int64_t time)
 
 /* ---- Which action ---- */
 
-/* What the action still wants; NULL when it has all. */
-static const char *wanted(const struct cli_account_action *action, const struct cli_options *o)
+/* What of all that there is the options say. */
+static unsigned said(const struct cli_options *o)
 {
-    const struct {
-        unsigned need;
-        bool is_there;
-        const char *what;
-    } check[] = {
-        { CLI_NEEDS_USER, o->user != NULL, "--user NAME" },
-        { CLI_NEEDS_WORD, o->rest_count == 2, "the user's name" },
-        { CLI_NEEDS_FROM_FILE, o->from_file != NULL, "--from-file FILE" },
-        { CLI_NEEDS_NAME, o->name != NULL, "--name TEXT" },
-        { CLI_NEEDS_PASSWORD_FILE, o->password_file != NULL, "--password-file FILE" },
-    };
-    for (size_t i = 0; i < NST_COUNT(check); i++)
-        if ((action->needs & check[i].need) != 0 && !check[i].is_there)
-            return check[i].what;
+    return (o->user != NULL ? CLI_WITH_USER : 0U) | (o->rest_count == 2 ? CLI_WITH_WORD : 0U) |
+           (o->from_file != NULL ? CLI_WITH_FROM_FILE : 0U) |
+           (o->name != NULL ? CLI_WITH_NAME : 0U) |
+           (o->password_file != NULL ? CLI_WITH_PASSWORD_FILE : 0U) |
+           (o->email != NULL ? CLI_WITH_EMAIL : 0U) | (o->expires != NULL ? CLI_WITH_EXPIRES : 0U) |
+           (o->staff ? CLI_WITH_STAFF : 0U) | (o->superuser ? CLI_WITH_SUPERUSER : 0U) |
+           (o->erase ? CLI_WITH_ERASE : 0U);
+}
+
+static const char *const words[] = {
+    "--user NAME",     "the user's name", "--from-file FILE", "--name TEXT", "--password-file FILE",
+    "--email ADDRESS", "--expires TIME",  "--staff",          "--superuser", "--erase"
+};
+
+/* The first of these; NULL: there is none. */
+static const char *first_of(unsigned some)
+{
+    for (size_t i = 0; i < NST_COUNT(words); i++)
+        if ((some & 1U << i) != 0)
+            return words[i];
     return NULL;
+}
+
+/* What the options lack or say in vain, told. Returns an exit code. */
+static int judge_options(const struct cli_verb *verb, const struct cli_account_action *action,
+                         const struct cli_options *o)
+{
+    unsigned there = said(o);
+    const char *lacks = first_of(action->needs & ~there),
+               *vain = first_of(there & ~action->needs & ~action->takes);
+    if (lacks != NULL)
+        return cli_misuse(verb, "%s wants %s", action->name, lacks);
+    if (vain != NULL)
+        return cli_misuse(verb, "%s has no use for %s", action->name, vain);
+    return EXIT_DONE;
 }
 
 static int run_action(const struct cli_verb *verb, struct cli_options *o)
@@ -84,9 +108,9 @@ static int run_action(const struct cli_verb *verb, struct cli_options *o)
     struct cli_account task = { .o = o, .site = &site };
     if (action == NULL)
         return cli_misuse_action(verb, o);
-    if (wanted(action, o) != NULL)
-        return cli_misuse(verb, "%s wants %s", action->name, wanted(action, o));
-    task.name = (action->needs & CLI_NEEDS_WORD) != 0 ? o->rest[1] : o->user;
+    if (judge_options(verb, action, o) != EXIT_DONE)
+        return EXIT_USAGE;
+    task.name = (action->needs & CLI_WITH_WORD) != 0 ? o->rest[1] : o->user;
     if (task.name != NULL && !nst_utf8_is_plain(nst_str_z(task.name)))
         return cli_misuse(verb, "the user's name is no UTF-8 text without control characters");
     if (!cli_site_open(&site, o, verb, false))

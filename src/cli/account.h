@@ -22,27 +22,32 @@ struct cli_account {
     struct nst_str problem;  /* error body of a request */
 };
 
-/* What an action cannot do without. */
+/* What an action cannot do without, or may be told besides. */
 enum {
-    CLI_NEEDS_USER = 1 << 0,
-    CLI_NEEDS_WORD = 1 << 1, /* the user's name behind the action */
-    CLI_NEEDS_FROM_FILE = 1 << 2,
-    CLI_NEEDS_NAME = 1 << 3,
-    CLI_NEEDS_PASSWORD_FILE = 1 << 4,
+    CLI_WITH_USER = 1 << 0,
+    CLI_WITH_WORD = 1 << 1, /* the user's name behind the action */
+    CLI_WITH_FROM_FILE = 1 << 2,
+    CLI_WITH_NAME = 1 << 3,
+    CLI_WITH_PASSWORD_FILE = 1 << 4,
+    CLI_WITH_EMAIL = 1 << 5,
+    CLI_WITH_EXPIRES = 1 << 6,
+    CLI_WITH_STAFF = 1 << 7,
+    CLI_WITH_SUPERUSER = 1 << 8,
+    CLI_WITH_ERASE = 1 << 9,
 };
 
 /* A row of the table that cli_verb.actions is made of. */
 struct cli_account_action {
     const char *name;
-    unsigned needs;
+    unsigned needs, takes; /* what else is said is refused */
     int (*run)(struct cli_account *t); /* returns an exit code */
 };
 
 /* Run the action that the words name, on the store of its installation. Returns an exit code. */
 int cli_account_run(const struct cli_verb *verb, int argc, char **argv);
 
-/* Find the user who is named. Errors: NST_E_NOT_FOUND, with is_missing set; those of
- * nst_query. */
+/* Find the user who is named, and set is_off. Errors: NST_E_NOT_FOUND, with is_missing set; those
+ * of nst_query. */
 NST_CHECKED enum nst_err cli_account_find(struct ocl_user **user, struct cli_account *t,
                                           struct nst_db *db);
 

@@ -121,8 +121,10 @@ static const struct action {
 static const char *fault_of(const struct cli_options *o, const struct action *action)
 {
     bool is_add = action->run == run_add;
+    if (!is_add && (o->user != NULL || o->restricted))
+        return "--user and --restricted are for `nestor client add`";
     if (action->run == run_list)
-        return NULL;
+        return o->rest_count == 1 ? NULL : "list takes no ID";
     const char *fault = nst_client_id_fault(nst_str_z(o->rest_count == 2 ? o->rest[1] : ""));
     if (fault != NULL)
         return fault;

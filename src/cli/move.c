@@ -20,16 +20,29 @@ static int give_away(const struct cli_options *o)
                     strerror(errno));
 }
 
+/* What nestor.conf has to say; a password is not shown. */
+static struct nst_str line_of_settings(const struct nst_copy *c, const struct cli_options *o)
+{
+    char own[PATH_MAX];
+    struct nst_str to = nst_str_z(o->rest[0]);
+    if (realpath(nst_strf(o->arena, "%s/nestor.db", o->data).p, own) != NULL &&
+        nst_str_eq(nst_str_z(own), c->left_to))
+        return nst_strf(o->arena, "no line `database` may be in %s/nestor.conf.", o->data);
+    bool is_whole = nst_dialect_of(to) == NST_SQLITE || nst_str_eq(to, c->left_to);
+    return nst_strf(o->arena, "put this line first in %s/nestor.conf:\n  database = %.*s", o->data,
+                    NST_FMT(is_whole ? c->left_to : NST_STR("(the URL of this command)")));
+}
+
 static int report(const struct nst_copy *c, const struct cli_options *o)
 {
+    struct nst_str line = line_of_settings(c, o);
     if (o->json)
         printf("{\"rows\":%lld,\"tables\":%lld}\n", (long long)c->rows, (long long)c->tables);
     else
         printf("%lld rows of %lld tables were moved, and compared by count and checksum.\n"
-               "From now on the new database is served: let `database` in %s/nestor.conf name it\n"
-               "(no such line: nestor.db in that folder). The former one has all its rows, and is\n"
-               "refused from now on; it is yours to keep or to remove.\n",
-               (long long)c->rows, (long long)c->tables, o->data);
+               "The former database has all its rows, and is refused from now on; it is yours to\n"
+               "keep or to remove. For the new one to be served, %.*s\n",
+               (long long)c->rows, (long long)c->tables, NST_FMT(line));
     return EXIT_DONE;
 }
 
@@ -76,7 +89,7 @@ static const char *fault_of_target(struct cli_options *o)
         return nst_url_fault(to);
     if (is_of_source(o))
         return "is a file of the database that is to be moved";
-    if (nst_str_starts(to, NST_STR("file:")) || nst_str_find(to, '=') < to.n)
+    if (nst_str_starts(to, NST_STR("file:")))
         return "is no path of a file, and no postgresql:// address";
     if (stat(o->rest[0], &file) != 0 || file.st_size == 0)
         return NULL;
@@ -182,8 +195,10 @@ static int read_mark(struct nst_str *left, struct cli_options *o)
     nst_store_close(here);
     if (e != NST_OK)
         return cli_fail(&cli_move, "the database cannot be read; the log line above says why");
-    return left->p != NULL ? EXIT_DONE
-                           : cli_fail(&cli_move, "the database %.*s was not moved", NST_FMT(shown));
+    return left->p != NULL
+               ? EXIT_DONE
+               : cli_fail(&cli_move, "the database %.*s was not moved (--database names another)",
+                          NST_FMT(shown));
 }
 
 static int take_mark_away(struct cli_options *o, struct nst_store *here, struct nst_str left)
@@ -195,8 +210,11 @@ static int take_mark_away(struct cli_options *o, struct nst_store *here, struct 
                         NST_FMT(shown));
     if (e != NST_OK)
         return cli_fail(&cli_move, "the database failed; the log line above says why");
-    printf("%.*s may be served again; what was written to %.*s since is not in it.\n",
-           NST_FMT(shown), NST_FMT(left));
+    printf("%.*s may be served again; what was written to %.*s since is not in it.\n%s",
+           NST_FMT(shown), NST_FMT(left),
+           strcmp(cli_origin(&o->config, "database"), "flag") == 0
+               ? "Servers go by `database` of nestor.conf: let it name this one.\n"
+               : "");
     return EXIT_DONE;
 }
 

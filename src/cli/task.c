@@ -197,6 +197,17 @@ static const struct action {
     int (*run)(struct cli_site *site, struct look *l);
 } actions[] = { { "list", run_list }, { "show", run_show }, { "cancel", run_cancel } };
 
+/* What the action lacks, or is told in vain; NULL when nothing is wrong. */
+static const char *fault_of(const struct cli_options *o, const struct action *action)
+{
+    bool is_list = action->run == run_list;
+    if (is_list != (o->rest_count == 1))
+        return is_list ? "list takes no TASK" : "show and cancel want a TASK";
+    if (!is_list && (o->all || o->user != NULL))
+        return "--all and --user are for `nestor task list`";
+    return action->run == run_cancel && o->json ? "cancel prints no JSON" : NULL;
+}
+
 static int task_run(int argc, char **argv)
 {
     struct cli_options o;
@@ -207,8 +218,8 @@ static int task_run(int argc, char **argv)
         status = o.status;
     } else if ((action = cli_action(&cli_task, &o)) == NULL) {
         status = cli_misuse_action(&cli_task, &o);
-    } else if (action->run != run_list && o.rest_count != 2) {
-        status = cli_misuse(&cli_task, "%s wants a TASK", action->name);
+    } else if (fault_of(&o, action) != NULL) {
+        status = cli_misuse(&cli_task, "%s", fault_of(&o, action));
     } else if (cli_site_open(&site, &o, &cli_task, false)) {
         struct look look = { .o = &o, .key = nst_str_z(o.rest_count == 2 ? o.rest[1] : NULL) };
         status = action->run(&site, &look);

@@ -14,20 +14,11 @@ static struct nst_str name_member(const struct cli_account *t)
     return nst_audit_member(t->o->arena, "name", nst_str_z(t->o->name));
 }
 
-/* The user whose token is made or shown. */
-static enum nst_err find_holder(struct ocl_user **user, struct cli_account *t, struct nst_db *db)
-{
-    NST_TRY(cli_account_find(user, t, db));
-    return nst_exists_with(&t->is_off, db,
-                           "SELECT 1 FROM account WHERE id = $1 AND is_enabled <> $2",
-                           NST_INT((*user)->row.id), NST_BOOL(true));
-}
-
 static enum nst_err token_show(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
     struct ocl_user *user;
-    NST_TRY(find_holder(&user, t, db));
+    NST_TRY(cli_account_find(&user, t, db));
     t->token = nst_token_derive(t->o->arena, user->row.id, user->token_serial);
     return cli_account_record(t, db, (struct nst_act){ .name = "token.read" });
 }
@@ -36,7 +27,7 @@ static enum nst_err token_renew(struct nst_db *db, void *arg)
 {
     struct cli_account *t = arg;
     struct ocl_user *user;
-    NST_TRY(find_holder(&user, t, db));
+    NST_TRY(cli_account_find(&user, t, db));
     NST_TRY(nst_token_renew(&t->token, db, t->o->arena, user->row.id, nst_now()));
     return cli_account_record(t, db, (struct nst_act){ .name = "token.renew" });
 }
@@ -54,7 +45,7 @@ static enum nst_err token_store(struct nst_db *db, void *arg)
     struct cli_account *t = arg;
     struct ocl_user *user;
     bool is_free = true;
-    NST_TRY(find_holder(&user, t, db));
+    NST_TRY(cli_account_find(&user, t, db));
     if (t->o->name != NULL)
         NST_TRY(nst_token_name_free(&is_free, db, user->row.id, nst_str_z(t->o->name), nst_now()));
     t->is_taken = !is_free;
@@ -203,12 +194,12 @@ static int token_renew_run(struct cli_account *t)
 }
 
 static const struct cli_account_action token_actions[] = {
-    { "add", CLI_NEEDS_USER | CLI_NEEDS_FROM_FILE, token_add },
-    { "create", CLI_NEEDS_USER | CLI_NEEDS_NAME, token_create },
-    { "list", 0, token_list_run },
-    { "end", CLI_NEEDS_USER | CLI_NEEDS_NAME, token_end_run },
-    { "show", CLI_NEEDS_USER, token_show_run },
-    { "renew", CLI_NEEDS_USER, token_renew_run },
+    { "add", CLI_WITH_USER | CLI_WITH_FROM_FILE, CLI_WITH_NAME | CLI_WITH_EXPIRES, token_add },
+    { "create", CLI_WITH_USER | CLI_WITH_NAME, CLI_WITH_EXPIRES, token_create },
+    { "list", 0, CLI_WITH_USER, token_list_run },
+    { "end", CLI_WITH_USER | CLI_WITH_NAME, 0, token_end_run },
+    { "show", CLI_WITH_USER, 0, token_show_run },
+    { "renew", CLI_WITH_USER, 0, token_renew_run },
 };
 
 static int token_run(int argc, char **argv)

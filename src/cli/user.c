@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define LINK_LIFE (86400 * NST_SECOND)
+#define RIGHTS    (CLI_WITH_STAFF | CLI_WITH_SUPERUSER)
 
 static struct nst_json *member(struct nst_json *object, struct nst_arena *a, const char *name,
                                const char *value)
@@ -93,6 +94,11 @@ static enum nst_err user_link(struct nst_db *db, void *arg)
     struct cli_account *t = arg;
     struct ocl_user *user;
     NST_TRY(cli_account_find(&user, t, db));
+    if (t->is_off) {
+        t->problem =
+            nst_strf(t->o->arena, "%s is disabled, and no link would open anything", t->name);
+        return NST_E_CONFLICT;
+    }
     NST_TRY(nst_sign_in_make(&t->token, db, t->o->arena, user->row.id, nst_now() + LINK_LIFE));
     return cli_account_record(t, db, (struct nst_act){ .name = "user.link" });
 }
@@ -177,17 +183,18 @@ static int user_password_run(struct cli_account *t)
 }
 
 static const struct cli_account_action user_actions[] = {
-    { "list", 0, user_list_run },
-    { "add", CLI_NEEDS_WORD, user_add_run },
-    { "link", CLI_NEEDS_WORD, print_link },
-    { "remove", CLI_NEEDS_WORD, user_remove_run },
-    { "enable", CLI_NEEDS_WORD, cli_user_enable },
-    { "disable", CLI_NEEDS_WORD, cli_user_disable },
-    { "grant", CLI_NEEDS_WORD, cli_user_grant },
-    { "revoke", CLI_NEEDS_WORD, cli_user_revoke },
-    { "sessions", CLI_NEEDS_WORD, cli_user_sessions },
-    { "sign-out", CLI_NEEDS_WORD, cli_user_sign_out },
-    { "password", CLI_NEEDS_WORD | CLI_NEEDS_PASSWORD_FILE, user_password_run },
+    { "list", 0, 0, user_list_run },
+    { "add", CLI_WITH_WORD, CLI_WITH_NAME | CLI_WITH_EMAIL | CLI_WITH_PASSWORD_FILE | RIGHTS,
+      user_add_run },
+    { "link", CLI_WITH_WORD, 0, print_link },
+    { "remove", CLI_WITH_WORD, CLI_WITH_ERASE, user_remove_run },
+    { "enable", CLI_WITH_WORD, 0, cli_user_enable },
+    { "disable", CLI_WITH_WORD, 0, cli_user_disable },
+    { "grant", CLI_WITH_WORD, RIGHTS, cli_user_grant },
+    { "revoke", CLI_WITH_WORD, RIGHTS, cli_user_revoke },
+    { "sessions", CLI_WITH_WORD, 0, cli_user_sessions },
+    { "sign-out", CLI_WITH_WORD, 0, cli_user_sign_out },
+    { "password", CLI_WITH_WORD | CLI_WITH_PASSWORD_FILE, 0, user_password_run },
 };
 
 static int user_run(int argc, char **argv)

@@ -412,7 +412,8 @@ enum nst_err nst_copy_run(struct nst_copy *c)
     struct run r = { .copy = c, .state = NST_COPY_TAKEN };
     NST_TRY(nst_copy_state(&r.state, c->to));
     if (r.state == NST_COPY_TAKEN)
-        return fail(c, "there is something already where the copy is to be");
+        return fail(c,
+                    "there is something already where the copy is to be; it wants an empty place");
     if (c->is_alone)
         NST_TRY(refuse_company(c));
     NST_TRY(nst_store_run(c->from, c->is_alone ? NST_MODE_WRITE : NST_MODE_READ, work, &r));

@@ -475,8 +475,9 @@ const char *nst_url_fault(struct nst_str url)
 {
     if (memchr(url.p, '\0', url.n) != NULL)
         return "has a NUL";
+    bool has_key = nst_str_find(url, '=') < nst_str_find(url, '/'); /* of libpq's other form */
     if (nst_dialect_of(url) == NST_SQLITE)
-        return memmem(url.p, url.n, "://", 3) == NULL
+        return !has_key && memmem(url.p, url.n, "://", 3) == NULL
                    ? NULL
                    : "is neither postgresql://... nor the path of a file";
     char *z = copy_z(url.p, url.n);

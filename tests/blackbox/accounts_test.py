@@ -566,9 +566,31 @@ def test_token_of_the_disabled(_, site):
         "show", "renew", "create --name n", "add --from-file " + site.path("ines.token"))]
     for p in told:
         assert done(p) and "ines is disabled" in p.stderr, p.stderr
+    p = site.run("user link", "ines")
+    assert p.returncode == 1 and "ines is disabled" in p.stderr, p.stderr
     pasted(site, told[0].stderr)
     p = site.run("token show", "--user", "ines")
     assert done(p) and p.stderr == "", p.stderr
+
+
+def test_what_has_no_use(_, site):
+    """Whoever says more than an action takes meant another one: nothing is done."""
+    done(site.run("user add", "olga"))
+    done(site.run("token create", "--user", "olga", "--name", "n"))
+    token = done(site.run("token show", "--user", "olga"))
+    for words, vain in (("token renew --user olga --name n", "--name TEXT"),
+                        ("token show --user olga --name n", "--name TEXT"),
+                        ("token end --user olga --name n --expires never", "--expires TIME"),
+                        ("token list --name n", "--name TEXT"),
+                        ("user remove olga --staff", "--staff"),
+                        ("user disable olga --erase", "--erase"),
+                        ("user grant olga --superuser --email a@b.example", "--email ADDRESS"),
+                        ("user revoke olga --staff --password-file none", "--password-file FILE"),
+                        ("user list --superuser", "--superuser"), ("user list olga", "the user's name")):
+        p = site.run(words)
+        assert p.returncode == 2 and f"has no use for {vain}" in p.stderr, (words, p.stderr)
+    assert done(site.run("token show", "--user", "olga")) == token
+    assert done(site.run("token list", "--user", "olga")).startswith("olga\tn\t")
 
 
 def main():
@@ -582,7 +604,7 @@ def main():
                              test_guessed_secrets, test_link,
                              test_new_password, test_removal, test_erasure,
                              test_named_tokens, test_commands_that_are_told,
-                             test_token_of_the_disabled):
+                             test_token_of_the_disabled, test_what_has_no_use):
                     tally.run(f"{case.__name__}[{engine}]", case, Browser(server), site)
             for case in (test_log, test_password_meanwhile, test_readiness, test_no_room, test_stop):
                 tally.run(f"{case.__name__}[{engine}]", case, site)

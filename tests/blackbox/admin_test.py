@@ -184,7 +184,10 @@ def tasks_by_verb(site):
                        ("task cancel nobody", '"nobody"')):
         p = site.run(verb)
         assert p.returncode == 1 and told in p.stderr, (verb, p)
-    assert site.run("task show").returncode == 2
+    for words in ("task show", "task list " + uuid, "task show --all " + uuid, "task cancel " + uuid +
+                  " --json", "task cancel --user admin " + uuid, "client list some",
+                  "client rotate some --user admin", "client remove some --restricted"):
+        assert site.run(words).returncode == 2, words
     done(site, "task cancel", keys[1])
     assert [a["object"] for a in audit(site, "--only", "task.cancel")] == [
         f"/tasks/{key}/" for key in keys]

@@ -557,6 +557,7 @@ def the_former_is_left(site):
     assert not glob.glob(site.path("backups-left/*")) and not os.path.exists(site.path("elsewhere.db"))
     p = site.run("move", "--stay")
     assert p.returncode == 0 and where in p.stdout, p.stderr
+    assert ("let it name this one" in p.stdout) == bool(site.database), p.stdout
     is_refused(site.run("move", "--stay"), "was not moved")
     for words in (("--stay", "x.db"), ("--stay", "--json")):
         assert site.run("move", *words).returncode == 2
@@ -567,7 +568,8 @@ def a_move_wants_to_be_alone(site):
     with site.serve():
         p = site.run("move", site.path("new.db"), "--set", "db.busy_ms=100")
         is_refused(p, "stop")
-    assert site.run("move", site.path("new.db")).returncode == 0
+    p = site.run("move", site.path("new.db"))
+    assert p.returncode == 0 and f"\n  database = {site.path('new.db')}\n" in p.stdout, p.stderr
     the_former_is_left(site)
     is_refused(site.run("move", site.path("new.db")), "has something")
     letter = site.write("letter.db", "This is no database, and was never one.\n" * 50)
@@ -582,8 +584,9 @@ def a_move_wants_to_be_alone(site):
                         where=False), "was not moved")
     with open(site.path("their.db"), "rb") as f:
         assert f.read() == theirs, "it was changed"
+    is_refused(site.run("move", "file:x.db"), "no path")
     for to in ("file:x.db?mode=memory", "dbname=x host=/nowhere"):
-        is_refused(site.run("move", to), "no path")
+        is_refused(site.run("move", to), "the target is neither")
     for to in ("x\udcff.db", "x\n.db"):
         is_refused(site.run("move", to), "the target is no UTF-8")
     for end in ("", "-wal", "-shm", "-journal") if not site.database else ():

@@ -252,6 +252,7 @@ class Cases:
                 db = sqlite3.connect(os.path.join(site.data, "nestor.db"))
                 db.execute("CREATE TABLE nst_migration (number bigint PRIMARY KEY, "
                            "name text NOT NULL, applied bigint NOT NULL)")
+                db.execute("CREATE TABLE older (id bigint)")
                 db.close()
                 if verb == "serve":
                     with site.serve() as server:
@@ -976,7 +977,7 @@ class Cases:
                 refused(site.run("serve", *flags), 2, *words)
             for url in ("postgresql://u:sec%zzret@127.0.0.1:9/x", "postgresql://u:sec@ret@h/x",
                         "postgresql://u:sec/ret@h/x", "postgresql://u:12/secret@h/x",
-                        "mysql://u:secret@h/x"):
+                        "mysql://u:secret@h/x", "user=u password=secret dbname=x"):
                 p = refused(site.run("user list", "--database", url), 2, "database is ")
                 assert "sec" not in p.stderr and "ret" not in p.stderr, p.stderr
                 p = refused(site.run("move", url), 1, "the target is ")
@@ -986,7 +987,9 @@ class Cases:
                         "postgresql://u@h/x"):
                 for words in ((), ("--json",)):
                     p = good(site.run("config", *words, "--set", f"database={url}", where=False))
-                    assert "user=u" in p.stdout and "host=h" in p.stdout, p.stdout
+                    has_password = "hidden5" in url
+                    assert ("user=u" in p.stdout and "host=h" in p.stdout) == has_password, p.stdout
+                    assert (url in p.stdout) == (not has_password), p.stdout
                     assert "hidden5" not in p.stdout, p.stdout
                 p = refused(site.run("user list", "--database", url.replace("@h", "@127.0.0.1:9")
                                      .replace("//h", "//127.0.0.1:9")), 1)
