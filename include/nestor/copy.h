@@ -52,9 +52,9 @@ struct nst_copy {
  * by count and checksum behind the copy, with indexes, foreign keys and triggers. `from` is only
  * read, but for the mark. Memory is constant. Tables that a copy before this one had finished are
  * compared and, where they are the same, left.
- * Errors: NST_E_CONFLICT with `why` where `from` is of a newer program, half a copy itself, marked or in use,
- * `to` is taken, or both differ behind the copy; NST_E_BUSY where it was broken off or something
- * is locked; those of nst_store_run. Blocks for as long as it takes. */
+ * Errors: NST_E_CONFLICT with `why` where `from` is of a newer program, half a copy itself, marked
+ * or in use, `to` is taken, or both differ behind the copy; NST_E_BUSY where it was broken off or
+ * something is locked; those of nst_store_run. Blocks for as long as it takes. */
 NST_CHECKED enum nst_err nst_copy_run(struct nst_copy *copy);
 
 /* ---- What was copied, and is served elsewhere from now on ---- */

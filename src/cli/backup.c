@@ -242,10 +242,7 @@ static int refuse_state(const struct making *m, struct nst_store *from)
     if (nst_copy_state(&state, from) != NST_OK || nst_copy_left(&left, m->o->arena, from) != NST_OK)
         return cli_fail(&cli_backup, "the database cannot be read; a log line above says why");
     if (left.p != NULL)
-        return cli_fail(&cli_backup,
-                        "the database was moved to %.*s: let `database` name that one, or say "
-                        "`nestor move --stay%s`",
-                        NST_FMT(left), cli_where(m->o));
+        return cli_fail(&cli_backup, "the database %s", cli_was_moved(m->o, left));
     if (state == NST_COPY_TAKEN)
         return EXIT_DONE;
     return cli_fail(&cli_backup, state == NST_COPY_HALF

@@ -200,6 +200,10 @@ void cli_site_close(struct cli_site *site);
 struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *verb,
                                  struct nst_store_options how);
 
+/* What is told of a database whose rows have gone to `where` (nst_copy_left), behind its name. In
+ * o's arena. */
+const char *cli_was_moved(const struct cli_options *o, struct nst_str where);
+
 /* As cli_site_open, for verbs that only read the database: the data folder's secret
  * is not needed, nor is there a registry. */
 bool cli_site_open_store(struct cli_site *site, struct cli_options *o, const struct cli_verb *verb);

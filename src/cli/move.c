@@ -135,10 +135,7 @@ static int refuse_left(struct cli_options *o, struct nst_store *from)
         return cli_fail(&cli_move, "the database cannot be read; the log line above says why");
     if (left.p == NULL || nst_str_eq(left, name_of_target(o)))
         return EXIT_DONE; /* of a run that was cut, unless the target is whole */
-    return cli_fail(
-        &cli_move,
-        "the database %.*s was moved to %.*s; `nestor move --stay%s` has it served again",
-        NST_FMT(here), NST_FMT(left), cli_where(o));
+    return cli_fail(&cli_move, "the database %.*s %s", NST_FMT(here), cli_was_moved(o, left));
 }
 
 /* The file is given away before it is whole: a run that is cut behind that has done all. */

@@ -331,6 +331,15 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     return store;
 }
 
+const char *cli_was_moved(const struct cli_options *o, struct nst_str where)
+{
+    return nst_strf(o->arena,
+                    "was moved to %.*s: let `database` name that one, or have this one served "
+                    "again by `nestor move --stay%s`",
+                    NST_FMT(where), cli_where(o))
+        .p;
+}
+
 static const char *fault_of_content(const struct cli_options *o, struct nst_store *store)
 {
     enum nst_copy_state state = NST_COPY_TAKEN;
@@ -338,11 +347,7 @@ static const char *fault_of_content(const struct cli_options *o, struct nst_stor
     if (nst_copy_state(&state, store) != NST_OK || nst_copy_left(&left, o->arena, store) != NST_OK)
         return "cannot be read; the log line above says why";
     if (left.p != NULL)
-        return nst_strf(o->arena,
-                        "was moved to %.*s: let `database` name that one, or have this one served "
-                        "again by `nestor move --stay%s`",
-                        NST_FMT(left), cli_where(o))
-            .p;
+        return cli_was_moved(o, left);
     return state == NST_COPY_EMPTY ? nothing_there : NULL;
 }
 
