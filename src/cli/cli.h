@@ -51,7 +51,7 @@ const char *cli_nearest(const char *word, struct cli_names names);
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
 enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER, CLI_DATABASE,
-                        CLI_REPLICA };
+                        CLI_REPLICA, CLI_PATH };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */

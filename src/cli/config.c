@@ -54,7 +54,8 @@ static void print_example(struct nst_arena *a)
 {
     print_comment(
         "Settings of Nestor. A line NAME = VALUE sets one; those below are the defaults: take "
-        "away the # to change one. nestor.conf(5) tells more, `nestor config` what is "
+        "away the # to change one. A relative path counts from the data folder. nestor.conf(5) "
+        "tells more, `nestor config` what is "
         "in force. A change counts from the next start, that of log.level and log.access from "
         "SIGHUP on.");
     for (size_t i = 0; i < cli_setting_count; i++) {

@@ -37,6 +37,9 @@ bool cli_is_choice(const char *choices, struct nst_str value);
 /* "NESTOR_OCL_ROOT" of "ocl.root", in a. */
 const char *cli_variable_of(struct nst_arena *a, const char *setting);
 
+/* The setting of that name; NULL: there is none. */
+const struct cli_setting *cli_setting_of(struct nst_str name);
+
 /* What values the setting may have, as a phrase in a: "a number from 1 to 1000"; NULL when
  * any text will do. */
 const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s);
@@ -46,8 +49,9 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s);
 bool cli_config_set(struct cli_config *config, const char *origin, const char *place,
                     struct nst_str name, struct nst_str value);
 
-/* Set what stands in the settings file, which is a regular one of 1 MiB at most; false after
- * reporting faults with their lines. */
+/* Set what stands in the settings file, which is a regular one of 1 MiB at most: a relative path
+ * in it counts from its folder, whatever folder the program is called in. False after reporting
+ * faults with their lines. */
 bool cli_config_read(struct cli_config *config, const char *path);
 
 /* Cut from *rest the words that fit into width bytes (one at least), without the blanks

@@ -311,7 +311,8 @@ static const char settings_prose[] =
     "The file has one NAME = VALUE a line, of any length; the value is all behind the =, without "
     "the blanks around it: no quotes, no comment behind it, and no line that goes on with the one "
     "before. Lines that begin with # or ; are comments. It is UTF-8, and 1 MiB at most. Names may "
-    "be grouped by their first word in brackets.\n\n";
+    "be grouped by their first word in brackets. A relative path in it counts from the data "
+    "folder; one in a flag or a variable counts from the folder where the program is called.\n\n";
 
 static const char settings_example[] = "  listen = 127.0.0.1:9000\n"
                                        "  [http]\n"

@@ -110,7 +110,7 @@ const struct cli_setting cli_settings[] = {
     { "tasks.slots", CLI_NUMBER, "2", 0, 64,
       .doc =
           "Tasks (imports, exports, checks) that run at a time; 0: none are run by this server." },
-    { "tasks.folder", CLI_TEXT, "",
+    { "tasks.folder", CLI_PATH, "",
       .doc = "Where uploads and what tasks make are kept; empty: tasks in the data folder." },
     { "tasks.fetch", CLI_CHOICE, "none", .choices = "none|public|any",
       .doc = "Where an import may be fetched from that names an address (file_url): nowhere, hosts "
@@ -125,10 +125,10 @@ const struct cli_setting cli_settings[] = {
       .doc = "Issuers of web tokens that are believed, separated by blanks; the first signs." },
     { "auth.jwt.audience", CLI_TEXT, "",
       .doc = "Audience that a web token must be for; empty: not checked." },
-    { "auth.jwt.secret_file", CLI_TEXT, "",
+    { "auth.jwt.secret_file", CLI_PATH, "",
       .doc = "File with the shared secret of HS256, 32 bytes or more; also signs. Empty: a secret "
              "that follows from secret.key." },
-    { "auth.jwt.jwks", CLI_TEXT, "",
+    { "auth.jwt.jwks", CLI_PATH, "",
       .doc = "JWK set with public keys: a file, https://..., or http:// on this machine; read at "
              "the start of the server and on SIGHUP." },
     { "auth.jwt.leeway_seconds", CLI_NUMBER, "1", 0, 300, .doc = "How far clocks may differ." },
@@ -146,7 +146,7 @@ static const struct {
     { "http.trust_proxy", "name the proxies in http.trusted_proxies, as in 127.0.0.1" },
 };
 
-static const struct cli_setting *find(struct nst_str name)
+const struct cli_setting *cli_setting_of(struct nst_str name)
 {
     for (size_t i = 0; i < cli_setting_count; i++)
         if (nst_str_eq(nst_str_z(cli_settings[i].name), name))
@@ -235,6 +235,7 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
         return fault_of(s, value) == NULL;
     case CLI_REPLICA:
     case CLI_TEXT:
+    case CLI_PATH:
         return true;
     }
     return false;
@@ -257,6 +258,7 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     case CLI_DATABASE:
     case CLI_REPLICA:
     case CLI_TEXT:
+    case CLI_PATH:
         return NULL;
     }
     return NULL;
@@ -280,7 +282,7 @@ static void report_unfit(const struct cli_config *c, const char *place, const st
 bool cli_config_set(struct cli_config *c, const char *origin, const char *place,
                     struct nst_str name, struct nst_str value)
 {
-    const struct cli_setting *s = find(name);
+    const struct cli_setting *s = cli_setting_of(name);
     if (s == NULL) {
         report_unknown(c, place, nst_str_to_z(c->arena, name));
         return false;
@@ -388,7 +390,7 @@ static const struct {
 
 const char *cli_origin(const struct cli_config *c, const char *name)
 {
-    return c->value[find(nst_str_z(name)) - cli_settings].origin;
+    return c->value[cli_setting_of(nst_str_z(name)) - cli_settings].origin;
 }
 
 static bool is_said(const struct cli_config *c, const char *name)
@@ -440,7 +442,7 @@ struct nst_str cli_shown(const struct cli_config *c, size_t setting)
 
 struct nst_str cli_text(const struct cli_config *c, const char *name)
 {
-    return c->value[find(nst_str_z(name)) - cli_settings].text;
+    return c->value[cli_setting_of(nst_str_z(name)) - cli_settings].text;
 }
 
 int64_t cli_number(const struct cli_config *c, const char *name)

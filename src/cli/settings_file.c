@@ -50,6 +50,33 @@ static bool is_section(struct nst_str *section, struct nst_str line)
     return true;
 }
 
+/* A database that is no URL and no file either stays as it is written: so it is told. */
+static bool is_relative(const struct cli_setting *s, struct nst_str value)
+{
+    if (s->kind == CLI_DATABASE &&
+        (nst_dialect_of(value) != NST_SQLITE || nst_url_fault(value) != NULL))
+        return false;
+    return value.n > 0 && value.p[0] != '/' && memmem(value.p, value.n, "://", 3) == NULL;
+}
+
+/* The value, with a path in it that counts from the folder of the settings. */
+static struct nst_str from_here(struct nst_arena *a, const char *path, struct nst_str name,
+                                struct nst_str value)
+{
+    const struct cli_setting *s = cli_setting_of(name);
+    struct nst_str scheme = { 0 };
+    if (s != NULL && s->kind == CLI_LISTENER && nst_str_starts(value, NST_STR("unix:")))
+        scheme = NST_STR("unix:");
+    else if (s == NULL || (s->kind != CLI_PATH && s->kind != CLI_DATABASE))
+        return value;
+    struct nst_str file = nst_str_slice(value, scheme.n, value.n);
+    if (!is_relative(s, file))
+        return value;
+    const char *slash = strrchr(path, '/');
+    return nst_strf(a, "%.*s%.*s%.*s", NST_FMT(scheme), slash != NULL ? (int)(slash + 1 - path) : 0,
+                    path, NST_FMT(file));
+}
+
 static bool take_line(struct cli_config *c, struct nst_str *section, struct nst_str line,
                       const char *path, unsigned number)
 {
@@ -64,7 +91,8 @@ static bool take_line(struct cli_config *c, struct nst_str *section, struct nst_
     }
     if (section->n > 0)
         name = nst_strf(c->arena, "%.*s.%.*s", NST_FMT(*section), NST_FMT(name));
-    return cli_config_set(c, "file", place, name, nst_str_trim(value));
+    value = from_here(c->arena, path, name, nst_str_trim(value));
+    return cli_config_set(c, "file", place, name, value);
 }
 
 bool cli_config_read(struct cli_config *c, const char *path)

@@ -452,6 +452,28 @@ class Cases:
             assert self.setting(site, "listen", "--listen", "127.0.0.1:1") == \
                 ("127.0.0.1:1", "flag")
 
+    def test_a_path_in_the_file_counts_from_its_folder(self):
+        """Whatever folder a verb is called in, it is the same installation; what a flag or the
+        environment names counts from that folder, as everywhere in a shell."""
+        with self.site() as site:
+            os.mkdir(site.data)
+            site.write("data/nestor.conf", "database = own.db\ntasks.folder = held\n"
+                       "metrics.listen = unix:own.socket\n[auth.jwt]\nsecret_file = shared.key\n"
+                       "jwks = https://example.org/keys\n")
+            site.write("data/shared.key", "k" * 40)
+            site.init()
+            assert os.path.exists(site.path("data/own.db"))
+            assert not os.path.exists(site.path("own.db"))
+            for name, value in (("database", "own.db"), ("tasks.folder", "held"),
+                                ("auth.jwt.secret_file", "shared.key")):
+                assert self.setting(site, name) == (site.path(f"data/{value}"), "file"), name
+            assert self.setting(site, "metrics.listen")[0] == "unix:" + site.path("data/own.socket")
+            assert self.setting(site, "auth.jwt.jwks")[0] == "https://example.org/keys"
+            env = {"NESTOR_DATABASE": "other.db"}
+            assert self.setting(site, "database", env=env) == ("other.db", "environment")
+            site.write("data/nestor.conf", "database = dbname=nestor\n")
+            refused(site.run("config"), 2, "database", "neither postgresql://")
+
     def test_wrong_settings_are_refused(self):
         with self.site() as site:
             site.init()
