@@ -154,11 +154,13 @@ static void report(struct nst_standby *s, enum nst_readiness state)
     pthread_mutex_unlock(&s->replica->lock);
 }
 
-static enum nst_readiness wait_for(struct nst_db *db, const struct nst_log_place *place)
+/* `times` as long as a request may wait. */
+static enum nst_readiness wait_for(struct nst_db *db, const struct nst_log_place *place,
+                                   unsigned times)
 {
-    int64_t end = nst_ticks() + CATCH_UP_US, nap = NAP_US;
+    int64_t end = nst_ticks() + (int64_t)times * CATCH_UP_US, nap = NAP_US;
     enum nst_readiness state;
-    db->wait_ms = ASK_MS;
+    db->wait_ms = times * ASK_MS;
     while ((state = nst_standby_ask(db, place)) == NST_BEHIND && nst_ticks() + nap < end) {
         struct timespec pause = { .tv_nsec = nap * 1000 };
         nanosleep(&pause, NULL);
@@ -186,7 +188,7 @@ enum nst_readiness nst_replica_try(struct nst_db *db)
         return NST_UNKNOWN;
     if (!q.is_known)
         want_note(store->replica);
-    return q.is_known ? wait_for(db, &q.place) : NST_UNKNOWN;
+    return q.is_known ? wait_for(db, &q.place, 1) : NST_UNKNOWN;
 }
 
 /* Inside of the snapshot: what it replays after a promotion is its own, and a pooler with several
@@ -208,7 +210,7 @@ static enum nst_readiness check_inside(struct nst_db *db, const struct nst_log_p
 /* What it has is asked first, so that the snapshot is later. */
 static enum nst_readiness begin(struct nst_db *db, const struct nst_log_place *place)
 {
-    enum nst_readiness state = wait_for(db, place);
+    enum nst_readiness state = wait_for(db, place, 1);
     if (state != NST_READY)
         return state;
     db->lost = NST_OK;
@@ -348,7 +350,7 @@ enum nst_err nst_replica_start(const char **fault, struct nst_store *store, stru
 
 /* ---- For people ---- */
 
-#define CATCH_UP_FOR_PEOPLE 20 /* times what a request waits */
+#define FOR_PEOPLE 20 /* times what a request waits */
 
 static const char *say_behind(struct nst_db *db, const struct question *x)
 {
@@ -397,9 +399,7 @@ static const char *say_stranger(struct nst_db *db)
 
 static const char *judge_standby(struct nst_db *db, const struct question *x)
 {
-    enum nst_readiness state = NST_BEHIND;
-    for (unsigned i = 0; state == NST_BEHIND && i < CATCH_UP_FOR_PEOPLE; i++)
-        state = wait_for(db, x->is_known ? &x->place : NULL);
+    enum nst_readiness state = wait_for(db, x->is_known ? &x->place : NULL, FOR_PEOPLE);
     if (state == NST_READY)
         return say_timeline(db);
     if (state == NST_BEHIND)

@@ -192,7 +192,7 @@ def a_broken_file_ends_with_a_reason(site, client):
     found = until("its end", over)
     assert found["state"] == "FAILURE" and "cannot be compared" in json.dumps(found), found
     assert client.ask("GET", WHERE + "v3/export/?since=v1").status == 204
-    assert not any(f.endswith(".part") for f in files(site.data)), files(site.data)
+    until("no part of it is left", lambda: not any(f.endswith(".part") for f in files(site.data)))
 
 
 def run(tally, nestor, engine, cluster):
