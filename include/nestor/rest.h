@@ -125,6 +125,9 @@ struct nst_str nst_allowed_methods(const struct nst_req *rq);
 /* True when the action of the route needs no credentials (NST_ANONYMOUS). */
 bool nst_allows_anonymous(const struct nst_req *rq);
 
+/* True when the action of the route shows a page for people (NST_PAGE). */
+bool nst_is_page(const struct nst_req *rq);
+
 /* What stands for a query value that is no UTF-8 or holds a NUL. */
 #define NST_NO_TEXT "\xEF\xBF\xBD"
 

@@ -25,6 +25,10 @@ NST_CHECKED enum nst_err nst_token_store_hash(struct nst_db *db, const struct ns
 /* End the tokens that the client fetched, of either kind. */
 NST_CHECKED enum nst_err nst_client_end_tokens(struct nst_db *db, struct nst_str id);
 
+/* Name and secret of a Basic header, in rq->arena, as bytes; null where it has none of them. False
+ * without such a header. */
+bool nst_basic_read(struct nst_str *name, struct nst_str *secret, struct nst_req *rq);
+
 #define NST_SEEN_BYTES 17
 
 /* Under which key a loop remembers a credential of one class (a letter): a hash

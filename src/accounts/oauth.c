@@ -103,37 +103,21 @@ static enum nst_err refuse(struct nst_req *rq, enum nst_err err, const char *cod
 static struct nst_str half_of(struct nst_req *rq, struct nst_str half)
 {
     struct nst_str text = nst_percent_decode(rq->arena, half, true);
-    bool is_text = nst_utf8_valid(text) && nst_str_find(text, '\0') == text.n;
+    bool is_text = half.p != NULL && nst_utf8_valid(text) && nst_str_find(text, '\0') == text.n;
     return is_text ? text : (struct nst_str){ 0 };
-}
-
-/* What follows `Basic` in the header, which may be nothing; null without such a one. */
-static struct nst_str basic_credential(const struct nst_req *rq)
-{
-    struct nst_str coded = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
-    if (!nst_str_eq_nocase(nst_str_cut(&coded, ' '), NST_STR("Basic")))
-        return (struct nst_str){ 0 };
-    return coded.p != NULL ? nst_str_trim(coded) : NST_STR("");
 }
 
 /* Id and secret as the client shows them: in a Basic header, which counts when it is
  * there, or in the body. Null where there is none. */
 static void read_credential(struct nst_str *id, struct nst_str *secret, struct nst_req *rq)
 {
-    struct nst_str coded = basic_credential(rq);
-    if (coded.p == NULL) {
-        *id = nst_body_text(rq, "client_id");
-        *secret = nst_body_text(rq, "client_secret");
+    if (nst_basic_read(id, secret, rq)) {
+        *id = half_of(rq, *id);
+        *secret = half_of(rq, *secret);
         return;
     }
-    char *plain = nst_alloc_text(rq->arena, coded.n);
-    struct nst_str rest = { plain, 0 };
-    *id = *secret = (struct nst_str){ 0 };
-    if (sodium_base642bin((unsigned char *)plain, coded.n, coded.p, coded.n, NULL, &rest.n, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
-        return;
-    *id = half_of(rq, nst_str_cut(&rest, ':'));
-    *secret = half_of(rq, rest);
+    *id = nst_body_text(rq, "client_id");
+    *secret = nst_body_text(rq, "client_secret");
 }
 
 /* A client as it was found: whom it speaks for. */
@@ -146,7 +130,8 @@ struct speaker {
 /* RFC 6749, 5.2: who tried Basic is told that Basic is right. */
 static enum nst_err refuse_client(struct nst_req *rq)
 {
-    if (basic_credential(rq).p != NULL)
+    struct nst_str name, secret;
+    if (nst_basic_read(&name, &secret, rq))
         nst_http_add_header(rq->x, "WWW-Authenticate", NST_STR("Basic realm=\"nestor\""));
     return refuse(rq, NST_E_UNAUTHENTICATED, "invalid_client");
 }

@@ -200,9 +200,17 @@ static enum nst_err look_up(struct nst_known *k, bool *found, struct nst_req *rq
     return nst_rows_end(rows);
 }
 
-static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k)
+/* What a request shows: a token, and for whom where it is told (Basic). */
+struct shown {
+    struct nst_str name, key; /* null: none */
+};
+
+static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k,
+                                  const struct shown *s)
 {
-    if (k->expires > 0 && k->expires <= rq->now)
+    struct nst_str owner = { k->name, k->caller.name.n };
+    if ((k->expires > 0 && k->expires <= rq->now) ||
+        (s->name.p != NULL && !nst_str_eq(s->name, owner)))
         return refuse(rq, "Invalid token.");
     if (!k->is_active || !k->is_enabled)
         return refuse(rq, "User inactive or deleted.");
@@ -210,23 +218,27 @@ static enum nst_err accept_caller(struct nst_req *rq, const struct nst_known *k)
     return NST_OK;
 }
 
-/* The key of an `Authorization` header with the scheme Token, or `also`; null when there
- * is none. */
-static enum nst_err read_header(struct nst_str *key, struct nst_req *rq, const char *also)
+/* The `Authorization` header with the scheme Token, or `also`, or of a page Basic, whose password
+ * the token is. */
+static bool read_header(struct shown *s, struct nst_req *rq, const char *also)
 {
     struct nst_str rest = nst_str_trim(nst_http_request_header(rq->x, "Authorization"));
     struct nst_str scheme = nst_str_cut(&rest, ' ');
-    *key = (struct nst_str){ 0 };
-    if (!nst_str_eq_nocase(scheme, NST_STR("Token")) && !nst_str_eq_nocase(scheme, nst_str_z(also)))
-        return NST_OK;
-    *key = nst_str_trim(rest);
-    if (key->n == 0)
+    *s = (struct shown){ 0 };
+    if (nst_is_page(rq) && nst_basic_read(&s->name, &s->key, rq))
+        return true;
+    s->key = nst_str_trim(rest);
+    return nst_str_eq_nocase(scheme, NST_STR("Token")) ||
+           nst_str_eq_nocase(scheme, nst_str_z(also));
+}
+
+static enum nst_err check_key(struct nst_req *rq, struct nst_str key)
+{
+    if (key.n == 0)
         return refuse(rq, "Invalid token header. No credentials provided.");
-    if (nst_str_find(*key, ' ') < key->n || nst_str_find(*key, '\t') < key->n)
+    if (nst_str_find(key, ' ') < key.n || nst_str_find(key, '\t') < key.n)
         return refuse(rq, "Invalid token header. Token string should not contain spaces.");
-    if (key->n > NST_CARRIED_TOKEN_MAX)
-        return refuse(rq, "Invalid token.");
-    return NST_OK;
+    return key.n > NST_CARRIED_TOKEN_MAX ? refuse(rq, "Invalid token.") : NST_OK;
 }
 
 static pthread_once_t cache_secret_once = PTHREAD_ONCE_INIT;
@@ -251,24 +263,22 @@ struct nst_str nst_seen_as(unsigned char *digest, char kind, struct nst_str cred
 
 static enum nst_err authenticate(struct nst_req *rq, const char *also)
 {
-    struct nst_str key;
-    enum nst_err e = read_header(&key, rq, also);
-    if (e != NST_OK || key.p == NULL)
-        return e;
+    struct shown s;
+    if (!read_header(&s, rq, also))
+        return NST_OK;
+    NST_TRY(check_key(rq, s.key));
     unsigned char digest[NST_SEEN_BYTES];
-    struct nst_str known_as = nst_seen_as(digest, 'T', key);
+    struct nst_str known_as = nst_seen_as(digest, 'T', s.key);
     const struct nst_known *cached = nst_cache_get(rq->cache, known_as);
     if (cached != NULL)
-        return accept_caller(rq, cached);
+        return accept_caller(rq, cached, &s);
     struct nst_known *k = NST_NEW(rq->arena, struct nst_known);
     bool found = false;
-    e = look_up(k, &found, rq, nst_secret_hash(rq->arena, key));
-    if (e != NST_OK)
-        return e;
+    NST_TRY(look_up(k, &found, rq, nst_secret_hash(rq->arena, s.key)));
     if (!found)
         return refuse(rq, "Invalid token.");
     nst_cache_put(rq->cache, known_as, k, sizeof(*k));
-    return accept_caller(rq, k);
+    return accept_caller(rq, k, &s);
 }
 
 enum nst_err nst_authenticate_token(struct nst_req *rq)

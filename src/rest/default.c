@@ -65,6 +65,14 @@ static void put_problems(struct nst_buf *out, const struct nst_problem *first)
     nst_put_char(out, '}');
 }
 
+/* A browser asks for name and password when it is told Basic, and knows nothing of tokens. */
+static struct nst_str challenge(const struct nst_req *rq)
+{
+    return nst_is_page(rq) && nst_accepts_html(rq->x)
+               ? NST_STR("Basic realm=\"name and token\", charset=\"UTF-8\"")
+               : NST_STR("Token");
+}
+
 void nst_default_error(struct nst_req *rq, enum nst_err err)
 {
     struct nst_exchange *x = rq->x;
@@ -73,7 +81,7 @@ void nst_default_error(struct nst_req *rq, enum nst_err err)
     x->status = nst_err_status(err);
     x->content_type = NST_STR("application/json");
     if (err == NST_E_UNAUTHENTICATED)
-        nst_http_add_header(x, "WWW-Authenticate", NST_STR("Token"));
+        nst_http_add_header(x, "WWW-Authenticate", challenge(rq));
     put_problems(&x->out, rq->problem != NULL ? rq->problem : &plain);
 }
 

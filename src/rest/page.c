@@ -180,6 +180,6 @@ struct nst_str nst_page_policy(struct nst_arena *a)
     sodium_bin2base64(text, sizeof(text), hash, sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
     return nst_strf(a,
                     "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; "
-                    "form-action 'none'; frame-ancestors 'none'",
+                    "form-action 'self'; frame-ancestors 'none'",
                     text);
 }

@@ -100,12 +100,23 @@ bool nst_query_is_true(struct nst_req *rq, const char *name)
     return value.n > 0 && nst_query_flag(&flag, value) && flag;
 }
 
-bool nst_allows_anonymous(const struct nst_req *rq)
+/* Before the phase that sets rq->action, too. */
+static bool has_flag(const struct nst_req *rq, unsigned flag)
 {
     if (rq->endpoint == NULL || rq->method >= NST_METHOD_COUNT)
         return false;
     const struct nst_action *action = rq->endpoint->action[rq->method];
-    return action != NULL && (action->flags & NST_ANONYMOUS) != 0;
+    return action != NULL && (action->flags & flag) != 0;
+}
+
+bool nst_allows_anonymous(const struct nst_req *rq)
+{
+    return has_flag(rq, NST_ANONYMOUS);
+}
+
+bool nst_is_page(const struct nst_req *rq)
+{
+    return has_flag(rq, NST_PAGE);
 }
 
 bool nst_is_write(const struct nst_req *rq)

@@ -6,6 +6,7 @@ and the audit log, which nobody edits and without which nothing is done.
 Usage: admin_test.py --nestor PATH
 """
 import getpass
+import base64
 import glob
 import json
 import os
@@ -410,6 +411,10 @@ def purge_refuses(site):
 
 
 # rows: G164
+def credential(name, token):
+    return "Basic " + base64.b64encode(f"{name}:{token}".encode()).decode()
+
+
 def the_page_shows_text(site):
     """What is found is text there, and links lead to where it is, or are none where it is not."""
     with site.serve() as server:
@@ -422,6 +427,21 @@ def the_page_shows_text(site):
         client.expect(204, "DELETE", "/v2/orgs/Past/")
         page = client.expect(200, "GET", "/v2/admin/search/page/?q=past").body.decode()
         assert "<code>Past</code>" in page and "deleted" in page and "<a " not in page, page
+        for face in ("/v2", "/guide"):  # a browser asks for name and token
+            basic = {"Accept": "text/html", "Authorization": credential("admin", site.token)}
+            page = server.client("").ask("GET", face + "/admin/search/page/", **basic)
+            assert page.status == 200 and b'<form><input name="q"' in page.body, page
+            assert page.headers["Cache-Control"] == "no-store", page.headers
+            page = server.client("").ask("HEAD", face + "/admin/search/page/?q=bold", **basic)
+            assert page.status == 200, page
+            for name, token in (("ada", site.token), ("admin", "0" * 40), ("", site.token),
+                                ("admin", ""), ("admin", site.token + " x")):
+                wrong = {**basic, "Authorization": credential(name, token)}
+                page = server.client("").ask("GET", face + "/admin/search/page/", **wrong)
+                assert page.status == 401, (name, token, page)
+            for path in ("/admin/search/?q=bold", "/admin/audit/"):  # nowhere else
+                page = server.client("").ask("GET", face + path, **{**basic, "Accept": "*/*"})
+                assert page.status == 401, (path, str(page))
         page = client.expect(200, "GET", "/v2/admin/search/page/?q=%3Cb%3E").body.decode()
         assert ("<code>&lt;b&gt;</code>" in page and "<b>" not in page
                 and "&lt;b&gt;Bold&lt;/b&gt; &amp; &quot;Co&quot;" in page), page

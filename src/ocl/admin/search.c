@@ -449,9 +449,20 @@ static void put_line(struct nst_buf *out, const struct nst_face *face, const str
     nst_put_lit(out, "</small></li>\n");
 }
 
-static void put_html(struct nst_buf *out, const struct search *s)
+static void put_form(struct nst_buf *out, struct nst_str q)
 {
     nst_page_begin(out, NST_STR("Search"));
+    nst_put_lit(
+        out,
+        "<form><input name=\"q\" aria-label=\"Words\" autofocus required maxlength=\"" NST_DIGITS(
+            Q_MAX) "\" value=\"");
+    nst_put_html(out, q);
+    nst_put_lit(out, "\"> <button>Search</button></form>\n");
+}
+
+static void put_html(struct nst_buf *out, const struct search *s)
+{
+    put_form(out, s->q);
     nst_putf(out, "<p>%lld found for <code>", (long long)s->found);
     nst_put_html(out, s->q);
     nst_put_lit(out, "</code>");
@@ -465,10 +476,19 @@ static void put_html(struct nst_buf *out, const struct search *s)
 
 static const char as_page[] = "page"; /* .arg */
 
+static enum nst_err open_page(struct nst_req *rq)
+{
+    nst_no_store(rq);
+    put_form(&rq->x->out, NST_STR(""));
+    return nst_answer_page(rq);
+}
+
 static enum nst_err search(struct nst_req *rq)
 {
     struct search *s = NST_NEW(rq->arena, struct search);
     s->rq = rq;
+    if (rq->action->arg == as_page && rq->x->query.n == 0)
+        return open_page(rq);
     take_words(s);
     take_limit(s);
     if (rq->problem != NULL)
@@ -528,9 +548,9 @@ static const struct nst_description paging = { .parameter = search_parameter,
       .doc = "Where something is: whatever has these words in its id or its names." }, \
     { \
         face, "/admin/search/page/", \
-            .get = { search, ocl_staff_only, NST_SLOW | NST_LISTS, .arg = as_page, \
+            .get = { search, ocl_staff_only, NST_SLOW | NST_LISTS | NST_PAGE, .arg = as_page, \
                      .describe = &paging }, \
-            .doc = "The same as a page for people." \
+            .doc = "The same as a page for people: a browser asks for name and token." \
     }
 
 static const struct nst_route search_route[] = { ROUTES(V2), ROUTES(GUIDE) };
