@@ -139,7 +139,7 @@ struct nst_job {
     void *arg;
     enum nst_err err;
     int64_t since;          /* nst_ticks when it was queued */
-    struct nst_str request; /* what it is for, as the log of who queued it has it */
+    struct nst_str request; /* what it is for, as the log of who queued it has it; its own */
 };
 
 /* Jobs of one sort, the oldest first. */

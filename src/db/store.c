@@ -129,11 +129,20 @@ void nst_job_finish(struct nst_job *job)
     free(job);
 }
 
+/* With a copy of its request's id behind it: nobody may wait for the job. */
+static struct nst_job *job_new(const struct nst_job *values, struct nst_str request)
+{
+    struct nst_job *job = must(malloc(sizeof(*job) + request.n));
+    *job = *values;
+    if (request.n > 0)
+        memcpy(job + 1, request.p, request.n);
+    job->request = (struct nst_str){ (const char *)(job + 1), request.n };
+    return job;
+}
+
 static void submit(struct nst_queue *q, struct nst_job values)
 {
-    struct nst_job *job = must(malloc(sizeof(*job)));
-    *job = values;
-    job->request = nst_log_request();
+    struct nst_job *job = job_new(&values, nst_log_request());
     job->since = nst_ticks();
     if (!queue_add(q, job)) {
         job->err = q->is_closed ? NST_E_DB : NST_E_BUSY;

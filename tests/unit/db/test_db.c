@@ -567,6 +567,48 @@ static void test_store__job_has_no_connection(void **state)
     batch_release(&b);
 }
 
+struct later {
+    sem_t go, done;
+    char request[16];
+};
+
+static enum nst_err say_request(struct nst_db *db, void *arg)
+{
+    struct later *l = arg;
+    struct nst_str request;
+    (void)db;
+    sem_wait(&l->go);
+    request = nst_log_request();
+    snprintf(l->request, sizeof(l->request), "%.*s", NST_FMT(request));
+    return NST_OK;
+}
+
+static void say_done(enum nst_err err, void *arg)
+{
+    struct later *l = arg;
+    assert_int_equal(err, NST_OK);
+    sem_post(&l->done);
+}
+
+/* The plan of a slow statement is asked for when its request has long been answered. */
+static void test_store__a_job_outlives_its_request(void **state)
+{
+    struct fixture *f = *state;
+    char id[] = "request";
+    struct later l = { .request = "" };
+    sem_init(&l.go, 0, 0);
+    sem_init(&l.done, 0, 0);
+    nst_log_for(nst_str_z(id));
+    nst_store_submit_probe(f->store, say_request, say_done, &l);
+    nst_log_for((struct nst_str){ 0 });
+    memset(id, 'x', sizeof(id) - 1);
+    sem_post(&l.go);
+    sem_wait(&l.done);
+    assert_string_equal(l.request, "request");
+    sem_destroy(&l.go);
+    sem_destroy(&l.done);
+}
+
 /* ---- Readers ---- */
 
 static void test_reader__sees_other_process(void **state)
@@ -987,6 +1029,7 @@ static int run_all(const char *name)
         TEST(test_db__savepoints_nest_around_a_conflict),
         TEST(test_db__bad_statement_and_wrong_count),
         TEST(test_store__failing_work_leaves_its_neighbours),
+        TEST(test_store__a_job_outlives_its_request),
         TEST(test_store__failed_commit_tells_everybody),
         TEST(test_store__each_injected_failure_leaves_nothing),
         TEST(test_store__many_threads_write),
