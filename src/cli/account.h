@@ -3,6 +3,7 @@
 #define NESTOR_CLI_ACCOUNT_H
 
 #include "cli.h"
+#include "table.h"
 
 #include "nestor/accounts.h"
 #include "ocl/user/user.h"
@@ -20,6 +21,7 @@ struct cli_account {
     bool is_taken;           /* the user has a token of this name */
     bool is_off;             /* `nestor user disable` was said of the user */
     struct nst_str problem;  /* error body of a request */
+    struct cli_table table;  /* that is printed */
 };
 
 /* What an action cannot do without, or may be told besides. */

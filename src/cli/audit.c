@@ -1,12 +1,14 @@
 /* nestor audit: what administrators did, the oldest first, so that the last stands at the prompt.
  */
 #include "grammar.h"
+#include "table.h"
 
 #include <stdio.h>
 
 struct task {
     struct cli_options *o;
     int64_t since;
+    struct cli_table table; /* unless as JSON */
 };
 
 /* Columns of the log in the order of the statement. */
@@ -49,12 +51,14 @@ static void print_json(struct task *t, struct nst_rows *rows)
 
 static void print_text(struct task *t, struct nst_rows *rows)
 {
-    struct nst_str at = time_text(t->o->arena, nst_rows_int(rows, AT));
-    struct nst_str who = nst_rows_text(rows, WHO), via = nst_rows_text(rows, VIA);
-    struct nst_str act = nst_rows_text(rows, ACT), object = nst_rows_text(rows, OBJECT);
-    struct nst_str address = nst_rows_text(rows, ADDRESS), after = nst_rows_text(rows, AFTER);
-    printf("%.*s\t%.*s\t%.*s\t%.*s\t%.*s\t%.*s\t%.*s\n", NST_FMT(at), NST_FMT(who), NST_FMT(via),
-           NST_FMT(address), NST_FMT(act), NST_FMT(object), NST_FMT(after));
+    const struct nst_str cell[] = { time_text(t->o->arena, nst_rows_int(rows, AT)),
+                                    nst_rows_text(rows, WHO),
+                                    nst_rows_text(rows, VIA),
+                                    nst_rows_text(rows, ADDRESS),
+                                    nst_rows_text(rows, ACT),
+                                    nst_rows_text(rows, OBJECT),
+                                    nst_rows_text(rows, AFTER) };
+    cli_table_put(&t->table, cell, NST_COUNT(cell));
 }
 
 static enum nst_err print_rows(struct nst_db *db, void *arg)
@@ -69,10 +73,13 @@ static enum nst_err print_rows(struct nst_db *db, void *arg)
                            NST_INT(t->since), NST_TEXT(nst_str_z(t->o->user)),
                            NST_TEXT(nst_str_z(t->o->only))));
     struct nst_mark mark = nst_arena_mark(t->o->arena);
+    if (!t->o->json)
+        cli_table_begin(&t->table, "TIME|WHO|BY|FROM|ACT|ON|AFTER");
     while (nst_rows_step(rows)) {
         (t->o->json ? print_json : print_text)(t, rows);
         nst_arena_rewind(t->o->arena, mark);
     }
+    cli_table_end(&t->table);
     return nst_rows_end(rows);
 }
 

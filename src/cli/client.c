@@ -1,5 +1,6 @@
 /* nestor client: programs that exchange an id and a secret for an access token. */
 #include "cli.h"
+#include "table.h"
 
 #include "nestor/accounts.h"
 
@@ -49,15 +50,21 @@ static enum nst_err rotate(struct nst_db *db, void *arg)
 
 static void print_client(void *arg, const struct nst_client_shown *c)
 {
-    (void)arg;
-    printf("%.*s\t%.*s\t%s\n", NST_FMT(c->id), NST_FMT(c->username),
-           c->is_restricted ? "restricted" : "unrestricted");
+    const struct nst_str cell[] = { c->id, c->username,
+                                    c->is_restricted ? NST_STR("restricted")
+                                                     : NST_STR("unrestricted") };
+    cli_table_put(arg, cell, NST_COUNT(cell));
 }
 
 static enum nst_err list(struct nst_db *db, void *arg)
 {
+    struct cli_table table;
+    (void)arg;
     nst_db_run_once(db);
-    return nst_clients_each(db, (struct nst_str){ 0 }, print_client, arg);
+    cli_table_begin(&table, "CLIENT|USER|RIGHTS");
+    enum nst_err e = nst_clients_each(db, (struct nst_str){ 0 }, print_client, &table);
+    cli_table_end(&table);
+    return e;
 }
 
 static enum nst_err drop(struct nst_db *db, void *arg)

@@ -1,5 +1,6 @@
 /* nestor purge: erase for good what was deleted some time ago, in steps beside a running server. */
 #include "cli.h"
+#include "table.h"
 
 #include "ocl/admin/purge.h"
 #include "ocl/export/export.h"
@@ -76,8 +77,15 @@ static void print_counts(const struct purge *p)
         print_json(p);
         return;
     }
-    for (int i = 0; i < OCL_PURGED_COUNT; i++)
-        printf("%s\t%lld\n", ocl_purged_name((enum ocl_purged)i), (long long)p->done.count[i]);
+    struct cli_table table;
+    cli_table_begin(&table, "KIND|COUNT");
+    for (int i = 0; i < OCL_PURGED_COUNT; i++) {
+        const struct nst_str cell[] = { nst_str_z(ocl_purged_name((enum ocl_purged)i)),
+                                        nst_strf(p->o->arena, "%lld",
+                                                 (long long)p->done.count[i]) };
+        cli_table_put(&table, cell, NST_COUNT(cell));
+    }
+    cli_table_end(&table);
 }
 
 /* ---- The verb ---- */

@@ -1,5 +1,6 @@
 /* nestor task: long work of a store, whether or not a server runs (G167). */
 #include "cli.h"
+#include "table.h"
 
 #include "nestor/accounts.h"
 #include "tasks/tasks.h"
@@ -14,6 +15,7 @@ struct look {
     struct nst_str key; /* of the one that is meant, or its uuid */
     int64_t id;         /* of that; 0: there is none */
     bool is_revoked;
+    struct cli_table table; /* unless as JSON */
 };
 
 /* How a column is shown; in the order of the statement. */
@@ -75,20 +77,21 @@ static void print_whole(struct nst_arena *a, struct nst_rows *rows, bool is_json
     printf(is_json ? "{%.*s}\n" : "%.*s", NST_FMT(text));
 }
 
-static void print_line(struct nst_arena *a, struct nst_rows *rows)
+static void print_line(struct look *l, struct nst_rows *rows)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, a, LINE_MAX);
-    nst_put_time(&b, nst_rows_int(rows, CREATED), NST_TIME_SECOND_Z);
-    for (enum column i = KEY; i <= USERNAME; i++) {
-        struct nst_str text = nst_rows_text(rows, i);
-        nst_putf(&b, "\t%.*s", NST_FMT(text));
-    }
-    struct nst_str message = nst_rows_text(rows, MESSAGE);
-    nst_putf(&b, "\t%lld/%lld\t%.*s", (long long)nst_rows_int(rows, DONE),
-             (long long)nst_rows_int(rows, TOTAL), NST_FMT(message));
-    struct nst_str line = nst_buf_str(&b);
-    printf("%.*s\n", NST_FMT(line));
+    struct nst_arena *a = l->o->arena;
+    struct nst_buf time;
+    nst_buf_init(&time, a, 64);
+    nst_put_time(&time, nst_rows_int(rows, CREATED), NST_TIME_SECOND_Z);
+    const struct nst_str cell[] = { nst_buf_str(&time),
+                                    nst_rows_text(rows, KEY),
+                                    nst_rows_text(rows, NAME),
+                                    nst_rows_text(rows, STATE),
+                                    nst_rows_text(rows, USERNAME),
+                                    nst_strf(a, "%lld/%lld", (long long)nst_rows_int(rows, DONE),
+                                             (long long)nst_rows_int(rows, TOTAL)),
+                                    nst_rows_text(rows, MESSAGE) };
+    cli_table_put(&l->table, cell, NST_COUNT(cell));
 }
 
 /* ---- Work of the store ---- */
@@ -104,13 +107,16 @@ static enum nst_err print_all(struct nst_db *db, void *arg)
                                  "username = $2) ORDER BY id",
                            NST_BOOL(l->o->all), NST_TEXT(nst_str_z(name))));
     struct nst_mark mark = nst_arena_mark(l->o->arena);
+    if (!l->o->json)
+        cli_table_begin(&l->table, "SINCE|TASK|KIND|STATE|USER|DONE|MESSAGE");
     while (nst_rows_step(rows)) {
         if (l->o->json)
             print_whole(l->o->arena, rows, true);
         else
-            print_line(l->o->arena, rows);
+            print_line(l, rows);
         nst_arena_rewind(l->o->arena, mark);
     }
+    cli_table_end(&l->table);
     return nst_rows_end(rows);
 }
 

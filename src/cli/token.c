@@ -144,9 +144,11 @@ static int token_create(struct cli_account *t)
 static void print_named(void *arg, const struct nst_token_shown *shown)
 {
     struct cli_account *t = arg;
-    printf("%.*s\t%.*s\t%s\t%.*s\t%.*s\n", NST_FMT(shown->username), NST_FMT(shown->name),
-           nst_token_kind_name(shown->kind), NST_FMT(cli_account_time(t->o->arena, shown->created)),
-           NST_FMT(cli_account_time(t->o->arena, shown->expires)));
+    const struct nst_str cell[] = { shown->username, shown->name,
+                                    nst_str_z(nst_token_kind_name(shown->kind)),
+                                    cli_account_time(t->o->arena, shown->created),
+                                    cli_account_time(t->o->arena, shown->expires) };
+    cli_table_put(&t->table, cell, NST_COUNT(cell));
 }
 
 static enum nst_err token_list(struct nst_db *db, void *arg)
@@ -156,7 +158,10 @@ static enum nst_err token_list(struct nst_db *db, void *arg)
     nst_db_run_once(db);
     if (t->name != NULL)
         NST_TRY(cli_account_find(&user, t, db));
-    return nst_tokens_each(db, user != NULL ? user->row.id : 0, print_named, t);
+    cli_table_begin(&t->table, "USER|TOKEN|KIND|SINCE|UNTIL");
+    enum nst_err e = nst_tokens_each(db, user != NULL ? user->row.id : 0, print_named, t);
+    cli_table_end(&t->table);
+    return e;
 }
 
 static int token_list_run(struct cli_account *t)

@@ -70,22 +70,26 @@ static enum nst_err user_remove(struct nst_db *db, void *arg)
 
 static enum nst_err user_list(struct nst_db *db, void *arg)
 {
+    struct cli_table *table = &((struct cli_account *)arg)->table;
     struct nst_rows *rows;
-    (void)arg;
     nst_db_run_once(db);
     NST_TRY(nst_query(&rows, db,
                       NST_STR("SELECT username, name, email, is_staff, is_superuser, is_enabled "
                               "FROM account "
                               "WHERE is_active ORDER BY username"),
                       NULL, 0));
+    cli_table_begin(table, "USER|NAME|ADDRESS|RIGHTS|STATE");
     while (nst_rows_step(rows)) {
-        printf("%.*s\t%.*s\t%.*s\t%s%s\n", NST_FMT(nst_rows_text(rows, 0)),
-               NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 2)),
-               nst_rows_bool(rows, 4)   ? "superuser"
-               : nst_rows_bool(rows, 3) ? "staff"
-                                        : "user",
-               nst_rows_bool(rows, 5) ? "" : "\tdisabled");
+        bool is_enabled = nst_rows_bool(rows, 5);
+        const struct nst_str cell[] = { nst_rows_text(rows, 0), nst_rows_text(rows, 1),
+                                        nst_rows_text(rows, 2),
+                                        nst_rows_bool(rows, 4)   ? NST_STR("superuser")
+                                        : nst_rows_bool(rows, 3) ? NST_STR("staff")
+                                                                 : NST_STR("user"),
+                                        NST_STR("disabled") };
+        cli_table_put(table, cell, NST_COUNT(cell) - is_enabled);
     }
+    cli_table_end(table);
     return nst_rows_end(rows);
 }
 

@@ -56,7 +56,8 @@ static enum nst_err user_disable(struct nst_db *db, void *arg)
 static void print_session(void *arg, const struct nst_session_shown *s)
 {
     struct cli_account *t = arg;
-    printf("%.*s\t%.*s\n", NST_FMT(s->name), NST_FMT(cli_account_time(t->o->arena, s->expires)));
+    const struct nst_str cell[] = { s->name, cli_account_time(t->o->arena, s->expires) };
+    cli_table_put(&t->table, cell, NST_COUNT(cell));
 }
 
 static enum nst_err user_sessions(struct nst_db *db, void *arg)
@@ -66,7 +67,10 @@ static enum nst_err user_sessions(struct nst_db *db, void *arg)
     struct nst_account_shown a;
     nst_db_run_once(db);
     NST_TRY(find_account(&a, &rq, t, false));
-    return nst_sessions_each(&rq, a.id, print_session, t);
+    cli_table_begin(&t->table, "SESSION|UNTIL");
+    enum nst_err e = nst_sessions_each(&rq, a.id, print_session, t);
+    cli_table_end(&t->table);
+    return e;
 }
 
 static enum nst_err user_sign_out(struct nst_db *db, void *arg)

@@ -291,6 +291,33 @@ class Cases:
         os.close(ours)
         return text
 
+    def test_lists_are_for_people_on_a_terminal(self):
+        """Columns below heads there, tabs elsewhere; what a terminal would obey gets to neither."""
+        with self.site() as site:
+            site.init()
+            for name, shown in (("ada", "Ada"), ("bernadette", "B\u00e9 \U0001f600")):
+                good(site.run(f"user add {name}", "--name", shown, "--email", f"{name}@x.org"))
+            good(site.run("user disable ada"))
+            site.execute("UPDATE account SET name = 'a' || char(27) || '[2J' || char(155) || '\tb' "
+                         "WHERE username = 'admin'" if not site.database else
+                         "UPDATE account SET name = 'a' || chr(27) || '[2J' || chr(155) || '\tb' "
+                         "WHERE username = 'admin'")
+            assert good(site.run("user list")).stdout.splitlines() == [
+                "ada\tAda\tada@x.org\tuser\tdisabled",
+                "admin\ta?[2J??b\tadmin@localhost\tsuperuser",
+                "bernadette\tB\u00e9 \U0001f600\tbernadette@x.org\tuser"]
+            ours, theirs = pty.openpty()
+            with open(ours, "rb") as terminal:
+                p = subprocess.run([self.nestor, "user", "list", *site.where()], stdout=theirs,
+                                   env=environment(), check=False)
+                os.close(theirs)
+                text = os.read(terminal.fileno(), 65536).decode()
+            assert p.returncode == 0 and text.splitlines() == [
+                "USER        NAME      ADDRESS           RIGHTS     STATE",
+                "ada         Ada       ada@x.org         user       disabled",
+                "admin       a?[2J??b  admin@localhost   superuser",
+                "bernadette  B\u00e9 \U0001f600      bernadette@x.org  user"], text
+
     def test_a_missing_installation_is_told(self):
         with self.site() as site:
             for verb in ("serve", "user list", "token show --user x", "migrate", "doctor",
