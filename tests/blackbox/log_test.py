@@ -153,9 +153,9 @@ def changes_while_it_runs(site, server):
     assert not is_logged()
     set_and_hang_up(site, server, "log.access = on\n", again)
     assert is_logged()
-    set_and_hang_up(site, server, "log.level = warn\nhttp.idle_seconds = 7\n",
+    set_and_hang_up(site, server, "log.level = warn\nhttp.drain_seconds = 7\n",
                     "a setting waits for a restart")
-    assert lines(server, "a setting waits for a restart")[-1]["name"] == "http.idle_seconds"
+    assert lines(server, "a setting waits for a restart")[-1]["name"] == "http.drain_seconds"
     assert not is_logged()
     # A file with a fault changes nothing, and says which.
     site.write("data/nestor.conf", "log.level = loud\n")

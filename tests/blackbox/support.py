@@ -148,8 +148,9 @@ class Site:
     def serve(self, *words, env=None, data=None, database=None):
         where = self.where() if data is None else ["--data", data]
         where += ["--database", database] if database else []
-        return Server([self.nestor, "serve", *where, "--listen", "127.0.0.1:0", *words], env or {},
-                      self.token)
+        patient = {"NESTOR_HTTP_IDLE_SECONDS": "3600"}  # a test may come back to a client late
+        return Server([self.nestor, "serve", *where, "--listen", "127.0.0.1:0", *words],
+                      {**patient, **(env or {})}, self.token)
 
     def query(self, sql, data=None, database=None):
         """Rows of a SELECT, read beside the server; numbers and texts only."""

@@ -372,7 +372,7 @@ def run_on(tally, nestor, engine, cluster):
     with Site(nestor, cluster) as site:
         site.init()
         world.load(site)
-        with site.serve("--set", "http.idle_seconds=3600") as server:
+        with site.serve() as server:
             a_world = World(site, server.client()).fill()
             document = document_of(server.client().expect(200, "GET", "/openapi.json").body)
             identities = [Identity(n, a_world.token.get(n, "0" * 40)) for n in IDENTITIES]
