@@ -32,12 +32,15 @@ void ocl_require_authentication(bool is_required, struct nst_str upgrade_url)
     authentication.upgrade_url = upgrade_url;
 }
 
-/* V801; V806: what gives a token can be asked without one all the same. */
+/* V801; V806: what gives a token can be asked without one all the same. A browser asks for one
+ * where it is told of none (401). */
 static enum nst_err authenticate_as_set(struct nst_req *rq)
 {
     NST_TRY(nst_authenticate_token_or_bearer(rq));
     if (!authentication.is_required || rq->caller.is_known || nst_allows_anonymous(rq))
         return NST_OK;
+    if (nst_is_page(rq) && nst_accepts_html(rq->x))
+        return NST_E_UNAUTHENTICATED;
     nst_put_lit(&rq->x->out, "{\"detail\":\"Authentication required. Anonymous API access is "
                              "disabled.\",\"upgrade_url\":");
     nst_json_put_str_or_null(&rq->x->out, authentication.upgrade_url.n > 0

@@ -200,11 +200,13 @@ static enum nst_err run(struct nst_db *db, void *arg)
     return e;
 }
 
-/* What every answer says; and who asked, for the log. */
+/* What every answer says; and who asked, for the log. A browser sends the credentials of a page by
+ * itself, also for scripts of others, who are not to read it. */
 static void headers(struct nst_exchange *x)
 {
     struct job *job = x->app;
-    nst_cors_mark(job->server->cors, x);
+    if (!nst_is_page(&job->rq))
+        nst_cors_mark(job->server->cors, x);
     if (nst_str_eq(x->path, NST_STR("/"))) /* a page for browsers */
         nst_http_vary(x, "Accept");
     if (job->rq.caller.is_known)

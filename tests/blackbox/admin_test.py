@@ -446,6 +446,17 @@ def the_page_shows_text(site):
         assert ("<code>&lt;b&gt;</code>" in page and "<b>" not in page
                 and "&lt;b&gt;Bold&lt;/b&gt; &amp; &quot;Co&quot;" in page), page
         client.close()
+    with site.serve("--set", "ocl.require_authentication=true", "--set",
+                    "http.cors_origins=https://app.example.org") as server:
+        page = server.client("").ask("GET", "/v2/admin/search/page/", Accept="text/html")
+        assert page.status == 401 and page.headers["WWW-Authenticate"].startswith("Basic "), page
+        assert server.client("").ask("GET", "/v2/admin/search/page/").status == 403
+        # A browser sends what it was told once, also for a script of that origin.
+        for path, allowed in (("page/", None), ("?q=bold", "true")):
+            answer = server.client().ask("GET", "/v2/admin/search/" + path,
+                                         Origin="https://app.example.org")
+            assert answer.status == 200, (path, answer)
+            assert answer.headers["Access-Control-Allow-Credentials"] == allowed, path
 
 
 MANY = 1200  # of which each piece of a search has a part

@@ -31,7 +31,7 @@ ROWS = 60_000               # of the long answer, each with a key of KEY bytes
 KEY = 250
 UPLOAD = 20 << 20
 PIECE = 10_000
-RETRIES = 5                 # of a GET that Caddy did not answer
+RETRIES = 20                # of a GET that Caddy did not answer
 SOURCE = "/v2/orgs/WHO/sources/ICD/"
 
 NGINX = """
@@ -314,16 +314,17 @@ def shown_certificate(front):
 
 def asked_again(front, changes):
     """The same as clients of Caddy see it, who send a GET once more: while it changes over it
-    closes connections without an answer, and cuts off requests that are under way (502)."""
+    closes connections without an answer, and cuts off requests that are under way (502); on a
+    busy machine it may hold the server to be down until it has looked again (503)."""
     for _ in range(RETRIES if front.name == "caddy" else 0):
         try:
             digest, status = shown_certificate(front)
-            if status != 502 or not changes.is_set():
+            if status not in (502, 503) or not changes.is_set():
                 return digest, status
         except (http.client.RemoteDisconnected, ConnectionResetError):
             if not changes.is_set():
                 raise
-        time.sleep(0.05)
+        time.sleep(0.2)
     return shown_certificate(front)
 
 
