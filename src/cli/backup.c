@@ -128,14 +128,16 @@ static int take_named(struct making *m, const char *setting)
     struct nst_arena *a = m->o->arena;
     char folder[PATH_MAX], data[PATH_MAX];
     struct nst_str path = cli_text(&m->o->config, setting), name = path;
-    if (path.n == 0 || nst_str_starts(path, NST_STR("http")))
+    if (path.n == 0 || memmem(path.p, path.n, "://", 3) != NULL) /* a set of keys elsewhere */
         return EXIT_DONE;
     while (nst_str_find(name, '/') < name.n)
         (void)nst_str_cut(&name, '/');
     if (real_folder(folder, a, path) && realpath(m->o->data, data) != NULL &&
         strcmp(folder, data) == 0 && cli_backup_has_place(name))
         return take_file(m, nst_str_to_z(a, path), name);
-    fprintf(stderr, "nestor backup: %.*s (%s) lies elsewhere and is not in the backup\n",
+    fprintf(stderr,
+            "nestor backup: %.*s (%s) does not lie in the data folder itself, and is not in the "
+            "backup\n",
             NST_FMT(path), setting);
     return EXIT_DONE;
 }

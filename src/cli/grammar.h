@@ -49,6 +49,12 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s);
 bool cli_config_set(struct cli_config *config, const char *origin, const char *place,
                     struct nst_str name, struct nst_str value);
 
+/* The setting that a line of the settings file sets, "tasks.folder", in a, and its value, null
+ * where the line has no `=`; null: it sets none. One in brackets is the *section of those that
+ * follow. */
+struct nst_str cli_config_line(struct nst_str *value, struct nst_str *section, struct nst_str line,
+                               struct nst_arena *a);
+
 /* Set what stands in the settings file, which is a regular one of 1 MiB at most: a relative path
  * in it counts from its folder, whatever folder the program is called in. False after reporting
  * faults with their lines. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FLAGS_MAX 64
@@ -315,7 +316,9 @@ static bool read_words(struct reading *r, int argc, char **argv)
 bool cli_options_again(struct cli_config *config, struct nst_arena *a, const struct cli_options *o)
 {
     struct nst_str path = nst_strf(a, "%s/nestor.conf", o->data);
-    const char *file = access(path.p, F_OK) == 0 ? path.p : NULL;
+    struct stat about;
+    /* A link that leads nowhere is no missing file: what it should say is not known. */
+    const char *file = lstat(path.p, &about) == 0 ? path.p : NULL;
     return cli_config_load(config, a, file, o->flags, o->flag_count);
 }
 

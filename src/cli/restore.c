@@ -6,6 +6,7 @@
 #include "backup.h"
 
 #include "copy.h"
+#include "grammar.h"
 #include "stop.h"
 
 #include "nestor/base/file.h"
@@ -137,23 +138,16 @@ static int bring(const struct restoring *r, const struct cli_backup_file *file, 
 }
 
 /* Settings that name a place of the server that was: they are kept, as comments. */
-static bool names_a_place(struct nst_str section, struct nst_str name)
+static bool names_a_place(struct nst_str name)
 {
-    struct nst_str dotted = NST_STR("tasks.folder");
-    if (section.n > 0)
-        return nst_str_eq(section, NST_STR("tasks")) && nst_str_eq(name, NST_STR("folder"));
-    return nst_str_eq(name, NST_STR("database")) || nst_str_eq(name, dotted);
+    return nst_str_eq(name, NST_STR("database")) || nst_str_eq(name, NST_STR("db.replica")) ||
+           nst_str_eq(name, NST_STR("tasks.folder"));
 }
 
 static void put_line(struct nst_buf *out, struct nst_str *section, struct nst_str line)
 {
-    struct nst_str rest = line, word = nst_str_trim(line);
-    if (nst_str_starts(word, NST_STR("["))) {
-        word = nst_str_slice(word, 1, word.n);
-        *section = nst_str_cut(&word, ']');
-    }
-    struct nst_str name = nst_str_trim(nst_str_cut(&rest, '='));
-    if (rest.p != NULL && names_a_place(*section, name))
+    struct nst_str value, name = cli_config_line(&value, section, line, out->arena);
+    if (name.p != NULL && names_a_place(name))
         nst_put_lit(out, "# of the server that was backed up: ");
     nst_put(out, line);
     nst_put_char(out, '\n');
@@ -391,10 +385,9 @@ const struct cli_verb cli_restore = {
         "one that is not there; with --database the rows go into a PostgreSQL database that is\n"
         "empty. Every file is compared with the list of the backup. What is damaged, of a newer\n"
         "program or of another one is refused; so is a place that has something. One that was cut\n"
-        "is begun anew by the same command, and until it is whole nothing serves it. Settings "
-        "come\n"
-        "along but for where database and tasks were. --dry-run only looks whether it would do.\n"
-        "What root restores belongs to whom DIR does.\n\n"
+        "is begun anew by the same command, and until it is whole nothing serves it. Settings\n"
+        "come along but for where database, replicas and tasks were. --dry-run only looks whether\n"
+        "it would do. What root restores belongs to whom DIR does.\n\n"
         "Examples:\n"
         "  nestor restore --data ./new /backups/nestor-20261129T151500Z\n"
         "  nestor restore --data ./new all.tar.gz\n"

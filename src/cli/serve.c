@@ -230,10 +230,9 @@ static int serve_site(struct cli_options *o, struct cli_site *site, const sigset
  * the file, since closing it here would give up SQLite's own locks. */
 static void warn_of_second(struct cli_options *o)
 {
-    struct nst_str url = cli_text(&o->config, "database");
-    if (nst_dialect_of(url) == NST_POSTGRESQL)
+    struct nst_str path = cli_database(o);
+    if (nst_dialect_of(path) == NST_POSTGRESQL)
         return;
-    struct nst_str path = url.n > 0 ? url : nst_strf(o->arena, "%s/nestor.db", o->data);
     int fd = open(nst_str_to_z(o->arena, path), O_RDONLY | O_CLOEXEC);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
         return;
@@ -241,17 +240,16 @@ static void warn_of_second(struct cli_options *o)
     close(fd);
 }
 
-static bool open_replica(struct cli_options *o, struct cli_site *site)
+static int open_replica(struct cli_options *o, struct cli_site *site)
 {
     struct nst_str url = cli_text(&o->config, "db.replica");
     const char *fault = NULL;
     if (url.n == 0 || nst_replica_start(&fault, site->store, url) == NST_OK)
-        return true;
-    if (fault != NULL)
-        cli_fail(&cli_serve, "the setting db.replica %s", fault);
-    else
-        cli_fail(&cli_serve, "the database cannot be used; the log line above says why");
-    return false;
+        return EXIT_DONE;
+    if (fault == NULL)
+        return cli_fail(&cli_serve, "the database cannot be used; the log line above says why");
+    cli_fail(&cli_serve, "the setting db.replica %s", fault);
+    return EXIT_USAGE;
 }
 
 static int serve_data(struct cli_options *o, const sigset_t *signals)
@@ -264,7 +262,9 @@ static int serve_data(struct cli_options *o, const sigset_t *signals)
     if (site.applied > 0)
         nst_log(NST_LOG_INFO, "database upgraded", NST_LOG_INT("steps", site.applied),
                 NST_LOG_INT("newest", cli_newest_step()));
-    int status = open_replica(o, &site) ? serve_site(o, &site, signals) : EXIT_FAILED;
+    int status = open_replica(o, &site);
+    if (status == EXIT_DONE)
+        status = serve_site(o, &site, signals);
     cli_site_close(&site);
     return status;
 }

@@ -5,12 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX ((size_t)1 << 20)
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* some editors put one first */
+#define FILE_MAX        ((size_t)1 << 20)
 
 static FILE *told(const struct cli_config *c)
 {
@@ -56,7 +59,16 @@ static bool is_relative(const struct cli_setting *s, struct nst_str value)
     if (s->kind == CLI_DATABASE &&
         (nst_dialect_of(value) != NST_SQLITE || nst_url_fault(value) != NULL))
         return false;
-    return value.n > 0 && value.p[0] != '/' && memmem(value.p, value.n, "://", 3) == NULL;
+    bool is_address = s->kind != CLI_LISTENER && memmem(value.p, value.n, "://", 3) != NULL;
+    return value.n > 0 && value.p[0] != '/' && !is_address;
+}
+
+/* Whatever folder the program is called in, and however the folder of the settings is named. */
+static struct nst_str join(struct nst_arena *a, const char *path, struct nst_str file)
+{
+    char folder[PATH_MAX];
+    bool is_there = realpath(cli_folder_of(a, nst_str_z(path)), folder) != NULL;
+    return is_there ? nst_strf(a, "%s/%.*s", folder, NST_FMT(file)) : file;
 }
 
 /* The value, with a path in it that counts from the folder of the settings. */
@@ -72,27 +84,38 @@ static struct nst_str from_here(struct nst_arena *a, const char *path, struct ns
     struct nst_str file = nst_str_slice(value, scheme.n, value.n);
     if (!is_relative(s, file))
         return value;
-    const char *slash = strrchr(path, '/');
-    return nst_strf(a, "%.*s%.*s%.*s", NST_FMT(scheme), slash != NULL ? (int)(slash + 1 - path) : 0,
-                    path, NST_FMT(file));
+    return nst_strf(a, "%.*s%.*s", NST_FMT(scheme), NST_FMT(join(a, path, file)));
+}
+
+struct nst_str cli_config_line(struct nst_str *value, struct nst_str *section, struct nst_str line,
+                               struct nst_arena *a)
+{
+    if (nst_str_starts(line, NST_STR(BYTE_ORDER_MARK)))
+        line = nst_str_slice(line, sizeof(BYTE_ORDER_MARK) - 1, line.n);
+    line = nst_str_trim(line);
+    *value = (struct nst_str){ 0 };
+    if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';' || is_section(section, line))
+        return (struct nst_str){ 0 };
+    *value = line;
+    struct nst_str name = nst_str_trim(nst_str_cut(value, '='));
+    *value = value->p != NULL ? nst_str_trim(*value) : *value;
+    return section->n == 0 || name.n == 0
+               ? name
+               : nst_strf(a, "%.*s.%.*s", NST_FMT(*section), NST_FMT(name));
 }
 
 static bool take_line(struct cli_config *c, struct nst_str *section, struct nst_str line,
                       const char *path, unsigned number)
 {
-    line = nst_str_trim(line);
-    if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';' || is_section(section, line))
-        return true;
+    struct nst_str value, name = cli_config_line(&value, section, line, c->arena);
     const char *place = nst_strf(c->arena, "%s:%u", path, number).p;
-    struct nst_str value = line, name = nst_str_trim(nst_str_cut(&value, '='));
+    if (name.p == NULL)
+        return true;
     if (value.p == NULL || name.n == 0) {
         fprintf(told(c), "nestor: %s: the line is no NAME = VALUE\n", place);
         return false;
     }
-    if (section->n > 0)
-        name = nst_strf(c->arena, "%.*s.%.*s", NST_FMT(*section), NST_FMT(name));
-    value = from_here(c->arena, path, name, nst_str_trim(value));
-    return cli_config_set(c, "file", place, name, value);
+    return cli_config_set(c, "file", place, name, from_here(c->arena, path, name, value));
 }
 
 bool cli_config_read(struct cli_config *c, const char *path)
@@ -107,8 +130,6 @@ bool cli_config_read(struct cli_config *c, const char *path)
         fprintf(told(c), "nestor: %s cannot be read: %s\n", path, fault);
         return false;
     }
-    if (nst_str_starts(rest, NST_STR("\xEF\xBB\xBF")))
-        rest = nst_str_slice(rest, 3, rest.n);
     bool good = true;
     for (unsigned n = 1; rest.p != NULL; n++)
         good &= take_line(c, &section, nst_str_cut(&rest, '\n'), path, n);

@@ -70,9 +70,12 @@ static bool parse_address(struct address *a, struct nst_str s)
 const char *nst_http_listen_fault(struct nst_str listen)
 {
     struct address a;
-    return parse_address(&a, listen) ? NULL
-                                     : "which is no ADDRESS:PORT, localhost:PORT, :PORT or unix:PATH "
-                                       "(IPv6 as [::1]:8000)";
+    if (parse_address(&a, listen))
+        return NULL;
+    return nst_str_starts(listen, NST_STR("unix:")) && listen.n - 5 >= sizeof(a.to.un.sun_path)
+               ? "but the path of a socket has 107 bytes at most"
+               : "which is no ADDRESS:PORT, localhost:PORT, :PORT or unix:PATH (IPv6 as "
+                 "[::1]:8000)";
 }
 
 static bool set_flag(int fd, int level, int flag)

@@ -161,6 +161,46 @@ def settings_come_along(site):
             assert "# of the server that was backed up: tasks.folder" in f.read()
 
 
+def places_do_not_come_along(site):
+    """However the line is written that names one: the copy writes nowhere else."""
+    url = site.database.url if site.database else os.path.join(site.data, "nestor.db")
+    for text in (f"\ufeffdatabase = {url}\n", f"[ ]\ndatabase={url}\n", f"[]\n database\t= {url}\n",
+                 f"[ tasks ]\nfolder = {site.data}/tasks\n", f"[\ttasks]\nfolder={site.data}/tasks\r\n",
+                 f"\ufeff[tasks]\nfolder = {site.data}/tasks\n",
+                 "[db]\nreplica = host=nowhere\n", "db.replica = host=nowhere\n"):
+        conf = site.write("data/nestor.conf", text)
+        shown = json.loads(site.run("config", "--json", "--data", site.data, where=False).stdout)
+        named = [n for n in ("database", "tasks.folder", "db.replica") if shown[n]["origin"] == "file"]
+        assert len(named) == 1, (text, shown)
+        made = backup(site, site.path("placed"))
+        os.unlink(conf)
+        with Place(site) as target:
+            assert target.restore(made).returncode == 0
+            shown = json.loads(target.run("config", "--json", "--data", target.data,
+                                          where=False).stdout)
+            origin = shown[named[0]]["origin"]
+            assert origin == ("file" if target.database and named == ["database"] else "default"), text
+            if target.database:
+                assert shown["database"]["value"] == target.database.url, shown["database"]
+        shutil.rmtree(site.path("placed"))
+
+
+def keys_come_along(site):
+    """Those in the data folder, however it is named; the verb tells of others."""
+    with Site(site.nestor) as own:
+        own.data = own.path("http-data")
+        own.init()
+        own.write("http-data/jwt.secret", "k" * 40)
+        own.write("http-data/nestor.conf", "auth.jwt.secret_file = jwt.secret\n")
+        p = own.run("backup", "--data", "http-data", "--to", own.path("b.tar.gz"), where=False)
+        assert p.returncode == 0 and "4 files" in p.stdout + p.stderr, (p.stdout, p.stderr)
+        os.mkdir(own.path("http-data/keys"))
+        own.write("http-data/keys/s", "k" * 40)
+        own.write("http-data/nestor.conf", "auth.jwt.secret_file = keys/s\n")
+        p = own.run("backup", "--to", own.path("c.tar.gz"))
+        assert p.returncode == 0 and "does not lie in the data folder itself" in p.stderr, p.stderr
+
+
 # ---- A folder of backups ----
 
 def old_ones_go(site):
@@ -609,6 +649,8 @@ def run(tally, nestor, engine, cluster, kills):
             client.close()
             tally.run(f"{engine}: comes_back", comes_back, site, server, before, engine)
         for name, case, *args in (("settings_come_along", settings_come_along),
+                                  ("places_do_not_come_along", places_do_not_come_along),
+                                  ("keys_come_along", keys_come_along),
                                   ("old_ones_go", old_ones_go),
                                   ("bad_words_are_refused", bad_words_are_refused),
                                   ("two_at_once", two_at_once),

@@ -500,6 +500,29 @@ class Cases:
             assert self.setting(site, "database", env=env) == ("other.db", "environment")
             site.write("data/nestor.conf", "database = dbname=nestor\n")
             refused(site.run("config"), 2, "database", "neither postgresql://")
+            # The same by another name of the folder.
+            os.rename(site.data, site.path("d=1"))
+            site.write("d=1/nestor.conf", "database = own.db\n")
+            p = site.run("config", "--json", "--data", "d=1", where=False)
+            assert json.loads(p.stdout)["database"]["value"] == site.path("d=1/own.db"), p.stdout
+            site.write("d=1/nestor.conf", f"listen = unix:{'s' * 100}\n")
+            refused(site.run("config", "--data", "d=1", where=False), 2, "107 bytes at most")
+
+    def test_a_settings_file_that_is_not_reached_is_none_that_is_missing(self):
+        """As where the file that a package links to is not mounted, or nobody else may read it."""
+        with self.site() as site:
+            site.init()
+            conf, elsewhere = site.path("data/nestor.conf"), site.path("etc")
+            os.mkdir(elsewhere)
+            site.write("etc/nestor.conf", "ocl.require_authentication = true\n")
+            os.symlink("../etc/nestor.conf", conf)
+            assert self.setting(site, "ocl.require_authentication") == ("true", "file")
+            os.rename(elsewhere, site.path("lost"))
+            for verb in ("config", "user list", "doctor", "serve", f"backup --to {site.path('b')}"):
+                refused(site.run(verb), 2, "data/nestor.conf cannot be read", "No such file")
+            os.unlink(conf)
+            os.symlink("nestor.conf", conf)
+            refused(site.run("config"), 2, "data/nestor.conf cannot be read", "symbolic links")
 
     def test_wrong_settings_are_refused(self):
         with self.site() as site:
