@@ -482,7 +482,7 @@ class Cases:
     def test_a_path_in_the_file_counts_from_its_folder(self):
         """Whatever folder a verb is called in, it is the same installation; what a flag or the
         environment names counts from that folder, as everywhere in a shell."""
-        with self.site() as site:
+        with Site(self.nestor) as site:
             os.mkdir(site.data)
             site.write("data/nestor.conf", "database = own.db\ntasks.folder = held\n"
                        "metrics.listen = unix:own.socket\n[auth.jwt]\nsecret_file = shared.key\n"
