@@ -135,7 +135,7 @@ static enum nst_err org_destroy(struct nst_req *rq)
     struct nst_str name = rq->var[0];
     NST_TRY(ocl_keep_copies(rq, nst_strf(rq->arena, "/orgs/%.*s/", NST_FMT(name))));
     if (!ocl_wants_purge(rq)) {
-        NST_TRY(ocl_audit_others(rq, "organization.remove", nst_object(rq), (struct nst_str){ 0 }));
+        NST_TRY(ocl_audit_act(rq, "organization.remove"));
         return nst_destroy(rq);
     }
     struct nst_sql q;

@@ -488,7 +488,7 @@ static enum nst_err source_before_update(struct nst_req *rq, void *row)
 static enum nst_err source_destroy(struct nst_req *rq)
 {
     if (!ocl_wants_purge(rq)) {
-        NST_TRY(ocl_audit_others(rq, "source.remove", nst_parent(rq), (struct nst_str){ 0 }));
+        NST_TRY(ocl_audit_act(rq, "source.remove"));
         return nst_destroy(rq);
     }
     struct nst_sql q;
