@@ -295,7 +295,7 @@ GET    {f}/admin/maintenance/        X 200 G168
 PUT    {f}/admin/maintenance/        R 400 G168
 DELETE {f}/admin/maintenance/        N 405 G168
 GET    {f}/admin/search/             X 400 G164
-GET    {f}/admin/search/page/        X 400 G164
+GET    {f}/admin/search/page/        X 200 G164
 GET    {f}/admin/users/target/       X 200 G86
 PATCH  {f}/admin/users/target/       R 400 G86
 GET    {f}/admin/users/target/sessions/ X 200 G86
