@@ -117,6 +117,8 @@ static int run_action(const struct cli_verb *verb, struct cli_options *o)
         return EXIT_FAILED;
     int status = action->run(&task);
     cli_site_close(&site);
+    if (status == EXIT_DONE && action->done != NULL)
+        printf("%s %s\n", task.name, action->done);
     return status;
 }
 

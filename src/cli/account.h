@@ -43,6 +43,7 @@ struct cli_account_action {
     const char *name;
     unsigned needs, takes; /* what else is said is refused */
     int (*run)(struct cli_account *t); /* returns an exit code */
+    const char *done; /* printed behind the user's name when it went well; NULL: nothing is */
 };
 
 /* Run the action that the words name, on the store of its installation. Returns an exit code. */

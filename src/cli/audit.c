@@ -83,12 +83,10 @@ static enum nst_err print_rows(struct nst_db *db, void *arg)
     return nst_rows_end(rows);
 }
 
-/* A day is its beginning in UTC. */
 static bool read_since(struct task *t)
 {
-    struct nst_str text = nst_str_z(t->o->since);
-    return text.p == NULL || nst_time_parse(&t->since, text) ||
-           nst_time_parse(&t->since, nst_strf(t->o->arena, "%.*sT00:00:00Z", NST_FMT(text)));
+    const char *text = t->o->since;
+    return text == NULL || cli_time_read(&t->since, t->o->arena, text, true);
 }
 
 /* Every act there is; docs/operations.md says what they are. */
@@ -107,7 +105,8 @@ static int print_log(struct cli_options *o, struct task *t)
     struct cli_site site;
     if (!read_since(t))
         return cli_misuse(&cli_audit,
-                          "--since wants a time such as 2030-01-01T00:00:00Z, or a day");
+                          "--since wants a time such as 2030-01-01T00:00:00Z, a day, or how long "
+                          "ago: 7d");
     if (o->only != NULL && !cli_is_choice(ACTS, nst_str_z(o->only)))
         return cli_misuse(&cli_audit, "--only: there is no act \"%s\"; they are %s", o->only, ACTS);
     if (!cli_site_open_store(&site, o, &cli_audit))

@@ -156,7 +156,7 @@ static int take_files(struct making *m)
     static const char *const own[] = { "secret.key", "nestor.conf" };
     static const char *const named[] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
     struct nst_arena *a = m->o->arena;
-    int status = find_secret(m);
+    int status = EXIT_DONE;
     for (size_t i = 0; i < NST_COUNT(own) && status == EXIT_DONE; i++)
         status =
             take_file(m, cli_path(a, nst_str_z(m->o->data), nst_str_z(own[i])), nst_str_z(own[i]));
@@ -370,7 +370,9 @@ static int begin(struct making *m)
     struct nst_arena *a = m->o->arena;
     struct nst_buf time;
     int64_t now = nst_now(), newest;
-    int status = lock_place(m);
+    int status = find_secret(m);
+    if (status == EXIT_DONE)
+        status = lock_place(m);
     if (status != EXIT_DONE)
         return status;
     look_around(m);
@@ -518,6 +520,18 @@ static int make(struct making *m)
 
 /* ---- The verb ---- */
 
+/* Nobody means a folder of that name. */
+static bool is_unknown_archive(struct nst_str to)
+{
+    static const char *const ends[] = {
+        ".zip", ".gz", ".xz", ".zst", ".bz2", ".7z", ".rar", ".db"
+    };
+    bool is_one = false;
+    for (size_t i = 0; i < NST_COUNT(ends); i++)
+        is_one |= nst_str_ends(to, nst_str_z(ends[i]));
+    return is_one;
+}
+
 static const char *read_words(struct making *m)
 {
     struct cli_options *o = m->o;
@@ -528,6 +542,8 @@ static const char *read_words(struct making *m)
         (!nst_str_int(&m->keep, nst_str_z(o->keep)) || m->keep < 1 || m->keep > KEEP_MAX))
         return "--keep is a number from 1 to 100000";
     m->archive = cli_archive_end(o->to) != NULL ? o->to : NULL;
+    if (m->archive == NULL && is_unknown_archive(nst_str_z(o->to)))
+        return "--to: an archive has a name that ends with .tar, .tar.gz, .tar.zst or .tar.xz";
     if (m->archive != NULL && m->keep > 0)
         return "--keep is for a folder of backups, not for a file";
     if (m->archive == NULL)

@@ -290,9 +290,11 @@ const char *cli_backup_read_list(struct cli_backup *b)
     struct nst_json *v;
     const char *path = cli_path(b->arena, b->folder, NST_STR(CLI_BACKUP_LIST));
     struct nst_str text = cli_read_file(b->arena, path, LIST_MAX);
+    int error = errno;
+    if (text.p == NULL && error == ENOENT && access(nst_str_to_z(b->arena, b->folder), F_OK) == 0)
+        return "is no backup: there is no " CLI_BACKUP_LIST " in it";
     if (text.p == NULL)
-        return errno == ENOENT ? "is no backup: there is no " CLI_BACKUP_LIST " in it"
-                               : nst_strf(b->arena, "cannot be read: %s", strerror(errno)).p;
+        return nst_strf(b->arena, "cannot be read: %s", strerror(error)).p;
     if (nst_json_read(&v, NULL, b->arena, text, NULL) != NST_OK)
         return "has a list (" CLI_BACKUP_LIST ") that is damaged";
     return take_list(b, v);

@@ -116,6 +116,7 @@ struct cli_options {
     char **rest;
     size_t rest_count;
     int status; /* when not ready: what to exit with */
+    bool has_bad_settings; /* why not: cli_options_again tells more */
 };
 
 /* Read the settings of these options anew, with nestor.conf as it is now, into config, which a
@@ -149,9 +150,17 @@ const char *cli_word(struct nst_arena *a, const char *word);
  * stands the word URL. Ends with a NUL. In o's arena. */
 const char *cli_where(const struct cli_options *o);
 
+/* Warn on standard error where the folder that --data names is not there: defaults are told for an
+ * installation otherwise. */
+void cli_warn_of_no_folder(const struct cli_verb *verb, const struct cli_options *o);
+
 /* Read a time as --every has it: "90s", "15m", "2h", "1d"; "never" is 0. In microseconds.
  * Returns false for anything else, out unset or 0. */
 bool cli_every_read(int64_t *out, const char *text);
+
+/* A point in time as people say it: "2030-01-01T00:00:00Z", "2030-01-01" (its beginning in UTC), or
+ * "7d", so long ago or from now on. In microseconds. Returns false for anything else. */
+bool cli_time_read(int64_t *out, struct nst_arena *a, const char *text, bool is_ago);
 
 /* Print "nestor VERB: ..." to standard error and return EXIT_FAILED. */
 int cli_fail(const struct cli_verb *verb, const char *format, ...)

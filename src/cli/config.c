@@ -78,20 +78,24 @@ static void print_text(const struct cli_config *c)
     }
 }
 
+static int print_settings(struct cli_options *o)
+{
+    if (o->json && o->example)
+        return cli_misuse(&cli_config, "--json, or --example?");
+    cli_warn_of_no_folder(&cli_config, o);
+    if (o->json)
+        print_json(&o->config);
+    else if (o->example)
+        print_example(o->arena);
+    else
+        print_text(&o->config);
+    return EXIT_DONE;
+}
+
 static int config_run(int argc, char **argv)
 {
     struct cli_options o;
-    int status = EXIT_DONE;
-    if (!cli_options_parse(&o, &cli_config, argc, argv))
-        status = o.status;
-    else if (o.json && o.example)
-        status = cli_misuse(&cli_config, "--json, or --example?");
-    else if (o.json)
-        print_json(&o.config);
-    else if (o.example)
-        print_example(o.arena);
-    else
-        print_text(&o.config);
+    int status = cli_options_parse(&o, &cli_config, argc, argv) ? print_settings(&o) : o.status;
     nst_arena_free(o.arena);
     return status;
 }

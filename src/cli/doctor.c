@@ -5,6 +5,7 @@
 #include "nestor/accounts.h"
 #include "nestor/base/time.h"
 #include "nestor/json.h"
+#include "nestor/maintenance.h"
 #include "ocl/content/content.h"
 
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #define SERVER_MIN   150000
 #define CLOCK_OFF    (5 * NST_SECOND) /* that the clock of the database's machine may differ */
 #define FINDINGS_MAX (16 << 20)       /* bytes */
+#define FAULTS_MAX   65536            /* of the settings */
 
 /* ---- Findings ---- */
 
@@ -124,11 +126,13 @@ static enum nst_err check_tokens(struct nst_db *db, void *arg)
         NST_INT(now), NST_INT(now + CLI_SOON)));
     while (nst_rows_step(rows)) {
         struct nst_str end = cli_doctor_left(arg, nst_rows_int(rows, 2) - now);
-        cli_found(arg,
-                  "the token \"%.*s\" of %.*s ends in %.*s; `nestor token create%s` with --user "
-                  "and --name makes another",
-                  NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)), NST_FMT(end),
-                  cli_where(d->o));
+        cli_found(
+            arg,
+            "the token \"%.*s\" of %.*s ends in %.*s; `nestor token create%s --user %s --name "
+            "NAME` makes another, of another name",
+            NST_FMT(nst_rows_text(rows, 1)), NST_FMT(nst_rows_text(rows, 0)), NST_FMT(end),
+            cli_where(d->o),
+            cli_word(d->o->arena, nst_str_to_z(d->o->arena, nst_rows_text(rows, 0))));
     }
     return nst_rows_end(rows);
 }
@@ -154,6 +158,24 @@ static enum nst_err check_clocks(struct nst_db *db, void *arg)
                   "a time server",
                   (long long)((off < 0 ? -off : off) / NST_SECOND),
                   off < 0 ? "behind" : "ahead of");
+    return NST_OK;
+}
+
+/* On purpose, but for one that somebody forgot. */
+static enum nst_err check_maintenance(struct nst_db *db, void *arg)
+{
+    struct cli_doctor *d = arg;
+    struct nst_maintenance m;
+    struct nst_buf since;
+    NST_TRY(nst_maintenance_read(&m, d->o->arena, db));
+    if (!m.is_on)
+        return NST_OK;
+    nst_buf_init(&since, d->o->arena, 64);
+    nst_put_time(&since, m.since, NST_TIME_SECOND_Z);
+    struct nst_str text = nst_buf_str(&since);
+    cli_noted(d, "maintenance is on since %.*s, by %.*s%s%.*s; `nestor maintenance off%s` ends it",
+              NST_FMT(text), NST_FMT(m.who), m.reason.n > 0 ? ": " : "", NST_FMT(m.reason),
+              cli_where(d->o));
     return NST_OK;
 }
 
@@ -208,7 +230,7 @@ static const struct {
     { "pages", check_pages },           { "superusers", check_superusers },
     { "addresses", print_unreachable }, { "tokens", check_tokens },
     { "secret", check_secret },         { "server", check_server },
-    { "clocks", check_clocks },
+    { "clocks", check_clocks },         { "maintenance", check_maintenance },
 };
 
 static void look(struct cli_doctor *d, const struct cli_check *check)
@@ -263,23 +285,52 @@ static void look_at_all(struct cli_doctor *d)
     cli_site_close(&site);
 }
 
+static void print_object(const struct cli_doctor *d)
+{
+    struct nst_str findings = nst_buf_str(&d->findings);
+    printf("{\"faults\":%u,\"findings\":[%.*s]}\n", d->faults, NST_FMT(findings));
+}
+
 static int doctor(struct cli_options *o)
 {
     struct cli_doctor d = { .o = o };
     nst_buf_init(&d.findings, o->arena, FINDINGS_MAX);
     look_at_all(&d);
-    struct nst_str findings = nst_buf_str(&d.findings);
     if (o->json)
-        printf("{\"faults\":%u,\"findings\":[%.*s]}\n", d.faults, NST_FMT(findings));
+        print_object(&d);
     else if (d.faults == 0)
         puts("Nothing to complain about.");
     return d.faults == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Standard error has it already: a finding for programs, whose next start would fail. */
+static void tell_settings(struct cli_options *o)
+{
+    struct cli_doctor d = { .o = o, .check = "settings" };
+    char *text = nst_alloc_text(o->arena, FAULTS_MAX);
+    struct cli_config again = { .told = fmemopen(text, FAULTS_MAX, "w") };
+    text[0] = '\0';
+    if (again.told == NULL)
+        return;
+    (void)cli_options_again(&again, o->arena, o);
+    fclose(again.told);
+    nst_buf_init(&d.findings, o->arena, FINDINGS_MAX);
+    for (struct nst_str rest = nst_str_z(text); rest.p != NULL;) {
+        struct nst_str line = nst_str_cut(&rest, '\n');
+        bool is_named = nst_str_starts(line, NST_STR("nestor: "));
+        line = nst_str_slice(line, is_named ? sizeof("nestor: ") - 1 : 0, line.n);
+        if (line.n > 0)
+            cli_found(&d, "%.*s", NST_FMT(line));
+    }
+    print_object(&d);
 }
 
 static int doctor_run(int argc, char **argv)
 {
     struct cli_options o;
     int status = cli_options_parse(&o, &cli_doctor, argc, argv) ? doctor(&o) : o.status;
+    if (o.has_bad_settings && o.json)
+        tell_settings(&o);
     nst_arena_free(o.arena);
     return status;
 }

@@ -33,11 +33,14 @@ static enum nst_err read_state(struct nst_db *db, void *arg)
 static enum nst_err switch_on(struct nst_db *db, void *arg)
 {
     struct task *t = arg;
+    bool has_reason = t->o->reason != NULL && t->o->reason[0] != '\0';
+    struct nst_str reason = has_reason ? nst_str_z(t->o->reason) : (struct nst_str){ 0 };
     const struct nst_maintenance m = { .since = nst_now(),
                                        .who = nst_operator(),
-                                       .reason = nst_str_z(t->o->reason) };
+                                       .reason = reason };
     NST_TRY(read_state(db, t));
-    if (t->state.is_on && nst_str_eq(t->state.reason, m.reason))
+    /* Who says no reason leaves that of a colleague. */
+    if (t->state.is_on && (t->o->reason == NULL || nst_str_eq(t->state.reason, m.reason)))
         return NST_OK;
     NST_TRY(nst_maintenance_begin(db, &m));
     return record(t, db, "maintenance.on", m.reason);

@@ -3,6 +3,7 @@
 
 #include "nestor/base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,8 @@ const struct cli_option cli_option_list[] = {
     OPTION("--password-file", "FILE", password_file,
            "file that holds the password: --password-file new-password"),
     OPTION("--from-file", "FILE", from_file, "file that holds the token: --from-file old.token"),
-    OPTION("--expires", "TIME", expires, "when it ends: --expires 2030-01-01T00:00:00Z"),
+    OPTION("--expires", "TIME", expires,
+           "when it ends: --expires 2030-01-01T00:00:00Z, --expires 90d"),
     SWITCH("--staff", staff, "the user may administer content"),
     SWITCH("--superuser", superuser, "the user may do everything"),
     SWITCH("--erase", erase, "with it all that it has, for good"),
@@ -77,7 +79,7 @@ const struct cli_option cli_option_list[] = {
     SWITCH("--list", list, "show them"),
     SWITCH("--remove", remove, "end it"),
     SWITCH("--moved", moved, "the copy that is here is of this address from now on"),
-    OPTION("--since", "TIME", since, "from when on: --since 2030-01-01T00:00:00Z"),
+    OPTION("--since", "TIME", since, "from when on: --since 2030-01-01T00:00:00Z, --since 7d"),
     OPTION("--older-than", "DAYS", older_than, "deleted before so many days: --older-than 90d"),
     OPTION("--kind", "KIND", kind, "one kind alone: --kind users"),
     OPTION("--reason", "TEXT", reason, "why, for colleagues: --reason \"new disk\""),
@@ -317,9 +319,18 @@ bool cli_options_again(struct cli_config *config, struct nst_arena *a, const str
 {
     struct nst_str path = nst_strf(a, "%s/nestor.conf", o->data);
     struct stat about;
-    /* A link that leads nowhere is no missing file: what it should say is not known. */
-    const char *file = lstat(path.p, &about) == 0 ? path.p : NULL;
+    /* A link that leads nowhere is no missing file: what it should say is not known. Nor is one in
+     * a folder that is closed. */
+    bool may_be_there = lstat(path.p, &about) == 0 || errno == EACCES;
+    const char *file = may_be_there ? path.p : NULL;
     return cli_config_load(config, a, file, o->flags, o->flag_count);
+}
+
+void cli_warn_of_no_folder(const struct cli_verb *verb, const struct cli_options *o)
+{
+    if (o->says_data && access(o->data, F_OK) != 0)
+        fprintf(stderr, "nestor %s: %s: %s; these are the defaults\n", verb->name, o->data,
+                strerror(errno));
 }
 
 bool cli_has_credentials(struct nst_str url)
@@ -385,6 +396,7 @@ bool cli_options_parse(struct cli_options *o, const struct cli_verb *verb, int a
     memcpy(o->flags, r.flag, r.flags * sizeof(r.flag[0]));
     if (!cli_options_again(&o->config, o->arena, o)) {
         o->status = EXIT_USAGE;
+        o->has_bad_settings = true;
         return false;
     }
     configure_log(&o->config);

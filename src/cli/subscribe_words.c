@@ -26,6 +26,18 @@ bool cli_every_read(int64_t *out, const char *text)
     return *out >= OCL_SUB_EVERY_MIN;
 }
 
+bool cli_time_read(int64_t *out, struct nst_arena *a, const char *text, bool is_ago)
+{
+    int64_t span;
+    if (nst_time_parse(out, nst_str_z(text)) ||
+        nst_time_parse(out, nst_strf(a, "%sT00:00:00Z", text)))
+        return true;
+    if (!cli_every_read(&span, text) || span == 0)
+        return false;
+    *out = is_ago ? nst_now() - span : nst_now() + span;
+    return true;
+}
+
 /* "/orgs/Clinic/" */
 static bool read_owner(struct nst_str *out, struct nst_arena *a, const char *text)
 {

@@ -96,8 +96,9 @@ static const char *read_expiry(struct cli_account *t, int64_t otherwise)
     t->expires = given == NULL ? otherwise : 0;
     if (given == NULL || strcmp(given, "never") == 0)
         return NULL;
-    if (!nst_time_parse(&t->expires, nst_str_z(given)))
-        return "--expires wants a time such as 2030-01-01T00:00:00Z, or never";
+    if (!cli_time_read(&t->expires, t->o->arena, given, false))
+        return "--expires wants a time such as 2030-01-01T00:00:00Z, a day such as 2030-01-01, how "
+               "long it is good (90d), or never";
     return t->expires <= nst_now() ? "--expires names a time that has passed" : NULL;
 }
 
@@ -185,6 +186,8 @@ static int token_end_run(struct cli_account *t)
     enum nst_err e = cli_run(t->site, token_end, t);
     if (e == NST_E_NOT_FOUND && !t->is_missing)
         return cli_fail(&cli_token, "%s has no token \"%s\"", t->name, t->o->name);
+    if (e == NST_OK)
+        printf("The token %s of %s is ended.\n", t->o->name, t->name);
     return cli_account_report(&cli_token, t, e);
 }
 

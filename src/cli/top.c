@@ -354,6 +354,7 @@ static bool shows_utf8(void)
 static const char *default_server(struct cli_options *o)
 {
     struct nst_str listen = cli_text(&o->config, "metrics.listen");
+    cli_warn_of_no_folder(&cli_top, o);
     if (listen.n == 0)
         listen = cli_text(&o->config, "listen");
     return nst_str_starts(listen, NST_STR("unix:"))

@@ -127,6 +127,10 @@ static int print_link(struct cli_account *t)
         fputs("Put the address of the server in front: of a Unix socket it is known by the setting "
               "http.public_url only.\n",
               stderr);
+    else if (status == EXIT_DONE && cli_text(&t->o->config, "http.public_url").n == 0)
+        fputs("It leads here by the setting `listen`; where others reach the server is for the "
+              "setting http.public_url.\n",
+              stderr);
     return status;
 }
 
@@ -191,11 +195,12 @@ static const struct cli_account_action user_actions[] = {
     { "add", CLI_WITH_WORD, CLI_WITH_NAME | CLI_WITH_EMAIL | CLI_WITH_PASSWORD_FILE | RIGHTS,
       user_add_run },
     { "link", CLI_WITH_WORD, 0, print_link },
-    { "remove", CLI_WITH_WORD, CLI_WITH_ERASE, user_remove_run },
-    { "enable", CLI_WITH_WORD, 0, cli_user_enable },
-    { "disable", CLI_WITH_WORD, 0, cli_user_disable },
-    { "grant", CLI_WITH_WORD, RIGHTS, cli_user_grant },
-    { "revoke", CLI_WITH_WORD, RIGHTS, cli_user_revoke },
+    { "remove", CLI_WITH_WORD, CLI_WITH_ERASE, user_remove_run, "is removed." },
+    { "enable", CLI_WITH_WORD, 0, cli_user_enable, "is enabled: passwords and tokens open again." },
+    { "disable", CLI_WITH_WORD, 0, cli_user_disable,
+      "is disabled: no password and no token opens anything." },
+    { "grant", CLI_WITH_WORD, RIGHTS, cli_user_grant, "has these rights now." },
+    { "revoke", CLI_WITH_WORD, RIGHTS, cli_user_revoke, "has none of these rights now." },
     { "sessions", CLI_WITH_WORD, 0, cli_user_sessions },
     { "sign-out", CLI_WITH_WORD, 0, cli_user_sign_out },
     { "password", CLI_WITH_WORD | CLI_WITH_PASSWORD_FILE, 0, user_password_run },

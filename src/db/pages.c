@@ -64,7 +64,7 @@ static enum nst_err copy_file(const char *path, struct nst_db *reader, bool is_d
         return nst_err_of_write(errno);
     who.fd = is_durable ? fd : -1;
     int code = copy_into(path, reader, &who);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK && !who.is_cut(who.arg))
         nst_log(NST_LOG_WARN, "the database was not copied", NST_LOG_STR("file", nst_str_z(path)),
                 NST_LOG_STR("reason", nst_str_z(sqlite3_errstr(code))));
     enum nst_err err = err_of(code);

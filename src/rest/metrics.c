@@ -1,6 +1,8 @@
 /* The server's own metrics: one table of families, and where their values come from. */
 #include "meter.h"
 
+#include "nestor/maintenance.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@ enum family {
     UP,
     BUILD,
     START,
+    MAINTENANCE,
     RESIDENT,
     PROCESSOR,
     FILES,
@@ -51,6 +54,8 @@ static const struct nst_metric family[FAMILIES] = {
                 .help = "1; the program, its version and its database." },
     [START] = { "nestor_process_start_time_seconds", NST_GAUGE, true,
                 .help = "When the server began, since 1970." },
+    [MAINTENANCE] = { "nestor_maintenance", NST_GAUGE,
+                      .help = "1: it is on, and requests are answered 503." },
     [RESIDENT] = { "nestor_process_resident_memory_bytes", NST_GAUGE,
                    .help = "Resident memory, pages of the database that are mapped included." },
     [PROCESSOR] = { "nestor_process_cpu_seconds_total", NST_COUNTER, true,
@@ -186,6 +191,7 @@ static void tell_process(struct nst_buf *out, const struct nst_telling *t)
     nst_metric_begin(out, &family[BUILD]);
     nst_metric_put(out, &family[BUILD], build, 1);
     tell(out, START, t->started);
+    tell(out, MAINTENANCE, nst_maintenance_is_on());
     tell(out, RESIDENT, resident());
     tell(out, PROCESSOR, processor_time());
     tell(out, FILES, open_files());

@@ -296,6 +296,9 @@ static void run_task(struct nst_slot *s)
     let_go(s, is_cut && !s->task.is_over);
     nst_log(NST_LOG_INFO, s->task.is_over ? "task over" : "task let go",
             NST_LOG_STR("task", s->task.uuid), NST_LOG_STR("name", nst_str_z(s->task.kind->name)),
+            NST_LOG_STR("state", nst_str_z(!s->task.is_over          ? "PENDING"
+                                           : s->task.error.p == NULL ? "SUCCESS"
+                                                                     : "FAILURE")),
             NST_LOG_INT("us", nst_ticks() - began));
     nst_log_for((struct nst_str){ NULL, 0 });
 }

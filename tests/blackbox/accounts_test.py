@@ -313,7 +313,7 @@ def test_removal(b, site):
             "asked": lambda n: ask(b, "DELETE", f"/v2/users/{n}/", **admin)[0] == 204,
             "catalogued": lambda n: ask(b, "DELETE", f"/api/catalog/v1/users/{n}/", **admin)[0] == 204,
             "documented": lambda n: load(b, site, {"absent": {"users": [{"username": n}]}}) is None,
-            "commanded": lambda n: done(site.run("user remove", n)) == ""}
+            "commanded": lambda n: done(site.run("user remove", n)) == f"{n} is removed."}
     for name, remove in ways.items():
         load(b, site, {**{k: v for k, v in learner(name).items() if k in ("users", "sessions")}})
         own(b, site, name)
@@ -341,7 +341,7 @@ def test_erasure(b, site):
     wait again."""  # X7
     admin = {"Authorization": "Token " + site.token}
     ways = {"erased": lambda n: ask(b, "DELETE", f"/guide/users/{n}/?hardDelete=true", **admin)[0] == 204,
-            "wiped": lambda n: done(site.run("user remove", n, "--erase")) == ""}
+            "wiped": lambda n: done(site.run("user remove", n, "--erase")) == f"{n} is removed."}
     for name, erase in ways.items():
         load(b, site, learner(name))
         own(b, site, name)

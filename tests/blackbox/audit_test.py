@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import sys
+import time
 
-from support import Site, Tally, arguments, build_for, engines
+from support import PATIENCE, Site, Tally, arguments, build_for, engines
 
 CATALOG = "/api/catalog/v1/"
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -134,11 +135,21 @@ def maintenance_is_told_alike(site, server):
         seen = len(audit(site))
         for is_on, reason in ((False, None), (True, "one"), (True, "one"), (True, None),
                               (False, None), (False, None)):
-            words = ["--reason", reason] if reason else []
+            words = ["--reason", reason or ""] if is_on else []
             if by_verb:
                 done(site, f"maintenance {'on' if is_on else 'off'}", *words)
             else:
                 root.expect(200, "PUT", place, {"is_on": is_on, "reason": reason})
+            if is_on and by_verb:  # who says no reason leaves that of a colleague
+                done(site, "maintenance on")
+            elif is_on:
+                root.expect(200, "PUT", place, {"is_on": True})
+            gauge, end = f"\nnestor_maintenance {int(is_on)}\n", time.monotonic() + PATIENCE
+            while gauge not in root.expect(200, "GET", "/metrics").body.decode():
+                assert time.monotonic() < end, gauge
+                time.sleep(0.02)
+            noted = site.run("doctor").stdout
+            assert ("maintenance is on since" in noted) == is_on, noted
             state = json.loads(done(site, "maintenance status", "--json"))
             who = (getpass.getuser() if by_verb else "admin") if is_on else None
             assert (state["who"], state["reason"]) == (who, reason), state

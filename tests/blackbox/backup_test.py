@@ -240,6 +240,14 @@ def bad_words_are_refused(site):
     for inside in ("", "/backups", "/tasks/../all.tar"):
         is_refused(site.run("backup", "--to", site.data + inside), "is inside the installation")
     assert not os.path.exists(site.data + "/backups")
+    for name in ("all.zip", "all.7z", "all.gz", "backup.db"):
+        p = site.run("backup", "--to", site.path(name))
+        assert p.returncode == 2 and "ends with .tar" in p.stderr, p.stderr
+        assert not os.path.exists(site.path(name)), name
+    is_refused(site.run("backup", "--data", site.path("none"), "--to", site.path("for-nothing"),
+                        where=False), "Is ", "none the data folder?")
+    assert not os.path.exists(site.path("for-nothing"))
+    is_refused(Place(site).restore(site.path("no-backup")), "no-backup", "No such file")
     assert site.run("restore").returncode == 2 and site.run("move").returncode == 2
 
 

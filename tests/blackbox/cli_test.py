@@ -524,6 +524,30 @@ class Cases:
             os.symlink("nestor.conf", conf)
             refused(site.run("config"), 2, "data/nestor.conf cannot be read", "symbolic links")
 
+    def test_a_folder_that_is_not_there_is_told(self):
+        with Site(self.nestor) as site:
+            for verb in ("config", "config --json"):
+                p = site.run(verb, "--data", "nowhere", where=False)
+                assert p.returncode == 0 and "nowhere: No such file" in p.stderr, p.stderr
+            p = site.run("config", "--data", ".", where=False)
+            assert p.returncode == 0 and p.stderr == "", p.stderr
+
+    def test_times_are_said_as_people_say_them(self):
+        with self.site() as site:
+            site.init()
+            assert len(good(site.run("audit --since 7d")).stdout.splitlines()) == 1
+            assert len(good(site.run("audit --since 2000-01-01")).stdout.splitlines()) == 1
+            assert good(site.run("audit --since 2090-01-01T00:00:00Z")).stdout == ""
+            refused(site.run("audit --since yesterday"), 2, "--since", "7d")
+            token = ("token create --user admin --name", "--expires")
+            p = good(site.run(f"{token[0]} a {token[1]} 90d"))
+            until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 90 * 86400))
+            assert until in p.stderr, p.stderr
+            assert "2090-01-01T00:00:00Z" in good(
+                site.run(f"{token[0]} b {token[1]} 2090-01-01")).stderr
+            refused(site.run(f"{token[0]} c {token[1]} 2020-01-01"), 2, "has passed")
+            refused(site.run(f"{token[0]} c {token[1]} soon"), 2, "90d")
+
     def test_wrong_settings_are_refused(self):
         with self.site() as site:
             site.init()

@@ -54,6 +54,21 @@ def as_json(site):
     assert p.returncode == 0 and json.loads(p.stdout)["faults"] == 0, p.stdout
 
 
+def misset(site):
+    """A program that reads the object is told of a mistake that stops the next start."""
+    conf = site.write("data/nestor.conf", "log.levle = info\nhttp.loops = x\n")
+    p = site.run("doctor", "--json")
+    told = json.loads(p.stdout)
+    assert p.returncode == 2 and told["faults"] == 2 and "log.levle" in p.stderr, p
+    assert [f["check"] for f in told["findings"]] == ["settings"] * 2, told
+    assert told["findings"][0]["text"].startswith(f"{conf}:1: "), told
+    os.unlink(conf)
+    p = site.run("doctor", "--json", "--set", "nonsense")
+    assert p.returncode == 2 and "name=value" in json.loads(p.stdout)["findings"][0]["text"], p
+    p = site.run("doctor", "--jsn")
+    assert p.returncode == 2 and p.stdout == "", p
+
+
 def without_its_store(site):
     """What needs no database is looked at although it cannot be opened."""
     told = findings(site, "--database", "postgresql://127.0.0.1:9/none", "--set",
@@ -225,7 +240,7 @@ def main():
             os.utime(secret, (time.time() - 9 * DAY,) * 2)
             assert set(findings(site)) == {"backup"}, "nobody has made one yet"
             assert site.run("backup", "--to", site.path("backups")).returncode == 0
-            cases = [as_json, certificates, without_its_store, at_risk]
+            cases = [as_json, misset, certificates, without_its_store, at_risk]
             cases += [clock_of_database] if cluster else [growth]
             cases += [memory] if os.geteuid() == 0 and not cluster else []
             for case in cases:

@@ -73,6 +73,8 @@ static enum nst_err change(struct nst_req *rq)
     struct nst_maintenance was;
     NST_TRY(nst_bind(wish, rq, &ocl_maintenance, NST_CREATE));
     NST_TRY(nst_maintenance_read(&was, rq->arena, rq->db));
+    if (!nst_is_set(&ocl_maintenance, wish, "reason")) /* that of a colleague stays */
+        wish->reason = was.reason;
     if (wish->is_on && (!was.is_on || !nst_str_eq(wish->reason, was.reason)))
         NST_TRY(switch_on(rq, &was, wish->reason));
     else if (!wish->is_on && was.is_on)
