@@ -52,6 +52,11 @@ static void check_room(struct cli_doctor *d, const char *folder)
     if (measure(&fs, &room, folder) && room < ROOM_MIN && fs.f_bavail < fs.f_blocks / 10)
         cli_found(d, "the disk of %s has %lld MiB left; make room, or writes are refused", folder,
                   (long long)(room / MIB));
+    if (access(folder, W_OK) != 0 && errno == EROFS)
+        cli_found(d,
+                  "the disk of %s is read-only, and every write is refused; see what the kernel "
+                  "says of it (dmesg), and make a backup",
+                  folder);
 }
 
 static void check_disk(struct cli_doctor *d)

@@ -318,7 +318,8 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     options.pool = 1;
     options.is_alone = how.is_alone;
     options.is_filled = how.is_filled;
-    options.is_read_only = how.is_read_only;
+    options.is_read_only =
+        how.is_read_only || (is_own && is_file(url) && !how.is_alone && is_frozen(o->arena, url));
     enum nst_err e = fault == NULL ? nst_store_open(&store, &options) : NST_OK;
     struct nst_str shown = cli_shown_url(o->arena, url);
     if (fault != NULL)

@@ -125,7 +125,15 @@ class Cases:
             assert "can be read by others" in doctor.stdout and "damaged" not in doctor.stdout, \
                 doctor.stdout + doctor.stderr
             assert self.as_nobody(site, "migrate").returncode == 1
+            os.mkdir(site.path("backups"))
+            os.chown(site.path("backups"), NOBODY, NOBODY)
+            backup = self.as_nobody(site, "backup", "--to", site.path("backups"))
+            assert backup.returncode == 0 and "cannot be written" in backup.stderr, backup.stderr
             assert sorted(os.listdir(site.data)) == before
+            made = os.path.join(site.path("backups"), os.listdir(site.path("backups"))[0])
+            with Site(self.nestor) as other:
+                p = other.run("restore", made)
+                assert p.returncode == 0 and other.run("dump").stdout == dump.stdout, p.stderr
 
     def test_the_map_is_a_setting(self):
         """X58: the pages of the file that are mapped count as memory of the process."""
@@ -138,8 +146,8 @@ class Cases:
                         mapped = any(line.rstrip().endswith("/nestor.db") for line in f)
                     assert mapped == is_mapped, mib
 
-    def as_nobody(self, site, verb):
-        return subprocess.run([self.nestor, verb, "--data", site.data], capture_output=True,
+    def as_nobody(self, site, verb, *words):
+        return subprocess.run([self.nestor, verb, "--data", site.data, *words], capture_output=True,
                               text=True, user=NOBODY, group=NOBODY, cwd="/",
                               env=environment(), check=False)
 
