@@ -16,6 +16,7 @@ struct purge {
     struct nst_arena *step; /* of one */
     struct ocl_purge done, trial;
     bool is_begun;
+    struct cli_table table; /* of a dry run */
 };
 
 /* "90d" */
@@ -32,10 +33,30 @@ static bool read_age(int64_t *before, const char *text)
 
 /* ---- Work of the store ---- */
 
+static void list_one(void *arg, struct nst_str address, int64_t since)
+{
+    struct purge *p = arg;
+    struct nst_mark mark = nst_arena_mark(p->step);
+    struct nst_buf time;
+    nst_buf_init(&time, p->step, 64);
+    nst_put_time(&time, since, NST_TIME_SECOND_Z);
+    const struct nst_str cell[] = { address, nst_buf_str(&time) };
+    cli_table_put(&p->table, cell, NST_COUNT(cell));
+    nst_arena_rewind(p->step, mark);
+}
+
+/* What would go, by name but as JSON, and how much that is. */
 static enum nst_err look(struct nst_db *db, void *arg)
 {
     struct purge *p = arg;
-    return ocl_purge_look(&p->done, p->step, db);
+    nst_db_run_once(db);
+    NST_TRY(ocl_purge_look(&p->done, p->step, db));
+    if (p->o->json)
+        return NST_OK;
+    cli_table_begin(&p->table, "ADDRESS|SINCE");
+    enum nst_err e = ocl_purge_each(&p->done, p->step, db, list_one, p);
+    cli_table_end(&p->table);
+    return e;
 }
 
 /* It may run again: what it counts is taken once it is durable. */
@@ -138,7 +159,8 @@ const struct cli_verb cli_purge = {
             "with all that they own; nothing brings them back but a backup. Content of sources\n"
             "that are there stays, retired or not: their releases hold it. A server may run\n"
             "meanwhile; what is cut short goes on with the same command. Prints what is gone, by\n"
-            "kind; --dry-run prints the same and changes nothing. --kind: sources, organizations\n"
+            "kind; --dry-run lists what would go (but with --json), and changes nothing. --kind: "
+            "sources, organizations\n"
             "or users, the latter two with their sources.\n\n"
             "Examples:\n"
             "  nestor purge --older-than 90d --dry-run\n"

@@ -357,6 +357,11 @@ def purges(site, server):
     assert not changed, f"a dry run changes {changed}"
     assert counts == {"sources": 3, "organizations": 2, "users": 2, "concept_versions": 1106,
                       "mapping_versions": 1106}, counts
+    rows = [r.split("\t") for r in done(site, "purge", "--dry-run", "--older-than", "0d").splitlines()]
+    named, sums = rows[:-5], rows[-5:]
+    assert dict(sums) == {k: str(n) for k, n in counts.items()}, sums
+    assert len(named) == 7 and ["/users/ada/", "/users/gina/"] == [r[0] for r in named[-2:]], named
+    assert all(r[0].startswith(("/orgs/", "/users/")) and r[1].endswith("Z") for r in named), named
     users = json.loads(done(site, "purge", "--json", "--older-than", "0d", "--kind", "users"))
     assert users == {"sources": 1, "organizations": 0, "users": 2, "concept_versions": 3,
                      "mapping_versions": 3}, users

@@ -128,6 +128,28 @@ enum nst_err ocl_purge_look(struct ocl_purge *p, struct nst_arena *a, struct nst
     return count_content(p, a, db);
 }
 
+enum nst_err ocl_purge_each(const struct ocl_purge *p, struct nst_arena *a, struct nst_db *db,
+                            ocl_purge_sink *sink, void *arg)
+{
+    for (size_t i = 0; i < NST_COUNT(phases); i++) {
+        const struct phase *phase = &phases[i];
+        struct nst_rows *rows;
+        struct nst_sql q;
+        if (!has_phase(p, phase))
+            continue;
+        nst_sql_init(&q, a);
+        nst_sql_addf(&q, "SELECT %s, %s.updated_at FROM %s", phase->address, phase->table,
+                     phase->table);
+        put_which(&q, p, phase);
+        nst_sql_addf(&q, " ORDER BY %s.id", phase->table);
+        NST_TRY(nst_sql_query(&rows, db, &q));
+        while (nst_rows_step(rows))
+            sink(arg, nst_rows_text(rows, 0), nst_rows_int(rows, 1));
+        NST_TRY(nst_rows_end(rows));
+    }
+    return NST_OK;
+}
+
 /* ---- Erasing ---- */
 
 struct victim {

@@ -42,6 +42,14 @@ bool ocl_purge_kind(int64_t *out, struct nst_str name);
 NST_CHECKED enum nst_err ocl_purge_look(struct ocl_purge *p, struct nst_arena *a,
                                         struct nst_db *db);
 
+/* An organisation, a source or a user that would go; the address is the callee's for the call.
+ *   since  when it was last changed, deleted if it was itself: microseconds */
+typedef void ocl_purge_sink(void *arg, struct nst_str address, int64_t since);
+
+/* Call the sink for each of them, in the order in which they go. Errors: those of nst_query. */
+NST_CHECKED enum nst_err ocl_purge_each(const struct ocl_purge *p, struct nst_arena *a,
+                                        struct nst_db *db, ocl_purge_sink *sink, void *arg);
+
 /* Erase some 1000 rows at most, in the transaction of rq->db, and write down each organisation,
  * source and user that is gone then. rq needs arena, db and now; its caller is who asked.
  * Errors: those of nst_query; then *p counts no more. */
