@@ -126,7 +126,8 @@ static int purge(struct purge *p)
     cli_site_close(&site);
     print_counts(p);
     if (e != NST_OK)
-        return cli_fail(&cli_purge, "%s What is counted is gone.", nst_err_message(e));
+        return cli_fail(&cli_purge, "%s%s", nst_err_message(e),
+                        p->o->dry_run ? "" : " What is counted is gone.");
     return p->o->dry_run || p->done.is_over
                ? EXIT_DONE
                : cli_fail(&cli_purge, "stopped; what is counted is gone, the same command goes on");
