@@ -136,7 +136,8 @@ static struct nst_job *job_new(const struct nst_job *values, struct nst_str requ
     *job = *values;
     if (request.n > 0)
         memcpy(job + 1, request.p, request.n);
-    job->request = (struct nst_str){ (const char *)(job + 1), request.n };
+    job->request =
+        (struct nst_str){ request.p != NULL ? (const char *)(job + 1) : NULL, request.n };
     return job;
 }
 

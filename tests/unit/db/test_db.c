@@ -569,6 +569,7 @@ static void test_store__job_has_no_connection(void **state)
 
 struct later {
     sem_t go, done;
+    bool has_request;
     char request[16];
 };
 
@@ -579,6 +580,7 @@ static enum nst_err say_request(struct nst_db *db, void *arg)
     (void)db;
     sem_wait(&l->go);
     request = nst_log_request();
+    l->has_request = request.p != NULL;
     snprintf(l->request, sizeof(l->request), "%.*s", NST_FMT(request));
     return NST_OK;
 }
@@ -605,6 +607,11 @@ static void test_store__a_job_outlives_its_request(void **state)
     sem_post(&l.go);
     sem_wait(&l.done);
     assert_string_equal(l.request, "request");
+    /* Of none there is none. */
+    nst_store_submit_probe(f->store, say_request, say_done, &l);
+    sem_post(&l.go);
+    sem_wait(&l.done);
+    assert_false(l.has_request);
     sem_destroy(&l.go);
     sem_destroy(&l.done);
 }
