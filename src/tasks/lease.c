@@ -184,14 +184,30 @@ enum nst_err nst_leases_free(struct nst_db *db, struct nst_str host)
                          NST_TEXT(host));
 }
 
-enum nst_err nst_lease_is_over(bool *out, struct nst_db *db, int64_t id)
+static const char *state_of(struct nst_str text)
 {
-    bool is_unfinished;
-    NST_TRY(nst_exists_with(&is_unfinished, db,
-                            "SELECT 1 FROM task WHERE id = $1 AND " UNFINISHED("task"),
-                            NST_INT(id)));
-    *out = !is_unfinished;
-    return NST_OK;
+    static const char *const states[] = { NST_TASK_PENDING, NST_TASK_STARTED, NST_TASK_SUCCESS,
+                                          NST_TASK_FAILURE, NST_TASK_REVOKED };
+    for (size_t i = 0; i < NST_COUNT(states); i++)
+        if (nst_str_eq(text, nst_str_z(states[i])))
+            return states[i];
+    return NULL;
+}
+
+enum nst_err nst_lease_is_over(bool *out, const char **state, struct nst_db *db, int64_t id)
+{
+    struct nst_rows *rows;
+    *out = true;
+    *state = NULL;
+    NST_TRY(nst_query_with(&rows, db,
+                           "SELECT state, CASE WHEN " UNFINISHED(
+                               "task") " THEN 1 ELSE 0 END FROM task WHERE id = $1",
+                           NST_INT(id)));
+    if (nst_rows_step(rows)) {
+        *state = state_of(nst_rows_text(rows, 0));
+        *out = nst_rows_int(rows, 1) == 0;
+    }
+    return nst_rows_end(rows);
 }
 
 enum nst_err nst_tasks_need(enum nst_task_need *out, struct nst_db *db, struct nst_str uuid)

@@ -59,6 +59,7 @@ def ids_go_through_to_tasks(site, server):
     assert with_id(server, ID, "request")["status"] == 202
     over = with_id(server, ID, "task over")
     assert over["task"].startswith(uuid) and over["name"] == "bulk_import" and over["us"] > 0, over
+    assert over["state"] == "SUCCESS", over
     assert site.query(f"SELECT count(*) FROM task WHERE request = '{ID}'") == [("1",)]
 
 

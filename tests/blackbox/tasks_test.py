@@ -539,6 +539,7 @@ class Cases:
             assert time.monotonic() - began < 5
             task = task_of(client, key)
             assert task["state"] == "REVOKED" and task["finished_at"], task
+            server.wait_for('"state":"REVOKED"')  # so does the log
             count = "SELECT count(*) FROM concept_version"
             stored = site.query(count)
             no_files(site)
