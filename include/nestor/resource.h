@@ -234,7 +234,9 @@ enum nst_action_flag {
     NST_RECORDS = 1 << 6,        /* a GET that writes down who read it (nst_audit) */
     NST_LISTS = 1 << 7,          /* a GET that reads many rows, as nst_list does: from a replica */
     NST_SLOW = 1 << 8,           /* a GET that takes long: one at a time, and nobody waits for it */
-    NST_PAGE = 1 << 9,           /* a GET that shows a page: a browser may ask for name and token (Basic) */
+    NST_PAGE = 1 << 9,           /* a GET that shows a page, on a face that takes tokens by
+                                    nst_authenticate_token: a browser may ask for name and token
+                                    (Basic) */
 };
 
 /* Slow work is cut out of the transaction: when `prepare` is set, the request

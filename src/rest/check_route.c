@@ -189,6 +189,24 @@ static bool lacks_permission(const struct nst_at *at)
     return at->action->permit == NULL;
 }
 
+static bool takes_tokens(const struct nst_face *face)
+{
+    struct nst_str rest = nst_str_z(face->credentials != NULL ? face->credentials : "token");
+    bool takes = false;
+    while (face->authenticate != NULL && rest.p != NULL)
+        takes |= nst_str_eq(nst_str_cut(&rest, ' '), NST_STR("token"));
+    return takes;
+}
+
+/* A browser is asked for name and token (Basic). */
+static bool is_page_in_vain(const struct nst_at *at)
+{
+    const struct nst_route *route = at->endpoint->route;
+    return (at->action->flags & NST_PAGE) != 0 &&
+           (!takes_tokens(route->face) || (at->action->flags & NST_ANONYMOUS) != 0 ||
+            at->action != &route->get);
+}
+
 /* Nobody but the view itself knows what it takes and answers. */
 static bool lacks_description(const struct nst_at *at)
 {
@@ -308,6 +326,7 @@ static bool creates_an_orphan(const struct nst_at *at)
 static const struct nst_check action_checks[] = {
     { has_permission_only, "a permission without a view", "name the view, or take it out" },
     { lacks_permission, "a method without a permission", "name one: nst_allow_any lets everybody" },
+    { is_page_in_vain, "NST_PAGE where no token is asked for, or not of a GET", "take it out" },
     { lacks_description, "a view of its own without a description",
       "say in .describe what it takes and answers" },
     { describes_no_answer, "a description without an answer",

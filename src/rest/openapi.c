@@ -397,8 +397,10 @@ static void put_security(struct nst_buf *out, const struct nst_endpoint_method *
         nst_put_comma(out);
         nst_putf(out, "{\"%.*s\":[]}", NST_FMT(scheme));
     }
-    if ((op->action->flags & NST_PAGE) != 0)
-        nst_put_lit(out, ",{\"basic\":[]}");
+    if (!is_login && (op->action->flags & NST_PAGE) != 0) {
+        nst_put_comma(out);
+        nst_put_lit(out, "{\"basic\":[]}");
+    }
     nst_put_char(out, ']');
 }
 

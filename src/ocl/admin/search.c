@@ -489,12 +489,12 @@ static enum nst_err search(struct nst_req *rq)
     s->rq = rq;
     if (rq->action->arg == as_page && rq->x->query.n == 0)
         return open_page(rq);
+    nst_no_store(rq);
     take_words(s);
     take_limit(s);
     if (rq->problem != NULL)
         return NST_E_INVALID;
     NST_TRY(find(s));
-    nst_no_store(rq);
     if (rq->action->arg == as_page) {
         put_html(&rq->x->out, s);
         return nst_answer_page(rq);

@@ -346,6 +346,8 @@ static void give_member(struct tables *t, unsigned use, const char *asked, const
       t->book_route[2].get.permit = NULL) \
     X(permission_without_view, "book", "route /books/ GET", "name the view", \
       t->book_route[2].get.view = NULL) \
+    X(page_without_token, "book", "route /books/ GET", "take it out", \
+      t->book_route[2].get.flags = NST_PAGE; t->face.authenticate = NULL) \
     X(gather_without_prepare, "book", "route /books/ GET", ".prepare", \
       t->book_route[2].get.gather = view) \
     X(view_without_description, "book", "route /books/ GET", ".describe", \
