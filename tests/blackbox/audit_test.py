@@ -339,7 +339,7 @@ def acts_on_others(_site):
     yield "POST", "/v2/users/una/sources/", {"id": "S", "name": "S"}, \
         ("source.add", "/users/una/sources/S/")
     yield "POST", "/v2/users/sid/sources/", {"id": "S", "name": "S"}, None
-    yield "DELETE", "/v2/users/sid/sources/S/", None, ("source.remove", "/users/sid/sources/S/")
+    yield "DELETE", "/v2/user/sources/S/", None, ("source.remove", "/users/sid/sources/S/")
     yield "DELETE", "/v2/users/una/sources/S/", None, ("source.remove", "/users/una/sources/S/")
     yield "PUT", "/v2/orgs/Theirs/members/una/", None, ("member.add", "/orgs/Theirs/members/una/")
     yield "PUT", "/v2/orgs/Theirs/members/una/", None, None

@@ -444,8 +444,10 @@ static enum nst_err source_after_create(struct nst_req *rq, void *row)
     return record(rq, OCL_CREATED, row);
 }
 
+/* By its own address: it may have been named by the caller's (/user/sources/S/). */
 static enum nst_err source_after_destroy(struct nst_req *rq, void *row)
 {
+    NST_TRY(nst_audit(rq, &(struct nst_act){ .name = "source.remove", .on = address_of(rq, row) }));
     return record(rq, OCL_DELETED, row);
 }
 
@@ -487,10 +489,8 @@ static enum nst_err source_before_update(struct nst_req *rq, void *row)
 
 static enum nst_err source_destroy(struct nst_req *rq)
 {
-    if (!ocl_wants_purge(rq)) {
-        NST_TRY(ocl_audit_act(rq, "source.remove"));
+    if (!ocl_wants_purge(rq))
         return nst_destroy(rq);
-    }
     struct nst_sql q;
     nst_sql_init(&q, rq->arena);
     nst_sql_add(&q, "SELECT repo.id FROM repo WHERE repo.kind = 'source'");
