@@ -384,6 +384,7 @@ class Cases:
                           "CASE WHEN pg_is_in_recovery() THEN 6 ELSE 0 END) OFFSET 0) s")
             w.replicas[0].has(w.primary)
             w.wait_until_read()
+            assert w.reads()["primary, failed"] == 0, w.reads()
             until(lambda: short.ask("GET", "/v2/orgs/?limit=10").status == 503, "the limit")
 
     def test_a_replica_whose_answers_come_late_is_read_again(self):
