@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -127,8 +128,8 @@ static int take_named(struct making *m, const char *setting)
 {
     struct nst_arena *a = m->o->arena;
     char folder[PATH_MAX], data[PATH_MAX];
-    struct nst_str path = cli_text(&m->o->config, setting), name = path;
-    if (path.n == 0 || memmem(path.p, path.n, "://", 3) != NULL) /* a set of keys elsewhere */
+    struct nst_str path = cli_named_file(&m->o->config, setting), name = path;
+    if (path.p == NULL)
         return EXIT_DONE;
     while (nst_str_find(name, '/') < name.n)
         (void)nst_str_cut(&name, '/');
@@ -520,16 +521,16 @@ static int make(struct making *m)
 
 /* ---- The verb ---- */
 
-/* Nobody means a folder of that name. */
-static bool is_unknown_archive(struct nst_str to)
+/* Nobody means a new folder of that name. */
+static bool is_unknown_archive(const char *to)
 {
-    static const char *const ends[] = {
-        ".zip", ".gz", ".xz", ".zst", ".bz2", ".7z", ".rar", ".db"
-    };
+    static const char *const ends[] = { ".zip", ".gz",  ".xz",  ".zst",  ".bz2", ".lz4",   ".7z",
+                                        ".rar", ".txz", ".tbz", ".tbz2", ".db",  ".sqlite" };
+    size_t n = strlen(to);
     bool is_one = false;
     for (size_t i = 0; i < NST_COUNT(ends); i++)
-        is_one |= nst_str_ends(to, nst_str_z(ends[i]));
-    return is_one;
+        is_one |= n > strlen(ends[i]) && strcasecmp(to + n - strlen(ends[i]), ends[i]) == 0;
+    return is_one && access(to, F_OK) != 0;
 }
 
 static const char *read_words(struct making *m)
@@ -542,8 +543,9 @@ static const char *read_words(struct making *m)
         (!nst_str_int(&m->keep, nst_str_z(o->keep)) || m->keep < 1 || m->keep > KEEP_MAX))
         return "--keep is a number from 1 to 100000";
     m->archive = cli_archive_end(o->to) != NULL ? o->to : NULL;
-    if (m->archive == NULL && is_unknown_archive(nst_str_z(o->to)))
-        return "--to: an archive has a name that ends with .tar, .tar.gz, .tar.zst or .tar.xz";
+    if (m->archive == NULL && is_unknown_archive(o->to))
+        return "--to: an archive has a name that ends with .tar, .tar.gz, .tgz, .tar.zst or "
+               ".tar.xz";
     if (m->archive != NULL && m->keep > 0)
         return "--keep is for a folder of backups, not for a file";
     if (m->archive == NULL)

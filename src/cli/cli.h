@@ -51,7 +51,8 @@ const char *cli_nearest(const char *word, struct cli_names names);
 /* ---- Settings: flag > NESTOR_* > file > default ---- */
 
 enum cli_setting_kind { CLI_TEXT, CLI_NUMBER, CLI_SWITCH, CLI_CHOICE, CLI_URL, CLI_ORIGINS, CLI_PROXIES, CLI_LISTENER, CLI_DATABASE,
-                        CLI_REPLICA, CLI_PATH };
+                        CLI_REPLICA, CLI_PATH,
+                        CLI_KEYS /* a path, or an address */ };
 
 struct cli_setting {
     const char *name; /* dotted: "ocl.root" */
@@ -124,8 +125,19 @@ struct cli_options {
 bool cli_options_again(struct cli_config *config, struct nst_arena *a,
                        const struct cli_options *o);
 
+/* The same for who tells the faults elsewhere than on standard error.
+ *   faults  lines of text in a, cut where they are many; empty where there is none */
+bool cli_options_judge(struct cli_config *config, struct nst_str *faults, struct nst_arena *a,
+                       const struct cli_options *o);
+
 /* A value as it may be shown, in c->arena. */
 struct nst_str cli_shown(const struct cli_config *c, size_t setting);
+
+/* Whether it begins with http:// or https://, in any case. */
+bool cli_is_address(struct nst_str text);
+
+/* The file that a setting names; null where it is empty, or names an address instead (CLI_KEYS). */
+struct nst_str cli_named_file(const struct cli_config *config, const char *name);
 
 /* Whether the address names a user: addresses are told in messages, and seen in the list of
  * processes. */
@@ -154,12 +166,17 @@ const char *cli_where(const struct cli_options *o);
  * installation otherwise. */
 void cli_warn_of_no_folder(const struct cli_verb *verb, const struct cli_options *o);
 
-/* Read a time as --every has it: "90s", "15m", "2h", "1d"; "never" is 0. In microseconds.
- * Returns false for anything else, out unset or 0. */
+/* Read a time as --every has it: a span of 366 days at most; "never" is 0. In microseconds.
+ * Returns false for anything else; out is 0 then. */
 bool cli_every_read(int64_t *out, const char *text);
 
+/* Read a span of time: "90s", "15m", "2h", "1d". In microseconds, at most max. Returns false for
+ * anything else, 0 included; out is 0 then. */
+bool cli_span_read(int64_t *out, const char *text, int64_t max);
+
 /* A point in time as people say it: "2030-01-01T00:00:00Z", "2030-01-01" (its beginning in UTC), or
- * "7d", so long ago or from now on. In microseconds. Returns false for anything else. */
+ * "7d", so long ago or from now on, 100 years at most. In microseconds. Returns false for anything
+ * else. */
 bool cli_time_read(int64_t *out, struct nst_arena *a, const char *text, bool is_ago);
 
 /* Print "nestor VERB: ..." to standard error and return EXIT_FAILED. */

@@ -2,6 +2,8 @@
  * it looks at is a table; a finding is a line with what to do about it. */
 #include "doctor.h"
 
+#include "table.h"
+
 #include "nestor/accounts.h"
 #include "nestor/base/time.h"
 #include "nestor/json.h"
@@ -13,14 +15,13 @@
 #define SERVER_MIN   150000
 #define CLOCK_OFF    (5 * NST_SECOND) /* that the clock of the database's machine may differ */
 #define FINDINGS_MAX (16 << 20)       /* bytes */
-#define FAULTS_MAX   65536            /* of the settings */
 
 /* ---- Findings ---- */
 
 static void tell(struct cli_doctor *d, const char *level, struct nst_str text)
 {
     if (!d->o->json) {
-        printf("%s: %.*s\n", level, NST_FMT(text));
+        cli_say(d->o->arena, "%s: %.*s", level, NST_FMT(text));
         return;
     }
     nst_putf(&d->findings,
@@ -307,20 +308,18 @@ static int doctor(struct cli_options *o)
 static void tell_settings(struct cli_options *o)
 {
     struct cli_doctor d = { .o = o, .check = "settings" };
-    char *text = nst_alloc_text(o->arena, FAULTS_MAX);
-    struct cli_config again = { .told = fmemopen(text, FAULTS_MAX, "w") };
-    text[0] = '\0';
-    if (again.told == NULL)
-        return;
-    (void)cli_options_again(&again, o->arena, o);
-    fclose(again.told);
+    struct cli_config again;
+    struct nst_str rest;
+    (void)cli_options_judge(&again, &rest, o->arena, o);
     nst_buf_init(&d.findings, o->arena, FINDINGS_MAX);
-    for (struct nst_str rest = nst_str_z(text); rest.p != NULL;) {
+    while (rest.p != NULL) {
         struct nst_str line = nst_str_cut(&rest, '\n');
         bool is_named = nst_str_starts(line, NST_STR("nestor: "));
         line = nst_str_slice(line, is_named ? sizeof("nestor: ") - 1 : 0, line.n);
-        if (line.n > 0)
+        if (nst_utf8_valid(line))
             cli_found(&d, "%.*s", NST_FMT(line));
+        else
+            cli_found(&d, "a setting is no UTF-8; standard error has it");
     }
     print_object(&d);
 }
@@ -342,7 +341,8 @@ const struct cli_verb cli_doctor = {
     .help =
         "Exits with 1 when there is something to look at: what OpenMRS would refuse of a source\n"
         "whose validation schema is OpenMRS, or of the one that --source names, included. With\n"
-        "--json one object: faults (how many) and findings, each with check, level and text.\n\n"
+        "--json one object: faults (how many) and findings, each with check, level and text; with\n"
+        "2 where the settings are at fault, which that object tells, too.\n\n"
         "Examples:\n"
         "  nestor doctor --data ./data\n"
         "  nestor doctor --data ./data --json\n"

@@ -54,9 +54,8 @@ static void check_keys(struct cli_doctor *d)
 {
     static const char *const name[] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
     for (size_t i = 0; i < NST_COUNT(name); i++) {
-        struct nst_str file = cli_text(&d->o->config, name[i]);
-        bool is_file = file.n > 0 && memmem(file.p, file.n, "://", 3) == NULL;
-        if (is_file && access(nst_str_to_z(d->o->arena, file), R_OK) != 0)
+        struct nst_str file = cli_named_file(&d->o->config, name[i]);
+        if (file.p != NULL && access(nst_str_to_z(d->o->arena, file), R_OK) != 0)
             cli_found(d, "%s: %.*s cannot be read: %s", name[i], NST_FMT(file), strerror(errno));
     }
 }

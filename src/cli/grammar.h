@@ -49,9 +49,12 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s);
 bool cli_config_set(struct cli_config *config, const char *origin, const char *place,
                     struct nst_str name, struct nst_str value);
 
-/* The setting that a line of the settings file sets, "tasks.folder", in a, and its value, null
- * where the line has no `=`; null: it sets none. One in brackets is the *section of those that
- * follow. */
+/* The setting that a line of the settings file sets, "tasks.folder", in a or in line; empty where
+ * it has no name, null where it sets none: a comment, a blank or a section.
+ *   value    what stands behind the `=`, in line; null where there is none
+ *   section  the one that the line is in, null at first; a line in brackets begins another, whose
+ *            name lies in it
+ * A byte order mark before the line is none of it. */
 struct nst_str cli_config_line(struct nst_str *value, struct nst_str *section, struct nst_str line,
                                struct nst_arena *a);
 

@@ -2,6 +2,7 @@
 #include "client_http.h"
 #include "import.h"
 #include "stop.h"
+#include "table.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -83,15 +84,15 @@ static void show(struct undoing *u, const struct nst_json *task, bool is_last)
     cli_progress_show(&u->progress, is_last);
 }
 
-static void print_thing(const struct nst_json *thing)
+static void print_thing(struct nst_arena *a, const struct nst_json *thing)
 {
     struct nst_str who = text_of(thing, "changed_by"), when = text_of(thing, "changed_on");
     struct nst_str url = text_of(thing, "url"), reason = text_of(thing, "reason");
     struct nst_str remedy = text_of(thing, "remedy");
-    printf("left: %.*s: %.*s", NST_FMT(url), NST_FMT(reason));
-    if (who.p != NULL)
-        printf(" (%.*s, %.*s)", NST_FMT(who), NST_FMT(when));
-    printf(" %.*s\n", NST_FMT(remedy));
+    struct nst_str by =
+        who.p == NULL ? NST_STR("") : nst_strf(a, " (%.*s, %.*s)", NST_FMT(who), NST_FMT(when));
+    cli_say(a, "left: %.*s: %.*s%.*s %.*s", NST_FMT(url), NST_FMT(reason), NST_FMT(by),
+            NST_FMT(remedy));
 }
 
 static int tell(struct undoing *u, const struct nst_json *task)
@@ -102,7 +103,7 @@ static int tell(struct undoing *u, const struct nst_json *task)
     show(u, task, true);
     size_t told = 0;
     for (const struct nst_json *v = things != NULL ? things->first : NULL; v != NULL; v = v->next) {
-        print_thing(v);
+        print_thing(u->o->arena, v);
         told++;
     }
     int64_t left = number_of(result, "left");

@@ -58,13 +58,13 @@ static const char *fetch(struct nst_buf *body, struct nst_arena *a, struct nst_s
 static const char *read_set(struct nst_str *out, struct cli_options *o)
 {
     struct nst_str from = cli_text(&o->config, "auth.jwt.jwks");
-    bool is_plain = nst_str_starts(from, NST_STR("http://"));
+    bool is_plain = cli_is_address(from) && from.p[4] == ':'; /* without TLS */
     if (from.n == 0)
         return NULL;
     if (is_plain && !is_local(from))
         return "auth.jwt.jwks: http:// is for this machine alone; elsewhere use https://";
     const char *fault = NULL;
-    if (is_plain || nst_str_starts(from, NST_STR("https://"))) {
+    if (cli_is_address(from)) {
         struct nst_buf body;
         nst_buf_init(&body, o->arena, SET_MAX);
         fault = fetch(&body, o->arena, from);

@@ -176,7 +176,8 @@ const struct cli_verb cli_maintenance = {
     .help =
         "on      from now on every request is answered 503 with Retry-After and\n"
         "        {\"detail\":\"The service is in maintenance mode.\"}; /healthz and /readyz stay\n"
-        "        200, tasks wait where they are; --reason is for colleagues, not for clients\n"
+        "        200, tasks wait where they are; --reason is for colleagues, not for clients;\n"
+        "        without it that of before stays, \"\" takes it away\n"
         "off     back to work; tasks go on\n"
         "status  whether it is on, since when, by whom and why\n\n"
         "Servers need no restart: each sees it within a second. A superuser's token does the\n"

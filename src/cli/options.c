@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FLAGS_MAX 64
-#define WORD_MAX  65536
+#define FAULTS_MAX 4096 /* bytes of what is wrong with settings */
+#define FLAGS_MAX  64
+#define WORD_MAX   65536
 
 #define OPTION(n, v, member, text) \
     { \
@@ -319,11 +320,25 @@ bool cli_options_again(struct cli_config *config, struct nst_arena *a, const str
 {
     struct nst_str path = nst_strf(a, "%s/nestor.conf", o->data);
     struct stat about;
-    /* A link that leads nowhere is no missing file: what it should say is not known. Nor is one in
-     * a folder that is closed. */
-    bool may_be_there = lstat(path.p, &about) == 0 || errno == EACCES;
-    const char *file = may_be_there ? path.p : NULL;
+    /* A link that leads nowhere is no missing file, nor is one in a folder that is closed: what it
+     * should say is not known. Where nobody said a folder there may be none. */
+    bool is_missing = lstat(path.p, &about) != 0 &&
+                      (errno == ENOENT || errno == ENOTDIR || (errno == EACCES && !o->says_data));
+    const char *file = is_missing ? NULL : path.p;
     return cli_config_load(config, a, file, o->flags, o->flag_count);
+}
+
+bool cli_options_judge(struct cli_config *config, struct nst_str *faults, struct nst_arena *a,
+                       const struct cli_options *o)
+{
+    char *text = nst_alloc_text(a, FAULTS_MAX);
+    *config = (struct cli_config){ .told = fmemopen(text, FAULTS_MAX, "w") };
+    text[0] = '\0';
+    bool is_good = config->told != NULL && cli_options_again(config, a, o);
+    if (config->told != NULL)
+        fclose(config->told);
+    *faults = nst_str_trim(nst_str_z(text));
+    return is_good;
 }
 
 void cli_warn_of_no_folder(const struct cli_verb *verb, const struct cli_options *o)

@@ -144,9 +144,30 @@ static bool names_a_place(struct nst_str name)
            nst_str_eq(name, NST_STR("tasks.folder"));
 }
 
-static void put_line(struct nst_buf *out, struct nst_str *section, struct nst_str line)
+/* A file that came along lies in the data folder: its name there, null where it did not. */
+static struct nst_str name_here(const struct restoring *r, struct nst_str name,
+                                struct nst_str value)
+{
+    bool is_named = nst_str_eq(name, NST_STR("auth.jwt.secret_file")) ||
+                    nst_str_eq(name, NST_STR("auth.jwt.jwks"));
+    bool has_folder = nst_str_find(value, '/') < value.n;
+    while (nst_str_find(value, '/') < value.n)
+        (void)nst_str_cut(&value, '/');
+    return is_named && has_folder && cli_backup_find(&r->from, value) != NULL
+               ? value
+               : (struct nst_str){ 0 };
+}
+
+static void put_line(const struct restoring *r, struct nst_buf *out, struct nst_str *section,
+                     struct nst_str line)
 {
     struct nst_str value, name = cli_config_line(&value, section, line, out->arena);
+    struct nst_str here = name.p != NULL ? name_here(r, name, value) : name;
+    if (here.p != NULL) {
+        nst_put(out, nst_str_slice(line, 0, nst_str_find(line, '=')));
+        nst_putf(out, "= %.*s\n", NST_FMT(here));
+        return;
+    }
     if (name.p != NULL && names_a_place(name))
         nst_put_lit(out, "# of the server that was backed up: ");
     nst_put(out, line);
@@ -167,7 +188,7 @@ static int bring_settings(const struct restoring *r, const char *to)
     if (r->is_remote)
         nst_putf(&out, "database = %.*s\n", NST_FMT(url));
     while (rest.p != NULL)
-        put_line(&out, &section, nst_str_cut(&rest, '\n'));
+        put_line(r, &out, &section, nst_str_cut(&rest, '\n'));
     out.n -= out.n > 0; /* the file's end is written with it */
     return cli_write_secret(to, nst_buf_str(&out), true) ? EXIT_DONE : complain(to);
 }

@@ -31,8 +31,6 @@ static const struct nst_metric_source *const metric_sources[] = {
     NULL,
 };
 
-#define FAULTS_MAX 4096 /* bytes of what is wrong with settings that are read again */
-
 static struct nst_server_options server_options(const struct cli_options *o,
                                                 const struct cli_site *site)
 {
@@ -138,18 +136,13 @@ static void take_over(const struct cli_config *now, const struct cli_config *bef
 
 static void read_settings_again(const struct cli_options *o, struct nst_server *server)
 {
-    struct nst_arena *a = nst_arena_new(FAULTS_MAX);
-    char *faults = nst_alloc_text(a, FAULTS_MAX);
-    struct cli_config now = { .told = fmemopen(faults, FAULTS_MAX, "w") };
-    faults[0] = '\0';
-    bool is_good = now.told != NULL && cli_options_again(&now, a, o);
-    if (now.told != NULL)
-        fclose(now.told);
-    if (is_good)
+    struct nst_arena *a = nst_arena_new(65536);
+    struct cli_config now;
+    struct nst_str faults;
+    if (cli_options_judge(&now, &faults, a, o))
         take_over(&now, &o->config, server);
     else
-        nst_log(NST_LOG_ERROR, "settings not read again",
-                NST_LOG_STR("why", nst_str_trim(nst_str_z(faults))));
+        nst_log(NST_LOG_ERROR, "settings not read again", NST_LOG_STR("why", faults));
     nst_arena_free(a);
 }
 

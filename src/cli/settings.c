@@ -128,7 +128,7 @@ const struct cli_setting cli_settings[] = {
     { "auth.jwt.secret_file", CLI_PATH, "",
       .doc = "File with the shared secret of HS256, 32 bytes or more; also signs. Empty: a secret "
              "that follows from secret.key." },
-    { "auth.jwt.jwks", CLI_PATH, "",
+    { "auth.jwt.jwks", CLI_KEYS, "",
       .doc = "JWK set with public keys: a file, https://..., or http:// on this machine; read at "
              "the start of the server and on SIGHUP." },
     { "auth.jwt.leeway_seconds", CLI_NUMBER, "1", 0, 300, .doc = "How far clocks may differ." },
@@ -236,6 +236,7 @@ static bool fits(const struct cli_setting *s, struct nst_str value)
     case CLI_REPLICA:
     case CLI_TEXT:
     case CLI_PATH:
+    case CLI_KEYS:
         return true;
     }
     return false;
@@ -259,6 +260,7 @@ const char *cli_values_of(struct nst_arena *a, const struct cli_setting *s)
     case CLI_REPLICA:
     case CLI_TEXT:
     case CLI_PATH:
+    case CLI_KEYS:
         return NULL;
     }
     return NULL;
@@ -443,6 +445,23 @@ struct nst_str cli_shown(const struct cli_config *c, size_t setting)
 struct nst_str cli_text(const struct cli_config *c, const char *name)
 {
     return c->value[cli_setting_of(nst_str_z(name)) - cli_settings].text;
+}
+
+bool cli_is_address(struct nst_str text)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+    bool is_one = false;
+    for (size_t i = 0; i < NST_COUNT(schemes); i++)
+        is_one |=
+            nst_str_eq_nocase(nst_str_slice(text, 0, strlen(schemes[i])), nst_str_z(schemes[i]));
+    return is_one;
+}
+
+struct nst_str cli_named_file(const struct cli_config *c, const char *name)
+{
+    struct nst_str text = cli_text(c, name);
+    bool is_elsewhere = cli_setting_of(nst_str_z(name))->kind == CLI_KEYS && cli_is_address(text);
+    return text.n > 0 && !is_elsewhere ? text : (struct nst_str){ 0 };
 }
 
 int64_t cli_number(const struct cli_config *c, const char *name)

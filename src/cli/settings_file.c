@@ -59,16 +59,16 @@ static bool is_relative(const struct cli_setting *s, struct nst_str value)
     if (s->kind == CLI_DATABASE &&
         (nst_dialect_of(value) != NST_SQLITE || nst_url_fault(value) != NULL))
         return false;
-    bool is_address = s->kind != CLI_LISTENER && memmem(value.p, value.n, "://", 3) != NULL;
-    return value.n > 0 && value.p[0] != '/' && !is_address;
+    return value.n > 0 && value.p[0] != '/' && !(s->kind == CLI_KEYS && cli_is_address(value));
 }
 
 /* Whatever folder the program is called in, and however the folder of the settings is named. */
 static struct nst_str join(struct nst_arena *a, const char *path, struct nst_str file)
 {
     char folder[PATH_MAX];
-    bool is_there = realpath(cli_folder_of(a, nst_str_z(path)), folder) != NULL;
-    return is_there ? nst_strf(a, "%s/%.*s", folder, NST_FMT(file)) : file;
+    const char *here = cli_folder_of(a, nst_str_z(path));
+    bool is_there = realpath(here, folder) != NULL;
+    return nst_strf(a, "%s/%.*s", is_there ? folder : here, NST_FMT(file));
 }
 
 /* The value, with a path in it that counts from the folder of the settings. */
@@ -79,7 +79,7 @@ static struct nst_str from_here(struct nst_arena *a, const char *path, struct ns
     struct nst_str scheme = { 0 };
     if (s != NULL && s->kind == CLI_LISTENER && nst_str_starts(value, NST_STR("unix:")))
         scheme = NST_STR("unix:");
-    else if (s == NULL || (s->kind != CLI_PATH && s->kind != CLI_DATABASE))
+    else if (s == NULL || (s->kind != CLI_PATH && s->kind != CLI_KEYS && s->kind != CLI_DATABASE))
         return value;
     struct nst_str file = nst_str_slice(value, scheme.n, value.n);
     if (!is_relative(s, file))

@@ -1,6 +1,8 @@
 /* nestor subscribe --list: what GET /v2/subscriptions/ has, for people or as it is. */
 #include "subscribe.h"
 
+#include "table.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -46,17 +48,17 @@ static void print_age(char *out, size_t size, struct nst_str seconds)
         snprintf(out, size, "%" PRId64 "d %" PRId64 "h", n / 86400, n / 3600 % 24);
 }
 
-static void print_row(const struct nst_json *row)
+static void print_row(struct nst_arena *a, const struct nst_json *row)
 {
     const struct nst_json *problem = nst_json_get(row, NST_STR("problem"));
     struct nst_str state = shown(row, "state"), version = shown(row, "version"),
                    url = shown(row, "url"), here = shown(row, "source_url");
     char age[48];
     print_age(age, sizeof(age), shown(row, "lag_seconds"));
-    printf("%-8.*s %-12.*s %10s  %.*s -> %.*s\n", NST_FMT(state), NST_FMT(version), age,
-           NST_FMT(url), NST_FMT(here));
+    cli_say(a, "%-8.*s %-12.*s %10s  %.*s -> %.*s", NST_FMT(state), NST_FMT(version), age,
+            NST_FMT(url), NST_FMT(here));
     if (problem != NULL && problem->kind == NST_JSON_STRING)
-        printf("         %.*s\n", NST_FMT(problem->text));
+        cli_say(a, "         %.*s", NST_FMT(problem->text));
 }
 
 static void print_page(const struct cli_options *o, const struct page *p)
@@ -69,7 +71,7 @@ static void print_page(const struct cli_options *o, const struct page *p)
         printf("%s%.*s", p->number > 1 ? "," : "",
                NST_FMT(nst_str_slice(p->text, 1, p->text.n - 1)));
     for (const struct nst_json *row = p->rows->first; row != NULL && !o->json; row = row->next)
-        print_row(row);
+        print_row(o->arena, row);
 }
 
 int cli_subscribe_list(struct cli_subscribing *g)

@@ -5,37 +5,11 @@
 
 #define EVERY_DEFAULT "15m"
 
-static const struct unit {
-    char letter;
-    int64_t seconds;
-} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-
 bool cli_every_read(int64_t *out, const char *text)
 {
-    struct nst_str given = nst_str_z(text);
-    int64_t number = 0;
     *out = 0;
-    if (strcmp(text, "never") == 0)
-        return true;
-    if (given.n < 2 || !nst_str_int(&number, nst_str_slice(given, 0, given.n - 1)))
-        return false;
-    for (size_t i = 0; i < NST_COUNT(units); i++)
-        if (given.p[given.n - 1] == units[i].letter && number > 0 &&
-            number <= OCL_SUB_EVERY_MAX / NST_SECOND / units[i].seconds)
-            *out = number * units[i].seconds * NST_SECOND;
-    return *out >= OCL_SUB_EVERY_MIN;
-}
-
-bool cli_time_read(int64_t *out, struct nst_arena *a, const char *text, bool is_ago)
-{
-    int64_t span;
-    if (nst_time_parse(out, nst_str_z(text)) ||
-        nst_time_parse(out, nst_strf(a, "%sT00:00:00Z", text)))
-        return true;
-    if (!cli_every_read(&span, text) || span == 0)
-        return false;
-    *out = is_ago ? nst_now() - span : nst_now() + span;
-    return true;
+    return strcmp(text, "never") == 0 ||
+           (cli_span_read(out, text, OCL_SUB_EVERY_MAX) && *out >= OCL_SUB_EVERY_MIN);
 }
 
 /* "/orgs/Clinic/" */

@@ -1,6 +1,8 @@
 /* Lists that verbs print. Rows wait on a terminal until their widths are known. */
 #include "table.h"
 
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,7 +22,7 @@ static bool is_control(struct nst_str text, size_t i)
     return c < ' ' || c == 0x7F || is_c1;
 }
 
-static void put_cell(struct nst_str text)
+static void put_plain(struct nst_str text)
 {
     for (size_t i = 0; i < text.n; i++) {
         if (!is_control(text, i)) {
@@ -30,6 +32,15 @@ static void put_cell(struct nst_str text)
         putchar('?');
         i += (unsigned char)text.p[i] == 0xC2;
     }
+}
+
+void cli_say(struct nst_arena *a, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    put_plain(nst_vstrf(a, format, ap));
+    va_end(ap);
+    putchar('\n');
 }
 
 static void put_padding(size_t width)
@@ -42,7 +53,7 @@ static void print_plain(const struct nst_str *cell, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             putchar('\t');
-        put_cell(cell[i]);
+        put_plain(cell[i]);
     }
     putchar('\n');
 }
@@ -50,15 +61,16 @@ static void print_plain(const struct nst_str *cell, size_t count)
 static void print_padded(const struct cli_table_row *row, const size_t *width)
 {
     for (size_t i = 0; i < row->count; i++) {
-        put_cell(row->cell[i]);
+        put_plain(row->cell[i]);
         if (i + 1 < row->count)
             put_padding(width[i] - nst_utf8_length(row->cell[i]) + 2);
     }
     putchar('\n');
 }
 
-static struct cli_table_row *keep(struct cli_table *t, const struct nst_str *cell, size_t count)
+static void keep(struct cli_table *t, const struct nst_str *cell, size_t count)
 {
+    assert(count <= CLI_COLUMNS_MAX);
     struct cli_table_row *row = NST_NEW(t->arena, struct cli_table_row);
     *row = (struct cli_table_row){ .count = count };
     for (size_t i = 0; i < count; i++)
@@ -66,7 +78,6 @@ static struct cli_table_row *keep(struct cli_table *t, const struct nst_str *cel
     *t->last = row;
     t->last = &row->next;
     t->rows++;
-    return row;
 }
 
 static void keep_heads(struct cli_table *t)

@@ -354,7 +354,6 @@ static bool shows_utf8(void)
 static const char *default_server(struct cli_options *o)
 {
     struct nst_str listen = cli_text(&o->config, "metrics.listen");
-    cli_warn_of_no_folder(&cli_top, o);
     if (listen.n == 0)
         listen = cli_text(&o->config, "listen");
     return nst_str_starts(listen, NST_STR("unix:"))
@@ -388,6 +387,8 @@ static int run_parsed(struct cli_options *o)
 {
     struct top t = { .o = o, .period = PERIOD, .has_blocks = shows_utf8() };
     struct nst_str token = { 0 };
+    if (o->rest_count == 0)
+        cli_warn_of_no_folder(&cli_top, o);
     t.server = o->rest_count > 0 ? o->rest[0] : default_server(o);
     int status = check_words(&t);
     if (status == EXIT_DONE && o->token_file != NULL)

@@ -4,6 +4,7 @@
 #include "nestor/accounts.h"
 #include "progress.h"
 #include "stop.h"
+#include "table.h"
 
 #include <stdio.h>
 
@@ -77,7 +78,8 @@ static void print_finding(const struct cli_options *o, const struct ocl_finding 
         printf("  %s: %lld of %lld\n", o->dry_run ? "would be repaired" : "repaired",
                (long long)(o->dry_run ? f->mendable : f->mended), (long long)f->count);
     for (size_t i = 0; i < f->examples; i++)
-        printf("  %.*s: %.*s\n", NST_FMT(f->example[i].address), NST_FMT(f->example[i].detail));
+        cli_say(o->arena, "  %.*s: %.*s", NST_FMT(f->example[i].address),
+                NST_FMT(f->example[i].detail));
     if (f->count > (int64_t)f->examples)
         printf("  ... and %lld more\n", (long long)(f->count - (int64_t)f->examples));
 }

@@ -415,11 +415,11 @@ def purge_refuses(site):
         assert p.returncode == 2 and what in p.stderr and p.stdout == "", p.stderr
 
 
-# rows: G164
 def credential(name, token):
     return "Basic " + base64.b64encode(f"{name}:{token}".encode()).decode()
 
 
+# rows: G164
 def the_page_shows_text(site):
     """What is found is text there, and links lead to where it is, or are none where it is not."""
     with site.serve() as server:

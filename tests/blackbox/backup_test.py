@@ -194,6 +194,14 @@ def keys_come_along(site):
         own.write("http-data/nestor.conf", "auth.jwt.secret_file = jwt.secret\n")
         p = own.run("backup", "--data", "http-data", "--to", own.path("b.tar.gz"), where=False)
         assert p.returncode == 0 and "4 files" in p.stdout + p.stderr, (p.stdout, p.stderr)
+        # Named by a whole path it is the copy's own afterwards.
+        own.write("http-data/nestor.conf", f"[auth]\njwt.secret_file = {own.data}/jwt.secret\n")
+        assert own.run("backup", "--to", own.path("w.tar.gz")).returncode == 0
+        with Place(own) as target:
+            assert target.restore(own.path("w.tar.gz")).returncode == 0
+            shown = json.loads(target.run("config", "--json").stdout)["auth.jwt.secret_file"]
+            assert shown["value"] == os.path.join(target.data, "jwt.secret"), shown
+            assert os.path.exists(shown["value"])
         os.mkdir(own.path("http-data/keys"))
         own.write("http-data/keys/s", "k" * 40)
         own.write("http-data/nestor.conf", "auth.jwt.secret_file = keys/s\n")
@@ -240,7 +248,9 @@ def bad_words_are_refused(site):
     for inside in ("", "/backups", "/tasks/../all.tar"):
         is_refused(site.run("backup", "--to", site.data + inside), "is inside the installation")
     assert not os.path.exists(site.data + "/backups")
-    for name in ("all.zip", "all.7z", "all.gz", "backup.db"):
+    os.mkdir(site.path("folder.db"))
+    assert site.run("backup", "--to", site.path("folder.db")).returncode == 0
+    for name in ("all.zip", "all.7z", "all.gz", "backup.db", "all.ZIP", "all.tbz2"):
         p = site.run("backup", "--to", site.path(name))
         assert p.returncode == 2 and "ends with .tar" in p.stderr, p.stderr
         assert not os.path.exists(site.path(name)), name

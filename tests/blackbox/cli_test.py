@@ -523,6 +523,21 @@ class Cases:
             os.unlink(conf)
             os.symlink("nestor.conf", conf)
             refused(site.run("config"), 2, "data/nestor.conf cannot be read", "symbolic links")
+            os.symlink("loop", site.path("loop"))
+            refused(site.run("config", "--data", site.path("loop"), where=False), 2,
+                    "loop/nestor.conf cannot be read", "symbolic links")
+            if os.getuid() != 0:
+                print("skip a closed folder: only root can become somebody else")
+                return
+            os.unlink(conf)
+            os.chmod(site.work, 0o711)
+            for words, folder, status in ((["config", "--data", site.data], "/", 2),
+                                          (["config"], site.data, 0), (["man"], site.data, 0),
+                                          (["completion", "bash"], site.data, 0)):
+                p = subprocess.run([self.nestor, *words], capture_output=True, text=True, user=65534,
+                                   group=65534, cwd=folder, env=environment(), check=False)
+                assert p.returncode == status, (words, p)
+                assert status == 0 or "cannot be read: Permission denied" in p.stderr, p.stderr
 
     def test_a_folder_that_is_not_there_is_told(self):
         with Site(self.nestor) as site:
@@ -540,9 +555,14 @@ class Cases:
             assert good(site.run("audit --since 2090-01-01T00:00:00Z")).stdout == ""
             refused(site.run("audit --since yesterday"), 2, "--since", "7d")
             token = ("token create --user admin --name", "--expires")
-            p = good(site.run(f"{token[0]} a {token[1]} 90d"))
-            until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 90 * 86400))
-            assert until in p.stderr, p.stderr
+
+            def day_in(days):
+                return time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86400))
+            for name, days in (("a", 90), ("long", 730)):
+                before = day_in(days)
+                told = good(site.run(f"{token[0]} {name} {token[1]} {days}d")).stderr
+                assert before in told or day_in(days) in told, told
+            refused(site.run("audit --since 99999d"), 2, "--since")
             assert "2090-01-01T00:00:00Z" in good(
                 site.run(f"{token[0]} b {token[1]} 2090-01-01")).stderr
             refused(site.run(f"{token[0]} c {token[1]} 2020-01-01"), 2, "has passed")

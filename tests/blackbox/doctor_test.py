@@ -65,6 +65,11 @@ def misset(site):
     os.unlink(conf)
     p = site.run("doctor", "--json", "--set", "nonsense")
     assert p.returncode == 2 and "name=value" in json.loads(p.stdout)["findings"][0]["text"], p
+    for value in ("ftp://x/y", "no://such"):
+        p = site.run("doctor", "--set", "auth.jwt.jwks=" + value)
+        assert p.returncode == 1 and f"auth.jwt.jwks: {value} cannot be read" in p.stdout, p.stdout
+    p = site.run("doctor", "--set", "auth.jwt.jwks=HTTPS://example.org/keys")
+    assert "jwks" not in p.stdout, p.stdout
     p = site.run("doctor", "--jsn")
     assert p.returncode == 2 and p.stdout == "", p
 

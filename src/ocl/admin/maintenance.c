@@ -88,7 +88,7 @@ static const struct nst_field maintenance_field[] = {
     NST_FIELD("is_on", wish, is_on, &nst_bool, .column = "", .flags = NST_NOT_EMPTY,
               .doc = "Whether it is on."),
     NST_FIELD("reason", wish, reason, &nst_text, .column = "", .max = NST_MAINTENANCE_REASON_MAX,
-              .doc = "Why, for colleagues."),
+              .doc = "Why, for colleagues; left out, it stays as it is."),
 };
 
 static const struct nst_serializer maintenance_serializer[] = {
