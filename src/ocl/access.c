@@ -380,13 +380,18 @@ const struct nst_description ocl_v2_repo_removal = { .as = nst_destroy,
                                                      .parameter = repo_removal_parameter,
                                                      .not_yet = "async?" };
 
-/* The path without where its face is mounted: the address of what it names. */
+/* The path without where its face is mounted: the address of what it names. What callers name by
+ * /user/ is of the user that they are. */
 static struct nst_str address_of(const struct nst_req *rq)
 {
-    struct nst_str mount = nst_str_z(rq->face->mount), path = rq->x->path;
+    struct nst_str mount = nst_str_z(rq->face->mount), path = rq->x->path, own = NST_STR("/user/");
     bool is_mounted = mount.n > 0 && nst_str_starts(path, mount);
-    return nst_percent_decode(rq->arena, nst_str_slice(path, is_mounted ? mount.n : 0, path.n),
-                              false);
+    path =
+        nst_percent_decode(rq->arena, nst_str_slice(path, is_mounted ? mount.n : 0, path.n), false);
+    return nst_str_starts(path, own)
+               ? nst_strf(rq->arena, "/users/%.*s/%.*s", NST_FMT(rq->caller.name),
+                          NST_FMT(nst_str_slice(path, own.n, path.n)))
+               : path;
 }
 
 enum nst_err ocl_audit_act(struct nst_req *rq, const char *act)

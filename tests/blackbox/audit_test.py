@@ -354,6 +354,8 @@ def acts_on_others(_site):
     yield "DELETE", "/v2/orgs/Own/members/una/", None, None
     yield "DELETE", "/v2/orgs/Own/sources/S/", None, ("source.remove", "/orgs/Own/sources/S/")
     yield "DELETE", "/v2/orgs/Own/sources/S/", None, None
+    yield "DELETE", "/v2/user/sources/S/?hardDelete=true", None, \
+        ("content.erase", "/users/sid/sources/S/")
     yield "DELETE", "/v2/orgs/Own/", None, ("organization.remove", "/orgs/Own/")
     yield "DELETE", "/v2/orgs/Theirs/", None, ("organization.remove", "/orgs/Theirs/")
     yield "DELETE", "/v2/orgs/Theirs/?hardDelete=true", None, ("content.erase", "/orgs/Theirs/")
