@@ -273,6 +273,13 @@ static bool is_frozen(struct nst_arena *a, struct nst_str url)
     return access(nst_str_to_z(a, url), W_OK) != 0 || access(cli_folder_of(a, url), W_OK) != 0;
 }
 
+/* Then nobody writes it meanwhile, here at least (nst_copy_pages looks): who may not is not told
+ * whether others do. */
+static bool is_on_frozen_disk(struct nst_arena *a, struct nst_str url)
+{
+    return is_frozen(a, url) && errno == EROFS;
+}
+
 /* SQLite says only that it cannot open it. */
 static const char *fault_of_place(struct nst_arena *a, struct nst_str url)
 {
@@ -312,14 +319,14 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
     bool is_own = how.url.p == NULL;
     struct nst_str url = is_own ? cli_database(o) : how.url;
     const char *fault = is_own && is_file(url) ? fault_of_file(o, url) : NULL;
-    if (fault == NULL && is_own && is_file(url) && how.is_alone)
+    bool is_stuck = is_own && is_file(url) && is_on_frozen_disk(o->arena, url);
+    if (fault == NULL && is_own && is_file(url) && (how.is_alone || !is_stuck))
         fault = fault_of_place(o->arena, url);
     struct nst_store_options options = store_options(&o->config, url, false);
     options.pool = 1;
     options.is_alone = how.is_alone;
     options.is_filled = how.is_filled;
-    options.is_read_only =
-        how.is_read_only || (is_own && is_file(url) && !how.is_alone && is_frozen(o->arena, url));
+    options.is_read_only = how.is_read_only || (is_stuck && !how.is_alone);
     enum nst_err e = fault == NULL ? nst_store_open(&store, &options) : NST_OK;
     struct nst_str shown = cli_shown_url(o->arena, url);
     if (fault != NULL)
@@ -328,7 +335,10 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
         cli_fail(verb, "the database %.*s is in use: stop the server and other verbs first",
                  NST_FMT(shown));
     else if (e != NST_OK)
-        cli_fail(verb, "the database cannot be opened; the log line above says why");
+        cli_fail(verb, "the database cannot be opened; the log line above says why%s",
+                 is_stuck ? ". Its disk is read-only: copy it and its -wal to where they can be "
+                            "written, and say --database"
+                          : "");
     return store;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGES 1000 /* that are copied between two questions */
@@ -56,6 +57,40 @@ static int copy_into(const char *path, struct nst_db *reader, const struct asker
     return code;
 }
 
+/* What is read as one that nobody changes may be changed all the same, by whom another mount
+ * serves: no lock is taken then. */
+struct look {
+    struct timespec changed[2];
+    off_t size[2];
+};
+
+static void look_at_source(struct look *l, const struct nst_store *store)
+{
+    struct nst_arena *a = nst_arena_new(1024);
+    const char *const path[] = { store->url, nst_strf(a, "%s-wal", store->url).p };
+    memset(l, 0, sizeof(*l));
+    for (size_t i = 0; i < NST_COUNT(path); i++) {
+        struct stat about;
+        if (stat(path[i], &about) != 0)
+            continue;
+        l->changed[i] = about.st_mtim;
+        l->size[i] = about.st_size;
+    }
+    nst_arena_free(a);
+}
+
+static bool is_untouched(const struct look *before, const struct nst_store *store)
+{
+    struct look now;
+    bool is_same = true;
+    look_at_source(&now, store);
+    for (size_t i = 0; i < NST_COUNT(now.size); i++)
+        is_same &= now.size[i] == before->size[i] &&
+                   now.changed[i].tv_sec == before->changed[i].tv_sec &&
+                   now.changed[i].tv_nsec == before->changed[i].tv_nsec;
+    return is_same;
+}
+
 static enum nst_err copy_file(const char *path, struct nst_db *reader, bool is_durable,
                               struct asker who)
 {
@@ -81,10 +116,17 @@ enum nst_err nst_copy_pages(struct nst_store *from, const char *path, bool is_du
 {
     const struct asker who = { is_cut, arg, -1 };
     struct nst_db *reader;
+    struct look before;
+    look_at_source(&before, from);
     NST_TRY(nst_reader_open(&reader, from));
     enum nst_err err = nst_reader_enter(reader, NULL);
     if (err == NST_OK)
         err = copy_file(path, reader, is_durable, who);
     nst_reader_close(reader);
-    return err;
+    if (err != NST_OK || !from->options.is_read_only || is_untouched(&before, from))
+        return err;
+    nst_log(NST_LOG_WARN, "somebody writes to the database, whose copy is of no one moment",
+            NST_LOG_STR("database", nst_str_z(from->url)));
+    (void)unlink(path);
+    return NST_E_BUSY;
 }

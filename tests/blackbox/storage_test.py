@@ -3,12 +3,14 @@ twice, or cannot be written; and of a process that may have little memory. SQLit
 
 Usage: storage_test.py --nestor PATH
 """
+import itertools
 import os
 import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 
 from support import Site, Tally, arguments, environment
 
@@ -127,13 +129,60 @@ class Cases:
             assert self.as_nobody(site, "migrate").returncode == 1
             os.mkdir(site.path("backups"))
             os.chown(site.path("backups"), NOBODY, NOBODY)
+            # Somebody else may be writing it.
             backup = self.as_nobody(site, "backup", "--to", site.path("backups"))
-            assert backup.returncode == 0 and "cannot be written" in backup.stderr, backup.stderr
+            assert backup.returncode == 1 and "cannot be written" in backup.stderr, backup.stderr
+            assert os.listdir(site.path("backups")) == []
             assert sorted(os.listdir(site.data)) == before
+
+    def test_a_disk_that_became_read_only_is_backed_up(self):
+        with self.site() as site:
+            site.init()
+            assert site.run("user add ada").returncode == 0
+            frozen = site.path("frozen")
+            os.mkdir(frozen)
+            if (subprocess.run(["mount", "--bind", site.data, frozen], check=False,
+                               stderr=subprocess.DEVNULL).returncode != 0):
+                print("skip a_disk: nothing can be mounted here")
+                return
+            try:
+                subprocess.run(["mount", "-o", "remount,ro,bind", frozen], check=True)
+                doctor = site.run("doctor", "--data", frozen, where=False)
+                assert "is read-only" in doctor.stdout, doctor.stdout
+                p = site.run("backup", "--data", frozen, "--to", site.path("backups"), where=False)
+                assert p.returncode == 0 and "Read-only" in p.stderr, p.stderr
+                self.backs_up_beside_a_writer(site, frozen)
+            finally:
+                subprocess.run(["umount", frozen], check=True)
             made = os.path.join(site.path("backups"), os.listdir(site.path("backups"))[0])
             with Site(self.nestor) as other:
                 p = other.run("restore", made)
-                assert p.returncode == 0 and other.run("dump").stdout == dump.stdout, p.stderr
+                assert p.returncode == 0 and '"ada"' in other.run("dump").stdout, p.stderr
+
+    def backs_up_beside_a_writer(self, site, frozen):
+        """Another mount of the same disk may be written: what is copied is of one moment, or none."""
+        for turn in range(6):
+            with site.serve() as server:
+                client, is_over = server.client(), threading.Event()
+
+                def write(client=client, is_over=is_over, turn=turn):
+                    for i in itertools.count():
+                        if is_over.is_set():
+                            return
+                        client.expect(201, "POST", "/guide/orgs/", org(f"T{turn}-{i}"))
+                writer = threading.Thread(target=write)
+                if turn % 2:
+                    writer.start()
+                p = site.run("backup", "--data", frozen, "--to", site.path(f"b{turn}"), where=False)
+                is_over.set()
+                if turn % 2:
+                    writer.join()
+            assert p.returncode == 0 or os.listdir(site.path(f"b{turn}")) == [], p.stderr
+            if p.returncode == 0:
+                made = os.path.join(site.path(f"b{turn}"), os.listdir(site.path(f"b{turn}"))[0])
+                with Site(self.nestor) as other:
+                    assert other.run("restore", made).returncode == 0
+                    other.verify()
 
     def test_the_map_is_a_setting(self):
         """X58: the pages of the file that are mapped count as memory of the process."""
