@@ -123,9 +123,18 @@ static bool real_folder(char out[PATH_MAX], struct nst_arena *a, struct nst_str 
     return realpath(path.n > 0 ? nst_str_to_z(a, path) : ".", out) != NULL;
 }
 
-/* Files that a setting names go along when they lie in the data folder. */
-static int take_named(struct making *m, const char *setting)
+static int take_as(struct making *m, size_t which, const char *path, struct nst_str name)
 {
+    int status = take_file(m, path, name);
+    if (cli_backup_find(&m->now, name) != NULL)
+        m->now.named[which] = name;
+    return status;
+}
+
+/* Files that a setting names go along when they lie in the data folder. */
+static int take_named(struct making *m, size_t which)
+{
+    const char *setting = cli_backup_settings[which];
     struct nst_arena *a = m->o->arena;
     char folder[PATH_MAX], data[PATH_MAX];
     struct nst_str path = cli_named_file(&m->o->config, setting), name = path;
@@ -135,7 +144,7 @@ static int take_named(struct making *m, const char *setting)
         (void)nst_str_cut(&name, '/');
     if (real_folder(folder, a, path) && realpath(m->o->data, data) != NULL &&
         strcmp(folder, data) == 0 && cli_backup_has_place(name))
-        return take_file(m, nst_str_to_z(a, path), name);
+        return take_as(m, which, nst_str_to_z(a, path), name);
     fprintf(stderr,
             "nestor backup: %.*s (%s) does not lie in the data folder itself, and is not in the "
             "backup\n",
@@ -155,14 +164,13 @@ static int find_secret(const struct making *m)
 static int take_files(struct making *m)
 {
     static const char *const own[] = { "secret.key", "nestor.conf" };
-    static const char *const named[] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
     struct nst_arena *a = m->o->arena;
     int status = EXIT_DONE;
     for (size_t i = 0; i < NST_COUNT(own) && status == EXIT_DONE; i++)
         status =
             take_file(m, cli_path(a, nst_str_z(m->o->data), nst_str_z(own[i])), nst_str_z(own[i]));
-    for (size_t i = 0; i < NST_COUNT(named) && status == EXIT_DONE; i++)
-        status = take_named(m, named[i]);
+    for (size_t i = 0; i < CLI_BACKUP_SETTINGS && status == EXIT_DONE; i++)
+        status = take_named(m, i);
     return status == EXIT_DONE ? take_tasks(m) : status;
 }
 
@@ -524,35 +532,38 @@ static int make(struct making *m)
 /* Nobody means a new folder of that name. */
 static bool is_unknown_archive(const char *to)
 {
-    static const char *const ends[] = { ".zip", ".gz",  ".xz",  ".zst",  ".bz2", ".lz4",   ".7z",
-                                        ".rar", ".txz", ".tbz", ".tbz2", ".db",  ".sqlite" };
-    size_t n = strlen(to);
+    static const char *const ends[] = { ".zip", ".gz",  ".xz",   ".zst", ".bz2",
+                                        ".lz4", ".7z",  ".tar",  ".tgz", ".rar",
+                                        ".txz", ".tbz", ".tbz2", ".db",  ".sqlite" };
+    const char *dot = strrchr(to, '.');
+    struct stat there;
     bool is_one = false;
-    for (size_t i = 0; i < NST_COUNT(ends); i++)
-        is_one |= n > strlen(ends[i]) && strcasecmp(to + n - strlen(ends[i]), ends[i]) == 0;
-    return is_one && access(to, F_OK) != 0;
+    for (size_t i = 0; i < NST_COUNT(ends) && dot != NULL; i++)
+        is_one |= dot != to && strcasecmp(dot, ends[i]) == 0;
+    return is_one && (stat(to, &there) != 0 || !S_ISDIR(there.st_mode));
 }
 
 static const char *read_words(struct making *m)
 {
     struct cli_options *o = m->o;
-    const char *slash = o->to != NULL ? strrchr(o->to, '/') : NULL;
-    if (o->to == NULL || o->to[0] == '\0')
+    const char *to = o->to;
+    if (to == NULL || to[0] == '\0')
         return "--to says where it goes: a folder for backups, or a file like all.tar.gz";
+    const char *slash = strrchr(to, '/');
     if (o->keep != NULL &&
         (!nst_str_int(&m->keep, nst_str_z(o->keep)) || m->keep < 1 || m->keep > KEEP_MAX))
         return "--keep is a number from 1 to 100000";
-    m->archive = cli_archive_end(o->to) != NULL ? o->to : NULL;
-    if (m->archive == NULL && is_unknown_archive(o->to))
+    m->archive = cli_archive_end(to) != NULL ? to : NULL;
+    if (m->archive == NULL && is_unknown_archive(to))
         return "--to: an archive has a name that ends with .tar, .tar.gz, .tgz, .tar.zst or "
                ".tar.xz";
     if (m->archive != NULL && m->keep > 0)
         return "--keep is for a folder of backups, not for a file";
     if (m->archive == NULL)
-        m->place = nst_strf(o->arena, "%s", o->to);
+        m->place = nst_strf(o->arena, "%s", to);
     else
         m->place = slash == NULL ? nst_strf(o->arena, ".")
-                                 : nst_strf(o->arena, "%.*s", (int)(slash - o->to), o->to);
+                                 : nst_strf(o->arena, "%.*s", (int)(slash - to), to);
     if (m->place.n == 0)
         m->place = nst_strf(o->arena, "/");
     return NULL;
@@ -583,7 +594,7 @@ const struct cli_verb cli_backup = {
     .help =
         "PLACE is a folder, in which each backup gets one of its own (nestor-20261129T151500Z), "
         "or\n"
-        "a file whose name ends with .tar, .tar.gz, .tar.zst or .tar.xz. A backup has the "
+        "a file whose name ends with .tar, .tar.gz, .tgz, .tar.zst or .tar.xz. A backup has the "
         "database\n"
         "as it was at one moment, as a SQLite file whichever the engine, the secret, the "
         "settings,\n"

@@ -207,6 +207,23 @@ static void put_file(struct nst_buf *out, const struct cli_backup_file *file)
     nst_put_z(out, file->next != NULL ? ",\n" : "\n");
 }
 
+const char *const cli_backup_settings[CLI_BACKUP_SETTINGS] = { "auth.jwt.secret_file",
+                                                               "auth.jwt.jwks" };
+
+static void put_named(struct nst_buf *out, const struct cli_backup *b)
+{
+    const char *between = "";
+    nst_put_lit(out, "\"named\":{");
+    for (size_t i = 0; i < CLI_BACKUP_SETTINGS; i++) {
+        if (b->named[i].p == NULL)
+            continue;
+        nst_putf(out, "%s\"%s\":", between, cli_backup_settings[i]);
+        nst_json_put_str(out, b->named[i]);
+        between = ",";
+    }
+    nst_put_lit(out, "},\n");
+}
+
 bool cli_backup_write_list(const struct cli_backup *b)
 {
     struct nst_buf text;
@@ -217,6 +234,7 @@ bool cli_backup_write_list(const struct cli_backup *b)
     put_member(&text, "time", b->time);
     put_member(&text, "version", b->version);
     put_member(&text, "engine", b->engine);
+    put_named(&text, b);
     nst_put_lit(&text, "\"files\":[\n");
     for (const struct cli_backup_file *file = b->first; file != NULL; file = file->next)
         put_file(&text, file);
@@ -256,6 +274,16 @@ static bool take_file(struct cli_backup *b, const struct nst_json *v)
     return true;
 }
 
+/* Backups of earlier programs say nothing of it. */
+static void take_named(struct cli_backup *b, const struct nst_json *named)
+{
+    for (size_t i = 0; i < CLI_BACKUP_SETTINGS && named != NULL; i++) {
+        const struct nst_json *name = nst_json_get(named, nst_str_z(cli_backup_settings[i]));
+        if (nst_json_is_text(name) && cli_backup_find(b, name->text) != NULL)
+            b->named[i] = name->text;
+    }
+}
+
 static const char *take_list(struct cli_backup *b, const struct nst_json *v)
 {
     const struct nst_json *program = nst_json_get(v, NST_STR("program")),
@@ -282,6 +310,7 @@ static const char *take_list(struct cli_backup *b, const struct nst_json *v)
             return "has a list (" CLI_BACKUP_LIST ") that is damaged";
     if (cli_backup_find(b, NST_STR(CLI_BACKUP_DATABASE)) == NULL)
         return "has no database in its list";
+    take_named(b, nst_json_get(v, NST_STR("named")));
     return NULL;
 }
 

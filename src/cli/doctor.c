@@ -18,8 +18,21 @@
 
 /* ---- Findings ---- */
 
+/* Names of files may be any bytes; the object is UTF-8. */
+static struct nst_str as_text(struct nst_arena *a, struct nst_str text)
+{
+    if (nst_utf8_valid(text))
+        return text;
+    struct nst_buf b;
+    nst_buf_init(&b, a, text.n + 1);
+    for (size_t i = 0; i < text.n; i++)
+        nst_put_char(&b, (unsigned char)text.p[i] < 0x80 ? text.p[i] : '?');
+    return nst_buf_str(&b);
+}
+
 static void tell(struct cli_doctor *d, const char *level, struct nst_str text)
 {
+    text = as_text(d->o->arena, text);
     if (!d->o->json) {
         cli_say(d->o->arena, "%s: %.*s", level, NST_FMT(text));
         return;
@@ -316,10 +329,8 @@ static void tell_settings(struct cli_options *o)
         struct nst_str line = nst_str_cut(&rest, '\n');
         bool is_named = nst_str_starts(line, NST_STR("nestor: "));
         line = nst_str_slice(line, is_named ? sizeof("nestor: ") - 1 : 0, line.n);
-        if (nst_utf8_valid(line))
+        if (line.n > 0)
             cli_found(&d, "%.*s", NST_FMT(line));
-        else
-            cli_found(&d, "a setting is no UTF-8; standard error has it");
     }
     print_object(&d);
 }

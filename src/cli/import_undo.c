@@ -109,7 +109,7 @@ static int tell(struct undoing *u, const struct nst_json *task)
     int64_t left = number_of(result, "left");
     if (left > (int64_t)told)
         printf("left: %lld more\n", (long long)left - (long long)told);
-    printf("%.*s\n", NST_FMT(report));
+    cli_say(u->o->arena, "%.*s", NST_FMT(report));
     return left == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FAULTS_MAX 4096 /* bytes of what is wrong with settings */
+#define FAULTS_MAX 65536 /* bytes of what is wrong with settings */
 #define FLAGS_MAX  64
 #define WORD_MAX   65536
 
@@ -321,10 +321,10 @@ bool cli_options_again(struct cli_config *config, struct nst_arena *a, const str
     struct nst_str path = nst_strf(a, "%s/nestor.conf", o->data);
     struct stat about;
     /* A link that leads nowhere is no missing file, nor is one in a folder that is closed: what it
-     * should say is not known. Where nobody said a folder there may be none. */
-    bool is_missing = lstat(path.p, &about) != 0 &&
-                      (errno == ENOENT || errno == ENOTDIR || (errno == EACCES && !o->says_data));
-    const char *file = is_missing ? NULL : path.p;
+     * should say is not known. Where the folder of the shell is closed, nobody meant one there. */
+    bool is_missing = lstat(path.p, &about) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    bool is_beyond = !o->says_data && lstat(o->data, &about) != 0 && errno == EACCES;
+    const char *file = is_missing || is_beyond ? NULL : path.p;
     return cli_config_load(config, a, file, o->flags, o->flag_count);
 }
 
@@ -337,7 +337,11 @@ bool cli_options_judge(struct cli_config *config, struct nst_str *faults, struct
     bool is_good = config->told != NULL && cli_options_again(config, a, o);
     if (config->told != NULL)
         fclose(config->told);
-    *faults = nst_str_trim(nst_str_z(text));
+    *faults = nst_str_z(text);
+    bool is_cut = faults->n >= FAULTS_MAX - 2;
+    while (is_cut && faults->n > 0 && faults->p[faults->n - 1] != '\n')
+        faults->n--; /* half a line */
+    *faults = nst_str_trim(*faults);
     return is_good;
 }
 

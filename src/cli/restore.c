@@ -144,25 +144,20 @@ static bool names_a_place(struct nst_str name)
            nst_str_eq(name, NST_STR("tasks.folder"));
 }
 
-/* A file that came along lies in the data folder: its name there, null where it did not. */
-static struct nst_str name_here(const struct restoring *r, struct nst_str name,
-                                struct nst_str value)
+/* A file that came along lies in the data folder now: its name there; null where none did. */
+static struct nst_str name_here(const struct restoring *r, struct nst_str setting)
 {
-    bool is_named = nst_str_eq(name, NST_STR("auth.jwt.secret_file")) ||
-                    nst_str_eq(name, NST_STR("auth.jwt.jwks"));
-    bool has_folder = nst_str_find(value, '/') < value.n;
-    while (nst_str_find(value, '/') < value.n)
-        (void)nst_str_cut(&value, '/');
-    return is_named && has_folder && cli_backup_find(&r->from, value) != NULL
-               ? value
-               : (struct nst_str){ 0 };
+    for (size_t i = 0; i < CLI_BACKUP_SETTINGS; i++)
+        if (nst_str_eq(setting, nst_str_z(cli_backup_settings[i])))
+            return r->from.named[i];
+    return (struct nst_str){ 0 };
 }
 
 static void put_line(const struct restoring *r, struct nst_buf *out, struct nst_str *section,
                      struct nst_str line)
 {
     struct nst_str value, name = cli_config_line(&value, section, line, out->arena);
-    struct nst_str here = name.p != NULL ? name_here(r, name, value) : name;
+    struct nst_str here = name.p != NULL ? name_here(r, name) : name;
     if (here.p != NULL) {
         nst_put(out, nst_str_slice(line, 0, nst_str_find(line, '=')));
         nst_putf(out, "= %.*s\n", NST_FMT(here));

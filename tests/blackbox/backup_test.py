@@ -202,6 +202,17 @@ def keys_come_along(site):
             shown = json.loads(target.run("config", "--json").stdout)["auth.jwt.secret_file"]
             assert shown["value"] == os.path.join(target.data, "jwt.secret"), shown
             assert os.path.exists(shown["value"])
+        # What did not come along is no other file of that name, and an address is none.
+        with open(os.path.join(own.data, "secret.key"), encoding="utf-8") as f:
+            own.write("secret.key", f.read())
+        for line in (f"auth.jwt.secret_file = {own.path('secret.key')}",
+                     "auth.jwt.jwks = https://example.org/secret.key"):
+            own.write("http-data/nestor.conf", line + "\n")
+            assert own.run("backup", "--to", own.path("e.tar.gz")).returncode == 0
+            with Place(own) as target:
+                assert target.restore(own.path("e.tar.gz")).returncode == 0
+                with open(os.path.join(target.data, "nestor.conf"), encoding="utf-8") as f:
+                    assert f.read() == line + "\n"
         os.mkdir(own.path("http-data/keys"))
         own.write("http-data/keys/s", "k" * 40)
         own.write("http-data/nestor.conf", "auth.jwt.secret_file = keys/s\n")
@@ -250,7 +261,7 @@ def bad_words_are_refused(site):
     assert not os.path.exists(site.data + "/backups")
     os.mkdir(site.path("folder.db"))
     assert site.run("backup", "--to", site.path("folder.db")).returncode == 0
-    for name in ("all.zip", "all.7z", "all.gz", "backup.db", "all.ZIP", "all.tbz2"):
+    for name in ("all.zip", "all.7z", "all.gz", "backup.db", "all.ZIP", "all.tbz2", "all.TAR"):
         p = site.run("backup", "--to", site.path(name))
         assert p.returncode == 2 and "ends with .tar" in p.stderr, p.stderr
         assert not os.path.exists(site.path(name)), name
