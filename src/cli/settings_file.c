@@ -84,7 +84,8 @@ static struct nst_str from_here(struct nst_arena *a, const char *path, struct ns
     struct nst_str file = nst_str_slice(value, scheme.n, value.n);
     if (!is_relative(s, file))
         return value;
-    return nst_strf(a, "%.*s%.*s", NST_FMT(scheme), NST_FMT(join(a, path, file)));
+    file = join(a, path, file);
+    return nst_strf(a, "%.*s%.*s", NST_FMT(scheme), NST_FMT(file));
 }
 
 struct nst_str cli_config_line(struct nst_str *value, struct nst_str *section, struct nst_str line,
