@@ -47,9 +47,10 @@ NST_CHECKED enum nst_err nst_lease_hold(bool *held, struct nst_db *db, int64_t i
 NST_CHECKED enum nst_err nst_lease_save(const struct nst_task *t, struct nst_db *db,
                                         const struct nst_lease *lease, bool is_free);
 
-/* Whether the task is over, or gone, and its state: one of NST_TASK_*, NULL where it is gone. */
-NST_CHECKED enum nst_err nst_lease_is_over(bool *out, const char **state, struct nst_db *db,
-                                           int64_t id);
+/* Whether the task is over, or gone.
+ *   state  one of NST_TASK_*, in a; null where it is gone */
+NST_CHECKED enum nst_err nst_lease_is_over(bool *out, struct nst_str *state, struct nst_arena *a,
+                                           struct nst_db *db, int64_t id);
 
 /* Forget what was over before that time, some of it.
  *   forgotten  how many */
@@ -98,7 +99,7 @@ struct nst_slot {
     struct nst_task task;  /* as it is durable */
     struct nst_task trial; /* as the step makes it */
     int64_t saved_at;      /* ticks */
-    const char *state;     /* of one that was let go: NST_TASK_*; NULL: it is not known */
+    struct nst_str state;  /* of one that was let go: NST_TASK_*, in home; null: it is not known */
 
     /* What the keeper sees, under the workers' lock. */
     int64_t holds;             /* the number of the task that it has a lease on; 0: none */

@@ -184,27 +184,18 @@ enum nst_err nst_leases_free(struct nst_db *db, struct nst_str host)
                          NST_TEXT(host));
 }
 
-static const char *state_of(struct nst_str text)
-{
-    static const char *const states[] = { NST_TASK_PENDING, NST_TASK_STARTED, NST_TASK_SUCCESS,
-                                          NST_TASK_FAILURE, NST_TASK_REVOKED };
-    for (size_t i = 0; i < NST_COUNT(states); i++)
-        if (nst_str_eq(text, nst_str_z(states[i])))
-            return states[i];
-    return NULL;
-}
-
-enum nst_err nst_lease_is_over(bool *out, const char **state, struct nst_db *db, int64_t id)
+enum nst_err nst_lease_is_over(bool *out, struct nst_str *state, struct nst_arena *a,
+                               struct nst_db *db, int64_t id)
 {
     struct nst_rows *rows;
     *out = true;
-    *state = NULL;
+    *state = (struct nst_str){ 0 };
     NST_TRY(nst_query_with(&rows, db,
                            "SELECT state, CASE WHEN " UNFINISHED(
                                "task") " THEN 1 ELSE 0 END FROM task WHERE id = $1",
                            NST_INT(id)));
     if (nst_rows_step(rows)) {
-        *state = state_of(nst_rows_text(rows, 0));
+        *state = nst_str_copy(a, nst_rows_text(rows, 0));
         *out = nst_rows_int(rows, 1) == 0;
     }
     return nst_rows_end(rows);

@@ -241,7 +241,7 @@ static enum nst_err read_end(struct nst_db *db, void *arg)
 {
     struct nst_slot *s = arg;
     bool is_over;
-    NST_TRY(nst_lease_is_over(&is_over, &s->state, db, s->task.id));
+    NST_TRY(nst_lease_is_over(&is_over, &s->state, s->home, db, s->task.id));
     s->task.is_over = is_over;
     return NST_OK;
 }
@@ -256,7 +256,7 @@ static void let_go(struct nst_slot *s, bool is_unfinished)
         nst_log(NST_LOG_INFO, "task left to whoever waits for it",
                 NST_LOG_STR("task", s->task.uuid));
     s->task.is_over = false;
-    s->state = NULL;
+    s->state = (struct nst_str){ 0 };
     enum nst_err e = nst_store_run(store, NST_MODE_READ, read_end, s);
     if (kind->release != NULL)
         kind->release(&s->task);
@@ -297,7 +297,7 @@ static void run_task(struct nst_slot *s)
     let_go(s, is_cut && !s->task.is_over);
     nst_log(NST_LOG_INFO, s->task.is_over ? "task over" : "task let go",
             NST_LOG_STR("task", s->task.uuid), NST_LOG_STR("name", nst_str_z(s->task.kind->name)),
-            NST_LOG_STR("state", nst_str_z(s->state)), NST_LOG_INT("us", nst_ticks() - began));
+            NST_LOG_STR("state", s->state), NST_LOG_INT("us", nst_ticks() - began));
     nst_log_for((struct nst_str){ NULL, 0 });
 }
 
