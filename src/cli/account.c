@@ -51,12 +51,7 @@ int cli_account_report(const struct cli_verb *verb, const struct cli_account *t,
 
 struct nst_str cli_account_time(struct nst_arena *a, int64_t time)
 {
-    struct nst_buf b;
-    nst_buf_init(&b, a, 64);
-    if (time == 0)
-        return NST_STR("never");
-    nst_put_time(&b, time, NST_TIME_SECOND_Z);
-    return nst_buf_str(&b);
+    return time != 0 ? cli_time_text(a, time) : NST_STR("never");
 }
 
 /* ---- Which action ---- */

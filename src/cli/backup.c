@@ -134,7 +134,7 @@ static int take_as(struct making *m, size_t which, const char *path, struct nst_
 /* Files that a setting names go along when they lie in the data folder. */
 static int take_named(struct making *m, size_t which)
 {
-    const char *setting = cli_backup_settings[which];
+    const char *setting = cli_key_settings[which];
     struct nst_arena *a = m->o->arena;
     char folder[PATH_MAX], data[PATH_MAX];
     struct nst_str path = cli_named_file(&m->o->config, setting), name = path;
@@ -169,7 +169,7 @@ static int take_files(struct making *m)
     for (size_t i = 0; i < NST_COUNT(own) && status == EXIT_DONE; i++)
         status =
             take_file(m, cli_path(a, nst_str_z(m->o->data), nst_str_z(own[i])), nst_str_z(own[i]));
-    for (size_t i = 0; i < CLI_BACKUP_SETTINGS && status == EXIT_DONE; i++)
+    for (size_t i = 0; i < CLI_KEY_SETTINGS && status == EXIT_DONE; i++)
         status = take_named(m, i);
     return status == EXIT_DONE ? take_tasks(m) : status;
 }
@@ -282,10 +282,9 @@ static int take_database(struct making *m)
 /* "nestor-20261129T151500Z" */
 static struct nst_str name_at(struct nst_arena *a, int64_t time)
 {
-    struct nst_buf text, name;
-    nst_buf_init(&text, a, 64);
+    struct nst_str text = cli_time_text(a, time);
+    struct nst_buf name;
     nst_buf_init(&name, a, 64);
-    nst_put_time(&text, time, NST_TIME_SECOND_Z);
     nst_put_lit(&name, CLI_BACKUP_PREFIX);
     for (size_t i = 0; i < text.n; i++)
         if (text.p[i] != '-' && text.p[i] != ':')
@@ -377,7 +376,6 @@ static int lock_place(struct making *m)
 static int begin(struct making *m)
 {
     struct nst_arena *a = m->o->arena;
-    struct nst_buf time;
     int64_t now = nst_now(), newest;
     int status = find_secret(m);
     if (status == EXIT_DONE)
@@ -388,12 +386,10 @@ static int begin(struct making *m)
     if (time_of(&newest, a, m->newest) && newest >= now - now % NST_SECOND)
         now = newest + NST_SECOND;
     m->name = name_at(a, now);
-    nst_buf_init(&time, a, 64);
-    nst_put_time(&time, now, NST_TIME_SECOND_Z);
     m->now = (struct cli_backup){ .arena = a,
                                   .folder = nst_strf(a, "%.*s/%.*s" PART, NST_FMT(m->place),
                                                      NST_FMT(m->name)),
-                                  .time = nst_buf_str(&time),
+                                  .time = cli_time_text(a, now),
                                   .version = NST_STR(NESTOR_VERSION) };
     const char *tasks = cli_path(a, m->now.folder, NST_STR("tasks"));
     return mkdir(m->now.folder.p, 0700) == 0 && mkdir(tasks, 0700) == 0 ? EXIT_DONE

@@ -10,8 +10,6 @@
 #define CLI_BACKUP_LAST     "last-backup.json" /* in the data folder: what `nestor doctor` reads */
 
 /* A file of a backup. */
-#define CLI_BACKUP_SETTINGS 2
-
 struct cli_backup_file {
     struct cli_backup_file *next;
     struct nst_str name; /* below the folder: "tasks/x.zip" */
@@ -20,9 +18,6 @@ struct cli_backup_file {
     struct nst_str sha256; /* in hex */
 };
 
-/* Settings that may name a file of the data folder, which goes along then. */
-extern const char *const cli_backup_settings[CLI_BACKUP_SETTINGS];
-
 /* What the list of a backup says. Zero but for what is known, before one is made. */
 struct cli_backup {
     struct nst_arena *arena;
@@ -30,7 +25,7 @@ struct cli_backup {
     struct cli_backup_file *first, **end;
     struct nst_str time, version, engine; /* when, by which program, of sqlite or postgresql */
     int64_t step;                         /* the newest migration in its database */
-    struct nst_str named[CLI_BACKUP_SETTINGS]; /* the file of each that came along; null: none */
+    struct nst_str named[CLI_KEY_SETTINGS]; /* the file of each that came along; null: none */
 };
 
 /* "folder/name", with a NUL behind it. */

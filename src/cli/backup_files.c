@@ -207,17 +207,14 @@ static void put_file(struct nst_buf *out, const struct cli_backup_file *file)
     nst_put_z(out, file->next != NULL ? ",\n" : "\n");
 }
 
-const char *const cli_backup_settings[CLI_BACKUP_SETTINGS] = { "auth.jwt.secret_file",
-                                                               "auth.jwt.jwks" };
-
 static void put_named(struct nst_buf *out, const struct cli_backup *b)
 {
     const char *between = "";
     nst_put_lit(out, "\"named\":{");
-    for (size_t i = 0; i < CLI_BACKUP_SETTINGS; i++) {
+    for (size_t i = 0; i < CLI_KEY_SETTINGS; i++) {
         if (b->named[i].p == NULL)
             continue;
-        nst_putf(out, "%s\"%s\":", between, cli_backup_settings[i]);
+        nst_putf(out, "%s\"%s\":", between, cli_key_settings[i]);
         nst_json_put_str(out, b->named[i]);
         between = ",";
     }
@@ -277,8 +274,8 @@ static bool take_file(struct cli_backup *b, const struct nst_json *v)
 /* Backups of earlier programs say nothing of it. */
 static void take_named(struct cli_backup *b, const struct nst_json *named)
 {
-    for (size_t i = 0; i < CLI_BACKUP_SETTINGS && named != NULL; i++) {
-        const struct nst_json *name = nst_json_get(named, nst_str_z(cli_backup_settings[i]));
+    for (size_t i = 0; i < CLI_KEY_SETTINGS && named != NULL; i++) {
+        const struct nst_json *name = nst_json_get(named, nst_str_z(cli_key_settings[i]));
         if (nst_json_is_text(name) && cli_backup_find(b, name->text) != NULL)
             b->named[i] = name->text;
     }

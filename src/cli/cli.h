@@ -136,6 +136,11 @@ struct nst_str cli_shown(const struct cli_config *c, size_t setting);
 /* Whether it begins with http:// or https://, in any case. */
 bool cli_is_address(struct nst_str text);
 
+#define CLI_KEY_SETTINGS 2
+
+/* The settings that name files with keys of web tokens. */
+extern const char *const cli_key_settings[CLI_KEY_SETTINGS];
+
 /* The file that a setting names; null where it is empty, or names an address instead (CLI_KEYS). */
 struct nst_str cli_named_file(const struct cli_config *config, const char *name);
 
@@ -178,6 +183,9 @@ bool cli_span_read(int64_t *out, const char *text, int64_t max);
  * "7d", so long ago or from now on, 100 years at most. In microseconds. Returns false for anything
  * else. */
 bool cli_time_read(int64_t *out, struct nst_arena *a, const char *text, bool is_ago);
+
+/* "2030-01-01T00:00:00Z" of microseconds, in a. */
+struct nst_str cli_time_text(struct nst_arena *a, int64_t time);
 
 /* Print "nestor VERB: ..." to standard error and return EXIT_FAILED. */
 int cli_fail(const struct cli_verb *verb, const char *format, ...)

@@ -180,15 +180,12 @@ static enum nst_err check_maintenance(struct nst_db *db, void *arg)
 {
     struct cli_doctor *d = arg;
     struct nst_maintenance m;
-    struct nst_buf since;
     NST_TRY(nst_maintenance_read(&m, d->o->arena, db));
     if (!m.is_on)
         return NST_OK;
-    nst_buf_init(&since, d->o->arena, 64);
-    nst_put_time(&since, m.since, NST_TIME_SECOND_Z);
-    struct nst_str text = nst_buf_str(&since);
+    struct nst_str since = cli_time_text(d->o->arena, m.since);
     cli_noted(d, "maintenance is on since %.*s, by %.*s%s%.*s; `nestor maintenance off%s` ends it",
-              NST_FMT(text), NST_FMT(m.who), m.reason.n > 0 ? ": " : "", NST_FMT(m.reason),
+              NST_FMT(since), NST_FMT(m.who), m.reason.n > 0 ? ": " : "", NST_FMT(m.reason),
               cli_where(d->o));
     return NST_OK;
 }

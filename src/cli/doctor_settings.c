@@ -52,11 +52,11 @@ static void check_metrics(struct cli_doctor *d)
 /* A server ends at its start without it. */
 static void check_keys(struct cli_doctor *d)
 {
-    static const char *const name[] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
-    for (size_t i = 0; i < NST_COUNT(name); i++) {
-        struct nst_str file = cli_named_file(&d->o->config, name[i]);
+    for (size_t i = 0; i < CLI_KEY_SETTINGS; i++) {
+        struct nst_str file = cli_named_file(&d->o->config, cli_key_settings[i]);
         if (file.p != NULL && access(nst_str_to_z(d->o->arena, file), R_OK) != 0)
-            cli_found(d, "%s: %.*s cannot be read: %s", name[i], NST_FMT(file), strerror(errno));
+            cli_found(d, "%s: %.*s cannot be read: %s", cli_key_settings[i], NST_FMT(file),
+                      strerror(errno));
     }
 }
 

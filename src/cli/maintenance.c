@@ -58,21 +58,14 @@ static enum nst_err switch_off(struct nst_db *db, void *arg)
 
 /* ---- What is printed ---- */
 
-static struct nst_str time_of(const struct task *t)
-{
-    struct nst_buf b;
-    nst_buf_init(&b, t->o->arena, 64);
-    nst_put_time(&b, t->state.since, NST_TIME_SECOND_Z);
-    return nst_buf_str(&b);
-}
-
 static void print_json(const struct task *t)
 {
     const struct nst_maintenance *m = &t->state;
     struct nst_buf b;
     nst_buf_init(&b, t->o->arena, 65536);
     nst_putf(&b, "{\"is_on\":%s,\"since\":", m->is_on ? "true" : "false");
-    nst_json_put_str_or_null(&b, m->is_on ? time_of(t) : (struct nst_str){ 0 });
+    nst_json_put_str_or_null(&b, m->is_on ? cli_time_text(t->o->arena, m->since)
+                                          : (struct nst_str){ 0 });
     nst_put_lit(&b, ",\"who\":");
     nst_json_put_str_or_null(&b, m->who);
     nst_put_lit(&b, ",\"reason\":");
@@ -84,7 +77,7 @@ static void print_json(const struct task *t)
 static void print_state(const struct task *t)
 {
     const struct nst_maintenance *m = &t->state;
-    struct nst_str since = time_of(t);
+    struct nst_str since = cli_time_text(t->o->arena, m->since);
     if (t->o->json)
         print_json(t);
     else if (!m->is_on)

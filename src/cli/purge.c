@@ -37,10 +37,7 @@ static void list_one(void *arg, struct nst_str address, int64_t since)
 {
     struct purge *p = arg;
     struct nst_mark mark = nst_arena_mark(p->step);
-    struct nst_buf time;
-    nst_buf_init(&time, p->step, 64);
-    nst_put_time(&time, since, NST_TIME_SECOND_Z);
-    const struct nst_str cell[] = { address, nst_buf_str(&time) };
+    const struct nst_str cell[] = { address, cli_time_text(p->step, since) };
     cli_table_put(&p->table, cell, NST_COUNT(cell));
     nst_arena_rewind(p->step, mark);
 }
@@ -160,9 +157,8 @@ const struct cli_verb cli_purge = {
             "with all that they own; nothing brings them back but a backup. Content of sources\n"
             "that are there stays, retired or not: their releases hold it. A server may run\n"
             "meanwhile; what is cut short goes on with the same command. Prints what is gone, by\n"
-            "kind; --dry-run lists what would go (but with --json), and changes nothing. --kind: "
-            "sources, organizations\n"
-            "or users, the latter two with their sources.\n\n"
+            "kind; --dry-run lists what would go (but with --json), and changes nothing.\n"
+            "--kind: sources, organizations or users, the latter two with their sources.\n\n"
             "Examples:\n"
             "  nestor purge --older-than 90d --dry-run\n"
             "  nestor purge --older-than 90d\n"

@@ -147,8 +147,8 @@ static bool names_a_place(struct nst_str name)
 /* A file that came along lies in the data folder now: its name there; null where none did. */
 static struct nst_str name_here(const struct restoring *r, struct nst_str setting)
 {
-    for (size_t i = 0; i < CLI_BACKUP_SETTINGS; i++)
-        if (nst_str_eq(setting, nst_str_z(cli_backup_settings[i])))
+    for (size_t i = 0; i < CLI_KEY_SETTINGS; i++)
+        if (nst_str_eq(setting, nst_str_z(cli_key_settings[i])))
             return r->from.named[i];
     return (struct nst_str){ 0 };
 }

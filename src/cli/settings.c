@@ -457,6 +457,8 @@ bool cli_is_address(struct nst_str text)
     return is_one;
 }
 
+const char *const cli_key_settings[CLI_KEY_SETTINGS] = { "auth.jwt.secret_file", "auth.jwt.jwks" };
+
 struct nst_str cli_named_file(const struct cli_config *c, const char *name)
 {
     struct nst_str text = cli_text(c, name);

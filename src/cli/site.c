@@ -316,11 +316,11 @@ struct nst_store *cli_store_open(struct cli_options *o, const struct cli_verb *v
                                  struct nst_store_options how)
 {
     struct nst_store *store = NULL;
-    bool is_own = how.url.p == NULL;
-    struct nst_str url = is_own ? cli_database(o) : how.url;
-    const char *fault = is_own && is_file(url) ? fault_of_file(o, url) : NULL;
-    bool is_stuck = is_own && is_file(url) && is_on_frozen_disk(o->arena, url);
-    if (fault == NULL && is_own && is_file(url) && (how.is_alone || !is_stuck))
+    struct nst_str url = how.url.p == NULL ? cli_database(o) : how.url;
+    bool is_own_file = how.url.p == NULL && is_file(url);
+    const char *fault = is_own_file ? fault_of_file(o, url) : NULL;
+    bool is_stuck = is_own_file && is_on_frozen_disk(o->arena, url);
+    if (fault == NULL && is_own_file && (how.is_alone || !is_stuck))
         fault = fault_of_place(o->arena, url);
     struct nst_store_options options = store_options(&o->config, url, false);
     options.pool = 1;

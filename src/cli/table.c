@@ -80,9 +80,9 @@ static void keep(struct cli_table *t, const struct nst_str *cell, size_t count)
     t->rows++;
 }
 
-static void keep_heads(struct cli_table *t)
+static void keep_heads(struct cli_table *t, const char *heads)
 {
-    struct nst_str cell[CLI_COLUMNS_MAX], rest = nst_str_z(t->heads);
+    struct nst_str cell[CLI_COLUMNS_MAX], rest = nst_str_z(heads);
     size_t count = 0;
     while (rest.p != NULL && count < CLI_COLUMNS_MAX)
         cell[count++] = nst_str_cut(&rest, '|');
@@ -108,11 +108,11 @@ static void print_kept(struct cli_table *t)
 void cli_table_begin(struct cli_table *t, const char *heads)
 {
     bool is_terminal = isatty(STDOUT_FILENO) != 0;
-    *t = (struct cli_table){ .heads = heads, .last = &t->first };
+    *t = (struct cli_table){ .last = &t->first };
     if (!is_terminal)
         return;
     t->arena = nst_arena_new(65536);
-    keep_heads(t);
+    keep_heads(t, heads);
 }
 
 void cli_table_put(struct cli_table *t, const struct nst_str *cell, size_t count)

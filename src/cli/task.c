@@ -80,10 +80,7 @@ static void print_whole(struct nst_arena *a, struct nst_rows *rows, bool is_json
 static void print_line(struct look *l, struct nst_rows *rows)
 {
     struct nst_arena *a = l->o->arena;
-    struct nst_buf time;
-    nst_buf_init(&time, a, 64);
-    nst_put_time(&time, nst_rows_int(rows, CREATED), NST_TIME_SECOND_Z);
-    const struct nst_str cell[] = { nst_buf_str(&time),
+    const struct nst_str cell[] = { cli_time_text(a, nst_rows_int(rows, CREATED)),
                                     nst_rows_text(rows, KEY),
                                     nst_rows_text(rows, NAME),
                                     nst_rows_text(rows, STATE),

@@ -35,3 +35,11 @@ bool cli_time_read(int64_t *out, struct nst_arena *a, const char *text, bool is_
     *out = is_ago ? nst_now() - span : nst_now() + span;
     return true;
 }
+
+struct nst_str cli_time_text(struct nst_arena *a, int64_t time)
+{
+    struct nst_buf b;
+    nst_buf_init(&b, a, 64);
+    nst_put_time(&b, time, NST_TIME_SECOND_Z);
+    return nst_buf_str(&b);
+}
